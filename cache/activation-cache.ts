@@ -1,0 +1,170 @@
+// ActivationCache: looks up the samples of a micro-batch in the store of the current depth and, after a depth change, in the one before. It
+// can only save work: whatever goes wrong in a store switches it off with a reason, and everything is a miss from then on.
+import type { ActivationTier } from './memory-tier.js';
+
+export interface Lookup {
+  readonly hits: number;
+  /** Rows of samples that were not found, ascending; padding (id -1) is in neither. */
+  readonly missing: readonly number[];
+}
+
+export interface CacheOptions {
+  readonly current: ActivationTier;
+  /** The store of a smaller depth, from which only the blocks in between need to run. */
+  readonly previous?: ActivationTier | undefined;
+  /** Called once, when the cache switches itself off. */
+  readonly onOff: (reason: string) => void;
+}
+
+/** Sample ids of a micro-batch by row; -1 is padding. */
+export type RowIds = ArrayLike<number>;
+
+export class ActivationCache {
+  readonly #onOff: (reason: string) => void;
+  #current: ActivationTier;
+  #previous: ActivationTier | null;
+  #offReason: string | null = null;
+  #hits = 0;
+  #misses = 0;
+  #previousHits = 0;
+
+  constructor(options: CacheOptions) {
+    this.#current = options.current;
+    this.#previous = options.previous ?? null;
+    this.#onOff = options.onOff;
+  }
+
+  get isOn(): boolean {
+    return this.#offReason === null;
+  }
+
+  /** Why the cache is off, or null. */
+  get offReason(): string | null {
+    return this.#offReason;
+  }
+
+  /** Frozen blocks below the records of `load` and `store`. */
+  get depth(): number {
+    return this.#current.depth;
+  }
+
+  /** Frozen blocks below the records of `loadPrevious`, or null where there is no earlier level. */
+  get previousDepth(): number | null {
+    return this.#previous?.depth ?? null;
+  }
+
+  /** Samples found at the current depth by `load`, over all levels of this cache's life. */
+  get hits(): number {
+    return this.#hits;
+  }
+
+  /** Samples that `load` did not find at the current depth, whether or not the previous level had them. */
+  get misses(): number {
+    return this.#misses;
+  }
+
+  /** Misses that the previous level made cheaper. */
+  get previousHits(): number {
+    return this.#previousHits;
+  }
+
+  /** Bytes of ready records of both levels. */
+  get bytes(): number {
+    return this.isOn ? this.#current.bytes + (this.#previous?.bytes ?? 0) : 0;
+  }
+
+  /** Fills the rows of `out` whose samples are cached. Rows that are missing have undefined content. */
+  load(ids: RowIds, out: Float32Array): Lookup {
+    const found = this.#read(() => this.#current, ids, allRows(ids), out);
+    this.#hits += found.hits;
+    this.#misses += found.missing.length;
+    return found;
+  }
+
+  /**
+   * Fills rows (those `load` found missing) from the level before the depth changed: `out` then holds the input of block `previousDepth`. What
+   * is missing here must be computed from the start.
+   */
+  loadPrevious(ids: RowIds, rows: readonly number[], out: Float32Array): Lookup {
+    const found = this.#read(() => this.#previous, ids, rows, out);
+    this.#previousHits += found.hits;
+    return found;
+  }
+
+  /** Stores rows of `from` at the current depth; padding is skipped. Never throws: a failing store switches the cache off. */
+  store(ids: RowIds, rows: readonly number[], from: Float32Array): void {
+    this.#guard(() => {
+      for (const row of rows) {
+        const id = ids[row] ?? -1;
+        if (id >= 0) this.#current.write(id, from, row);
+      }
+    }, undefined);
+  }
+
+  /** Moves on to the store of a greater depth; the current one becomes the previous, and the one before that is closed. */
+  advance(next: ActivationTier): void {
+    this.dropPrevious();
+    this.#previous = this.#current;
+    this.#current = next;
+  }
+
+  /** Drops the previous level. With `unlink` its memory is given back as soon as the other workers of the host have dropped it too. */
+  dropPrevious(unlink = false): void {
+    const previous = this.#previous;
+    this.#previous = null;
+    try {
+      release(previous, unlink);
+    } catch (error) {
+      this.switchOff(messageOf(error));
+    }
+  }
+
+  /** Switches the cache off, as a failure would. */
+  switchOff(reason: string): void {
+    if (this.#offReason !== null) return;
+    this.#offReason = reason;
+    this.#onOff(reason);
+  }
+
+  /** Drops both levels; the cache stays off. */
+  close(unlink = false): void {
+    this.#offReason ??= 'closed';
+    try {
+      release(this.#previous, unlink);
+    } finally {
+      this.#previous = null;
+      release(this.#current, unlink);
+    }
+  }
+
+  #read(tier: () => ActivationTier | null, ids: RowIds, rows: readonly number[], out: Float32Array): Lookup {
+    const used = rows.filter((row) => (ids[row] ?? -1) >= 0);
+    const source = tier();
+    if (!this.isOn || source === null) return { hits: 0, missing: used };
+    return this.#guard(() => {
+      const missing = used.filter((row) => !source.read(ids[row] as number, out, row));
+      return { hits: used.length - missing.length, missing };
+    }, { hits: 0, missing: used });
+  }
+
+  /** Runs work on a store; where it throws, the cache goes off and the answer is `fallback`. */
+  #guard<T>(work: () => T, fallback: T): T {
+    if (!this.isOn) return fallback;
+    try {
+      return work();
+    } catch (error) {
+      this.switchOff(messageOf(error));
+      return fallback;
+    }
+  }
+}
+
+function release(tier: ActivationTier | null, unlink: boolean): void {
+  if (tier === null) return;
+  tier.close();
+  if (unlink) tier.unlink();
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const allRows = (ids: RowIds): number[] => Array.from({ length: ids.length }, (_, row) => row);

@@ -1,0 +1,83 @@
+// StoreLayout: where things lie in the file of an ActivationStore. Every number is little-endian 32 bits. It is the contract between the
+// processes that share the file; a change needs a new STORE_VERSION.
+//
+//   byte 0      magic 'PTAC', version, record floats, capacity, depth, length of the digest, 2 words of zero, digest (UTF-8)
+//   byte 256    one state byte per sample: 0 empty, 1 being written, 2 ready
+//   then        one checksum (4 bytes) per sample
+//   then        the records, each padded to 64 bytes
+import { DataError } from '../engine/core/errors.js';
+
+export const STORE_MAGIC = 0x43415450; // 'PTAC'
+export const STORE_VERSION = 1;
+export const HEADER_BYTES = 256;
+export const DIGEST_OFFSET = 32;
+const MAX_DIGEST_BYTES = HEADER_BYTES - DIGEST_OFFSET;
+
+/** Cache lines: records start on one, so vector copies are aligned and no two records share one. */
+const ALIGNMENT = 64;
+
+const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
+export const STATE = { empty: 0, writing: 1, ready: 2 } as const;
+
+export interface StoreLayout {
+  readonly recordFloats: number;
+  /** Samples 0..capacity-1 have a place. */
+  readonly capacity: number;
+  readonly stateOffset: number;
+  readonly checksumOffset: number;
+  readonly recordOffset: number;
+  /** Bytes from one record to the next. */
+  readonly recordStride: number;
+  readonly fileBytes: number;
+}
+
+export function storeLayout(recordFloats: number, capacity: number): StoreLayout {
+  const stateOffset = HEADER_BYTES;
+  const checksumOffset = align(stateOffset + capacity);
+  const recordOffset = align(checksumOffset + 4 * capacity);
+  const recordStride = align(4 * recordFloats);
+  return { recordFloats, capacity, stateOffset, checksumOffset, recordOffset, recordStride, fileBytes: recordOffset + capacity * recordStride };
+}
+
+/** The largest capacity up to `numSamples` whose file stays within `capBytes`; 0 where not even one record fits. */
+export function capacityFor(recordFloats: number, numSamples: number, capBytes: number): number {
+  const perRecord = align(4 * recordFloats) + 5;
+  // State bytes and checksums are padded to 64 bytes each, hence the 128.
+  return Math.max(0, Math.min(numSamples, Math.floor((capBytes - HEADER_BYTES - 2 * ALIGNMENT) / perRecord)));
+}
+
+/** The header of a store. */
+export interface StoreHeader {
+  readonly recordFloats: number;
+  readonly capacity: number;
+  readonly depth: number;
+  readonly digest: string;
+}
+
+/** Writes the header; the magic comes last, so that a half-written one is never taken for a store. */
+export function writeHeader(buffer: ArrayBuffer, header: StoreHeader): void {
+  const digest = new TextEncoder().encode(header.digest);
+  if (digest.length > MAX_DIGEST_BYTES)
+    throw new DataError('PT_CACHE_DIGEST', `the digest of a cache level has ${digest.length} bytes, a store holds ${MAX_DIGEST_BYTES}`, 'Use levelDigest().');
+  new Uint8Array(buffer, DIGEST_OFFSET, digest.length).set(digest);
+  const words = new Int32Array(buffer, 0, 8);
+  words.set([STORE_VERSION, header.recordFloats, header.capacity, header.depth, digest.length], 1);
+  Atomics.store(words, 0, STORE_MAGIC);
+}
+
+/** Reads and checks a header; throws a DataError (PT_CACHE_FILE) where the file is no whole store of this version. */
+export function readHeader(buffer: ArrayBuffer, path: string): StoreHeader {
+  const refuse = (problem: string): DataError => new DataError('PT_CACHE_FILE', `${path} ${problem}`, 'Delete the file; the cache is filled again.');
+  if (buffer.byteLength < HEADER_BYTES) throw refuse(`has ${buffer.byteLength} bytes, less than the ${HEADER_BYTES} of a header`);
+  const words = new Int32Array(buffer, 0, 8);
+  if (Atomics.load(words, 0) !== STORE_MAGIC) throw refuse('is no activation store');
+  const [, version, recordFloats, capacity, depth, digestBytes] = words as unknown as [number, number, number, number, number, number];
+  if (version !== STORE_VERSION) throw refuse(`is a store of version ${version}; this is version ${STORE_VERSION}`);
+  if (recordFloats < 1 || capacity < 0 || digestBytes < 0 || digestBytes > MAX_DIGEST_BYTES) throw refuse('has a damaged header');
+  const { fileBytes } = storeLayout(recordFloats, capacity);
+  if (buffer.byteLength !== fileBytes) throw refuse(`has ${buffer.byteLength} bytes; its header says ${fileBytes}`);
+  // A copy: text decoders refuse some kinds of shared memory.
+  const digest = new TextDecoder().decode(new Uint8Array(buffer, DIGEST_OFFSET, digestBytes).slice());
+  return { recordFloats, capacity, depth, digest };
+}

@@ -1,0 +1,175 @@
+// Charts: line charts and Gantt charts as SVG text. Static, sized by CSS, coloured by classes, so that one drawing serves a light and a dark
+// page. It knows nothing of runs.
+
+export interface Series {
+  readonly name: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+  /** Index into the palette. */
+  readonly colour: number;
+  /** `faint` is a thin line behind another one; `steps` holds a value until the next point; `dots` marks every point. */
+  readonly style: 'line' | 'faint' | 'steps' | 'dots';
+}
+
+export interface LineChart {
+  /** Read aloud by screen readers. */
+  readonly label: string;
+  readonly xLabel: string;
+  readonly series: readonly Series[];
+  /** Vertical lines: something happened here. */
+  readonly markers?: readonly { readonly x: number; readonly title: string }[];
+  /** Values the axis must reach. */
+  readonly include?: readonly number[];
+  readonly format?: (y: number) => string;
+}
+
+export interface GanttBar {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+  readonly title: string;
+  /** Null draws an idle bar. */
+  readonly colour: number | null;
+}
+
+export interface GanttRow {
+  readonly label: string;
+  readonly bars: readonly GanttBar[];
+  /** Where the row ends early. */
+  readonly endedAt?: number;
+}
+
+export interface GanttChart {
+  readonly label: string;
+  readonly xLabel: string;
+  readonly rows: readonly GanttRow[];
+  readonly markers?: readonly { readonly x: number; readonly title: string }[];
+}
+
+const WIDTH = 960;
+const LEFT = 64;
+const RIGHT = 16;
+const TOP = 12;
+const AXIS = 40;
+
+/** Number of colours in the palette of the style sheet. */
+export const PALETTE_SIZE = 6;
+
+export const escapeText = (text: string): string => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+
+const at = (value: number): string => String(Math.round(value * 100) / 100);
+
+/** Round values (1, 2 or 5 times a power of ten) within [low, high], about `wanted` of them. */
+export function niceTicks(low: number, high: number, wanted: number): number[] {
+  const span = high - low;
+  if (!(span > 0) || !Number.isFinite(span)) return [low];
+  const rough = span / Math.max(1, wanted);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  // Multiples of the step, not repeated sums: 0.1 + 0.2 is no tick.
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/** At most `most` points: each is the mean of a run of neighbours, so that a long run does not make a large file. */
+export function thin(points: readonly (readonly [number, number])[], most: number): (readonly [number, number])[] {
+  if (points.length <= most) return [...points];
+  const size = points.length / most;
+  return Array.from({ length: most }, (_, i) => {
+    const slice = points.slice(Math.floor(i * size), Math.max(Math.floor(i * size) + 1, Math.floor((i + 1) * size)));
+    const mean = (axis: 0 | 1): number => slice.reduce((sum, point) => sum + point[axis], 0) / slice.length;
+    return [mean(0), mean(1)] as const;
+  });
+}
+
+/** Axis text without needless digits: 12k, 0.05. */
+function tickText(value: number): string {
+  if (Math.abs(value) >= 10_000) return `${Number((value / 1000).toPrecision(6))}k`;
+  return String(Number(value.toPrecision(6)));
+}
+
+interface Scale {
+  readonly low: number;
+  readonly high: number;
+  readonly to: (value: number) => number;
+}
+
+function scaleOf(values: readonly number[], from: number, to: number, padding: number): Scale {
+  let low = values.reduce((a, b) => Math.min(a, b), Infinity);
+  let high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  if (!Number.isFinite(low)) [low, high] = [0, 1];
+  if (low === high) [low, high] = [low - Math.abs(low || 1) * 0.05, high + Math.abs(high || 1) * 0.05];
+  const extra = (high - low) * padding;
+  [low, high] = [low - extra, high + extra];
+  return { low, high, to: (value) => from + ((value - low) / (high - low)) * (to - from) };
+}
+
+const svg = (height: number, label: string, body: string): string =>
+  `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeText(label)}">${body}</svg>`;
+
+function xAxis(scale: Scale, bottom: number, label: string): string {
+  const ticks = niceTicks(scale.low, scale.high, 9).map(
+    (tick) => `<text class="tick" x="${at(scale.to(tick))}" y="${bottom + 16}" text-anchor="middle">${tickText(tick)}</text>`,
+  );
+  return `${ticks.join('')}<text class="axis" x="${WIDTH - RIGHT}" y="${bottom + 32}" text-anchor="end">${escapeText(label)}</text>`;
+}
+
+const markerLines = (markers: LineChart['markers'], scale: Scale, bottom: number): string =>
+  (markers ?? []).map(({ x, title }) => `<line class="marker" x1="${at(scale.to(x))}" x2="${at(scale.to(x))}" y1="${TOP}" y2="${bottom}"><title>${escapeText(title)}</title></line>`).join('');
+
+/** A chart of one or more series over a common axis. Points that are not finite are left out. */
+export function lineChart(chart: LineChart): string {
+  const height = 260;
+  const bottom = height - AXIS;
+  const series = chart.series.map((one) => ({ ...one, points: one.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)) }));
+  const all = series.flatMap(({ points }) => points);
+  const x = scaleOf([0, ...all.map(([value]) => value)], LEFT, WIDTH - RIGHT, 0);
+  const y = scaleOf([...all.map(([, value]) => value), ...(chart.include ?? [])], bottom, TOP, 0.04);
+  const format = chart.format ?? tickText;
+  const grid = niceTicks(y.low, y.high, 5).map((tick) => {
+    const height = at(y.to(tick));
+    return `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${height}" y2="${height}"/><text class="tick" x="${LEFT - 8}" y="${height}" dy="0.32em" text-anchor="end">${escapeText(format(tick))}</text>`;
+  });
+  const lines = series.map(({ points, colour, style, name }) => {
+    if (style === 'dots') {
+      const dots = points.map(([px, py]) => `<circle class="dot c${colour % PALETTE_SIZE}" cx="${at(x.to(px))}" cy="${at(y.to(py))}" r="3.5"><title>${escapeText(`${name} ${format(py)} at ${tickText(px)}`)}</title></circle>`);
+      return `${path(points, x, y, false, `line thin c${colour % PALETTE_SIZE}`)}${dots.join('')}`;
+    }
+    return path(points, x, y, style === 'steps', `line ${style === 'faint' ? 'faint ' : ''}c${colour % PALETTE_SIZE}`);
+  });
+  const drawing = svg(height, chart.label, `${grid.join('')}${markerLines(chart.markers, x, bottom)}${lines.join('')}${xAxis(x, bottom, chart.xLabel)}`);
+  const legend = series.map(({ name, colour, style }) => `<span><i class="key c${colour % PALETTE_SIZE}${style === 'faint' ? ' faint' : ''}"></i>${escapeText(name)}</span>`);
+  return `${drawing}<div class="legend">${legend.join('')}${(chart.markers ?? []).length > 0 ? '<span><i class="key mark"></i>the plan changes</span>' : ''}</div>`;
+}
+
+function path(points: Series['points'], x: Scale, y: Scale, isStepped: boolean, className: string): string {
+  if (points.length === 0) return '';
+  let d = '';
+  for (const [index, [px, py]] of points.entries()) {
+    const [sx, sy] = [at(x.to(px)), at(y.to(py))];
+    d += index === 0 ? `M${sx} ${sy}` : isStepped ? `H${sx}V${sy}` : `L${sx} ${sy}`;
+  }
+  return `<path class="${className}" d="${d}"/>`;
+}
+
+/** One row per worker, one bar per span of time. */
+export function ganttChart(chart: GanttChart): string {
+  const rowHeight = 34;
+  const bottom = TOP + chart.rows.length * rowHeight + 4;
+  const bars = chart.rows.flatMap((row) => row.bars);
+  const x = scaleOf([0, ...bars.map(({ to }) => to)], LEFT, WIDTH - RIGHT, 0);
+  const rows = chart.rows.map((row, index) => {
+    const top = TOP + index * rowHeight;
+    const label = `<text class="row" x="${LEFT - 8}" y="${top + 15}" dy="0.32em" text-anchor="end">${escapeText(row.label)}</text>`;
+    const drawn = row.bars.map(({ from, to, text, title, colour }) => {
+      const [left, right] = [x.to(from), x.to(to)];
+      const width = Math.max(1, right - left - 1);
+      // About 6.5 units per character; a text that does not fit stays in the title.
+      const shown = text.length * 6.5 + 10 <= width ? `<text class="bar-text" x="${at(left + 6)}" y="${top + 15}" dy="0.32em">${escapeText(text)}</text>` : '';
+      return `<g><title>${escapeText(title)}</title><rect class="bar ${colour === null ? 'idle' : `c${colour % PALETTE_SIZE}`}" x="${at(left)}" y="${top + 2}" width="${at(width)}" height="26" rx="4"/>${shown}</g>`;
+    });
+    const end = row.endedAt === undefined ? '' : `<text class="lost" x="${at(x.to(row.endedAt))}" y="${top + 15}" dy="0.35em" text-anchor="middle">✕<title>lost</title></text>`;
+    return `${label}${drawn.join('')}${end}`;
+  });
+  return svg(bottom + AXIS, chart.label, `${rows.join('')}${markerLines(chart.markers, x, bottom)}${xAxis(x, bottom, chart.xLabel)}`);
+}

@@ -1,0 +1,18 @@
+// pipetrain doctor: whether this machine can train, one line per check, with the remedy where one fails. Exit code 1 where one does.
+import { Command } from 'commander';
+import type { CommandContext } from '../command-context.js';
+import { clip } from '../format.js';
+import { machineChecks } from '../machine-checks.js';
+
+export function doctorCommand({ io, exitWith }: CommandContext): Command {
+  return new Command('doctor').summary('check whether this machine can train').action(
+    exitWith(async () => {
+      const checks = await machineChecks();
+      for (const { name, isFine, found, remedy } of checks) {
+        io.stdout.write(`${isFine ? 'ok     ' : 'problem'}  ${name.padEnd(16)} ${clip(found, 400)}\n`);
+        if (!isFine) io.stdout.write(`         remedy: ${remedy}\n`);
+      }
+      return checks.every(({ isFine }) => isFine) ? 0 : 1;
+    }),
+  );
+}

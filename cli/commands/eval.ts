@@ -1,0 +1,27 @@
+// pipetrain eval: the metric of a run, computed again from its newest checkpoint on one device.
+import { Command } from 'commander';
+import { RunFolder } from '../../engine/run-folder.js';
+import type { CommandContext } from '../command-context.js';
+import { count } from '../format.js';
+
+export function evalCommand({ io, services, exitWith }: CommandContext): Command {
+  return new Command('eval')
+    .summary('evaluate the newest checkpoint of a run')
+    .description('Computes loss and metric of the newest checkpoint of a run on the whole validation set, on one device.')
+    .argument('<run>', 'run folder')
+    .option('--json', 'print the result as one JSON object')
+    .action(
+      exitWith(async (run: string, options: { readonly json?: boolean }) => {
+        const result = await services.evaluateRun(RunFolder.open(run));
+        if (options.json === true) io.stdout.write(`${JSON.stringify(result)}\n`);
+        else {
+          io.stdout.write(`checkpoint  ${result.checkpoint} (step ${count(result.step)})\n`);
+          io.stdout.write(`${result.metric.name.padEnd(10)}  ${result.metric.value}\n`);
+          // A language model may have the loss itself as its metric.
+          if (result.metric.name !== 'loss') io.stdout.write(`loss        ${result.loss}\n`);
+          io.stdout.write(`samples     ${count(result.samples)}\n`);
+        }
+        return 0;
+      }),
+    );
+}

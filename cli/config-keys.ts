@@ -1,0 +1,121 @@
+// ConfigKey: one setting as people meet it: its spelling on the command line, in files and in the environment, what it allows, its default
+// and its description. Derived from the schema in engine/config.ts, which stays the only place where a setting is declared.
+import { z } from 'zod';
+import { trainConfigSchema, type TrainConfig } from '../engine/config.js';
+
+export type ConfigName = keyof TrainConfig;
+
+export interface ConfigKey {
+  /** microBatch */
+  readonly name: ConfigName;
+  /** micro-batch: in files, and with two dashes on the command line. */
+  readonly kebab: string;
+  /** PIPETRAIN_MICRO_BATCH */
+  readonly variable: string;
+  readonly kind: 'boolean' | 'number' | 'text' | 'record' | 'text or number';
+  /** A closed list of words, or null. */
+  readonly choices: readonly string[] | null;
+  /** What may be written, in words: "a whole number above 0". */
+  readonly allowed: string;
+  readonly defaultValue: unknown;
+  readonly isRequired: boolean;
+  readonly description: string;
+}
+
+/** Headings of `--help` and of docs/config.md. A setting in no group lands in the last one. */
+const GROUPS: readonly { readonly title: string; readonly names: readonly ConfigName[] }[] = [
+  { title: 'Model and data', names: ['model', 'modelOptions', 'data', 'dataOptions', 'seed'] },
+  { title: 'Length', names: ['epochs', 'steps', 'batch', 'microBatch', 'evalEvery'] },
+  { title: 'Optimizer', names: ['lr', 'warmup', 'optimizer', 'weightDecay', 'beta1', 'beta2', 'epsilon', 'momentum', 'nesterov', 'clip'] },
+  { title: 'Freezing', names: ['freeze', 'freezeAlpha', 'freezeInterval', 'freezeSchedule', 'freezeMax'] },
+  { title: 'Shape of the run', names: ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'exact'] },
+  { title: 'Cache', names: ['cache', 'cacheMb', 'verifyCache'] },
+  { title: 'Run', names: ['out', 'breakdown', 'stepTimeoutSeconds'] },
+];
+
+export const toKebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+export const toCamel = (name: string): string => name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
+/** The part of JSON Schema that the configuration uses. */
+const propertySchema = z.object({
+  type: z.string().optional(),
+  enum: z.array(z.string()).optional(),
+  const: z.string().optional(),
+  pattern: z.string().optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+  exclusiveMinimum: z.number().optional(),
+  exclusiveMaximum: z.number().optional(),
+  description: z.string().optional(),
+  default: z.unknown().optional(),
+  get anyOf() {
+    return z.array(propertySchema).optional();
+  },
+});
+type Property = z.infer<typeof propertySchema>;
+
+function allowedIn(property: Property): string {
+  if (property.anyOf !== undefined) return property.anyOf.map(allowedIn).join(' or ');
+  if (property.const !== undefined) return property.const;
+  if (property.enum !== undefined) return `one of ${property.enum.join(', ')}`;
+  if (property.type === 'boolean') return 'true or false';
+  if (property.type === 'object') return 'NAME=VALUE pairs';
+  if (property.type === 'integer' || property.type === 'number') {
+    const noun = property.type === 'integer' ? 'a whole number' : 'a number';
+    const { minimum: low, exclusiveMinimum: above, exclusiveMaximum: below } = property;
+    // Zod gives every integer the largest safe one as a maximum; that is no news to anyone.
+    const high = property.maximum === Number.MAX_SAFE_INTEGER ? undefined : property.maximum;
+    if (low !== undefined && high !== undefined) return `${noun} from ${low} to ${high}`;
+    if (above !== undefined && below !== undefined) return `${noun} above ${above} and below ${below}`;
+    if (above !== undefined) return `${noun} above ${above}`;
+    return low === undefined ? noun : `${noun} from ${low} up`;
+  }
+  return property.pattern === undefined ? 'text' : `text as in ${property.description ?? property.pattern}`;
+}
+
+function kindOf(property: Property): ConfigKey['kind'] {
+  if (property.anyOf !== undefined) return 'text or number';
+  if (property.type === 'boolean') return 'boolean';
+  if (property.type === 'object') return 'record';
+  return property.type === 'integer' || property.type === 'number' ? 'number' : 'text';
+}
+
+function describeKeys(): ConfigKey[] {
+  const json = z.toJSONSchema(trainConfigSchema, { io: 'input' });
+  const required = new Set(json.required);
+  return Object.entries(json.properties ?? {}).map(([name, raw]) => {
+    const property = propertySchema.parse(raw);
+    return {
+      name: name as ConfigName,
+      kebab: toKebab(name),
+      variable: `PIPETRAIN_${toKebab(name).replaceAll('-', '_').toUpperCase()}`,
+      kind: kindOf(property),
+      choices: property.enum ?? null,
+      allowed: allowedIn(property),
+      defaultValue: property.default,
+      isRequired: required.has(name),
+      description: property.description ?? '',
+    };
+  });
+}
+
+/** Every setting, in the order of the schema. */
+export const configKeys: readonly ConfigKey[] = describeKeys();
+
+/** Every setting once, under its heading. */
+export function groupedKeys(): { readonly title: string; readonly keys: readonly ConfigKey[] }[] {
+  const taken = new Set(GROUPS.flatMap(({ names }) => names));
+  const rest = configKeys.filter(({ name }) => !taken.has(name));
+  return [
+    ...GROUPS.map(({ title, names }) => ({ title, keys: names.flatMap((name) => configKeys.filter((key) => key.name === name)) })),
+    ...(rest.length > 0 ? [{ title: 'More', keys: rest }] : []),
+  ];
+}
+
+/** A default as it would be written in a file; empty where there is none. */
+export function showDefault({ defaultValue }: ConfigKey): string {
+  if (defaultValue === undefined || defaultValue === '') return '';
+  if (typeof defaultValue === 'object') return '';
+  // 1/3 is meant, not its sixteen digits.
+  return typeof defaultValue === 'number' ? String(Number(defaultValue.toPrecision(6))) : String(defaultValue);
+}

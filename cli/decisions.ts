@@ -1,0 +1,94 @@
+// Decisions: what happened in a run, in full sentences: plans, freezes, transitions, the cache, failures. Pure text from events; steps are
+// the status line's business.
+import type { RunEvent } from '../engine/events.js';
+import { bytes, count, duration, millis, number, percent, plural, range } from './format.js';
+
+export type PlanMade = Extract<RunEvent, { type: 'plan.made' }>;
+type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
+
+/** One event as a headline and the details below it. */
+export interface Story {
+  readonly tone: 'plain' | 'good' | 'bad';
+  readonly headline: string;
+  readonly details: readonly string[];
+  /** Lines to be kept as they are: the schedule grid. */
+  readonly grid: readonly string[];
+}
+
+/** 2 stages x 1 replica */
+export const shapeText = ({ K, R }: { readonly K: number; readonly R: number }): string => `${plural(K, 'stage')} x ${plural(R, 'replica')}`;
+
+const story = (headline: string, details: readonly string[] = [], tone: Story['tone'] = 'plain'): Story => ({ tone, headline, details, grid: [] });
+
+/** What to tell about an event, or null where there is nothing to tell. `before` is the plan in force until then. */
+export function tell(event: RunEvent, before: PlanMade | null): Story | null {
+  switch (event.type) {
+    case 'run.started':
+      return tellStart(event);
+    case 'costs.measured':
+      return story(`costs of ${plural(event.blocks.length, 'block')} ${event.isCached ? 'known from an earlier run' : `measured in ${duration(event.seconds)}`}`);
+    case 'plan.made':
+      return tellPlan(event, before);
+    case 'transition': {
+      const moved = event.movedBytes > 0 ? `, ${bytes(event.movedBytes)} moved` : '';
+      return story(`transition at step ${event.step}: ${event.from.K}x${event.from.R} -> ${event.to.K}x${event.to.R} in ${duration(event.seconds)}${moved}`, [], 'good');
+    }
+    case 'freeze.decided':
+      return tellFreeze(event);
+    case 'cache.changed':
+      return event.state === 'on'
+        ? story(`cache on at step ${event.step}: outputs of the first ${plural(event.depth, 'block')}, ${bytes(event.recordBytes)} per sample, room for ${plural(event.capacity, 'sample')}`, why(event), 'good')
+        : story(`cache off at step ${event.step}`, why(event));
+    case 'evaluation':
+      return story(`validation at step ${event.step}: ${event.metricName} ${number(event.metric)}, loss ${number(event.loss)} on ${plural(event.samples, 'sample')} in ${duration(event.seconds)}`);
+    case 'checkpoint.saved':
+      return story(`checkpoint at step ${event.step}: ${event.path} (${bytes(event.bytes)}, ${duration(event.seconds)})`);
+    case 'worker.lost':
+      return story(`worker ${event.worker} is lost: ${event.reason}`, [], 'bad');
+    case 'warning':
+      return story(`warning: ${event.message}`, [], 'bad');
+    default:
+      return null;
+  }
+}
+
+const why = ({ reason }: { readonly reason: string }): string[] => (reason === '' ? [] : [`why: ${reason}`]);
+
+function tellStart(event: EventOf<'run.started'>): Story {
+  const parameters = event.blocks.reduce((total, block) => total + block.parameters, 0);
+  const layers = new Set(event.blocks.flatMap(({ layer }) => (layer === null ? [] : [layer]))).size;
+  return story(`pipetrain ${event.version}: ${event.model} on ${event.data}`, [
+    `model: ${plural(layers, 'layer')} in ${plural(event.blocks.length, 'block')}, ${count(parameters)} parameters`,
+    `data: ${count(event.numTrain)} training and ${count(event.numValidation)} validation samples`,
+    `run: ${plural(event.stepsPlanned, 'step')} (${count(event.stepsPerEpoch)} per epoch) of ${event.batch} samples in micro-batches of ${event.microBatch}, seed ${event.seed}`,
+    `machine: ${event.machine}`,
+  ]);
+}
+
+function tellPlan(event: PlanMade, before: PlanMade | null): Story {
+  const shape = before === null ? `plan g${event.generation}: ${shapeText(event)}` : `plan g${before.generation} ${shapeText(before)} -> g${event.generation} ${shapeText(event)}`;
+  const seats = event.stages.map(({ worker, replica, stage, from, to }) => `${worker} = replica ${replica} stage ${stage}, blocks ${range(from, to)}`);
+  return {
+    tone: 'good',
+    headline: shape,
+    details: [
+      `${event.schedule}, ${plural(event.microBatches, 'micro-batch').replace(/batchs$/, 'batches')} per step; predicted ${millis(event.predictedStepMs)} per step, bubble ${percent(event.predictedBubble)}`,
+      ...why(event),
+      `${seats.join('; ')}${event.idle.length > 0 ? `; idle: ${event.idle.join(', ')}` : ''}`,
+      ...(event.frozen > 0 ? [`blocks ${range(0, event.frozen)} frozen${event.usesCache ? ', their outputs come from the cache' : ''}`] : []),
+    ],
+    // The grid of the first plan shows the idea; the later ones lie in plans/.
+    grid: before === null ? event.grid.split('\n').filter((line) => line.trim() !== '') : [],
+  };
+}
+
+function tellFreeze(event: EventOf<'freeze.decided'>): Story {
+  const change =
+    event.toLayers > event.fromLayers
+      ? `layers ${range(0, event.toLayers)} frozen (${event.fromLayers} -> ${plural(event.toLayers, 'layer')}, ${plural(event.toBlocks, 'block')})`
+      : event.toLayers < event.fromLayers
+        ? `rolled back from ${event.fromLayers} to ${plural(event.toLayers, 'frozen layer')}`
+        : `stays at ${plural(event.toLayers, 'frozen layer')}`;
+  const norms = event.norms.length === 0 ? [] : [`gradient norm by layer: ${event.norms.map((norm) => number(norm, 3)).join(' ')}`];
+  return story(`freeze (${event.policy}) at step ${event.step}: ${change}`, [...why(event), ...norms], event.toLayers > event.fromLayers ? 'good' : 'plain');
+}

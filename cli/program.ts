@@ -1,0 +1,69 @@
+// The program: all commands under one name, and how a command line becomes an exit code. It runs in any process: outputs, environment and
+// engine are handed in.
+import { Command, CommanderError } from 'commander';
+import { EXIT, UsageError } from '../engine/core/errors.js';
+import { VERSION } from '../engine/version.js';
+import type { CommandContext } from './command-context.js';
+import { compareCommand } from './commands/compare.js';
+import { devicesCommand } from './commands/devices.js';
+import { doctorCommand } from './commands/doctor.js';
+import { evalCommand } from './commands/eval.js';
+import { quickstartCommand } from './commands/quickstart.js';
+import { reportCommand } from './commands/report.js';
+import { trainCommand } from './commands/train.js';
+import { reportError } from './exit.js';
+import type { CliIo } from './io.js';
+import { engineServices, type CliServices } from './services.js';
+
+const COMMANDS = [quickstartCommand, trainCommand, evalCommand, reportCommand, compareCommand, devicesCommand, doctorCommand];
+
+/** Runs one command line (without the program's own name) and returns its exit code. Never throws. */
+export async function runCli(argv: readonly string[], io: CliIo, services: CliServices = engineServices): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const exitWith: CommandContext['exitWith'] = (action) => async (...args) => {
+    exitCode = await action(...args);
+  };
+  const program = new Command('pipetrain')
+    .description('Elastic pipeline-parallel training of transformers: freeze, repartition, replicate, cache. The same bits for every shape of the run.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .addHelpText('after', '\nStart with `pipetrain quickstart`; then `pipetrain train --help`.');
+  for (const make of COMMANDS) program.addCommand(make({ io, services, exitWith }));
+  for (const command of [program, ...program.commands]) prepare(command, io);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return reportError(error, io.stderr);
+    if (error.exitCode === 0) return EXIT.done;
+    // Commander has printed the help already.
+    if (error.code === 'commander.help') return EXIT.usage;
+    return reportError(usageError(error), io.stderr);
+  }
+}
+
+/** Output goes where we say, and errors come to us instead of ending the process. */
+function prepare(command: Command, io: CliIo): void {
+  command
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false })
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      // Printed by reportError, in the form of all other errors.
+      outputError: () => undefined,
+      getOutHelpWidth: () => io.stdout.columns(),
+      getErrHelpWidth: () => io.stderr.columns(),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+}
+
+/** "error: unknown option '--bach'\n(Did you mean --batch?)" as one of our errors. */
+function usageError({ message }: CommanderError): UsageError {
+  const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
+  const suggestion = rest.join(' ').replace(/^\((.*)\)$/, '$1');
+  return new UsageError('PT_USAGE', first, suggestion === '' ? '`pipetrain --help` lists the commands, `pipetrain COMMAND --help` their flags.' : suggestion);
+}

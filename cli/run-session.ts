@@ -1,0 +1,79 @@
+// RunSession: one training run from an empty folder to a report: opens the folder and the event log, shows and records events, watches the
+// signals, and closes everything whatever happens. It does not train.
+import { EXIT, toErrorRecord, type ExitCode } from '../engine/core/errors.js';
+import { EventLog, readEvents } from '../engine/event-log.js';
+import type { RunEventBody } from '../engine/events.js';
+import { RunFolder, defaultRunPath } from '../engine/run-folder.js';
+import { summarize, type Summary } from '../engine/summary.js';
+import { ConsoleView, JsonView, type RunView } from './console.js';
+import type { CliIo } from './io.js';
+import { renderReport } from './report.js';
+import type { ResolvedConfig } from './resolve-config.js';
+import { showResolved } from './resolved-yaml.js';
+import type { CliServices } from './services.js';
+import { watchStopSignals } from './stop-signals.js';
+
+export interface SessionOptions {
+  readonly io: CliIo;
+  readonly services: CliServices;
+  readonly resolved: ResolvedConfig;
+  /** Events as JSON lines instead of the console view. */
+  readonly json: boolean;
+  readonly quickstart: boolean;
+}
+
+/** Trains, and returns the exit code. Whatever ends the run, the folder holds its events, a summary and a report. */
+export async function runSession({ io, services, resolved, json, quickstart }: SessionOptions): Promise<ExitCode> {
+  const { config } = resolved;
+  const folder = RunFolder.create(config.out === '' ? defaultRunPath(config.model, io.now()) : config.out);
+  folder.writeConfig(showResolved(resolved));
+  const log = new EventLog(folder.eventsPath);
+  const view: RunView = json ? new JsonView(io.stdout) : new ConsoleView(io.stdout);
+  const stop = watchStopSignals(io);
+  const seen = { start: false, failure: false };
+  const emit = (body: RunEventBody): void => {
+    const event = log.append(body);
+    if (event.type === 'plan.made') folder.writePlan(event.generation, event.grid);
+    if (event.type === 'run.started') seen.start = true;
+    if (event.type === 'run.failed') seen.failure = true;
+    view.show(event);
+  };
+  const finish = (): Summary => {
+    log.close();
+    const summary = writeResults(folder);
+    view.end(summary, { run: folder.path, report: folder.reportPath });
+    return summary;
+  };
+  try {
+    await services.runTraining(config, { runFolder: folder, emit, signal: stop.signal, quickstart });
+  } catch (error) {
+    // The first error is the one to tell: what fails while it is recorded (a full disk, say) only follows from it.
+    try {
+      const { code, message } = toErrorRecord(error);
+      if (!seen.failure && code !== 'PT_INTERRUPTED') emit({ type: 'run.failed', code, message });
+      if (seen.start) finish();
+      else {
+        // Nothing has run: a wrong path should not leave a folder that stands in the way of the next try.
+        log.close();
+        folder.discard();
+      }
+    } catch {
+      // See above.
+    }
+    throw error;
+  } finally {
+    stop.release();
+  }
+  if (finish().status !== 'interrupted') return EXIT.done;
+  io.stderr.write(`interrupted after saving; the run is in ${folder.path}\n`);
+  return EXIT.interrupted;
+}
+
+/** Writes summary.json and report.html from the events of a folder. */
+export function writeResults(folder: RunFolder): Summary {
+  const events = readEvents(folder.eventsPath);
+  const summary = summarize(events);
+  folder.writeSummary(summary);
+  folder.writeReport(renderReport(events, folder.readConfig()));
+  return summary;
+}

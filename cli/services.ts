@@ -1,0 +1,33 @@
+// CliServices: what commands need from the engine, loaded when it is first needed: `--help` must not load a compute library. Tests hand in
+// their own.
+import type { TrainConfig, TrainConfigInput } from '../engine/config.js';
+import type { RunEvaluation } from '../engine/evaluate.js';
+import type { ModelDefaults } from '../engine/model/define.js';
+import type { RunFolder } from '../engine/run-folder.js';
+import type { TrainHost } from '../engine/train-host.js';
+
+export interface CliServices {
+  modelDefaults(model: string): Promise<ModelDefaults>;
+  runTraining(config: TrainConfig, host: TrainHost): Promise<void>;
+  quickstartConfig(): Promise<TrainConfigInput>;
+  evaluateRun(run: RunFolder): Promise<RunEvaluation>;
+}
+
+export const engineServices: CliServices = {
+  modelDefaults: async (model) => {
+    const { loadModelDefinition } = await import('../engine/model/load-model.js');
+    return (await loadModelDefinition(model)).defaults;
+  },
+  runTraining: async (config, host) => {
+    const { runTraining } = await import('../engine/trainer.js');
+    return runTraining(config, host);
+  },
+  quickstartConfig: async () => {
+    const { quickstartConfig } = await import('../engine/quickstart.js');
+    return quickstartConfig();
+  },
+  evaluateRun: async (run) => {
+    const { evaluateRun } = await import('../engine/evaluate.js');
+    return evaluateRun(run);
+  },
+};

@@ -1,0 +1,85 @@
+// Dial: opens one connection to a listener and introduces this process. It tries once; who wants to try again, dials again.
+import type { IncomingMessage } from 'node:http';
+import { WebSocket, type ClientOptions, type RawData } from 'ws';
+import { UsageError, WorkerError, type PipetrainError } from '../core/errors.js';
+import { decodeFrame, encodeFrame, MAX_FRAME_BYTES } from './frame.js';
+import { handshakeHeaders, HANDSHAKE_TIMEOUT_MS, welcomeSchema, type Hello } from './handshake.js';
+import { Peer } from './peer.js';
+
+export interface DialOptions {
+  readonly token?: string | undefined;
+  readonly hello: Hello;
+  /** For the whole handshake; default 10 s. */
+  readonly timeoutMs?: number | undefined;
+  readonly maxFrameBytes?: number | undefined;
+}
+
+/** Masks keep web pages from forging traffic to proxies; a zero mask is valid and saves a pass over every byte. */
+const zeroMask = (mask: Buffer): void => void mask.fill(0);
+
+/**
+ * Connects to `ws://HOST:PORT`. Throws a UsageError for a bad address (PT_URL), a wrong token (PT_TOKEN) or an unequal version (PT_VERSION),
+ * a WorkerError where nobody answers (PT_DIAL) or the other side refuses (PT_REFUSED).
+ */
+export function dial(url: string, options: DialOptions): Promise<Peer> {
+  const { token, hello, timeoutMs = HANDSHAKE_TIMEOUT_MS, maxFrameBytes = MAX_FRAME_BYTES } = options;
+  if (!/^wss?:$/.test(URL.canParse(url) ? new URL(url).protocol : ''))
+    return Promise.reject(new UsageError('PT_URL', `"${url}" is no address of a listener`, 'Give it as ws://HOST:PORT.'));
+  const settings: ClientOptions & { noDelay: boolean } = {
+    headers: handshakeHeaders(token),
+    maxPayload: maxFrameBytes,
+    perMessageDeflate: false,
+    skipUTF8Validation: true,
+    generateMask: zeroMask,
+    noDelay: true,
+  };
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, settings);
+    const fail = (error: PipetrainError): void => {
+      clearTimeout(timer);
+      socket.removeAllListeners();
+      socket.on('error', () => undefined); // terminate() of a half-open socket reports an error nobody needs
+      socket.terminate();
+      reject(error);
+    };
+    const timer = setTimeout(() => fail(new WorkerError('PT_DIAL', `${url} did not answer within ${timeoutMs} ms`, REACH_HINT)), timeoutMs);
+    socket.on('error', (error) => fail(new WorkerError('PT_DIAL', `cannot reach ${url}: ${describe(error)}`, REACH_HINT, { cause: error })));
+    socket.on('close', (code, reason) => fail(new WorkerError('PT_REFUSED', `${url} refused this process: ${reason.toString() || `code ${code}`}`, 'See the log of the other side.')));
+    socket.on('unexpected-response', (_request, response) => void refusal(url, response).then(fail));
+    socket.on('open', () => socket.send(encodeFrame({ ...hello, type: 'hello' }), { binary: true }));
+    socket.once('message', (data: RawData) => {
+      let name: string;
+      try {
+        name = welcomeSchema.parse(decodeFrame(data as Buffer)).name;
+      } catch (error) {
+        return fail(new WorkerError('PT_REFUSED', `${url} answered with something else than a welcome`, 'Check that the address is one of pipetrain.', { cause: error }));
+      }
+      clearTimeout(timer);
+      socket.removeAllListeners();
+      // Before this turn ends: the next frame may be in the same packet.
+      resolve(new Peer(name, socket, { maxFrameBytes }));
+    });
+  });
+}
+
+const REACH_HINT = 'Check the address, that the other side runs, and that no firewall lies between.';
+
+/** `localhost` may resolve to several addresses; then the message of the error is empty and the causes lie inside. */
+const describe = (error: Error): string => (error instanceof AggregateError ? error.errors.map(String).join('; ') : error.message);
+
+async function refusal(url: string, response: IncomingMessage): Promise<PipetrainError> {
+  let text = '';
+  try {
+    for await (const part of response) if (text.length < 1000) text += String(part);
+  } catch {
+    // the status says enough
+  }
+  switch (response.statusCode) {
+    case 401:
+      return new UsageError('PT_TOKEN', `${url} refused the token`, 'Pass the token that the other side was started with (--token).');
+    case 426:
+      return new UsageError('PT_VERSION', `${url}: ${text}`, 'Run the same version of pipetrain on both sides.');
+    default:
+      return new WorkerError('PT_REFUSED', `${url} answered with HTTP ${String(response.statusCode)} ${text}`.trim(), 'Check that the address is one of pipetrain.');
+  }
+}

@@ -1,0 +1,198 @@
+// Reduction: sums of gradients in the order of the tree (tree.ts), exact to the bit. It moves no data between workers: it adds what it is given.
+import { invariant, present } from '../core/invariant.js';
+import { applyToNames, climbTop, decompose, rootLevel, slotCount, type TreeNode } from './tree.js';
+
+export { CHUNK, chunkSquares, elementsOf, normFromChunks, numChunks, shardChunks, type GradientNorm, type Range } from './chunks.js';
+export { coverOf, decompose, maxSlots, rootLevel, slotCount, type TreeNode } from './tree.js';
+
+/** A node of the tree with its sum. */
+export interface Subtotal {
+  readonly node: TreeNode;
+  readonly data: Float32Array;
+}
+
+/** target[i] += source[i], rounded once to float32 as IEEE addition is. Both have one length. */
+export function addTo(target: Float32Array, source: Float32Array): void {
+  const length = target.length;
+  invariant(source.length === length, () => `${source.length} elements are added to ${length}`);
+  let i = 0;
+  // Unrolled: every element is summed on its own, so the order of a sum does not change. Measured 1.3 against 2.0 ns per element.
+  for (; i + 3 < length; i += 4) {
+    target[i] = Math.fround((target[i] as number) + (source[i] as number));
+    target[i + 1] = Math.fround((target[i + 1] as number) + (source[i + 1] as number));
+    target[i + 2] = Math.fround((target[i + 2] as number) + (source[i + 2] as number));
+    target[i + 3] = Math.fround((target[i + 3] as number) + (source[i + 3] as number));
+  }
+  for (; i < length; i++) target[i] = Math.fround((target[i] as number) + (source[i] as number));
+}
+
+/** target[i] = a[i] + b[i], as `addTo`. `target` may be `a` or `b`. */
+export function addPair(target: Float32Array, a: Float32Array, b: Float32Array): void {
+  const length = target.length;
+  invariant(a.length === length && b.length === length, () => `${a.length} and ${b.length} elements are added into ${length}`);
+  let i = 0;
+  for (; i + 3 < length; i += 4) {
+    target[i] = Math.fround((a[i] as number) + (b[i] as number));
+    target[i + 1] = Math.fround((a[i + 1] as number) + (b[i + 1] as number));
+    target[i + 2] = Math.fround((a[i + 2] as number) + (b[i + 2] as number));
+    target[i + 3] = Math.fround((a[i + 3] as number) + (b[i + 3] as number));
+  }
+  for (; i < length; i++) target[i] = Math.fround((a[i] as number) + (b[i] as number));
+}
+
+/**
+ * Sums the gradients of micro-batches [start, start + count) as they come, in ascending order, like a binary counter: at any time it holds the
+ * nodes that cover what has come. The gradient is written straight into a slot, so nothing is copied. Slots are used as a stack: at the end
+ * slot k holds node k of `decompose(start, count, G)`.
+ */
+export class TreeAccumulator {
+  readonly G: number;
+  readonly start: number;
+  readonly count: number;
+  /** Slots that exist: `slotCount(start, count, G)`. */
+  readonly numSlots: number;
+  readonly #provide: (index: number) => Float32Array;
+  readonly #slots: (Float32Array | undefined)[];
+  readonly #row: TreeNode[] = [];
+  #next: number;
+
+  /** `slots` gives the buffer of a slot, all of one length; asked once per slot, when it is first needed. A number allocates buffers of that length. */
+  constructor(G: number, start: number, count: number, slots: ((index: number) => Float32Array) | number) {
+    invariant(start >= 0 && count >= 1 && start + count <= G, () => `micro-batches [${start}, ${start + count}) are no part of ${G}`);
+    this.G = G;
+    this.start = start;
+    this.count = count;
+    this.numSlots = slotCount(start, count, G);
+    this.#provide = typeof slots === 'number' ? () => new Float32Array(slots) : slots;
+    this.#slots = new Array<Float32Array | undefined>(this.numSlots).fill(undefined);
+    this.#next = start;
+  }
+
+  /** The slot that takes the next micro-batch. */
+  get freeSlot(): number {
+    invariant(!this.isComplete, () => `all ${this.count} micro-batches have come`);
+    return this.#row.length;
+  }
+
+  get isComplete(): boolean {
+    return this.#next === this.start + this.count;
+  }
+
+  /** The buffer of a slot. */
+  slot(index: number): Float32Array {
+    invariant(index >= 0 && index < this.numSlots, () => `slot ${index} of ${this.numSlots}`);
+    return (this.#slots[index] ??= this.#provide(index));
+  }
+
+  /** The buffer for the gradient of the next micro-batch, with undefined content: write all of it, then `commit`. */
+  acquire(): Float32Array {
+    return this.slot(this.freeSlot);
+  }
+
+  /** Takes what was written into the acquired buffer as the gradient of `micro`, which must be the next one. */
+  commit(micro: number): void {
+    invariant(micro === this.#next && !this.isComplete, () => `micro-batch ${micro} comes where ${this.#next} of [${this.start}, ${this.start + this.count}) is due`);
+    const row = this.#row;
+    row.push({ level: 0, index: micro });
+    for (let move = climbTop(row, this.G); move !== 'stay'; move = climbTop(row, this.G)) {
+      if (move === 'add') addTo(this.slot(row.length - 2), this.slot(row.length - 1));
+      applyToNames(row, move);
+    }
+    this.#next++;
+  }
+
+  /** `acquire`, copy, `commit`. */
+  push(micro: number, gradient: Float32Array): void {
+    this.acquire().set(gradient);
+    this.commit(micro);
+  }
+
+  /** The nodes of `decompose(start, count, G)` with their sums, in the slots 0, 1, ... Only when all micro-batches have come. */
+  nodes(): Subtotal[] {
+    invariant(this.isComplete, () => `micro-batch ${this.#next} of [${this.start}, ${this.start + this.count}) has not come`);
+    return this.#row.map((node, index) => ({ node, data: this.slot(index) }));
+  }
+
+  /** Starts over, for the next step; the slots stay. */
+  reset(): void {
+    this.#row.length = 0;
+    this.#next = this.start;
+  }
+}
+
+/** Elements summed at a time, so that partial sums stay in the first-level cache. */
+const TILE = 2048;
+
+/** One addition of a summation plan; a place is a node (0, 1, ...), a scratch tile (-1, -2, ...) or the result. */
+interface Addition {
+  readonly target: number;
+  readonly left: number;
+  readonly right: number;
+}
+const RESULT = -Infinity;
+
+/** The additions that bring a row of nodes to the root, in tree order. The last one goes to the result. */
+function plan(nodes: readonly TreeNode[], G: number): { readonly additions: readonly Addition[]; readonly scratch: number } {
+  const additions: Addition[] = [];
+  const row: TreeNode[] = [];
+  const places: number[] = [];
+  let scratch = 0;
+  for (const [position, node] of nodes.entries()) {
+    row.push(node);
+    places.push(position);
+    for (let move = climbTop(row, G); move !== 'stay'; move = climbTop(row, G)) {
+      if (move === 'add') {
+        const right = present(places.pop(), 'right place');
+        const left = present(places.pop(), 'left place');
+        // The place of a partial sum is its depth in the row, so a row of n nodes needs at most n tiles.
+        const target = -1 - places.length;
+        scratch = Math.max(scratch, -target);
+        additions.push({ target, left, right });
+        places.push(target);
+      }
+      applyToNames(row, move);
+    }
+  }
+  const root = row[0];
+  invariant(row.length === 1 && root?.level === rootLevel(G) && root.index === 0, () => `${nodes.length} nodes do not cover ${G} micro-batches: ${JSON.stringify(nodes)}`);
+  const last = additions.pop();
+  if (last !== undefined) additions.push({ ...last, target: RESULT });
+  return { additions, scratch };
+}
+
+/**
+ * Adds elements [from, to) of the nodes of all owners (in order, covering [0, G) exactly) up to the root, into out[outFrom...]; `outFrom` is
+ * `from` unless given, so `out` may be a whole gradient, even one of the nodes' own buffers. Bit-identical to what one owner of all
+ * micro-batches gets.
+ */
+export function combine(nodes: readonly Subtotal[], G: number, from: number, to: number, out: Float32Array, outFrom: number = from): void {
+  const { additions, scratch } = plan(nodes.map(({ node }) => node), G);
+  const data = nodes.map((subtotal) => subtotal.data);
+  for (const { length } of data) invariant(to <= length, () => `elements [${from}, ${to}) of a node of ${length}`);
+  invariant(from <= to && outFrom >= 0 && outFrom + to - from <= out.length, () => `elements [${from}, ${to}) go to ${outFrom} of ${out.length}`);
+  if (additions.length === 0) {
+    const only = present(data[0], 'node');
+    if (only !== out || outFrom !== from) out.set(only.subarray(from, to), outFrom);
+    return;
+  }
+  const tiles = Array.from({ length: scratch }, () => new Float32Array(Math.min(TILE, to - from)));
+  for (let tile = from; tile < to; tile += TILE) {
+    const length = Math.min(TILE, to - tile);
+    const at = (place: number): Float32Array => {
+      if (place >= 0) return (data[place] as Float32Array).subarray(tile, tile + length);
+      return place === RESULT ? out.subarray(outFrom + tile - from, outFrom + tile - from + length) : (tiles[-1 - place] as Float32Array).subarray(0, length);
+    };
+    for (const { target, left, right } of additions) addPair(at(target), at(left), at(right));
+  }
+}
+
+/** The nodes that each owner of consecutive ranges contributes, for one list that `combine` takes; checks that they cover [0, G). */
+export function nodesOfOwners(ranges: readonly { readonly start: number; readonly count: number }[], G: number): TreeNode[][] {
+  let next = 0;
+  for (const { start, count } of ranges) {
+    invariant(start === next, () => `an owner starts at micro-batch ${start}, the one before ends at ${next}`);
+    next = start + count;
+  }
+  invariant(next === G, () => `the owners end at micro-batch ${next} of ${G}`);
+  return ranges.map(({ start, count }) => decompose(start, count, G));
+}

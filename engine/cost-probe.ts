@@ -1,0 +1,123 @@
+// The cost probe: what every block of a model costs on this device, measured. Blocks that are alike (kind and parameter shapes) are measured once.
+// It runs before training, on data of the run and initial parameters; it changes nothing.
+import type { ReportOf } from './messages.js';
+import { present } from './core/invariant.js';
+import type { Dataset } from './data/dataset.js';
+import { fillField, fillWeights } from './data/micro-batch.js';
+import type { Block, Model } from './model/block.js';
+import { compileStage } from './model/compile.js';
+import { entryView, initializeSlab, type SlabLayout } from './model/slab.js';
+import type { BoundProgram, Executor, LoadedProgram } from './tensor/executor.js';
+import { stateCount, type Optimizer } from './tensor/optimizer.js';
+import { roleName, type Port, type Program } from './tensor/program.js';
+import { hostArray, sizeOf, type HostArray, type Shape } from './tensor/shape.js';
+
+const WARM_UP = 2;
+const RUNS = 5;
+/** Elements of the slab on which the optimizer is timed. */
+const UPDATE_ELEMENTS = 1 << 18;
+
+export interface CostProbeOptions {
+  readonly model: Model;
+  readonly dataset: Dataset;
+  readonly executor: Executor;
+  readonly layouts: readonly SlabLayout[];
+  readonly shapes: readonly Shape[];
+  readonly optimizer: Optimizer;
+  readonly microBatch: number;
+  readonly seed: number;
+}
+
+type Costs = Omit<ReportOf<'costs'>, 'type'>;
+type BlockMeasurement = Costs['blocks'][number];
+
+export function measureCosts(options: CostProbeOptions): Costs {
+  const known = new Map<string, BlockMeasurement>();
+  const blocks = options.model.blocks.map((block, index) => {
+    const key = likeness(block, index, options);
+    const measured = known.get(key) ?? measureBlock(options, index);
+    known.set(key, measured);
+    return measured;
+  });
+  return { blocks, readMsPerMb: measureRead(), updateMsPerMb: measureUpdate(options.optimizer) };
+}
+
+/** Blocks of equal likeness cost the same. First and last block stand alone: they read data and compute the loss. */
+function likeness(block: Block, index: number, { shapes, model }: CostProbeOptions): string {
+  const place = index === 0 ? 'first' : index === model.blocks.length - 1 ? 'last' : 'inner';
+  return JSON.stringify([place, block.kind, Object.values(block.params).map((spec) => spec.shape), shapes[index - 1], shapes[index]]);
+}
+
+function measureBlock(options: CostProbeOptions, index: number): BlockMeasurement {
+  const { model, dataset, executor, microBatch, shapes } = options;
+  const programs = compileStage({ model, data: dataset.info, from: index, to: index + 1, microBatch, needsInputGradient: index > 0 });
+  const buffers = new Map<string, HostArray>();
+  const bind = (program: Program): { loaded: LoadedProgram; bound: BoundProgram } => {
+    const loaded = executor.load(program);
+    const bufferOf = (port: Port): HostArray => {
+      // An output gradient must not overwrite the input of the same role.
+      const key = `${roleName(port.role)}${program.outputs.includes(port) && (port.role.kind === 'activation' || port.role.kind === 'gradient') ? ' out' : ''}`;
+      const buffer = buffers.get(key) ?? filled(options, port);
+      buffers.set(key, buffer);
+      return buffer;
+    };
+    return { loaded, bound: loaded.bind(program.inputs.map(bufferOf), program.outputs.map(bufferOf)) };
+  };
+  const forward = bind(programs.forward);
+  const backward = bind(programs.backward);
+  const forwardMs = fastest(() => forward.bound.run());
+  const backwardMs = fastest(() => backward.bound.run());
+  for (const { loaded, bound } of [forward, backward]) {
+    bound.free();
+    loaded.free();
+  }
+  return { forwardMs, backwardMs, savedBytes: programs.savedBytes, outputBytes: 4 * sizeOf(present(shapes[index], 'shape')) };
+}
+
+/** A buffer with plausible content: data of the run, initial parameters, small numbers elsewhere (zeros would flatter, denormals would not). */
+function filled({ dataset, microBatch, model, layouts, seed }: CostProbeOptions, port: Port): HostArray {
+  const data = hostArray(port.dtype, port.shape);
+  const ids = Int32Array.from({ length: microBatch }, (_, i) => i % dataset.numTrain);
+  if (port.role.kind === 'field') {
+    if (port.role.name === '#weight') fillWeights(ids, microBatch, data as Float32Array);
+    else fillField(dataset, port.role.name, ids, data);
+  } else if (port.role.kind === 'param') {
+    const { block, name } = port.role;
+    const layout = present(layouts[block], 'layout');
+    const slab = new Float32Array(layout.length);
+    initializeSlab(present(model.blocks[block], 'block'), layout, seed, slab);
+    data.set(entryView(slab, present(layout.entries.find((entry) => entry.name === name), roleName(port.role))));
+  } else {
+    for (let i = 0; i < data.length; i++) data[i] = ((i * 37) % 101) / 101 - 0.5;
+  }
+  return data;
+}
+
+/** The fastest of a few runs: what else the machine does can only slow a run down. */
+function fastest(run: () => void): number {
+  for (let i = 0; i < WARM_UP; i++) run();
+  let best = Infinity;
+  for (let i = 0; i < RUNS; i++) {
+    const begin = performance.now();
+    run();
+    best = Math.min(best, performance.now() - begin);
+  }
+  return best;
+}
+
+/** Milliseconds to bring 10^6 bytes from one place in memory to another, as a cache read does. */
+function measureRead(): number {
+  const from = new Float32Array(1 << 18).fill(1);
+  const to = new Float32Array(1 << 18);
+  return (fastest(() => to.set(from)) * 1e6) / from.byteLength;
+}
+
+/** Milliseconds per 10^6 bytes of parameters for an update. */
+function measureUpdate(optimizer: Optimizer): number {
+  const slab = (): Float32Array => new Float32Array(UPDATE_ELEMENTS).fill(1e-3);
+  const numStates = stateCount(optimizer.spec);
+  const update = optimizer.bind(slab(), slab(), Array.from({ length: numStates }, slab), [{ offset: 0, length: UPDATE_ELEMENTS, decays: true }]);
+  const ms = fastest(() => update.run({ learningRate: 1e-6, gradientScale: 1, updateCount: 1 }));
+  update.free();
+  return (ms * 1e6) / (4 * UPDATE_ELEMENTS);
+}

@@ -1,0 +1,69 @@
+// Encoding of labelled texts: framed token ids of fixed length, and the mask of the real ones. It does not know where the texts come from.
+import type { TokenArray } from './column.js';
+import { maskColumn, packedColumn, tokenArray } from './column.js';
+import type { SourceFiles } from './source-files.js';
+import { TableDataset } from './table-dataset.js';
+import type { Framing, TokenizerOptions } from './tokenizer-choice.js';
+import { classificationTokenizer } from './tokenizer-choice.js';
+
+export interface LabelledTexts {
+  readonly source: string;
+  /** Where a vocab.txt may lie. */
+  readonly folder: string;
+  readonly train: readonly string[];
+  readonly validation: readonly string[];
+  /** Classes of the training texts, then of the validation texts. */
+  readonly labels: Int32Array;
+  readonly classes: number;
+  /** Tokens per sample, or null to choose it by the lengths of the training texts. */
+  readonly sequence: number | null;
+  readonly choice: TokenizerOptions;
+  readonly files: SourceFiles;
+  /** For texts that come from no file; default: the digest of `files` after the vocabulary was read. */
+  readonly digest?: string;
+}
+
+/** Share of the training texts that the automatic length holds whole. */
+const HELD_SHARE = 0.99;
+const LONGEST_AUTOMATIC = 256;
+
+/** A length, multiple of 8, that holds nearly all of the texts. */
+function automaticSequence(lengths: readonly number[]): number {
+  const sorted = [...lengths].sort((a, b) => a - b);
+  const held = sorted[Math.ceil(HELD_SHARE * sorted.length) - 1] ?? 1;
+  return Math.min(LONGEST_AUTOMATIC, Math.ceil(held / 8) * 8);
+}
+
+function frame({ tokenizer, classToken, separator }: Framing, text: string): number[] {
+  const ids = [classToken, ...tokenizer.encode(text)];
+  if (separator !== null) ids.push(separator);
+  return ids;
+}
+
+/** Makes the data set. */
+export function encodeClassification({ source, folder, train, validation, labels, classes, sequence, choice, files, digest }: LabelledTexts): TableDataset {
+  const framing = classificationTokenizer(choice, folder, train, files);
+  const samples = [...train, ...validation].map((text) => frame(framing, text));
+  const T = sequence ?? automaticSequence(samples.slice(0, train.length).map((ids) => ids.length));
+  const tokens: TokenArray = tokenArray(framing.tokenizer.size, samples.length * T).fill(framing.pad);
+  const lengths = new Int32Array(samples.length);
+  samples.forEach((ids, row) => {
+    const cut = ids.slice(0, T);
+    if (framing.separator !== null && ids.length > T) cut[T - 1] = framing.separator;
+    tokens.set(cut, row * T);
+    lengths[row] = cut.length;
+  });
+  return new TableDataset({
+    source,
+    info: { task: 'text-classification', classes, vocabulary: framing.tokenizer.size, sequence: T },
+    columns: [
+      packedColumn({ name: 'tokens', shape: [T], dtype: 'int32' }, tokens),
+      maskColumn({ name: 'mask', shape: [T], dtype: 'float32' }, lengths),
+      packedColumn({ name: 'label', shape: [], dtype: 'int32' }, labels),
+    ],
+    numTrain: train.length,
+    numValidation: validation.length,
+    digest: digest ?? files.digest(),
+    tokenizer: framing.tokenizer,
+  });
+}

@@ -1,0 +1,43 @@
+// Dataset: samples with stable ids. Ids 0..numTrain-1 are for training, numTrain..numTrain+numValidation-1 for validation. It knows
+// nothing of batches, order or epochs (see sampler.ts).
+import type { HostArray } from '../tensor/shape.js';
+
+/** Shape of one field of one sample, without the batch axis. */
+export interface FieldSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: 'float32' | 'int32';
+}
+
+/** What a model may know about the data. */
+export interface DataInfo {
+  readonly task: 'image-classification' | 'text-classification' | 'language-model' | 'other';
+  readonly fields: readonly FieldSpec[];
+  /** Number of classes, for classification. */
+  readonly classes: number | null;
+  /** Number of token ids, for text. */
+  readonly vocabulary: number | null;
+  /** Tokens per sample, for text. */
+  readonly sequence: number | null;
+}
+
+/** Turns text into token ids and back. */
+export interface Tokenizer {
+  readonly name: string;
+  readonly size: number;
+  encode(text: string): number[];
+  decode(ids: readonly number[]): string;
+}
+
+export interface Dataset {
+  /** As given by the user, e.g. `mnist:path`. */
+  readonly source: string;
+  readonly info: DataInfo;
+  readonly numTrain: number;
+  readonly numValidation: number;
+  /** SHA-256 of what was read, so that a resumed run can tell whether the data changed. */
+  readonly digest: string;
+  readonly tokenizer: Tokenizer | null;
+  /** Writes field `name` of sample `id` into `out` at row `row` (out holds B samples of that field one after another). */
+  read(id: number, name: string, out: HostArray, row: number): void;
+}

@@ -1,0 +1,30 @@
+// DataKind: one way to get a data set, e.g. `mnist`. A kind validates its own options and reads its own files; it does not parse `KIND:PATH`.
+import type { z } from 'zod';
+import { UsageError } from '../core/errors.js';
+import { checkOptions, optionNames } from '../core/options.js';
+import type { Dataset } from './dataset.js';
+
+export interface DataRequest {
+  /** As given by the user, `KIND:PATH`. */
+  readonly source: string;
+  /** What stands behind the colon. */
+  readonly path: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Used where the user gives no `sequence`, e.g. the length a pretrained model expects. */
+  readonly defaultSequence: number | null;
+}
+
+export interface DataKind {
+  readonly name: string;
+  /** One sentence for listings. */
+  readonly summary: string;
+  /** Reads all of it. Throws a DataError or, for wrong options, a UsageError. */
+  open(request: DataRequest): Dataset;
+}
+
+/** The options of a request, validated and completed. Throws UsageError PT_DATA_OPTION. */
+export function dataOptions<T>(schema: z.ZodType<T>, { source, options }: DataRequest): T {
+  const { value, problem } = checkOptions(schema, options);
+  if (problem !== null) throw new UsageError('PT_DATA_OPTION', `data ${source}: ${problem}`, `options of this kind: ${optionNames(schema).join(', ')}`);
+  return value;
+}

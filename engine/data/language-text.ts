@@ -1,0 +1,74 @@
+// Encoding of running text for a language model: windows of T tokens that do not overlap, and the same windows one token later as targets.
+import { DataError } from '../core/errors.js';
+import type { TokenArray } from './column.js';
+import { tokenArray, windowColumn } from './column.js';
+import type { Tokenizer } from './dataset.js';
+import { TableDataset } from './table-dataset.js';
+
+/** Text is encoded in pieces of about so many characters, cut behind line breaks, so that no list of all tokens is ever boxed. */
+const PIECE = 1 << 16;
+
+/** Encodes a long text. A line break always ends a token, so pieces may end there. */
+function encodeAll(tokenizer: Tokenizer, text: string): TokenArray {
+  const pieces: TokenArray[] = [];
+  let total = 0;
+  for (let from = 0; from < text.length; ) {
+    const lineEnd = text.indexOf('\n', from + PIECE);
+    const to = lineEnd < 0 ? text.length : lineEnd + 1;
+    const ids = tokenizer.encode(text.slice(from, to));
+    const piece = tokenArray(tokenizer.size, ids.length);
+    piece.set(ids);
+    pieces.push(piece);
+    total += piece.length;
+    from = to;
+  }
+  const all = tokenArray(tokenizer.size, total);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
+export interface RunningText {
+  readonly source: string;
+  readonly train: string;
+  readonly validation: string;
+  readonly tokenizer: Tokenizer;
+  /** Tokens per sample. */
+  readonly sequence: number;
+  readonly digest: string;
+}
+
+/** Makes the data set. Throws PT_DATA_SHORT where a part has fewer tokens than one window and its last target need. */
+export function encodeLanguage({ source, train, validation, tokenizer, sequence, digest }: RunningText): TableDataset {
+  const parts = [encodeAll(tokenizer, train), encodeAll(tokenizer, validation)] as const;
+  const counts = parts.map((tokens, i) => {
+    const count = Math.floor((tokens.length - 1) / sequence);
+    if (count < 1) {
+      const part = i === 0 ? 'training' : 'validation';
+      throw new DataError('PT_DATA_SHORT', `${source}: the ${part} part has ${tokens.length} tokens, one window needs ${sequence + 1}`, 'use more text, or a shorter window with the option sequence=N');
+    }
+    return count;
+  }) as [number, number];
+  const [trainTokens, validationTokens] = parts;
+  const stream = tokenArray(tokenizer.size, trainTokens.length + validationTokens.length);
+  stream.set(trainTokens);
+  stream.set(validationTokens, trainTokens.length);
+  const [numTrain, numValidation] = counts;
+  const startOf = (id: number): number => (id < numTrain ? id * sequence : trainTokens.length + (id - numTrain) * sequence);
+  const starts = (shift: number): Float64Array => Float64Array.from({ length: numTrain + numValidation }, (_, id) => startOf(id) + shift);
+  return new TableDataset({
+    source,
+    info: { task: 'language-model', classes: null, vocabulary: tokenizer.size, sequence },
+    columns: [
+      windowColumn({ name: 'tokens', shape: [sequence], dtype: 'int32' }, stream, starts(0)),
+      windowColumn({ name: 'targets', shape: [sequence], dtype: 'int32' }, stream, starts(1)),
+    ],
+    numTrain,
+    numValidation,
+    digest,
+    tokenizer,
+  });
+}

@@ -1,0 +1,115 @@
+// Data kind `mnist`: images and labels in the IDX format of MNIST, gzip or not.
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DataError } from '../core/errors.js';
+import { byteColumn, packedColumn } from './column.js';
+import type { DataKind } from './kind.js';
+import { dataOptions } from './kind.js';
+import { readIdx } from './idx.js';
+import { firstExisting, isFolder, SourceFiles } from './source-files.js';
+import { TableDataset } from './table-dataset.js';
+
+const options = z.strictObject({
+  maxTrain: z.number().int().positive().optional().describe('most samples to train on'),
+  maxValidation: z.number().int().positive().optional().describe('most samples to validate on'),
+});
+
+/** Mean and standard deviation of the pixels of MNIST's training images, scaled to [0, 1]. */
+const PIXEL_MEAN = 0.1307;
+const PIXEL_STD = 0.3081;
+/** Share that validates where one pair of files holds everything: the last 20 %. */
+const VALIDATION_SHARE = 0.2;
+
+interface Pair {
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  readonly pixels: Uint8Array;
+  readonly labels: Uint8Array;
+}
+
+/** The path of an IDX file by its usual spellings, or null. */
+function locate(folder: string, prefix: string, what: 'images-idx3' | 'labels-idx1'): string | null {
+  const names = [`${prefix}${what}-ubyte`, `${prefix}${what.replace('-idx', '.idx')}-ubyte`];
+  return firstExisting(names.flatMap((name) => [join(folder, name), join(folder, `${name}.gz`)]));
+}
+
+function readPair(files: SourceFiles, imagePath: string, labelPath: string): Pair {
+  const images = readIdx(files, imagePath, 3);
+  const labels = readIdx(files, labelPath, 1);
+  const [count = 0, height = 0, width = 0] = images.shape;
+  if (count !== labels.shape[0]) {
+    throw new DataError('PT_DATA_COUNT', `${imagePath} has ${count} images, ${labelPath} has ${labels.shape[0]} labels`, 'the two files belong to different sets or one is incomplete; download both again');
+  }
+  return { count, height, width, pixels: images.data, labels: labels.data };
+}
+
+function findPair(files: SourceFiles, folder: string, prefix: string): Pair | null {
+  const images = locate(folder, prefix, 'images-idx3');
+  const labels = locate(folder, prefix, 'labels-idx1');
+  if (images === null && labels === null) return null;
+  if (images === null || labels === null) {
+    const [there, absent] = images === null ? [labels, `${prefix}images-idx3-ubyte[.gz]`] : [images, `${prefix}labels-idx1-ubyte[.gz]`];
+    throw new DataError('PT_DATA_MISSING', `${there} is there, but ${join(folder, absent)} is not`, 'put images and labels into the same folder');
+  }
+  return readPair(files, images, labels);
+}
+
+/** The training pair and the validation pair of a folder. */
+function readPairs(files: SourceFiles, folder: string): readonly [Pair, Pair] {
+  const train = findPair(files, folder, 'train-');
+  const test = findPair(files, folder, 't10k-');
+  if (train !== null && test !== null) {
+    if (train.height !== test.height || train.width !== test.width) {
+      throw new DataError('PT_DATA_SIZE', `${folder}: training images are ${train.height}x${train.width}, test images ${test.height}x${test.width}`, 'the two sets do not belong together');
+    }
+    return [train, test];
+  }
+  const only = train ?? test ?? findPair(files, folder, '');
+  if (only === null) {
+    const wanted = 'train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, or images-idx3-ubyte, labels-idx1-ubyte (each may end in .gz)';
+    throw new DataError('PT_DATA_MISSING', `no MNIST files in ${folder}`, `expected ${wanted}`);
+  }
+  const numTrain = only.count - Math.floor(only.count * VALIDATION_SHARE);
+  if (numTrain === only.count) throw new DataError('PT_DATA_SIZE', `${folder} has ${only.count} images; a fifth of them must validate, at least 1`, 'use at least 5 images');
+  return [slicePair(only, 0, numTrain), slicePair(only, numTrain, only.count)];
+}
+
+const slicePair = (pair: Pair, from: number, to: number): Pair => {
+  const size = pair.height * pair.width;
+  return { ...pair, count: to - from, pixels: pair.pixels.subarray(from * size, to * size), labels: pair.labels.subarray(from, to) };
+};
+
+const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+};
+
+/** Fields `image` [H, W] float32, normalised, and `label` [] int32. */
+export const mnist: DataKind = {
+  name: 'mnist',
+  summary: 'DIR with IDX images and labels (MNIST and its relatives)',
+  open(request) {
+    const { maxTrain, maxValidation } = dataOptions(options, request);
+    if (!isFolder(request.path)) throw new DataError('PT_DATA_FOLDER', `${request.path} is a file, not a folder`, 'name the folder that holds the IDX files');
+    const files = new SourceFiles();
+    const [allTrain, allValidation] = readPairs(files, request.path);
+    const train = slicePair(allTrain, 0, Math.min(allTrain.count, maxTrain ?? Infinity));
+    const validation = slicePair(allValidation, 0, Math.min(allValidation.count, maxValidation ?? Infinity));
+    const labels = concat(train.labels, validation.labels);
+    const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - PIXEL_MEAN) / PIXEL_STD);
+    return new TableDataset({
+      source: request.source,
+      info: { task: 'image-classification', classes: labels.reduce((most, label) => Math.max(most, label), 0) + 1, vocabulary: null, sequence: null },
+      columns: [
+        byteColumn({ name: 'image', shape: [train.height, train.width], dtype: 'float32' }, concat(train.pixels, validation.pixels), table),
+        packedColumn({ name: 'label', shape: [], dtype: 'int32' }, labels),
+      ],
+      numTrain: train.count,
+      numValidation: validation.count,
+      digest: files.digest(),
+    });
+  },
+};

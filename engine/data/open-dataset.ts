@@ -1,0 +1,31 @@
+// openDataset: from `KIND:PATH` and options to a Dataset. The list of kinds is here; each kind is a file of its own.
+import { UsageError } from '../core/errors.js';
+import { didYouMean } from '../core/suggest.js';
+import type { Dataset } from './dataset.js';
+import type { DataKind } from './kind.js';
+import { csv, sst2, tsv } from './labelled-text.js';
+import { mnist } from './mnist.js';
+import { synthetic } from './synthetic.js';
+import { text } from './text.js';
+
+/** Every kind of data, in the order of listings. */
+export const DATA_KINDS: readonly DataKind[] = [mnist, sst2, tsv, csv, text, synthetic];
+
+/**
+ * Opens a data set such as `mnist:DIR`. `defaults.sequence` is used where the options name no `sequence`, e.g. the length that a pretrained
+ * model expects. Throws UsageError PT_DATA_KIND or PT_DATA_OPTION, DataError PT_DATA_*.
+ */
+export function openDataset(source: string, options: Record<string, unknown>, defaults: { readonly sequence?: number } = {}): Dataset {
+  const colon = source.indexOf(':');
+  const name = colon < 0 ? source : source.slice(0, colon);
+  const path = colon < 0 ? '' : source.slice(colon + 1);
+  const names = DATA_KINDS.map((kind) => kind.name);
+  const kind = DATA_KINDS.find((candidate) => candidate.name === name);
+  const list = `kinds of data: ${DATA_KINDS.map((known) => `${known.name} (${known.summary})`).join('; ')}`;
+  if (kind === undefined) {
+    const problem = colon < 0 ? `data "${source}" names no kind; write KIND:PATH, e.g. text:${source}.` : `there is no kind of data "${name}" (in "${source}").`;
+    throw new UsageError('PT_DATA_KIND', problem + didYouMean(name, names), list);
+  }
+  if (path === '') throw new UsageError('PT_DATA_KIND', `data "${source}" names no path; write ${name}:${name === 'synthetic' ? 'NAME' : 'PATH'}.`, list);
+  return kind.open({ source, path, options, defaultSequence: defaults.sequence ?? null });
+}

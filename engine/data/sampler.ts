@@ -1,0 +1,66 @@
+// Sampler: which samples make up the batch of a step. Pure in (seed, step): it keeps no cursor, so a resumed run asks for the same step
+// and gets the same ids.
+import { invariant } from '../core/invariant.js';
+import { permutation, randomKey } from '../core/random.js';
+
+export interface SamplerOptions {
+  readonly numTrain: number;
+  readonly numValidation?: number;
+  /** Samples per step. */
+  readonly batch: number;
+  readonly seed: number;
+}
+
+/** Ids of one step; -1 stands for padding, which only the last batch of an epoch has, at its end. */
+export interface Batch {
+  readonly epoch: number;
+  readonly ids: Int32Array;
+}
+
+export class Sampler {
+  readonly numTrain: number;
+  readonly numValidation: number;
+  readonly batch: number;
+  readonly seed: number;
+  /** Steps of one epoch; the last one may be short. */
+  readonly stepsPerEpoch: number;
+  #shuffled: { readonly epoch: number; readonly order: Uint32Array } | null = null;
+
+  constructor({ numTrain, numValidation = 0, batch, seed }: SamplerOptions) {
+    invariant(numTrain > 0 && batch > 0, () => `a sampler needs samples and a batch; it got ${numTrain} and ${batch}`);
+    this.numTrain = numTrain;
+    this.numValidation = numValidation;
+    this.batch = batch;
+    this.seed = seed;
+    this.stepsPerEpoch = Math.ceil(numTrain / batch);
+  }
+
+  /** The batch of 0-based `step`. Every epoch is a fresh permutation; every sample comes exactly once in it. */
+  batchAt(step: number): Batch {
+    const epoch = Math.floor(step / this.stepsPerEpoch);
+    const from = (step - epoch * this.stepsPerEpoch) * this.batch;
+    const order = this.#orderOf(epoch);
+    const ids = new Int32Array(this.batch).fill(-1);
+    ids.set(order.subarray(from, from + this.batch));
+    return { epoch, ids };
+  }
+
+  /** Number of batches that cover the validation samples. */
+  validationBatches(batch: number = this.batch): number {
+    return Math.ceil(this.numValidation / batch);
+  }
+
+  /** Ids of validation batch `index`, in order, padded with -1. */
+  validationBatch(index: number, batch: number = this.batch): Int32Array {
+    const from = index * batch;
+    return Int32Array.from({ length: batch }, (_, i) => (from + i < this.numValidation ? this.numTrain + from + i : -1));
+  }
+
+  #orderOf(epoch: number): Uint32Array {
+    // Steps come in order, so one permutation is enough; its size is that of the data set.
+    if (this.#shuffled?.epoch !== epoch) {
+      this.#shuffled = { epoch, order: permutation(randomKey(this.seed, 'shuffle', epoch), this.numTrain) };
+    }
+    return this.#shuffled.order;
+  }
+}

@@ -1,0 +1,45 @@
+// TableDataset: a Dataset made of columns that lie in memory. All kinds of data end as one of these.
+import { invariant } from '../core/invariant.js';
+import type { HostArray } from '../tensor/shape.js';
+import { sizeOf } from '../tensor/shape.js';
+import type { Column } from './column.js';
+import type { DataInfo, Dataset, Tokenizer } from './dataset.js';
+
+export interface TableParts {
+  readonly source: string;
+  readonly info: Omit<DataInfo, 'fields'>;
+  readonly columns: readonly Column[];
+  readonly numTrain: number;
+  readonly numValidation: number;
+  readonly digest: string;
+  readonly tokenizer?: Tokenizer;
+}
+
+export class TableDataset implements Dataset {
+  readonly source: string;
+  readonly info: DataInfo;
+  readonly numTrain: number;
+  readonly numValidation: number;
+  readonly digest: string;
+  readonly tokenizer: Tokenizer | null;
+  readonly #columns: ReadonlyMap<string, Column>;
+
+  constructor({ source, info, columns, numTrain, numValidation, digest, tokenizer }: TableParts) {
+    this.source = source;
+    this.info = { ...info, fields: columns.map((column) => column.spec) };
+    this.numTrain = numTrain;
+    this.numValidation = numValidation;
+    this.digest = digest;
+    this.tokenizer = tokenizer ?? null;
+    this.#columns = new Map(columns.map((column) => [column.spec.name, column]));
+  }
+
+  read(id: number, name: string, out: HostArray, row: number): void {
+    const column = this.#columns.get(name);
+    invariant(column !== undefined, () => `${this.source} has no field ${name}; it has ${[...this.#columns.keys()].join(', ')}`);
+    invariant(id >= 0 && id < this.numTrain + this.numValidation, () => `sample ${id} of ${this.numTrain + this.numValidation}`);
+    const size = sizeOf(column.spec.shape);
+    invariant((row + 1) * size <= out.length, () => `row ${row} of field ${name} needs ${(row + 1) * size} elements, the buffer has ${out.length}`);
+    column.copy(id, out, row * size);
+  }
+}

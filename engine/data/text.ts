@@ -1,0 +1,115 @@
+// Data kind `text`: running text of a file or of the files below a folder, for language models.
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { DataError } from '../core/errors.js';
+import type { DataKind } from './kind.js';
+import { dataOptions } from './kind.js';
+import { encodeLanguage } from './language-text.js';
+import { isFolder, SourceFiles } from './source-files.js';
+import { languageTokenizer, TOKENIZER_NAMES } from './tokenizer-choice.js';
+
+const options = z.strictObject({
+  sequence: z.number().int().positive().optional().describe('tokens per sample (default 128)'),
+  tokenizer: z.enum(TOKENIZER_NAMES).optional().describe('default: chars, or bytes above 256 different characters'),
+  vocab: z.string().optional().describe('wordpiece: the vocabulary file'),
+  vocabulary: z.number().int().positive().default(8000).describe('words: the most frequent words of the training part that are kept'),
+  lowercase: z.boolean().default(true).describe('words, wordpiece: fold case'),
+  match: z.string().min(1).optional().describe('folder: only files whose name ends so, e.g. .d.ts'),
+  maxBytes: z.number().int().positive().optional().describe('stop reading after so many bytes; whole files of a folder, the beginning of a single file'),
+});
+
+const DEFAULT_SEQUENCE = 128;
+/** Share of the characters, at the end, that validates. */
+const VALIDATION_SHARE = 0.1;
+/** Text is held as one string; beyond this it would come near the longest string Node can hold. */
+const MOST_BYTES = 2 ** 28;
+
+/** Files below `folder` in the order of their paths. Hidden files and folders and links are left out, links because they may go round in circles. */
+function* filesBelow(folder: string): Generator<string> {
+  const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    if (entry.name.startsWith('.')) continue;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesBelow(path);
+    else if (entry.isFile()) yield path;
+  }
+}
+
+/** Text files of a folder, one after another, with a line break between where a file does not end in one. What is no text is passed over. */
+function readFolder(files: SourceFiles, folder: string, match: string, maxBytes: number): string {
+  const ending = match.replace(/^\*+/, '');
+  const texts: string[] = [];
+  let total = 0;
+  let passed = 0;
+  for (const path of filesBelow(folder)) {
+    if (!path.endsWith(ending)) continue;
+    const { size } = statSync(path);
+    if (total + size > maxBytes) break;
+    if (size === 0) continue;
+    const text = readIfText(files, path);
+    if (text === null) {
+      passed += 1;
+      continue;
+    }
+    total += size;
+    if (total > MOST_BYTES) throw tooLarge(folder, total);
+    texts.push(text.endsWith('\n') ? text : `${text}\n`);
+  }
+  if (texts.length === 0) {
+    throw new DataError('PT_DATA_EMPTY', `no text files${ending === '' ? '' : ` ending in ${ending}`} below ${folder} within ${maxBytes} bytes (${passed} are not text)`, 'check the folder and the options match and maxBytes');
+  }
+  return texts.join('');
+}
+
+/** The text of a file, or null where it is not readable text. */
+function readIfText(files: SourceFiles, path: string): string | null {
+  try {
+    const text = files.readText(path);
+    return text.includes('\0') ? null : text;
+  } catch (error) {
+    if (error instanceof DataError && ['PT_DATA_ENCODING', 'PT_DATA_UNREADABLE', 'PT_DATA_GZIP'].includes(error.code)) return null;
+    throw error;
+  }
+}
+
+function tooLarge(path: string, bytes: number): DataError {
+  return new DataError('PT_DATA_TOO_LARGE', `${path} has ${bytes} bytes or more, the most that is held in memory is ${MOST_BYTES}`, 'take a part of it: a smaller file, or for a folder the option maxBytes=N');
+}
+
+/** Fields `tokens` [T] int32 and `targets` [T] int32, the tokens shifted by one. */
+export const text: DataKind = {
+  name: 'text',
+  summary: 'FILE, or DIR whose text files are read in order; the last 10 % validate',
+  open(request) {
+    const { sequence, match, maxBytes, ...choice } = dataOptions(options, request);
+    const files = new SourceFiles();
+    const isDir = isFolder(request.path);
+    const limit = maxBytes ?? Infinity;
+    const whole = isDir ? readFolder(files, request.path, match ?? '', limit) : readOne(files, request.path, limit);
+    const cut = splitPoint(whole);
+    const [train, validation] = [whole.slice(0, cut), whole.slice(cut)];
+    const tokenizer = languageTokenizer(choice, isDir ? request.path : dirname(request.path), whole, train, files);
+    return encodeLanguage({ source: request.source, train, validation, tokenizer, sequence: sequence ?? request.defaultSequence ?? DEFAULT_SEQUENCE, digest: files.digest() });
+  },
+};
+
+function readOne(files: SourceFiles, path: string, maxBytes: number): string {
+  const { size } = statSync(path);
+  if (size > MOST_BYTES) throw tooLarge(path, size);
+  return firstBytes(files.readText(path), maxBytes);
+}
+
+/** The beginning of a text, at most so many bytes of UTF-8, never half a character. */
+function firstBytes(whole: string, maxBytes: number): string {
+  if (whole.length * 3 <= maxBytes) return whole;
+  const bytes = Buffer.from(whole);
+  return bytes.length <= maxBytes ? whole : new TextDecoder().decode(bytes.subarray(0, maxBytes), { stream: true });
+}
+
+/** Where validation begins; never between the halves of a surrogate pair. */
+function splitPoint(whole: string): number {
+  const cut = Math.floor(whole.length * (1 - VALIDATION_SHARE));
+  const code = whole.charCodeAt(cut);
+  return code >= 0xdc00 && code <= 0xdfff ? cut + 1 : cut;
+}

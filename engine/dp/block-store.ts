@@ -1,0 +1,113 @@
+// BlockStore: the parameters and optimizer states of the blocks that one worker holds, in shared memory, so that another worker of the host
+// copies them straight from here. It knows nothing of plans; a block it holds either trains (has states) or is frozen (has none).
+import { existsSync } from 'node:fs';
+import { invariant, present } from '../core/invariant.js';
+import type { Block } from '../model/block.js';
+import { initializeSlab, type SlabLayout } from '../model/slab.js';
+import { MappedFile } from '../tensor/mapped-file.js';
+import { statesFile, weightsFile } from './memory-names.js';
+
+const BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+interface Held {
+  readonly weights: MappedFile;
+  states: MappedFile | null;
+}
+
+export interface BlockStoreOptions {
+  readonly folder: string;
+  readonly worker: string;
+  readonly blocks: readonly Block[];
+  readonly layouts: readonly SlabLayout[];
+  /** Optimizer states per parameter (2 for AdamW, 1 for SGD with momentum). */
+  readonly numStates: number;
+  readonly seed: number;
+}
+
+export class BlockStore {
+  readonly #options: BlockStoreOptions;
+  readonly #held = new Map<number, Held>();
+
+  constructor(options: BlockStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Blocks held now, ascending. */
+  get blocks(): number[] {
+    return [...this.#held.keys()].sort((a, b) => a - b);
+  }
+
+  /**
+   * Makes sure a block is here: kept where it is held already, else copied from `source` (a worker of this host), else started from its initial
+   * values. Returns the bytes that were copied.
+   */
+  hold(block: number, source: string | null, trains: boolean): number {
+    const { folder, worker } = this.#options;
+    const length = this.#layout(block).length;
+    let moved = 0;
+    let held = this.#held.get(block);
+    if (held === undefined) {
+      held = { weights: MappedFile.create(weightsFile(folder, worker, block), length * BYTES), states: null };
+      this.#held.set(block, held);
+      const weights = held.weights.float32(0, length);
+      if (source === null) initializeSlab(present(this.#options.blocks[block], `block ${block}`), this.#layout(block), this.#options.seed, weights);
+      else moved += copyFrom(weightsFile(folder, source, block), weights);
+    }
+    if (trains && held.states === null && this.#options.numStates > 0) {
+      const numFloats = length * this.#options.numStates;
+      held.states = MappedFile.create(statesFile(folder, worker, block), numFloats * BYTES);
+      // A source without states (its copy was frozen, or the block is new) means states that start at zero, as the new file does.
+      if (source !== null && source !== worker && existsSync(statesFile(folder, source, block)))
+        moved += copyFrom(statesFile(folder, source, block), held.states.float32(0, numFloats));
+    }
+    return moved;
+  }
+
+  weights(block: number): Float32Array {
+    return this.#get(block).weights.float32(0, this.#layout(block).length);
+  }
+
+  /** Views of the optimizer states of a block that trains, each as long as the slab. */
+  states(block: number): Float32Array[] {
+    const { length } = this.#layout(block);
+    const file = this.#get(block).states;
+    invariant(file !== null || this.#options.numStates === 0, () => `block ${block} has no optimizer states`);
+    return Array.from({ length: this.#options.numStates }, (_, i) => present(file, 'states').float32(i * length * BYTES, length));
+  }
+
+  /** Gives back what a plan no longer needs: blocks outside both lists, states of blocks that do not train. */
+  release(frozen: readonly number[], active: readonly number[]): void {
+    for (const [block, held] of this.#held) {
+      const trains = active.includes(block);
+      if (!trains && held.states !== null) {
+        dispose(held.states);
+        held.states = null;
+      }
+      if (!trains && !frozen.includes(block)) {
+        dispose(held.weights);
+        this.#held.delete(block);
+      }
+    }
+  }
+
+  #get(block: number): Held {
+    return present(this.#held.get(block), `block ${block} of worker ${this.#options.worker}`);
+  }
+
+  #layout(block: number): SlabLayout {
+    return present(this.#options.layouts[block], `layout of block ${block}`);
+  }
+}
+
+function dispose(file: MappedFile): void {
+  file.unlink();
+  file.close();
+}
+
+/** Copies a mapped file of the same length; returns its bytes. */
+function copyFrom(path: string, into: Float32Array): number {
+  const file = MappedFile.open(path);
+  into.set(file.float32(0, into.length));
+  file.close();
+  return into.byteLength;
+}

@@ -1,0 +1,91 @@
+// EventLog: appends run events to events.jsonl, one JSON object per line, and reads them back. It does not interpret them.
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { DataError } from './core/errors.js';
+import type { RunEvent, RunEventBody } from './events.js';
+
+export class EventLog {
+  readonly #path: string;
+  readonly #now: () => number;
+  readonly #start: number;
+  #file: number | null;
+
+  /** Opens (or creates) the file. `now` gives milliseconds of a monotonic clock; event times are seconds since this call. */
+  constructor(path: string, now: () => number = () => performance.now()) {
+    this.#path = path;
+    this.#now = now;
+    this.#start = now();
+    this.#file = this.#guard(() => openSync(path, 'a'));
+  }
+
+  /** Stamps and writes one event, and returns it stamped. Written at once: a killed process loses nothing that was appended. */
+  append(body: RunEventBody): RunEvent {
+    // Microseconds are what the clock can tell; more digits would only make the file longer.
+    const time = Math.max(0, Math.round((this.#now() - this.#start) * 1000) / 1e6);
+    const event: RunEvent = { time, ...body };
+    const file = this.#file;
+    // A late event of a worker that is still closing must not turn a finished run into a failed one.
+    if (file !== null) this.#guard(() => writeSync(file, `${JSON.stringify(event)}\n`));
+    return event;
+  }
+
+  /** Flushes to the disk and closes. Events appended later are stamped but not written. */
+  close(): void {
+    const file = this.#file;
+    if (file === null) return;
+    this.#file = null;
+    this.#guard(() => {
+      fsyncSync(file);
+      closeSync(file);
+    });
+  }
+
+  #guard<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw new DataError(
+        'PT_EVENT_LOG',
+        `events cannot be written to ${this.#path}: ${error instanceof Error ? error.message : String(error)}`,
+        'Check free space and permissions of the run folder.',
+        { cause: error },
+      );
+    }
+  }
+}
+
+/**
+ * All events of a file, in order. A half-written last line (a process that was killed) is left out; a broken line before it is a DataError
+ * (PT_EVENTS_BROKEN).
+ */
+export function readEvents(path: string): RunEvent[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new DataError('PT_EVENTS_BROKEN', `events cannot be read from ${path}`, 'Name the folder of a run.', { cause: error });
+  }
+  const lines = text.split('\n');
+  const events: RunEvent[] = [];
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '') continue;
+    const event = parseLine(line);
+    if (event !== null) events.push(event);
+    else if (index < lines.length - 1)
+      throw new DataError(
+        'PT_EVENTS_BROKEN',
+        `line ${index + 1} of ${lines.length} in ${path} is not an event: ${line.slice(0, 60)}`,
+        'The file was changed by hand or by a failing disk; delete the line to read the rest.',
+      );
+  }
+  return events;
+}
+
+function parseLine(line: string): RunEvent | null {
+  try {
+    const value: unknown = JSON.parse(line);
+    const isEvent = typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'time' in value && typeof value.time === 'number';
+    return isEvent ? (value as RunEvent) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,31 @@
+// RunEvent: one line of events.jsonl. Every table, chart and summary is a pure function of these lines. Not a log: free text lives only in
+// `reason` and `message` fields.
+import { z } from 'zod';
+
+const seconds = z.number().nonnegative();
+const shape = z.object({ K: z.number().int(), R: z.number().int() });
+
+/** One micro-batch step of a stage is not an event; steps, decisions and changes are. */
+export const runEventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('run.started'), version: z.string(), model: z.string(), data: z.string(), seed: z.number(), blocks: z.array(z.object({ name: z.string(), kind: z.string(), layer: z.number().nullable(), parameters: z.number() })), numTrain: z.number(), numValidation: z.number(), stepsPlanned: z.number(), stepsPerEpoch: z.number(), batch: z.number(), microBatch: z.number(), machine: z.string(), metricName: z.string(), higherIsBetter: z.boolean() }),
+  z.object({ type: z.literal('worker.joined'), worker: z.string(), pid: z.number(), device: z.string() }),
+  z.object({ type: z.literal('worker.lost'), worker: z.string(), reason: z.string() }),
+  z.object({ type: z.literal('costs.measured'), isCached: z.boolean(), seconds, blocks: z.array(z.object({ name: z.string(), forwardMs: z.number(), backwardMs: z.number(), parameterBytes: z.number(), savedBytes: z.number(), outputBytes: z.number() })) }),
+  z.object({ type: z.literal('plan.made'), generation: z.number(), frozen: z.number(), frozenLayers: z.number(), K: z.number(), R: z.number(), schedule: z.string(), microBatches: z.number(), stages: z.array(z.object({ worker: z.string(), replica: z.number(), stage: z.number(), from: z.number(), to: z.number() })), idle: z.array(z.string()), predictedStepMs: z.number(), predictedBubble: z.number(), usesCache: z.boolean(), reason: z.string(), grid: z.string() }),
+  z.object({ type: z.literal('transition'), step: z.number(), generation: z.number(), from: shape, to: shape, frozen: z.number(), seconds, movedBytes: z.number() }),
+  z.object({ type: z.literal('step'), step: z.number(), epoch: z.number(), loss: z.number(), lr: z.number(), gradNorm: z.number(), samples: z.number(), seconds, generation: z.number(), frozen: z.number(), K: z.number(), R: z.number(), cacheHits: z.number(), cacheMisses: z.number(), bubbleShare: z.number(), commShare: z.number(), peakMb: z.number().optional() }),
+  z.object({ type: z.literal('evaluation'), step: z.number(), epoch: z.number(), loss: z.number(), metric: z.number(), metricName: z.string(), samples: z.number(), seconds }),
+  z.object({ type: z.literal('freeze.decided'), step: z.number(), policy: z.string(), fromLayers: z.number(), toLayers: z.number(), toBlocks: z.number(), norms: z.array(z.number()), reason: z.string() }),
+  z.object({ type: z.literal('cache.changed'), step: z.number(), state: z.enum(['on', 'off']), depth: z.number(), recordBytes: z.number(), capacity: z.number(), reason: z.string() }),
+  z.object({ type: z.literal('checkpoint.saved'), step: z.number(), path: z.string(), bytes: z.number(), seconds }),
+  z.object({ type: z.literal('breakdown'), rows: z.array(z.object({ name: z.string(), K: z.number(), R: z.number(), stepMs: z.number(), speedup: z.number() })), note: z.string() }),
+  z.object({ type: z.literal('sample'), prompt: z.string(), text: z.string() }),
+  z.object({ type: z.literal('warning'), message: z.string() }),
+  z.object({ type: z.literal('run.finished'), steps: z.number(), samplesSeen: z.number(), finalLoss: z.number(), metric: z.object({ name: z.string(), value: z.number() }), wallSeconds: seconds, trainSeconds: seconds, weightsSha256: z.string(), lossSha256: z.string(), isInterrupted: z.boolean() }),
+  z.object({ type: z.literal('run.failed'), code: z.string(), message: z.string() }),
+]);
+
+export type RunEventBody = z.infer<typeof runEventSchema>;
+
+/** `time` is seconds since the start of the run. */
+export type RunEvent = RunEventBody & { readonly time: number };

@@ -1,0 +1,67 @@
+// Freezer: how much of the model is frozen. It gathers gradient norms, asks the policy when an interval ends, and keeps the count. The policy decides;
+// what follows from a decision (plans, cache) is not its business.
+import { countLayers, frozenBlocks, layerNorms } from '../freeze/layers.js';
+import type { FreezePolicy } from '../freeze/policy.js';
+import { makeFreezePolicy } from '../freeze/registry.js';
+import { SignalWindow } from '../freeze/signals.js';
+import { durationInSteps } from './duration.js';
+import type { RunEventBody } from './events.js';
+import type { RunSetup } from './run-setup.js';
+
+export class Freezer {
+  readonly #setup: RunSetup;
+  readonly #policy: FreezePolicy;
+  readonly #signals: SignalWindow;
+  readonly #interval: number;
+  readonly #maxLayers: number;
+  #layers = 0;
+  #decisions = 0;
+
+  constructor(setup: RunSetup) {
+    const { config, model, sampler } = setup;
+    this.#setup = setup;
+    this.#policy = makeFreezePolicy(config.freeze, { alpha: config.freezeAlpha, schedule: config.freezeSchedule });
+    this.#signals = new SignalWindow(model.blocks.length);
+    this.#interval = this.#policy.everyStep ? 1 : durationInSteps(config.freezeInterval, sampler.stepsPerEpoch);
+    // The last layer stays: with all of them frozen only the head would learn, which nobody asks for by default.
+    this.#maxLayers = config.freezeMax ?? Math.max(0, countLayers(model.blocks) - 1);
+  }
+
+  /** Frozen transformer layers. */
+  get layers(): number {
+    return this.#layers;
+  }
+
+  /** Frozen blocks: those layers and what lies before them. */
+  get blocks(): number {
+    return frozenBlocks(this.#setup.model.blocks, this.#layers);
+  }
+
+  /** Takes the gradient norms of one step, per block. */
+  observe(blockNorms: readonly number[]): void {
+    this.#signals.add(blockNorms);
+  }
+
+  /** Whether a decision is due when `stepsDone` steps are done. */
+  isDue(stepsDone: number): boolean {
+    return this.#setup.config.freeze !== 'none' && stepsDone % this.#interval === 0;
+  }
+
+  /** Asks the policy. Returns the event of a decision that changed something or ended an interval, or null. */
+  decide(stepsDone: number): Extract<RunEventBody, { type: 'freeze.decided' }> | null {
+    const { blocks } = this.#setup.model;
+    const norms = this.#policy.everyStep ? [] : layerNorms(blocks, this.#signals.take().norms);
+    const before = this.#layers;
+    const { layers, reason } = this.#policy.decide({
+      interval: ++this.#decisions,
+      step: stepsDone,
+      frozenLayers: before,
+      numLayers: countLayers(blocks),
+      layerNorms: norms,
+      maxLayers: this.#maxLayers,
+    });
+    this.#layers = layers;
+    if (this.#policy.everyStep && layers === before) return null;
+    return { type: 'freeze.decided', step: stepsDone, policy: this.#policy.name, fromLayers: before, toLayers: layers, toBlocks: this.blocks, norms, reason };
+  }
+}

@@ -1,0 +1,45 @@
+// MemoryFolder: the folder of a run in shared memory. The coordinator makes it, removes it, and sweeps away those of coordinators that died.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { sharedMemoryFolder } from './tensor/mapped-file.js';
+
+const PREFIX = 'pipetrain-';
+
+export class MemoryFolder {
+  readonly path: string;
+
+  constructor() {
+    const parent = sharedMemoryFolder();
+    sweep(parent);
+    this.path = join(parent, `${PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`);
+    mkdirSync(this.path, { mode: 0o700 });
+  }
+
+  /** Removes one file of the folder, if it is there. Whoever has it mapped keeps it until it is unmapped. */
+  remove(file: string): void {
+    rmSync(file, { force: true });
+  }
+
+  close(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Removes the folders of processes that are gone: a killed coordinator cannot clean up after itself. */
+function sweep(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = Number(new RegExp(`^${PREFIX}(\\d+)-[0-9a-f]{8}$`).exec(name)?.[1]);
+    if (Number.isInteger(pid) && !isAlive(pid)) rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives and belongs to somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,56 @@
+// Messages between the coordinator and a worker: discriminated unions, decoded by a schema on arrival. Tensors never travel here; they go
+// through shared memory between workers.
+import { z } from 'zod';
+import { trainConfigSchema } from './config.js';
+import { planSchema } from './plan.js';
+
+const errorSchema = z.object({ code: z.string(), exitCode: z.number(), message: z.string(), hint: z.string(), stack: z.string().optional() });
+const index = z.number().int().nonnegative();
+
+/** What the coordinator tells a worker. */
+export const orderSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('setup'), config: trainConfigSchema, memoryFolder: z.string(), numMicroBatches: z.number(), microBatch: z.number() }),
+  z.object({ type: z.literal('measure-costs') }),
+  /** First half of a transition: allocate, fetch state, compile. */
+  z.object({ type: z.literal('prepare'), plan: planSchema, addresses: z.record(z.string(), z.string()) }),
+  /** Second half: connect to the neighbours, drop what is no longer needed. */
+  z.object({ type: z.literal('activate'), generation: index }),
+  /** Run one step (and, by the commits, those after it). */
+  z.object({ type: z.literal('start'), generation: index, step: index }),
+  /** Apply the step's update and, where `goesOn`, run the next one. */
+  z.object({ type: z.literal('commit'), generation: index, step: index, learningRate: z.number(), gradientScale: z.number(), updateCount: z.number().int().positive(), goesOn: z.boolean() }),
+  z.object({ type: z.literal('evaluate'), generation: index }),
+  z.object({ type: z.literal('save'), folder: z.string(), blocks: z.array(index) }),
+  z.object({ type: z.literal('stop') }),
+]);
+
+/** What a worker tells the coordinator. */
+export const reportSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), startSeconds: z.number() }),
+  z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), savedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.number(), updateMsPerMb: z.number() }),
+  z.object({ type: z.literal('prepared'), generation: index, movedBytes: z.number() }),
+  z.object({ type: z.literal('active'), generation: index }),
+  z.object({
+    type: z.literal('step-ready'),
+    generation: index,
+    step: index,
+    /** Loss of each micro-batch of this replica, in order; empty but on the last stage. */
+    losses: z.array(z.object({ micro: index, loss: z.number() })),
+    /** Sums of squares per chunk of the reduced gradient, for the chunks this worker owns. */
+    squares: z.array(z.object({ block: index, fromChunk: index, values: z.array(z.number()) })),
+    computeMs: z.number(),
+    waitMs: z.number(),
+    reduceMs: z.number(),
+    cacheHits: z.number(),
+    cacheMisses: z.number(),
+    residentMb: z.number(),
+  }),
+  z.object({ type: z.literal('evaluated'), generation: index, results: z.array(z.object({ index, loss: z.number(), score: z.number().nullable() })) }),
+  z.object({ type: z.literal('saved'), files: z.array(z.object({ block: index, file: z.string(), bytes: z.number(), sha256: z.string() })) }),
+  z.object({ type: z.literal('cache-off'), reason: z.string() }),
+  z.object({ type: z.literal('failed'), error: errorSchema }),
+]);
+
+export type Order = z.infer<typeof orderSchema>;
+export type Report = z.infer<typeof reportSchema>;
+export type ReportOf<T extends Report['type']> = Extract<Report, { type: T }>;

@@ -1,0 +1,125 @@
+// BlockGraph: one block, or the loss behind the last one, traced on its own for one micro-batch shape. Stages are stitched from these, so that
+// what a block computes cannot depend on its neighbours.
+import { ModelError, PipetrainError } from '../core/errors.js';
+import { present } from '../core/invariant.js';
+import type { DataInfo } from '../data/dataset.js';
+import type { Graph, ValueId } from '../tensor/graph.js';
+import type { PortRole } from '../tensor/program.js';
+import type { Shape } from '../tensor/shape.js';
+import * as tf from '../tensor/tf.js';
+import { trace, traceGradients, type TraceSession } from '../tensor/trace.js';
+import type { BlockContext, Model } from './block.js';
+import { TracingContext, WEIGHT_FIELD, type ContextOptions } from './tracing-context.js';
+
+export interface BlockGraph {
+  readonly graph: Graph;
+  /** Inputs by what they stand for; `activation` is the output of the block before. */
+  readonly inputs: readonly { readonly role: PortRole; readonly value: ValueId }[];
+  readonly output: ValueId;
+  readonly outputShape: Shape;
+  readonly backward: {
+    readonly numForwardNodes: number;
+    /** The gradient that comes in, with the shape of the output. */
+    readonly dy: ValueId;
+    /** Gradient of the activation (role `gradient`; absent for the first block) and of the parameters. */
+    readonly gradients: readonly { readonly role: PortRole; readonly value: ValueId }[];
+  } | null;
+}
+
+export interface BlockTraceOptions {
+  readonly model: Model;
+  readonly data: DataInfo;
+  readonly microBatch: number;
+  readonly isTraining: boolean;
+}
+
+interface Body {
+  readonly label: string;
+  readonly block: number;
+  readonly inputs: readonly { readonly role: PortRole; readonly shape: Shape }[];
+  readonly run: (tensors: readonly tf.Tensor[], context: BlockContext) => tf.Tensor;
+}
+
+const differentiable: Partial<Record<PortRole['kind'], true>> = { activation: true, param: true };
+const gradientRole = (role: PortRole): PortRole => (role.kind === 'param' ? { ...role, kind: 'paramGrad' } : { kind: 'gradient' });
+
+/** Traces block `index`; `inputShape` is the shape of the activation it receives, null for the first block. */
+export function traceBlock(options: BlockTraceOptions, index: number, inputShape: Shape | null): BlockGraph {
+  const { model, microBatch } = options;
+  const block = present(model.blocks[index], `block ${index} of ${model.name}`);
+  const label = `Model ${model.name}, block ${block.name}`;
+  const params = Object.entries(block.params);
+  const activation = inputShape === null ? [] : [{ role: { kind: 'activation' } as const, shape: inputShape }];
+  return traceBody(options, {
+    label,
+    block: index,
+    inputs: [...activation, ...params.map(([name, { shape }]) => ({ role: { kind: 'param', block: index, name } as const, shape }))],
+    run: (tensors, context) => {
+      const x = inputShape === null ? null : present(tensors[0], 'the activation');
+      const given = Object.fromEntries(params.map(([name], i) => [name, present(tensors[i + activation.length], name)]));
+      return checked(block.forward(x, given, context), label, microBatch, null);
+    },
+  });
+}
+
+/** Traces the weighted sum of the loss (or score) per sample over the micro-batch: a scalar. */
+export function traceObjective(options: BlockTraceOptions, kind: 'loss' | 'score', inputShape: Shape): BlockGraph {
+  const { model, microBatch } = options;
+  const label = `Model ${model.name}, ${kind}`;
+  const objective = kind === 'loss' ? model.loss : present(model.score, 'the score');
+  return traceBody(options, {
+    label,
+    block: model.blocks.length,
+    inputs: [{ role: { kind: 'activation' }, shape: inputShape }],
+    run: ([y], context) => {
+      const perSample = checked(objective.call(model, present(y, 'the output'), context), label, microBatch, []);
+      return tf.sum(tf.mul(context.field(WEIGHT_FIELD.name), perSample));
+    },
+  });
+}
+
+function traceBody(options: BlockTraceOptions, { label, block, inputs, run }: Body): BlockGraph {
+  const contextOptions: ContextOptions = { label, block, data: options.data, microBatch: options.microBatch, isTraining: options.isTraining };
+  const roles: PortRole[] = inputs.map(({ role }) => role);
+  const call = (tensors: readonly tf.Tensor[], session: TraceSession): tf.Tensor => {
+    const context = new TracingContext(contextOptions, session);
+    try {
+      return run(tensors, context);
+    } finally {
+      roles.push(...context.roles);
+    }
+  };
+  const specs = inputs.map(({ shape }) => ({ shape, dtype: 'float32' as const }));
+  const withRoles = (values: readonly ValueId[]): BlockGraph['inputs'] => values.map((value, i) => ({ role: present(roles[i], `role ${i}`), value }));
+  try {
+    if (!options.isTraining) {
+      const { graph, inputs: values, outputs } = trace(label, specs, (tensors, session) => [call(tensors, session)]);
+      const output = present(outputs[0], 'the output');
+      return { graph, inputs: withRoles(values), output, outputShape: present(graph.values[output], 'the output').shape, backward: null };
+    }
+    const wrt = roles.flatMap(({ kind }, i) => (differentiable[kind] === true ? [i] : []));
+    const traced = traceGradients(label, specs, call, wrt);
+    const { graph, output, dy, numForwardNodes } = traced;
+    const gradients = wrt.map((i, k) => ({
+      role: gradientRole(present(roles[i], `role ${i}`)),
+      value: present(traced.gradients[k], `gradient ${k}`),
+    }));
+    const outputShape = present(graph.values[output], 'the output').shape;
+    return { graph, inputs: withRoles(traced.inputs), output, outputShape, backward: { numForwardNodes, dy, gradients } };
+  } catch (error) {
+    if (error instanceof PipetrainError) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ModelError('PT_MODEL_THREW', `${label} threw: ${message}`, 'The model definition fails while it is traced; correct it and try again.', { cause: error });
+  }
+}
+
+/** What a block may return: a float tensor whose first axis is the batch; exactly [B, ...rest] where `rest` is given. */
+function checked(y: unknown, label: string, microBatch: number, rest: Shape | null): tf.Tensor {
+  const wanted = rest === null ? `[${microBatch}, ...]` : `[${[microBatch, ...rest].join(', ')}]`;
+  const hint = `Return a float32 tensor of shape ${wanted}; the first axis is the sample.`;
+  if (!(y instanceof tf.Tensor)) throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns ${y === null ? 'null' : typeof y}, not a tensor`, hint);
+  const isRightShape = y.shape[0] === microBatch && (rest === null || y.rank === rest.length + 1);
+  if (!isRightShape) throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns the shape [${y.shape.join(', ')}], wanted ${wanted}`, hint);
+  if (y.dtype !== 'float32') throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns ${y.dtype}, wanted float32`, hint);
+  return y;
+}

@@ -1,0 +1,61 @@
+// Block: the smallest piece of a model that may move between workers: an embedding, one attention sub-layer, one MLP sub-layer, a head.
+// A block never splits a residual branch. It declares its parameters; it does not hold them.
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Shape } from '../tensor/shape.js';
+
+/** How a parameter starts. Numbers come from the counter-based generator, so every worker draws the same. */
+export type Init =
+  | { readonly kind: 'zeros' }
+  | { readonly kind: 'ones' }
+  /** Normal with mean 0 and the given standard deviation. */
+  | { readonly kind: 'normal'; readonly std: number }
+  /** Uniform in [-limit, limit]. */
+  | { readonly kind: 'uniform'; readonly limit: number };
+
+export interface ParamSpec {
+  readonly shape: Shape;
+  readonly init: Init;
+  /** Whether weight decay applies (matrices yes; biases, gains and embeddings of positions no). */
+  readonly decay: boolean;
+}
+
+/** What a block's forward may ask for, besides its input and its parameters. */
+export interface BlockContext {
+  /** A field of the data set for this micro-batch, first axis B: `image` [B,H,W], `tokens` [B,T] int32, `mask` [B,T], `label` [B] int32 ... */
+  field(name: string): Tensor;
+  /**
+   * Inverted dropout: zeroes elements with probability `rate`, scales the rest by 1/(1-rate); the identity when not training. `tag` tells the
+   * dropouts of one block apart.
+   */
+  dropout(x: Tensor, rate: number, tag: string): Tensor;
+  /** False for evaluation and for frozen blocks. */
+  readonly isTraining: boolean;
+}
+
+export type BlockKind = 'embedding' | 'attention' | 'mlp' | 'head' | 'other';
+
+export interface Block {
+  /** Unique within the model; letters, digits, `.`, `-`, `_`. Part of the canonical parameter names. */
+  readonly name: string;
+  readonly kind: BlockKind;
+  /** The transformer layer it belongs to (0-based), or null for what lies before and behind the layers. */
+  readonly layer: number | null;
+  readonly params: Readonly<Record<string, ParamSpec>>;
+  /** `x` is null for the first block, which reads its input from the context. All axes of the result but the first are per sample. */
+  forward(x: Tensor | null, params: Readonly<Record<string, Tensor>>, context: BlockContext): Tensor;
+}
+
+/** A model: blocks in order, and what the output of the last one is worth. */
+export interface Model {
+  readonly name: string;
+  readonly blocks: readonly Block[];
+  /** Loss of every sample, shape [B] (for language models the mean over the sample's tokens). */
+  loss(y: Tensor, context: BlockContext): Tensor;
+  /** Score of every sample, shape [B], e.g. 1 where the class is right; null where the metric is the loss itself. */
+  readonly score: ((y: Tensor, context: BlockContext) => Tensor) | null;
+  readonly metric: { readonly name: string; readonly higherIsBetter: boolean };
+}
+
+/** Canonical name of a parameter; their order as strings is the order of the blocks. */
+export const parameterName = (blockIndex: number, block: Block, param: string): string =>
+  `${String(blockIndex).padStart(4, '0')}.${block.name}.${param}`;

@@ -1,0 +1,99 @@
+// Compiling a stage: the blocks of a run of a model, traced one by one, stitched into one graph, cut into programs. Every bit of a
+// stage's results is decided inside its blocks; where the stage begins and ends, or which program a node lands in, changes none.
+import { present } from '../core/invariant.js';
+import type { DataInfo } from '../data/dataset.js';
+import { savedValues } from '../tensor/cut.js';
+import type { Program } from '../tensor/program.js';
+import type { Shape } from '../tensor/shape.js';
+import type { Model } from './block.js';
+import { traceBlock } from './block-graph.js';
+import { SavedTensors } from './saved-tensors.js';
+import { programOf, StageGraph, type RoleValue } from './stage-graph.js';
+
+export interface StageSpec {
+  readonly model: Model;
+  readonly data: DataInfo;
+  /** First block of the stage. */
+  readonly from: number;
+  /** The block behind its last one. */
+  readonly to: number;
+  /** Samples per micro-batch. */
+  readonly microBatch: number;
+  /** Whether the stage below wants a gradient; false where all below is frozen. */
+  readonly needsInputGradient: boolean;
+}
+
+export interface StagePrograms {
+  /** Training forward: (activation, fields, params, noise) -> (activation or loss, saved...). */
+  readonly forward: Program;
+  /** (gradient unless last, activation, fields, params, noise, saved) -> (gradient if wanted, paramGrad of every parameter). */
+  readonly backward: Program;
+  /** The part of `backward` that computes the gradient for the stage below; null where that is not wanted. */
+  readonly backwardInput: Program | null;
+  /** The part of `backward` that computes the gradients of the parameters. */
+  readonly backwardWeight: Program;
+  /** Forward without dropout: the activation, or loss and score. */
+  readonly evaluate: Program;
+  /** Shape of the activation that comes in; null for the first stage. */
+  readonly activationIn: Shape | null;
+  /** Shape of the activation that goes out; null for the last stage. */
+  readonly activationOut: Shape | null;
+  /** Size of all saved tensors of one micro-batch. */
+  readonly savedBytes: number;
+}
+
+/** Output shape of every block, for a micro-batch. */
+export function blockOutputShapes(model: Model, data: DataInfo, microBatch: number): Shape[] {
+  const shapes: Shape[] = [];
+  for (const index of model.blocks.keys())
+    shapes.push(traceBlock({ model, data, microBatch, isTraining: false }, index, shapes[index - 1] ?? null).outputShape);
+  return shapes;
+}
+
+/** Compiles the blocks `from` to `to - 1` for training and evaluation. Throws a ModelError where the model cannot be traced. */
+export function compileStage(spec: StageSpec): StagePrograms {
+  const { model, data, from, to, microBatch } = spec;
+  const isLast = to === model.blocks.length;
+  const activationIn = activationShape(model, data, from, microBatch);
+  const stage = new StageGraph({ model, data, microBatch, isTraining: true }, from, to, activationIn);
+  const forwardOutputs = isLast ? [stage.objective('loss')] : [stage.activation];
+  const { numForwardNodes, gradients } = stage.differentiate();
+  const graph = stage.graph();
+  const wanted = gradients.filter(({ role }) => role.kind === 'paramGrad' || (spec.needsInputGradient && from > 0));
+  const saved = new SavedTensors(graph, savedValues(graph, numForwardNodes, wanted.map(({ value }) => value)));
+  const named = (kind: string): string => `${model.name} blocks ${from}-${to - 1} ${kind}`;
+  const roles = saved.roles(stage.roles);
+  const backward = (kind: string, outputs: readonly RoleValue[]): Program =>
+    programOf(named(kind), saved.backward(outputs.map(({ value }) => value)), roles, outputs);
+  const inputGradient = wanted.filter(({ role }) => role.kind === 'gradient');
+  return {
+    forward: programOf(named('forward'), saved.forward, stage.roles, [...forwardOutputs, ...saved.outputs]),
+    backward: backward('backward', wanted),
+    backwardInput: inputGradient.length === 0 ? null : backward('backward-input', inputGradient),
+    backwardWeight: backward('backward-weight', wanted.filter(({ role }) => role.kind === 'paramGrad')),
+    evaluate: compileEvaluation(spec, activationIn, named('evaluate'), isLast),
+    activationIn,
+    activationOut: isLast ? null : stage.activationShape,
+    savedBytes: saved.bytes,
+  };
+}
+
+/** The forward of the blocks `from` to `to - 1` without dropout and without a loss: activation (or fields) and parameters to activation. */
+export function compilePrefix(model: Model, data: DataInfo, from: number, to: number, microBatch: number): Program {
+  const spec = { model, data, from, to, microBatch, needsInputGradient: false };
+  return compileEvaluation(spec, activationShape(model, data, from, microBatch), `${model.name} blocks ${from}-${to - 1} prefix`, false);
+}
+
+function compileEvaluation(spec: StageSpec, activationIn: Shape | null, name: string, hasObjectives: boolean): Program {
+  const { model, data, microBatch, from, to } = spec;
+  const stage = new StageGraph({ model, data, microBatch, isTraining: false }, from, to, activationIn);
+  const score = model.score === null ? [] : (['score'] as const);
+  const outputs = hasObjectives ? (['loss', ...score] as const).map((kind) => stage.objective(kind)) : [stage.activation];
+  return programOf(name, stage.graph(), stage.roles, outputs);
+}
+
+function activationShape(model: Model, data: DataInfo, from: number, microBatch: number): Shape | null {
+  if (from === 0) return null;
+  const below = { ...model, blocks: model.blocks.slice(0, from) };
+  return present(blockOutputShapes(below, data, microBatch).at(-1), `the output shape of block ${from - 1}`);
+}

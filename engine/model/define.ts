@@ -1,0 +1,35 @@
+// defineModel: how a model, ours or a user's, is declared. A definition becomes a Model once the options and the facts of the data set
+// are known. It never sees a worker, a stage or a device.
+import type { z } from 'zod';
+import type { DataInfo } from '../data/dataset.js';
+import type { Model } from './block.js';
+
+/** Training settings that suit a model; used where the user gives none. Keys are those of the configuration. */
+export type ModelDefaults = Readonly<
+  Partial<{
+    epochs: number;
+    batch: number;
+    microBatch: number;
+    lr: string;
+    warmup: number;
+    weightDecay: number;
+    clip: number;
+    optimizer: 'adamw' | 'sgd';
+  }>
+>;
+
+export interface ModelDefinition<Options = unknown> {
+  readonly name: string;
+  /** One sentence for `--help` and listings. */
+  readonly summary: string;
+  /** Validates and completes the options; unknown keys are errors. */
+  readonly options: z.ZodType<Options>;
+  readonly defaults: ModelDefaults;
+  /** Builds the block list. Throws a ModelError where the data does not fit the model. */
+  build(options: Options, data: DataInfo): Model;
+}
+
+/** Declares a model. A plug-in file exports the result under the name `model`. */
+export function defineModel<Options>(definition: ModelDefinition<Options>): ModelDefinition<Options> {
+  return definition;
+}

@@ -1,0 +1,58 @@
+// Built-in model `gpt`: a causal language model in the manner of GPT-2 (Radford et al. 2019), with an output matrix of its own, so that the first
+// and the last block share no parameter.
+// Shape suffixes: B samples, T tokens, D width, V vocabulary.
+import { z } from 'zod';
+import * as nn from '../tensor/nn.js';
+import * as tf from '../tensor/tf.js';
+import { requireCount, requireField } from './data-fit.js';
+import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
+import { defineModel } from './define.js';
+import { checkHeads, transformerLayers } from './transformer-blocks.js';
+
+const options = z.strictObject({
+  width: z.number().int().positive().default(128).describe('width of the residual stream'),
+  layers: z.number().int().positive().default(4).describe('transformer layers'),
+  heads: z.number().int().positive().default(4).describe('attention heads'),
+  ff: z.number().int().positive().optional().describe('width inside the MLP (default: 4 * width)'),
+  dropout: z.number().min(0).lt(1).default(0).describe('dropout rate of the embedding and the residual branches'),
+});
+
+const TOKEN_STD = 0.1;
+const POSITION_STD = 0.02;
+/** Small, so that training starts from nearly equal chances. */
+const HEAD_STD = 0.02;
+
+const WANTS = 'use running text, e.g. --data text:FILE or synthetic:text';
+
+export const gpt = defineModel({
+  name: 'gpt',
+  summary: 'causal transformer that predicts the next token',
+  options,
+  defaults: { epochs: 3, batch: 32, microBatch: 4, lr: '1e-3 * (0.1 + 0.9 * 0.5 * (1 + cos(pi * progress)))', warmup: 0.05, weightDecay: 0.1, clip: 1, optimizer: 'adamw' },
+  build(given, data) {
+    const { width: D } = given;
+    const [T = 0] = requireField('gpt', data, 'tokens', 1, WANTS);
+    requireField('gpt', data, 'targets', 1, WANTS);
+    const V = requireCount('gpt', data, 'vocabulary', WANTS);
+    checkHeads('gpt', given);
+    const embed = defineInputBlock({
+      name: 'embed',
+      kind: 'embedding',
+      params: { tokens: matrix([V, D], TOKEN_STD), positions: positions([T, D], POSITION_STD) },
+      forward: (p, context) => context.dropout(tf.add(nn.embedding(context.field('tokens'), p.tokens), p.positions), given.dropout, 'embed'),
+    });
+    const head = defineBlock({
+      name: 'head',
+      kind: 'head',
+      params: { normGain: gain(D), normBias: bias(D), w: matrix([D, V], HEAD_STD), b: bias(V) },
+      forward: (x_BTD, p) => nn.linear(nn.layerNorm(x_BTD, p.normGain, p.normBias), p.w, p.b),
+    });
+    return {
+      name: 'gpt',
+      blocks: [embed, ...transformerLayers(given, { causal: true }), head],
+      loss: (y_BTV, context) => tf.mean(nn.crossEntropy(y_BTV, context.field('targets')), -1),
+      score: null,
+      metric: { name: 'loss', higherIsBetter: false },
+    };
+  },
+});

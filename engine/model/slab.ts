@@ -1,0 +1,78 @@
+// Slab: how the parameters of one block lie in one flat Float32Array, so that a block moves, is reduced and is updated as a whole. Optimizer
+// states and gradients use the same layout. It holds no memory itself.
+import { normalAt, randomKey, uniformAt } from '../core/random.js';
+import { present } from '../core/invariant.js';
+import { sizeOf, type Shape } from '../tensor/shape.js';
+import type { Block } from './block.js';
+
+/** Parameters start at multiples of 16 elements (64 bytes), which keeps vector loads aligned. */
+const ALIGNMENT = 16;
+
+export interface SlabEntry {
+  readonly name: string;
+  readonly shape: Shape;
+  /** Elements from the start of the slab. */
+  readonly offset: number;
+  readonly size: number;
+  readonly decays: boolean;
+}
+
+export interface SlabLayout {
+  readonly entries: readonly SlabEntry[];
+  /** Elements, padding included; padding stays zero for ever. */
+  readonly length: number;
+  /** Elements without padding. */
+  readonly numParameters: number;
+  /** Runs of the slab to which weight decay applies or not, covering it from 0 to `length`. */
+  readonly segments: readonly { readonly offset: number; readonly length: number; readonly decays: boolean }[];
+}
+
+const align = (n: number): number => Math.ceil(n / ALIGNMENT) * ALIGNMENT;
+
+/** Lays out a block: parameters with weight decay first, each group in the order of declaration. */
+export function slabLayout(block: Block): SlabLayout {
+  const declared = Object.entries(block.params);
+  const ordered = [...declared.filter(([, spec]) => spec.decay), ...declared.filter(([, spec]) => !spec.decay)];
+  const entries: SlabEntry[] = [];
+  let length = 0;
+  let decayed = 0;
+  for (const [name, spec] of ordered) {
+    const size = sizeOf(spec.shape);
+    entries.push({ name, shape: spec.shape, offset: length, size, decays: spec.decay });
+    length = align(length + size);
+    if (spec.decay) decayed = length;
+  }
+  const segments = [
+    { offset: 0, length: decayed, decays: true },
+    { offset: decayed, length: length - decayed, decays: false },
+  ].filter((segment) => segment.length > 0);
+  return { entries, length, numParameters: entries.reduce((sum, entry) => sum + entry.size, 0), segments };
+}
+
+/** The view of one parameter inside a slab (or inside a gradient or optimizer state of the same layout). */
+export function entryView(slab: Float32Array, entry: SlabEntry): Float32Array {
+  return slab.subarray(entry.offset, entry.offset + entry.size);
+}
+
+/** Writes the initial parameters of a block: the same numbers on every worker, for every plan. */
+export function initializeSlab(block: Block, layout: SlabLayout, seed: number, slab: Float32Array): void {
+  slab.fill(0);
+  for (const entry of layout.entries) {
+    const init = present(block.params[entry.name], `parameter ${entry.name} of ${block.name}`).init;
+    const view = entryView(slab, entry);
+    const key = randomKey(seed, 'init', block.name, entry.name);
+    switch (init.kind) {
+      case 'zeros':
+        break;
+      case 'ones':
+        view.fill(1);
+        break;
+      case 'normal':
+        for (let i = 0; i < view.length; i++) view[i] = init.std * normalAt(key, i);
+        break;
+      case 'uniform':
+        for (let i = 0; i < view.length; i++) view[i] = init.limit * (2 * uniformAt(key, i) - 1);
+        break;
+    }
+  }
+}

@@ -1,0 +1,112 @@
+// StageGraph: the graph of a stage while its blocks are stitched together, and the programs made from it. It adds no computation of its own.
+import { invariant, present } from '../core/invariant.js';
+import { inputsOf, subgraph } from '../tensor/cut.js';
+import type { Graph, ValueId } from '../tensor/graph.js';
+import { roleName, type Port, type PortRole, type Program } from '../tensor/program.js';
+import { GraphRecorder } from '../tensor/recorder.js';
+import type { Shape } from '../tensor/shape.js';
+import { Stitch } from '../tensor/stitch.js';
+import { traceBlock, traceObjective, type BlockGraph, type BlockTraceOptions } from './block-graph.js';
+
+/** A value and what it stands for outside of the graph. */
+export interface RoleValue {
+  readonly role: PortRole;
+  readonly value: ValueId;
+}
+
+/** The graph of a stage while its blocks are stitched together. */
+export class StageGraph {
+  /** What the inputs of the graph stand for. */
+  readonly roles = new Map<ValueId, PortRole>();
+  readonly #options: BlockTraceOptions;
+  readonly #recorder = new GraphRecorder();
+  readonly #ports = new Map<string, ValueId>();
+  readonly #parts: { readonly block: BlockGraph; readonly stitch: Stitch }[] = [];
+  #value: ValueId | null = null;
+
+  /** Blocks `from` to `to - 1` of the model; `activationIn` is null for the first stage. */
+  constructor(options: BlockTraceOptions, from: number, to: number, activationIn: Shape | null) {
+    const { model } = options;
+    invariant(from >= 0 && from < to && to <= model.blocks.length, () => `blocks ${from} to ${to} of ${model.blocks.length} make no stage`);
+    this.#options = options;
+    if (activationIn !== null) this.#value = this.#port({ kind: 'activation' }, activationIn, 'float32');
+    for (let index = from; index < to; index++)
+      this.#value = this.#append(traceBlock(this.#options, index, this.#value === null ? null : this.activationShape));
+  }
+
+  get activation(): RoleValue {
+    return { role: { kind: 'activation' }, value: present(this.#value, 'the activation') };
+  }
+
+  get activationShape(): Shape {
+    return this.#recorder.value(this.activation.value).shape;
+  }
+
+  graph(): Graph {
+    return this.#recorder.graph();
+  }
+
+  /** Appends the loss or the score behind the last block. */
+  objective(kind: 'loss' | 'score'): RoleValue {
+    return { role: { kind }, value: this.#append(traceObjective(this.#options, kind, this.activationShape)) };
+  }
+
+  /** Appends the backward of everything so far, from the last part to the first. */
+  differentiate(): { readonly numForwardNodes: number; readonly gradients: readonly RoleValue[] } {
+    const numForwardNodes = this.#recorder.nodeCount;
+    const last = present(this.#parts.at(-1), 'a block').block;
+    // The loss is a sum over the micro-batch, so its own gradient is 1; elsewhere it comes from the stage above.
+    let dy: ValueId | undefined =
+      last.outputShape.length === 0
+        ? this.#recorder.literal({ shape: [], dtype: 'float32' }, Float32Array.of(1))
+        : this.#port({ kind: 'gradient' }, last.outputShape, 'float32');
+    const parameters: RoleValue[] = [];
+    for (const { block, stitch } of this.#parts.toReversed()) {
+      const backward = present(block.backward, 'the backward of a block');
+      stitch.connect(backward.dy, present(dy, 'the gradient from above'));
+      stitch.append(backward.numForwardNodes, block.graph.nodes.length);
+      const gradients = backward.gradients.map(({ role, value }) => ({ role, value: stitch.at(value) }));
+      dy = gradients.find(({ role }) => role.kind === 'gradient')?.value;
+      parameters.unshift(...gradients.filter(({ role }) => role.kind === 'paramGrad'));
+    }
+    return { numForwardNodes, gradients: [...(dy === undefined ? [] : [{ role: { kind: 'gradient' } as const, value: dy }]), ...parameters] };
+  }
+
+  #append(block: BlockGraph): ValueId {
+    const inputs = block.inputs.map(({ role, value }) => {
+      const spec = present(block.graph.values[value], `value ${value}`);
+      const place = role.kind === 'activation' ? this.activation.value : this.#port(role, spec.shape, spec.dtype === 'int32' ? 'int32' : 'float32');
+      return [value, place] as const;
+    });
+    const stitch = new Stitch(this.#recorder, block.graph, inputs);
+    stitch.append(0, block.backward?.numForwardNodes ?? block.graph.nodes.length);
+    this.#parts.push({ block, stitch });
+    return stitch.at(block.output);
+  }
+
+  /** The input that stands for `role`; one for all who ask. */
+  #port(role: PortRole, shape: Shape, dtype: 'float32' | 'int32'): ValueId {
+    const name = roleName(role);
+    const value = this.#ports.get(name) ?? this.#recorder.declare({ shape, dtype });
+    this.#ports.set(name, value);
+    this.roles.set(value, role);
+    return value;
+  }
+}
+
+/** Order of the inputs of a program. */
+const PORT_ORDER: readonly PortRole['kind'][] = ['activation', 'gradient', 'field', 'param', 'noise', 'saved'];
+
+/** The program that computes `outputs`; its inputs are the values it needs, by their roles. */
+export function programOf(name: string, graph: Graph, roles: ReadonlyMap<ValueId, PortRole>, outputs: readonly RoleValue[]): Program {
+  const wanted = outputs.map(({ value }) => value);
+  const part = subgraph(graph, wanted, []);
+  const port = ({ role, value }: RoleValue): Port => {
+    const { shape, dtype } = present(graph.values[value], `value ${value}`);
+    invariant(dtype !== 'bool', () => `port ${roleName(role)} of ${name} holds booleans`);
+    return { role, value, shape, dtype };
+  };
+  const inputs = inputsOf(part, wanted).map((value) => port({ role: present(roles.get(value), `the role of value ${value} in ${name}`), value }));
+  const rank = ({ role }: Port): number => PORT_ORDER.indexOf(role.kind);
+  return { name, graph: part, inputs: inputs.sort((a, b) => rank(a) - rank(b)), outputs: outputs.map(port) };
+}

@@ -1,0 +1,72 @@
+// Neighbours: the doorbells between workers. It dials the workers it rings, and hears those that dial this one. A doorbell says that something
+// lies ready in shared memory; it carries a key and nothing else.
+import { z } from 'zod';
+import { dial } from './comm/dial.js';
+import { Inbox } from './comm/inbox.js';
+import { listen, type Listener } from './comm/listen.js';
+import type { Peer } from './comm/peer.js';
+import { WorkerError } from './core/errors.js';
+import { present } from './core/invariant.js';
+
+const bellSchema = z.object({ type: z.literal('bell'), key: z.string().max(200) });
+
+export class Neighbours {
+  readonly #worker: string;
+  readonly #token: string;
+  readonly #inbox = new Inbox();
+  readonly #dialled = new Map<string, Peer>();
+  #listening: Listener | null = null;
+  #isClosing = false;
+
+  constructor(worker: string, token: string) {
+    this.#worker = worker;
+    this.#token = token;
+  }
+
+  /** Starts to listen; returns the address for the others. */
+  async open(): Promise<string> {
+    this.#listening = await listen({
+      token: this.#token,
+      onPeer: (peer) => {
+        peer.onMessage((message) => {
+          const bell = bellSchema.safeParse(message);
+          if (bell.success) this.#inbox.deliver(bell.data.key);
+          else peer.close('not a doorbell');
+        });
+        // A worker whose socket closes cannot ring any more: whoever waits for it has to learn of it now.
+        peer.onClose((reason) => this.#lost(peer.name, reason));
+      },
+    });
+    return this.#listening.url;
+  }
+
+  /** Connects to the workers that are to be rung. */
+  async reach(addresses: Readonly<Record<string, string>>, workers: readonly string[]): Promise<void> {
+    for (const worker of workers) {
+      if (this.#dialled.has(worker)) continue;
+      const peer = await dial(present(addresses[worker], `address of ${worker}`), { token: this.#token, hello: { name: this.#worker }, timeoutMs: 10_000 });
+      peer.onClose((reason) => this.#lost(worker, reason));
+      this.#dialled.set(worker, peer);
+    }
+  }
+
+  ring(worker: string, key: string): void {
+    present(this.#dialled.get(worker), `connection to ${worker}`).send({ type: 'bell', key });
+  }
+
+  wait(key: string): Promise<void> {
+    return this.#inbox.wait(key);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    for (const peer of this.#dialled.values()) peer.close();
+    await this.#listening?.close();
+  }
+
+  #lost(worker: string, reason: string): void {
+    this.#dialled.delete(worker);
+    if (!this.#isClosing)
+      this.#inbox.fail(new WorkerError('PT_PEER_LOST', `worker ${this.#worker} lost its connection to worker ${worker}: ${reason}`, 'See what happened to that worker.'));
+  }
+}

@@ -1,0 +1,84 @@
+// Plan: the immutable answer to "who does what" from one step boundary to the next. Only the coordinator makes one; a worker refuses an older
+// generation. It names blocks and workers, never addresses of memory: those follow from (run, generation, worker).
+import { z } from 'zod';
+import { UsageError } from './core/errors.js';
+
+const index = z.number().int().nonnegative();
+const count = z.number().int().positive();
+
+const stageSchema = z.object({
+  worker: z.string(),
+  /** Active blocks [from, to). */
+  from: index,
+  to: count,
+});
+
+const replicaSchema = z.object({
+  /** Micro-batches [start, start + count) of the global batch. */
+  start: index,
+  count,
+  stages: z.array(stageSchema).min(1),
+});
+
+export const planSchema = z.object({
+  generation: index,
+  /** Blocks [0, frozen) are frozen; stage 0 of every replica holds them. */
+  frozen: index,
+  microBatch: count,
+  /** G, micro-batches of a global batch. */
+  numMicroBatches: count,
+  schedule: z.enum(['gpipe', '1f1b']),
+  replicas: z.array(replicaSchema).min(1),
+  usesCache: z.boolean(),
+  /** Depth below `frozen` whose cache may still serve, or null. */
+  previousCacheDepth: index.nullable(),
+  /** Per block a worker that holds it in generation - 1, or null where it starts from its initial values. */
+  sources: z.array(z.string().nullable()),
+  reason: z.string(),
+});
+
+export type Plan = z.infer<typeof planSchema>;
+export type ReplicaPlan = z.infer<typeof replicaSchema>;
+export type StageAssignment = z.infer<typeof stageSchema>;
+
+/** Where a worker stands in a plan. */
+export interface Seat {
+  readonly replica: number;
+  readonly stage: number;
+  readonly stages: readonly StageAssignment[];
+  readonly start: number;
+  readonly count: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The seat of a worker, or null where it is idle in this plan. */
+export function seatOf(plan: Plan, worker: string): Seat | null {
+  for (const [replica, { stages, start, count }] of plan.replicas.entries())
+    for (const [stage, { worker: id, from, to }] of stages.entries())
+      if (id === worker) return { replica, stage, stages, start, count, from, to };
+  return null;
+}
+
+/** Blocks a worker must hold under a plan: its active ones, and the frozen prefix where it is stage 0. */
+export function blocksOf(plan: Plan, worker: string): { readonly frozen: readonly number[]; readonly active: readonly number[] } {
+  const seat = seatOf(plan, worker);
+  if (seat === null) return { frozen: [], active: [] };
+  const active = Array.from({ length: seat.to - seat.from }, (_, i) => seat.from + i);
+  return { frozen: seat.stage === 0 ? Array.from({ length: plan.frozen }, (_, i) => i) : [], active };
+}
+
+/** The workers that hold an active block, in replica order: the training group that reduces its gradient. */
+export function holdersOf(plan: Plan, block: number): string[] {
+  return plan.replicas.map(({ stages }) => {
+    const stage = stages.find(({ from, to }) => from <= block && block < to);
+    if (stage === undefined) throw new UsageError('PT_PLAN', `block ${block} is in no stage of generation ${plan.generation}`, 'Report this plan.');
+    return stage.worker;
+  });
+}
+
+/** K of the longest replica and R. */
+export const shapeOf = (plan: Plan): { K: number; R: number } => ({
+  K: Math.max(...plan.replicas.map(({ stages }) => stages.length)),
+  R: plan.replicas.length,
+});

@@ -1,0 +1,209 @@
+// Replanner: from what is frozen to the next plan. It asks the planner for a shape, decides about the cache, and seats the workers so that little
+// state moves. It decides nothing about freezing and speaks to no worker.
+import { shouldCache } from '../cache/admission.js';
+import type { PipelineChoice } from '../pipeline/choice.js';
+import type { BlockCost } from '../pipeline/costs.js';
+import { sumCosts } from '../pipeline/costs.js';
+import { showGrid } from '../pipeline/grid.js';
+import { choosePipeline } from '../pipeline/planner.js';
+import { makeSchedule } from '../pipeline/schedules/registry.js';
+import type { TrainConfig } from './config.js';
+import { present } from './core/invariant.js';
+import type { RunEventBody } from './events.js';
+import { seatOf, type Plan } from './plan.js';
+
+export interface ReplannerOptions {
+  readonly config: TrainConfig;
+  readonly workers: readonly string[];
+  readonly costs: readonly BlockCost[];
+  readonly microBatch: number;
+  readonly numMicroBatches: number;
+  readonly numSamples: number;
+  readonly readMsPerMb: number;
+  readonly updateMsPerMb: number;
+}
+
+/** What the next plan has to respect. */
+export interface PlanRequest {
+  readonly frozen: number;
+  readonly frozenLayers: number;
+  /** Epochs that are left: how often a cached sample will be read. */
+  readonly epochsLeft: number;
+  /** Why a new plan is needed, one clause. */
+  readonly because: string;
+}
+
+/** A shape that is asked for rather than chosen. */
+export interface FixedShape {
+  readonly K: number;
+  readonly R: number;
+  /** First blocks of the stages, where even the partition is given. */
+  readonly cuts?: readonly number[];
+  readonly usesCache: boolean;
+}
+
+export interface Planned {
+  readonly plan: Plan;
+  readonly event: Extract<RunEventBody, { type: 'plan.made' }>;
+  readonly cacheReason: string;
+}
+
+/** What reducing a gradient costs next to updating it, when nothing was measured: both stream the same memory, the reduction without arithmetic. */
+const REDUCE_TO_UPDATE = 0.5;
+
+export class Replanner {
+  readonly #options: ReplannerOptions;
+  #first: Plan | null = null;
+  #current: Plan | null = null;
+  #choice: PipelineChoice | null = null;
+  /** M0: bytes of the largest stage at the start of a run whose pipeline length was given (PipeTransformer, Eq. 2). */
+  #memoryLimit: number | null = null;
+  #cachedDepth: number | null = null;
+
+  constructor(options: ReplannerOptions) {
+    this.#options = options;
+  }
+
+  get current(): Plan | null {
+    return this.#current;
+  }
+
+  /** The plan with which the run began. */
+  get first(): Plan {
+    return present(this.#first, 'first plan');
+  }
+
+  /** The next plan for what is frozen, in the shape that the configuration allows. */
+  next(request: PlanRequest): Planned {
+    const { config, numMicroBatches } = this.#options;
+    const isFirst = this.#current === null;
+    const keepsShape = !isFirst && config.dp === 'off';
+    const { isOn, reason: cacheReason } = this.#admitCache(request);
+    const active = this.#options.costs.length - request.frozen;
+    const shape = keepsShape ? { K: Math.min(present(this.#choice, 'choice').K, active), R: present(this.#choice, 'choice').R } : null;
+    const choice = choosePipeline({
+      ...this.#plannerInput(request.frozen, isOn),
+      fixedK: shape?.K ?? (isFirst && config.pipeline !== 'auto' ? config.pipeline : null),
+      fixedR: shape?.R ?? (isFirst && config.replicas !== 'auto' ? config.replicas : null),
+      maxK: isFirst ? null : present(this.#choice, 'choice').K,
+      memoryLimit: keepsShape ? null : this.#memoryLimit,
+    });
+    if (isFirst && config.pipeline !== 'auto') this.#memoryLimit = Math.max(...choice.memoryPerStage);
+    return this.#make(request, choice, isOn, cacheReason, numMicroBatches);
+  }
+
+  /** A plan of a given shape, for measurements beside the training. */
+  fixed(request: PlanRequest, shape: FixedShape): Planned {
+    const choice = choosePipeline({ ...this.#plannerInput(request.frozen, shape.usesCache), fixedK: shape.K, fixedR: shape.R, maxK: null, memoryLimit: null });
+    return this.#make(request, shape.cuts === undefined ? choice : { ...choice, cuts: shape.cuts }, shape.usesCache, 'given', this.#options.numMicroBatches);
+  }
+
+  #plannerInput(frozen: number, usesCache: boolean) {
+    const { config, costs, workers, microBatch, numMicroBatches, readMsPerMb, updateMsPerMb } = this.#options;
+    return {
+      costs,
+      frozen,
+      workers: workers.length,
+      numMicroBatches,
+      microBatch,
+      usesCache,
+      cacheReadMs: frozen === 0 ? 0 : readMs(costs, frozen, readMsPerMb),
+      schedule: config.schedule,
+      partition: config.partition,
+      updateMsPerMB: updateMsPerMb,
+      reduceMsPerMB: updateMsPerMb * REDUCE_TO_UPDATE,
+    };
+  }
+
+  #admitCache({ frozen, epochsLeft }: PlanRequest): { isOn: boolean; reason: string } {
+    const { config, costs, microBatch, numSamples, readMsPerMb } = this.#options;
+    if (frozen === 0) return { isOn: false, reason: 'nothing is frozen' };
+    if (config.cache === 'off') return { isOn: false, reason: 'switched off by --cache off' };
+    const read = readMs(costs, frozen, readMsPerMb) / microBatch;
+    return shouldCache({
+      recomputeMs: sumCosts(costs, 0, frozen).forwardMs / microBatch,
+      readMs: read,
+      writeMs: read,
+      expectedReads: Math.max(0, epochsLeft - 1),
+      recordBytes: present(costs[frozen - 1], 'cost').outputBytes / microBatch,
+      numSamples,
+      capBytes: (config.cacheMb * 2 ** 20) / 2,
+    });
+  }
+
+  #make(request: PlanRequest, choice: PipelineChoice, usesCache: boolean, cacheReason: string, numMicroBatches: number): Planned {
+    const { microBatch, costs, workers } = this.#options;
+    const previous = this.#current;
+    const seats = this.#seat(choice);
+    const previousCacheDepth = usesCache && this.#cachedDepth !== null && this.#cachedDepth < request.frozen ? this.#cachedDepth : null;
+    const plan: Plan = {
+      generation: previous === null ? 0 : previous.generation + 1,
+      frozen: request.frozen,
+      microBatch,
+      numMicroBatches,
+      schedule: choice.schedule,
+      replicas: choice.ranges.map(({ start, count }, replica) => ({
+        start,
+        count,
+        stages: choice.cuts.map((from, stage) => ({
+          worker: present(seats[replica]?.[stage], 'seat'),
+          from,
+          to: choice.cuts[stage + 1] ?? costs.length,
+        })),
+      })),
+      usesCache,
+      previousCacheDepth,
+      sources: costs.map((_, block) => (previous === null ? null : sourceOf(previous, block))),
+      reason: `${request.because}: ${choice.reason}`,
+    };
+    this.#first ??= plan;
+    this.#current = plan;
+    this.#choice = choice;
+    this.#cachedDepth = usesCache ? request.frozen : null;
+    const event: Planned['event'] = {
+      type: 'plan.made',
+      generation: plan.generation,
+      frozen: request.frozen,
+      frozenLayers: request.frozenLayers,
+      K: choice.K,
+      R: choice.R,
+      schedule: choice.schedule,
+      microBatches: choice.microBatches,
+      stages: plan.replicas.flatMap(({ stages }, replica) => stages.map(({ worker, from, to }, stage) => ({ worker, replica, stage, from, to }))),
+      idle: workers.filter((worker) => seatOf(plan, worker) === null),
+      predictedStepMs: choice.predictedStepMs,
+      predictedBubble: choice.predictedBubble,
+      usesCache,
+      reason: plan.reason,
+      grid: showGrid(makeSchedule(choice.schedule, choice.K, choice.microBatches)),
+    };
+    return { plan, event, cacheReason };
+  }
+
+  /** Workers by replica and stage. A worker that stays in a replica's place needs no new blocks; the freed ones fill the new places in order. */
+  #seat({ K, R }: PipelineChoice): string[][] {
+    const free = [...this.#options.workers];
+    const take = (wanted: string | undefined): string => {
+      const at = wanted === undefined ? -1 : free.indexOf(wanted);
+      return present(free.splice(at < 0 ? 0 : at, 1)[0], 'free worker');
+    };
+    const before = this.#current?.replicas ?? [];
+    const kept = Array.from({ length: R }, (_, replica) => before[replica]?.stages.slice(0, K).map(({ worker }) => worker) ?? []);
+    // Those that stay are seated before the free ones are handed out.
+    const staying = new Set(kept.flat());
+    const newcomers = free.filter((worker) => !staying.has(worker));
+    return kept.map((stages) => Array.from({ length: K }, (_, stage) => take(stages[stage] ?? newcomers.shift())));
+  }
+}
+
+/** Milliseconds to read one micro-batch of the frozen prefix's output from the cache: it is checked (read once) and copied. */
+function readMs(costs: readonly BlockCost[], frozen: number, readMsPerMb: number): number {
+  return (2 * readMsPerMb * present(costs[frozen - 1], 'cost').outputBytes) / 1e6;
+}
+
+/** A worker that holds a block under a plan. */
+function sourceOf(plan: Plan, block: number): string {
+  const stages = present(plan.replicas[0], 'replica 0').stages;
+  const stage = block < plan.frozen ? stages[0] : stages.find(({ from, to }) => from <= block && block < to);
+  return present(stage, `stage of block ${block}`).worker;
+}

@@ -1,0 +1,51 @@
+// RunSetup: the facts of a run that never change: model, data, sizes, number of steps. Everything in it follows from the configuration.
+import type { TrainConfig } from './config.js';
+import { UsageError } from './core/errors.js';
+import type { Dataset } from './data/dataset.js';
+import { openDataset } from './data/open-dataset.js';
+import { Sampler } from './data/sampler.js';
+import { workersOf } from './devices.js';
+import type { Model } from './model/block.js';
+import { buildModel } from './model/build-model.js';
+import { loadModelDefinition } from './model/load-model.js';
+import { slabLayout, type SlabLayout } from './model/slab.js';
+
+/** Micro-batches of a step where the user does not say: enough to fill a short pipeline, few enough to keep matrix products large. */
+const DEFAULT_MICRO_BATCHES = 8;
+
+export interface RunSetup {
+  readonly config: TrainConfig;
+  readonly model: Model;
+  readonly dataset: Dataset;
+  readonly layouts: readonly SlabLayout[];
+  readonly sampler: Sampler;
+  /** Samples per micro-batch; divides the batch. */
+  readonly microBatch: number;
+  /** G. */
+  readonly numMicroBatches: number;
+  readonly totalSteps: number;
+  readonly workers: readonly string[];
+}
+
+/** Loads what the configuration names and checks that it fits together. */
+export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
+  const workers = workersOf(config.devices);
+  const definition = await loadModelDefinition(config.model);
+  const dataset = openDataset(config.data, config.dataOptions);
+  const model = buildModel(definition, config.modelOptions, dataset.info);
+  const microBatch = config.microBatch ?? Math.max(1, Math.floor(config.batch / DEFAULT_MICRO_BATCHES));
+  if (config.batch % microBatch !== 0)
+    throw new UsageError('PT_MICRO_BATCH', `--batch ${config.batch} is not a multiple of --micro-batch ${microBatch}`, `Use a --micro-batch that divides ${config.batch}.`);
+  const sampler = new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, batch: config.batch, seed: config.seed });
+  return {
+    config,
+    model,
+    dataset,
+    layouts: model.blocks.map(slabLayout),
+    sampler,
+    microBatch,
+    numMicroBatches: config.batch / microBatch,
+    totalSteps: config.steps ?? (config.epochs ?? 1) * sampler.stepsPerEpoch,
+    workers,
+  };
+}

@@ -1,0 +1,52 @@
+// StepResult: one step, assembled from the reports of its workers in an order that does not depend on the shape of the run: losses by micro-batch,
+// squares by block and chunk. Pure functions.
+import { invariant } from './core/invariant.js';
+import type { ReportOf } from './messages.js';
+
+export interface StepResult {
+  /** Mean loss over the real samples of the global batch, summed in micro-batch order, as a 32-bit float. */
+  readonly loss: number;
+  /** Norm of the whole gradient before clipping. */
+  readonly gradNorm: number;
+  /** Norm of each block's gradient; 0 for frozen blocks. */
+  readonly blockNorms: number[];
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
+  /** Milliseconds summed over workers. */
+  readonly computeMs: number;
+  readonly waitMs: number;
+  readonly reduceMs: number;
+  /** Largest resident memory of a worker, MiB. */
+  readonly peakMb: number;
+}
+
+export function assembleStep(reports: Iterable<ReportOf<'step-ready'>>, numBlocks: number, numMicroBatches: number): StepResult {
+  const all = [...reports];
+  const losses = all.flatMap((report) => report.losses).sort((a, b) => a.micro - b.micro);
+  invariant(losses.length === numMicroBatches, () => `${losses.length} losses of ${numMicroBatches} micro-batches`);
+  const loss = losses.reduce((sum, { loss: one }) => Math.fround(sum + one), 0);
+  const squares = blockSquares(all.flatMap((report) => report.squares), numBlocks);
+  const sum = (pick: (report: ReportOf<'step-ready'>) => number): number => all.reduce((total, report) => total + pick(report), 0);
+  return {
+    loss,
+    gradNorm: Math.sqrt(squares.reduce((total, square) => total + square, 0)),
+    blockNorms: squares.map(Math.sqrt),
+    cacheHits: sum((report) => report.cacheHits),
+    cacheMisses: sum((report) => report.cacheMisses),
+    computeMs: sum((report) => report.computeMs),
+    waitMs: sum((report) => report.waitMs),
+    reduceMs: sum((report) => report.reduceMs),
+    peakMb: Math.max(...all.map((report) => report.residentMb)),
+  };
+}
+
+/** Sum of squares of each block: chunks in order, whoever owned them. */
+function blockSquares(parts: ReportOf<'step-ready'>['squares'], numBlocks: number): number[] {
+  const squares = new Array<number>(numBlocks).fill(0);
+  for (const { block, values } of [...parts].sort((a, b) => a.block - b.block || a.fromChunk - b.fromChunk))
+    for (const value of values) squares[block] = (squares[block] ?? 0) + value;
+  return squares;
+}
+
+/** The factor that brings a gradient of norm `gradNorm` down to `clip`; 1 where it is below or `clip` is 0. */
+export const clipScale = (gradNorm: number, clip: number): number => (clip > 0 && gradNorm > clip ? clip / gradNorm : 1);

@@ -1,0 +1,101 @@
+// Summary: a run in numbers, as summary.json holds it. A pure function of the events; nothing is measured here.
+import type { RunEvent } from './events.js';
+
+export interface Shape {
+  readonly K: number;
+  readonly R: number;
+}
+
+/** Seconds are wall-clock; shares are of the time of the steps, 0 to 1; `frozen` counts blocks. Null: the run did not get that far. */
+export interface Summary {
+  readonly status: 'finished' | 'interrupted' | 'failed' | 'unfinished';
+  readonly model: string | null;
+  readonly data: string | null;
+  readonly seed: number | null;
+  readonly version: string | null;
+  readonly machine: string | null;
+  readonly finalLoss: number | null;
+  /** On the whole validation set. */
+  readonly metric: { readonly name: string; readonly value: number } | null;
+  readonly steps: number;
+  readonly samplesSeen: number;
+  readonly wallSeconds: number;
+  /** Time inside steps: without validation, checkpoints, transitions and start-up. */
+  readonly trainSeconds: number;
+  readonly samplesPerSecond: number | null;
+  readonly transitions: readonly { readonly step: number; readonly from: Shape; readonly to: Shape; readonly frozen: number; readonly seconds: number }[];
+  /** Hits and misses in samples; bytes stored at the fullest moment. */
+  readonly cache: { readonly hits: number; readonly misses: number; readonly bytes: number };
+  /** Workers lost. */
+  readonly failures: number;
+  readonly bubbleShare: number;
+  readonly commShare: number;
+  readonly weightsSha256: string | null;
+  readonly lossSha256: string | null;
+}
+
+type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
+
+/** All events of one type, in order. */
+export function eventsOf<T extends RunEvent['type']>(events: readonly RunEvent[], type: T): EventOf<T>[] {
+  return events.filter((event): event is EventOf<T> => event.type === type);
+}
+
+/** The steps that count: a step done again after a failure replaces its first attempt. In order of their number. */
+export function effectiveSteps(events: readonly RunEvent[]): EventOf<'step'>[] {
+  const byNumber = new Map(eventsOf(events, 'step').map((event) => [event.step, event] as const));
+  return [...byNumber.values()].sort((a, b) => a.step - b.step);
+}
+
+/** The run in numbers; also for a run that failed or still runs. */
+export function summarize(events: readonly RunEvent[]): Summary {
+  const started = eventsOf(events, 'run.started').at(-1);
+  const finished = eventsOf(events, 'run.finished').at(-1);
+  const failed = eventsOf(events, 'run.failed').at(-1);
+  const evaluation = eventsOf(events, 'evaluation').at(-1);
+  const steps = effectiveSteps(events);
+  const sum = (of: (step: EventOf<'step'>) => number): number => steps.reduce((total, step) => total + of(step), 0);
+
+  const stepSeconds = sum((step) => step.seconds);
+  const share = (of: (step: EventOf<'step'>) => number): number => (stepSeconds > 0 ? sum((step) => of(step) * step.seconds) / stepSeconds : 0);
+  const samples = sum((step) => step.samples);
+  // A run without steps or without validation data has NaN here, which JSON turns into null.
+  const known = (value: number | undefined): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+  const metricName = finished?.metric.name ?? evaluation?.metricName;
+  const metricValue = known(finished?.metric.value) ?? known(evaluation?.metric);
+  return {
+    status: failed !== undefined ? 'failed' : finished === undefined ? 'unfinished' : finished.isInterrupted ? 'interrupted' : 'finished',
+    model: started?.model ?? null,
+    data: started?.data ?? null,
+    seed: started?.seed ?? null,
+    version: started?.version ?? null,
+    machine: started?.machine ?? null,
+    finalLoss: known(finished?.finalLoss) ?? known(steps.at(-1)?.loss),
+    metric: metricName === undefined || metricValue === null ? null : { name: metricName, value: metricValue },
+    steps: finished?.steps ?? steps.length,
+    samplesSeen: finished?.samplesSeen ?? samples,
+    wallSeconds: finished?.wallSeconds ?? events.at(-1)?.time ?? 0,
+    trainSeconds: finished?.trainSeconds ?? stepSeconds,
+    samplesPerSecond: stepSeconds > 0 ? samples / stepSeconds : null,
+    transitions: eventsOf(events, 'transition').map(({ step, from, to, frozen, seconds }) => ({ step, from, to, frozen, seconds })),
+    cache: { hits: sum((step) => step.cacheHits), misses: sum((step) => step.cacheMisses), bytes: cacheBytes(events) },
+    failures: eventsOf(events, 'worker.lost').length,
+    bubbleShare: share((step) => step.bubbleShare),
+    commShare: share((step) => step.commShare),
+    weightsSha256: finished?.weightsSha256 ?? null,
+    lossSha256: finished?.lossSha256 ?? null,
+  };
+}
+
+/** Bytes stored at the fullest moment: every miss stores a record, up to the capacity; a new depth starts an empty store. */
+function cacheBytes(events: readonly RunEvent[]): number {
+  let store = { recordBytes: 0, capacity: 0, records: 0 };
+  let most = 0;
+  for (const event of events) {
+    if (event.type === 'cache.changed')
+      store = event.state === 'on' ? { recordBytes: event.recordBytes, capacity: event.capacity, records: 0 } : { recordBytes: 0, capacity: 0, records: 0 };
+    else if (event.type === 'step') store.records = Math.min(store.capacity, store.records + event.cacheMisses);
+    most = Math.max(most, store.records * store.recordBytes);
+  }
+  return most;
+}

@@ -1,0 +1,36 @@
+// Executor: runs programs on a device. One small interface, one conformance suite for all; it never allocates what crosses the border
+// of a program: the caller brings the buffers.
+import type { Program } from './program.js';
+import type { HostArray } from './shape.js';
+
+/** A program whose inputs and outputs are tied to buffers. Running it reads and writes those buffers, nothing else. */
+export interface BoundProgram {
+  run(): void;
+  /** Releases what the binding holds on the device; the buffers stay the caller's. */
+  free(): void;
+}
+
+export interface LoadedProgram {
+  readonly program: Program;
+  /**
+   * Ties buffers to the ports, in port order. Buffers may be views over shared or mapped memory; each must have exactly the port's
+   * number of elements. The binding keeps them alive until `free`.
+   */
+  bind(inputs: readonly HostArray[], outputs: readonly HostArray[]): BoundProgram;
+  /** Frees the program. Its bindings must have been freed before. */
+  free(): void;
+}
+
+export interface Executor {
+  /** `ort-cpu`, `ort-cpu-binding`, ... */
+  readonly name: string;
+  /** Compiles a program for this device. Throws a ModelError that names program and op where the device has no kernel. */
+  load(program: Program): LoadedProgram;
+  /** Frees what is left. */
+  close(): void;
+}
+
+export interface ExecutorOptions {
+  /** Compute threads of this process (1 unless one worker owns the machine). */
+  readonly threads: number;
+}

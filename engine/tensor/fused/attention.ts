@@ -1,0 +1,120 @@
+// attention: multi-head scaled dot-product attention. The forward leaves the probabilities for the backward.
+// B samples, T positions, H heads, E = D / H features per head.
+import { ModelError } from '../../core/errors.js';
+import { flagAttr, numberAttr } from '../ops/attributes.js';
+import { finishReshape, int64s, reshape, scalar } from '../ops/emit.js';
+import { at } from '../ops/shapes.js';
+import { defineOp, type EmitContext, type OpDefinition, type Operand } from '../ops/definition.js';
+import type { Shape } from '../shape.js';
+import { zerosLike, type GradConfig, type Tensor } from '../tf.js';
+import { defineGradient, firstOf, runOp } from './gradient.js';
+
+/** Added to scores that must not count: far below any score, yet finite, so that a row without any allowed position stays finite. */
+const BLOCKED = -1e9;
+const MICROSOFT = 'com.microsoft';
+const SWAP_HEADS = { perm: [0, 2, 1, 3] };
+
+function dimensions(e: EmitContext, x: Operand): { b: number; t: number; d: number; h: number; width: number } {
+  const [b, t, d] = x.shape as [number, number, number];
+  const h = numberAttr(e.attrs, 'heads');
+  return { b, t, d, h, width: d / h };
+}
+
+/** [B, T, D] to [B, H, T, E]. */
+function splitHeads(e: EmitContext, x: Operand): string {
+  const { b, t, h, width } = dimensions(e, x);
+  return e.node('Transpose', [reshape(e, x.name, [b, t, h, width])], SWAP_HEADS);
+}
+
+/** [B, H, T, E] to output `i` [B, T, D]. */
+const finishMerged = (e: EmitContext, heads: string, i: number): void => finishReshape(e, e.node('Transpose', [heads], SWAP_HEADS), i);
+
+function product(e: EmitContext, a: string, b: string, attributes: { transA?: number; transB?: number; alpha?: { float: number } }): string {
+  return e.node('FusedMatMul', [a, b], attributes, MICROSOFT);
+}
+
+/** The additive mask, or null where every position counts: [T, S] for causal, [B, 1, 1, S] for a key mask, their sum for both. */
+function additiveMask(e: EmitContext): string | null {
+  const t = at(e.input(0).shape, 1);
+  const s = at(e.input(1).shape, 1);
+  const blocked = scalar(e, 'float32', BLOCKED);
+  let causal: string | null = null;
+  if (flagAttr(e.attrs, 'causal')) {
+    const full = e.node('Expand', [blocked, int64s(e, [t, s])]);
+    causal = e.node('Trilu', [full, e.constant('int64', [], [1 + s - t])], { upper: 1 });
+  }
+  if (e.inputs.length < 4) return causal;
+  const ignored = e.node('Sub', [scalar(e, 'float32', 1), e.input(3).name]);
+  const keys = reshape(e, e.node('Mul', [ignored, blocked]), [at(e.input(3).shape, 0), 1, 1, s]);
+  return causal === null ? keys : e.node('Add', [causal, keys]);
+}
+
+const probabilityShape = (q: Shape, k: Shape, heads: number): Shape => [at(q, 0), heads, at(q, 1), at(k, 1)];
+
+export const attentionOps: readonly OpDefinition[] = [
+  defineOp({
+    name: 'PtAttention',
+    inputs: ['q', 'k', 'v', 'mask?'],
+    infer: (inputs, attrs) => {
+      const [q, k] = [at(inputs, 0), at(inputs, 1)];
+      return [{ shape: q.shape, dtype: 'float32' }, { shape: probabilityShape(q.shape, k.shape, numberAttr(attrs, 'heads')), dtype: 'float32' }];
+    },
+    emit: (e) => {
+      const { width } = dimensions(e, e.input(0));
+      const alpha = { float: 1 / Math.sqrt(width) };
+      const scores = product(e, splitHeads(e, e.input(0)), splitHeads(e, e.input(1)), { transB: 1, alpha });
+      const mask = additiveMask(e);
+      e.finish('Softmax', [mask === null ? scores : e.node('Add', [scores, mask])], { axis: -1 }, '', [1]);
+      finishMerged(e, e.node('MatMul', [e.output(1).name, splitHeads(e, e.input(2))]), 0);
+    },
+  }),
+  // With P the probabilities and O = P V: dV = P' dO; dS = P (dO V' - rowsum(dO O)); dQ = dS K; dK = dS' Q, both scaled.
+  // rowsum(P dP) equals rowsum(dO O), which is E wide instead of S.
+  defineOp({
+    name: 'PtAttentionGrad',
+    inputs: ['dy', 'q', 'k', 'v', 'y', 'probabilities'],
+    infer: (inputs) => [at(inputs, 1), at(inputs, 2), at(inputs, 3)],
+    emit: (e) => {
+      const { b, t, h, width } = dimensions(e, e.input(0));
+      const alpha = { float: 1 / Math.sqrt(width) };
+      const probabilities = e.input(5).name;
+      const dO = splitHeads(e, e.input(0));
+      finishMerged(e, product(e, probabilities, dO, { transA: 1 }), 2);
+      const perHead = reshape(e, e.node('Mul', [e.input(0).name, e.input(4).name]), [b, t, h, width]);
+      const rowSums = e.node('Transpose', [e.node('ReduceSum', [perHead, int64s(e, [-1])], { keepdims: 1 })], SWAP_HEADS);
+      const dP = product(e, dO, splitHeads(e, e.input(3)), { transB: 1 });
+      const dS = e.node('Mul', [e.node('Sub', [dP, rowSums]), probabilities]);
+      finishMerged(e, product(e, dS, splitHeads(e, e.input(2)), { alpha }), 0);
+      finishMerged(e, product(e, dS, splitHeads(e, e.input(1)), { transA: 1, alpha }), 1);
+    },
+  }),
+];
+
+const attentionGradient: GradConfig = {
+  kernelName: 'PtAttention',
+  inputsToSave: ['q', 'k', 'v'],
+  outputsToSave: [true, true],
+  gradFunc: (dys, saved, attrs) => {
+    const [q, k, v, y, probabilities] = [0, 1, 2, 3, 4].map((i) => at(saved, i)) as [Tensor, Tensor, Tensor, Tensor, Tensor];
+    const [dq, dk, dv] = runOp('PtAttentionGrad', { dy: firstOf(dys), q, k, v, y, probabilities }, attrs) as [Tensor, Tensor, Tensor];
+    return { q: () => dq, k: () => dk, v: () => dv, mask: () => zerosLike(k) };
+  },
+};
+
+export interface AttentionOptions {
+  /** Number of heads; must divide the feature size. */
+  readonly heads: number;
+  /** Each position sees itself and what lies before it. */
+  readonly causal?: boolean;
+  /** [B, S] float32: 1 where a key counts, 0 where it is ignored. Not differentiated. */
+  readonly mask?: Tensor;
+}
+
+/** Attention of `q` [B, T, D] over `k` and `v` [B, S, D]: softmax(q k' / sqrt(D / heads)) v per head, heads side by side again: [B, T, D]. */
+export function attention(q: Tensor, k: Tensor, v: Tensor, { heads, causal = false, mask }: AttentionOptions): Tensor {
+  const [, , d] = q.shape;
+  if (d === undefined || d % heads !== 0)
+    throw new ModelError('PT_ATTENTION_HEADS', `${heads} heads do not divide ${d ?? 0} features`, 'Choose a width that is a multiple of the number of heads.');
+  defineGradient(attentionGradient);
+  return at(runOp('PtAttention', mask === undefined ? { q, k, v } : { q, k, v, mask }, { heads, causal }), 0);
+}

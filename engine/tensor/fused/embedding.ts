@@ -1,0 +1,42 @@
+// embedding: rows of a table by index. Its gradient adds rows of equal index in the order of the indices.
+import { sizeOf } from '../shape.js';
+import type { GradConfig, Tensor } from '../tf.js';
+import { numberAttr } from '../ops/attributes.js';
+import { reshape } from '../ops/emit.js';
+import { sumByIndex } from '../ops/gather.js';
+import { at } from '../ops/shapes.js';
+import { defineOp, type OpDefinition } from '../ops/definition.js';
+import { defineGradient, firstOf, runOne } from './gradient.js';
+
+export const embeddingOps: readonly OpDefinition[] = [
+  defineOp({
+    name: 'PtEmbedding',
+    inputs: ['ids', 'table'],
+    infer: (inputs) => [{ shape: [...at(inputs, 0).shape, at(at(inputs, 1).shape, 1)], dtype: 'float32' }],
+    emit: (e) => e.finish('Gather', [e.input(1).name, e.input(0).name], { axis: 0 }),
+  }),
+  defineOp({
+    name: 'PtEmbeddingGrad',
+    inputs: ['dy', 'ids'],
+    infer: (inputs, attrs) => [{ shape: [numberAttr(attrs, 'rows'), at(at(inputs, 0).shape, -1)], dtype: 'float32' }],
+    emit: (e) => {
+      const size = [sizeOf(e.input(1).shape), at(e.input(0).shape, -1)] as const;
+      e.finish('Identity', [sumByIndex(e, reshape(e, e.input(0).name, size), e.input(1).name, size, numberAttr(e.attrs, 'rows'))]);
+    },
+  }),
+];
+
+const embeddingGradient: GradConfig = {
+  kernelName: 'PtEmbedding',
+  inputsToSave: ['ids', 'table'],
+  gradFunc: (dys, saved) => {
+    const [ids, table] = [at(saved, 0), at(saved, 1)];
+    return { table: () => runOne('PtEmbeddingGrad', { dy: firstOf(dys), ids }, { rows: at(table.shape, 0) }) };
+  },
+};
+
+/** Rows of `table` [V, D] for `ids` int32 [...]: [..., D]. Every id must lie in 0..V-1; the run fails otherwise. */
+export function embedding(ids: Tensor, table: Tensor): Tensor {
+  defineGradient(embeddingGradient);
+  return runOne('PtEmbedding', { ids, table });
+}

@@ -1,0 +1,163 @@
+// Lowering: a program to an ONNX model, by the op table. Nothing is fused or reordered here; ONNX nodes that no output depends on are left out.
+import { invariant, present } from '../core/invariant.js';
+import type { Literal, Node, Value, ValueId } from './graph.js';
+import { OnnxBuilder, type OnnxAttributes, type OnnxData } from './onnx.js';
+import type { EmitContext, Operand } from './ops/definition.js';
+import { at } from './ops/shapes.js';
+import { definitionOf } from './ops/table.js';
+import { roleName, type Port, type Program } from './program.js';
+import type { Shape } from './shape.js';
+
+/** A model file and the names of its inputs and outputs, in the order of the program's ports. */
+export interface LoweredProgram {
+  readonly bytes: Uint8Array;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+}
+
+interface OnnxNode {
+  readonly operator: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: OnnxAttributes;
+  readonly domain: string;
+}
+
+interface Constant {
+  readonly name: string;
+  readonly dtype: 'float32' | 'int32' | 'int64' | 'bool';
+  readonly dims: Shape;
+  readonly data: OnnxData;
+}
+
+/** Lowers a program. All input ports are declared, used or not; every output port gets a value of its own. */
+export function lowerProgram(program: Program): LoweredProgram {
+  return new Lowering(program).encode();
+}
+
+class Lowering {
+  readonly #program: Program;
+  readonly #given: ReadonlySet<ValueId>;
+  readonly #names = new Map<ValueId, string>();
+  readonly #nodes: OnnxNode[] = [];
+  readonly #constants = new Map<string, Constant>();
+  #fresh = 0;
+
+  constructor(program: Program) {
+    this.#program = program;
+    this.#given = new Set(program.inputs.map((port) => port.value));
+  }
+
+  encode(): LoweredProgram {
+    const { graph, inputs, outputs, name } = this.#program;
+    const inputNames = uniqueNames('in', inputs);
+    inputs.forEach((port, i) => this.#names.set(port.value, at(inputNames, i)));
+    for (const literal of graph.literals) this.#literal(literal, this.#value(literal.id));
+    const computed = new Set(graph.nodes.flatMap((node) => node.outputs));
+    const outputNames = uniqueNames('out', outputs);
+    // The first port of a computed value names the value itself; any other port of a value gets a copy.
+    const copies: OnnxNode[] = [];
+    outputs.forEach((port, i) => {
+      const outputName = at(outputNames, i);
+      const known = this.#names.get(port.value);
+      if (known === undefined && computed.has(port.value)) this.#names.set(port.value, outputName);
+      else copies.push({ operator: 'Identity', inputs: [present(known, `a source of output ${outputName}`)], outputs: [outputName], attributes: {}, domain: '' });
+    });
+    for (const node of graph.nodes) this.#emit(node);
+    this.#nodes.push(...copies);
+
+    const onnx = new OnnxBuilder();
+    inputs.forEach((port, i) => onnx.input(at(inputNames, i), port.dtype, port.shape));
+    const live = liveNodes(this.#nodes, outputNames);
+    const used = new Set(live.flatMap((node) => node.inputs));
+    for (const { name: constant, dtype, dims, data } of this.#constants.values())
+      if (used.has(constant)) onnx.initializer(constant, dtype, dims, data);
+    for (const node of live) onnx.node(node.operator, node.inputs, node.outputs, node.attributes, node.domain);
+    outputs.forEach((port, i) => onnx.output(at(outputNames, i), port.dtype, port.shape));
+    return { bytes: onnx.encode(name), inputNames, outputNames };
+  }
+
+  #emit(node: Node): void {
+    const inputs = node.inputs.map((id): Operand => {
+      const { shape, dtype } = this.#value(id);
+      return { name: present(this.#names.get(id), `input ${id} of ${node.op} in ${this.#program.name}`), shape, dtype };
+    });
+    const outputs = node.outputs.map((id): Operand => {
+      const { shape, dtype } = this.#value(id);
+      // A cut may hand in one output of a node that is run for another one; what the node says about it goes nowhere.
+      const name = this.#given.has(id) ? `unused${id}` : (this.#names.get(id) ?? `v${id}`);
+      if (!this.#given.has(id)) this.#names.set(id, name);
+      return { name, shape, dtype };
+    });
+    definitionOf(node.op).emit(this.#context(node, inputs, outputs));
+  }
+
+  #context(node: Node, inputs: readonly Operand[], outputs: readonly Operand[]): EmitContext {
+    const append = (operator: string, names: readonly string[], results: readonly string[], attributes: OnnxAttributes = {}, domain = ''): void => {
+      this.#nodes.push({ operator, inputs: names, outputs: results, attributes, domain });
+    };
+    return {
+      inputs,
+      outputs,
+      attrs: node.attrs,
+      input: (i) => at(inputs, i),
+      output: (i) => at(outputs, i),
+      node: (operator, names, attributes, domain) => {
+        const result = `t${this.#fresh++}`;
+        append(operator, names, [result], attributes, domain);
+        return result;
+      },
+      finish: (operator, names, attributes, domain, which = [0]) =>
+        append(operator, names, which.map((i) => (i === null ? '' : at(outputs, i).name)), attributes, domain),
+      constant: (dtype, dims, data) => this.#constant(dtype, dims, data),
+    };
+  }
+
+  #constant(dtype: Constant['dtype'], dims: Shape, data: OnnxData): string {
+    const values = Array.from(data, Number);
+    const key = `${dtype}[${dims.join()}]:${values.map((value) => (Object.is(value, -0) ? '-0' : String(value))).join()}`;
+    const known = this.#constants.get(key);
+    if (known !== undefined) return known.name;
+    const name = `c${this.#constants.size}`;
+    this.#constants.set(key, { name, dtype, dims, data });
+    return name;
+  }
+
+  #literal({ id, data }: Literal, { shape, dtype }: Value): void {
+    const constant = this.#constant(dtype, shape, data);
+    if (shape.length < 2) return void this.#names.set(id, constant);
+    // Matrix products pack a matrix that is a constant of the model and then add in another order. Behind an Identity it is a value like any
+    // other, and the bits are those of the same product elsewhere.
+    const name = `l${id}`;
+    this.#nodes.push({ operator: 'Identity', inputs: [constant], outputs: [name], attributes: {}, domain: '' });
+    this.#names.set(id, name);
+  }
+
+  #value(id: ValueId): Value {
+    const value = present(this.#program.graph.values[id], `value ${id} of ${this.#program.name}`);
+    invariant(value.id === id, () => `value ${id} of ${this.#program.name} is stored under another id`);
+    return value;
+  }
+}
+
+function uniqueNames(prefix: string, ports: readonly Port[]): string[] {
+  const seen = new Map<string, number>();
+  return ports.map(({ role }) => {
+    const base = `${prefix}:${roleName(role)}`;
+    const count = seen.get(base) ?? 0;
+    seen.set(base, count + 1);
+    return count === 0 ? base : `${base}#${count}`;
+  });
+}
+
+/** The nodes that the wanted names depend on, in their order. */
+function liveNodes(nodes: readonly OnnxNode[], wanted: readonly string[]): OnnxNode[] {
+  const needed = new Set(wanted);
+  const live: OnnxNode[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue;
+    for (const name of node.inputs) needed.add(name);
+    live.push(node);
+  }
+  return live.reverse();
+}

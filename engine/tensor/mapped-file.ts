@@ -1,0 +1,193 @@
+// MappedFile: memory that several processes of one host share, as a file mapped into each. It has no locks: who may write when is agreed
+// over the channels, and the file is only the place.
+import { accessSync, closeSync, constants, fstatSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
+import { freemem, tmpdir } from 'node:os';
+import { dirname } from 'node:path';
+import { getSystemErrorName } from 'node:util';
+import { WorkerError } from '../core/errors.js';
+import { invariant } from '../core/invariant.js';
+import { loadKoffi, type Pointer } from './native.js';
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MAP_FAILED = 2n ** 64n - 1n;
+const CHUNK_BYTES = 1 << 20;
+const SHARED_MEMORY = '/dev/shm';
+/** `statfs` type of a file system that lies in memory. */
+const TMPFS = 0x01021994;
+
+/** Folder for mapped files: memory where the system has a file system for it, else the folder for temporary files. */
+export function sharedMemoryFolder(): string {
+  try {
+    accessSync(SHARED_MEMORY, constants.W_OK | constants.X_OK);
+    return SHARED_MEMORY;
+  } catch {
+    return tmpdir();
+  }
+}
+
+/**
+ * A file mapped read-write. After `close` no view over `buffer` may be touched, in JavaScript or by a bound program: the addresses are gone
+ * and the process would crash. Nobody may shorten the file while it is mapped anywhere.
+ */
+export class MappedFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly #address: Pointer;
+  #buffer: ArrayBuffer | null;
+
+  private constructor(path: string, bytes: number, address: Pointer) {
+    this.path = path;
+    this.bytes = bytes;
+    this.#address = address;
+    this.#buffer = loadKoffi().view(address, bytes);
+  }
+
+  /**
+   * Makes a new file of `bytes` zeros and maps it. All its memory is reserved now, because a page that cannot be had later would kill the
+   * process instead of raising an error. Throws a WorkerError: PT_SHM_FULL where there is no room, PT_SHM_FILE for anything else.
+   */
+  static create(path: string, bytes: number): MappedFile {
+    invariant(Number.isSafeInteger(bytes) && bytes > 0, () => `a mapped file of ${bytes} bytes`);
+    const file = openFile(path, 'wx+');
+    try {
+      reserve(path, file, bytes);
+      return new MappedFile(path, bytes, map(path, file, bytes));
+    } catch (error) {
+      unlinkSync(path);
+      throw error;
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** Maps a file that another process made, whole. Throws a WorkerError (PT_SHM_FILE) where that fails. */
+  static open(path: string): MappedFile {
+    const file = openFile(path, 'r+');
+    try {
+      const bytes = fstatSync(file).size;
+      if (bytes === 0) throw fileError(path, 'is empty', undefined);
+      return new MappedFile(path, bytes, map(path, file, bytes));
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** The mapping as one buffer. */
+  get buffer(): ArrayBuffer {
+    const buffer = this.#buffer;
+    invariant(buffer !== null, () => `${this.path} is closed`);
+    return buffer;
+  }
+
+  /** A view of `length` numbers from `byteOffset`, a multiple of 4. */
+  float32(byteOffset: number, length: number): Float32Array<ArrayBuffer> {
+    invariant(
+      byteOffset + length * Float32Array.BYTES_PER_ELEMENT <= this.bytes,
+      () => `${length} floats from byte ${byteOffset} exceed the ${this.bytes} bytes of ${this.path}`,
+    );
+    return new Float32Array(this.buffer, byteOffset, length);
+  }
+
+  /** Unmaps the file; it stays on disk. Drop every view and free every binding first. */
+  close(): void {
+    if (this.#buffer === null) return;
+    this.#buffer = null;
+    const munmap = systemLibrary().func('munmap', 'int', ['void *', 'size_t']);
+    invariant(munmap(this.#address, this.bytes) === 0, () => `munmap of ${this.path} fails: ${lastError()}`);
+  }
+
+  /** Removes the name; the memory goes when the last process has closed it. A file that is gone already is fine. */
+  unlink(): void {
+    try {
+      unlinkSync(this.path);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw fileError(this.path, 'cannot be removed', error);
+    }
+  }
+}
+
+function openFile(path: string, flags: 'wx+' | 'r+'): number {
+  try {
+    return openSync(path, flags, 0o600);
+  } catch (error) {
+    throw fileError(path, flags === 'r+' ? 'cannot be opened' : 'cannot be created', error);
+  }
+}
+
+function map(path: string, file: number, bytes: number): Pointer {
+  const mmap = systemLibrary().func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']);
+  const address = mmap(null, bytes, PROT_READ_WRITE, MAP_SHARED, file, 0) as Pointer;
+  if (address === MAP_FAILED) throw fileError(path, `cannot be mapped (${bytes} bytes): ${lastError()}`, undefined);
+  return address;
+}
+
+/** Gives the file its size and all its blocks. */
+function reserve(path: string, file: number, bytes: number): void {
+  // Asked first: reserving more memory than there is would wake the kernel's out-of-memory killer before it fails.
+  const problem = bytes > freeBytes(path) ? 'ENOSPC' : process.platform === 'linux' ? allocate(file, bytes) : fill(file, bytes);
+  if (problem === null) return;
+  if (problem !== 'ENOSPC' && problem !== 'EDQUOT')
+    throw fileError(path, `cannot get ${bytes} bytes: ${problem}`, undefined);
+  throw new WorkerError(
+    'PT_SHM_FULL',
+    `${path} wants ${bytes} bytes of shared memory, ${dirname(path)} has ${freeBytes(path)} bytes free`,
+    'Free or enlarge it (containers: --shm-size; else: mount -o remount,size=8G /dev/shm), or lower the cache size, the batch or the replicas.',
+  );
+}
+
+/** What the file system still takes; where it lies in memory, no more than memory that is available. */
+function freeBytes(path: string): number {
+  const { bavail, bsize, type } = statfsSync(dirname(path));
+  return Math.min(bavail * bsize, type === TMPFS ? freemem() : Infinity);
+}
+
+function allocate(file: number, bytes: number): string | null {
+  const posixFallocate = systemLibrary().func('posix_fallocate', 'int', ['int', 'int64_t', 'int64_t']);
+  for (;;) {
+    const code = Number(posixFallocate(file, 0, bytes));
+    if (code === 0) return null;
+    const name = getSystemErrorName(-code);
+    if (name !== 'EINTR') return name;
+  }
+}
+
+/** For systems without posix_fallocate: only writing makes sure of the blocks. */
+function fill(file: number, bytes: number): string | null {
+  const zeros = new Uint8Array(Math.min(bytes, CHUNK_BYTES));
+  try {
+    for (let done = 0; done < bytes; ) done += writeSync(file, zeros, 0, Math.min(zeros.length, bytes - done), done);
+    return null;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  }
+}
+
+/** The C library, which every process on these systems has loaded already. */
+function systemLibrary(): ReturnType<ReturnType<typeof loadKoffi>['load']> {
+  if (process.platform !== 'linux' && process.platform !== 'darwin')
+    throw new WorkerError(
+      'PT_SHM_FILE',
+      `Shared memory between processes is made for linux and darwin, this is ${process.platform}`,
+      'Train with one worker here, or run pipetrain inside a Linux container.',
+    );
+  return loadKoffi().load(null);
+}
+
+function lastError(): string {
+  return getSystemErrorName(-loadKoffi().errno());
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+function fileError(path: string, what: string, cause: unknown): WorkerError {
+  const detail = cause instanceof Error ? `: ${cause.message}` : '';
+  return new WorkerError(
+    'PT_SHM_FILE',
+    `Shared memory file ${path} ${what}${detail}`,
+    'Check that the folder exists and is writable, and that no file of an earlier run is in the way.',
+    cause === undefined ? undefined : { cause },
+  );
+}

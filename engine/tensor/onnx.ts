@@ -1,0 +1,183 @@
+// OnnxBuilder: writes a model file of the ONNX format, node by node. It knows the format, not the operators: whether a node makes sense is
+// for the runtime that loads the model to say.
+import { invariant } from '../core/invariant.js';
+import { ProtobufWriter } from './protobuf.js';
+
+export type OnnxDType = 'float32' | 'int32' | 'int64' | 'bool';
+/** A size, or the name of a size that is known at run time only. */
+export type OnnxDim = number | string;
+export type OnnxData = Float32Array | Int32Array | BigInt64Array | Uint8Array | readonly number[];
+
+/** A constant tensor; `data` has as many elements as `dims` say (bool: 0 or 1). */
+export interface OnnxTensor {
+  readonly dtype: OnnxDType;
+  readonly dims: readonly number[];
+  readonly data: OnnxData;
+}
+
+/** A plain number is an INT (and must be an integer), a list of numbers is INTS. */
+export type OnnxAttribute =
+  | number
+  | { readonly float: number }
+  | string
+  | readonly number[]
+  | { readonly floats: readonly number[] }
+  | { readonly tensor: OnnxTensor };
+export type OnnxAttributes = Readonly<Record<string, OnnxAttribute>>;
+
+// Numbers of the ONNX specification (onnx.proto). Operator set 20 is the first with Gelu.
+const ELEMENT_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<OnnxDType, number>;
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
+const MODEL = { irVersion: 1, producer: 2, graph: 7, operatorSet: 8 } as const;
+const OPERATOR_SET = { domain: 1, version: 2 } as const;
+const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
+const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 } as const;
+const ATTRIBUTE = { name: 1, float: 2, int: 3, string: 4, tensor: 5, floats: 7, ints: 8, type: 20 } as const;
+const TENSOR = { dims: 1, elementType: 2, name: 8, raw: 9 } as const;
+const VALUE_INFO = { name: 1, type: 2 } as const;
+const TYPE = { tensor: 1 } as const;
+const TENSOR_TYPE = { element: 1, shape: 2 } as const;
+const SHAPE = { dim: 1 } as const;
+const DIM = { value: 1, parameter: 2 } as const;
+
+const IR_VERSION = 10;
+const OPERATOR_SETS = [
+  ['', 20],
+  ['com.microsoft', 1],
+] as const;
+
+/** Elements as the little-endian bytes of a dtype (every platform that Node runs on is little-endian). */
+function rawBytes(tensor: OnnxTensor, name: string): Uint8Array {
+  const { dtype, dims, data } = tensor;
+  const elements = dims.reduce((product, n) => product * n, 1);
+  invariant(data.length === elements, () => `${name}: dims [${dims.join()}] want ${elements} elements, data has ${data.length}`);
+  const numbers = (): readonly number[] => Array.from(data, Number);
+  const typed =
+    dtype === 'float32' ? (data instanceof Float32Array ? data : Float32Array.from(numbers()))
+    : dtype === 'int32' ? (data instanceof Int32Array ? data : Int32Array.from(numbers()))
+    : dtype === 'bool' ? (data instanceof Uint8Array ? data : Uint8Array.from(numbers()))
+    : data instanceof BigInt64Array ? data
+    : BigInt64Array.from(numbers(), BigInt);
+  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
+}
+
+function writeTensor(writer: ProtobufWriter, name: string, tensor: OnnxTensor): void {
+  for (const size of tensor.dims) writer.int(TENSOR.dims, size);
+  writer.int(TENSOR.elementType, ELEMENT_TYPE[tensor.dtype]);
+  if (name !== '') writer.text(TENSOR.name, name);
+  writer.bytes(TENSOR.raw, rawBytes(tensor, name));
+}
+
+function writeAttribute(writer: ProtobufWriter, name: string, value: OnnxAttribute): void {
+  writer.text(ATTRIBUTE.name, name);
+  const type = (kind: keyof typeof ATTRIBUTE_TYPE): void => writer.int(ATTRIBUTE.type, ATTRIBUTE_TYPE[kind]);
+  if (typeof value === 'number') {
+    invariant(Number.isSafeInteger(value), () => `attribute ${name}: ${value} is no integer; write {float: ${value}}`);
+    writer.int(ATTRIBUTE.int, value);
+    type('int');
+  } else if (typeof value === 'string') {
+    writer.text(ATTRIBUTE.string, value);
+    type('string');
+  } else if ('float' in value) {
+    writer.float(ATTRIBUTE.float, value.float);
+    type('float');
+  } else if ('floats' in value) {
+    for (const item of value.floats) writer.float(ATTRIBUTE.floats, item);
+    type('floats');
+  } else if ('tensor' in value) {
+    writer.message(ATTRIBUTE.tensor, (inner) => writeTensor(inner, '', value.tensor));
+    type('tensor');
+  } else {
+    for (const item of value) writer.int(ATTRIBUTE.ints, item);
+    type('ints');
+  }
+}
+
+/** Collects a graph and encodes it as an ONNX model (operator set 20, plus `com.microsoft` 1). Nodes must come in an order of execution. */
+export class OnnxBuilder {
+  readonly #graph = new ProtobufWriter();
+  readonly #defined = new Set<string>();
+  readonly #outputs = new Set<string>();
+  #nodeCount = 0;
+
+  /** A graph input; a dimension given as text is known at run time only. */
+  input(name: string, dtype: OnnxDType, dims: readonly OnnxDim[]): void {
+    this.#define(name);
+    this.#valueInfo(GRAPH.input, name, dtype, dims);
+  }
+
+  /** A graph output: the name of a value that some node defines, before or after this call. */
+  output(name: string, dtype: OnnxDType, dims: readonly OnnxDim[]): void {
+    invariant(!this.#outputs.has(name), () => `ONNX output ${name} is declared twice`);
+    this.#outputs.add(name);
+    this.#valueInfo(GRAPH.output, name, dtype, dims);
+  }
+
+  /** A constant inside the model. The data is copied now. */
+  initializer(name: string, dtype: OnnxDType, dims: readonly number[], data: OnnxData): void {
+    this.#define(name);
+    this.#graph.message(GRAPH.initializer, (inner) => writeTensor(inner, name, { dtype, dims, data }));
+  }
+
+  /** One operator call. An empty name among the inputs (outputs) leaves out an optional input (output). */
+  node(
+    operator: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: OnnxAttributes = {},
+    domain = '',
+  ): void {
+    for (const name of inputs)
+      invariant(name === '' || this.#defined.has(name), () => `ONNX node ${operator} reads ${name} before it is defined`);
+    for (const name of outputs) if (name !== '') this.#define(name);
+    const label = `${operator}_${this.#nodeCount++}`;
+    this.#graph.message(GRAPH.node, (inner) => {
+      for (const name of inputs) inner.text(NODE.input, name);
+      for (const name of outputs) inner.text(NODE.output, name);
+      inner.text(NODE.name, label);
+      inner.text(NODE.operator, operator);
+      for (const [name, value] of Object.entries(attributes))
+        inner.message(NODE.attribute, (attribute) => writeAttribute(attribute, name, value));
+      if (domain !== '') inner.text(NODE.domain, domain);
+    });
+  }
+
+  /** The model file. The builder must not be used afterwards. */
+  encode(graphName: string): Uint8Array {
+    for (const name of this.#outputs)
+      invariant(this.#defined.has(name), () => `ONNX output ${name} of ${graphName} is never defined`);
+    this.#graph.text(GRAPH.name, graphName);
+    const model = new ProtobufWriter();
+    model.int(MODEL.irVersion, IR_VERSION);
+    model.text(MODEL.producer, 'pipetrain');
+    for (const [domain, version] of OPERATOR_SETS)
+      model.message(MODEL.operatorSet, (inner) => {
+        inner.text(OPERATOR_SET.domain, domain);
+        inner.int(OPERATOR_SET.version, version);
+      });
+    model.bytes(MODEL.graph, this.#graph.finish());
+    return model.finish();
+  }
+
+  #define(name: string): void {
+    invariant(name !== '' && !this.#defined.has(name), () => `ONNX value "${name}" is defined twice, or has no name`);
+    this.#defined.add(name);
+  }
+
+  #valueInfo(field: number, name: string, dtype: OnnxDType, dims: readonly OnnxDim[]): void {
+    this.#graph.message(field, (info) => {
+      info.text(VALUE_INFO.name, name);
+      info.message(VALUE_INFO.type, (type) =>
+        type.message(TYPE.tensor, (tensor) => {
+          tensor.int(TENSOR_TYPE.element, ELEMENT_TYPE[dtype]);
+          tensor.message(TENSOR_TYPE.shape, (shape) => {
+            for (const dim of dims)
+              shape.message(SHAPE.dim, (size) =>
+                typeof dim === 'number' ? size.int(DIM.value, dim) : size.text(DIM.parameter, dim),
+              );
+          });
+        }),
+      );
+    });
+  }
+}

@@ -1,0 +1,44 @@
+// Small pieces of ONNX that several ops write.
+import type { DType, Shape } from '../shape.js';
+import { sizeOf } from '../shape.js';
+import type { EmitContext, Operand } from './definition.js';
+
+const ONNX_CAST = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+
+/** A constant scalar of an element type. */
+export const scalar = (e: EmitContext, dtype: DType, value: number): string => e.constant(dtype, [], [value]);
+
+/** A constant vector of 64-bit integers (shapes, axes, pads). */
+export const int64s = (e: EmitContext, values: readonly number[]): string => e.constant('int64', [values.length], values);
+
+/** The value in another element type. */
+export const cast = (e: EmitContext, name: string, to: keyof typeof ONNX_CAST): string => e.node('Cast', [name], { to: ONNX_CAST[to] });
+
+export const castAttributes = (to: keyof typeof ONNX_CAST): { to: number } => ({ to: ONNX_CAST[to] });
+
+/** The operand as a type with arithmetic: booleans become 0 and 1. */
+export const numeric = (e: EmitContext, x: Operand): string => (x.dtype === 'bool' ? cast(e, x.name, 'int32') : x.name);
+
+/** The operand as 32-bit float. */
+export const floating = (e: EmitContext, x: Operand): string => (x.dtype === 'float32' ? x.name : cast(e, x.name, 'float32'));
+
+const reshapeAttributes = (shape: Shape): { allowzero?: number } => (shape.includes(0) ? { allowzero: 1 } : {});
+
+/** The value with another shape of the same size. */
+export const reshape = (e: EmitContext, name: string, shape: Shape): string =>
+  e.node('Reshape', [name, int64s(e, shape)], reshapeAttributes(shape));
+
+/** Output `i` as a reshaped value. */
+export function finishReshape(e: EmitContext, name: string, i = 0): void {
+  const { shape } = e.output(i);
+  e.finish('Reshape', [name, int64s(e, shape)], reshapeAttributes(shape), '', [i]);
+}
+
+/** Shapes up to this size are stored; larger ones are filled at run time, so that a model file never grows with a batch. */
+const LARGEST_STORED_FILL = 16;
+
+/** A tensor with one value everywhere. */
+export function filled(e: EmitContext, dtype: DType, shape: Shape, value: number): string {
+  if (sizeOf(shape) <= LARGEST_STORED_FILL) return e.constant(dtype, shape, Array.from({ length: sizeOf(shape) }, () => value));
+  return e.node('ConstantOfShape', [int64s(e, shape)], { value: { tensor: { dtype, dims: [1], data: [value] } } });
+}

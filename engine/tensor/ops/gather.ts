@@ -1,0 +1,88 @@
+// Ops that look up by index, and their adjoints. Sums over equal indices use ScatterElements: ScatterND of the same runtime adds
+// duplicates in a data race when it has more than one thread.
+import { invariant } from '../../core/invariant.js';
+import type { Attrs } from '../graph.js';
+import { sizeOf, type Shape } from '../shape.js';
+import { at } from './shapes.js';
+import { cast, castAttributes, filled, finishReshape, int64s, reshape, scalar } from './emit.js';
+import { dtypeAttr, normalAxis, numberAttr } from './attributes.js';
+import { defineOp, type EmitContext, type OpDefinition, type TensorSpec } from './definition.js';
+
+const gatherAxes = (x: TensorSpec, attrs: Attrs): { axis: number; batchDims: number } => ({
+  axis: normalAxis(numberAttr(attrs, 'axis'), x.shape.length),
+  batchDims: attrs['batchDims'] === undefined ? 0 : numberAttr(attrs, 'batchDims'),
+});
+
+/** Rows `x` [N, M] added up by `ids` [N] into [rows, M], in the order of N. */
+export function sumByIndex(e: EmitContext, x: string, ids: string, [n, m]: readonly [number, number], rows: number): string {
+  const index = e.node('Expand', [reshape(e, cast(e, ids, 'int64'), [n, 1]), int64s(e, [n, m])]);
+  return e.node('ScatterElements', [filled(e, 'float32', [rows, m], 0), index, x], { axis: 0, reduction: 'add' });
+}
+
+/** 1 where the index equals the position along a new last axis; nothing for indices out of range. */
+function oneHot(e: EmitContext): void {
+  const { shape, name } = e.input(0);
+  const depth = numberAttr(e.attrs, 'depth');
+  const { dtype } = e.output(0);
+  const positions = e.node('Range', [scalar(e, 'int32', 0), scalar(e, 'int32', depth), scalar(e, 'int32', 1)]);
+  const isHot = e.node('Equal', [reshape(e, name, [...shape, 1]), positions]);
+  if (dtype === 'bool') return e.finish('Cast', [isHot], castAttributes('bool'));
+  e.finish('Where', [isHot, scalar(e, dtype, numberAttr(e.attrs, 'onValue')), scalar(e, dtype, numberAttr(e.attrs, 'offValue'))]);
+}
+
+const segmentShape = (x: Shape, ids: Shape, segments: number): Shape => [segments, ...x.slice(ids.length)];
+
+export const gatherOps: readonly OpDefinition[] = [
+  defineOp({
+    name: 'GatherV2',
+    inputs: ['x', 'indices'],
+    infer: (inputs, attrs) => {
+      const [x, indices] = [at(inputs, 0), at(inputs, 1)];
+      const { axis, batchDims } = gatherAxes(x, attrs);
+      invariant(batchDims === 0 || batchDims === axis, () => `gather with batchDims ${batchDims} and axis ${axis} is not supported`);
+      return [{ shape: [...x.shape.slice(0, axis), ...indices.shape.slice(batchDims), ...x.shape.slice(axis + 1)], dtype: x.dtype }];
+    },
+    emit: (e) => {
+      const [x, indices] = [e.input(0), e.input(1)];
+      const { axis, batchDims } = gatherAxes(x, e.attrs);
+      if (batchDims === 0) return e.finish('Gather', [x.name, indices.name], { axis });
+      const paths = reshape(e, cast(e, indices.name, 'int64'), [...indices.shape, 1]);
+      e.finish('GatherND', [x.name, paths], { batch_dims: batchDims });
+    },
+  }),
+  defineOp({
+    name: 'GatherNd',
+    inputs: ['params', 'indices'],
+    infer: (inputs) => {
+      const [x, indices] = [at(inputs, 0), at(inputs, 1)];
+      return [{ shape: [...indices.shape.slice(0, -1), ...x.shape.slice(at(indices.shape, -1))], dtype: x.dtype }];
+    },
+    emit: (e) => e.finish('GatherND', [e.input(0).name, cast(e, e.input(1).name, 'int64')]),
+  }),
+  defineOp({
+    name: 'UnsortedSegmentSum',
+    inputs: ['x', 'segmentIds'],
+    infer: (inputs, attrs) => [
+      { shape: segmentShape(at(inputs, 0).shape, at(inputs, 1).shape, numberAttr(attrs, 'numSegments')), dtype: 'float32' },
+    ],
+    emit: (e) => {
+      const [x, ids] = [e.input(0), e.input(1)];
+      const rows = numberAttr(e.attrs, 'numSegments');
+      const n = sizeOf(ids.shape);
+      const m = sizeOf(x.shape) / Math.max(n, 1);
+      // Indices outside of the segments are dropped: their rows are zeroed and sent to row 0.
+      const zero = scalar(e, 'int32', 0);
+      const isInside = e.node('And', [e.node('GreaterOrEqual', [ids.name, zero]), e.node('Less', [ids.name, scalar(e, 'int32', rows)])]);
+      const safe = e.node('Where', [isInside, ids.name, zero]);
+      const values = reshape(e, x.dtype === 'float32' ? x.name : cast(e, x.name, 'float32'), [n, m]);
+      const kept = e.node('Where', [reshape(e, isInside, [n, 1]), values, scalar(e, 'float32', 0)]);
+      finishReshape(e, sumByIndex(e, kept, safe, [n, m], rows));
+    },
+  }),
+  defineOp({
+    name: 'OneHot',
+    inputs: ['indices'],
+    infer: (inputs, attrs) => [{ shape: [...at(inputs, 0).shape, numberAttr(attrs, 'depth')], dtype: dtypeAttr(attrs, 'dtype') }],
+    emit: oneHot,
+  }),
+];

@@ -1,0 +1,33 @@
+// Matrix products. Transposed operands are read in place by the product's own kernel; no transpose node is written for floats.
+import { at, broadcastShapes } from './shapes.js';
+import { flagAttr } from './attributes.js';
+import { defineOp, type EmitContext, type OpDefinition, type Operand } from './definition.js';
+
+const MICROSOFT = 'com.microsoft';
+
+/** Swaps the last two axes of a value; only for element types without a transposing product. */
+function swapped(e: EmitContext, x: Operand): string {
+  const perm = x.shape.map((_, i) => i);
+  return e.node('Transpose', [x.name], { perm: [...perm.slice(0, -2), at(perm, -1), at(perm, -2)] });
+}
+
+export const matmulOps: readonly OpDefinition[] = [
+  defineOp({
+    name: 'BatchMatMul',
+    inputs: ['a', 'b'],
+    infer: (inputs, attrs) => {
+      const [a, b] = [at(inputs, 0), at(inputs, 1)];
+      const rows = at(a.shape, flagAttr(attrs, 'transposeA') ? -1 : -2);
+      const columns = at(b.shape, flagAttr(attrs, 'transposeB') ? -2 : -1);
+      return [{ shape: [...broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns], dtype: a.dtype }];
+    },
+    emit: (e) => {
+      const [a, b] = [e.input(0), e.input(1)];
+      const [transA, transB] = [flagAttr(e.attrs, 'transposeA'), flagAttr(e.attrs, 'transposeB')];
+      if (!transA && !transB) e.finish('MatMul', [a.name, b.name]);
+      else if (a.dtype !== 'float32') e.finish('MatMul', [transA ? swapped(e, a) : a.name, transB ? swapped(e, b) : b.name]);
+      else if (a.shape.length === 2 && b.shape.length === 2) e.finish('Gemm', [a.name, b.name], { transA: Number(transA), transB: Number(transB) });
+      else e.finish('FusedMatMul', [a.name, b.name], { transA: Number(transA), transB: Number(transB) }, MICROSOFT);
+    },
+  }),
+];

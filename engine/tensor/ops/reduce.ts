@@ -1,0 +1,58 @@
+// Reductions over axes. The order of the additions inside one reduction is the runtime's, fixed for a shape.
+import type { DType } from '../shape.js';
+import { at, reducedShape } from './shapes.js';
+import { castAttributes, floating, int64s, numeric } from './emit.js';
+import { axesAttr, flagAttr, normalAxis, numberAttr } from './attributes.js';
+import { defineOp, type EmitContext, type OpDefinition, type TensorSpec } from './definition.js';
+
+const resultType = (x: TensorSpec, dtype: DType | 'same'): DType => (dtype === 'same' ? (x.dtype === 'bool' ? 'int32' : x.dtype) : dtype);
+
+function reduction(name: string, operator: string, dtype: DType | 'same', axisName = 'axis'): OpDefinition {
+  const operand = (e: EmitContext): string => (dtype === 'float32' ? floating(e, e.input(0)) : numeric(e, e.input(0)));
+  return defineOp({
+    name,
+    inputs: ['x'],
+    infer: (inputs, attrs) => {
+      const x = at(inputs, 0);
+      const axes = axesAttr(attrs, axisName, x.shape.length);
+      return [{ shape: reducedShape(x.shape, axes, flagAttr(attrs, 'keepDims')), dtype: resultType(x, dtype) }];
+    },
+    emit: (e) => {
+      const axes = axesAttr(e.attrs, axisName, e.input(0).shape.length);
+      const attributes = { keepdims: Number(flagAttr(e.attrs, 'keepDims')) };
+      // Without axes ONNX would reduce over all of them.
+      const inputs = [operand(e), int64s(e, axes)];
+      if (dtype === 'bool') {
+        const reduced = axes.length === 0 ? at(inputs, 0) : e.node(operator, inputs, attributes);
+        e.finish('Cast', [reduced], castAttributes('bool'));
+      } else if (axes.length === 0) e.finish('Identity', [at(inputs, 0)]);
+      else e.finish(operator, inputs, attributes);
+    },
+  });
+}
+
+const argument = (name: string): OpDefinition =>
+  defineOp({
+    name,
+    inputs: ['x'],
+    infer: (inputs, attrs) => {
+      const { shape } = at(inputs, 0);
+      return [{ shape: reducedShape(shape, [normalAxis(numberAttr(attrs, 'axis'), shape.length)], false), dtype: 'int32' }];
+    },
+    emit: (e) => {
+      const axis = normalAxis(numberAttr(e.attrs, 'axis'), e.input(0).shape.length);
+      e.finish('Cast', [e.node(name, [numeric(e, e.input(0))], { axis, keepdims: 0 })], castAttributes('int32'));
+    },
+  });
+
+export const reduceOps: readonly OpDefinition[] = [
+  reduction('Sum', 'ReduceSum', 'same'),
+  reduction('Mean', 'ReduceMean', 'float32'),
+  reduction('Max', 'ReduceMax', 'same', 'reductionIndices'),
+  reduction('Min', 'ReduceMin', 'same'),
+  reduction('Prod', 'ReduceProd', 'same'),
+  reduction('All', 'ReduceMin', 'bool'),
+  reduction('Any', 'ReduceMax', 'bool'),
+  argument('ArgMax'),
+  argument('ArgMin'),
+];

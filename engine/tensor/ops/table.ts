@@ -1,0 +1,20 @@
+// The op table: every op that the project can trace, lower and run, by kernel name.
+import { fusedOps } from '../fused/definitions.js';
+import { binaryOps } from './binary.js';
+import { creationOps } from './creation.js';
+import type { OpDefinition } from './definition.js';
+import { gatherOps } from './gather.js';
+import { matmulOps } from './matmul.js';
+import { reduceOps } from './reduce.js';
+import { shapeOps } from './shape.js';
+import { sliceOps } from './slices.js';
+import { unaryOps } from './unary.js';
+import { present } from '../../core/invariant.js';
+
+/** All definitions by name. */
+export const opTable: ReadonlyMap<string, OpDefinition> = new Map(
+  [unaryOps, binaryOps, reduceOps, matmulOps, shapeOps, sliceOps, gatherOps, creationOps, fusedOps].flat().map((op) => [op.name, op]),
+);
+
+/** The definition of an op that is known to exist, because a trace recorded it. */
+export const definitionOf = (name: string): OpDefinition => present(opTable.get(name), `the definition of op ${name}`);

@@ -1,0 +1,62 @@
+// Program: a graph with named, ordered inputs and outputs; the unit that an executor loads. It knows shapes and roles of its
+// ports, not where their buffers are.
+import type { Graph, ValueId } from './graph.js';
+import type { Shape } from './shape.js';
+
+/** What a port of a stage's program stands for; buffers are bound by role. */
+export type PortRole =
+  /** The activation that crosses the stage border: the input of a forward, or its output. */
+  | { readonly kind: 'activation' }
+  /** Gradient of the loss with respect to that activation: input of a backward (upper border) or its output (lower border). */
+  | { readonly kind: 'gradient' }
+  /** A field of the data set (`image`, `tokens`, `label` ...) for one micro-batch, or the sample weights (`#weight`, [B]). */
+  | { readonly kind: 'field'; readonly name: string }
+  /** A parameter of a block. */
+  | { readonly kind: 'param'; readonly block: number; readonly name: string }
+  /** Gradient with respect to a parameter. */
+  | { readonly kind: 'paramGrad'; readonly block: number; readonly name: string }
+  /** A tensor that the forward leaves for the backward; `id` is unique within the stage. */
+  | { readonly kind: 'saved'; readonly id: number }
+  /** Uniform numbers in [0, 1) for dropout; filled by the engine, keyed by (seed, step, sample, block, tag). */
+  | { readonly kind: 'noise'; readonly block: number; readonly tag: string }
+  /** Weighted sum of the per-sample losses, shape []. */
+  | { readonly kind: 'loss' }
+  /** Weighted sum of the per-sample scores, shape []. */
+  | { readonly kind: 'score' }
+  /** Anything else, by name (single-op programs, optimizers, tests). */
+  | { readonly kind: 'plain'; readonly name: string };
+
+export interface Port {
+  readonly role: PortRole;
+  readonly value: ValueId;
+  readonly shape: Shape;
+  readonly dtype: 'float32' | 'int32';
+}
+
+export interface Program {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+}
+
+/** A readable and unique text of a role, e.g. `param 3/wq`; used for names inside ONNX and in messages. */
+export function roleName(role: PortRole): string {
+  switch (role.kind) {
+    case 'activation':
+    case 'gradient':
+    case 'loss':
+    case 'score':
+      return role.kind;
+    case 'field':
+    case 'plain':
+      return `${role.kind} ${role.name}`;
+    case 'param':
+    case 'paramGrad':
+      return `${role.kind} ${role.block}/${role.name}`;
+    case 'noise':
+      return `noise ${role.block}/${role.tag}`;
+    case 'saved':
+      return `saved ${role.id}`;
+  }
+}

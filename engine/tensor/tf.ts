@@ -1,0 +1,8 @@
+// The one door to TensorFlow.js: its public ops and its autodiff, with the banner about running in Node switched off. Everything else in
+// the project imports TensorFlow.js from here.
+import { enableProdMode } from '#tfjs';
+
+// The only effect used: the "plain JavaScript backend" advice and the backend notices stay quiet. Numbers do not change.
+enableProdMode();
+
+export * from '#tfjs';

@@ -1,0 +1,15 @@
+// TrainHost: what a training run needs from whoever started it: a folder, a place for events, and a way to be told to stop. Not the
+// console, not the configuration.
+import type { RunEventBody } from './events.js';
+import type { RunFolder } from './run-folder.js';
+
+export interface TrainHost {
+  /** Where checkpoints go. The host itself writes the configuration, the events, the plans, the summary and the report. */
+  readonly runFolder: RunFolder;
+  /** Records an event (events.jsonl) and shows it. Throws a DataError where the file cannot be written. */
+  readonly emit: (event: RunEventBody) => void;
+  /** Aborted when a person asks to stop: finish the step, save, and return. */
+  readonly signal: AbortSignal;
+  /** True for the `quickstart` command: short, with a breakdown and a sample at the end. */
+  readonly quickstart?: boolean;
+}

@@ -1,0 +1,232 @@
+// Worker: a process that owns one device and obeys one plan at a time. It takes orders one by one, computes, and reports; it decides nothing.
+import { slabLayout, type SlabLayout } from './model/slab.js';
+import { InterruptedError, toErrorRecord, WorkerError } from './core/errors.js';
+import { present } from './core/invariant.js';
+import { measureCosts } from './cost-probe.js';
+import { openDataset } from './data/open-dataset.js';
+import { Sampler } from './data/sampler.js';
+import type { Dataset } from './data/dataset.js';
+import { BlockStore } from './dp/block-store.js';
+import type { Order, Report } from './messages.js';
+import { buildModel, loadModelDefinition } from './model/load-model.js';
+import { blockOutputShapes } from './model/compile.js';
+import type { Model } from './model/block.js';
+import { Neighbours } from './neighbours.js';
+import { OrderQueue } from './order-queue.js';
+import { optimizerSpec } from './optimizer-spec.js';
+import { blocksOf, seatOf, type Plan } from './plan.js';
+import { saveBlock } from './checkpoint.js';
+import { Seating } from './seating.js';
+import type { Executor } from './tensor/executor.js';
+import type { Shape } from './tensor/shape.js';
+import { openExecutor } from './tensor/open-executor.js';
+import { Optimizer, stateCount } from './tensor/optimizer.js';
+
+export interface WorkerHost {
+  readonly worker: string;
+  readonly token: string;
+  report(report: Report): void;
+}
+
+/** What a worker has once it knows the run. */
+interface Equipment {
+  readonly setup: Extract<Order, { type: 'setup' }>;
+  readonly model: Model;
+  readonly dataset: Dataset;
+  readonly layouts: readonly SlabLayout[];
+  readonly executor: Executor;
+  readonly optimizer: Optimizer;
+  readonly store: BlockStore;
+  readonly sampler: Sampler;
+  /** Output shape of every block for one micro-batch. */
+  readonly shapes: readonly Shape[];
+}
+
+export class Worker {
+  readonly #host: WorkerHost;
+  readonly #orders = new OrderQueue<Order>();
+  readonly #neighbours: Neighbours;
+  #equipment: Equipment | null = null;
+  #plan: Plan | null = null;
+  #addresses: Readonly<Record<string, string>> = {};
+  #seating: Seating | null = null;
+  /** The seating of the plan that is being prepared. */
+  #next: Seating | null = null;
+
+  constructor(host: WorkerHost) {
+    this.#host = host;
+    this.#neighbours = new Neighbours(host.worker, host.token);
+  }
+
+  /** Takes an order of the coordinator. */
+  order(order: Order): void {
+    this.#orders.push(order);
+  }
+
+  /** Ends the worker: the coordinator is gone. */
+  disconnect(): void {
+    this.#orders.fail(new InterruptedError('the coordinator is gone', 'Look at the coordinator.'));
+  }
+
+  /** Obeys until told to stop. Reports its own failure before it rejects. */
+  async run(): Promise<void> {
+    try {
+      for (;;) {
+        const order = await this.#orders.next();
+        if (order.type === 'stop') break;
+        await this.#obey(order);
+      }
+    } catch (error) {
+      this.#host.report({ type: 'failed', error: toErrorRecord(error) });
+      throw error;
+    } finally {
+      await this.#close();
+    }
+  }
+
+  async #obey(order: Order): Promise<void> {
+    switch (order.type) {
+      case 'setup':
+        return this.#setUp(order);
+      case 'measure-costs':
+        return this.#measure();
+      case 'prepare':
+        return this.#prepare(order.plan, order.addresses);
+      case 'activate':
+        return this.#activate(order.generation);
+      case 'start':
+        return this.#train(order.generation, order.step);
+      case 'evaluate':
+        return this.#evaluate(order.generation);
+      case 'save':
+        return this.#save(order.folder, order.blocks);
+      case 'commit':
+      case 'stop':
+        throw new WorkerError('PT_PROTOCOL', `worker ${this.#host.worker} got the order "${order.type}" where none was due`, 'Report this.');
+    }
+  }
+
+  async #setUp(order: Extract<Order, { type: 'setup' }>): Promise<void> {
+    const begin = performance.now();
+    const { config } = order;
+    const definition = await loadModelDefinition(config.model);
+    const dataset = openDataset(config.data, config.dataOptions);
+    const model = buildModel(definition, config.modelOptions, dataset.info);
+    const layouts = model.blocks.map(slabLayout);
+    const executor = openExecutor({ threads: 1 });
+    const spec = optimizerSpec(config);
+    const shapes = blockOutputShapes(model, dataset.info, order.microBatch);
+    const store = new BlockStore({ folder: order.memoryFolder, worker: this.#host.worker, blocks: model.blocks, layouts, numStates: stateCount(spec), seed: config.seed });
+    this.#equipment = {
+      setup: order,
+      model,
+      dataset,
+      layouts,
+      executor,
+      optimizer: new Optimizer(executor, spec),
+      store,
+      shapes,
+      sampler: new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, batch: config.batch, seed: config.seed }),
+    };
+    const address = await this.#neighbours.open();
+    this.#host.report({ type: 'ready', device: executor.name, address, startSeconds: (performance.now() - begin) / 1000 });
+  }
+
+  #measure(): void {
+    const { setup, ...own } = this.#own;
+    this.#host.report({ type: 'costs', ...measureCosts({ ...own, microBatch: setup.microBatch, seed: setup.config.seed }) });
+  }
+
+  /** First half of a transition. The old seating stays whole: others may still copy from this worker's memory. */
+  #prepare(plan: Plan, addresses: Readonly<Record<string, string>>): void {
+    if (this.#plan !== null && plan.generation <= this.#plan.generation)
+      throw new WorkerError('PT_STALE_PLAN', `worker ${this.#host.worker} is at generation ${this.#plan.generation} and was given plan ${plan.generation}`, 'Report this.');
+    const own = this.#own;
+    const { worker } = this.#host;
+    const { frozen, active } = blocksOf(plan, worker);
+    let movedBytes = 0;
+    for (const block of [...frozen, ...active]) movedBytes += own.store.hold(block, plan.sources[block] ?? null, active.includes(block));
+    this.#addresses = addresses;
+    this.#plan = plan;
+    const seat = seatOf(plan, worker);
+    if (seat !== null)
+      this.#next = new Seating({
+        ...own,
+        worker,
+        plan,
+        seat,
+        neighbours: this.#neighbours,
+        folder: own.setup.memoryFolder,
+        seed: own.setup.config.seed,
+        cacheBytes: own.setup.config.cacheMb * 2 ** 20,
+        verifiesCache: own.setup.config.verifyCache,
+        onCacheOff: (reason) => this.#host.report({ type: 'cache-off', reason }),
+      });
+    this.#host.report({ type: 'prepared', generation: plan.generation, movedBytes });
+  }
+
+  /** Second half: leaves the old seat, takes the new one. */
+  async #activate(generation: number): Promise<void> {
+    const plan = this.#planOf(generation);
+    this.#seating?.close();
+    const { frozen, active } = blocksOf(plan, this.#host.worker);
+    this.#own.store.release(frozen, active);
+    this.#seating = this.#next;
+    this.#next = null;
+    await this.#seating?.activate(this.#addresses);
+    this.#host.report({ type: 'active', generation });
+  }
+
+  /** Runs steps until a commit says that it was the last. */
+  async #train(generation: number, firstStep: number): Promise<void> {
+    this.#planOf(generation);
+    const seating = present(this.#seating, 'seat');
+    for (let step = firstStep; ; step++) {
+      this.#host.report(await seating.runStep(step, this.#own.sampler.batchAt(step).ids));
+      const order = await this.#orders.next();
+      if (order.type === 'stop') return this.#orders.putBack(order);
+      if (order.type !== 'commit' || order.step !== step || order.generation !== generation)
+        throw new WorkerError('PT_PROTOCOL', `worker ${this.#host.worker} waits for the commit of step ${step} and got "${order.type}"`, 'Report this.');
+      await seating.apply(order);
+      if (!order.goesOn) return;
+    }
+  }
+
+  async #evaluate(generation: number): Promise<void> {
+    const plan = this.#planOf(generation);
+    const { replica } = present(seatOf(plan, this.#host.worker), 'seat');
+    const { sampler, dataset } = this.#own;
+    const size = plan.microBatch;
+    const batches = Array.from({ length: Math.ceil(dataset.numValidation / size) }, (_, index) => index)
+      .filter((index) => index % plan.replicas.length === replica)
+      .map((index) => ({ index, ids: sampler.validationBatch(index, size) }));
+    this.#host.report({ type: 'evaluated', generation, results: await present(this.#seating, 'seat').evaluate(batches) });
+  }
+
+  #save(folder: string, blocks: readonly number[]): void {
+    const { model, layouts, store } = this.#own;
+    const files = blocks.map((block) => {
+      const trains = blocksOf(present(this.#plan, 'plan'), this.#host.worker).active.includes(block);
+      return saveBlock(folder, block, present(model.blocks[block], 'block'), present(layouts[block], 'layout'), store.weights(block), trains ? store.states(block) : []);
+    });
+    this.#host.report({ type: 'saved', files });
+  }
+
+  get #own(): Equipment {
+    return present(this.#equipment, 'setup of the worker');
+  }
+
+  #planOf(generation: number): Plan {
+    const plan = present(this.#plan, 'plan');
+    if (plan.generation !== generation)
+      throw new WorkerError('PT_STALE_PLAN', `worker ${this.#host.worker} is at generation ${plan.generation} and was ordered to work for ${generation}`, 'Report this.');
+    return plan;
+  }
+
+  async #close(): Promise<void> {
+    this.#seating?.close();
+    this.#equipment?.store.release([], []);
+    await this.#neighbours.close();
+    this.#equipment?.executor.close();
+  }
+}

@@ -1,0 +1,40 @@
+// FreezePolicy: a pure function from signals to the number of frozen layers, with its reason. It holds no state and touches no model; the
+// same input gives the same decision, so that a run can be replayed from its events.
+
+export interface FreezeInput {
+  /** T, the number of this decision, from 1. */
+  readonly interval: number;
+  /** Steps done so far. */
+  readonly step: number;
+  /** L_f(T-1), layers frozen so far. */
+  readonly frozenLayers: number;
+  /** L. */
+  readonly numLayers: number;
+  /** Gradient norm per layer over the interval (L of them; those of frozen layers are ignored), or empty where no step was made. */
+  readonly layerNorms: readonly number[];
+  /** Most layers that may be frozen. */
+  readonly maxLayers: number;
+}
+
+export interface FreezeDecision {
+  /** L_f(T) >= L_f(T-1); at most `maxLayers` unless more are frozen already. */
+  readonly layers: number;
+  /** One sentence with the numbers; never empty. */
+  readonly reason: string;
+}
+
+export interface FreezePolicy {
+  readonly name: string;
+  /** True where the policy must be asked after every step; false where freeze intervals are enough. */
+  readonly everyStep: boolean;
+  decide(input: FreezeInput): FreezeDecision;
+}
+
+/** Turns what a rule wants into a decision: whole, never less than now, never above the most. `because` explains the wanted number. */
+export function decision({ frozenLayers, numLayers, maxLayers }: FreezeInput, wanted: number, because: string): FreezeDecision {
+  const most = Math.min(maxLayers, numLayers);
+  const layers = Math.max(frozenLayers, Math.min(wanted, most));
+  const cap = wanted > layers ? `; at most ${most} may be frozen` : '';
+  const change = layers === frozenLayers ? `stays at ${layers} of ${numLayers} frozen layers` : `freezes ${layers} of ${numLayers} layers (${frozenLayers} before)`;
+  return { layers, reason: `${change}: ${because}${cap}` };
+}

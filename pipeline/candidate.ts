@@ -1,0 +1,62 @@
+// Prediction: what one candidate shape (K, R, M, schedule) would take, from measured costs. Not the choice between candidates: that is planner.ts.
+import { present } from '../engine/core/invariant.js';
+import type { PlannerInput } from './choice.js';
+import { stageMemory, sumCosts } from './costs.js';
+import { paperPartition } from './paper-partition.js';
+import { exactPartition, runsOf, type Cuts } from './partition.js';
+import { makeSchedule, type ScheduleName } from './schedules/registry.js';
+import { peakLive, simulate } from './simulate.js';
+
+export interface Prediction {
+  readonly schedule: ScheduleName;
+  /** M. */
+  readonly micros: number;
+  readonly cuts: Cuts;
+  readonly stepMs: number;
+  readonly bubble: number;
+  readonly memoryPerStage: readonly number[];
+}
+
+/** The candidate does not fit: the largest stage of its best partition without a limit needs so much. */
+export interface Misfit {
+  readonly needBytes: number;
+}
+
+/** What stage 0 spends per micro-batch on the frozen prefix. */
+export const prefixMs = ({ costs, frozen, usesCache, cacheReadMs }: PlannerInput): number => {
+  if (frozen === 0) return 0;
+  return usesCache ? cacheReadMs : sumCosts(costs, 0, frozen).forwardMs;
+};
+
+/**
+ * Step time = simulated schedule of a replica with M micro-batches + the slowest stage's gradient reduction and update. Throws a PartitionError
+ * where K stages cannot be filled.
+ */
+export function predict(input: PlannerInput, K: number, R: number, micros: number, name: ScheduleName): Prediction | Misfit {
+  const { costs, frozen, memoryLimit, transferMsPerMB = 0 } = input;
+  const schedule = makeSchedule(name, K, micros);
+  const live = schedule.workers.map(peakLive);
+  const memoryOf = (stage: number, from: number, to: number): number =>
+    stageMemory(costs, from, to, present(live[stage], 'live micro-batches'), stage === 0 ? frozen : 0);
+  const extraMs = prefixMs(input);
+  const memoryOfCuts = (cuts: Cuts): number[] => runsOf(cuts, costs.length).map(({ from, to }, stage) => memoryOf(stage, from, to));
+
+  const cutsUnder = (limit: number | null): Cuts | null =>
+    input.partition === 'paper' ? paperPartition(costs, frozen, K) : exactPartition({ costs, frozen, stages: K, extraMs, memoryLimit: limit, memoryOf });
+  const cuts = cutsUnder(memoryLimit);
+  const needBytes = Math.max(...memoryOfCuts(cuts ?? present(cutsUnder(null), 'a partition without a limit')));
+  if (cuts === null || (memoryLimit !== null && needBytes > memoryLimit)) return { needBytes };
+
+  const runs = runsOf(cuts, costs.length).map(({ from, to }) => sumCosts(costs, from, to));
+  const times = runs.map(({ forwardMs, backwardMs, outputBytes }, stage) => ({
+    forwardMs: forwardMs + (stage === 0 ? extraMs : 0),
+    backwardMs,
+    // Upstream goes a gradient as large as the activation that came down; the larger of the two borders stands for both.
+    transferMs: (Math.max(stage === K - 1 ? 0 : outputBytes, stage === 0 ? 0 : present(runs[stage - 1], 'stage').outputBytes) / 1e6) * transferMsPerMB,
+  }));
+  const { totalMs, bubbleShare } = simulate(schedule, times);
+  // Every replica sends and receives (R - 1) / R of a gradient in each of the two halves; the unit is R = 2.
+  const exchange = (2 * (R - 1)) / R;
+  const afterMs = runs.map(({ parameterBytes, gradientBytes }) => (parameterBytes / 1e6) * input.updateMsPerMB + (gradientBytes / 1e6) * input.reduceMsPerMB * exchange);
+  return { schedule: name, micros, cuts, stepMs: totalMs + Math.max(...afterMs), bubble: bubbleShare, memoryPerStage: memoryOfCuts(cuts) };
+}

@@ -1,0 +1,65 @@
+// What the planner is asked and what it answers. Types only; the choosing is in planner.ts.
+import type { BlockCost } from './costs.js';
+import type { MicroRange } from './micro-ranges.js';
+import type { Cuts } from './partition.js';
+import type { ScheduleName } from './schedules/registry.js';
+
+export interface PlannerInput {
+  /** All blocks of the model, in order. */
+  readonly costs: readonly BlockCost[];
+  /** The blocks [0, frozen) are frozen; stage 0 computes or reads their output. */
+  readonly frozen: number;
+  /** Workers there are. */
+  readonly workers: number;
+  /** G, micro-batches per global batch. */
+  readonly numMicroBatches: number;
+  /** Samples per micro-batch. */
+  readonly microBatch: number;
+  /** Whether the output of the frozen blocks comes from the cache, and what a micro-batch of it takes to read. */
+  readonly usesCache: boolean;
+  readonly cacheReadMs: number;
+  /** K and R the user asked for, or null. */
+  readonly fixedK: number | null;
+  readonly fixedR: number | null;
+  /** Longest pipeline to consider where K is free, or null. A run that has started shrinks its pipeline, it never grows it. */
+  readonly maxK: number | null;
+  /** Most bytes of a worker, or null. A run that started with a given K keeps to M0, its largest stage memory then. */
+  readonly memoryLimit: number | null;
+  readonly schedule: 'auto' | ScheduleName;
+  readonly partition: 'exact' | 'paper';
+  /** Clipping and optimizer, per 10^6 bytes of parameters. */
+  readonly updateMsPerMB: number;
+  /** Reduce-scatter and all-gather between two replicas, per 10^6 bytes of gradient. */
+  readonly reduceMsPerMB: number;
+  /** Activations or gradients from one stage to the next, per 10^6 bytes. Default: 0. */
+  readonly transferMsPerMB?: number;
+}
+
+export interface RejectedChoice {
+  readonly K: number;
+  readonly R: number;
+  /** Null where the choice is impossible. */
+  readonly predictedStepMs: number | null;
+  readonly why: string;
+}
+
+export interface PipelineChoice {
+  readonly K: number;
+  readonly R: number;
+  /** First block of every stage; the last stage ends with the model. */
+  readonly cuts: Cuts;
+  /** Per replica. */
+  readonly ranges: readonly MicroRange[];
+  readonly schedule: ScheduleName;
+  /** M of the replica with most micro-batches. */
+  readonly microBatches: number;
+  readonly predictedStepMs: number;
+  /** Idle share of the workers of a pipeline during its schedule. */
+  readonly predictedBubble: number;
+  /** Bytes, by the model of `stageMemory`. */
+  readonly memoryPerStage: readonly number[];
+  /** One sentence with the numbers. */
+  readonly reason: string;
+  /** Fastest first, the impossible last. */
+  readonly rejected: readonly RejectedChoice[];
+}

@@ -1,0 +1,48 @@
+// BlockCost: what one block costs on this device, measured by someone else. Times and bytes only; it knows no plan.
+import { invariant } from '../engine/core/invariant.js';
+
+export interface BlockCost {
+  readonly name: string;
+  /** Per micro-batch. */
+  readonly forwardMs: number;
+  /** Per micro-batch, input and weight gradient together. */
+  readonly backwardMs: number;
+  readonly parameterBytes: number;
+  readonly optimizerBytes: number;
+  readonly gradientBytes: number;
+  /** Kept from forward to backward, per micro-batch. */
+  readonly savedBytes: number;
+  /** What the next block gets, per micro-batch. */
+  readonly outputBytes: number;
+}
+
+/** The sums over a run of blocks. */
+export type RunCost = Omit<BlockCost, 'name'>;
+
+/** Costs of the blocks [from, to): everything adds up but `outputBytes`, which is that of the last block. */
+export function sumCosts(costs: readonly BlockCost[], from: number, to: number): RunCost {
+  invariant(0 <= from && from <= to && to <= costs.length, () => `blocks [${from}, ${to}) of ${costs.length}`);
+  const sum = { forwardMs: 0, backwardMs: 0, parameterBytes: 0, optimizerBytes: 0, gradientBytes: 0, savedBytes: 0, outputBytes: 0 };
+  for (const cost of costs.slice(from, to)) {
+    sum.forwardMs += cost.forwardMs;
+    sum.backwardMs += cost.backwardMs;
+    sum.parameterBytes += cost.parameterBytes;
+    sum.optimizerBytes += cost.optimizerBytes;
+    sum.gradientBytes += cost.gradientBytes;
+    sum.savedBytes += cost.savedBytes;
+    sum.outputBytes = cost.outputBytes;
+  }
+  return sum;
+}
+
+/**
+ * Bytes a worker holds that runs the blocks [from, to) with `live` micro-batches in flight: parameters, optimizer state and gradients once;
+ * saved activations and the output per micro-batch in flight; for the stage that also holds the frozen prefix (`frozen` blocks) its parameters
+ * and one output of it per micro-batch in flight. Not counted: code, runtimes, scratch memory inside an operator, the cache.
+ */
+export function stageMemory(costs: readonly BlockCost[], from: number, to: number, live: number, frozen = 0): number {
+  const own = sumCosts(costs, from, to);
+  const prefix = sumCosts(costs, 0, frozen);
+  const state = own.parameterBytes + own.optimizerBytes + own.gradientBytes + prefix.parameterBytes;
+  return state + live * (own.savedBytes + own.outputBytes + prefix.outputBytes);
+}

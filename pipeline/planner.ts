@@ -1,0 +1,138 @@
+// The planner: picks pipeline length K, replicas R, partition and schedule by predicted step time. A pure function of measured costs; it
+// does not know workers by name, and whether a change is worth its transition is the caller's question.
+import { UsageError } from '../engine/core/errors.js';
+import { present } from '../engine/core/invariant.js';
+import { predict, type Prediction } from './candidate.js';
+import type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
+import { splitMicroBatches, type MicroRange } from './micro-ranges.js';
+import { PartitionError, requireBlocks } from './partition.js';
+import { scheduleNames } from './schedules/registry.js';
+
+export type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
+
+interface Candidate {
+  readonly K: number;
+  readonly R: number;
+  readonly ranges: readonly MicroRange[];
+  readonly prediction: Prediction;
+}
+
+/**
+ * The fastest choice by prediction. Considered are every K up to the workers, the active blocks and `maxK` (or the fixed one), every R that
+ * fits beside it (or the fixed one), and the schedules asked for. Of equally fast ones: the schedule that holds fewer activations, then the
+ * shorter pipeline, then fewer replicas. Throws a UsageError (PT_NOT_ENOUGH_WORKERS, PT_TOO_MANY_REPLICAS, PT_MEMORY_LIMIT) or a PartitionError
+ * where what is fixed cannot be had or nothing fits.
+ */
+export function choosePipeline(input: PlannerInput): PipelineChoice {
+  checkFixed(input);
+  const candidates: Candidate[] = [];
+  const impossible: RejectedChoice[] = [];
+  let smallestNeed = Infinity;
+  for (const K of lengths(input))
+    for (const R of replicaCounts(input, K)) {
+      const ranges = splitMicroBatches(input.numMicroBatches, R);
+      const outcome = bestSchedule(input, K, R, Math.max(...ranges.map(({ count }) => count)));
+      if ('why' in outcome) {
+        impossible.push({ K, R, predictedStepMs: null, why: outcome.why });
+        smallestNeed = Math.min(smallestNeed, outcome.needBytes);
+      } else candidates.push({ K, R, ranges, prediction: outcome });
+    }
+  // Compared in whole nanoseconds: rounding must not decide between equals.
+  const rank = ({ prediction }: Candidate): number => Math.round(prediction.stepMs * 1e6);
+  candidates.sort((a, b) => rank(a) - rank(b) || a.K - b.K || a.R - b.R);
+  const [best, second] = candidates;
+  if (best === undefined) throw nothingFits(input, impossible, smallestNeed);
+
+  const slower = candidates.slice(1).map(({ K, R, prediction: { stepMs } }) => ({ K, R, predictedStepMs: stepMs, why: slowness(stepMs, best.prediction.stepMs) }));
+  const { K, R, ranges, prediction } = best;
+  return {
+    K,
+    R,
+    cuts: prediction.cuts,
+    ranges,
+    schedule: prediction.schedule,
+    microBatches: prediction.micros,
+    predictedStepMs: prediction.stepMs,
+    predictedBubble: prediction.bubble,
+    memoryPerStage: prediction.memoryPerStage,
+    reason: reasonOf(input, best, second, impossible[0]),
+    rejected: [...slower, ...impossible],
+  };
+}
+
+function checkFixed({ fixedK, fixedR, workers, numMicroBatches, microBatch, costs, frozen }: PlannerInput): void {
+  const K = fixedK ?? 1;
+  const R = fixedR ?? 1;
+  if (K * R > workers) {
+    const pipeline = `a pipeline of ${K} ${K === 1 ? 'stage' : 'stages'}`;
+    const what = fixedR === null ? `${pipeline} needs` : `${R} replicas of ${pipeline} need`;
+    throw new UsageError(
+      'PT_NOT_ENOUGH_WORKERS',
+      `${what} ${K * R} ${K * R === 1 ? 'worker' : 'workers'}, but there are ${workers}`,
+      `Use --devices cpu:${K * R}, or a smaller --pipeline or --replicas, or auto.`,
+    );
+  }
+  if (R > numMicroBatches)
+    throw new UsageError(
+      'PT_TOO_MANY_REPLICAS',
+      `${R} replicas need a micro-batch each, but a step has ${numMicroBatches} micro-batches of ${microBatch} samples`,
+      `Use --replicas ${numMicroBatches} or less, or a larger --batch or smaller --micro-batch.`,
+    );
+  requireBlocks(K, costs.length, frozen);
+}
+
+const upTo = (last: number): number[] => Array.from({ length: Math.max(0, last) }, (_, i) => i + 1);
+
+function lengths({ fixedK, fixedR, maxK, workers, costs, frozen }: PlannerInput): number[] {
+  if (fixedK !== null) return [fixedK];
+  return upTo(Math.min(Math.floor(workers / (fixedR ?? 1)), costs.length - frozen, maxK ?? Infinity));
+}
+
+const replicaCounts = ({ fixedR, workers, numMicroBatches }: PlannerInput, K: number): number[] =>
+  fixedR !== null ? [fixedR] : upTo(Math.min(Math.floor(workers / K), numMicroBatches));
+
+/** The fastest prediction over the schedules asked for, or why there is none. */
+function bestSchedule(input: PlannerInput, K: number, R: number, micros: number): Prediction | { readonly why: string; readonly needBytes: number } {
+  let best: Prediction | null = null;
+  let why = '';
+  let needBytes = Infinity;
+  for (const name of input.schedule === 'auto' ? scheduleNames : [input.schedule]) {
+    try {
+      const prediction = predict(input, K, R, micros, name);
+      if (!('needBytes' in prediction)) {
+        // Strictly faster, beyond rounding: otherwise the earlier name holds fewer activations.
+        if (best === null || prediction.stepMs < best.stepMs * (1 - 1e-9)) best = prediction;
+        continue;
+      }
+      if (prediction.needBytes < needBytes) {
+        needBytes = prediction.needBytes;
+        why = `needs ${megabytes(needBytes)} on a worker, the limit is ${megabytes(input.memoryLimit ?? 0)}`;
+      }
+    } catch (error) {
+      if (!(error instanceof PartitionError)) throw error;
+      why = error.message;
+    }
+  }
+  return best ?? { why, needBytes };
+}
+
+function nothingFits(input: PlannerInput, impossible: readonly RejectedChoice[], needBytes: number): UsageError {
+  const first = present(impossible[0], 'a rejected choice');
+  if (needBytes === Infinity) return new PartitionError(`no pipeline can be built: K=${first.K}, R=${first.R}: ${first.why}`, 'Use --partition exact, or --pipeline auto.');
+  return new UsageError(
+    'PT_MEMORY_LIMIT',
+    `no pipeline fits: the nearest one needs ${megabytes(needBytes)} on a worker, the limit is ${megabytes(input.memoryLimit ?? 0)}`,
+    'Use more workers, a longer --pipeline, or a smaller --micro-batch.',
+  );
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const milliseconds = (ms: number): string => `${ms.toFixed(1)} ms`;
+const slowness = (ms: number, best: number): string => (best > 0 && ms > best ? `${((ms / best - 1) * 100).toFixed(1)} % slower` : 'not faster, and uses more workers or a longer pipeline');
+
+function reasonOf(input: PlannerInput, { K, R, prediction }: Candidate, second: Candidate | undefined, impossible: RejectedChoice | undefined): string {
+  const chosen = `K=${K}, R=${R} (${prediction.schedule}, ${prediction.micros} micro-batches of ${input.microBatch}) is predicted to take ${milliseconds(prediction.stepMs)} a step, bubble ${(prediction.bubble * 100).toFixed(1)} %`;
+  if (second !== undefined) return `${chosen}; next best is K=${second.K}, R=${second.R} with ${milliseconds(second.prediction.stepMs)} (${slowness(second.prediction.stepMs, prediction.stepMs)})`;
+  if (impossible !== undefined) return `${chosen}; K=${impossible.K}, R=${impossible.R} ${impossible.why}`;
+  return `${chosen}; it is the only choice for ${input.workers} ${input.workers === 1 ? 'worker' : 'workers'}${input.fixedK === null && input.fixedR === null ? '' : ' and the shape asked for'}`;
+}

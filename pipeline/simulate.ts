@@ -1,0 +1,128 @@
+// Simulation of a schedule: when each action would run, given how long it takes. A prediction from data, never a measurement.
+import { present } from '../engine/core/invariant.js';
+import type { Action } from './action.js';
+import { ScheduleError } from './schedule-error.js';
+import { markedOrder } from './order.js';
+import type { Schedule } from './schedule.js';
+
+/** Times of one stage for one micro-batch, milliseconds. */
+export interface StageTimes {
+  readonly forwardMs: number;
+  /** The whole backward (B). */
+  readonly backwardMs: number;
+  /** The part of it that is the input gradient (I); the rest is W. Default: half. */
+  readonly inputGradientMs?: number;
+  /** From the end of an action until its result may be used by the neighbour: forward to stage s+1, backward to stage s-1. Default: 0. */
+  readonly transferMs?: number;
+}
+
+/** An action with its place in time. */
+export interface Span {
+  readonly action: Action;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export interface Simulation {
+  readonly totalMs: number;
+  /** Per stage, the time it computes. */
+  readonly busyMs: readonly number[];
+  /** Idle time of all stages over K * total; 0 is perfect. */
+  readonly bubbleShare: number;
+  /** Per stage, the most micro-batches whose activations are held at once. */
+  readonly peakLive: readonly number[];
+  /** Per stage, in order. */
+  readonly spans: readonly (readonly Span[])[];
+}
+
+/** The most micro-batches one stage holds at once: from the start of F to the end of B (or W). */
+export function peakLive(actions: readonly Action[]): number {
+  let live = 0;
+  let peak = 0;
+  for (const { kind } of actions) {
+    if (kind === 'F') peak = Math.max(peak, ++live);
+    else if (kind !== 'I') live--;
+  }
+  return peak;
+}
+
+/** What must have ended before `action` may start: the same stage's earlier half, and the neighbour's result. */
+function needs({ stage, kind, micro }: Action, stages: number): { readonly own: string[]; readonly neighbour: { readonly stage: number; readonly keys: string[] } | null } {
+  if (kind === 'F') return { own: [], neighbour: stage === 0 ? null : { stage: stage - 1, keys: [`F${micro}`] } };
+  if (kind === 'W') return { own: [`I${micro}`], neighbour: null };
+  return { own: [`F${micro}`], neighbour: stage === stages - 1 ? null : { stage: stage + 1, keys: [`B${micro}`, `I${micro}`] } };
+}
+
+/**
+ * Runs the schedule on paper: every stage takes its actions in order, each as early as its inputs allow. Throws a ScheduleError where no stage
+ * can go on (deadlock).
+ *
+ * Not modelled: limited buffers between stages, transfers that slow each other or the computation down, workers that share cores or memory
+ * bandwidth, the variation of times between micro-batches, gradient reduction, clipping and the update (the planner adds those), loading of
+ * data, and the start of a step after the one before.
+ */
+export function simulateActions(schedule: Schedule, durationOf: (action: Action) => number, transferOf: (stage: number) => number = () => 0): Simulation {
+  const ends = schedule.workers.map(() => new Map<string, number>());
+  const spans: Span[][] = schedule.workers.map(() => []);
+  const clocks = schedule.workers.map(() => 0);
+  const positions = schedule.workers.map(() => 0);
+
+  const startOf = (action: Action): number | null => {
+    const { own, neighbour } = needs(action, schedule.stages);
+    let start = present(clocks[action.stage], 'clock');
+    for (const key of own) {
+      const end = ends[action.stage]?.get(key);
+      if (end === undefined) return null;
+      start = Math.max(start, end);
+    }
+    if (neighbour === null) return start;
+    const arrivals = neighbour.keys.map((key) => ends[neighbour.stage]?.get(key)).filter((end) => end !== undefined);
+    const [end] = arrivals;
+    return end === undefined ? null : Math.max(start, end + transferOf(neighbour.stage));
+  };
+
+  for (let progressed = true; progressed; ) {
+    progressed = false;
+    for (const [stage, actions] of schedule.workers.entries()) {
+      for (;;) {
+        const action = actions[present(positions[stage], 'position')];
+        const start = action === undefined ? null : startOf(action);
+        if (action === undefined || start === null) break;
+        const endMs = start + durationOf(action);
+        ends[stage]?.set(`${action.kind}${action.micro}`, endMs);
+        spans[stage]?.push({ action, startMs: start, endMs });
+        clocks[stage] = endMs;
+        positions[stage] = present(positions[stage], 'position') + 1;
+        progressed = true;
+      }
+    }
+  }
+
+  const stuck = schedule.workers.findIndex((actions, stage) => present(positions[stage], 'position') < actions.length);
+  if (stuck >= 0)
+    throw new ScheduleError(
+      `schedule ${schedule.name} stops: no stage can go on\n${markedOrder(schedule, stuck, present(positions[stuck], 'position'))}`,
+      'The marked action waits for one that comes later; change the order.',
+    );
+
+  const totalMs = Math.max(0, ...clocks);
+  const busyMs = spans.map((list) => list.reduce((sum, { startMs, endMs }) => sum + (endMs - startMs), 0));
+  const busy = busyMs.reduce((sum, ms) => sum + ms, 0);
+  return {
+    totalMs,
+    busyMs,
+    bubbleShare: totalMs === 0 ? 0 : Math.max(0, 1 - busy / (schedule.stages * totalMs)),
+    peakLive: schedule.workers.map(peakLive),
+    spans,
+  };
+}
+
+/** `simulateActions` with one set of times per stage (length K). */
+export function simulate(schedule: Schedule, times: readonly StageTimes[]): Simulation {
+  const timesOf = (stage: number): StageTimes => present(times[stage], `times of stage ${stage}`);
+  const durationOf = ({ stage, kind }: Action): number => {
+    const { forwardMs, backwardMs, inputGradientMs = backwardMs / 2 } = timesOf(stage);
+    return { F: forwardMs, B: backwardMs, I: inputGradientMs, W: backwardMs - inputGradientMs }[kind];
+  };
+  return simulateActions(schedule, durationOf, (stage) => timesOf(stage).transferMs ?? 0);
+}

@@ -1,0 +1,243 @@
+// StageRunner: runs the actions of one stage of one replica, with real tensors. It is told when inputs have arrived and tells when outputs are
+// there; how they travel, where a frozen prefix comes from, and what happens to the gradients are other people's business.
+import { present } from '../engine/core/invariant.js';
+import { fillUniform, randomKey } from '../engine/core/random.js';
+import type { Dataset } from '../engine/data/dataset.js';
+import { fillField, fillWeights } from '../engine/data/micro-batch.js';
+import type { StagePrograms } from '../engine/model/compile.js';
+import { entryView, type SlabLayout } from '../engine/model/slab.js';
+import type { BoundProgram, Executor, LoadedProgram } from '../engine/tensor/executor.js';
+import { roleName, type Port, type PortRole, type Program } from '../engine/tensor/program.js';
+import { hostArray, type HostArray } from '../engine/tensor/shape.js';
+import type { Action } from './action.js';
+import { peakLive } from './simulate.js';
+
+/** Buffers where tensors cross the borders of the stage, one per micro-batch of the replica; null where there is no such border. */
+export interface StageBorders {
+  readonly activationIn: readonly HostArray[] | null;
+  readonly activationOut: readonly HostArray[] | null;
+  readonly gradientIn: readonly HostArray[] | null;
+  readonly gradientOut: readonly HostArray[] | null;
+}
+
+/** How the runner learns of neighbours. Kinds: F activation, B gradient. */
+export interface StageSignals {
+  arrived(kind: 'F' | 'B', step: number, micro: number): Promise<void>;
+  ring(kind: 'F' | 'B', step: number, micro: number): void;
+}
+
+/** Where the gradients of micro-batches go: one buffer per micro-batch, laid out as the stage's slabs one after another. */
+export interface GradientSink {
+  acquire(): Float32Array;
+  commit(micro: number): void;
+}
+
+export interface StageRunnerOptions {
+  readonly executor: Executor;
+  readonly programs: StagePrograms;
+  readonly layouts: readonly SlabLayout[];
+  /** First block of the stage, and one past its last. */
+  readonly from: number;
+  readonly to: number;
+  readonly weights: (block: number) => Float32Array;
+  /** Elements from the start of the stage's gradient to the slab of a block. */
+  readonly gradientOffset: (block: number) => number;
+  readonly borders: StageBorders;
+  readonly signals: StageSignals;
+  readonly dataset: Dataset;
+  readonly seed: number;
+  readonly microBatch: number;
+  /** First micro-batch of the replica in the global batch, and how many it has. */
+  readonly start: number;
+  readonly count: number;
+  readonly actions: readonly Action[];
+  /** Brings the output of the frozen prefix for one micro-batch into `out`; null where the stage begins with data or with a neighbour. */
+  readonly prefix: ((ids: Int32Array, out: Float32Array) => void) | null;
+}
+
+/** What one step took on this stage, milliseconds. */
+export interface StepTimes {
+  computeMs: number;
+  /** Waiting for neighbours: the bubble, and what their tensors took to arrive. */
+  waitMs: number;
+}
+
+export interface StageLoss {
+  readonly micro: number;
+  readonly loss: number;
+}
+
+export class StageRunner {
+  readonly #options: StageRunnerOptions;
+  readonly #forward: LoadedProgram;
+  readonly #backward: LoadedProgram;
+  readonly #evaluate: LoadedProgram;
+  readonly #numSlots: number;
+  /** Buffers that live from a forward to its backward, by slot and role. */
+  readonly #buffers = new Map<string, HostArray>();
+  readonly #bound = new Map<string, BoundProgram>();
+  readonly #bufferIds = new Map<ArrayBufferLike, number>();
+
+  constructor(options: StageRunnerOptions) {
+    this.#options = options;
+    this.#forward = options.executor.load(options.programs.forward);
+    this.#backward = options.executor.load(options.programs.backward);
+    this.#evaluate = options.executor.load(options.programs.evaluate);
+    this.#numSlots = Math.max(1, peakLive(options.actions));
+  }
+
+  /**
+   * Runs the actions of one step. `ids` are the sample ids of the global batch (-1 is padding), `total` the number of real samples in it.
+   * Leaves the gradient of every micro-batch in `sink`; returns the losses where this is the last stage.
+   */
+  async runStep(step: number, ids: Int32Array, total: number, sink: GradientSink, times: StepTimes): Promise<StageLoss[]> {
+    const losses: StageLoss[] = [];
+    const { borders, signals, start } = this.#options;
+    for (const { kind, micro } of this.#options.actions) {
+      const slot = micro % this.#numSlots;
+      if (kind === 'F') {
+        if (borders.activationIn !== null && this.#options.prefix === null) await timed(times, 'waitMs', () => signals.arrived('F', step, micro));
+        const begin = performance.now();
+        const own = this.#idsOf(ids, micro);
+        this.#fill(this.#forward.program, slot, own, step, total);
+        this.#loadPrefix(own, micro);
+        this.#bind(this.#forward, `f${micro}`, micro, slot, null).run();
+        if (borders.activationOut === null) losses.push({ micro: start + micro, loss: present(this.#buffers.get(`${slot} loss`), 'loss')[0] as number });
+        times.computeMs += performance.now() - begin;
+        if (borders.activationOut !== null) signals.ring('F', step, micro);
+      } else {
+        if (borders.gradientIn !== null) await timed(times, 'waitMs', () => signals.arrived('B', step, micro));
+        const begin = performance.now();
+        const gradient = sink.acquire();
+        this.#bind(this.#backward, `b${micro}.${this.#identify(gradient)}`, micro, slot, gradient).run();
+        sink.commit(start + micro);
+        times.computeMs += performance.now() - begin;
+        if (borders.gradientOut !== null) signals.ring('B', step, micro);
+      }
+    }
+    return losses;
+  }
+
+  /**
+   * Forward without training of one micro-batch that sits (or will be loaded) at border position `place`. Returns the weighted sums of loss and
+   * score where this is the last stage.
+   */
+  evaluate(ids: Int32Array, place: number): { readonly loss: number; readonly score: number | null } | null {
+    this.#fill(this.#evaluate.program, 0, ids, 0, 1);
+    this.#loadPrefix(ids, place);
+    this.#bind(this.#evaluate, `e${place}`, place, 0, null).run();
+    if (this.#options.borders.activationOut !== null) return null;
+    const score = this.#buffers.get('0 score');
+    return { loss: present(this.#buffers.get('0 loss'), 'loss')[0] as number, score: score === undefined ? null : (score[0] as number) };
+  }
+
+  close(): void {
+    for (const bound of this.#bound.values()) bound.free();
+    this.#bound.clear();
+    this.#buffers.clear();
+    for (const program of [this.#forward, this.#backward, this.#evaluate]) program.free();
+  }
+
+  #idsOf(ids: Int32Array, micro: number): Int32Array {
+    const first = (this.#options.start + micro) * this.#options.microBatch;
+    return ids.subarray(first, first + this.#options.microBatch);
+  }
+
+  #loadPrefix(ids: Int32Array, place: number): void {
+    const { prefix, borders } = this.#options;
+    if (prefix !== null) prefix(ids, present(borders.activationIn?.[place], 'prefix output') as Float32Array);
+  }
+
+  /** Fills fields, weights and noise of a program's inputs for one micro-batch. */
+  #fill(program: Program, slot: number, ids: Int32Array, step: number, total: number): void {
+    for (const port of program.inputs) {
+      if (port.role.kind === 'field') {
+        const out = this.#slotBuffer(port, slot);
+        if (port.role.name === '#weight') fillWeights(ids, total, out as Float32Array);
+        else fillField(this.#options.dataset, port.role.name, ids, out);
+      } else if (port.role.kind === 'noise') {
+        this.#fillNoise(port, port.role, slot, ids, step);
+      }
+    }
+  }
+
+  #fillNoise(port: Port, role: Extract<PortRole, { kind: 'noise' }>, slot: number, ids: Int32Array, step: number): void {
+    const out = this.#slotBuffer(port, slot) as Float32Array;
+    const perSample = out.length / ids.length;
+    for (const [row, id] of ids.entries())
+      fillUniform(randomKey(this.#options.seed, 'dropout', step, id, role.block, role.tag), out, row * perSample, perSample);
+  }
+
+  #bind(loaded: LoadedProgram, key: string, place: number, slot: number, gradient: Float32Array | null): BoundProgram {
+    const known = this.#bound.get(key);
+    if (known !== undefined) return known;
+    const isBackward = loaded === this.#backward;
+    const inputs = loaded.program.inputs.map((port) => this.#input(port, place, slot, isBackward));
+    const outputs = loaded.program.outputs.map((port) => this.#output(port, place, slot, gradient));
+    const bound = loaded.bind(inputs, outputs);
+    this.#bound.set(key, bound);
+    return bound;
+  }
+
+  #input(port: Port, place: number, slot: number, isBackward: boolean): HostArray {
+    const { borders, layouts, weights } = this.#options;
+    switch (port.role.kind) {
+      case 'activation':
+        return present(borders.activationIn?.[place], `input ${place}`);
+      case 'gradient':
+        return present(borders.gradientIn?.[place], `gradient ${place}`);
+      case 'param': {
+        const { block, name } = port.role;
+        const entry = present(layouts[block]?.entries.find((candidate) => candidate.name === name), roleName(port.role));
+        return entryView(weights(block), entry);
+      }
+      case 'field':
+      case 'noise':
+      case 'saved':
+        return this.#slotBuffer(port, slot);
+      default:
+        throw new Error(`a stage ${isBackward ? 'backward' : 'forward'} has no input "${roleName(port.role)}"`);
+    }
+  }
+
+  #output(port: Port, place: number, slot: number, gradient: Float32Array | null): HostArray {
+    const { borders, layouts, gradientOffset } = this.#options;
+    switch (port.role.kind) {
+      case 'activation':
+        return present(borders.activationOut?.[place], `output ${place}`);
+      case 'gradient':
+        return present(borders.gradientOut?.[place], `input gradient ${place}`);
+      case 'paramGrad': {
+        const { block, name } = port.role;
+        const entry = present(layouts[block]?.entries.find((candidate) => candidate.name === name), roleName(port.role));
+        const begin = gradientOffset(block) + entry.offset;
+        return present(gradient, 'gradient buffer').subarray(begin, begin + entry.size);
+      }
+      default:
+        return this.#slotBuffer(port, slot);
+    }
+  }
+
+  #slotBuffer(port: Port, slot: number): HostArray {
+    const key = `${slot} ${roleName(port.role)}`;
+    let buffer = this.#buffers.get(key);
+    if (buffer === undefined) {
+      buffer = hostArray(port.dtype, port.shape);
+      this.#buffers.set(key, buffer);
+    }
+    return buffer;
+  }
+
+  /** A name for a gradient buffer, so that a binding to it is found again. */
+  #identify(gradient: Float32Array): string {
+    const owner = gradient.buffer;
+    if (!this.#bufferIds.has(owner)) this.#bufferIds.set(owner, this.#bufferIds.size);
+    return `${this.#bufferIds.get(owner)}+${gradient.byteOffset}`;
+  }
+}
+
+async function timed(times: StepTimes, key: keyof StepTimes, work: () => Promise<void>): Promise<void> {
+  const begin = performance.now();
+  await work();
+  times[key] += performance.now() - begin;
+}

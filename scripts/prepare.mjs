@@ -1,0 +1,51 @@
+// Makes the checkout runnable: installs what is missing, builds what is stale. Uses nothing but Node, so it works before
+// the first install; does nothing (and needs no network) when all is up to date. `--build` builds in any case.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const SOURCES = ['engine', 'freeze', 'pipeline', 'cache', 'cli', 'package.json', 'tsconfig.json', 'scripts/build.mjs'];
+
+const [major] = process.versions.node.split('.').map(Number);
+if (major < 20) {
+  console.error(`pipetrain needs Node 20 or newer; this is ${process.version}. Install a newer Node and try again.`);
+  process.exit(2);
+}
+
+/** Every file below `path`, or the path itself where it is a file. */
+function* walk(path) {
+  if (!statSync(path).isDirectory()) return yield path;
+  for (const name of readdirSync(path).sort()) yield* walk(join(path, name));
+}
+
+const digest = (paths) => {
+  const hash = createHash('sha256');
+  for (const path of paths) for (const file of walk(join(root, path))) hash.update(file.slice(root.length)).update(readFileSync(file));
+  return hash.digest('hex');
+};
+
+const isCurrent = (stamp, value) => existsSync(stamp) && readFileSync(stamp, 'utf8') === value;
+
+const installStamp = join(root, 'node_modules', '.pipetrain-install');
+const wantedInstall = digest(['package-lock.json', '.npmrc']);
+if (!isCurrent(installStamp, wantedInstall)) {
+  console.log('pipetrain: installing packages ...');
+  const npm = process.env.npm_execpath ? [process.execPath, [process.env.npm_execpath]] : ['npm', []];
+  // Lifecycle variables of the outer npm would be taken for options of the inner one.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^npm_(lifecycle|package|command)/.test(key)));
+  execFileSync(npm[0], [...npm[1], 'ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit', env });
+  writeFileSync(installStamp, wantedInstall);
+}
+
+const buildStamp = join(root, 'dist', '.pipetrain-build');
+const wantedBuild = digest(SOURCES) + wantedInstall;
+if (process.argv.includes('--build') || !isCurrent(buildStamp, wantedBuild)) {
+  console.log('pipetrain: building ...');
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  mkdirSync(join(root, 'dist'));
+  execFileSync(process.execPath, [join(root, 'scripts', 'build.mjs')], { cwd: root, stdio: 'inherit' });
+  writeFileSync(buildStamp, wantedBuild);
+}

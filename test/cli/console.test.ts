@@ -1,0 +1,102 @@
+// The console view: what stands on a terminal and in a log file.
+import { describe, expect, test } from 'vitest';
+import { ConsoleView } from '../../cli/console.js';
+import { advance, startOfProgress } from '../../cli/progress.js';
+import { statusLine } from '../../cli/status-line.js';
+import { summarize } from '../../engine/summary.js';
+import { fakeOutput, type FakeOutput } from './fake-io.js';
+import { sampleRun } from './sample-run.js';
+
+function play(output: FakeOutput, events = sampleRun()): string {
+  const view = new ConsoleView(output);
+  for (const event of events) view.show(event);
+  view.end(summarize(events), { run: 'runs/x', report: 'runs/x/report.html' });
+  return output.text;
+}
+
+/** What a terminal shows in the end: a carriage return goes back to the start of the line, and later text covers earlier. */
+function screen(text: string): string[] {
+  return text.split('\n').map((line) => {
+    let shown: string[] = [];
+    for (const part of line.split('\r')) shown = [...part, ...shown.slice([...part].length)];
+    return shown.join('').trimEnd();
+  });
+}
+
+describe('in a file', () => {
+  const text = play(fakeOutput());
+
+  test('lines are plain and fit 80 columns', () => {
+    expect(text).not.toContain('\u001b');
+    expect(text).not.toContain('\r');
+    expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  test('status lines come every two seconds, not every step', () => {
+    const lines = text.split('\n').filter((line) => /^step +\d+\/300/.test(line));
+    // 27 seconds of steps, and one line at the end.
+    expect(lines.length).toBeGreaterThan(9);
+    expect(lines.length).toBeLessThan(18);
+    expect(lines.at(-1)).toMatch(/^step 300\/300 loss 1\.\d{4} acc 0\.586 .* 1x2 frozen 4\/6 hits 100% .*eta 0:00$/);
+  });
+
+  test('a freeze is told with its numbers, the change of plan, and its cost', () => {
+    expect(text).toContain('freeze (paper) at step 100: layers 0-1 frozen (0 -> 2 layers, 5 blocks)');
+    expect(text).toContain('why: layers below 2 changed by 0.6 % < 1 %');
+    expect(text).toContain('gradient norm by layer: 0.0110 0.0240 0.0800 0.210 0.330 0.410');
+    expect(text).toContain('plan g1 2 stages x 1 replica -> g2 1 stage x 2 replicas');
+    expect(text).toContain('transition at step 200: 2x1 -> 1x2 in 180 ms, 3.1 MB moved');
+    expect(text).toContain('cache on at step 200: outputs of the first 9 blocks');
+  });
+
+  test('it ends with results, breakdown, sample and the folder', () => {
+    const end = text.slice(text.indexOf('\nresults'));
+    expect(end).toMatch(/accuracy +0\.5860/);
+    expect(end).toMatch(/freezing, elastic, cache +1 x 2 +45 ms +2\.67x +█+/);
+    expect(end).toContain('  | ROMEO: What light <through> yonder window & breaks?');
+    expect(end.trimEnd().split('\n').slice(-2)).toEqual(['run     runs/x', 'report  runs/x/report.html']);
+  });
+});
+
+describe('on a terminal', () => {
+  test('one status line is redrawn, and never mixes with what is told', () => {
+    const text = play(fakeOutput({ isTerminal: true }));
+    expect(text).not.toContain('\u001b');
+    const lines = screen(text);
+    expect(lines.filter((line) => line.startsWith('step '))).toEqual([]);
+    expect(lines).toContain('plan g1 2 stages x 1 replica -> g2 1 stage x 2 replicas');
+    expect(text).toContain('\rstep ');
+  });
+
+  test('colours are used only where they are welcome', () => {
+    expect(play(fakeOutput({ isTerminal: true, hasColour: true }))).toContain('\u001b[32mfreeze (paper)');
+  });
+
+  test('a narrow one gets narrow lines', () => {
+    const lines = screen(play(fakeOutput({ isTerminal: true, columns: 50 })));
+    // Names and paths without a space are not broken.
+    expect(lines.filter((line) => line.length > 50 && line.trim().includes(' ') && !line.includes('/'))).toEqual([]);
+  });
+
+  test('what a model writes cannot steer it', () => {
+    const events = sampleRun().map((event) => (event.type === 'sample' ? { ...event, text: 'a\u001b[2Jb\u0007' } : event));
+    expect(play(fakeOutput({ isTerminal: true }), events)).toContain('ROMEO:a·[2Jb·');
+  });
+});
+
+describe('the status line', () => {
+  const progress = sampleRun().filter(({ time }) => time < 18).reduce(advance, startOfProgress);
+
+  test('fits any width, and keeps step, loss, shape and time to the end', () => {
+    for (let columns = 40; columns < 140; columns++) {
+      const line = statusLine(progress, columns);
+      expect(line.length).toBeLessThanOrEqual(columns);
+      if (columns >= 45) expect(line).toMatch(/step \d+\/300 +loss \d\.\d{4}.*2x1.*eta/);
+    }
+    expect(statusLine(progress, 140)).toMatch(/step 1\d\d\/300 {2}loss 1\.\d+ {2}acc 0\.468 {2}\d+\/s {2}2x1 {2}frozen 2\/6 {2}hits \d+% {2}bubble 13% {2}eta 0:\d\d/);
+  });
+
+  test('is empty before the first step', () => {
+    expect(statusLine(startOfProgress, 80)).toBe('');
+  });
+});

@@ -1,0 +1,43 @@
+// An outside world for tests: outputs that are kept, an environment of its own, signals that can be sent.
+import { EventEmitter } from 'node:events';
+import type { CliIo, Output } from '../../cli/io.js';
+import type { CliServices } from '../../cli/services.js';
+
+export interface FakeOutput extends Output {
+  text: string;
+}
+
+export function fakeOutput(options: { readonly isTerminal?: boolean; readonly hasColour?: boolean; readonly columns?: number } = {}): FakeOutput {
+  const output: FakeOutput = {
+    text: '',
+    write: (text) => {
+      output.text += text;
+    },
+    isTerminal: options.isTerminal ?? false,
+    hasColour: options.hasColour ?? false,
+    columns: () => options.columns ?? 80,
+  };
+  return output;
+}
+
+export interface FakeIo extends CliIo {
+  readonly stdout: FakeOutput;
+  readonly stderr: FakeOutput;
+  /** Codes of exits that did not wait. */
+  readonly exits: number[];
+}
+
+export function fakeIo(env: Record<string, string> = {}): FakeIo {
+  const exits: number[] = [];
+  return { stdout: fakeOutput(), stderr: fakeOutput(), env, now: () => new Date(2026, 10, 20, 9, 5, 7), signals: new EventEmitter(), exitNow: (code) => void exits.push(code), exits };
+}
+
+/** An engine that knows one model and does what it is told. */
+export function fakeServices(runTraining: CliServices['runTraining'] = () => Promise.resolve()): CliServices {
+  return {
+    modelDefaults: () => Promise.resolve({ epochs: 3, batch: 32, microBatch: 8, lr: '5e-4' }),
+    runTraining,
+    quickstartConfig: () => Promise.resolve({ model: 'gpt', data: 'text:somewhere', steps: 10 }),
+    evaluateRun: () => Promise.resolve({ checkpoint: 'c', step: 300, loss: 1.5, metric: { name: 'accuracy', value: 0.5 }, samples: 700 }),
+  };
+}

@@ -1,0 +1,172 @@
+// Configuration: precedence, spelling, origins, and what people are told about mistakes.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { configKeys, groupedKeys, toCamel, toKebab } from '../../cli/config-keys.js';
+import type { FlagValue } from '../../cli/config-layers.js';
+import { resolveConfig, type ResolvedConfig } from '../../cli/resolve-config.js';
+import { showResolved } from '../../cli/resolved-yaml.js';
+import { UsageError } from '../../engine/core/errors.js';
+import { scratch } from './scratch.js';
+
+interface Given {
+  readonly file?: string;
+  readonly env?: Record<string, string>;
+  readonly flags?: Record<string, FlagValue>;
+  readonly suited?: Record<string, unknown>;
+}
+
+function resolve({ file, env = {}, flags = {}, suited = { epochs: 3 } }: Given): Promise<ResolvedConfig> {
+  let path: string | null = null;
+  if (file !== undefined) {
+    path = join(scratch(), 'tiny.yaml');
+    writeFileSync(path, file);
+  }
+  return resolveConfig({ file: path, env, flags: new Map(Object.entries(flags)), modelDefaults: () => Promise.resolve(suited) });
+}
+
+const NEEDED = { model: 'gpt', data: 'text:x' };
+
+async function failure(given: Given): Promise<UsageError> {
+  try {
+    await resolve(given);
+  } catch (error) {
+    if (error instanceof UsageError) return error;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('precedence', () => {
+  test('defaults, what suits the model, file, environment, flags: each wins over those before it', async () => {
+    const layers: Given[] = [{}, { suited: { epochs: 3, batch: 16 } }, { file: 'batch: 24' }, { env: { PIPETRAIN_BATCH: '40' } }, { flags: { batch: '48' } }];
+    const seen: [number, string | undefined][] = [];
+    let given: Given = {};
+    for (const layer of layers) {
+      given = { ...given, ...layer, flags: { ...NEEDED, ...layer.flags } };
+      const { config, origins } = await resolve(given);
+      seen.push([config.batch, origins.get('batch')?.replace(/file .*tiny/, 'file tiny')]);
+    }
+    expect(seen).toEqual([[64, 'default'], [16, 'model gpt'], [24, 'file tiny.yaml, line 1'], [40, 'environment PIPETRAIN_BATCH'], [48, 'flag --batch']]);
+  });
+
+  test('options of the model are put together name by name', async () => {
+    const { config, origins } = await resolve({ file: 'model-options: {layers: 6, head-width: 32}', flags: { ...NEEDED, modelOptions: ['layers=4,width=128', 'rate=0.1'] } });
+    expect(config.modelOptions).toEqual({ layers: 4, headWidth: 32, width: 128, rate: 0.1 });
+    expect(origins.get('modelOptions.layers')).toBe('flag --model-options');
+    expect(origins.get('modelOptions.headWidth')).toContain('tiny.yaml');
+  });
+
+  test('epochs on the command line replace the steps of a file, and the other way round', async () => {
+    const epochs = await resolve({ file: 'steps: 100', flags: { ...NEEDED, epochs: '2' } });
+    expect([epochs.config.steps, epochs.config.epochs]).toEqual([undefined, 2]);
+    const steps = await resolve({ file: 'epochs: 7', flags: { ...NEEDED, steps: '5' } });
+    expect([steps.config.steps, steps.config.epochs]).toEqual([5, undefined]);
+  });
+
+  test('a micro-batch that suits the model is kept only where it divides the batch asked for', async () => {
+    const suited = { epochs: 3, batch: 64, microBatch: 8 };
+    expect((await resolve({ suited, flags: NEEDED })).config.microBatch).toBe(8);
+    expect((await resolve({ suited, flags: { ...NEEDED, batch: '32' } })).config.microBatch).toBe(8);
+    expect((await resolve({ suited, flags: { ...NEEDED, batch: '12' } })).config.microBatch).toBeUndefined();
+    // What a person asks for is never dropped; the engine tells them.
+    expect((await resolve({ suited, flags: { ...NEEDED, batch: '12', microBatch: '8' } })).config.microBatch).toBe(8);
+  });
+});
+
+describe('spelling', () => {
+  test('--fast is exact: false; switches take true and false in the environment', async () => {
+    const { config, origins } = await resolve({ flags: { ...NEEDED, fast: true }, env: { PIPETRAIN_VERIFY_CACHE: '1', PIPETRAIN_NESTEROV: 'false' } });
+    expect([config.exact, config.verifyCache, config.nesterov]).toEqual([false, true, false]);
+    expect(origins.get('exact')).toBe('flag --fast');
+  });
+
+  test('a learning rate may be a number in a file', async () => {
+    expect((await resolve({ file: 'lr: 1e-3', flags: NEEDED })).config.lr).toBe('0.001');
+  });
+
+  test('numbers or words: pipeline takes both', async () => {
+    expect((await resolve({ flags: { ...NEEDED, pipeline: '2' } })).config.pipeline).toBe(2);
+    expect((await resolve({ flags: { ...NEEDED, pipeline: 'auto' } })).config.pipeline).toBe('auto');
+  });
+
+  test('kebab-case and camelCase are inverse for every setting', () => {
+    for (const { name, kebab } of configKeys) expect([toCamel(kebab), toKebab(name)]).toEqual([name, kebab]);
+  });
+
+  test('every setting is in exactly one group of the help', () => {
+    const grouped = groupedKeys().flatMap(({ keys }) => keys.map(({ name }) => name));
+    expect([...grouped].sort()).toEqual(configKeys.map(({ name }) => name).sort());
+    expect(groupedKeys().map(({ title }) => title)).not.toContain('More');
+  });
+});
+
+describe('mistakes', () => {
+  test.each([
+    ['a wrong key in a file', { file: '# mine\nmicrobatch: 4', flags: NEEDED }, 'PT_CONFIG_KEY', /tiny\.yaml, line 2: there is no setting "microbatch"/, /micro-batch/],
+    ['a camelCase key in a file', { file: 'microBatch: 4', flags: NEEDED }, 'PT_CONFIG_KEY', /"microBatch"/, /Did you mean "micro-batch"/],
+    ['fast in a file', { file: 'fast: true', flags: NEEDED }, 'PT_CONFIG_KEY', /"fast"/, /exact: false/],
+    ['a wrong variable', { env: { PIPETRAIN_MICRO_BATH: '4' }, flags: NEEDED }, 'PT_CONFIG_KEY', /PIPETRAIN_MICRO_BATH/, /Did you mean PIPETRAIN_MICRO_BATCH/],
+    ['a number that is none', { flags: { ...NEEDED, batch: 'abc' } }, 'PT_CONFIG_VALUE', /batch is "abc" \(flag --batch\); it must be a whole number above 0/, /samples per step/],
+    ['a number out of range', { env: { PIPETRAIN_BETA1: '1.5' }, flags: NEEDED }, 'PT_CONFIG_VALUE', /beta1 is 1\.5 \(environment PIPETRAIN_BETA1\); it must be a number from 0 to 1/, /./],
+    ['a word that is near one', { flags: { ...NEEDED, freeze: 'papr' } }, 'PT_CONFIG_VALUE', /one of none, paper/, /did you mean "paper"/],
+    ['pairs that are none', { flags: { ...NEEDED, modelOptions: ['layers'] } }, 'PT_CONFIG_VALUE', /model-options is "layers".*NAME=VALUE/, /./],
+    ['a list for a number', { file: 'batch: [1, 2]', flags: NEEDED }, 'PT_CONFIG_VALUE', /batch is \[1,2\] \(file .*line 1\)/, /./],
+    ['two mistakes at once', { flags: { ...NEEDED, batch: '0', clip: '-1' } }, 'PT_CONFIG_VALUE', /2 settings are wrong:\n {2}batch is 0 .*\n {2}clip is -1/, /./],
+    ['no model and no data', {}, 'PT_CONFIG_MISSING', /model and data must be given/, /--model/],
+    ['no length', { flags: NEEDED, suited: {} }, 'PT_CONFIG_MISSING', /how long/, /--epochs/],
+    ['broken YAML', { file: 'batch: 3\nmodel: [', flags: NEEDED }, 'PT_CONFIG_SYNTAX', /tiny\.yaml, line \d/, /./],
+    ['a key twice', { file: 'batch: 3\nbatch: 4', flags: NEEDED }, 'PT_CONFIG_SYNTAX', /line 2/, /./],
+    ['a file that is a list', { file: '- batch', flags: NEEDED }, 'PT_CONFIG_SYNTAX', /does not hold settings/, /./],
+  ] as const)('%s', async (_, given, code, message, hint) => {
+    const error = await failure(given as Given);
+    expect([error.code, error.exitCode]).toEqual([code, 2]);
+    expect(error.message).toMatch(message);
+    expect(error.hint).toMatch(hint);
+  });
+
+  test('a file that does not exist', async () => {
+    await expect(resolveConfig({ file: '/no/such.yaml', env: {}, flags: new Map(), modelDefaults: () => Promise.resolve({}) })).rejects.toMatchObject({ code: 'PT_CONFIG_FILE', message: expect.stringContaining('no such file') as string });
+  });
+
+  test('an empty file and an empty value change nothing', async () => {
+    expect((await resolve({ file: '', flags: NEEDED })).config.batch).toBe(64);
+    expect((await resolve({ file: 'batch:\n', flags: NEEDED })).config.batch).toBe(64);
+  });
+});
+
+describe('config.resolved.yaml', () => {
+  test('says where each value comes from', async () => {
+    const text = showResolved(await resolve({ file: 'seed: 7', flags: { ...NEEDED, batch: '48', modelOptions: ['layers=4'] } }));
+    expect(text).toMatch(/^batch: 48 +# from flag --batch$/m);
+    expect(text).toMatch(/^seed: 7 +# from file .*tiny\.yaml, line 1$/m);
+    expect(text).toMatch(/^ {2}layers: 4 +# from flag --model-options$/m);
+    expect(text).toMatch(/^clip: 1 +# from default$/m);
+    expect(text).toMatch(/^# freeze-max: +# not set$/m);
+  });
+
+  test('read again it is the same configuration, whatever the texts hold', async () => {
+    const texts = fc.string({ minLength: 1 }).filter((text) => text.trim() === text && text !== '');
+    await fc.assert(
+      fc.asyncProperty(texts, texts, fc.dictionary(fc.constantFrom('layers', 'width', 'name'), fc.oneof(fc.integer(), fc.boolean(), texts)), fc.integer({ min: 1, max: 999 }), async (model, data, options, batch) => {
+        const first = await resolveConfig({ file: null, env: {}, flags: new Map(), preset: { name: 'test', values: { model, data, modelOptions: options, batch } }, modelDefaults: () => Promise.resolve({ epochs: 1 }) });
+        const second = await resolveWithoutScratch(showResolved(first));
+        expect(second.config).toEqual(first.config);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+async function resolveWithoutScratch(text: string): Promise<ResolvedConfig> {
+  const { mkdtempSync, rmSync } = await import('node:fs');
+  const { tmpdir } = await import('node:os');
+  const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
+  try {
+    writeFileSync(join(folder, 'again.yaml'), text);
+    return await resolveConfig({ file: join(folder, 'again.yaml'), env: {}, flags: new Map(), modelDefaults: () => Promise.resolve({}) });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CHUNK, chunkSquares, elementsOf, normFromChunks, numChunks, shardChunks } from '../../engine/comm/chunks.js';
+import { normalAt, randomKey } from '../../engine/core/random.js';
+
+const key = randomKey(1, 'chunks');
+const data = Float32Array.from({ length: 5 * CHUNK + 123 }, (_, i) => normalAt(key, i) * 10 ** ((i % 13) - 6));
+
+describe('chunks', () => {
+  it('are shared out without gap or overlap, by at most one chunk unevenly', () => {
+    fc.assert(
+      fc.property(fc.nat(500), fc.integer({ min: 1, max: 17 }), (count, owners) => {
+        const ranges = shardChunks(count, owners);
+        expect(ranges).toHaveLength(owners);
+        expect(ranges[0]?.from).toBe(0);
+        expect(ranges.at(-1)?.to).toBe(count);
+        for (const [i, { from, to }] of ranges.entries()) {
+          if (i > 0) expect(from).toBe(ranges[i - 1]?.to);
+          expect(to - from === Math.floor(count / owners) || to - from === Math.ceil(count / owners)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it('of a block cover its elements, the last one shorter', () => {
+    expect(numChunks(data.length)).toBe(6);
+    expect(elementsOf({ from: 4, to: 6 }, data.length)).toEqual({ from: 4 * CHUNK, to: data.length });
+    expect(numChunks(0)).toBe(0);
+  });
+
+  it('have sums of squares in the order of the elements, the same bits for every range asked for', () => {
+    const expected = Float64Array.from({ length: 6 }, (_, c) => data.subarray(c * CHUNK, (c + 1) * CHUNK).reduce((sum, x) => sum + x * x, 0));
+    for (let from = 0; from <= 6; from++)
+      for (let to = from; to <= 6; to++) expect(chunkSquares(data, from, to)).toEqual(expected.subarray(from, to));
+  });
+
+  it('give the norm of each block and of all, bit-identical for every number of owners', () => {
+    const whole = normFromChunks([chunkSquares(data, 0, 6), chunkSquares(data.subarray(7), 0, 6)]);
+    for (const owners of [2, 3, 4]) {
+      const parts = [data, data.subarray(7)].map((block) => shardChunks(6, owners).flatMap(({ from, to }) => [...chunkSquares(block, from, to)]));
+      expect(normFromChunks(parts)).toEqual(whole);
+    }
+    const plain = Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));
+    // Other order of at most 82 043 float64 additions of positive numbers: relative error below 82 043 * 2^-53 = 1e-11.
+    expect(Math.abs((whole.blocks[0] as number) / plain - 1)).toBeLessThan(1e-11);
+    expect(whole.norm).toBeCloseTo(Math.hypot(...whole.blocks), 6);
+  });
+
+  it('give no finite norm where the gradient is not finite', () => {
+    const bad = new Float32Array(CHUNK);
+    bad[77] = NaN;
+    expect(normFromChunks([chunkSquares(bad, 0, 1)]).norm).toBeNaN();
+    expect(normFromChunks([]).norm).toBe(0);
+  });
+});

@@ -1,0 +1,70 @@
+// One result for every shape of the run: equal hashes of all losses and all final weights, from runs with real worker processes.
+import { describe, expect, it } from 'vitest';
+import type { TrainConfigInput } from '../../engine/config.js';
+import { trainRun, type TrainedRun } from './train-run.js';
+
+const hashesOf = ({ finished }: TrainedRun): { loss: string; weights: string } => ({ loss: finished.lossSha256, weights: finished.weightsSha256 });
+
+describe('without freezing, every shape of the run gives the same bits as one worker', () => {
+  const reference = trainRun({ devices: 'cpu:1', pipeline: 1, replicas: 1 });
+  const shapes: [name: string, changes: Partial<TrainConfigInput>][] = [
+    ['a pipeline of 2 stages', { devices: 'cpu:2', pipeline: 2, replicas: 1 }],
+    ['2 replicas', { devices: 'cpu:2', pipeline: 1, replicas: 2 }],
+    ['3 replicas with unequal shares', { devices: 'cpu:3', pipeline: 1, replicas: 3 }],
+    ['a pipeline of 4 stages on fewer cores', { devices: 'cpu:4', pipeline: 4, replicas: 1 }],
+    ['2 replicas of a pipeline of 2 stages', { devices: 'cpu:4', pipeline: 2, replicas: 2 }],
+    ['the GPipe schedule', { devices: 'cpu:2', pipeline: 2, replicas: 1, schedule: 'gpipe' }],
+    ['the 1F1B schedule', { devices: 'cpu:3', pipeline: 3, replicas: 1, schedule: '1f1b' }],
+  ];
+  it.each(shapes)('%s', async (_, changes) => {
+    expect(hashesOf(await trainRun(changes))).toEqual(hashesOf(await reference));
+  });
+
+  it('another seed gives other bits', async () => {
+    const other = hashesOf(await trainRun({ seed: 2 }));
+    expect(other.loss).not.toBe(hashesOf(await reference).loss);
+    expect(other.weights).not.toBe(hashesOf(await reference).weights);
+  });
+});
+
+describe('with the same freeze decisions, elasticity and cache change no bit', () => {
+  // 100 training samples are 7 steps an epoch, the last one with 4 real samples of 16: the cache serves whole and partial micro-batches.
+  const frozen: Partial<TrainConfigInput> = { modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 }, steps: 28, freeze: 'manual', freezeSchedule: '6:1,15:2', evalEvery: '1 epoch' };
+  const reference = trainRun({ ...frozen, devices: 'cpu:1', cache: 'off', dp: 'off' });
+
+  it('an elastic run that becomes replicas equals one that keeps its shape', async () => {
+    const elastic = await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2 });
+    expect(elastic.of('transition').map(({ from, to }) => `${from.K}x${from.R} ${to.K}x${to.R}`)).toContain('2x1 1x2');
+    expect(hashesOf(elastic)).toEqual(hashesOf(await reference));
+  });
+  it('a pipeline that keeps its shape', async () => {
+    expect(hashesOf(await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, dp: 'off', cache: 'off' }))).toEqual(hashesOf(await reference));
+  });
+  it('the cache on one worker, checked against recomputation', async () => {
+    const cached = await trainRun({ ...frozen, devices: 'cpu:1', verifyCache: true });
+    expect(cached.of('step').reduce((sum, step) => sum + step.cacheHits, 0)).toBeGreaterThan(0);
+    expect(hashesOf(cached)).toEqual(hashesOf(await reference));
+  });
+  it('the same validation metric in every shape', async () => {
+    const one = (await reference).of('evaluation').map(({ loss, metric }) => ({ loss, metric }));
+    const two = (await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 1, replicas: 2 })).of('evaluation').map(({ loss, metric }) => ({ loss, metric }));
+    expect(one).toHaveLength(4);
+    expect(two).toEqual(one);
+  });
+});
+
+describe('randomness, optimizers and language models are as exact', () => {
+  const cases: [name: string, changes: Partial<TrainConfigInput>][] = [
+    ['dropout', { modelOptions: { layers: 2, width: 16, heads: 2, patch: 8, dropout: 0.2 } }],
+    ['SGD with Nesterov momentum', { optimizer: 'sgd', nesterov: true, lr: '0.05' }],
+    ['no clipping', { clip: 0 }],
+    ['a language model', { model: 'gpt', modelOptions: { layers: 2, width: 16, heads: 2 }, data: 'synthetic:text', dataOptions: { samples: 64, sequence: 16 } }],
+  ];
+  it.each(cases)('%s', async (_, changes) => {
+    const one = await trainRun({ ...changes, devices: 'cpu:1' });
+    const two = await trainRun({ ...changes, devices: 'cpu:2', pipeline: 2 });
+    const replicated = await trainRun({ ...changes, devices: 'cpu:2', pipeline: 1, replicas: 2 });
+    expect(hashesOf(two)).toEqual(hashesOf(one));
+    expect(hashesOf(replicated)).toEqual(hashesOf(one));
+  });
+});

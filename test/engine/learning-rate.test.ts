@@ -1,0 +1,134 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../engine/core/errors.js';
+import { compileLearningRate } from '../../engine/learning-rate.js';
+import { trainConfigSchema } from '../../engine/config.js';
+
+const at = (step: number, steps = 100, epoch = 0, epochs = 1) => ({ step, steps, epoch, epochs });
+
+function failure(action: () => unknown): UsageError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof UsageError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('a learning rate', () => {
+  it('is a plain number', () => {
+    for (const [text, value] of [['0.1', 0.1], ['1e-3', 1e-3], [' 2.5E-4 ', 2.5e-4], ['0', 0]] as const) expect(compileLearningRate(text, 0)(at(7))).toBe(value);
+  });
+
+  it('is an expression of the progress of the run', () => {
+    const rate = compileLearningRate('1e-3 * 0.5 * (1 + cos(pi * progress))', 0);
+    for (const step of [0, 1, 50, 99]) expect(rate(at(step))).toBe(1e-3 * 0.5 * (1 + Math.cos(Math.PI * (step / 100))));
+  });
+
+  it('knows every variable', () => {
+    expect(compileLearningRate('step + 10 * steps + 1000 * epoch + 1e4 * epochs + 0 * progress + pi - pi + e - e', 0)({ step: 3, steps: 5, epoch: 1.5, epochs: 2 })).toBe(3 + 50 + 1500 + 20000);
+  });
+
+  it('has conditions, comparisons and the listed functions', () => {
+    const rate = compileLearningRate('step < 30 ? 0.1 : step < 60 and not (step == 45) ? 0.01 : max(min(1, 2), floor(0.5)) ^ 2 % 7', 0);
+    expect([0, 29, 30, 45, 59, 60].map((step) => rate(at(step)))).toEqual([0.1, 0.1, 0.01, 1, 0.01, 1]);
+  });
+
+  it('compiles the default of the configuration', () => {
+    const { lr, warmup } = trainConfigSchema.parse({ model: 'vit', data: 'mnist:x' });
+    const rate = compileLearningRate(lr, warmup);
+    expect(rate(at(0))).toBe(1e-3);
+    expect(rate(at(99))).toBeLessThan(1e-4);
+  });
+});
+
+describe('warm-up', () => {
+  it('grows linearly over a number of steps and reaches the rate at the last of them', () => {
+    const rate = compileLearningRate('2', 4);
+    expect([0, 1, 2, 3, 4, 99].map((step) => rate(at(step)))).toEqual([0.5, 1, 1.5, 2, 2, 2]);
+  });
+
+  it('below 1 is a share of all steps', () => {
+    const rate = compileLearningRate('1', 0.04);
+    expect([0, 1, 2, 3, 4].map((step) => rate(at(step)))).toEqual([0.25, 0.5, 0.75, 1, 1]);
+  });
+
+  it('multiplies an expression', () => {
+    expect(compileLearningRate('step + 1', 10)(at(4))).toBe(5 * 0.5);
+  });
+});
+
+describe('an expression that is not arithmetic', () => {
+  it.each([
+    ['x = 1', 'an assignment'],
+    ['f(x) = x', 'a function definition'],
+    ['step.constructor', 'a property access'],
+    ['"a"["constructor"]', 'a property access'],
+    ['rate * 2', 'the symbol "rate"'],
+    ['Infinity', 'the value'],
+    ['"text"', 'the value "text"'],
+    ['true', 'the value true'],
+    ['# nothing', 'the value of an empty part'],
+    ['step; 2', 'more than one expression'],
+    ['[1, 2]', 'a list'],
+    ['{a: 1}', 'an object'],
+    ['1:3', 'a range'],
+    ['step!', 'the operator "!"'],
+    ['cos', 'the function "cos" without its parentheses'],
+    ['cos + 1', 'the function "cos" without its parentheses'],
+    ['2 cm', 'the symbol "cm"'],
+    ['step.toString()', 'a call of'],
+    ['(x = 3) + 1', 'an assignment'],
+    ['cos(y = 3)', 'an assignment'],
+    ['step > 3 ? import : 2', 'the symbol "import"'],
+  ])('%s is refused and named', (text, what) => {
+    const error = failure(() => compileLearningRate(text, 0));
+    expect(error.code).toBe('PT_LR_EXPRESSION');
+    expect(error.message).toContain(what);
+    expect(error.hint).toContain('progress');
+  });
+
+  it.each(['import', 'createUnit', 'evaluate', 'parse', 'simplify', 'derivative', 'resolve', 'reviver', 'config', 'typed', 'compile', 'parser', 'random', 'toString', 'constructor', 'hasOwnProperty'])(
+    'the function %s is refused',
+    (name) => {
+      expect(failure(() => compileLearningRate(`${name}("1")`, 0)).message).toContain(`the function "${name}"`);
+    },
+  );
+
+  it('a syntax error says where', () => {
+    expect(failure(() => compileLearningRate('1 + * 2', 0)).message).toContain('char 5');
+    expect(failure(() => compileLearningRate('  ', 0)).message).toBe('the learning rate is empty');
+  });
+
+  it('a text beyond the limit is not parsed', () => {
+    expect(failure(() => compileLearningRate(`1${'+1'.repeat(400)}`, 0)).message).toContain('801 characters; at most 500');
+  });
+
+  it('no text does anything but compile or fail with a UsageError', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[a-z0-9+*\-/^%().,:;=?<>!"'[\]{} \n]{0,30}$/), (text) => {
+        try {
+          compileLearningRate(text, 0);
+        } catch (error) {
+          expect(error).toBeInstanceOf(UsageError);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('a rate that cannot be used', () => {
+  it('is found before the first step, wherever in the run it comes', () => {
+    const rate = compileLearningRate('0.1 - 0.002 * step', 0);
+    const error = failure(() => rate(at(0, 1000)));
+    expect(error.code).toBe('PT_LR_EXPRESSION');
+    expect(error.message).toMatch(/is -0\.\d+ at step \d+ of 1000/);
+    expect(rate(at(0, 50))).toBe(0.1);
+  });
+
+  it.each([['1 / step', 'Infinity'], ['log(progress - 2)', 'NaN'], ['step < 3', 'true'], ['sqrt(0 - 1)', 'NaN']])('%s is refused as %s', (text, value) => {
+    expect(failure(() => compileLearningRate(text, 0)(at(0))).message).toContain(value);
+  });
+});

@@ -1,0 +1,17 @@
+// Block costs for tests: one figure per block, the rest follows from it.
+import type { BlockCost } from '../../pipeline/costs.js';
+
+/** A block with forward `ms` and backward 2 `ms`; `megabytes` of parameters, Adam state and as many saved bytes per micro-batch. */
+export const block = (ms: number, megabytes = 1, name = 'block'): BlockCost => ({
+  name,
+  forwardMs: ms,
+  backwardMs: 2 * ms,
+  parameterBytes: megabytes * 1e6,
+  optimizerBytes: 2 * megabytes * 1e6,
+  gradientBytes: megabytes * 1e6,
+  savedBytes: megabytes * 1e6,
+  outputBytes: 0.5e6,
+});
+
+/** Blocks with these forward times. */
+export const blocks = (...times: readonly number[]): BlockCost[] => times.map((ms, b) => block(ms, 1, `block ${b}`));

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UsageError } from '../../engine/core/errors.js';
+import { normalAt, randomKey } from '../../engine/core/random.js';
+import { Optimizer, stateCount, type OptimizerSpec, type Segment } from '../../engine/tensor/optimizer.js';
+import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
+import { openExecutor } from '../../engine/tensor/open-executor.js';
+
+const f32 = Math.fround;
+const adamw: OptimizerSpec = { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 };
+const sgd = (momentum: number, nesterov = false): OptimizerSpec => ({ kind: 'sgd', momentum, nesterov, weightDecay: 0.01 });
+
+interface Buffers {
+  readonly weights: Float32Array;
+  readonly grads: Float32Array;
+  readonly states: readonly Float32Array[];
+}
+
+/** Weights and gradients over ten orders of magnitude, states at zero. */
+function buffers(spec: OptimizerSpec, n: number): Buffers {
+  const random = (purpose: string): Float32Array => {
+    const key = randomKey(1, purpose);
+    return Float32Array.from({ length: n }, (_, i) => normalAt(key, i) * 10 ** -(i % 10));
+  };
+  return { weights: random('weights'), grads: random('grads'), states: Array.from({ length: stateCount(spec) }, () => new Float32Array(n)) };
+}
+
+interface StepSettings {
+  readonly learningRate: number;
+  readonly gradientScale: number;
+  readonly updateCount: number;
+}
+const settingsOf = (updateCount: number): StepSettings => ({
+  learningRate: 0.01 / updateCount,
+  gradientScale: updateCount % 2 === 0 ? 0.37 : 1,
+  updateCount,
+});
+
+/** The update in plain JavaScript, every operation rounded to 32 bits. */
+function reference(spec: OptimizerSpec, { weights, grads, states }: Buffers, segments: readonly Segment[], step: StepSettings): void {
+  const rate = f32(step.learningRate);
+  const scale = f32(step.gradientScale);
+  const [first, second] = states as [Float32Array, Float32Array];
+  for (const { offset, length, decays } of segments)
+    for (let i = offset; i < offset + length; i++) {
+      const weight = weights[i] as number;
+      const gradient = f32((grads[i] as number) * scale);
+      if (spec.kind === 'adamw') {
+        const correction = Math.sqrt(1 - spec.beta2 ** step.updateCount);
+        const size = f32((step.learningRate * correction) / (1 - spec.beta1 ** step.updateCount));
+        const keep = f32(decays ? 1 - step.learningRate * spec.weightDecay : 1);
+        const m = f32(f32((first[i] as number) * f32(spec.beta1)) + f32(gradient * f32(1 - spec.beta1)));
+        const v = f32(f32((second[i] as number) * f32(spec.beta2)) + f32(f32(gradient * gradient) * f32(1 - spec.beta2)));
+        const root = f32(f32(Math.sqrt(v)) + f32(spec.epsilon * correction));
+        first[i] = m;
+        second[i] = v;
+        weights[i] = f32(f32(weight * keep) - f32(f32(m / root) * size));
+      } else {
+        const decayed = f32(gradient + f32(weight * f32(decays ? spec.weightDecay : 0)));
+        let direction = decayed;
+        if (spec.momentum > 0) {
+          const velocity = f32(f32((first[i] as number) * f32(spec.momentum)) + decayed);
+          first[i] = velocity;
+          direction = spec.nesterov ? f32(decayed + f32(velocity * f32(spec.momentum))) : velocity;
+        }
+        weights[i] = f32(weight - f32(direction * rate));
+      }
+    }
+}
+
+describe('Optimizer', () => {
+  let executor: OnnxExecutor;
+  beforeAll(() => {
+    executor = openExecutor({ threads: 1 });
+  });
+  afterAll(() => executor.close());
+
+  function update(spec: OptimizerSpec, held: Buffers, segments: readonly Segment[], steps: number, tile?: number): void {
+    const optimizer = new Optimizer(executor, spec, tile);
+    const bound = optimizer.bind(held.weights, held.grads, held.states, segments);
+    for (let t = 1; t <= steps; t++) bound.run(settingsOf(t));
+    bound.free();
+    optimizer.free();
+  }
+
+  const specs = { 'AdamW': adamw, 'SGD': sgd(0), 'SGD with momentum': sgd(0.9), 'SGD with Nesterov momentum': sgd(0.9, true) };
+  const n = 2500;
+  // Touching segments that agree, touching ones that do not, a gap, a single element.
+  const segments: readonly Segment[] = [
+    { offset: 0, length: 700, decays: true },
+    { offset: 700, length: 300, decays: true },
+    { offset: 1000, length: 499, decays: false },
+    { offset: 1500, length: 1, decays: true },
+    { offset: 1501, length: 999, decays: false },
+  ];
+
+  describe.each(Object.entries(specs))('%s', (_, spec) => {
+    it('equals the plain loop bit for bit over several steps, in place', () => {
+      const actual = buffers(spec, n);
+      const expected = buffers(spec, n);
+      update(spec, actual, segments, 5);
+      for (let t = 1; t <= 5; t++) reference(spec, expected, segments, settingsOf(t));
+      // Bits, not tolerance: both round every single operation to the nearest 32-bit float.
+      expect(actual).toEqual(expected);
+      expect(actual.weights[1499]).toBe(buffers(spec, n).weights[1499]);
+    });
+
+    it('gives the same bits for every tile size and however the weights are cut into segments', () => {
+      const whole = buffers(spec, n);
+      update(spec, whole, [{ offset: 0, length: n, decays: true }], 3);
+      for (const tile of [1, 7, 64, 1000]) {
+        const tiled = buffers(spec, n);
+        update(spec, tiled, [{ offset: 0, length: n, decays: true }], 3, tile);
+        expect(tiled).toEqual(whole);
+      }
+      const cut = buffers(spec, n);
+      const cuts = [1777, 1, 722].map((length, i, all) => ({ offset: all.slice(0, i).reduce((a, b) => a + b, 0), length, decays: true }));
+      update(spec, cut, [...cuts].reverse(), 3, 100);
+      expect(cut).toEqual(whole);
+    });
+  });
+
+  it('walks AdamW down to the minimum of a parabola', () => {
+    const held = { weights: Float32Array.of(3), grads: new Float32Array(1), states: [new Float32Array(1), new Float32Array(1)] };
+    const optimizer = new Optimizer(executor, { ...adamw, weightDecay: 0 });
+    const bound = optimizer.bind(held.weights, held.grads, held.states, [{ offset: 0, length: 1, decays: true }]);
+    for (let t = 1; t <= 500; t++) {
+      held.grads[0] = 2 * ((held.weights[0] as number) - 1);
+      bound.run({ learningRate: 0.05, gradientScale: 1, updateCount: t });
+    }
+    // Adam oscillates by about the learning rate; after 500 steps it is well inside that.
+    expect(Math.abs((held.weights[0] as number) - 1)).toBeLessThan(0.05);
+    optimizer.free();
+  });
+
+  it('moves the first AdamW step by the learning rate, whatever the gradient', () => {
+    const weights = new Float32Array(4);
+    const optimizer = new Optimizer(executor, adamw);
+    optimizer
+      .bind(weights, Float32Array.of(1e-3, -1, 50, 0), [new Float32Array(4), new Float32Array(4)], [{ offset: 0, length: 4, decays: true }])
+      .run({ learningRate: 0.1, gradientScale: 1, updateCount: 1 });
+    // m / sqrt(v) is +-1 up to epsilon / |gradient| = 1e-5 and a few roundings of 6e-8.
+    [-0.1, 0.1, -0.1, 0].forEach((expected, i) => expect(Math.abs((weights[i] as number) - expected)).toBeLessThan(2e-6));
+    optimizer.free();
+  });
+
+  it('works on weights in shared memory', () => {
+    const held = buffers(adamw, 40);
+    const weights = new Float32Array(new SharedArrayBuffer(160));
+    weights.set(held.weights);
+    const all = [{ offset: 0, length: 40, decays: true }];
+    update(adamw, { ...held, weights }, all, 1);
+    const expected = buffers(adamw, 40);
+    reference(adamw, expected, all, settingsOf(1));
+    expect([...weights]).toEqual([...expected.weights]);
+  });
+
+  it('counts the states that a kind needs', () => {
+    expect([adamw, sgd(0), sgd(0.9)].map(stateCount)).toEqual([2, 0, 1]);
+  });
+
+  it('refuses settings that cannot train', () => {
+    expect(() => new Optimizer(executor, { ...adamw, beta1: 1 })).toThrow(UsageError);
+    expect(() => new Optimizer(executor, sgd(1))).toThrow(/momentum is 1/);
+  });
+});
