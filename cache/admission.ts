@@ -43,5 +43,5 @@ export function shouldCache(input: AdmissionInput): Admission {
 }
 
 const ms = (value: number): string => `${value.toPrecision(3)} ms`;
-const mib = (bytes: number): string => `${(bytes / 2 ** 20).toPrecision(3)} MiB`;
+const mib = (bytes: number): string => `${Number((bytes / 2 ** 20).toPrecision(4))} MiB`;
 const count = (value: number): string => String(Number(value.toFixed(2)));

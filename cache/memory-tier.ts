@@ -2,7 +2,7 @@
 // all workers of the host without locks: equal keys mean equal bits, so two writers of one record cannot disagree, and a reader trusts
 // nothing but a ready state and a matching checksum of what it copied. It evicts nothing: samples beyond the capacity have no place.
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync } from 'node:fs';
+import { existsSync, linkSync, rmSync } from 'node:fs';
 import { DataError } from '../engine/core/errors.js';
 import { invariant } from '../engine/core/invariant.js';
 import { MappedFile } from '../engine/tensor/mapped-file.js';
@@ -110,22 +110,31 @@ export class ActivationStore implements ActivationTier {
     }
   }
 
-  /** Opens the store at `path`, or makes it; several processes may call this at the same time and get the same one. */
+  /**
+   * Opens the store at `path`, or makes it; several processes may call this at the same time and get the same one. A file of another level
+   * or shape (left by a freeze that was rolled back) is replaced; processes that still map it keep their own view of it.
+   */
   static attach(path: string, shape: StoreShape): ActivationStore {
-    if (!existsSync(path)) {
-      const draft = `${path}.${randomUUID().slice(0, 8)}`;
+    if (existsSync(path)) {
       try {
-        const store = ActivationStore.create(draft, shape);
-        try {
-          // A link appears at once, with its header, and never replaces the one of a faster process.
-          linkSync(draft, path);
-        } finally {
-          store.close();
-          store.unlink();
-        }
+        return ActivationStore.open(path, shape);
       } catch (error) {
-        if (!existsSync(path)) throw error;
+        if (!(error instanceof DataError)) throw error;
+        rmSync(path, { force: true });
       }
+    }
+    const draft = `${path}.${randomUUID().slice(0, 8)}`;
+    try {
+      const store = ActivationStore.create(draft, shape);
+      try {
+        // A link appears at once, with its header, and never replaces the one of a faster process.
+        linkSync(draft, path);
+      } finally {
+        store.close();
+        store.unlink();
+      }
+    } catch (error) {
+      if (!existsSync(path)) throw error;
     }
     return ActivationStore.open(path, shape);
   }

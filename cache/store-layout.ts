@@ -42,9 +42,10 @@ export function storeLayout(recordFloats: number, capacity: number): StoreLayout
 
 /** The largest capacity up to `numSamples` whose file stays within `capBytes`; 0 where not even one record fits. */
 export function capacityFor(recordFloats: number, numSamples: number, capBytes: number): number {
-  const perRecord = align(4 * recordFloats) + 5;
-  // State bytes and checksums are padded to 64 bytes each, hence the 128.
-  return Math.max(0, Math.min(numSamples, Math.floor((capBytes - HEADER_BYTES - 2 * ALIGNMENT) / perRecord)));
+  let capacity = Math.max(0, Math.min(numSamples, Math.floor((capBytes - HEADER_BYTES) / (align(4 * recordFloats) + 5))));
+  // The padding behind states and checksums may cost another record or two.
+  while (capacity > 0 && storeLayout(recordFloats, capacity).fileBytes > capBytes) capacity--;
+  return capacity;
 }
 
 /** The header of a store. */

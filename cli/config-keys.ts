@@ -114,8 +114,7 @@ export function groupedKeys(): { readonly title: string; readonly keys: readonly
 
 /** A default as it would be written in a file; empty where there is none. */
 export function showDefault({ defaultValue }: ConfigKey): string {
-  if (defaultValue === undefined || defaultValue === '') return '';
-  if (typeof defaultValue === 'object') return '';
-  // 1/3 is meant, not its sixteen digits.
-  return typeof defaultValue === 'number' ? String(Number(defaultValue.toPrecision(6))) : String(defaultValue);
+    // 1/3 is meant, not its sixteen digits.
+  if (typeof defaultValue === 'number') return String(Number(defaultValue.toPrecision(6)));
+  return typeof defaultValue === 'string' || typeof defaultValue === 'boolean' ? String(defaultValue) : '';
 }

@@ -61,7 +61,6 @@ export function wrap(text: string, width: number, indent: number): string[] {
 /** Lines of a text that somebody else wrote: cut at `width`, spaces kept, control characters (a terminal would obey them) made visible. */
 export function quote(text: string, width: number): string[] {
   return text.split('\n').flatMap((line) => {
-    // eslint-disable-next-line no-control-regex -- these are the characters that must not reach a terminal
     const safe = line.replaceAll('\t', '  ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '·');
     return safe === '' ? [''] : Array.from({ length: Math.ceil(safe.length / width) }, (_, i) => safe.slice(i * width, (i + 1) * width));
   });

@@ -1,6 +1,6 @@
 // CliIo: the outside world of a command: two outputs, the environment, a clock, signals. Commands get it handed in, so that tests need no
 // process. It formats nothing.
-import { EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
 
 export interface Output {
   write(text: string): void;

@@ -101,9 +101,13 @@ export class Coordinator {
     return this.#collect(this.#seated, 'step-ready', this.#options.config.stepTimeoutSeconds * 1000);
   }
 
-  /** Lets every seated worker apply the update of the step. */
-  commit(step: number, update: { readonly learningRate: number; readonly gradientScale: number; readonly updateCount: number }, goesOn: boolean): void {
+  /**
+   * Lets every seated worker apply the update of the step. Where no step follows at once, waits until all have applied it: only then may
+   * anybody copy anybody's state.
+   */
+  async commit(step: number, update: { readonly learningRate: number; readonly gradientScale: number; readonly updateCount: number }, goesOn: boolean): Promise<void> {
     this.#tell({ type: 'commit', generation: this.#current.generation, step, ...update, goesOn });
+    if (!goesOn) await this.#collect(this.#seated, 'paused', this.#options.config.stepTimeoutSeconds * 1000);
   }
 
   /** Sums over the validation samples, micro-batch by micro-batch in order. */

@@ -45,6 +45,8 @@ export const reportSchema = z.discriminatedUnion('type', [
     cacheMisses: z.number(),
     residentMb: z.number(),
   }),
+  /** The last update of a run of steps is applied: this worker's state is what others may copy. */
+  z.object({ type: z.literal('paused'), generation: index, step: index }),
   z.object({ type: z.literal('evaluated'), generation: index, results: z.array(z.object({ index, loss: z.number(), score: z.number().nullable() })) }),
   z.object({ type: z.literal('saved'), files: z.array(z.object({ block: index, file: z.string(), bytes: z.number(), sha256: z.string() })) }),
   z.object({ type: z.literal('cache-off'), reason: z.string() }),

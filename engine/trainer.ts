@@ -96,7 +96,7 @@ class Trainer {
       const done = step + 1;
       const goesOn = done < this.#setup.totalSteps && !isBoundary(done) && !this.#host.signal.aborted;
       const learningRate = this.#learningRateAt(step);
-      this.#coordinator.commit(step, { learningRate, gradientScale: clipScale(result.gradNorm, this.#setup.config.clip), updateCount: done }, goesOn);
+      await this.#coordinator.commit(step, { learningRate, gradientScale: clipScale(result.gradNorm, this.#setup.config.clip), updateCount: done }, goesOn);
       const now = performance.now();
       this.#record(step, result, learningRate, (now - begin) / 1000);
       begin = now;

@@ -188,7 +188,7 @@ export class Worker {
       if (order.type !== 'commit' || order.step !== step || order.generation !== generation)
         throw new WorkerError('PT_PROTOCOL', `worker ${this.#host.worker} waits for the commit of step ${step} and got "${order.type}"`, 'Report this.');
       await seating.apply(order);
-      if (!order.goesOn) return;
+      if (!order.goesOn) return this.#host.report({ type: 'paused', generation, step });
     }
   }
 

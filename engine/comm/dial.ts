@@ -23,7 +23,8 @@ const zeroMask = (mask: Buffer): void => void mask.fill(0);
  */
 export function dial(url: string, options: DialOptions): Promise<Peer> {
   const { token, hello, timeoutMs = HANDSHAKE_TIMEOUT_MS, maxFrameBytes = MAX_FRAME_BYTES } = options;
-  if (!/^wss?:$/.test(URL.canParse(url) ? new URL(url).protocol : ''))
+  // A fragment has no meaning here, and ws throws on it.
+  if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || new URL(url).hash !== '')
     return Promise.reject(new UsageError('PT_URL', `"${url}" is no address of a listener`, 'Give it as ws://HOST:PORT.'));
   const settings: ClientOptions & { noDelay: boolean } = {
     headers: handshakeHeaders(token),

@@ -24,14 +24,17 @@ export const welcomeSchema = z.object({ type: z.literal('welcome'), name });
 
 /** The request headers of a dialler. */
 export function handshakeHeaders(token: string | undefined): Record<string, string> {
-  return { [VERSION_HEADER]: String(FRAME_VERSION), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+  return { [VERSION_HEADER]: String(FRAME_VERSION), ...(token === undefined ? {} : { authorization: credential(token) }) };
 }
+
+/** Base64, because a header holds neither every character nor a space at its end. */
+const credential = (token: string): string => `Bearer ${Buffer.from(token).toString('base64url')}`;
 
 /** Whether the Authorization header carries the token; takes the same time for every wrong one. */
 export function isAuthorized(header: string | undefined, token: string | undefined): boolean {
   if (token === undefined) return true;
   const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(header ?? ''), hash(`Bearer ${token}`));
+  return timingSafeEqual(hash(header ?? ''), hash(credential(token)));
 }
 
 /** Whether only processes of this machine can reach an address. */

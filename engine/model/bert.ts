@@ -10,11 +10,11 @@ import { defineModel } from './define.js';
 import { checkHeads, classLoss, classScore, transformerLayers } from './transformer-blocks.js';
 
 const options = z.strictObject({
-  width: z.number().int().positive().default(128).describe('width of the residual stream'),
+  width: z.number().int().positive().default(64).describe('width of the residual stream'),
   layers: z.number().int().positive().default(4).describe('transformer layers'),
   heads: z.number().int().positive().default(4).describe('attention heads'),
   ff: z.number().int().positive().optional().describe('width inside the MLP (default: 4 * width)'),
-  dropout: z.number().min(0).lt(1).default(0.1).describe('dropout rate of the embedding and the residual branches'),
+  dropout: z.number().min(0).lt(1).default(0.3).describe('dropout rate of the embedding and the residual branches'),
 });
 
 const TOKEN_STD = 0.1;
@@ -28,7 +28,7 @@ export const bert = defineModel({
   name: 'bert',
   summary: 'transformer encoder that classifies texts',
   options,
-  defaults: { epochs: 5, batch: 64, microBatch: 8, lr: '5e-4 * (0.02 + 0.98 * 0.5 * (1 + cos(pi * progress)))', warmup: 0.1, weightDecay: 0.01, clip: 1, optimizer: 'adamw' },
+  defaults: { epochs: 4, batch: 64, microBatch: 16, lr: '1e-3 * (0.02 + 0.98 * 0.5 * (1 + cos(pi * progress)))', warmup: 0.1, weightDecay: 0.1, clip: 1, optimizer: 'adamw' },
   build(given, data) {
     const { width: D } = given;
     const [T = 0] = requireField('bert', data, 'tokens', 1, WANTS);

@@ -126,7 +126,7 @@ describe('train', () => {
     const { code, err } = await cli([...TRAIN, '--out', out], { runTraining });
     expect([code, err]).toEqual([5, 'error: step 35: the loss is NaN [PT_NON_FINITE]\nhint: Use a smaller --lr.\n']);
     expect(readEvents(join(out, 'events.jsonl')).at(-1)).toMatchObject({ type: 'run.failed', code: 'PT_NON_FINITE' });
-    expect(JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8'))).toMatchObject({ status: 'failed', steps: 34 });
+    expect(JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8'))).toMatchObject({ status: 'failed', steps: 35 });
     expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('The run failed: PT_NON_FINITE');
   });
 
@@ -176,7 +176,7 @@ describe('report, eval and compare', () => {
       runTraining: (_, host) => {
         for (const event of sampleRun()) {
           const { time: _time, ...body } = change(event);
-          host.emit(body as RunEvent);
+          host.emit(body);
         }
         return Promise.resolve();
       },

@@ -120,7 +120,7 @@ describe('mistakes', () => {
     ['a key twice', { file: 'batch: 3\nbatch: 4', flags: NEEDED }, 'PT_CONFIG_SYNTAX', /line 2/, /./],
     ['a file that is a list', { file: '- batch', flags: NEEDED }, 'PT_CONFIG_SYNTAX', /does not hold settings/, /./],
   ] as const)('%s', async (_, given, code, message, hint) => {
-    const error = await failure(given as Given);
+    const error = await failure(given);
     expect([error.code, error.exitCode]).toEqual([code, 2]);
     expect(error.message).toMatch(message);
     expect(error.hint).toMatch(hint);

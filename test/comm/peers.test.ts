@@ -161,10 +161,10 @@ describe('peers', () => {
 
 describe('handshake', () => {
   it('lets the right token in and names a wrong one', async () => {
-    const { listener } = await open({ token: 'secret' });
-    const near = await dial(listener.url, { hello: { name: 'w' }, token: 'secret' });
+    const { listener } = await open({ token: 'sécret \n' });
+    const near = await dial(listener.url, { hello: { name: 'w' }, token: 'sécret \n' });
     expect(near.isOpen).toBe(true);
-    for (const token of ['Secret', '', undefined, 'secret ', 'sécret'].filter((t) => t !== 'sécret'))
+    for (const token of ['Sécret \n', '', undefined, 'sécret ', 'secret \n'])
       await expect(dial(listener.url, { hello: { name: 'w' }, token })).rejects.toMatchObject({ code: 'PT_TOKEN', exitCode: 2 });
   });
 
@@ -232,8 +232,8 @@ describe('handshake', () => {
     await listener.close();
     listeners.length = 0;
     await expect(dial(listener.url, { hello: { name: 'w' } })).rejects.toMatchObject({ code: 'PT_DIAL', message: expect.stringContaining('ECONNREFUSED') as string });
-    await expect(dial('127.0.0.1:80', { hello: { name: 'w' } })).rejects.toMatchObject({ code: 'PT_URL' });
-    await expect(dial('http://127.0.0.1', { hello: { name: 'w' } })).rejects.toMatchObject({ code: 'PT_URL' });
+    for (const url of ['127.0.0.1:80', 'http://127.0.0.1', 'ws://127.0.0.1:1/#x', 'ws://'])
+      await expect(dial(url, { hello: { name: 'w' } })).rejects.toMatchObject({ code: 'PT_URL' });
   });
 
   it('gives up on a listener that never answers', async () => {

@@ -93,7 +93,7 @@ describe('sums of gradients', () => {
         combine(subtotals, G, 0, LENGTH, out);
         expect(words(out)).toEqual(expected);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 

@@ -12,8 +12,6 @@ describe('byte and character tokenizers', () => {
   it('give any text back', () => {
     fc.assert(
       fc.property(text, (sample) => {
-        // A lone surrogate is no text; UTF-8 cannot carry it.
-        fc.pre(sample.isWellFormed());
         for (const tokenizer of [new ByteTokenizer(), new ByteTokenizer(['[PAD]']), new CharTokenizer(sample), new CharTokenizer(sample, ['[PAD]', '[UNK]'], 1)]) {
           const ids = tokenizer.encode(sample);
           expect(tokenizer.decode(ids)).toBe(sample);

@@ -5,7 +5,7 @@ import type { Shape } from '../shape.js';
 import { slice_util } from '../tf.js';
 import { at, withAt } from './shapes.js';
 import { finishReshape, int64s, reshape, scalar } from './emit.js';
-import { normalAxis, numberAttr, numbersAttr } from './attributes.js';
+import { axesAttr, normalAxis, numberAttr, numbersAttr } from './attributes.js';
 import { defineOp, type OpDefinition, type TensorSpec } from './definition.js';
 
 interface Piece {
@@ -80,7 +80,7 @@ export const sliceOps: readonly OpDefinition[] = [
     infer: (inputs) => [at(inputs, 0)],
     emit: (e) => {
       const { shape, name } = e.input(0);
-      const axes = numbersAttr(e.attrs, 'dims').map((axis) => normalAxis(axis, shape.length));
+      const axes = axesAttr(e.attrs, 'dims', shape.length);
       const all = (value: number): string => int64s(e, axes.map(() => value));
       e.finish('Slice', [name, all(-1), int64s(e, axes.map((axis) => -at(shape, axis) - 1)), int64s(e, axes), all(-1)]);
     },
