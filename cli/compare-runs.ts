@@ -17,7 +17,7 @@ export function compareRuns(a: NamedRun, b: NamedRun): { readonly lines: readonl
     ['data', ({ data }) => data ?? '-'],
     ['steps', ({ steps }) => count(steps)],
     ['final loss', ({ finalLoss }) => (finalLoss === null ? '-' : String(Math.fround(finalLoss)))],
-    ['metric', ({ metric }) => (metric === null ? '-' : `${metric.name} ${metric.value}`)],
+    ['validation', ({ metric }) => (metric === null ? '-' : `${metric.name} ${metric.value}`)],
     ['time', ({ wallSeconds }) => duration(wallSeconds)],
     ['time in steps', ({ trainSeconds }) => duration(trainSeconds)],
     ['samples/s', ({ samplesPerSecond }) => (samplesPerSecond === null ? '-' : number(samplesPerSecond))],

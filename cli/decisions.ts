@@ -40,7 +40,7 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
         ? story(`cache on at step ${event.step}: outputs of the first ${plural(event.depth, 'block')}, ${bytes(event.recordBytes)} per sample, room for ${plural(event.capacity, 'sample')}`, why(event), 'good')
         : story(`cache off at step ${event.step}`, why(event));
     case 'evaluation':
-      return story(`validation at step ${event.step}: ${event.metricName} ${number(event.metric)}, loss ${number(event.loss)} on ${plural(event.samples, 'sample')} in ${duration(event.seconds)}`);
+      return story(`validation at step ${event.step}: ${event.metricName === 'loss' ? '' : `${event.metricName} ${number(event.metric)}, `}loss ${number(event.loss)} on ${plural(event.samples, 'sample')} in ${duration(event.seconds)}`);
     case 'checkpoint.saved':
       return story(`checkpoint at step ${event.step}: ${event.path} (${bytes(event.bytes)}, ${duration(event.seconds)})`);
     case 'worker.lost':
@@ -72,7 +72,7 @@ function tellPlan(event: PlanMade, before: PlanMade | null): Story {
     tone: 'good',
     headline: shape,
     details: [
-      `${event.schedule}, ${plural(event.microBatches, 'micro-batch').replace(/batchs$/, 'batches')} per step; predicted ${millis(event.predictedStepMs)} per step, bubble ${percent(event.predictedBubble)}`,
+      `${event.schedule}, ${event.microBatches} micro-batch${event.microBatches === 1 ? '' : 'es'} per replica; predicted ${millis(event.predictedStepMs)} per step, bubble ${percent(event.predictedBubble)}`,
       ...why(event),
       `${seats.join('; ')}${event.idle.length > 0 ? `; idle: ${event.idle.join(', ')}` : ''}`,
       ...(event.frozen > 0 ? [`blocks ${range(0, event.frozen)} frozen${event.usesCache ? ', their outputs come from the cache' : ''}`] : []),

@@ -15,8 +15,8 @@ export function resultRows(summary: Summary): [string, string][] {
   const hash = (value: string | null): string => (value === null ? '-' : value.slice(0, 16));
   return [
     [summary.status, `${count(summary.steps)} steps, ${count(summary.samplesSeen)} samples`],
-    ...(metric === null ? [] : [[metric.name, number(metric.value)] as [string, string]]),
-    ['final loss', summary.finalLoss === null ? '-' : summary.finalLoss.toFixed(4)],
+    ...(metric === null ? [] : [[`validation ${metric.name}`, number(metric.value)] as [string, string]]),
+    ['training loss', summary.finalLoss === null ? '-' : summary.finalLoss.toFixed(4)],
     ['time', `${duration(summary.wallSeconds)}, of it ${duration(summary.trainSeconds)} in steps`],
     ['throughput', summary.samplesPerSecond === null ? '-' : `${number(summary.samplesPerSecond)} samples/s`],
     ['transitions', transitions.length === 0 ? 'none' : `${transitions.length}, ${duration(transitions.reduce((total, { seconds }) => total + seconds, 0))} in all`],

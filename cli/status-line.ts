@@ -2,8 +2,8 @@
 import { clip, count, number } from './format.js';
 import { rates, type Progress } from './progress.js';
 
-/** Names of metrics that would not fit. */
-const SHORT: Readonly<Record<string, string>> = { accuracy: 'acc', perplexity: 'ppl' };
+/** Names of metrics that would not fit, or that would read like the training loss. */
+const SHORT: Readonly<Record<string, string>> = { accuracy: 'acc', perplexity: 'ppl', loss: 'val' };
 
 /** `m:ss` or `h:mm:ss`. */
 function clock(seconds: number): string {

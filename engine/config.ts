@@ -44,6 +44,7 @@ export const trainConfigSchema = z.strictObject({
   evalEvery: z.string().regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/).default('1 epoch').describe('time between validations, or never (the end of the run is always validated)'),
   breakdown: z.boolean().default(false).describe('after training, measure what freezing, repartitioning, replicas and cache each contribute'),
   out: z.string().default('').describe('run folder (default: runs/<date>-<model>)'),
+  port: z.number().int().min(0).max(65535).default(0).describe('port of the coordinator on the loopback address; 0 takes a free one'),
   stepTimeoutSeconds: z.number().positive().default(120).describe('a worker silent for so long is lost'),
 });
 

@@ -56,6 +56,7 @@ export class Coordinator {
     const arrived = new Map<string, () => void>();
     const arrivals = this.#options.workers.map((worker) => new Promise<void>((resolve) => arrived.set(worker, resolve)));
     this.#listener = await listen({
+      port: this.#options.config.port,
       token: this.#token,
       name: 'coordinator',
       onPeer: (peer) => {

@@ -1,7 +1,9 @@
 // MemoryFolder: the folder of a run in shared memory. The coordinator makes it, removes it, and sweeps away those of coordinators that died.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { freemem } from 'node:os';
 import { join } from 'node:path';
+import { WorkerError } from './core/errors.js';
 import { sharedMemoryFolder } from './tensor/mapped-file.js';
 
 const PREFIX = 'pipetrain-';
@@ -14,6 +16,14 @@ export class MemoryFolder {
     sweep(parent);
     this.path = join(parent, `${PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`);
     mkdirSync(this.path, { mode: 0o700 });
+  }
+
+  /** Throws a WorkerError (PT_SHM_FULL) where there is not room for `bytes`; asked before anything large is made. */
+  require(bytes: number, what: string): void {
+    const { bavail, bsize } = statfsSync(this.path);
+    const free = Math.min(bavail * bsize, freemem());
+    if (bytes > free)
+      throw new WorkerError('PT_SHM_FULL', `${what} needs at least ${bytes} bytes of shared memory, ${free} bytes are free`, 'Use a smaller model, free memory, or enlarge /dev/shm (containers: --shm-size).');
   }
 
   /** Removes one file of the folder, if it is there. Whoever has it mapped keeps it until it is unmapped. */

@@ -6,6 +6,8 @@ import { planSchema } from './plan.js';
 
 const errorSchema = z.object({ code: z.string(), exitCode: z.number(), message: z.string(), hint: z.string(), stack: z.string().optional() });
 const index = z.number().int().nonnegative();
+/** Any float: z.number() refuses NaN and infinities, which are just what the coordinator must learn of. */
+const float = z.custom<number>((value) => typeof value === 'number', 'expected a number');
 
 /** What the coordinator tells a worker. */
 export const orderSchema = z.discriminatedUnion('type', [
@@ -35,9 +37,9 @@ export const reportSchema = z.discriminatedUnion('type', [
     generation: index,
     step: index,
     /** Loss of each micro-batch of this replica, in order; empty but on the last stage. */
-    losses: z.array(z.object({ micro: index, loss: z.number() })),
+    losses: z.array(z.object({ micro: index, loss: float })),
     /** Sums of squares per chunk of the reduced gradient, for the chunks this worker owns. */
-    squares: z.array(z.object({ block: index, fromChunk: index, values: z.array(z.number()) })),
+    squares: z.array(z.object({ block: index, fromChunk: index, values: z.array(float) })),
     computeMs: z.number(),
     waitMs: z.number(),
     reduceMs: z.number(),
@@ -47,7 +49,7 @@ export const reportSchema = z.discriminatedUnion('type', [
   }),
   /** The last update of a run of steps is applied: this worker's state is what others may copy. */
   z.object({ type: z.literal('paused'), generation: index, step: index }),
-  z.object({ type: z.literal('evaluated'), generation: index, results: z.array(z.object({ index, loss: z.number(), score: z.number().nullable() })) }),
+  z.object({ type: z.literal('evaluated'), generation: index, results: z.array(z.object({ index, loss: float, score: float.nullable() })) }),
   z.object({ type: z.literal('saved'), files: z.array(z.object({ block: index, file: z.string(), bytes: z.number(), sha256: z.string() })) }),
   z.object({ type: z.literal('cache-off'), reason: z.string() }),
   z.object({ type: z.literal('failed'), error: errorSchema }),

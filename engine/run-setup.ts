@@ -1,5 +1,6 @@
 // RunSetup: the facts of a run that never change: model, data, sizes, number of steps. Everything in it follows from the configuration.
 import type { TrainConfig } from './config.js';
+import { requireBlocks } from '../pipeline/partition.js';
 import { UsageError } from './core/errors.js';
 import type { Dataset } from './data/dataset.js';
 import { openDataset } from './data/open-dataset.js';
@@ -33,6 +34,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const definition = await loadModelDefinition(config.model);
   const dataset = openDataset(config.data, config.dataOptions);
   const model = buildModel(definition, config.modelOptions, dataset.info);
+  if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = config.microBatch ?? Math.max(1, Math.floor(config.batch / DEFAULT_MICRO_BATCHES));
   if (config.batch % microBatch !== 0)
     throw new UsageError('PT_MICRO_BATCH', `--batch ${config.batch} is not a multiple of --micro-batch ${microBatch}`, `Use a --micro-batch that divides ${config.batch}.`);

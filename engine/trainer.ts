@@ -64,6 +64,7 @@ class Trainer {
   async train(): Promise<void> {
     const { totalSteps, sampler, config } = this.#setup;
     this.#host.emit(this.#startEvent());
+    this.#requireMemory();
     for (const { worker, pid, device } of await this.#coordinator.launch()) this.#host.emit({ type: 'worker.joined', worker, pid, device });
     this.#replanner = new Replanner({ ...this.#setup, ...(await this.#measureCosts()), numSamples: this.#setup.dataset.numTrain + this.#setup.dataset.numValidation });
     await this.#adopt(this.#replanner.next({ frozen: 0, frozenLayers: 0, epochsLeft: this.#epochsLeft(0), because: 'the run starts' }), 0);
@@ -82,6 +83,13 @@ class Trainer {
   async close(): Promise<void> {
     process.off('exit', this.#abort);
     await this.#coordinator.close();
+  }
+
+  /** One copy of parameters, optimizer states, gradient and reduced gradient is the least any plan needs. */
+  #requireMemory(): void {
+    const { layouts, model, config } = this.#setup;
+    const floats = layouts.reduce((sum, { length }) => sum + length, 0);
+    this.#coordinator.memoryFolder.require(4 * floats * (3 + stateCount(optimizerSpec(config))), `the model ${model.name} (${floats} parameters)`);
   }
 
   /** For an exit that does not wait: a second signal, or an exception nobody caught. */

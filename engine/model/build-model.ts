@@ -33,7 +33,7 @@ export const describeThrown = (error: unknown): string => (error instanceof Erro
 function checkModel(name: string, model: Model): void {
   const wrong = (problem: string, hint: string): ModelError => new ModelError('PT_MODEL_BLOCKS', `model ${name}: ${problem}`, hint);
   // A plug-in may be plain JavaScript, so nothing is taken for granted.
-  if (typeof model !== 'object' || model === null || !Array.isArray(model.blocks)) throw wrong('build() returned no model with a list of blocks', 'return { name, blocks, loss, score, metric }');
+  if (typeof model !== 'object' || model === null || !isList(model.blocks)) throw wrong('build() returned no model with a list of blocks', 'return { name, blocks, loss, score, metric }');
   if (typeof model.loss !== 'function') throw wrong('it has no function loss', 'add loss(y, context), which returns the loss of every sample, shape [B]');
   if (model.score !== null && typeof model.score !== 'function') throw wrong('its score is neither a function nor null', 'give score(y, context) or null');
   if (typeof model.metric?.name !== 'string' || typeof model.metric.higherIsBetter !== 'boolean') throw wrong('it has no metric', 'add metric: { name, higherIsBetter }');
@@ -61,6 +61,9 @@ function checkBlock(block: Block, index: number, wrong: (problem: string, hint: 
     if (!isInit(spec.init)) throw wrong(`${where} starts as ${JSON.stringify(spec.init)}`, 'init is { kind: "zeros" }, { kind: "ones" }, { kind: "normal", std } or { kind: "uniform", limit }, with a number from 0');
   }
 }
+
+// Unlike Array.isArray alone, it leaves the static type as it is.
+const isList = (value: unknown): boolean => Array.isArray(value);
 
 function isInit(init: Partial<Init> | undefined): boolean {
   const isScale = (scale: unknown): boolean => typeof scale === 'number' && Number.isFinite(scale) && scale >= 0;

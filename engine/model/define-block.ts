@@ -13,18 +13,18 @@ interface BlockParts<Name extends string> {
 
 /** A block that reads its input from the data set: the first one of a model. */
 export function defineInputBlock<Name extends string>(
-  parts: BlockParts<Name> & { forward(params: Readonly<Record<Name, Tensor>>, context: BlockContext): Tensor },
+  parts: BlockParts<Name> & { readonly forward: (params: Readonly<Record<Name, Tensor>>, context: BlockContext) => Tensor },
 ): Block {
   const { forward, layer = null, ...rest } = parts;
-  return { ...rest, layer, forward: (_, params, context) => forward(params as Readonly<Record<Name, Tensor>>, context) };
+  return { ...rest, layer, forward: (_, params, context) => forward(params, context) };
 }
 
 /** A block that works on the output of the one before it. */
 export function defineBlock<Name extends string>(
-  parts: BlockParts<Name> & { forward(x: Tensor, params: Readonly<Record<Name, Tensor>>, context: BlockContext): Tensor },
+  parts: BlockParts<Name> & { readonly forward: (x: Tensor, params: Readonly<Record<Name, Tensor>>, context: BlockContext) => Tensor },
 ): Block {
   const { forward, layer = null, name, ...rest } = parts;
-  return { ...rest, name, layer, forward: (x, params, context) => forward(present(x, `the input of block ${name}`), params as Readonly<Record<Name, Tensor>>, context) };
+  return { ...rest, name, layer, forward: (x, params, context) => forward(present(x, `the input of block ${name}`), params, context) };
 }
 
 /**

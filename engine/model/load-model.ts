@@ -93,8 +93,8 @@ function run(file: string, path: string, code: string, provided: ReadonlyMap<str
   const requireHere = createRequire(path);
   const module: { exports: unknown } = { exports: {} };
   try {
-    const body = compileFunction(code, ['module', 'exports', 'require', '__filename', '__dirname'], { filename: path });
-    body(module, module.exports, (name: string): unknown => provided.get(name) ?? requireHere(name), path, dirname(path));
+    const body = compileFunction(code, ['module', 'exports', 'require', '__filename', '__dirname'], { filename: path }) as (...scope: readonly unknown[]) => void;
+    body(module, module.exports, (name: string) => provided.get(name) ?? (requireHere(name) as unknown), path, dirname(path));
   } catch (error) {
     if (error instanceof PipetrainError) throw error;
     throw new ModelError('PT_MODEL_LOAD', `${file} throws while loading: ${describeThrown(error)}`, 'correct the file; the cause has the place', { cause: error });

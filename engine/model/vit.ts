@@ -53,7 +53,7 @@ export const vit = defineModel({
       params: { w: matrix([P * P, D]), b: bias(D), positions: positions([N, D], POSITION_STD) },
       forward(p, context) {
         const image_BHW = context.field('image');
-        const B = image_BHW.shape[0] as number;
+        const [B] = image_BHW.shape as [number, number, number];
         const patches_BhPwP = tf.reshape(image_BHW, [B, h, P, w, P]);
         const patches_BNP2 = tf.reshape(tf.transpose(patches_BhPwP, [0, 1, 3, 2, 4]), [B, N, P * P]);
         return context.dropout(tf.add(nn.linear(patches_BNP2, p.w, p.b), p.positions), given.dropout, 'embed');

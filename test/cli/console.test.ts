@@ -51,7 +51,7 @@ describe('in a file', () => {
 
   test('it ends with results, breakdown, sample and the folder', () => {
     const end = text.slice(text.indexOf('\nresults'));
-    expect(end).toMatch(/accuracy +0\.5860/);
+    expect(end).toMatch(/validation accuracy +0\.5860/);
     expect(end).toMatch(/freezing, elastic, cache +1 x 2 +45 ms +2\.67x +█+/);
     expect(end).toContain('  | ROMEO: What light <through> yonder window & breaks?');
     expect(end.trimEnd().split('\n').slice(-2)).toEqual(['run     runs/x', 'report  runs/x/report.html']);

@@ -41,7 +41,7 @@ async function failure(action: Promise<unknown>): Promise<PipetrainError> {
     (thrown: unknown) => thrown,
   );
   if (error instanceof PipetrainError) return error;
-  throw error ?? new Error('nothing was thrown');
+  throw error instanceof Error ? error : new Error(`thrown: ${String(error)}`);
 }
 
 const load = (content: string, name = 'model.ts') => loadModelDefinition(join(folder({ [name]: content }), name));

@@ -65,10 +65,7 @@ const cases: readonly Case[] = [
     one(op, [{ shape: [4], dtype: 'float32', data: Float32Array.of(NaN, Infinity, -Infinity, 1) }], (x: T) => asInt(op === 'IsNan' ? tf.isNaN(x) : op === 'IsInf' ? tf.isInf(x) : tf.isFinite(x))),
   ),
   ...binary('Add', tf.add), ...binary('Sub', tf.sub), ...binary('Multiply', tf.mul), ...binary('RealDiv', tf.div, { map: positive }),
-  // The gradients of these four do not reduce broadcast axes in TensorFlow.js (it throws), so only equal shapes are differentiated.
-  ...binary('Maximum', tf.maximum, { shapes: equalShapes }), ...binary('Maximum', tf.maximum, { shapes: broadcasting, wrt: [] }),
-  ...binary('Minimum', tf.minimum, { shapes: equalShapes }), ...binary('Minimum', tf.minimum, { shapes: broadcasting, wrt: [] }),
-  ...binary('SquaredDifference', tf.squaredDifference, { shapes: equalShapes }), ...binary('SquaredDifference', tf.squaredDifference, { shapes: broadcasting, wrt: [] }),
+  ...binary('Maximum', tf.maximum), ...binary('Minimum', tf.minimum), ...binary('SquaredDifference', tf.squaredDifference),
   ...binary('Pow', tf.pow, { map: positive }), ...binary('Mod', tf.mod, { map: away, wrt: [] }), ...binary('FloorDiv', (a, b) => tf.floorDiv(a, b), { map: away, wrt: [] }),
   ...binary('Prelu', tf.prelu, { map: away, shapes: [[[2, 3], [2, 3]], [[2, 3], [3]]] }),
   ...(['equal', 'notEqual', 'greater', 'greaterEqual', 'less', 'lessEqual'] as const).flatMap((name) => [
@@ -95,7 +92,9 @@ const cases: readonly Case[] = [
   ...([[false, false], [true, false], [false, true], [true, true]] as const).flatMap(([ta, tb]) =>
     [[], [3], [2, 3]].map((batch) => one('BatchMatMul', [floats('a', [...batch, ...(ta ? [5, 4] : [4, 5])]), floats('b', [...batch, ...(tb ? [6, 5] : [5, 6])])], (a: T, b: T) => tf.matMul(a, b, ta, tb), [0, 1])),
   ),
-  one('BatchMatMul', [floats('a', [2, 3, 4, 5]), floats('b', [1, 1, 5, 6])], (a: T, b: T) => tf.matMul(a, b)),
+  one('BatchMatMul', [floats('a', [2, 3, 4, 5]), floats('b', [1, 1, 5, 6])], (a: T, b: T) => tf.matMul(a, b), [0, 1]),
+  one('BatchMatMul', [floats('a', [2, 3, 4, 5]), floats('b', [5, 6])], (a: T, b: T) => tf.matMul(a, b), [0, 1]), one('BatchMatMul', [floats('a', [2, 4, 5]), floats('b', [6, 5])], (a: T, b: T) => tf.matMul(a, b, false, true), [0, 1]),
+  one('Greater', [floats('a', [2, 3]), floats('b', [3])], (a: T, b: T) => tf.where(tf.logicalAnd(tf.greater(a, b), tf.logicalNot(tf.less(a, 0))), a, tf.mul(b, b)), [0, 1]),
   one('Transpose', [floats('x', [3, 4])], (x: T) => tf.transpose(x), [0]), one('Transpose', [floats('x', [2, 3, 4, 5])], (x: T) => tf.transpose(x, [0, 2, 1, 3]), [0]),
   one('Reshape', [floats('x', [2, 6])], (x: T) => tf.reshape(x, [3, -1]), [0]), one('Reshape', [floats('x', [1, 1])], (x: T) => tf.reshape(x, []), [0]),
   one('ExpandDims', [floats('x', [2, 3])], (x: T) => tf.expandDims(x, 1), [0]), one('ExpandDims', [floats('x', [2, 3])], (x: T) => tf.expandDims(x, -1), [0]),

@@ -1,4 +1,5 @@
 // Matrix products. Transposed operands are read in place by the product's own kernel; no transpose node is written for floats.
+import { invariant } from '../../core/invariant.js';
 import { at, broadcastShapes } from './shapes.js';
 import { flagAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type Operand } from './definition.js';
@@ -18,6 +19,8 @@ export const matmulOps: readonly OpDefinition[] = [
     infer: (inputs, attrs) => {
       const [a, b] = [at(inputs, 0), at(inputs, 1)];
       const rows = at(a.shape, flagAttr(attrs, 'transposeA') ? -1 : -2);
+      const inner = [at(a.shape, flagAttr(attrs, 'transposeA') ? -2 : -1), at(b.shape, flagAttr(attrs, 'transposeB') ? -1 : -2)];
+      invariant(inner[0] === inner[1], () => `matrix product of [${a.shape.join()}] and [${b.shape.join()}]: inner sizes ${inner.join(' and ')} differ`);
       const columns = at(b.shape, flagAttr(attrs, 'transposeB') ? -2 : -1);
       return [{ shape: [...broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns], dtype: a.dtype }];
     },

@@ -3,7 +3,7 @@ import { invariant } from '../../core/invariant.js';
 import type { Attrs } from '../graph.js';
 import type { Shape } from '../shape.js';
 import { slice_util } from '../tf.js';
-import { at, withAt } from './shapes.js';
+import { at, sameShape, withAt } from './shapes.js';
 import { finishReshape, int64s, reshape, scalar } from './emit.js';
 import { axesAttr, normalAxis, numberAttr, numbersAttr } from './attributes.js';
 import { defineOp, type OpDefinition, type TensorSpec } from './definition.js';
@@ -91,6 +91,8 @@ export const sliceOps: readonly OpDefinition[] = [
     infer: (inputs, attrs) => {
       const { shape, dtype } = at(inputs, 0);
       const axis = normalAxis(numberAttr(attrs, 'axis'), shape.length);
+      for (const x of inputs)
+        invariant(sameShape(withAt(x.shape, axis, 0), withAt(shape, axis, 0)), () => `concat of [${shape.join()}] and [${x.shape.join()}] along axis ${axis}`);
       return [{ shape: withAt(shape, axis, inputs.reduce((sum, x) => sum + at(x.shape, axis), 0)), dtype }];
     },
     emit: (e) => e.finish('Concat', e.inputs.map((x) => x.name), { axis: normalAxis(numberAttr(e.attrs, 'axis'), e.output(0).shape.length) }),
@@ -101,6 +103,7 @@ export const sliceOps: readonly OpDefinition[] = [
     infer: (inputs, attrs) => {
       const { shape, dtype } = at(inputs, 0);
       const axis = normalAxis(numberAttr(attrs, 'axis'), shape.length + 1);
+      for (const x of inputs) invariant(sameShape(x.shape, shape), () => `stack of [${shape.join()}] and [${x.shape.join()}]`);
       return [{ shape: [...shape.slice(0, axis), inputs.length, ...shape.slice(axis)], dtype }];
     },
     emit: (e) => {

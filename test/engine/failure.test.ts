@@ -1,0 +1,146 @@
+// What happens when something breaks: real workers are really killed; the error names the cause, and nothing is left behind.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { RunEventBody } from '../../engine/events.js';
+import { sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
+import { trainRun } from './train-run.js';
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+const memoryFoldersOf = (pid: number): string[] => readdirSync(sharedMemoryFolder()).filter((name) => name.startsWith(`pipetrain-${pid}-`));
+
+/** Waits until `isTrue`, at most `limitMs`; the last answer. */
+async function eventually(isTrue: () => boolean, limitMs = 10_000): Promise<boolean> {
+  for (const end = Date.now() + limitMs; Date.now() < end && !isTrue(); ) await sleep(50);
+  return isTrue();
+}
+
+describe('a worker that is killed', () => {
+  it.each([0, 1])('worker %i of a pipeline ends the run with its name, and leaves no process and no memory', async (victim) => {
+    const pids: number[] = [];
+    const onEvent = (event: RunEventBody): void => {
+      if (event.type === 'worker.joined') pids.push(event.pid);
+      if (event.type === 'step' && event.step === 3) process.kill(pids[victim] as number, 'SIGKILL');
+    };
+    await expect(trainRun({ devices: 'cpu:2', pipeline: 2, steps: 5000 }, onEvent)).rejects.toMatchObject({
+      code: 'PT_WORKER_LOST',
+      exitCode: 4,
+      message: expect.stringMatching(new RegExp(`worker w${victim} \\(pid ${pids[victim] ?? '\\d+'}\\) was killed by SIGKILL`)) as string,
+    });
+    expect(pids).toHaveLength(2);
+    expect(await eventually(() => !pids.some(isAlive))).toBe(true);
+    expect(memoryFoldersOf(process.pid)).toEqual([]);
+  });
+
+  it('that is stopped, not dead, is called silent after its time', async () => {
+    const pids: number[] = [];
+    const onEvent = (event: RunEventBody): void => {
+      if (event.type === 'worker.joined') pids.push(event.pid);
+      if (event.type === 'step' && event.step === 3) process.kill(pids[1] as number, 'SIGSTOP');
+    };
+    await expect(trainRun({ devices: 'cpu:2', pipeline: 1, replicas: 2, steps: 5000, stepTimeoutSeconds: 2 }, onEvent)).rejects.toMatchObject({
+      code: 'PT_WORKER_SILENT',
+      exitCode: 4,
+      message: expect.stringContaining('w1') as string,
+    });
+    expect(await eventually(() => !pids.some(isAlive))).toBe(true);
+  });
+});
+
+describe('a run that cannot go on', () => {
+  it('stops before the update when the loss is not finite, and names step and block', async () => {
+    await expect(trainRun({ lr: '1e30', clip: 0 })).rejects.toMatchObject({ code: 'PT_NON_FINITE', exitCode: 5, message: expect.stringMatching(/step \d+: the loss is/) as string });
+    expect(memoryFoldersOf(process.pid)).toEqual([]);
+  });
+  it('refuses a model that does not fit into shared memory, with both numbers', async () => {
+    await expect(trainRun({ modelOptions: { layers: 2, width: 80_000, heads: 2, patch: 8 } })).rejects.toMatchObject({
+      code: 'PT_SHM_FULL',
+      exitCode: 4,
+      message: expect.stringMatching(/\d+ .*\d+/) as string,
+    });
+    expect(memoryFoldersOf(process.pid)).toEqual([]);
+  });
+  it('refuses more stages than blocks', async () => {
+    await expect(trainRun({ devices: 'cpu:9', pipeline: 9 })).rejects.toMatchObject({ code: 'PT_TOO_MANY_STAGES', exitCode: 2, message: expect.stringMatching(/9.*6|6.*9/) as string });
+  });
+  it('refuses a batch that micro-batches do not divide', async () => {
+    await expect(trainRun({ batch: 16, microBatch: 5 })).rejects.toMatchObject({ code: 'PT_MICRO_BATCH', exitCode: 2 });
+  });
+  it('refuses a port that is in use', async () => {
+    const { listen } = await import('../../engine/comm/listen.js');
+    const taken = await listen({ token: 't', onPeer: () => undefined });
+    await expect(trainRun({ port: taken.port })).rejects.toMatchObject({ code: 'PT_PORT_IN_USE', exitCode: 2, message: expect.stringContaining(String(taken.port)) as string });
+    await taken.close();
+  });
+});
+
+describe('an interrupted run', () => {
+  it('saves at the next step boundary and says so', async () => {
+    const stop = new AbortController();
+    const run = await trainRun({ steps: 5000 }, (event) => event.type === 'step' && event.step === 4 && stop.abort(), stop.signal);
+    expect(run.finished).toMatchObject({ isInterrupted: true });
+    expect(run.finished.steps).toBeLessThan(10);
+    expect(run.of('checkpoint.saved')).toHaveLength(1);
+  });
+});
+
+describe('the command', () => {
+  const main = join(import.meta.dirname, '../../dist/cli/main.js');
+  const args = ['train', '--model', 'vit', '--data', 'synthetic:digits', '--data-options', 'samples=100', '--model-options', 'layers=2,width=16,heads=2,patch=8', '--devices', 'cpu:2', '--pipeline', '2', '--json'];
+
+  async function start(extra: readonly string[]): Promise<{ child: ReturnType<typeof spawn>; pids: number[]; reached: Promise<void>; folder: string }> {
+    const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
+    const child = spawn(process.execPath, [main, ...args, ...extra, '--out', join(folder, 'run')], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const pids: number[] = [];
+    let text = '';
+    const reached = new Promise<void>((resolve) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+        const lines = text.split('\n');
+        text = lines.pop() ?? '';
+        for (const line of lines) {
+          const event = JSON.parse(line) as RunEventBody;
+          if (event.type === 'worker.joined') pids.push(event.pid);
+          if (event.type === 'step' && event.step === 3) resolve();
+        }
+      });
+      child.once('close', () => resolve());
+    });
+    return { child, pids, reached, folder };
+  }
+
+  it('that is itself killed leaves no worker behind, and the next one sweeps its memory', async () => {
+    const { child, pids, reached, folder } = await start(['--steps', '50000']);
+    await reached;
+    const pid = child.pid as number;
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    expect(pids).toHaveLength(2);
+    expect(await eventually(() => !pids.some(isAlive))).toBe(true);
+    await trainRun({ steps: 1 });
+    expect(memoryFoldersOf(pid)).toEqual([]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('exits with 130 after a SIGTERM, having saved', async () => {
+    const { child, reached, folder, pids } = await start(['--steps', '50000']);
+    await reached;
+    child.kill('SIGTERM');
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(code).toBe(130);
+    expect(readdirSync(join(folder, 'run', 'checkpoints'))).toHaveLength(1);
+    expect(await eventually(() => !pids.some(isAlive))).toBe(true);
+    rmSync(folder, { recursive: true, force: true });
+  });
+});
