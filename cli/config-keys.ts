@@ -5,13 +5,9 @@ import { trainConfigSchema, type TrainConfig } from '../engine/config.js';
 
 export type ConfigName = keyof TrainConfig;
 
-export interface ConfigKey {
-  /** microBatch */
-  readonly name: ConfigName;
-  /** micro-batch: in files, and with two dashes on the command line. */
-  readonly kebab: string;
-  /** PIPETRAIN_MICRO_BATCH */
-  readonly variable: string;
+/** A property of a schema, in words. */
+export interface DescribedProperty {
+  readonly name: string;
   readonly kind: 'boolean' | 'number' | 'text' | 'record' | 'text or number';
   /** A closed list of words, or null. */
   readonly choices: readonly string[] | null;
@@ -20,6 +16,15 @@ export interface ConfigKey {
   readonly defaultValue: unknown;
   readonly isRequired: boolean;
   readonly description: string;
+}
+
+export interface ConfigKey extends DescribedProperty {
+  /** microBatch */
+  readonly name: ConfigName;
+  /** micro-batch: in files, and with two dashes on the command line. */
+  readonly kebab: string;
+  /** PIPETRAIN_MICRO_BATCH */
+  readonly variable: string;
 }
 
 /** Headings of `--help` and of docs/config.md. A setting in no group lands in the last one. */
@@ -66,6 +71,7 @@ function allowedIn(property: Property): string {
     // Zod gives every integer the largest safe one as a maximum; that is no news to anyone.
     const high = property.maximum === Number.MAX_SAFE_INTEGER ? undefined : property.maximum;
     if (low !== undefined && high !== undefined) return `${noun} from ${low} to ${high}`;
+    if (low !== undefined && below !== undefined) return `${noun} from ${low} to below ${below}`;
     if (above !== undefined && below !== undefined) return `${noun} above ${above} and below ${below}`;
     if (above !== undefined) return `${noun} above ${above}`;
     return low === undefined ? noun : `${noun} from ${low} up`;
@@ -80,15 +86,14 @@ function kindOf(property: Property): ConfigKey['kind'] {
   return property.type === 'integer' || property.type === 'number' ? 'number' : 'text';
 }
 
-function describeKeys(): ConfigKey[] {
-  const json = z.toJSONSchema(trainConfigSchema, { io: 'input' });
+/** The properties of an object schema: names, what they allow, defaults, descriptions. */
+export function describeProperties(schema: z.ZodType): DescribedProperty[] {
+  const json = z.toJSONSchema(schema, { io: 'input' });
   const required = new Set(json.required);
   return Object.entries(json.properties ?? {}).map(([name, raw]) => {
     const property = propertySchema.parse(raw);
     return {
-      name: name as ConfigName,
-      kebab: toKebab(name),
-      variable: `PIPETRAIN_${toKebab(name).replaceAll('-', '_').toUpperCase()}`,
+      name,
       kind: kindOf(property),
       choices: property.enum ?? null,
       allowed: allowedIn(property),
@@ -98,6 +103,14 @@ function describeKeys(): ConfigKey[] {
     };
   });
 }
+
+const describeKeys = (): ConfigKey[] =>
+  describeProperties(trainConfigSchema).map((property) => ({
+    ...property,
+    name: property.name as ConfigName,
+    kebab: toKebab(property.name),
+    variable: `PIPETRAIN_${toKebab(property.name).replaceAll('-', '_').toUpperCase()}`,
+  }));
 
 /** Every setting, in the order of the schema. */
 export const configKeys: readonly ConfigKey[] = describeKeys();
@@ -113,8 +126,8 @@ export function groupedKeys(): { readonly title: string; readonly keys: readonly
 }
 
 /** A default as it would be written in a file; empty where there is none. */
-export function showDefault({ defaultValue }: ConfigKey): string {
-    // 1/3 is meant, not its sixteen digits.
+export function showDefault({ defaultValue }: DescribedProperty): string {
+  // 1/3 is meant, not its sixteen digits.
   if (typeof defaultValue === 'number') return String(Number(defaultValue.toPrecision(6)));
   return typeof defaultValue === 'string' || typeof defaultValue === 'boolean' ? String(defaultValue) : '';
 }

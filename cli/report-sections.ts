@@ -85,7 +85,8 @@ export function planSpans(events: readonly RunEvent[]): { readonly plan: PlanMad
   });
 }
 
-export function workersSection(events: readonly RunEvent[]): string | null {
+/** The drawing of who did what when, or null where there was no plan. */
+export function workersChart(events: readonly RunEvent[]): string | null {
   const spans = planSpans(events);
   if (spans.length === 0) return null;
   const lost = new Map(eventsOf(events, 'worker.lost').map(({ worker, time }) => [worker, time]));
@@ -105,7 +106,12 @@ export function workersSection(events: readonly RunEvent[]): string | null {
     return { label: worker, bars, ...(endedAt === undefined ? {} : { endedAt }) };
   });
   const markers = eventsOf(events, 'transition').map((event) => ({ x: event.time, title: tell(event, null)?.headline ?? '' }));
-  return card('Workers over time', 'One row per worker, one colour per replica: which stage it ran and which blocks it trained, under every plan.', ganttChart({ label: 'Plans by worker over time', xLabel: 'seconds', rows, markers }));
+  return ganttChart({ label: 'Plans by worker over time', xLabel: 'seconds', rows, markers });
+}
+
+export function workersSection(events: readonly RunEvent[]): string | null {
+  const chart = workersChart(events);
+  return chart === null ? null : card('Workers over time', 'One row per worker, one colour per replica: which stage it ran and which blocks it trained, under every plan.', chart);
 }
 
 const row = (cells: readonly (readonly [text: string, className?: string])[], tag = 'td', rowClass = ''): string =>

@@ -17,7 +17,6 @@ export interface CoordinatorOptions {
   readonly config: TrainConfig;
   readonly workers: readonly string[];
   readonly microBatch: number;
-  readonly numMicroBatches: number;
   readonly onReport: (report: Report, worker: string) => void;
 }
 
@@ -72,8 +71,8 @@ export class Coordinator {
         new WorkerProcess({ url: this.#listener.url, token: this.#token, worker }, { onFailure: (error) => this.#reportFailure(error), onReport: this.#options.onReport }),
       );
     await this.#within(START_TIMEOUT_MS, 'start', Promise.all(arrivals));
-    const { config, microBatch, numMicroBatches } = this.#options;
-    const ready = await this.#ask(this.#options.workers, { type: 'setup', config, memoryFolder: this.#memory.path, microBatch, numMicroBatches }, 'ready', START_TIMEOUT_MS);
+    const { config, microBatch } = this.#options;
+    const ready = await this.#ask(this.#options.workers, { type: 'setup', config, memoryFolder: this.#memory.path, microBatch }, 'ready', START_TIMEOUT_MS);
     for (const [worker, report] of ready) this.#addresses[worker] = report.address;
     return [...ready].map(([worker, { device }]) => ({ worker, pid: this.#worker(worker).pid, device }));
   }

@@ -11,7 +11,7 @@ const float = z.custom<number>((value) => typeof value === 'number', 'expected a
 
 /** What the coordinator tells a worker. */
 export const orderSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('setup'), config: trainConfigSchema, memoryFolder: z.string(), numMicroBatches: z.number(), microBatch: z.number() }),
+  z.object({ type: z.literal('setup'), config: trainConfigSchema, memoryFolder: z.string(), microBatch: z.number().int().positive() }),
   z.object({ type: z.literal('measure-costs') }),
   /** First half of a transition: allocate, fetch state, compile. */
   z.object({ type: z.literal('prepare'), plan: planSchema, addresses: z.record(z.string(), z.string()) }),

@@ -75,7 +75,7 @@ export class Replanner {
 
   /** The next plan for what is frozen, in the shape that the configuration allows. */
   next(request: PlanRequest): Planned {
-    const { config, numMicroBatches } = this.#options;
+    const { config } = this.#options;
     const isFirst = this.#current === null;
     const keepsShape = !isFirst && config.dp === 'off';
     const { isOn, reason: cacheReason } = this.#admitCache(request);
@@ -89,13 +89,23 @@ export class Replanner {
       memoryLimit: keepsShape ? null : this.#memoryLimit,
     });
     if (isFirst && config.pipeline !== 'auto') this.#memoryLimit = Math.max(...choice.memoryPerStage);
-    return this.#make(request, choice, isOn, cacheReason, numMicroBatches);
+    return this.#make(request, config.exact ? choice : this.#widened(choice), isOn, cacheReason);
   }
 
   /** A plan of a given shape, for measurements beside the training. */
   fixed(request: PlanRequest, shape: FixedShape): Planned {
     const choice = choosePipeline({ ...this.#plannerInput(request.frozen, shape.usesCache), fixedK: shape.K, fixedR: shape.R, maxK: null, memoryLimit: null });
-    return this.#make(request, shape.cuts === undefined ? choice : { ...choice, cuts: shape.cuts }, shape.usesCache, 'given', this.#options.numMicroBatches);
+    return this.#make(request, shape.cuts === undefined ? choice : { ...choice, cuts: shape.cuts }, shape.usesCache, 'given');
+  }
+
+  /**
+   * Without exactness the micro-batch need not be the same for all plans: where there is no pipeline to fill, one micro-batch per replica makes
+   * the largest matrix products and the fewest calls.
+   */
+  #widened(choice: PipelineChoice): PipelineChoice {
+    const { config } = this.#options;
+    if (choice.K > 1 || config.batch % choice.R !== 0) return choice;
+    return { ...choice, microBatches: 1, ranges: Array.from({ length: choice.R }, (_, start) => ({ start, count: 1 })) };
   }
 
   #plannerInput(frozen: number, usesCache: boolean) {
@@ -131,8 +141,10 @@ export class Replanner {
     });
   }
 
-  #make(request: PlanRequest, choice: PipelineChoice, usesCache: boolean, cacheReason: string, numMicroBatches: number): Planned {
-    const { microBatch, costs, workers } = this.#options;
+  #make(request: PlanRequest, choice: PipelineChoice, usesCache: boolean, cacheReason: string): Planned {
+    const { config, costs, workers } = this.#options;
+    const numMicroBatches = choice.ranges.reduce((sum, { count }) => sum + count, 0);
+    const microBatch = config.batch / numMicroBatches;
     const previous = this.#current;
     const seats = this.#seat(choice);
     const previousCacheDepth = usesCache && this.#cachedDepth !== null && this.#cachedDepth < request.frozen ? this.#cachedDepth : null;

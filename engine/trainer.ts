@@ -56,8 +56,8 @@ class Trainer {
     this.#host = host;
     this.#freezer = new Freezer(setup);
     this.#learningRate = compileLearningRate(setup.config.lr, setup.config.warmup);
-    const { config, workers, microBatch, numMicroBatches } = setup;
-    this.#coordinator = new Coordinator({ config, workers, microBatch, numMicroBatches, onReport: (report, worker) => this.#note(report, worker) });
+    const { config, workers, microBatch } = setup;
+    this.#coordinator = new Coordinator({ config, workers, microBatch, onReport: (report, worker) => this.#note(report, worker) });
     process.on('exit', this.#abort);
   }
 
@@ -113,9 +113,9 @@ class Trainer {
   }
 
   async #awaitStep(step: number): Promise<StepResult> {
-    const { model, numMicroBatches } = this.#setup;
+    const { model } = this.#setup;
     const reports = await this.#coordinator.stepReports();
-    const result = assembleStep(reports.values(), model.blocks.length, numMicroBatches);
+    const result = assembleStep(reports.values(), model.blocks.length, this.#plan.numMicroBatches);
     if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradNorm)) {
       const block = result.blockNorms.findIndex((norm) => !Number.isFinite(norm));
       const where = block < 0 ? '' : `; the first block whose gradient is not finite is ${block} (${present(model.blocks[block], 'block').name})`;

@@ -152,6 +152,8 @@ export class Worker {
     if (seat !== null)
       this.#next = new Seating({
         ...own,
+        // Only an inexact run changes the micro-batch; then all shapes change with it.
+        shapes: plan.microBatch === own.setup.microBatch ? own.shapes : blockOutputShapes(own.model, own.dataset.info, plan.microBatch),
         worker,
         plan,
         seat,

@@ -30,6 +30,8 @@ interface Constant {
   readonly data: OnnxData;
 }
 
+const LARGEST_SHARED = 64;
+
 /** Lowers a program. All input ports are declared, used or not; every output port gets a value of its own. */
 export function lowerProgram(program: Program): LoweredProgram {
   return new Lowering(program).encode();
@@ -114,12 +116,18 @@ class Lowering {
   }
 
   #constant(dtype: Constant['dtype'], dims: Shape, data: OnnxData): string {
+    // Shapes, axes and scalars repeat; a table does not, and its text would be long.
+    if (data.length > LARGEST_SHARED) return this.#store(`table ${this.#constants.size}`, { dtype, dims, data });
     const values = Array.from(data, Number);
     const key = `${dtype}[${dims.join()}]:${values.map((value) => (Object.is(value, -0) ? '-0' : String(value))).join()}`;
     const known = this.#constants.get(key);
     if (known !== undefined) return known.name;
+    return this.#store(key, { dtype, dims, data });
+  }
+
+  #store(key: string, constant: Omit<Constant, 'name'>): string {
     const name = `c${this.#constants.size}`;
-    this.#constants.set(key, { name, dtype, dims, data });
+    this.#constants.set(key, { name, ...constant });
     return name;
   }
 

@@ -35,7 +35,7 @@ export class GraphRecorder {
   /** A constant. One value everywhere becomes a Fill, so that a graph never carries megabytes of equal numbers. */
   literal(spec: TensorSpec, data: Literal['data']): ValueId {
     const first = data[0];
-    if (data.length > 1 && first !== undefined && data.every((value) => Object.is(value, first))) return at(this.call('Fill', [], fillAttrs(spec, first)), 0);
+    if (data.length > 1 && first !== undefined && isUniform(data, first)) return at(this.call('Fill', [], fillAttrs(spec, first)), 0);
     const id = this.declare(spec);
     this.#literals.push({ id, data });
     return id;
@@ -56,4 +56,9 @@ export class GraphRecorder {
   append(node: Node): void {
     this.#nodes.push(node);
   }
+}
+
+function isUniform(data: Literal['data'], first: number): boolean {
+  for (let i = 1; i < data.length; i++) if (!Object.is(data[i], first)) return false;
+  return true;
 }

@@ -122,7 +122,7 @@ class TraceBackend extends tf.KernelBackend implements OpBackend, TraceSession {
 
   #literal(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): ValueId {
     const type = supportedType(dtype, this.where);
-    const numbers = Array.from(values as ArrayLike<number>, Number);
+    const numbers = values as ArrayLike<number>;
     const data: Literal['data'] = type === 'float32' ? Float32Array.from(numbers) : type === 'int32' ? Int32Array.from(numbers) : Uint8Array.from(numbers);
     return this.recorder.literal({ shape: [...shape], dtype: type }, data);
   }

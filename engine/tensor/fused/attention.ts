@@ -6,7 +6,7 @@ import { finishReshape, int64s, reshape, scalar } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
 import { defineOp, type EmitContext, type OpDefinition, type Operand } from '../ops/definition.js';
 import type { Shape } from '../shape.js';
-import { zerosLike, type GradConfig, type Tensor } from '../tf.js';
+import { cast, zeros, type GradConfig, type Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOp } from './gradient.js';
 
 /** Added to scores that must not count: far below any score, yet finite, so that a row without any allowed position stays finite. */
@@ -97,7 +97,7 @@ const attentionGradient: GradConfig = {
   gradFunc: (dys, saved, attrs) => {
     const [q, k, v, y, probabilities] = [0, 1, 2, 3, 4].map((i) => at(saved, i)) as [Tensor, Tensor, Tensor, Tensor, Tensor];
     const [dq, dk, dv] = runOp('PtAttentionGrad', { dy: firstOf(dys), q, k, v, y, probabilities }, attrs) as [Tensor, Tensor, Tensor];
-    return { q: () => dq, k: () => dk, v: () => dv, mask: () => zerosLike(k) };
+    return { q: () => dq, k: () => dk, v: () => dv, mask: () => zeros(k.shape.slice(0, 2)) };
   },
 };
 
@@ -106,7 +106,7 @@ export interface AttentionOptions {
   readonly heads: number;
   /** Each position sees itself and what lies before it. */
   readonly causal?: boolean;
-  /** [B, S] float32: 1 where a key counts, 0 where it is ignored. Not differentiated. */
+  /** [B, S]: 1 where a key counts, 0 where it is ignored. Not differentiated. */
   readonly mask?: Tensor;
 }
 
@@ -116,5 +116,5 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, { heads, causal = fal
   if (d === undefined || d % heads !== 0)
     throw new ModelError('PT_ATTENTION_HEADS', `${heads} heads do not divide ${d ?? 0} features`, 'Choose a width that is a multiple of the number of heads.');
   defineGradient(attentionGradient);
-  return at(runOp('PtAttention', mask === undefined ? { q, k, v } : { q, k, v, mask }, { heads, causal }), 0);
+  return at(runOp('PtAttention', mask === undefined ? { q, k, v } : { q, k, v, mask: cast(mask, 'float32') }, { heads, causal }), 0);
 }

@@ -16,8 +16,9 @@ export const geluOps: readonly OpDefinition[] = [
       const s = e.node('Mul', [e.input(1).name, scalar(e, 'float32', Math.SQRT1_2)]);
       // erf lies in [-1, 1], so the clamp of HardSigmoid never acts: it is a multiply-add in one pass over memory.
       const distribution = e.node('HardSigmoid', [e.node('Erf', [s])], { alpha: { float: 0.5 }, beta: { float: 0.5 } });
-      const bell = e.node('Exp', [e.node('Neg', [e.node('Mul', [s, s])])]);
-      const density = e.node('Mul', [e.node('Mul', [s, bell]), scalar(e, 'float32', 1 / Math.sqrt(Math.PI))]);
+      // s / exp(s^2) and not s exp(-s^2): one pass fewer; where exp overflows the quotient is 0, as it should be.
+      const bell = e.node('Div', [s, e.node('Exp', [e.node('Mul', [s, s])])]);
+      const density = e.node('Mul', [bell, scalar(e, 'float32', 1 / Math.sqrt(Math.PI))]);
       e.finish('Mul', [e.node('Add', [distribution, density]), e.input(0).name]);
     },
   }),

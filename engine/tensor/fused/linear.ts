@@ -1,41 +1,26 @@
 // linear: x W + b over the last axis, as one Gemm on the flattened rows. The gradients are Gemms that read their operands transposed.
 import { invariant } from '../../core/invariant.js';
-import { sizeOf, type Shape } from '../shape.js';
 import { matMul, reshape, sum, type GradConfig, type Tensor } from '../tf.js';
-import { finishReshape, reshape as emitReshape } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
 import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { defineGradient, firstOf, runOne } from './gradient.js';
-
-const rowsOf = (shape: Shape): number => sizeOf(shape.slice(0, -1));
 
 export const linearOps: readonly OpDefinition[] = [
   defineOp({
     name: 'PtLinear',
     inputs: ['x', 'w', 'b?'],
-    infer: (inputs) => [{ shape: [...at(inputs, 0).shape.slice(0, -1), at(at(inputs, 1).shape, 1)], dtype: 'float32' }],
-    emit: (e) => {
-      const [x, ...weights] = [e.input(0), ...e.inputs.slice(1).map((w) => w.name)];
-      if (x.shape.length === 2) return e.finish('Gemm', [x.name, ...weights]);
-      const rows = emitReshape(e, x.name, [rowsOf(x.shape), at(x.shape, -1)]);
-      finishReshape(e, e.node('Gemm', [rows, ...weights]));
-    },
+    infer: (inputs) => [{ shape: [at(at(inputs, 0).shape, 0), at(at(inputs, 1).shape, 1)], dtype: 'float32' }],
+    emit: (e) => e.finish('Gemm', e.inputs.map(({ name }) => name)),
   }),
 ];
-
-const flat = (x: Tensor): Tensor => reshape(x, [rowsOf(x.shape), at(x.shape, -1)]);
 
 const linearGradient: GradConfig = {
   kernelName: 'PtLinear',
   inputsToSave: ['x', 'w'],
   gradFunc: (dys, saved) => {
+    const dy = firstOf(dys);
     const [x, w] = [at(saved, 0), at(saved, 1)];
-    const dy = flat(firstOf(dys));
-    return {
-      x: () => reshape(matMul(dy, w, false, true), x.shape),
-      w: () => matMul(flat(x), dy, true, false),
-      b: () => sum(dy, 0),
-    };
+    return { x: () => matMul(dy, w, false, true), w: () => matMul(x, dy, true, false), b: () => sum(dy, 0) };
   },
 };
 
@@ -46,5 +31,8 @@ const linearGradient: GradConfig = {
 export function linear(x: Tensor, w: Tensor, b?: Tensor): Tensor {
   invariant(w.rank === 2 && at(x.shape, -1) === w.shape[0], () => `linear: x is [${x.shape.join()}], w is [${w.shape.join()}]`);
   defineGradient(linearGradient);
-  return runOne('PtLinear', b === undefined ? { x, w } : { x, w, b });
+  // The reshapes are calls of their own, so that what is saved for the backward is the product itself and no copy of it in another shape.
+  const rows = reshape(x, [-1, at(x.shape, -1)]);
+  const y = runOne('PtLinear', b === undefined ? { x: rows, w } : { x: rows, w, b });
+  return reshape(y, [...x.shape.slice(0, -1), at(w.shape, 1)]);
 }

@@ -2,11 +2,9 @@
 import type { Attrs } from '../graph.js';
 import { sizeOf } from '../shape.js';
 import { at } from './shapes.js';
-import { filled } from './emit.js';
+import { finishFilled } from './emit.js';
 import { dtypeAttr, numberAttr, numbersAttr } from './attributes.js';
 import { defineOp, type OpDefinition, type TensorSpec } from './definition.js';
-
-const fillValue = (attrs: Attrs): number => Number(attrs['value']);
 
 /** start, start + step, ... up to but without stop. A step of 1 counts down where stop is below start, as TensorFlow.js has it. */
 function rangeValues(attrs: Attrs): readonly number[] {
@@ -26,7 +24,7 @@ const like = (name: string, value: number): OpDefinition =>
     name,
     inputs: ['x'],
     infer: (inputs) => [at(inputs, 0)],
-    emit: (e) => e.finish('Identity', [filled(e, e.output(0).dtype, e.output(0).shape, value)]),
+    emit: (e) => finishFilled(e, value),
     // The input's values do not matter; with it as an operand they would be kept alive for the backward.
     simplify: (inputs) => ({ op: 'Fill', attrs: fillAttrs(at(inputs, 0), value) }),
   });
@@ -39,7 +37,7 @@ export const creationOps: readonly OpDefinition[] = [
     name: 'Fill',
     inputs: [],
     infer: (_, attrs) => [{ shape: numbersAttr(attrs, 'shape'), dtype: dtypeAttr(attrs, 'dtype') }],
-    emit: (e) => e.finish('Identity', [filled(e, e.output(0).dtype, e.output(0).shape, fillValue(e.attrs))]),
+    emit: (e) => finishFilled(e, Number(e.attrs['value'])),
   }),
   like('ZerosLike', 0),
   like('OnesLike', 1),

@@ -1,6 +1,7 @@
 // Small pieces of ONNX that several ops write.
 import type { DType, Shape } from '../shape.js';
 import { sizeOf } from '../shape.js';
+import type { OnnxAttributes } from '../onnx.js';
 import type { EmitContext, Operand } from './definition.js';
 
 const ONNX_CAST = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
@@ -37,8 +38,20 @@ export function finishReshape(e: EmitContext, name: string, i = 0): void {
 /** Shapes up to this size are stored; larger ones are filled at run time, so that a model file never grows with a batch. */
 const LARGEST_STORED_FILL = 16;
 
+const stored = (e: EmitContext, dtype: DType, shape: Shape, value: number): string =>
+  e.constant(dtype, shape, Array.from({ length: sizeOf(shape) }, () => value));
+
+const fillAttributes = (dtype: DType, value: number): OnnxAttributes => ({ value: { tensor: { dtype, dims: [1], data: [value] } } });
+
 /** A tensor with one value everywhere. */
 export function filled(e: EmitContext, dtype: DType, shape: Shape, value: number): string {
-  if (sizeOf(shape) <= LARGEST_STORED_FILL) return e.constant(dtype, shape, Array.from({ length: sizeOf(shape) }, () => value));
-  return e.node('ConstantOfShape', [int64s(e, shape)], { value: { tensor: { dtype, dims: [1], data: [value] } } });
+  if (sizeOf(shape) <= LARGEST_STORED_FILL) return stored(e, dtype, shape, value);
+  return e.node('ConstantOfShape', [int64s(e, shape)], fillAttributes(dtype, value));
+}
+
+/** The first output, as a tensor with one value everywhere. */
+export function finishFilled(e: EmitContext, value: number): void {
+  const { dtype, shape } = e.output(0);
+  if (sizeOf(shape) <= LARGEST_STORED_FILL) e.finish('Identity', [stored(e, dtype, shape, value)]);
+  else e.finish('ConstantOfShape', [int64s(e, shape)], fillAttributes(dtype, value));
 }

@@ -1,0 +1,16 @@
+// Writes docs/workers.svg, the picture of the README, from a run: node scripts/readme-picture.mjs RUN. Run `npm run build` first.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { workersChart } from '../dist/cli/report-sections.js';
+import { REPORT_STYLE } from '../dist/cli/report-style.js';
+import { readEvents } from '../dist/engine/event-log.js';
+
+const [run] = process.argv.slice(2);
+if (run === undefined) {
+  console.error('usage: node scripts/readme-picture.mjs RUN');
+  process.exit(2);
+}
+const chart = workersChart(readEvents(join(run, 'events.jsonl')));
+// The style sheet comes along; a page of its own has nothing else to give colours.
+const picture = chart.replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ').replace('>', `><style>${REPORT_STYLE.replace('svg { display: block; width: 100%; min-width: 560px; height: auto;', 'svg {')}</style>`);
+writeFileSync(new URL('../docs/workers.svg', import.meta.url), `${picture}\n`);

@@ -1,0 +1,80 @@
+// From what is frozen to the next plan: pure, with costs made up here.
+import { describe, expect, it } from 'vitest';
+import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js';
+import { blocksOf, holdersOf, seatOf, shapeOf } from '../../engine/plan.js';
+import { Replanner } from '../../engine/replanner.js';
+
+const COSTS = Array.from({ length: 10 }, (_, i) => ({ name: `block${i}`, forwardMs: 1, backwardMs: 2, parameterBytes: 4e6, optimizerBytes: 8e6, gradientBytes: 4e6, savedBytes: 1e6, outputBytes: 1e5 }));
+
+const replanner = (changes: Partial<TrainConfigInput>, workers = 4): Replanner =>
+  new Replanner({
+    config: trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', batch: 32, microBatch: 4, ...changes }),
+    workers: Array.from({ length: workers }, (_, i) => `w${i}`),
+    costs: COSTS,
+    microBatch: 4,
+    numMicroBatches: 8,
+    numSamples: 1000,
+    readMsPerMb: 0.1,
+    updateMsPerMb: 0.1,
+  });
+const at = (frozen: number, epochsLeft = 10) => ({ frozen, frozenLayers: frozen / 2, epochsLeft, because: 'a test' });
+
+describe('the first plan', () => {
+  it('has the shape that is asked for and covers every block and micro-batch once', () => {
+    const { plan } = replanner({ pipeline: 2, replicas: 2 }).next(at(0));
+    expect(shapeOf(plan)).toEqual({ K: 2, R: 2 });
+    expect(plan.replicas.flatMap(({ start, count }) => Array.from({ length: count }, (_, i) => start + i))).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    for (const { stages } of plan.replicas) expect(stages.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i))).toEqual(COSTS.map((_, i) => i));
+    expect(new Set(plan.replicas.flatMap(({ stages }) => stages.map(({ worker }) => worker))).size).toBe(4);
+  });
+  it('takes plain replicas where nothing is asked for and memory is no limit', () => {
+    expect(shapeOf(replanner({}).next(at(0)).plan)).toEqual({ K: 1, R: 4 });
+  });
+});
+
+describe('a plan after freezing', () => {
+  it('shortens a given pipeline only when what is left fits into the largest stage of the start', () => {
+    const planner = replanner({ pipeline: 2, replicas: 1 }, 2);
+    planner.next(at(0));
+    expect(shapeOf(planner.next(at(1)).plan)).toEqual({ K: 2, R: 1 });
+    expect(shapeOf(planner.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
+  });
+  it('keeps the shape where --dp is off', () => {
+    const planner = replanner({ pipeline: 2, replicas: 1, dp: 'off' }, 2);
+    planner.next(at(0));
+    const { plan } = planner.next(at(7));
+    expect(shapeOf(plan)).toEqual({ K: 2, R: 1 });
+    expect(seatOf(plan, 'w0')?.from).toBe(7);
+  });
+  it('with --dp off shortens the pipeline all the same when fewer blocks than stages are left', () => {
+    const planner = replanner({ pipeline: 4, replicas: 1, dp: 'off' });
+    planner.next(at(0));
+    expect(shapeOf(planner.next(at(8)).plan).K).toBe(2);
+  });
+  it('names a worker that has each block as its source, and keeps workers in their places', () => {
+    const planner = replanner({ pipeline: 2, replicas: 1 }, 2);
+    const first = planner.next(at(0)).plan;
+    const second = planner.next(at(7)).plan;
+    for (const [block, source] of second.sources.entries()) {
+      const { active, frozen } = blocksOf(first, source ?? '');
+      expect([...active, ...frozen]).toContain(block);
+    }
+    expect(second.replicas[0]?.stages[0]?.worker).toBe(first.replicas[0]?.stages[0]?.worker);
+    expect(second.generation).toBe(first.generation + 1);
+    expect(holdersOf(second, 8)).toHaveLength(2);
+  });
+  it('uses the cache where samples will be read again, and not in the last epoch', () => {
+    const planner = replanner({ pipeline: 1, replicas: 1 }, 1);
+    planner.next(at(0));
+    expect(planner.next(at(4, 10)).plan.usesCache).toBe(true);
+    const { plan, cacheReason } = planner.next(at(6, 0.5));
+    expect(plan.usesCache).toBe(false);
+    expect(cacheReason).toMatch(/no sample will be read again/);
+  });
+  it('keeps the level before readable when the depth grows', () => {
+    const planner = replanner({ pipeline: 1, replicas: 1 }, 1);
+    planner.next(at(0));
+    expect(planner.next(at(4)).plan.previousCacheDepth).toBeNull();
+    expect(planner.next(at(6)).plan.previousCacheDepth).toBe(4);
+  });
+});
