@@ -98,7 +98,12 @@ function scaleOf(values: readonly number[], from: number, to: number, padding: n
   let low = values.reduce((a, b) => Math.min(a, b), Infinity);
   let high = values.reduce((a, b) => Math.max(a, b), -Infinity);
   if (!Number.isFinite(low)) [low, high] = [0, 1];
-  if (low === high) [low, high] = [low - Math.abs(low || 1) * 0.05, high + Math.abs(high || 1) * 0.05];
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  // Values that a double can hardly tell apart are drawn as one, in the middle.
+  if (!(high - low > 1e-12 * Math.max(size, 1e-100))) {
+    const margin = 0.05 * (size > 1e-100 ? size : 1);
+    [low, high] = [low - margin, high + margin];
+  }
   const extra = (high - low) * padding;
   [low, high] = [low - extra, high + extra];
   return { low, high, to: (value) => from + ((value - low) / (high - low)) * (to - from) };

@@ -35,7 +35,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Freezing', names: ['freeze', 'freezeAlpha', 'freezeInterval', 'freezeSchedule', 'freezeMax'] },
   { title: 'Shape of the run', names: ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'exact'] },
   { title: 'Cache', names: ['cache', 'cacheMb', 'verifyCache'] },
-  { title: 'Run', names: ['out', 'breakdown', 'stepTimeoutSeconds'] },
+  { title: 'Run', names: ['out', 'breakdown', 'stepTimeoutSeconds', 'port'] },
 ];
 
 export const toKebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -64,10 +64,10 @@ function measureBlock(options: CostProbeOptions, index: number): BlockMeasuremen
     return { loaded, bound: loaded.bind(program.inputs.map(bufferOf), program.outputs.map(bufferOf)) };
   };
   const forward = bind(programs.forward);
-  const backward = bind(programs.backward);
+  const backward = programs.backward.outputs.length === 0 ? null : bind(programs.backward);
   const forwardMs = fastest(() => forward.bound.run());
-  const backwardMs = fastest(() => backward.bound.run());
-  for (const { loaded, bound } of [forward, backward]) {
+  const backwardMs = backward === null ? 0 : fastest(() => backward.bound.run());
+  for (const { loaded, bound } of backward === null ? [forward] : [forward, backward]) {
     bound.free();
     loaded.free();
   }

@@ -70,7 +70,8 @@ export interface StageLoss {
 export class StageRunner {
   readonly #options: StageRunnerOptions;
   readonly #forward: LoadedProgram;
-  readonly #backward: LoadedProgram;
+  /** Null where the stage has neither parameters nor anybody who wants its input gradient. */
+  readonly #backward: LoadedProgram | null;
   readonly #evaluate: LoadedProgram;
   readonly #numSlots: number;
   /** Buffers that live from a forward to its backward, by slot and role. */
@@ -81,7 +82,7 @@ export class StageRunner {
   constructor(options: StageRunnerOptions) {
     this.#options = options;
     this.#forward = options.executor.load(options.programs.forward);
-    this.#backward = options.executor.load(options.programs.backward);
+    this.#backward = options.programs.backward.outputs.length === 0 ? null : options.executor.load(options.programs.backward);
     this.#evaluate = options.executor.load(options.programs.evaluate);
     this.#numSlots = Math.max(1, peakLive(options.actions));
   }
@@ -109,7 +110,7 @@ export class StageRunner {
         if (borders.gradientIn !== null) await timed(times, 'waitMs', () => signals.arrived('B', step, micro));
         const begin = performance.now();
         const gradient = sink.acquire();
-        this.#bind(this.#backward, `b${micro}.${this.#identify(gradient)}`, micro, slot, gradient).run();
+        if (this.#backward !== null) this.#bind(this.#backward, `b${micro}.${this.#identify(gradient)}`, micro, slot, gradient).run();
         sink.commit(start + micro);
         times.computeMs += performance.now() - begin;
         if (borders.gradientOut !== null) signals.ring('B', step, micro);
@@ -135,7 +136,7 @@ export class StageRunner {
     for (const bound of this.#bound.values()) bound.free();
     this.#bound.clear();
     this.#buffers.clear();
-    for (const program of [this.#forward, this.#backward, this.#evaluate]) program.free();
+    for (const program of [this.#forward, this.#backward, this.#evaluate]) program?.free();
   }
 
   #idsOf(ids: Int32Array, micro: number): Int32Array {

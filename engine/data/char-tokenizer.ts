@@ -25,7 +25,11 @@ export class CharTokenizer implements Tokenizer {
     return Array.from(text, (char) => {
       const id = this.#idOf.get(char) ?? this.#unknown;
       if (id === null) {
-        throw new DataError('PT_DATA_CHARACTER', `the character ${JSON.stringify(char)} is none of the ${this.size} characters of the training text`, 'leave it out, or train with the option tokenizer=bytes');
+        throw new DataError(
+          'PT_DATA_CHARACTER',
+          `the character ${JSON.stringify(char)} is none of the ${this.size} characters of the training text`,
+          'leave it out, or train with the option tokenizer=bytes',
+        );
       }
       return id;
     });

@@ -17,17 +17,31 @@ export function readIdx(files: SourceFiles, path: string, rank: number): IdxArra
   const magic = bytes.length < 4 ? null : bytes.readUInt32BE(0);
   const wanted = 0x0800 + rank;
   if (magic !== null && magic !== wanted) {
-    throw new DataError('PT_DATA_MAGIC', `${path} starts with ${hex(magic)}, not with ${hex(wanted)} (IDX, unsigned bytes, ${rank} ${rank === 1 ? 'axis' : 'axes'})`, 'this is not the file its name says; check that images and labels are not swapped, and download it again');
+    throw new DataError(
+      'PT_DATA_MAGIC',
+      `${path} starts with ${hex(magic)}, not with ${hex(wanted)} (IDX, unsigned bytes, ${rank} ${rank === 1 ? 'axis' : 'axes'})`,
+      'this is not the file its name says; check that images and labels are not swapped, and download it again',
+    );
   }
   if (bytes.length < headerBytes) throw truncated(path, bytes.length, headerBytes);
   const shape = Array.from({ length: rank }, (_, axis) => bytes.readUInt32BE(4 + 4 * axis));
   const size = sizeOf(shape);
-  if (size === 0) throw new DataError('PT_DATA_EMPTY', `${path} says that it holds ${shape.join(' x ')} elements, that is none`, 'download it again');
+  if (size === 0) {
+    throw new DataError(
+      'PT_DATA_EMPTY',
+      `${path} says that it holds ${shape.join(' x ')} elements, that is none`,
+      'download it again',
+    );
+  }
   if (bytes.length !== headerBytes + size) throw truncated(path, bytes.length, headerBytes + size);
   return { shape, data: bytes.subarray(headerBytes) };
 }
 
 function truncated(path: string, has: number, needs: number): DataError {
   const what = has < needs ? 'is cut off' : 'is longer than its header says';
-  return new DataError('PT_DATA_TRUNCATED', `${path} ${what}: ${has} bytes (unpacked), its header needs ${needs}`, 'the download is damaged; get it again');
+  return new DataError(
+    'PT_DATA_TRUNCATED',
+    `${path} ${what}: ${has} bytes (unpacked), its header needs ${needs}`,
+    'the download is damaged; get it again',
+  );
 }

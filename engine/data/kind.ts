@@ -25,6 +25,12 @@ export interface DataKind {
 /** The options of a request, validated and completed. Throws UsageError PT_DATA_OPTION. */
 export function dataOptions<T>(schema: z.ZodType<T>, { source, options }: DataRequest): T {
   const { value, problem } = checkOptions(schema, options);
-  if (problem !== null) throw new UsageError('PT_DATA_OPTION', `data ${source}: ${problem}`, `options of this kind: ${optionNames(schema).join(', ')}`);
+  if (problem !== null) {
+    throw new UsageError(
+      'PT_DATA_OPTION',
+      `data ${source}: ${problem}`,
+      `options of this kind: ${optionNames(schema).join(', ')}`,
+    );
+  }
   return value;
 }

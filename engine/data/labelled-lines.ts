@@ -15,7 +15,13 @@ export type LineFormat = 'tsv' | 'csv';
 export function parseLines(path: string, content: string, format: LineFormat): LabelledLine[] {
   const lines = format === 'tsv' ? parseTsv(path, content) : parseCsv(path, content);
   if (lines[0]?.label.toLowerCase() === 'label') lines.shift();
-  if (lines.length === 0) throw new DataError('PT_DATA_EMPTY', `${path} has no samples (0 lines with text and label)`, `write lines of text, a ${format === 'tsv' ? 'tab' : 'comma'} and a label`);
+  if (lines.length === 0) {
+    throw new DataError(
+      'PT_DATA_EMPTY',
+      `${path} has no samples (0 lines with text and label)`,
+      `write lines of text, a ${format === 'tsv' ? 'tab' : 'comma'} and a label`,
+    );
+  }
   return lines;
 }
 
@@ -44,7 +50,13 @@ function parseCsv(path: string, content: string): LabelledLine[] {
       if (content[at] === '"') {
         isBlank = false;
         for (at += 1; ; at++) {
-          if (at >= content.length) throw new DataError('PT_DATA_QUOTE', `${path}:${start}: the quoted field is never closed`, 'close it with ", and double every " inside a quoted field');
+          if (at >= content.length) {
+            throw new DataError(
+              'PT_DATA_QUOTE',
+              `${path}:${start}: the quoted field is never closed`,
+              'close it with ", and double every " inside a quoted field',
+            );
+          }
           if (content[at] === '\n') line += 1;
           if (content[at] !== '"') field += content[at];
           else if (content[at + 1] === '"') field += content[(at += 1)];
@@ -52,7 +64,11 @@ function parseCsv(path: string, content: string): LabelledLine[] {
         }
         at += 1;
         if (at < content.length && !',\r\n'.includes(content[at] as string)) {
-          throw new DataError('PT_DATA_QUOTE', `${path}:${line}: a quoted field is followed by ${JSON.stringify(content[at])}, not by a comma or the end of the line`, 'double every " inside a quoted field');
+          throw new DataError(
+            'PT_DATA_QUOTE',
+            `${path}:${line}: a quoted field is followed by ${JSON.stringify(content[at])}, not by a comma or the end of the line`,
+            'double every " inside a quoted field',
+          );
         }
         while (content[at] === '\r') at += 1;
       } else {
@@ -68,7 +84,13 @@ function parseCsv(path: string, content: string): LabelledLine[] {
     line += 1;
     if (isBlank && fields.length === 1) continue;
     if (fields.length === 1) throw noSeparator(path, start, 'a comma');
-    if (fields.length > 2) throw new DataError('PT_DATA_FIELDS', `${path}:${start}: ${fields.length} fields, expected 2 (text and label)`, 'put the text into quotes where it holds a comma');
+    if (fields.length > 2) {
+      throw new DataError(
+        'PT_DATA_FIELDS',
+        `${path}:${start}: ${fields.length} fields, expected 2 (text and label)`,
+        'put the text into quotes where it holds a comma',
+      );
+    }
     samples.push(sample(path, fields[0] as string, fields[1] as string, start));
   }
   return samples;
@@ -76,12 +98,22 @@ function parseCsv(path: string, content: string): LabelledLine[] {
 
 function sample(path: string, text: string, label: string, line: number): LabelledLine {
   const trimmed = label.trim();
-  if (trimmed === '') throw new DataError('PT_DATA_LABEL', `${path}:${line}: the label is empty`, 'write a label behind the last separator');
+  if (trimmed === '') {
+    throw new DataError(
+      'PT_DATA_LABEL',
+      `${path}:${line}: the label is empty`,
+      'write a label behind the last separator',
+    );
+  }
   return { text: text.trim(), label: trimmed, line };
 }
 
 const noSeparator = (path: string, line: number, separator: string): DataError =>
-  new DataError('PT_DATA_SEPARATOR', `${path}:${line}: no ${separator.replace('a ', '')} between text and label`, `every line is text, ${separator}, label`);
+  new DataError(
+    'PT_DATA_SEPARATOR',
+    `${path}:${line}: no ${separator.replace('a ', '')} between text and label`,
+    `every line is text, ${separator}, label`,
+  );
 
 /** Class names of the labels: whole numbers in their order, else by code unit. */
 export function classNames(labels: Iterable<string>): string[] {

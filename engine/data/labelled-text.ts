@@ -36,14 +36,26 @@ function readSplits(files: SourceFiles, path: string, format: LineFormat): reado
   if (isFolder(path)) {
     const named = (names: readonly string[]): string | null => firstExisting(names.flatMap((name) => [join(path, `${name}.${format}`), join(path, `${name}.${format}.gz`)]));
     const found = named(['train']);
-    if (found === null) throw new DataError('PT_DATA_MISSING', `no train.${format} in ${path}`, `a folder needs train.${format}, and dev.${format} or valid.${format} to validate; or name one file`);
+    if (found === null) {
+      throw new DataError(
+        'PT_DATA_MISSING',
+        `no train.${format} in ${path}`,
+        `a folder needs train.${format}, and dev.${format} or valid.${format} to validate; or name one file`,
+      );
+    }
     const validationPath = named(VALIDATION_NAMES);
     if (validationPath !== null) return [read(found), read(validationPath)];
     trainPath = found;
   }
   const all = read(trainPath);
   const numValidation = Math.floor(all.lines.length * VALIDATION_SHARE);
-  if (numValidation === 0) throw new DataError('PT_DATA_SIZE', `${trainPath} has ${all.lines.length} samples; the last tenth validates, which needs at least 10`, 'add lines, or put validation lines into a file of their own');
+  if (numValidation === 0) {
+    throw new DataError(
+      'PT_DATA_SIZE',
+      `${trainPath} has ${all.lines.length} samples; the last tenth validates, which needs at least 10`,
+      'add lines, or put validation lines into a file of their own',
+    );
+  }
   const cut = all.lines.length - numValidation;
   return [
     { path: trainPath, lines: all.lines.slice(0, cut) },
@@ -57,7 +69,11 @@ function classIds(names: readonly string[], { path, lines }: Split): Int32Array 
     const id = index.get(label);
     if (id === undefined) {
       const known = names.slice(0, 10).join(', ') + (names.length > 10 ? ', ...' : '');
-      throw new DataError('PT_DATA_LABEL', `${path}:${line}: label "${label}" is none of the ${names.length} labels of the training lines (${known})`, 'correct the label, or add training lines with it');
+      throw new DataError(
+        'PT_DATA_LABEL',
+        `${path}:${line}: label "${label}" is none of the ${names.length} labels of the training lines (${known})`,
+        'correct the label, or add training lines with it',
+      );
     }
     return id;
   });
@@ -70,7 +86,13 @@ function open(request: DataRequest, format: LineFormat) {
   const train = { ...allTrain, lines: allTrain.lines.slice(0, maxTrain) };
   const validation = { ...allValidation, lines: allValidation.lines.slice(0, maxValidation) };
   const names = classNames(train.lines.map(({ label }) => label));
-  if (names.length < 2) throw new DataError('PT_DATA_CLASSES', `${train.path} has 1 label (${names[0]}), a classifier needs at least 2`, 'check that the label is the last column');
+  if (names.length < 2) {
+    throw new DataError(
+      'PT_DATA_CLASSES',
+      `${train.path} has 1 label (${names[0]}), a classifier needs at least 2`,
+      'check that the label is the last column',
+    );
+  }
   const labels = [...classIds(names, train), ...classIds(names, validation)];
   return encodeClassification({
     source: request.source,
@@ -96,7 +118,13 @@ export const sst2: DataKind = {
   name: 'sst2',
   summary: 'DIR with train.tsv and dev.tsv of the Stanford Sentiment Treebank',
   open(request) {
-    if (!isFolder(request.path)) throw new DataError('PT_DATA_FOLDER', `${request.path} is a file, not a folder`, `use tsv:${basename(request.path)} for one file, or name the folder with train.tsv and dev.tsv`);
+    if (!isFolder(request.path)) {
+      throw new DataError(
+        'PT_DATA_FOLDER',
+        `${request.path} is a file, not a folder`,
+        `use tsv:${basename(request.path)} for one file, or name the folder with train.tsv and dev.tsv`,
+      );
+    }
     return open(request, 'tsv');
   },
 };

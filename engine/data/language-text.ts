@@ -48,7 +48,11 @@ export function encodeLanguage({ source, train, validation, tokenizer, sequence,
     const count = Math.floor((tokens.length - 1) / sequence);
     if (count < 1) {
       const part = i === 0 ? 'training' : 'validation';
-      throw new DataError('PT_DATA_SHORT', `${source}: the ${part} part has ${tokens.length} tokens, one window needs ${sequence + 1}`, 'use more text, or a shorter window with the option sequence=N');
+      throw new DataError(
+        'PT_DATA_SHORT',
+        `${source}: the ${part} part has ${tokens.length} tokens, one window needs ${sequence + 1}`,
+        'use more text, or a shorter window with the option sequence=N',
+      );
     }
     return count;
   }) as [number, number];

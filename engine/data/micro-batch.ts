@@ -13,7 +13,10 @@ export function fillField(dataset: Dataset, name: string, ids: Int32Array, out: 
   }
 }
 
-/** Fills `out` [B] with the share of each sample in the loss of the step: 1 / total for real rows (as f32), 0 for padding. `total` counts the real samples of the whole batch. */
+/**
+ * Fills `out` [B] with the share of each sample in the loss of the step: 1 / total for real rows (as f32), 0 for padding. `total` counts the real
+ * samples of the whole batch.
+ */
 export function fillWeights(ids: Int32Array, total: number, out: Float32Array): void {
   invariant(total > 0 && out.length === ids.length, () => `weights: ${ids.length} rows, ${out.length} elements, total ${total}`);
   const share = Math.fround(1 / total);

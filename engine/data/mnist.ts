@@ -39,7 +39,11 @@ function readPair(files: SourceFiles, imagePath: string, labelPath: string): Pai
   const labels = readIdx(files, labelPath, 1);
   const [count = 0, height = 0, width = 0] = images.shape;
   if (count !== labels.shape[0]) {
-    throw new DataError('PT_DATA_COUNT', `${imagePath} has ${count} images, ${labelPath} has ${labels.shape[0]} labels`, 'the two files belong to different sets or one is incomplete; download both again');
+    throw new DataError(
+      'PT_DATA_COUNT',
+      `${imagePath} has ${count} images, ${labelPath} has ${labels.shape[0]} labels`,
+      'the two files belong to different sets or one is incomplete; download both again',
+    );
   }
   return { count, height, width, pixels: images.data, labels: labels.data };
 }
@@ -50,7 +54,11 @@ function findPair(files: SourceFiles, folder: string, prefix: string): Pair | nu
   if (images === null && labels === null) return null;
   if (images === null || labels === null) {
     const [there, absent] = images === null ? [labels, `${prefix}images-idx3-ubyte[.gz]`] : [images, `${prefix}labels-idx1-ubyte[.gz]`];
-    throw new DataError('PT_DATA_MISSING', `${there} is there, but ${join(folder, absent)} is not`, 'put images and labels into the same folder');
+    throw new DataError(
+      'PT_DATA_MISSING',
+      `${there} is there, but ${join(folder, absent)} is not`,
+      'put images and labels into the same folder',
+    );
   }
   return readPair(files, images, labels);
 }
@@ -61,7 +69,11 @@ function readPairs(files: SourceFiles, folder: string): readonly [Pair, Pair] {
   const test = findPair(files, folder, 't10k-');
   if (train !== null && test !== null) {
     if (train.height !== test.height || train.width !== test.width) {
-      throw new DataError('PT_DATA_SIZE', `${folder}: training images are ${train.height}x${train.width}, test images ${test.height}x${test.width}`, 'the two sets do not belong together');
+      throw new DataError(
+        'PT_DATA_SIZE',
+        `${folder}: training images are ${train.height}x${train.width}, test images ${test.height}x${test.width}`,
+        'the two sets do not belong together',
+      );
     }
     return [train, test];
   }
@@ -71,7 +83,13 @@ function readPairs(files: SourceFiles, folder: string): readonly [Pair, Pair] {
     throw new DataError('PT_DATA_MISSING', `no MNIST files in ${folder}`, `expected ${wanted}`);
   }
   const numTrain = only.count - Math.floor(only.count * VALIDATION_SHARE);
-  if (numTrain === only.count) throw new DataError('PT_DATA_SIZE', `${folder} has ${only.count} images; a fifth of them must validate, at least 1`, 'use at least 5 images');
+  if (numTrain === only.count) {
+    throw new DataError(
+      'PT_DATA_SIZE',
+      `${folder} has ${only.count} images; a fifth of them must validate, at least 1`,
+      'use at least 5 images',
+    );
+  }
   return [slicePair(only, 0, numTrain), slicePair(only, numTrain, only.count)];
 }
 
@@ -93,7 +111,13 @@ export const mnist: DataKind = {
   summary: 'DIR with IDX images and labels (MNIST and its relatives)',
   open(request) {
     const { maxTrain, maxValidation } = dataOptions(options, request);
-    if (!isFolder(request.path)) throw new DataError('PT_DATA_FOLDER', `${request.path} is a file, not a folder`, 'name the folder that holds the IDX files');
+    if (!isFolder(request.path)) {
+      throw new DataError(
+        'PT_DATA_FOLDER',
+        `${request.path} is a file, not a folder`,
+        'name the folder that holds the IDX files',
+      );
+    }
     const files = new SourceFiles();
     const [allTrain, allValidation] = readPairs(files, request.path);
     const train = slicePair(allTrain, 0, Math.min(allTrain.count, maxTrain ?? Infinity));

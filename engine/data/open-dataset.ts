@@ -26,6 +26,12 @@ export function openDataset(source: string, options: Record<string, unknown>, de
     const problem = colon < 0 ? `data "${source}" names no kind; write KIND:PATH, e.g. text:${source}.` : `there is no kind of data "${name}" (in "${source}").`;
     throw new UsageError('PT_DATA_KIND', problem + didYouMean(name, names), list);
   }
-  if (path === '') throw new UsageError('PT_DATA_KIND', `data "${source}" names no path; write ${name}:${name === 'synthetic' ? 'NAME' : 'PATH'}.`, list);
+  if (path === '') {
+    throw new UsageError(
+      'PT_DATA_KIND',
+      `data "${source}" names no path; write ${name}:${name === 'synthetic' ? 'NAME' : 'PATH'}.`,
+      list,
+    );
+  }
   return kind.open({ source, path, options, defaultSequence: defaults.sequence ?? null });
 }

@@ -18,7 +18,11 @@ export function isFolder(path: string): boolean {
 /** The first of the paths that exists, or null. */
 export const firstExisting = (paths: readonly string[]): string | null => paths.find((path) => existsSync(path)) ?? null;
 
-const missing = (path: string): DataError => new DataError('PT_DATA_MISSING', `no such file or folder: ${path}`, 'check the path after the colon of --data; it is relative to the current folder');
+const missing = (path: string): DataError => new DataError(
+  'PT_DATA_MISSING',
+  `no such file or folder: ${path}`,
+  'check the path after the colon of --data; it is relative to the current folder',
+);
 
 export class SourceFiles {
   readonly #digests: { name: string; hex: string }[] = [];
@@ -30,7 +34,12 @@ export class SourceFiles {
       raw = readFileSync(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw missing(path);
-      throw new DataError('PT_DATA_UNREADABLE', `cannot read ${path}: ${(error as Error).message}`, 'check that it is a file and that you may read it', { cause: error });
+      throw new DataError(
+        'PT_DATA_UNREADABLE',
+        `cannot read ${path}: ${(error as Error).message}`,
+        'check that it is a file and that you may read it',
+        { cause: error },
+      );
     }
     if (raw.length === 0) throw new DataError('PT_DATA_EMPTY', `${path} is empty (0 bytes)`, 'download or write it again');
     this.#digests.push({ name: basename(path), hex: createHash('sha256').update(raw).digest('hex') });
@@ -39,7 +48,12 @@ export class SourceFiles {
     try {
       return gunzipSync(raw, { maxOutputLength: MAX_UNPACKED_BYTES });
     } catch (error) {
-      throw new DataError('PT_DATA_GZIP', `${path} is not a whole gzip file (${raw.length} bytes): ${(error as Error).message}`, 'download it again, or unpack it yourself and drop the .gz', { cause: error });
+      throw new DataError(
+        'PT_DATA_GZIP',
+        `${path} is not a whole gzip file (${raw.length} bytes): ${(error as Error).message}`,
+        'download it again, or unpack it yourself and drop the .gz',
+        { cause: error },
+      );
     }
   }
 

@@ -112,7 +112,13 @@ export const synthetic: DataKind = {
   summary: `NAME of a drawn data set: ${Object.keys(SETS).join(', ')}`,
   open(request) {
     const make = Object.hasOwn(SETS, request.path) ? SETS[request.path] : undefined;
-    if (make === undefined) throw new UsageError('PT_DATA_KIND', `there is no synthetic data "${request.path}".${didYouMean(request.path, Object.keys(SETS))}`, `synthetic data: ${Object.keys(SETS).join(', ')}`);
+    if (make === undefined) {
+      throw new UsageError(
+        'PT_DATA_KIND',
+        `there is no synthetic data "${request.path}".${didYouMean(request.path, Object.keys(SETS))}`,
+        `synthetic data: ${Object.keys(SETS).join(', ')}`,
+      );
+    }
     return make(request);
   },
 };

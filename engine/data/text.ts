@@ -57,7 +57,11 @@ function readFolder(files: SourceFiles, folder: string, match: string, maxBytes:
     texts.push(text.endsWith('\n') ? text : `${text}\n`);
   }
   if (texts.length === 0) {
-    throw new DataError('PT_DATA_EMPTY', `no text files${ending === '' ? '' : ` ending in ${ending}`} below ${folder} within ${maxBytes} bytes (${passed} are not text)`, 'check the folder and the options match and maxBytes');
+    throw new DataError(
+      'PT_DATA_EMPTY',
+      `no text files${ending === '' ? '' : ` ending in ${ending}`} below ${folder} within ${maxBytes} bytes (${passed} are not text)`,
+      'check the folder and the options match and maxBytes',
+    );
   }
   return texts.join('');
 }
@@ -74,7 +78,11 @@ function readIfText(files: SourceFiles, path: string): string | null {
 }
 
 function tooLarge(path: string, bytes: number): DataError {
-  return new DataError('PT_DATA_TOO_LARGE', `${path} has ${bytes} bytes or more, the most that is held in memory is ${MOST_BYTES}`, 'take a part of it: a smaller file, or for a folder the option maxBytes=N');
+  return new DataError(
+    'PT_DATA_TOO_LARGE',
+    `${path} has ${bytes} bytes or more, the most that is held in memory is ${MOST_BYTES}`,
+    'take a part of it: a smaller file, or for a folder the option maxBytes=N',
+  );
 }
 
 /** Fields `tokens` [T] int32 and `targets` [T] int32, the tokens shifted by one. */

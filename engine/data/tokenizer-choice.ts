@@ -43,7 +43,11 @@ const MOST_CHARS = 256;
 function wordpiece(options: TokenizerOptions, folder: string, files: SourceFiles): WordpieceTokenizer {
   const path = options.vocab ?? join(folder, 'vocab.txt');
   if (options.vocab === undefined && !existsSync(path)) {
-    throw new UsageError('PT_DATA_OPTION', `the tokenizer wordpiece needs a vocabulary, and there is no ${path}`, 'give the option vocab=FILE');
+    throw new UsageError(
+      'PT_DATA_OPTION',
+      `the tokenizer wordpiece needs a vocabulary, and there is no ${path}`,
+      'give the option vocab=FILE',
+    );
   }
   return new WordpieceTokenizer(path, files.readText(path), { lowercase: options.lowercase });
 }

@@ -34,7 +34,13 @@ export class WordpieceTokenizer implements Tokenizer {
     this.size = lines.length;
     const [pad, unknown, classToken, separator] = REQUIRED.map((token) => {
       const id = this.#idOf.get(token);
-      if (id === undefined) throw new DataError('PT_DATA_VOCABULARY', `${path} has ${lines.length} tokens but not ${token}`, `a wordpiece vocabulary has one token per line, among them ${REQUIRED.join(', ')}`);
+      if (id === undefined) {
+        throw new DataError(
+          'PT_DATA_VOCABULARY',
+          `${path} has ${lines.length} tokens but not ${token}`,
+          `a wordpiece vocabulary has one token per line, among them ${REQUIRED.join(', ')}`,
+        );
+      }
       return id;
     }) as [number, number, number, number];
     this.pad = pad;

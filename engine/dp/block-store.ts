@@ -8,6 +8,8 @@ import { MappedFile } from '../tensor/mapped-file.js';
 import { statesFile, weightsFile } from './memory-names.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
+/** A block without parameters has a file all the same, so that nobody needs a special case; no file can be empty. */
+const LEAST_BYTES = 64;
 
 interface Held {
   readonly weights: MappedFile;
@@ -47,7 +49,7 @@ export class BlockStore {
     let moved = 0;
     let held = this.#held.get(block);
     if (held === undefined) {
-      held = { weights: MappedFile.create(weightsFile(folder, worker, block), length * BYTES), states: null };
+      held = { weights: MappedFile.create(weightsFile(folder, worker, block), Math.max(LEAST_BYTES, length * BYTES)), states: null };
       this.#held.set(block, held);
       const weights = held.weights.float32(0, length);
       if (source === null) initializeSlab(present(this.#options.blocks[block], `block ${block}`), this.#layout(block), this.#options.seed, weights);
@@ -55,7 +57,7 @@ export class BlockStore {
     }
     if (trains && held.states === null && this.#options.numStates > 0) {
       const numFloats = length * this.#options.numStates;
-      held.states = MappedFile.create(statesFile(folder, worker, block), numFloats * BYTES);
+      held.states = MappedFile.create(statesFile(folder, worker, block), Math.max(LEAST_BYTES, numFloats * BYTES));
       // A source without states (its copy was frozen, or the block is new) means states that start at zero, as the new file does.
       if (source !== null && source !== worker && existsSync(statesFile(folder, source, block)))
         moved += copyFrom(statesFile(folder, source, block), held.states.float32(0, numFloats));

@@ -63,7 +63,8 @@ class Member {
   }
 
   create(path: string): void {
-    this.#file = MappedFile.create(path, (this.numSlots + 1) * this.stageLength * BYTES);
+    // A stage without parameters has nothing to reduce, but a file cannot be empty.
+    this.#file = MappedFile.create(path, Math.max(1, (this.numSlots + 1) * this.stageLength) * BYTES);
   }
 
   open(path: string): void {

@@ -66,13 +66,14 @@ export function traceBlock(options: BlockTraceOptions, index: number, inputShape
 export function traceObjective(options: BlockTraceOptions, kind: 'loss' | 'score', inputShape: Shape): BlockGraph {
   const { model, microBatch } = options;
   const label = `Model ${model.name}, ${kind}`;
-  const objective = kind === 'loss' ? model.loss : present(model.score, 'the score');
+  const objective = (y: tf.Tensor, context: BlockContext): tf.Tensor =>
+    kind === 'loss' ? model.loss(y, context) : present(model.score, 'the score')(y, context);
   return traceBody(options, {
     label,
     block: model.blocks.length,
     inputs: [{ role: { kind: 'activation' }, shape: inputShape }],
     run: ([y], context) => {
-      const perSample = checked(objective.call(model, present(y, 'the output'), context), label, microBatch, []);
+      const perSample = checked(objective(present(y, 'the output'), context), label, microBatch, []);
       return tf.sum(tf.mul(context.field(WEIGHT_FIELD.name), perSample));
     },
   });
@@ -117,9 +118,11 @@ function traceBody(options: BlockTraceOptions, { label, block, inputs, run }: Bo
 function checked(y: unknown, label: string, microBatch: number, rest: Shape | null): tf.Tensor {
   const wanted = rest === null ? `[${microBatch}, ...]` : `[${[microBatch, ...rest].join(', ')}]`;
   const hint = `Return a float32 tensor of shape ${wanted}; the first axis is the sample.`;
-  if (!(y instanceof tf.Tensor)) throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns ${y === null ? 'null' : typeof y}, not a tensor`, hint);
+  if (!isTensor(y)) throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns ${y === null ? 'null' : typeof y}, not a tensor`, hint);
   const isRightShape = y.shape[0] === microBatch && (rest === null || y.rank === rest.length + 1);
   if (!isRightShape) throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns the shape [${y.shape.join(', ')}], wanted ${wanted}`, hint);
   if (y.dtype !== 'float32') throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns ${y.dtype}, wanted float32`, hint);
   return y;
 }
+
+const isTensor = (value: unknown): value is tf.Tensor => value instanceof tf.Tensor;

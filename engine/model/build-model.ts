@@ -15,14 +15,23 @@ export function buildModel(definition: ModelDefinition, options: Record<string, 
   const { value, problem } = checkOptions(definition.options, options);
   if (problem !== null) {
     const names = optionNames(definition.options);
-    throw new ModelError('PT_MODEL_OPTIONS', `model ${definition.name}: ${problem}`, names.length === 0 ? 'see the model for its options' : `options of this model: ${names.join(', ')}`);
+    throw new ModelError(
+      'PT_MODEL_OPTIONS',
+      `model ${definition.name}: ${problem}`,
+      names.length === 0 ? 'see the model for its options' : `options of this model: ${names.join(', ')}`,
+    );
   }
   let model: Model;
   try {
     model = definition.build(value, info);
   } catch (error) {
     if (error instanceof PipetrainError) throw error;
-    throw new ModelError('PT_MODEL_THREW', `model ${definition.name}: build() threw: ${describeThrown(error)}`, 'correct the model; the cause has the place', { cause: error });
+    throw new ModelError(
+      'PT_MODEL_THREW',
+      `model ${definition.name}: build() threw: ${describeThrown(error)}`,
+      'correct the model; the cause has the place',
+      { cause: error },
+    );
   }
   checkModel(definition.name, model);
   return model;
@@ -33,10 +42,30 @@ export const describeThrown = (error: unknown): string => (error instanceof Erro
 function checkModel(name: string, model: Model): void {
   const wrong = (problem: string, hint: string): ModelError => new ModelError('PT_MODEL_BLOCKS', `model ${name}: ${problem}`, hint);
   // A plug-in may be plain JavaScript, so nothing is taken for granted.
-  if (typeof model !== 'object' || model === null || !isList(model.blocks)) throw wrong('build() returned no model with a list of blocks', 'return { name, blocks, loss, score, metric }');
-  if (typeof model.loss !== 'function') throw wrong('it has no function loss', 'add loss(y, context), which returns the loss of every sample, shape [B]');
-  if (model.score !== null && typeof model.score !== 'function') throw wrong('its score is neither a function nor null', 'give score(y, context) or null');
-  if (typeof model.metric?.name !== 'string' || typeof model.metric.higherIsBetter !== 'boolean') throw wrong('it has no metric', 'add metric: { name, higherIsBetter }');
+  if (typeof model !== 'object' || model === null || !isList(model.blocks)) {
+    throw wrong(
+      'build() returned no model with a list of blocks',
+      'return { name, blocks, loss, score, metric }',
+    );
+  }
+  if (typeof model.loss !== 'function') {
+    throw wrong(
+      'it has no function loss',
+      'add loss(y, context), which returns the loss of every sample, shape [B]',
+    );
+  }
+  if (model.score !== null && typeof model.score !== 'function') {
+    throw wrong(
+      'its score is neither a function nor null',
+      'give score(y, context) or null',
+    );
+  }
+  if (typeof model.metric?.name !== 'string' || typeof model.metric.higherIsBetter !== 'boolean') {
+    throw wrong(
+      'it has no metric',
+      'add metric: { name, higherIsBetter }',
+    );
+  }
   if (model.blocks.length === 0) throw wrong('it has 0 blocks, at least 1 is needed', 'return at least one block');
   const seen = new Map<string, number>();
   model.blocks.forEach((block, index) => {
@@ -48,17 +77,37 @@ function checkModel(name: string, model: Model): void {
 }
 
 function checkBlock(block: Block, index: number, wrong: (problem: string, hint: string) => ModelError): void {
-  if (typeof block?.name !== 'string' || !NAME.test(block.name)) throw wrong(`block ${index} is named ${JSON.stringify(block?.name)}`, 'names consist of letters, digits, ".", "-" and "_"');
+  if (typeof block?.name !== 'string' || !NAME.test(block.name)) {
+    throw wrong(
+      `block ${index} is named ${JSON.stringify(block?.name)}`,
+      'names consist of letters, digits, ".", "-" and "_"',
+    );
+  }
   if (typeof block.forward !== 'function') throw wrong(`block "${block.name}" has no function forward`, 'add forward(x, params, context)');
-  if (typeof block.params !== 'object' || block.params === null) throw wrong(`block "${block.name}" has no params`, 'add params, {} where it has none');
-  if (block.layer !== null && !(Number.isInteger(block.layer) && block.layer >= 0)) throw wrong(`block "${block.name}" has layer ${String(block.layer)}`, 'the layer is a whole number from 0, or null');
+  if (typeof block.params !== 'object' || block.params === null) {
+    throw wrong(
+      `block "${block.name}" has no params`,
+      'add params, {} where it has none',
+    );
+  }
+  if (block.layer !== null && !(Number.isInteger(block.layer) && block.layer >= 0)) {
+    throw wrong(
+      `block "${block.name}" has layer ${String(block.layer)}`,
+      'the layer is a whole number from 0, or null',
+    );
+  }
   for (const [param, spec] of Object.entries(block.params)) {
     const where = `parameter "${param}" of block "${block.name}"`;
     if (!NAME.test(param)) throw wrong(`${where} has a name that is not allowed`, 'names consist of letters, digits, ".", "-" and "_"');
     if (!Array.isArray(spec?.shape) || !spec.shape.every((size: unknown) => Number.isInteger(size) && (size as number) > 0)) {
       throw wrong(`${where} has the shape ${JSON.stringify(spec?.shape)}`, 'a shape is a list of whole numbers from 1');
     }
-    if (!isInit(spec.init)) throw wrong(`${where} starts as ${JSON.stringify(spec.init)}`, 'init is { kind: "zeros" }, { kind: "ones" }, { kind: "normal", std } or { kind: "uniform", limit }, with a number from 0');
+    if (!isInit(spec.init)) {
+      throw wrong(
+        `${where} starts as ${JSON.stringify(spec.init)}`,
+        'init is { kind: "zeros" }, { kind: "ones" }, { kind: "normal", std } or { kind: "uniform", limit }, with a number from 0',
+      );
+    }
   }
 }
 

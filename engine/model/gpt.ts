@@ -17,8 +17,9 @@ const options = z.strictObject({
   dropout: z.number().min(0).lt(1).default(0).describe('dropout rate of the embedding and the residual branches'),
 });
 
-const TOKEN_STD = 0.1;
-const POSITION_STD = 0.02;
+const TOKEN_STD = 0.3;
+/** As large as the tokens, so that attention finds its neighbours early. */
+const POSITION_STD = 0.3;
 /** Small, so that training starts from nearly equal chances. */
 const HEAD_STD = 0.02;
 
@@ -28,7 +29,7 @@ export const gpt = defineModel({
   name: 'gpt',
   summary: 'causal transformer that predicts the next token',
   options,
-  defaults: { epochs: 3, batch: 32, microBatch: 4, lr: '1e-3 * (0.1 + 0.9 * 0.5 * (1 + cos(pi * progress)))', warmup: 0.05, weightDecay: 0.1, clip: 1, optimizer: 'adamw' },
+  defaults: { epochs: 2, batch: 16, microBatch: 4, lr: '3e-3 * (0.05 + 0.95 * 0.5 * (1 + cos(pi * progress)))', warmup: 0.05, weightDecay: 0.1, clip: 1, optimizer: 'adamw' },
   build(given, data) {
     const { width: D } = given;
     const [T = 0] = requireField('gpt', data, 'tokens', 1, WANTS);

@@ -26,19 +26,33 @@ export async function loadModelDefinition(nameOrFile: string): Promise<ModelDefi
   if (builtIn !== null) return builtIn;
   if (!FILE.test(nameOrFile) && !/[/\\]/.test(nameOrFile)) {
     const names = BUILT_IN_MODELS.map((model) => model.name);
-    throw new UsageError('PT_MODEL_UNKNOWN', `there is no built-in model "${nameOrFile}".${didYouMean(nameOrFile, names)}`, `built-in models: ${names.join(', ')}; or name a .ts or .js file that exports \`model\``);
+    throw new UsageError(
+      'PT_MODEL_UNKNOWN',
+      `there is no built-in model "${nameOrFile}".${didYouMean(nameOrFile, names)}`,
+      `built-in models: ${names.join(', ')}; or name a .ts or .js file that exports \`model\``,
+    );
   }
   return loadFile(nameOrFile);
 }
 
 async function loadFile(file: string): Promise<ModelDefinition> {
   const path = resolve(file);
-  if (!existsSync(path) || !statSync(path).isFile()) throw new ModelError('PT_MODEL_MISSING', `no such model file: ${file}`, 'check the path; it is relative to the current folder');
+  if (!existsSync(path) || !statSync(path).isFile()) {
+    throw new ModelError(
+      'PT_MODEL_MISSING',
+      `no such model file: ${file}`,
+      'check the path; it is relative to the current folder',
+    );
+  }
   const exports = run(file, path, await bundle(file, path), await providedModules());
   const model = (exports as { model?: unknown }).model;
   if (model === undefined) {
     const names = Object.keys(exports as object).filter((name) => name !== '__esModule');
-    throw new ModelError('PT_MODEL_EXPORT', `${file} exports no \`model\`; it exports ${names.length === 0 ? 'nothing' : names.join(', ')}`, 'add: export const model = defineModel({ ... })');
+    throw new ModelError(
+      'PT_MODEL_EXPORT',
+      `${file} exports no \`model\`; it exports ${names.length === 0 ? 'nothing' : names.join(', ')}`,
+      'add: export const model = defineModel({ ... })',
+    );
   }
   return checkDefinition(file, model);
 }
@@ -97,7 +111,12 @@ function run(file: string, path: string, code: string, provided: ReadonlyMap<str
     body(module, module.exports, (name: string) => provided.get(name) ?? (requireHere(name) as unknown), path, dirname(path));
   } catch (error) {
     if (error instanceof PipetrainError) throw error;
-    throw new ModelError('PT_MODEL_LOAD', `${file} throws while loading: ${describeThrown(error)}`, 'correct the file; the cause has the place', { cause: error });
+    throw new ModelError(
+      'PT_MODEL_LOAD',
+      `${file} throws while loading: ${describeThrown(error)}`,
+      'correct the file; the cause has the place',
+      { cause: error },
+    );
   }
   return module.exports;
 }
@@ -109,7 +128,13 @@ function checkDefinition(file: string, model: unknown): ModelDefinition {
     typeof (parts.options as { safeParse?: unknown } | undefined)?.safeParse === 'function' ? '' : 'options (a zod schema)',
     typeof parts.build === 'function' ? '' : 'build',
   ].filter((part) => part !== '');
-  if (lacks.length > 0) throw new ModelError('PT_MODEL_EXPORT', `the export \`model\` of ${file} lacks ${lacks.join(', ')}`, 'make it with defineModel({ name, summary, options, defaults, build })');
+  if (lacks.length > 0) {
+    throw new ModelError(
+      'PT_MODEL_EXPORT',
+      `the export \`model\` of ${file} lacks ${lacks.join(', ')}`,
+      'make it with defineModel({ name, summary, options, defaults, build })',
+    );
+  }
   const definition = parts as ModelDefinition;
   // Plain JavaScript may leave the two out.
   return { ...definition, summary: parts.summary ?? '', defaults: parts.defaults ?? {}, build: (options, data) => definition.build(options, data) };

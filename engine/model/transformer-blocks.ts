@@ -28,7 +28,11 @@ const branchMatrix = (inputs: number, outputs: number, layers: number): ParamSpe
 /** Throws ModelError PT_MODEL_OPTIONS where the heads do not divide the width. */
 export function checkHeads(model: string, { width, heads }: TransformerOptions): void {
   if (width % heads !== 0) {
-    throw new ModelError('PT_MODEL_OPTIONS', `${model}: width ${width} is not a multiple of heads ${heads}`, `choose a width such as ${heads * Math.max(1, Math.round(width / heads))}, or heads that divide ${width}`);
+    throw new ModelError(
+      'PT_MODEL_OPTIONS',
+      `${model}: width ${width} is not a multiple of heads ${heads}`,
+      `choose a width such as ${heads * Math.max(1, Math.round(width / heads))}, or heads that divide ${width}`,
+    );
   }
 }
 

@@ -43,7 +43,11 @@ export const vit = defineModel({
     const C = requireCount('vit', data, 'classes', WANTS);
     checkHeads('vit', given);
     if (H % P !== 0 || W % P !== 0) {
-      throw new ModelError('PT_MODEL_OPTIONS', `vit: patch ${P} does not divide the image of ${H} x ${W} pixels`, 'choose a patch that divides both sides');
+      throw new ModelError(
+        'PT_MODEL_OPTIONS',
+        `vit: patch ${P} does not divide the image of ${H} x ${W} pixels`,
+        'choose a patch that divides both sides',
+      );
     }
     const [h, w] = [H / P, W / P];
     const N = h * w;

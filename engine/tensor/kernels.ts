@@ -34,7 +34,7 @@ function ordered(definition: OpDefinition, inputs: Readonly<Record<string, tf.Te
 }
 
 /** Attributes as plain data that later changes of the caller's arrays cannot reach. */
-const frozen = (attrs: object | undefined): Attrs => structuredClone({ ...attrs }) as Attrs;
+const frozen = (attrs: object | undefined): Attrs => structuredClone({ ...attrs });
 
 /** Registers all kernels for a backend name; does nothing the second time. */
 export function registerOpKernels(backendName: string): void {

@@ -16,7 +16,7 @@ export function numbersAttr(attrs: Attrs, name: string): readonly number[] {
   const value = attrs[name];
   const list: unknown[] = Array.isArray(value) ? value : [value];
   invariant(list.every((item) => typeof item === 'number'), () => `attribute ${name} is ${String(value)}, not a list of numbers`);
-  return list as number[];
+  return list;
 }
 
 /** A flag; absent is false. */
