@@ -99,7 +99,7 @@ describe('the command', () => {
   const main = join(import.meta.dirname, '../../dist/cli/main.js');
   const args = ['train', '--model', 'vit', '--data', 'synthetic:digits', '--data-options', 'samples=100', '--model-options', 'layers=2,width=16,heads=2,patch=8', '--devices', 'cpu:2', '--pipeline', '2', '--json'];
 
-  async function start(extra: readonly string[]): Promise<{ child: ReturnType<typeof spawn>; pids: number[]; reached: Promise<void>; folder: string }> {
+  function start(extra: readonly string[]): { child: ReturnType<typeof spawn>; pids: number[]; reached: Promise<void>; folder: string } {
     const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
     const child = spawn(process.execPath, [main, ...args, ...extra, '--out', join(folder, 'run')], { stdio: ['ignore', 'pipe', 'pipe'] });
     const pids: number[] = [];
@@ -121,7 +121,7 @@ describe('the command', () => {
   }
 
   it('that is itself killed leaves no worker behind, and the next one sweeps its memory', async () => {
-    const { child, pids, reached, folder } = await start(['--steps', '50000']);
+    const { child, pids, reached, folder } = start(['--steps', '50000']);
     await reached;
     const pid = child.pid as number;
     child.kill('SIGKILL');
@@ -134,7 +134,7 @@ describe('the command', () => {
   });
 
   it('exits with 130 after a SIGTERM, having saved', async () => {
-    const { child, reached, folder, pids } = await start(['--steps', '50000']);
+    const { child, reached, folder, pids } = start(['--steps', '50000']);
     await reached;
     child.kill('SIGTERM');
     const [code] = (await once(child, 'close')) as [number | null];

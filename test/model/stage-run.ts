@@ -1,0 +1,45 @@
+// Runs the programs of a compiled stage on buffers named by role, e.g. `param 1/wq`. No schedule, no workers.
+import { present } from '../../engine/core/invariant.js';
+import type { StagePrograms } from '../../engine/model/compile.js';
+import type { Executor } from '../../engine/tensor/executor.js';
+import { roleName, type Port, type Program } from '../../engine/tensor/program.js';
+import type { HostArray } from '../../engine/tensor/shape.js';
+import { runProgram } from '../tensor/parity.js';
+
+/** Numbers by role. */
+export type Values = ReadonlyMap<string, HostArray>;
+
+export function runByRole(executor: Executor, program: Program, values: Values): Map<string, HostArray> {
+  const inputs = program.inputs.map(({ role }) => present(values.get(roleName(role)), `${roleName(role)} of ${program.name}`));
+  const outputs = runProgram(executor, program, inputs);
+  return new Map(program.outputs.map(({ role }, i) => [roleName(role), present(outputs[i], roleName(role))]));
+}
+
+/** Forward and backward: the activation or the loss, the gradient for the stage below, and those of the parameters. `split` computes the two apart. */
+export function runTraining(executor: Executor, stage: StagePrograms, values: Values, split = false): Map<string, HostArray> {
+  const forward = runByRole(executor, stage.forward, values);
+  const isSaved = (name: string): boolean => name.startsWith('saved ');
+  const known = new Map([...values, ...[...forward].filter(([name]) => isSaved(name))]);
+  const programs = split ? [...(stage.backwardInput === null ? [] : [stage.backwardInput]), stage.backwardWeight] : [stage.backward];
+  return new Map([...[...forward].filter(([name]) => !isSaved(name)), ...programs.flatMap((program) => [...runByRole(executor, program, known)])]);
+}
+
+/** What the programs of a stage ask for from outside. */
+export function portsOf({ forward, backward, evaluate }: StagePrograms): Map<string, Port> {
+  const ports = [forward, backward, evaluate].flatMap(({ inputs }) => inputs).filter(({ role }) => role.kind !== 'saved');
+  return new Map(ports.map((port) => [roleName(port.role), port]));
+}
+
+/** Largest difference as a share of the largest reference number. Infinite where lengths differ, or where only one of the two is all zeros. */
+export function relativeError(actual: HostArray, expected: HostArray): number {
+  if (actual.length !== expected.length) return Infinity;
+  let scale = 0;
+  let worst = 0;
+  expected.forEach((x, i) => {
+    const error = Math.abs((actual[i] as number) - x);
+    // NaN would lose every comparison.
+    worst = Number.isNaN(error) ? Infinity : Math.max(worst, error);
+    scale = Math.max(scale, Math.abs(x));
+  });
+  return worst === 0 ? 0 : worst / scale;
+}
