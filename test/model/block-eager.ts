@@ -47,18 +47,18 @@ function contextOf(index: number, isTraining: boolean, read: (role: string) => t
 const weightedSum = (perSample: tf.Tensor, read: (role: string) => tf.Tensor): tf.Tensor => tf.sum(tf.mul(perSample, read('field #weight')));
 
 /** As `runTraining`: activation or loss, gradient, paramGrads. */
-export function trainEagerly(backend: string, block: EagerBlock): Map<string, HostArray> {
-  const { model, index } = block;
-  const { params, forward } = present(model.blocks[index], `block ${index}`);
+export function trainEagerly(backend: string, given: EagerBlock): Map<string, HostArray> {
+  const { model, index } = given;
+  const block = present(model.blocks[index], `block ${index}`);
   return onBackend(backend, () => {
-    const read = reader(block);
+    const read = reader(given);
     const context = contextOf(index, true, read);
     const isLast = index === model.blocks.length - 1;
-    const names = Object.keys(params);
+    const names = Object.keys(block.params);
     const x = index === 0 ? [] : [read('activation')];
     const weights = names.map((name) => read(`param ${index}/${name}`));
     const compute = (): tf.Tensor => {
-      const y = forward(x[0] ?? null, Object.fromEntries(names.map((name, i) => [name, present(weights[i], name)])), context);
+      const y = block.forward(x[0] ?? null, Object.fromEntries(names.map((name, i) => [name, present(weights[i], name)])), context);
       return isLast ? weightedSum(model.loss(y, context), read) : y;
     };
     const { value, grads } = tf.engine().gradients(compute, [...x, ...weights], isLast ? undefined : read('gradient'));
@@ -68,13 +68,14 @@ export function trainEagerly(backend: string, block: EagerBlock): Map<string, Ho
 }
 
 /** Forward without dropout: the output of the block, and behind the last one loss and score. */
-export function evaluateEagerly(backend: string, block: EagerBlock): Map<string, HostArray> {
-  const { model, index } = block;
-  const { params, forward } = present(model.blocks[index], `block ${index}`);
+export function evaluateEagerly(backend: string, given: EagerBlock): Map<string, HostArray> {
+  const { model, index } = given;
+  const block = present(model.blocks[index], `block ${index}`);
   return onBackend(backend, () => {
-    const read = reader(block);
+    const read = reader(given);
     const context = contextOf(index, false, read);
-    const y = forward(index === 0 ? null : read('activation'), Object.fromEntries(Object.keys(params).map((name) => [name, read(`param ${index}/${name}`)])), context);
+    const params = Object.fromEntries(Object.keys(block.params).map((name) => [name, read(`param ${index}/${name}`)]));
+    const y = block.forward(index === 0 ? null : read('activation'), params, context);
     const results: [string, tf.Tensor][] = [['activation', y]];
     if (index === model.blocks.length - 1) {
       results.push(['loss', weightedSum(model.loss(y, context), read)]);

@@ -30,14 +30,14 @@ export function portsOf({ forward, backward, evaluate }: StagePrograms): Map<str
   return new Map(ports.map((port) => [roleName(port.role), port]));
 }
 
-/** Largest difference as a share of the largest reference number. Infinite where lengths differ, or where only one of the two is all zeros. */
-export function relativeError(actual: HostArray, expected: HostArray): number {
+/** Largest difference as a share of the largest reference number. Infinite where lengths differ, or where only zeros are right. */
+export function relativeError(actual: ArrayLike<number>, expected: HostArray | Float64Array): number {
   if (actual.length !== expected.length) return Infinity;
   let scale = 0;
   let worst = 0;
   expected.forEach((x, i) => {
     const error = Math.abs((actual[i] as number) - x);
-    // NaN would lose every comparison.
+    // A NaN must not pass for a small error.
     worst = Number.isNaN(error) ? Infinity : Math.max(worst, error);
     scale = Math.max(scale, Math.abs(x));
   });
