@@ -1,6 +1,6 @@
 // Makes the checkout runnable: installs what is missing, builds what is stale. Uses nothing but Node, so it works before
 // the first install; does nothing (and needs no network) when all is up to date. `--build` builds in any case.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -27,6 +27,14 @@ const digest = (paths) => {
   return hash.digest('hex');
 };
 
+/** Runs a command in the checkout; where it fails, its own output has said why, and a stack of this script would only hide it. */
+function run(what, command, args, env) {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
+  if (status === 0) return;
+  console.error(`pipetrain: ${what} failed (exit ${status}); see above.`);
+  process.exit(1);
+}
+
 const isCurrent = (stamp, value) => existsSync(stamp) && readFileSync(stamp, 'utf8') === value;
 
 const installStamp = join(root, 'node_modules', '.pipetrain-install');
@@ -36,7 +44,9 @@ if (!isCurrent(installStamp, wantedInstall)) {
   const npm = process.env.npm_execpath ? [process.execPath, [process.env.npm_execpath]] : ['npm', []];
   // Lifecycle variables of the outer npm would be taken for options of the inner one.
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^npm_(lifecycle|package|command)/.test(key)));
-  execFileSync(npm[0], [...npm[1], 'ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit', env });
+  // The same switch as in .npmrc, for versions of npm that do not hand unknown settings on to install scripts.
+  env.ONNXRUNTIME_NODE_INSTALL ??= 'skip';
+  run('installing packages', npm[0], [...npm[1], 'ci', '--no-audit', '--no-fund', '--loglevel=error'], env);
   writeFileSync(installStamp, wantedInstall);
 }
 
@@ -46,6 +56,6 @@ if (process.argv.includes('--build') || !isCurrent(buildStamp, wantedBuild)) {
   console.log('pipetrain: building ...');
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   mkdirSync(join(root, 'dist'));
-  execFileSync(process.execPath, [join(root, 'scripts', 'build.mjs')], { cwd: root, stdio: 'inherit' });
+  run('building', process.execPath, [join(root, 'scripts', 'build.mjs')], process.env);
   writeFileSync(buildStamp, wantedBuild);
 }
