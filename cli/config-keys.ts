@@ -35,7 +35,8 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Freezing', names: ['freeze', 'freezeAlpha', 'freezeInterval', 'freezeSchedule', 'freezeMax'] },
   { title: 'Shape of the run', names: ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'exact'] },
   { title: 'Cache', names: ['cache', 'cacheMb', 'verifyCache'] },
-  { title: 'Run', names: ['out', 'breakdown', 'stepTimeoutSeconds', 'port'] },
+  { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'checkpointEvery', 'keep'] },
+  { title: 'Run', names: ['out', 'breakdown', 'port'] },
 ];
 
 export const toKebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

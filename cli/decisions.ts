@@ -45,6 +45,8 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return story(`checkpoint at step ${event.step}: ${event.path} (${bytes(event.bytes)}, ${duration(event.seconds)})`);
     case 'worker.lost':
       return story(`worker ${event.worker} is lost: ${event.reason}`, [], 'bad');
+    case 'recovered':
+      return story(`recovered in ${duration(event.seconds)}: step ${event.step} goes on from the snapshot after ${event.fromStep} steps, ${event.workers} ${event.workers === 1 ? 'worker' : 'workers'}`);
     case 'warning':
       return story(`warning: ${event.message}`, [], 'bad');
     default:

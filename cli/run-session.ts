@@ -1,8 +1,9 @@
-// RunSession: one training run from an empty folder to a report: opens the folder and the event log, shows and records events, watches the
+// RunSession: one training run from its folder to a report: opens the folder and the event log, shows and records events, watches the
 // signals, and closes everything whatever happens. It does not train.
 import { EXIT, toErrorRecord, type ExitCode } from '../engine/core/errors.js';
 import { EventLog, readEvents } from '../engine/event-log.js';
 import type { RunEventBody } from '../engine/events.js';
+import type { ResumePoint } from '../engine/run-checkpoint.js';
 import { RunFolder, defaultRunPath } from '../engine/run-folder.js';
 import { summarize, type Summary } from '../engine/summary.js';
 import { ConsoleView, JsonView, type RunView } from './console.js';
@@ -20,17 +21,19 @@ export interface SessionOptions {
   /** Events as JSON lines instead of the console view. */
   readonly json: boolean;
   readonly quickstart: boolean;
+  /** A run that goes on in its folder, from a checkpoint of it. */
+  readonly resume?: { readonly folder: RunFolder; readonly point: ResumePoint };
 }
 
 /** Trains, and returns the exit code. Whatever ends the run, the folder holds its events, a summary and a report. */
-export async function runSession({ io, services, resolved, json, quickstart }: SessionOptions): Promise<ExitCode> {
+export async function runSession({ io, services, resolved, json, quickstart, resume }: SessionOptions): Promise<ExitCode> {
   const { config } = resolved;
-  const folder = RunFolder.create(config.out === '' ? defaultRunPath(config.model, io.now()) : config.out);
+  const folder = resume?.folder ?? RunFolder.create(config.out === '' ? defaultRunPath(config.model, io.now()) : config.out);
   folder.writeConfig(showResolved(resolved));
   const log = new EventLog(folder.eventsPath);
   const view: RunView = json ? new JsonView(io.stdout) : new ConsoleView(io.stdout);
   const stop = watchStopSignals(io);
-  const seen = { start: false, failure: false };
+  const seen = { start: resume !== undefined, failure: false };
   const emit = (body: RunEventBody): void => {
     const event = log.append(body);
     if (event.type === 'plan.made') folder.writePlan(event.generation, event.grid);
@@ -45,7 +48,7 @@ export async function runSession({ io, services, resolved, json, quickstart }: S
     return summary;
   };
   try {
-    await services.runTraining(config, { runFolder: folder, emit, signal: stop.signal, quickstart });
+    await services.runTraining(config, { runFolder: folder, emit, signal: stop.signal, quickstart }, resume?.point ?? null);
   } catch (error) {
     // The first error is the one to tell: what fails while it is recorded (a full disk, say) only follows from it.
     try {

@@ -3,12 +3,14 @@
 import type { TrainConfig, TrainConfigInput } from '../engine/config.js';
 import type { RunEvaluation } from '../engine/evaluate.js';
 import type { ModelDefaults } from '../engine/model/define.js';
+import type { ResumePoint } from '../engine/run-checkpoint.js';
 import type { RunFolder } from '../engine/run-folder.js';
 import type { TrainHost } from '../engine/train-host.js';
 
 export interface CliServices {
   modelDefaults(model: string): Promise<ModelDefaults>;
-  runTraining(config: TrainConfig, host: TrainHost): Promise<void>;
+  runTraining(config: TrainConfig, host: TrainHost, from: ResumePoint | null): Promise<void>;
+  resumePoint(run: RunFolder): Promise<{ readonly point: ResumePoint; readonly refused: readonly string[] }>;
   quickstartConfig(): Promise<TrainConfigInput>;
   evaluateRun(run: RunFolder): Promise<RunEvaluation>;
 }
@@ -18,9 +20,13 @@ export const engineServices: CliServices = {
     const { loadModelDefinition } = await import('../engine/model/load-model.js');
     return (await loadModelDefinition(model)).defaults;
   },
-  runTraining: async (config, host) => {
+  runTraining: async (config, host, from) => {
     const { runTraining } = await import('../engine/trainer.js');
-    return runTraining(config, host);
+    return runTraining(config, host, from);
+  },
+  resumePoint: async (run) => {
+    const { newestResumePoint } = await import('../engine/run-checkpoint.js');
+    return newestResumePoint(run.checkpointsPath);
   },
   quickstartConfig: async () => {
     const { quickstartConfig } = await import('../engine/quickstart.js');

@@ -62,7 +62,7 @@ async function runSteps(setup: RunSetup, coordinator: Coordinator, numSteps: num
   let begin = performance.now();
   for (let step = 0; step < numSteps; step++) {
     await coordinator.stepReports();
-    await coordinator.commit(step, { learningRate: 0, gradientScale: 1, updateCount: setup.totalSteps + step + 1 }, step + 1 < numSteps);
+    await coordinator.commit(step, { learningRate: 0, gradientScale: 1, updateCount: setup.totalSteps + step + 1, snapshot: null }, step + 1 < numSteps);
     const now = performance.now();
     times.push(now - begin);
     begin = now;

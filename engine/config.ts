@@ -44,6 +44,9 @@ export const trainConfigSchema = z.strictObject({
   evalEvery: z.string().regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/).default('1 epoch').describe('time between validations, or never (the end of the run is always validated)'),
   breakdown: z.boolean().default(false).describe('after training, measure what freezing, repartitioning, replicas and cache each contribute'),
   out: z.string().default('').describe('run folder (default: runs/<date>-<model>)'),
+  maxRestarts: z.number().int().nonnegative().default(3).describe('lost workers that are replaced; after that the run goes on with those that are left'),
+  checkpointEvery: z.string().regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/).default('never').describe('time between checkpoints, or never (one is written at the end and when interrupted)'),
+  keep: positive.default(3).describe('checkpoints to keep; older ones are deleted'),
   port: z.number().int().min(0).max(65535).default(0).describe('port of the coordinator on the loopback address; 0 takes a free one'),
   stepTimeoutSeconds: z.number().positive().default(120).describe('a worker silent for so long is lost'),
 });

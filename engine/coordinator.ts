@@ -1,17 +1,21 @@
-// Coordinator: membership, barriers and orders. It makes all workers adopt a plan, drives their steps, and collects what they report. It holds no
-// tensor and takes no decision about training: the trainer does.
+// Coordinator: membership, barriers and orders. It makes all workers adopt a plan, drives their steps, collects what they report, and after a loss
+// brings those that are left (and replacements) to a state from which a new plan can start. It holds no tensor and takes no decision about
+// training: the trainer does.
 import { randomBytes } from 'node:crypto';
 import { listen, type Listener } from './comm/listen.js';
 import type { TrainConfig } from './config.js';
+import { Deferred } from './core/deferred.js';
 import { WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { MemoryFolder } from './memory-folder.js';
 import type { Order, Report, ReportOf } from './messages.js';
 import { seatOf, type Plan } from './plan.js';
-import { WorkerProcess } from './worker-process.js';
+import { LostWorker, WorkerProcess } from './worker-process.js';
 
 /** A worker has this long to start, load the data and compile. */
 const START_TIMEOUT_MS = 120_000;
+/** Part of the step time-out after which a silent worker is asked whether it is there; it has the rest to answer. */
+const PATIENCE = 0.75;
 
 export interface CoordinatorOptions {
   readonly config: TrainConfig;
@@ -26,34 +30,51 @@ export interface Member {
   readonly device: string;
 }
 
+export interface Update {
+  readonly learningRate: number;
+  readonly gradientScale: number;
+  readonly updateCount: number;
+  /** Version of the snapshot to write after the update, or null. */
+  readonly snapshot: number | null;
+}
+
+/** What a recovery found and did. */
+export interface Regrouping {
+  readonly lost: readonly { readonly worker: string; readonly reason: string }[];
+  readonly joined: readonly Member[];
+}
+
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #token = randomBytes(24).toString('base64url');
   readonly #memory = new MemoryFolder();
   readonly #workers = new Map<string, WorkerProcess>();
   readonly #addresses: Record<string, string> = {};
-  readonly #failed: Promise<never>;
-  #reportFailure: (error: Error) => void = () => undefined;
+  readonly #arrivals = new Map<string, Deferred<void>>();
+  /** Workers whose loss has not been dealt with, and why they are gone. */
+  readonly #lost = new Map<string, string>();
+  /** Rejects at the first failure since the last recovery. */
+  #trouble = new Deferred<never>();
   #listener: Listener | null = null;
   #plan: Plan | null = null;
+  #numInvited = 0;
+  #isClosing = false;
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
-    this.#failed = new Promise((_, reject) => {
-      this.#reportFailure = reject;
-    });
-    // The failure is awaited together with whatever is being waited for; alone it must not count as unhandled.
-    this.#failed.catch(() => undefined);
   }
 
   get memoryFolder(): MemoryFolder {
     return this.#memory;
   }
 
+  /** Workers that take part, in the order in which they joined. */
+  get workers(): string[] {
+    return [...this.#workers.keys()];
+  }
+
   /** Starts the workers and waits until each has loaded the model and the data. */
   async launch(): Promise<Member[]> {
-    const arrived = new Map<string, () => void>();
-    const arrivals = this.#options.workers.map((worker) => new Promise<void>((resolve) => arrived.set(worker, resolve)));
     this.#listener = await listen({
       port: this.#options.config.port,
       token: this.#token,
@@ -62,31 +83,22 @@ export class Coordinator {
         const worker = this.#workers.get(peer.name);
         if (worker === undefined) throw new WorkerError('PT_UNKNOWN_WORKER', `no worker "${peer.name}" was invited`, 'Start workers through the command.');
         worker.connect(peer);
-        arrived.get(peer.name)?.();
+        this.#arrivals.get(peer.name)?.resolve();
       },
     });
-    for (const worker of this.#options.workers)
-      this.#workers.set(
-        worker,
-        new WorkerProcess({ url: this.#listener.url, token: this.#token, worker }, { onFailure: (error) => this.#reportFailure(error), onReport: this.#options.onReport }),
-      );
-    await this.#within(START_TIMEOUT_MS, 'start', Promise.all(arrivals));
-    const { config, microBatch } = this.#options;
-    const ready = await this.#ask(this.#options.workers, { type: 'setup', config, memoryFolder: this.#memory.path, microBatch }, 'ready', START_TIMEOUT_MS);
-    for (const [worker, report] of ready) this.#addresses[worker] = report.address;
-    return [...ready].map(([worker, { device }]) => ({ worker, pid: this.#worker(worker).pid, device }));
+    return this.#invite(this.#options.workers.length);
   }
 
   /** Lets one worker measure what every block costs on its device. */
   async measureCosts(): Promise<ReportOf<'costs'>> {
-    const first = present(this.#options.workers[0], 'worker');
+    const first = present(this.workers[0], 'worker');
     return present((await this.#ask([first], { type: 'measure-costs' }, 'costs', START_TIMEOUT_MS)).get(first), 'costs');
   }
 
-  /** Makes every worker adopt a plan; to be called between steps only. Resolves to the bytes of state that moved between workers. */
+  /** Makes every worker adopt a plan; to be called between steps only. Resolves to the bytes of state that moved. */
   async adopt(plan: Plan): Promise<{ readonly movedBytes: number }> {
-    const prepared = await this.#ask(this.#options.workers, { type: 'prepare', plan, addresses: this.#addresses }, 'prepared', START_TIMEOUT_MS);
-    await this.#ask(this.#options.workers, { type: 'activate', generation: plan.generation }, 'active');
+    const prepared = await this.#ask(this.workers, { type: 'prepare', plan, addresses: this.#addresses }, 'prepared', START_TIMEOUT_MS);
+    await this.#ask(this.workers, { type: 'activate', generation: plan.generation }, 'active');
     this.#plan = plan;
     return { movedBytes: [...prepared.values()].reduce((sum, { movedBytes }) => sum + movedBytes, 0) };
   }
@@ -98,21 +110,31 @@ export class Coordinator {
 
   /** What the seated workers report of the step that runs now. */
   async stepReports(): Promise<Map<string, ReportOf<'step-ready'>>> {
-    return this.#collect(this.#seated, 'step-ready', this.#options.config.stepTimeoutSeconds * 1000);
+    return this.#collect(this.#seated, 'step-ready', this.#stepTimeoutMs);
   }
 
   /**
    * Lets every seated worker apply the update of the step. Where no step follows at once, waits until all have applied it: only then may
    * anybody copy anybody's state.
    */
-  async commit(step: number, update: { readonly learningRate: number; readonly gradientScale: number; readonly updateCount: number }, goesOn: boolean): Promise<void> {
+  async commit(step: number, update: Update, goesOn: boolean): Promise<void> {
     this.#tell({ type: 'commit', generation: this.#current.generation, step, ...update, goesOn });
-    if (!goesOn) await this.#collect(this.#seated, 'paused', this.#options.config.stepTimeoutSeconds * 1000);
+    if (!goesOn) await this.#collect(this.#seated, 'paused', this.#stepTimeoutMs);
+  }
+
+  /** Lets replica 0 write a snapshot between steps. */
+  async snapshot(step: number, version: number): Promise<void> {
+    await this.#ask(this.#writers, { type: 'snapshot', generation: this.#current.generation, step, version }, 'snapshot-written');
+  }
+
+  /** Waits for the snapshot that a commit asked for. */
+  async snapshotWritten(): Promise<void> {
+    await this.#collect(this.#writers, 'snapshot-written', this.#stepTimeoutMs);
   }
 
   /** Sums over the validation samples, micro-batch by micro-batch in order. */
   async evaluate(): Promise<ReportOf<'evaluated'>['results']> {
-    const reports = await this.#ask(this.#seated, { type: 'evaluate', generation: this.#current.generation }, 'evaluated', this.#options.config.stepTimeoutSeconds * 10_000);
+    const reports = await this.#ask(this.#seated, { type: 'evaluate', generation: this.#current.generation }, 'evaluated', 10 * this.#stepTimeoutMs);
     return [...reports.values()].flatMap(({ results }) => results).sort((a, b) => a.index - b.index);
   }
 
@@ -127,8 +149,36 @@ export class Coordinator {
     return saved.flatMap((reports) => [...reports.values()].flatMap(({ files }) => files)).sort((a, b) => a.block - b.block);
   }
 
+  /**
+   * After a failure: makes sure that the lost are gone, lets everybody else give up what they do, and starts at most `maxNew` replacements.
+   * Afterwards a plan may be adopted that restores state. Losses during the recovery are dealt with in it.
+   */
+  async regroup(maxNew: number): Promise<Regrouping> {
+    const lost = new Map<string, string>();
+    for (;;) {
+      this.#trouble = new Deferred();
+      for (const [id, reason] of this.#lost) {
+        lost.set(id, reason);
+        await this.#dismiss(id);
+      }
+      this.#lost.clear();
+      for (const id of this.workers) this.#worker(id).forget();
+      try {
+        await this.#ask(this.workers, { type: 'abort' }, 'aborted');
+        // What they reported before they gave up has arrived by now, and means nothing any more.
+        for (const id of this.workers) this.#worker(id).forget();
+        break;
+      } catch (error) {
+        if (this.#lost.size === 0) throw error;
+      }
+    }
+    const joined = await this.#invite(Math.min(lost.size, maxNew));
+    return { lost: [...lost].map(([worker, reason]) => ({ worker, reason })), joined };
+  }
+
   /** Stops every worker and removes the shared memory. Never throws; safe after a failure. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
     await this.#listener?.close();
     this.#memory.close();
@@ -145,11 +195,52 @@ export class Coordinator {
   }
 
   get #seated(): string[] {
-    return this.#options.workers.filter((worker) => seatOf(this.#current, worker) !== null);
+    return this.workers.filter((worker) => seatOf(this.#current, worker) !== null);
+  }
+
+  /** The workers that write snapshots: replica 0 has every block. */
+  get #writers(): string[] {
+    return this.workers.filter((worker) => seatOf(this.#current, worker)?.replica === 0);
+  }
+
+  get #stepTimeoutMs(): number {
+    return this.#options.config.stepTimeoutSeconds * 1000;
   }
 
   #worker(id: string): WorkerProcess {
     return present(this.#workers.get(id), `worker ${id}`);
+  }
+
+  /** Starts `count` workers and waits until they are set up. */
+  async #invite(count: number): Promise<Member[]> {
+    const ids = Array.from({ length: count }, () => `w${this.#numInvited++}`);
+    const url = present(this.#listener, 'listener').url;
+    for (const id of ids) {
+      this.#arrivals.set(id, new Deferred());
+      this.#workers.set(
+        id,
+        new WorkerProcess({ url, token: this.#token, worker: id }, { onFailure: (error, worker) => this.#fail(error, worker), onReport: this.#options.onReport }),
+      );
+    }
+    await this.#within(START_TIMEOUT_MS, 'start', Promise.all(ids.map((id) => present(this.#arrivals.get(id), 'arrival').promise)));
+    const { config, microBatch } = this.#options;
+    const ready = await this.#ask(ids, { type: 'setup', config, memoryFolder: this.#memory.path, microBatch }, 'ready', START_TIMEOUT_MS);
+    for (const [worker, report] of ready) this.#addresses[worker] = report.address;
+    return [...ready].map(([worker, { device }]) => ({ worker, pid: this.#worker(worker).pid, device }));
+  }
+
+  async #dismiss(id: string): Promise<void> {
+    const worker = this.#workers.get(id);
+    worker?.kill();
+    await worker?.stop();
+    this.#workers.delete(id);
+    delete this.#addresses[id];
+  }
+
+  #fail(error: Error, worker: string): void {
+    if (this.#isClosing || !this.#workers.has(worker)) return;
+    if (error instanceof LostWorker) this.#lost.set(worker, error.message);
+    this.#trouble.reject(error);
   }
 
   #tell(order: Order): void {
@@ -158,7 +249,7 @@ export class Coordinator {
 
   async #ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs?: number): Promise<Map<string, ReportOf<T>>> {
     for (const worker of workers) this.#worker(worker).order(order);
-    return this.#collect(workers, answer, timeoutMs ?? this.#options.config.stepTimeoutSeconds * 1000);
+    return this.#collect(workers, answer, timeoutMs ?? this.#stepTimeoutMs);
   }
 
   async #collect<T extends Report['type']>(workers: readonly string[], type: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>> {
@@ -175,17 +266,33 @@ export class Coordinator {
 
   /** The value, unless a worker fails or the time is over before. */
   async #within<T>(timeoutMs: number, what: string, value: Promise<T>, silent: ReadonlySet<string> = new Set()): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const who = silent.size > 0 ? `worker ${[...silent].join(', ')}` : 'a worker';
-        reject(new WorkerError('PT_WORKER_SILENT', `${who} did not ${what} within ${timeoutMs / 1000} s`, 'Raise --step-timeout-seconds where steps are that long; otherwise see what the worker waits for.'));
-      }, timeoutMs);
-    });
+    const late = new Deferred<never>();
+    const timer = setTimeout(() => this.#findSilent(silent, what, timeoutMs, late), timeoutMs * PATIENCE);
     try {
-      return await Promise.race([value, this.#failed, late]);
+      return await Promise.race([value, this.#trouble.promise, late.promise]);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Tells workers that hang from those that wait for them: the latter answer. */
+  #findSilent(silent: ReadonlySet<string>, what: string, timeoutMs: number, late: Deferred<never>): void {
+    const asked = [...silent].filter((worker) => this.#workers.has(worker));
+    const missing = new Set(asked);
+    for (const worker of asked) {
+      const process = this.#worker(worker);
+      process.onPong(() => missing.delete(worker));
+      process.order({ type: 'ping' });
+    }
+    setTimeout(() => {
+      // All of them answer: whatever they wait for is not a worker that hangs; give it the same time once more.
+      if (missing.size === 0 && asked.length > 0) {
+        late.reject(new WorkerError('PT_WORKER_SILENT', `worker ${asked.join(', ')} did not ${what} within ${timeoutMs / 1000} s, though alive`, 'Raise --step-timeout-seconds where steps are that long; otherwise report this.'));
+        return;
+      }
+      for (const worker of missing)
+        this.#fail(new LostWorker(worker, `worker ${worker} did not ${what} within ${timeoutMs / 1000} s and does not answer`, 'Raise --step-timeout-seconds where steps are that long; otherwise see what stops the process.'), worker);
+      late.reject(new WorkerError('PT_WORKER_SILENT', `a worker did not ${what} within ${timeoutMs / 1000} s`, 'Raise --step-timeout-seconds.'));
+    }, timeoutMs * (1 - PATIENCE)).unref();
   }
 }

@@ -1,11 +1,9 @@
 // Evaluate: the metric of a finished run, computed again from its checkpoint on one device. It shares no code path with the workers' evaluation but the
 // programs themselves, so the two check each other.
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { readManifest } from './checkpoint.js';
 import { trainConfigSchema } from './config.js';
 import { DataError } from './core/errors.js';
 import type { RunFolder } from './run-folder.js';
+import { newestResumePoint } from './run-checkpoint.js';
 import { setUpRun } from './run-setup.js';
 import { SingleDevice } from './single-device.js';
 
@@ -19,8 +17,7 @@ export interface RunEvaluation {
 
 /** Evaluates the newest checkpoint of a run on the whole validation set. */
 export async function evaluateRun(run: RunFolder): Promise<RunEvaluation> {
-  const checkpoint = newestCheckpoint(run);
-  const manifest = readManifest(checkpoint);
+  const { folder: checkpoint, manifest } = newestResumePoint(run.checkpointsPath).point;
   const { model, dataset, microBatch } = await setUpRun(trainConfigSchema.parse(manifest.config));
   if (dataset.digest !== manifest.dataDigest)
     throw new DataError('PT_DATA_CHANGED', `the data of ${run.path} changed: its digest is ${dataset.digest.slice(0, 12)}, it was ${manifest.dataDigest.slice(0, 12)}`, 'Evaluate with the data that was trained on.');
@@ -28,12 +25,4 @@ export async function evaluateRun(run: RunFolder): Promise<RunEvaluation> {
   const { loss, metric } = device.evaluate(microBatch);
   device.close();
   return { checkpoint, step: manifest.step, loss, metric: { name: model.metric.name, value: metric }, samples: dataset.numValidation };
-}
-
-/** The folder of the checkpoint with the highest step. */
-export function newestCheckpoint(run: RunFolder): string {
-  const names = existsSync(run.checkpointsPath) ? readdirSync(run.checkpointsPath).filter((name) => /^step-\d+$/.test(name)).sort() : [];
-  const last = names.at(-1);
-  if (last === undefined) throw new DataError('PT_CHECKPOINT_MISSING', `${run.path} has no checkpoint`, 'A checkpoint is written when training ends or is interrupted; name another run.');
-  return join(run.checkpointsPath, last);
 }

@@ -1,5 +1,5 @@
 // EventLog: appends run events to events.jsonl, one JSON object per line, and reads them back. It does not interpret them.
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { DataError } from './core/errors.js';
 import type { RunEvent, RunEventBody } from './events.js';
 
@@ -9,11 +9,15 @@ export class EventLog {
   readonly #start: number;
   #file: number | null;
 
-  /** Opens (or creates) the file. `now` gives milliseconds of a monotonic clock; event times are seconds since this call. */
+  /**
+   * Opens (or creates) the file. `now` gives milliseconds of a monotonic clock; event times are seconds since this call, or since the run began
+   * where the file has events already: the times of a run that goes on do not go back. A half-written last line is cut off.
+   */
   constructor(path: string, now: () => number = () => performance.now()) {
     this.#path = path;
     this.#now = now;
-    this.#start = now();
+    const before = this.#guard(() => cutTornLine(path));
+    this.#start = now() - before * 1000;
     this.#file = this.#guard(() => openSync(path, 'a'));
   }
 
@@ -88,4 +92,13 @@ function parseLine(line: string): RunEvent | null {
   } catch {
     return null;
   }
+}
+
+/** Removes what stands behind the last line break of a file; returns the time of the last whole event, or 0. */
+function cutTornLine(path: string): number {
+  if (!existsSync(path)) return 0;
+  const text = readFileSync(path, 'utf8');
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
+  return readEvents(path).at(-1)?.time ?? 0;
 }

@@ -3,15 +3,21 @@
 import { countLayers, frozenBlocks, layerNorms } from '../freeze/layers.js';
 import type { FreezePolicy } from '../freeze/policy.js';
 import { makeFreezePolicy } from '../freeze/registry.js';
-import { SignalWindow } from '../freeze/signals.js';
+import { SignalWindow, type SignalState } from '../freeze/signals.js';
 import { durationInSteps } from './duration.js';
 import type { RunEventBody } from './events.js';
 import type { RunSetup } from './run-setup.js';
 
+export interface FreezerState {
+  readonly layers: number;
+  readonly decisions: number;
+  readonly signals: SignalState;
+}
+
 export class Freezer {
   readonly #setup: RunSetup;
   readonly #policy: FreezePolicy;
-  readonly #signals: SignalWindow;
+  #signals: SignalWindow;
   readonly #interval: number;
   readonly #maxLayers: number;
   #layers = 0;
@@ -35,6 +41,18 @@ export class Freezer {
   /** Frozen blocks: those layers and what lies before them. */
   get blocks(): number {
     return frozenBlocks(this.#setup.model.blocks, this.#layers);
+  }
+
+  /** What a snapshot or a checkpoint needs to go on as if never stopped. */
+  save(): FreezerState {
+    return { layers: this.#layers, decisions: this.#decisions, signals: this.#signals.save() };
+  }
+
+  /** Goes back to a saved state. */
+  restore({ layers, decisions, signals }: FreezerState): void {
+    this.#layers = layers;
+    this.#decisions = decisions;
+    this.#signals = new SignalWindow(this.#setup.model.blocks.length, signals);
   }
 
   /** Takes the gradient norms of one step, per block. */

@@ -20,7 +20,13 @@ export const orderSchema = z.discriminatedUnion('type', [
   /** Run one step (and, by the commits, those after it). */
   z.object({ type: z.literal('start'), generation: index, step: index }),
   /** Apply the step's update and, where `goesOn`, run the next one. */
-  z.object({ type: z.literal('commit'), generation: index, step: index, learningRate: z.number(), gradientScale: z.number(), updateCount: z.number().int().positive(), goesOn: z.boolean() }),
+  z.object({ type: z.literal('commit'), generation: index, step: index, learningRate: z.number(), gradientScale: z.number(), updateCount: z.number().int().positive(), goesOn: z.boolean(), snapshot: index.nullable() }),
+  /** Write a snapshot of this worker's blocks, between steps. */
+  z.object({ type: z.literal('snapshot'), generation: index, step: index, version: index }),
+  /** Give up whatever is being done for a generation; state is restored afterwards. */
+  z.object({ type: z.literal('abort') }),
+  /** Answered at once by a worker that can still answer. */
+  z.object({ type: z.literal('ping') }),
   z.object({ type: z.literal('evaluate'), generation: index }),
   z.object({ type: z.literal('save'), folder: z.string(), blocks: z.array(index) }),
   z.object({ type: z.literal('stop') }),
@@ -49,6 +55,11 @@ export const reportSchema = z.discriminatedUnion('type', [
   }),
   /** The last update of a run of steps is applied: this worker's state is what others may copy. */
   z.object({ type: z.literal('paused'), generation: index, step: index }),
+  z.object({ type: z.literal('snapshot-written'), step: index, version: index }),
+  z.object({ type: z.literal('aborted') }),
+  z.object({ type: z.literal('pong') }),
+  /** A neighbour cannot be reached any more; the work in hand is given up. */
+  z.object({ type: z.literal('stuck'), message: z.string() }),
   z.object({ type: z.literal('evaluated'), generation: index, results: z.array(z.object({ index, loss: float, score: float.nullable() })) }),
   z.object({ type: z.literal('saved'), files: z.array(z.object({ block: index, file: z.string(), bytes: z.number(), sha256: z.string() })) }),
   z.object({ type: z.literal('cache-off'), reason: z.string() }),

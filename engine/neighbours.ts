@@ -16,7 +16,8 @@ export class Neighbours {
   readonly #inbox = new Inbox();
   readonly #dialled = new Map<string, Peer>();
   #listening: Listener | null = null;
-  #isClosing = false;
+  /** Workers of the current plan that ring this one or are rung by it; the loss of any other is no news. */
+  #needed: ReadonlySet<string> = new Set();
 
   constructor(worker: string, token: string) {
     this.#worker = worker;
@@ -40,8 +41,9 @@ export class Neighbours {
     return this.#listening.url;
   }
 
-  /** Connects to the workers that are to be rung. */
+  /** Connects to the workers that are to be rung, and that will ring back. */
   async reach(addresses: Readonly<Record<string, string>>, workers: readonly string[]): Promise<void> {
+    this.#needed = new Set(workers);
     for (const worker of workers) {
       if (this.#dialled.has(worker)) continue;
       const peer = await dial(present(addresses[worker], `address of ${worker}`), { token: this.#token, hello: { name: this.#worker }, timeoutMs: 10_000 });
@@ -58,15 +60,26 @@ export class Neighbours {
     return this.#inbox.wait(key);
   }
 
+  /** Ends every wait, now and until `reset`, with an error that says that the work was given up. */
+  abort(): void {
+    this.#inbox.fail(new WorkerError('PT_ABORTED', `worker ${this.#worker} gave up what it was doing`, 'This is part of a recovery.'));
+  }
+
+  /** Forgets doorbells and failures, before the work of a new generation. */
+  reset(): void {
+    this.#needed = new Set();
+    this.#inbox.clear();
+  }
+
   async close(): Promise<void> {
-    this.#isClosing = true;
+    this.#needed = new Set();
     for (const peer of this.#dialled.values()) peer.close();
     await this.#listening?.close();
   }
 
   #lost(worker: string, reason: string): void {
     this.#dialled.delete(worker);
-    if (!this.#isClosing)
+    if (this.#needed.has(worker))
       this.#inbox.fail(new WorkerError('PT_PEER_LOST', `worker ${this.#worker} lost its connection to worker ${worker}: ${reason}`, 'See what happened to that worker.'));
   }
 }

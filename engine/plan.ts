@@ -34,10 +34,13 @@ export const planSchema = z.object({
   previousCacheDepth: index.nullable(),
   /** Per block a worker that holds it in generation - 1, or null where it starts from its initial values. */
   sources: z.array(z.string().nullable()),
+  /** Where every block comes from instead, when state has to be restored: a snapshot in shared memory, or a checkpoint folder. */
+  restore: z.discriminatedUnion('kind', [z.object({ kind: z.literal('snapshot'), version: index }), z.object({ kind: z.literal('checkpoint'), folder: z.string() })]).nullable(),
   reason: z.string(),
 });
 
 export type Plan = z.infer<typeof planSchema>;
+export type Restore = NonNullable<Plan['restore']>;
 export type ReplicaPlan = z.infer<typeof replicaSchema>;
 export type StageAssignment = z.infer<typeof stageSchema>;
 

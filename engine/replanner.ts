@@ -31,6 +31,8 @@ export interface PlanRequest {
   readonly epochsLeft: number;
   /** Why a new plan is needed, one clause. */
   readonly because: string;
+  /** Where all state comes from, where the workers do not have it. */
+  readonly restore?: Plan['restore'];
 }
 
 /** A shape that is asked for rather than chosen. */
@@ -53,6 +55,7 @@ const REDUCE_TO_UPDATE = 0.5;
 
 export class Replanner {
   readonly #options: ReplannerOptions;
+  #workers: readonly string[];
   #first: Plan | null = null;
   #current: Plan | null = null;
   #choice: PipelineChoice | null = null;
@@ -62,6 +65,7 @@ export class Replanner {
 
   constructor(options: ReplannerOptions) {
     this.#options = options;
+    this.#workers = options.workers;
   }
 
   get current(): Plan | null {
@@ -71,6 +75,19 @@ export class Replanner {
   /** The plan with which the run began. */
   get first(): Plan {
     return present(this.#first, 'first plan');
+  }
+
+  /**
+   * The plan for other workers than before. The shape stays where they are enough for it; else the best one for those that are left, even where it
+   * needs more memory than the run began with: a run that goes on is worth more than a limit of its own.
+   */
+  forWorkers(workers: readonly string[], request: PlanRequest): Planned {
+    this.#workers = workers;
+    const { K, R } = present(this.#choice, 'choice');
+    const { isOn, reason } = this.#admitCache(request);
+    const fits = K * R <= workers.length && K <= this.#options.costs.length - request.frozen;
+    const choice = choosePipeline({ ...this.#plannerInput(request.frozen, isOn), fixedK: fits ? K : null, fixedR: fits ? R : null, maxK: null, memoryLimit: null });
+    return this.#make(request, this.#options.config.exact ? choice : this.#widened(choice), isOn, reason);
   }
 
   /** The next plan for what is frozen, in the shape that the configuration allows. */
@@ -109,11 +126,11 @@ export class Replanner {
   }
 
   #plannerInput(frozen: number, usesCache: boolean) {
-    const { config, costs, workers, microBatch, numMicroBatches, readMsPerMb, updateMsPerMb } = this.#options;
+    const { config, costs, microBatch, numMicroBatches, readMsPerMb, updateMsPerMb } = this.#options;
     return {
       costs,
       frozen,
-      workers: workers.length,
+      workers: this.#workers.length,
       numMicroBatches,
       microBatch,
       usesCache,
@@ -142,7 +159,7 @@ export class Replanner {
   }
 
   #make(request: PlanRequest, choice: PipelineChoice, usesCache: boolean, cacheReason: string): Planned {
-    const { config, costs, workers } = this.#options;
+    const { config, costs } = this.#options;
     const numMicroBatches = choice.ranges.reduce((sum, { count }) => sum + count, 0);
     const microBatch = config.batch / numMicroBatches;
     const previous = this.#current;
@@ -166,6 +183,7 @@ export class Replanner {
       usesCache,
       previousCacheDepth,
       sources: costs.map((_, block) => (previous === null ? null : sourceOf(previous, block))),
+      restore: request.restore ?? null,
       reason: `${request.because}: ${choice.reason}`,
     };
     this.#first ??= plan;
@@ -182,7 +200,7 @@ export class Replanner {
       schedule: choice.schedule,
       microBatches: choice.microBatches,
       stages: plan.replicas.flatMap(({ stages }, replica) => stages.map(({ worker, from, to }, stage) => ({ worker, replica, stage, from, to }))),
-      idle: workers.filter((worker) => seatOf(plan, worker) === null),
+      idle: this.#workers.filter((worker) => seatOf(plan, worker) === null),
       predictedStepMs: choice.predictedStepMs,
       predictedBubble: choice.predictedBubble,
       usesCache,
@@ -194,13 +212,14 @@ export class Replanner {
 
   /** Workers by replica and stage. A worker that stays in a replica's place needs no new blocks; the freed ones fill the new places in order. */
   #seat({ K, R }: PipelineChoice): string[][] {
-    const free = [...this.#options.workers];
+    const free = [...this.#workers];
     const take = (wanted: string | undefined): string => {
       const at = wanted === undefined ? -1 : free.indexOf(wanted);
       return present(free.splice(at < 0 ? 0 : at, 1)[0], 'free worker');
     };
     const before = this.#current?.replicas ?? [];
-    const kept = Array.from({ length: R }, (_, replica) => before[replica]?.stages.slice(0, K).map(({ worker }) => worker) ?? []);
+    const isThere = ({ worker }: { worker: string }): boolean => this.#workers.includes(worker);
+    const kept = Array.from({ length: R }, (_, replica) => before[replica]?.stages.slice(0, K).filter(isThere).map(({ worker }) => worker) ?? []);
     // Those that stay are seated before the free ones are handed out.
     const staying = new Set(kept.flat());
     const newcomers = free.filter((worker) => !staying.has(worker));

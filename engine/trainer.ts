@@ -1,33 +1,43 @@
-// Trainer: the loop of a run. It lets the coordinator do steps, validates, asks the freezer, makes workers adopt new plans, and saves. Every decision
-// it takes is an event. It computes nothing itself.
-import { createHash } from 'node:crypto';
-import { cpus } from 'node:os';
-import { join } from 'node:path';
+// Trainer: the loop of a run. It lets the coordinator do steps, validates, asks the freezer, makes workers adopt new plans, recovers, and saves. Every
+// decision it takes is an event. It computes nothing itself.
 import type { BlockCost } from '../pipeline/costs.js';
 import { measureBreakdown } from './breakdown.js';
-import { beginCheckpoint, commitCheckpoint, weightsSha256 } from './checkpoint.js';
 import type { TrainConfig } from './config.js';
 import { Coordinator } from './coordinator.js';
-import { NonFiniteError } from './core/errors.js';
+import { DataError, NonFiniteError, PipetrainError, type WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { cacheFile } from './dp/memory-names.js';
 import { durationInSteps } from './duration.js';
+import type { RunEventBody } from './events.js';
 import { Freezer } from './freezer.js';
 import { writeSample } from './generate.js';
 import { compileLearningRate } from './learning-rate.js';
 import type { Report } from './messages.js';
 import { optimizerSpec } from './optimizer-spec.js';
 import { shapeOf, type Plan } from './plan.js';
-import { Replanner, type Planned } from './replanner.js';
+import { Progress } from './progress.js';
+import { Replanner, type Planned, type PlanRequest } from './replanner.js';
+import { restoreFrom, saveCheckpoint, type ResumePoint } from './run-checkpoint.js';
 import { setUpRun, type RunSetup } from './run-setup.js';
+import { Snapshots } from './snapshots.js';
+import { startEvent } from './start-event.js';
 import { assembleStep, clipScale, type StepResult } from './step-result.js';
 import { stateCount } from './tensor/optimizer.js';
 import type { TrainHost } from './train-host.js';
-import { VERSION } from './version.js';
+
+/** Recoveries in a row without a finished step between them, after which a run gives up. */
+const MAX_FUTILE_RECOVERIES = 5;
 
 /** Trains as the configuration says. Rejects with the root cause; whatever happens, no process and no shared memory is left. */
-export async function runTraining(config: TrainConfig, host: TrainHost): Promise<void> {
-  const trainer = new Trainer(await setUpRun(config), host);
+export async function runTraining(config: TrainConfig, host: TrainHost, from: ResumePoint | null = null): Promise<void> {
+  const setup = await setUpRun(config);
+  if (from !== null && from.manifest.dataDigest !== setup.dataset.digest)
+    throw new DataError(
+      'PT_DATA_CHANGED',
+      `the data ${config.data} changed since the checkpoint was written: its digest is ${setup.dataset.digest.slice(0, 12)}, it was ${from.manifest.dataDigest.slice(0, 12)}`,
+      'Go on with the data the run began with.',
+    );
+  const trainer = new Trainer(setup, host, from);
   try {
     await trainer.train();
   } finally {
@@ -38,22 +48,24 @@ export async function runTraining(config: TrainConfig, host: TrainHost): Promise
 class Trainer {
   readonly #setup: RunSetup;
   readonly #host: TrainHost;
+  readonly #from: ResumePoint | null;
   readonly #coordinator: Coordinator;
   readonly #freezer: Freezer;
+  readonly #progress = new Progress();
+  readonly #snapshots = new Snapshots();
   readonly #learningRate: ReturnType<typeof compileLearningRate>;
-  readonly #losses: number[] = [];
   readonly #startedAt = performance.now();
   #replanner: Replanner | null = null;
-  #trainSeconds = 0;
-  #samplesSeen = 0;
-  #metric = { step: -1, value: Number.NaN };
-  #isCacheOff = false;
   #adopted: Plan | null = null;
   #costs: readonly BlockCost[] = [];
+  #isCacheOff = false;
+  #numRestarts = 0;
+  #numFutile = 0;
 
-  constructor(setup: RunSetup, host: TrainHost) {
+  constructor(setup: RunSetup, host: TrainHost, from: ResumePoint | null) {
     this.#setup = setup;
     this.#host = host;
+    this.#from = from;
     this.#freezer = new Freezer(setup);
     this.#learningRate = compileLearningRate(setup.config.lr, setup.config.warmup);
     const { config, workers, microBatch } = setup;
@@ -62,22 +74,23 @@ class Trainer {
   }
 
   async train(): Promise<void> {
-    const { totalSteps, sampler, config } = this.#setup;
-    this.#host.emit(this.#startEvent());
+    this.#host.emit(startEvent(this.#setup));
     this.#requireMemory();
     for (const { worker, pid, device } of await this.#coordinator.launch()) this.#host.emit({ type: 'worker.joined', worker, pid, device });
-    this.#replanner = new Replanner({ ...this.#setup, ...(await this.#measureCosts()), numSamples: this.#setup.dataset.numTrain + this.#setup.dataset.numValidation });
-    await this.#adopt(this.#replanner.next({ frozen: 0, frozenLayers: 0, epochsLeft: this.#epochsLeft(0), because: 'the run starts' }), 0);
-
-    const evaluationInterval = durationInSteps(config.evalEvery, sampler.stepsPerEpoch);
-    let step = 0;
-    while (step < totalSteps && !this.#host.signal.aborted) {
-      const isBoundary = (done: number): boolean => done % evaluationInterval === 0 || this.#freezer.isDue(done);
-      step = await this.#runSteps(step, isBoundary);
-      if (step % evaluationInterval === 0 && step < totalSteps) await this.#evaluate(step);
-      if (this.#freezer.isDue(step) && step < totalSteps) await this.#freeze(step);
+    const { dataset, ...setup } = this.#setup;
+    this.#replanner = new Replanner({ ...setup, ...(await this.#measureCosts()), numSamples: dataset.numTrain + dataset.numValidation });
+    if (this.#from !== null) restoreFrom(this.#from, this.#progress, this.#freezer);
+    const restore = this.#from === null ? null : ({ kind: 'checkpoint', folder: this.#from.folder } as const);
+    await this.#adopt(this.#replanner.next({ ...this.#request(this.#from === null ? 'the run starts' : 'the run goes on'), restore }));
+    for (;;) {
+      try {
+        await this.#trainToEnd();
+        return await this.#finish();
+      } catch (error) {
+        if (!this.#isSurvivable(error)) throw error;
+        await this.#recover(error);
+      }
     }
-    await this.#finish(step);
   }
 
   async close(): Promise<void> {
@@ -85,30 +98,43 @@ class Trainer {
     await this.#coordinator.close();
   }
 
-  /** One copy of parameters, optimizer states, gradient and reduced gradient is the least any plan needs. */
-  #requireMemory(): void {
-    const { layouts, model, config } = this.#setup;
-    const floats = layouts.reduce((sum, { length }) => sum + length, 0);
-    this.#coordinator.memoryFolder.require(4 * floats * (3 + stateCount(optimizerSpec(config))), `the model ${model.name} (${floats} parameters)`);
-  }
-
   /** For an exit that does not wait: a second signal, or an exception nobody caught. */
   readonly #abort = (): void => this.#coordinator.abort();
 
-  /** Runs steps from `first` on until a boundary, the end, or a request to stop; returns the number of steps done then. */
-  async #runSteps(first: number, isBoundary: (stepsDone: number) => boolean): Promise<number> {
-    this.#coordinator.start(first);
+  async #trainToEnd(): Promise<void> {
+    const { totalSteps, sampler, config } = this.#setup;
+    const evaluationInterval = durationInSteps(config.evalEvery, sampler.stepsPerEpoch);
+    const checkpointInterval = durationInSteps(config.checkpointEvery, sampler.stepsPerEpoch);
+    while (this.#progress.steps < totalSteps && !this.#host.signal.aborted) {
+      await this.#runSteps((done) => done % evaluationInterval === 0 || done % checkpointInterval === 0 || this.#freezer.isDue(done));
+      const done = this.#progress.steps;
+      if (done === totalSteps) return;
+      if (done % evaluationInterval === 0) await this.#evaluate();
+      if (this.#freezer.isDue(done)) await this.#freeze();
+      if (done % checkpointInterval === 0) await this.#save();
+    }
+  }
+
+  /** Runs steps until a boundary, the end, or a request to stop. */
+  async #runSteps(isBoundary: (stepsDone: number) => boolean): Promise<void> {
     let begin = performance.now();
-    for (let step = first; ; step++) {
-      const result = await this.#awaitStep(step);
+    this.#coordinator.start(this.#progress.steps);
+    for (let goesOn = true; goesOn; ) {
+      const step = this.#progress.steps;
       const done = step + 1;
-      const goesOn = done < this.#setup.totalSteps && !isBoundary(done) && !this.#host.signal.aborted;
+      const result = await this.#awaitStep(step);
+      goesOn = done < this.#setup.totalSteps && !isBoundary(done) && !this.#host.signal.aborted;
       const learningRate = this.#learningRateAt(step);
-      await this.#coordinator.commit(step, { learningRate, gradientScale: clipScale(result.gradNorm, this.#setup.config.clip), updateCount: done }, goesOn);
+      this.#freezer.observe(result.blockNorms);
+      const snapshot = this.#snapshots.isDue(begin) ? this.#snapshots.begin(done, this.#freezer.save(), begin) : null;
+      const update = { learningRate, gradientScale: clipScale(result.gradNorm, this.#setup.config.clip), updateCount: done, snapshot: snapshot?.version ?? null };
+      const applied = this.#coordinator.commit(step, update, goesOn);
+      // A failure here also ends the next wait for a step; it must not end the process before that.
+      if (snapshot !== null) this.#coordinator.snapshotWritten().then(() => this.#snapshots.complete(snapshot), () => undefined);
+      await applied;
       const now = performance.now();
       this.#record(step, result, learningRate, (now - begin) / 1000);
       begin = now;
-      if (!goesOn) return done;
     }
   }
 
@@ -131,144 +157,144 @@ class Trainer {
     const { ids, epoch } = this.#setup.sampler.batchAt(step);
     const samples = ids.filter((id) => id >= 0).length;
     const plan = this.#plan;
-    const { K, R } = shapeOf(plan);
     const seated = plan.replicas.reduce((sum, { stages }) => sum + stages.length, 0);
-    this.#losses.push(result.loss);
-    this.#samplesSeen += samples;
-    this.#trainSeconds += seconds;
-    this.#freezer.observe(result.blockNorms);
+    const share = (ms: number): number => Math.min(1, ms / (seated * seconds * 1000));
+    const { loss, gradNorm, cacheHits, cacheMisses, peakMb } = result;
+    this.#progress.add(loss, samples, seconds);
+    this.#numFutile = 0;
     this.#host.emit({
       type: 'step',
       step,
       epoch,
-      loss: result.loss,
+      loss,
       lr,
-      gradNorm: result.gradNorm,
+      gradNorm,
       samples,
       seconds,
       generation: plan.generation,
       frozen: plan.frozen,
-      K,
-      R,
-      cacheHits: result.cacheHits,
-      cacheMisses: result.cacheMisses,
-      bubbleShare: Math.min(1, result.waitMs / (seated * seconds * 1000)),
-      commShare: Math.min(1, result.reduceMs / (seated * seconds * 1000)),
-      peakMb: result.peakMb,
+      ...shapeOf(plan),
+      cacheHits,
+      cacheMisses,
+      bubbleShare: share(result.waitMs),
+      commShare: share(result.reduceMs),
+      peakMb,
     });
   }
 
-  async #freeze(stepsDone: number): Promise<void> {
+  async #freeze(): Promise<void> {
     const before = this.#freezer.blocks;
-    const event = this.#freezer.decide(stepsDone);
+    const event = this.#freezer.decide(this.#progress.steps);
     if (event !== null) this.#host.emit(event);
-    if (this.#freezer.blocks === before) return;
-    const planned = present(this.#replanner, 'replanner').next({
-      frozen: this.#freezer.blocks,
-      frozenLayers: this.#freezer.layers,
-      epochsLeft: this.#epochsLeft(stepsDone),
-      because: `${this.#freezer.layers} layers are frozen`,
-    });
-    await this.#adopt(planned, stepsDone);
+    if (this.#freezer.blocks !== before) await this.#adopt(present(this.#replanner, 'replanner').next(this.#request(`${this.#freezer.layers} layers are frozen`)));
   }
 
-  /** Makes the workers adopt a plan and tells what it cost. */
-  async #adopt({ plan, event, cacheReason }: Planned, step: number): Promise<void> {
+  #request(because: string): PlanRequest {
+    const { totalSteps, sampler } = this.#setup;
+    return { frozen: this.#freezer.blocks, frozenLayers: this.#freezer.layers, epochsLeft: (totalSteps - this.#progress.steps) / sampler.stepsPerEpoch, because };
+  }
+
+  /** Makes the workers adopt a plan, tells what it cost, and takes a snapshot, so that no recovery goes back over a change of plan. */
+  async #adopt({ plan, event, cacheReason }: Planned): Promise<void> {
     const before = this.#adopted;
+    const step = this.#progress.steps;
     const begin = performance.now();
     this.#host.emit(event);
     const { movedBytes } = await this.#coordinator.adopt(plan);
     this.#adopted = plan;
+    const seconds = (performance.now() - begin) / 1000;
     if (before !== null) {
-      const seconds = (performance.now() - begin) / 1000;
       this.#host.emit({ type: 'transition', step, generation: plan.generation, from: shapeOf(before), to: shapeOf(plan), frozen: plan.frozen, seconds, movedBytes });
       this.#removeOldCaches(plan);
     }
     if (plan.frozen > 0) this.#reportCache(plan, step, cacheReason);
+    const snapshot = this.#snapshots.begin(step, this.#freezer.save(), performance.now());
+    await this.#coordinator.snapshot(step, snapshot.version);
+    this.#snapshots.complete(snapshot);
   }
 
-  get #plan(): Plan {
-    return present(this.#adopted, 'plan');
+  /** A lost worker, or one that lost its neighbours: the others can go on. Without a snapshot there is nothing to go on from. */
+  #isSurvivable(error: unknown): error is WorkerError {
+    if (!(error instanceof PipetrainError) || !['PT_WORKER_LOST', 'PT_WORKER_STUCK', 'PT_WORKER_SILENT'].includes(error.code)) return false;
+    return this.#snapshots.last !== null && this.#numFutile < MAX_FUTILE_RECOVERIES;
   }
 
-  #reportCache(plan: Plan, step: number, reason: string): void {
-    const { dataset, microBatch } = this.#setup;
-    const recordBytes = present(this.#costs[plan.frozen - 1], 'cost').outputBytes / microBatch;
-    this.#host.emit({
-      type: 'cache.changed',
-      step,
-      state: plan.usesCache ? 'on' : 'off',
-      depth: plan.frozen,
-      recordBytes,
-      capacity: plan.usesCache ? dataset.numTrain + dataset.numValidation : 0,
-      reason,
-    });
+  /** Gives up the step everywhere, plans with who is left, restores the last snapshot; the steps since then are done again. */
+  async #recover(cause: WorkerError): Promise<void> {
+    const begin = performance.now();
+    const failedAt = this.#progress.steps;
+    this.#numFutile++;
+    this.#snapshots.abandon();
+    const snapshot = present(this.#snapshots.last, 'snapshot');
+    const { lost, joined } = await this.#coordinator.regroup(this.#setup.config.maxRestarts - this.#numRestarts);
+    this.#numRestarts += joined.length;
+    for (const { worker, reason } of lost) this.#host.emit({ type: 'worker.lost', worker, reason });
+    if (lost.length === 0) this.#host.emit({ type: 'warning', message: cause.message });
+    for (const { worker, pid, device } of joined) this.#host.emit({ type: 'worker.joined', worker, pid, device });
+    const { workers } = this.#coordinator;
+    if (workers.length === 0) throw cause;
+    if (workers.length < this.#setup.workers.length)
+      this.#host.emit({ type: 'warning', message: `${workers.length} of ${this.#setup.workers.length} workers are left and ${this.#numRestarts} of at most ${this.#setup.config.maxRestarts} were replaced; the run goes on with those (--max-restarts)` });
+    this.#progress.rewind(snapshot.steps);
+    this.#freezer.restore(snapshot.freezer);
+    const planned = present(this.#replanner, 'replanner').forWorkers(workers, { ...this.#request('workers were lost'), restore: { kind: 'snapshot', version: snapshot.version } });
+    try {
+      await this.#adopt(planned);
+    } catch (error) {
+      // Another loss during the recovery: start over from the same snapshot.
+      if (!this.#isSurvivable(error)) throw error;
+      return this.#recover(error);
+    }
+    this.#host.emit({ type: 'recovered', step: failedAt, fromStep: snapshot.steps, lost: lost.map(({ worker }) => worker), workers: workers.length, seconds: (performance.now() - begin) / 1000 });
   }
 
-  /** The files of levels that no plan reads any more; their memory goes when the workers have unmapped them. */
-  #removeOldCaches(plan: Plan): void {
-    for (let depth = 1; depth < plan.frozen; depth++)
-      if (depth !== plan.previousCacheDepth) this.#coordinator.memoryFolder.remove(cacheFile(this.#coordinator.memoryFolder.path, depth));
-  }
-
-  async #evaluate(step: number): Promise<void> {
+  async #evaluate(): Promise<void> {
     const { dataset, model, sampler } = this.#setup;
+    const step = this.#progress.steps;
     const begin = performance.now();
     const results = await this.#coordinator.evaluate();
     const loss = results.reduce((sum, one) => sum + one.loss, 0) / dataset.numValidation;
     const metric = model.score === null ? loss : results.reduce((sum, { score }) => sum + (score ?? 0), 0) / dataset.numValidation;
-    this.#metric = { step, value: metric };
+    this.#progress.validated(metric);
     const seconds = (performance.now() - begin) / 1000;
     this.#host.emit({ type: 'evaluation', step, epoch: step / sampler.stepsPerEpoch, loss, metric, metricName: model.metric.name, samples: dataset.numValidation, seconds });
   }
 
-  async #finish(step: number): Promise<void> {
-    const { model, dataset } = this.#setup;
-    if (this.#metric.step !== step && dataset.numValidation > 0) await this.#evaluate(step);
-    const { sha256, path } = await this.#save(step);
+  async #finish(): Promise<void> {
+    const { model, dataset, config } = this.#setup;
+    if (this.#progress.metric?.step !== this.#progress.steps && dataset.numValidation > 0) await this.#evaluate();
+    const { weightsSha256, path } = await this.#save();
     const isInterrupted = this.#host.signal.aborted;
     const wallSeconds = (performance.now() - this.#startedAt) / 1000;
-    if (!isInterrupted && this.#setup.config.breakdown) {
-      const breakdown = await measureBreakdown(this.#setup, this.#coordinator, present(this.#replanner, 'replanner'));
-      if (breakdown !== null) this.#host.emit(breakdown);
-    }
+    if (!isInterrupted && config.breakdown) await this.#breakDown();
     if (!isInterrupted && this.#host.quickstart === true) this.#host.emit(writeSample(path, this.#setup));
-    this.#host.emit({
-      type: 'run.finished',
-      steps: step,
-      samplesSeen: this.#samplesSeen,
-      finalLoss: this.#losses.at(-1) ?? Number.NaN,
-      metric: { name: model.metric.name, value: this.#metric.value },
-      wallSeconds,
-      trainSeconds: this.#trainSeconds,
-      weightsSha256: sha256,
-      lossSha256: createHash('sha256').update(new Uint8Array(Float32Array.from(this.#losses).buffer)).digest('hex'),
-      isInterrupted,
-    });
+    const { steps, samplesSeen, finalLoss, trainSeconds, lossSha256 } = this.#progress;
+    const metric = { name: model.metric.name, value: this.#progress.metric?.value ?? Number.NaN };
+    this.#host.emit({ type: 'run.finished', steps, samplesSeen, finalLoss, metric, wallSeconds, trainSeconds, weightsSha256, lossSha256, isInterrupted });
   }
 
-  async #save(step: number): Promise<{ sha256: string; path: string }> {
-    const { config, dataset, model } = this.#setup;
-    const begin = performance.now();
-    const path = join(this.#host.runFolder.checkpointsPath, `step-${String(step).padStart(8, '0')}`);
-    const folder = beginCheckpoint(path);
-    const files = await this.#coordinator.save(folder);
-    const sha256 = weightsSha256(folder, model);
-    commitCheckpoint(folder, path, {
-      format: 'pipetrain-checkpoint-1',
-      step,
-      samplesSeen: this.#samplesSeen,
-      seed: config.seed,
-      frozenLayers: this.#freezer.layers,
-      config,
+  /** The run is saved: a failure of this measurement costs the measurement only. */
+  async #breakDown(): Promise<void> {
+    try {
+      const breakdown = await measureBreakdown(this.#setup, this.#coordinator, present(this.#replanner, 'replanner'));
+      if (breakdown !== null) this.#host.emit(breakdown);
+    } catch (error) {
+      if (!this.#isSurvivable(error)) throw error;
+      this.#host.emit({ type: 'warning', message: `the breakdown was given up: ${error.message}` });
+    }
+  }
+
+  async #save(): Promise<{ readonly weightsSha256: string; readonly path: string }> {
+    const saved = await saveCheckpoint({
+      folder: this.#host.runFolder.checkpointsPath,
+      setup: this.#setup,
       plan: this.#plan,
-      dataDigest: dataset.digest,
-      weightsSha256: sha256,
-      files,
+      progress: this.#progress,
+      freezer: this.#freezer,
+      write: (folder) => this.#coordinator.save(folder),
     });
-    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-    this.#host.emit({ type: 'checkpoint.saved', step, path, bytes, seconds: (performance.now() - begin) / 1000 });
-    return { sha256, path };
+    this.#host.emit(saved.event);
+    return saved;
   }
 
   async #measureCosts(): Promise<{ costs: readonly BlockCost[]; readMsPerMb: number; updateMsPerMb: number }> {
@@ -280,12 +306,8 @@ class Trainer {
       const bytes = 4 * present(layouts[index], 'layout').length;
       return { ...cost, name: present(model.blocks[index], 'block').name, parameterBytes: bytes, gradientBytes: bytes, optimizerBytes: bytes * numStates };
     });
-    this.#host.emit({
-      type: 'costs.measured',
-      isCached: false,
-      seconds: (performance.now() - begin) / 1000,
-      blocks: this.#costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes })),
-    });
+    const shown = this.#costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }));
+    this.#host.emit({ type: 'costs.measured', isCached: false, seconds: (performance.now() - begin) / 1000, blocks: shown });
     return { costs: this.#costs, readMsPerMb, updateMsPerMb };
   }
 
@@ -295,34 +317,34 @@ class Trainer {
     return this.#learningRate({ step, steps: totalSteps, epoch: Math.floor(step / sampler.stepsPerEpoch), epochs });
   }
 
-  #epochsLeft(stepsDone: number): number {
-    return (this.#setup.totalSteps - stepsDone) / this.#setup.sampler.stepsPerEpoch;
+  /** One copy of parameters, optimizer states, gradient and reduced gradient is the least any plan needs. */
+  #requireMemory(): void {
+    const { layouts, model, config } = this.#setup;
+    const floats = layouts.reduce((sum, { length }) => sum + length, 0);
+    this.#coordinator.memoryFolder.require(4 * floats * (3 + stateCount(optimizerSpec(config))), `the model ${model.name} (${floats} parameters)`);
+  }
+
+  get #plan(): Plan {
+    return present(this.#adopted, 'plan');
+  }
+
+  #reportCache(plan: Plan, step: number, reason: string): void {
+    const { dataset, microBatch } = this.#setup;
+    const recordBytes = present(this.#costs[plan.frozen - 1], 'cost').outputBytes / microBatch;
+    const capacity = plan.usesCache ? dataset.numTrain + dataset.numValidation : 0;
+    this.#host.emit({ type: 'cache.changed', step, state: plan.usesCache ? 'on' : 'off', depth: plan.frozen, recordBytes, capacity, reason });
+  }
+
+  /** The files of levels that no plan reads any more; their memory goes when the workers have unmapped them. */
+  #removeOldCaches(plan: Plan): void {
+    const { memoryFolder } = this.#coordinator;
+    for (let depth = 1; depth < plan.frozen; depth++) if (depth !== plan.previousCacheDepth) memoryFolder.remove(cacheFile(memoryFolder.path, depth));
   }
 
   #note(report: Report, worker: string): void {
     if (report.type !== 'cache-off' || this.#isCacheOff) return;
     this.#isCacheOff = true;
-    this.#host.emit({ type: 'cache.changed', step: this.#losses.length, state: 'off', depth: this.#adopted?.frozen ?? 0, recordBytes: 0, capacity: 0, reason: `worker ${worker}: ${report.reason}` });
-  }
-
-  #startEvent(): Parameters<TrainHost['emit']>[0] {
-    const { config, model, layouts, dataset, sampler, totalSteps, microBatch } = this.#setup;
-    return {
-      type: 'run.started',
-      version: VERSION,
-      model: model.name,
-      data: dataset.source,
-      seed: config.seed,
-      blocks: model.blocks.map(({ name, kind, layer }, index) => ({ name, kind, layer, parameters: present(layouts[index], 'layout').numParameters })),
-      numTrain: dataset.numTrain,
-      numValidation: dataset.numValidation,
-      stepsPlanned: totalSteps,
-      stepsPerEpoch: sampler.stepsPerEpoch,
-      batch: config.batch,
-      microBatch,
-      machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores`,
-      metricName: model.metric.name,
-      higherIsBetter: model.metric.higherIsBetter,
-    };
+    const event: RunEventBody = { type: 'cache.changed', step: this.#progress.steps, state: 'off', depth: this.#adopted?.frozen ?? 0, recordBytes: 0, capacity: 0, reason: `worker ${worker}: ${report.reason}` };
+    this.#host.emit(event);
   }
 }

@@ -21,14 +21,26 @@ export interface Invitation {
   readonly worker: string;
 }
 
+/** News of a worker that is gone. The run may survive it; anything else that fails does not come as this. */
+export class LostWorker extends WorkerError {
+  readonly worker: string;
+
+  constructor(worker: string, message: string, hint: string) {
+    super('PT_WORKER_LOST', message, hint);
+    this.worker = worker;
+  }
+}
+
 export class WorkerProcess {
   readonly id: string;
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
   readonly #onFailure: (error: Error, worker: string) => void;
   readonly #onReport: (report: Report, worker: string) => void;
-  readonly #reports: Report[] = [];
-  #waiting: { type: Report['type']; resolve: (report: Report) => void } | null = null;
+  #reports: Report[] = [];
+  readonly #waiting = new Map<Report['type'], (report: Report) => void>();
+  #stuck: NodeJS.Timeout | undefined;
+  #pong: (() => void) | null = null;
   #peer: Peer | null = null;
   #stderr = '';
   #isStopping = false;
@@ -67,7 +79,7 @@ export class WorkerProcess {
     peer.onError((error) => this.#fail(error));
     peer.onClose((reason) => {
       if (this.#isStopping) return;
-      setTimeout(() => this.#fail(new WorkerError('PT_WORKER_LOST', `worker ${this.id} closed its connection: ${reason}`, 'See the events of the run for what came before.')), ROOT_CAUSE_GRACE_MS).unref();
+      setTimeout(() => this.#fail(new LostWorker(this.id, `worker ${this.id} closed its connection: ${reason}`, 'See the events of the run for what came before.')), ROOT_CAUSE_GRACE_MS).unref();
     });
   }
 
@@ -75,12 +87,12 @@ export class WorkerProcess {
     this.#peer?.send(order);
   }
 
-  /** The next report of a type. One caller at a time; the coordinator's failure handling ends waits that will never be answered. */
+  /** The next report of a type. One caller per type at a time; the coordinator's failure handling ends waits that will never be answered. */
   next<T extends Report['type']>(type: T): Promise<ReportOf<T>> {
     const found = this.#reports.findIndex((report) => report.type === type);
     if (found >= 0) return Promise.resolve(this.#reports.splice(found, 1)[0] as ReportOf<T>);
     return new Promise((resolve) => {
-      this.#waiting = { type, resolve: (report) => resolve(report as ReportOf<T>) };
+      this.#waiting.set(type, (report) => resolve(report as ReportOf<T>));
     });
   }
 
@@ -103,27 +115,46 @@ export class WorkerProcess {
   #receive(report: Report): void {
     this.#onReport(report, this.id);
     if (report.type === 'failed') {
-      const error = fromErrorRecord(report.error);
-      // A neighbour's death shows here first; its own exit is the root cause and is on its way.
-      if (report.error.code === 'PT_PEER_LOST') setTimeout(() => this.#fail(error), ROOT_CAUSE_GRACE_MS).unref();
-      else this.#fail(error);
+      this.#fail(fromErrorRecord(report.error));
       return;
     }
-    const waiting = this.#waiting;
-    if (waiting?.type === report.type) {
-      this.#waiting = null;
-      waiting.resolve(report);
-    } else this.#reports.push(report);
+    if (report.type === 'pong') {
+      this.#pong?.();
+      this.#pong = null;
+      return;
+    }
+    if (report.type === 'stuck') {
+      // A neighbour's death shows here first; its own exit is the root cause and is on its way.
+      clearTimeout(this.#stuck);
+      this.#stuck = setTimeout(() => this.#fail(new WorkerError('PT_WORKER_STUCK', `worker ${this.id} cannot go on: ${report.message}`, 'See the events of the run for what came before.')), ROOT_CAUSE_GRACE_MS).unref();
+      return;
+    }
+    const waiting = this.#waiting.get(report.type);
+    this.#waiting.delete(report.type);
+    if (waiting === undefined) this.#reports.push(report);
+    else waiting(report);
+  }
+
+  /** Calls `handler` at the next answer to a ping. */
+  onPong(handler: () => void): void {
+    this.#pong = handler;
+  }
+
+  /** Drops what was reported for work that is given up, and whoever waited for it. */
+  forget(): void {
+    this.#reports = [];
+    this.#waiting.clear();
+    clearTimeout(this.#stuck);
   }
 
   #fail(error: Error): void {
     if (!this.#isStopping) this.#onFailure(error, this.id);
   }
 
-  #deathOf(code: number | null, signal: NodeJS.Signals | null): WorkerError {
+  #deathOf(code: number | null, signal: NodeJS.Signals | null): LostWorker {
     const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
     const hint = signal === 'SIGKILL' ? 'If nobody killed it, the machine ran out of memory: use a smaller --micro-batch or fewer workers.' : 'See its last words below.';
-    const error = new WorkerError('PT_WORKER_LOST', `worker ${this.id} (pid ${this.pid}) ${how}`, hint);
+    const error = new LostWorker(this.id, `worker ${this.id} (pid ${this.pid}) ${how}`, hint);
     if (this.#stderr.trim() !== '') error.message += `\n${this.#stderr.trim()}`;
     return error;
   }

@@ -1,6 +1,6 @@
 // Worker: a process that owns one device and obeys one plan at a time. It takes orders one by one, computes, and reports; it decides nothing.
 import { slabLayout, type SlabLayout } from './model/slab.js';
-import { InterruptedError, toErrorRecord, WorkerError } from './core/errors.js';
+import { InterruptedError, PipetrainError, toErrorRecord, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { measureCosts } from './cost-probe.js';
 import { openDataset } from './data/open-dataset.js';
@@ -14,8 +14,8 @@ import type { Model } from './model/block.js';
 import { Neighbours } from './neighbours.js';
 import { OrderQueue } from './order-queue.js';
 import { optimizerSpec } from './optimizer-spec.js';
-import { blocksOf, seatOf, type Plan } from './plan.js';
-import { saveBlock } from './checkpoint.js';
+import { blocksOf, seatOf, type Plan, type Restore } from './plan.js';
+import { loadBlock, saveBlock } from './checkpoint.js';
 import { Seating } from './seating.js';
 import type { Executor } from './tensor/executor.js';
 import type { Shape } from './tensor/shape.js';
@@ -58,8 +58,10 @@ export class Worker {
     this.#neighbours = new Neighbours(host.worker, host.token);
   }
 
-  /** Takes an order of the coordinator. */
+  /** Takes an order of the coordinator. An abort reaches whatever waits for a neighbour at once; the rest comes in turn. */
   order(order: Order): void {
+    if (order.type === 'ping') return this.#host.report({ type: 'pong' });
+    if (order.type === 'abort') this.#neighbours.abort();
     this.#orders.push(order);
   }
 
@@ -74,7 +76,13 @@ export class Worker {
       for (;;) {
         const order = await this.#orders.next();
         if (order.type === 'stop') break;
-        await this.#obey(order);
+        try {
+          await this.#obey(order);
+        } catch (error) {
+          if (!isAbandonable(error)) throw error;
+          if (error.code !== 'PT_ABORTED') this.#host.report({ type: 'stuck', message: error.message });
+          await this.#skipToAbort();
+        }
       }
     } catch (error) {
       this.#host.report({ type: 'failed', error: toErrorRecord(error) });
@@ -82,6 +90,22 @@ export class Worker {
     } finally {
       await this.#close();
     }
+  }
+
+  /** Drops the orders of the work that is given up, and everything that belongs to its plan. */
+  async #skipToAbort(): Promise<void> {
+    for (;;) {
+      const order = await this.#orders.next();
+      if (order.type === 'stop') return this.#orders.putBack(order);
+      if (order.type === 'abort') return this.#abort();
+    }
+  }
+
+  #abort(): void {
+    this.#next?.close();
+    this.#next = null;
+    this.#neighbours.reset();
+    this.#host.report({ type: 'aborted' });
   }
 
   async #obey(order: Order): Promise<void> {
@@ -100,8 +124,13 @@ export class Worker {
         return this.#evaluate(order.generation);
       case 'save':
         return this.#save(order.folder, order.blocks);
+      case 'snapshot':
+        return this.#writeSnapshot(order.step, order.version);
+      case 'abort':
+        return this.#abort();
       case 'commit':
       case 'stop':
+      case 'ping':
         throw new WorkerError('PT_PROTOCOL', `worker ${this.#host.worker} got the order "${order.type}" where none was due`, 'Report this.');
     }
   }
@@ -145,7 +174,11 @@ export class Worker {
     const { worker } = this.#host;
     const { frozen, active } = blocksOf(plan, worker);
     let movedBytes = 0;
-    for (const block of [...frozen, ...active]) movedBytes += own.store.hold(block, plan.sources[block] ?? null, active.includes(block));
+    const fill = plan.restore === null ? null : this.#filler(plan.restore);
+    for (const block of [...frozen, ...active]) {
+      const trains = active.includes(block);
+      movedBytes += fill === null ? own.store.hold(block, plan.sources[block] ?? null, trains) : own.store.restore(block, trains, fill);
+    }
     this.#addresses = addresses;
     this.#plan = plan;
     const seat = seatOf(plan, worker);
@@ -186,12 +219,26 @@ export class Worker {
     for (let step = firstStep; ; step++) {
       this.#host.report(await seating.runStep(step, this.#own.sampler.batchAt(step).ids));
       const order = await this.#orders.next();
-      if (order.type === 'stop') return this.#orders.putBack(order);
+      if (order.type === 'stop' || order.type === 'abort') return this.#orders.putBack(order);
       if (order.type !== 'commit' || order.step !== step || order.generation !== generation)
         throw new WorkerError('PT_PROTOCOL', `worker ${this.#host.worker} waits for the commit of step ${step} and got "${order.type}"`, 'Report this.');
       await seating.apply(order);
+      if (order.snapshot !== null) this.#writeSnapshot(step, order.snapshot);
       if (!order.goesOn) return this.#host.report({ type: 'paused', generation, step });
     }
+  }
+
+  /** Keeps what replica 0 holds, each block once, where it outlives this process. */
+  #writeSnapshot(step: number, version: number): void {
+    if (seatOf(present(this.#plan, 'plan'), this.#host.worker)?.replica !== 0) return;
+    this.#own.store.writeSnapshot(version);
+    this.#host.report({ type: 'snapshot-written', step, version });
+  }
+
+  #filler(restore: Restore): Parameters<BlockStore['restore']>[2] {
+    const { store, model, layouts } = this.#own;
+    if (restore.kind === 'snapshot') return store.readSnapshot(restore.version);
+    return (block, weights, states) => loadBlock(restore.folder, block, present(model.blocks[block], 'block'), present(layouts[block], 'layout'), weights, states);
   }
 
   async #evaluate(generation: number): Promise<void> {
@@ -231,4 +278,9 @@ export class Worker {
     await this.#neighbours.close();
     this.#equipment?.executor.close();
   }
+}
+
+/** Whether an error means that the work in hand is lost but this worker is not: a neighbour is gone, or the coordinator said so. */
+function isAbandonable(error: unknown): error is PipetrainError {
+  return error instanceof PipetrainError && ['PT_ABORTED', 'PT_PEER_LOST', 'PT_DIAL', 'PT_PEER_CLOSED'].includes(error.code);
 }

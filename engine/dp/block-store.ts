@@ -5,7 +5,7 @@ import { invariant, present } from '../core/invariant.js';
 import type { Block } from '../model/block.js';
 import { initializeSlab, type SlabLayout } from '../model/slab.js';
 import { MappedFile } from '../tensor/mapped-file.js';
-import { statesFile, weightsFile } from './memory-names.js';
+import { snapshotFile, statesFile, weightsFile } from './memory-names.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 /** A block without parameters has a file all the same, so that nobody needs a special case; no file can be empty. */
@@ -49,7 +49,7 @@ export class BlockStore {
     let moved = 0;
     let held = this.#held.get(block);
     if (held === undefined) {
-      held = { weights: MappedFile.create(weightsFile(folder, worker, block), Math.max(LEAST_BYTES, length * BYTES)), states: null };
+      held = { weights: this.#create(weightsFile, block, length), states: null };
       this.#held.set(block, held);
       const weights = held.weights.float32(0, length);
       if (source === null) initializeSlab(present(this.#options.blocks[block], `block ${block}`), this.#layout(block), this.#options.seed, weights);
@@ -57,12 +57,51 @@ export class BlockStore {
     }
     if (trains && held.states === null && this.#options.numStates > 0) {
       const numFloats = length * this.#options.numStates;
-      held.states = MappedFile.create(statesFile(folder, worker, block), Math.max(LEAST_BYTES, numFloats * BYTES));
+      held.states = this.#create(statesFile, block, numFloats);
       // A source without states (its copy was frozen, or the block is new) means states that start at zero, as the new file does.
       if (source !== null && source !== worker && existsSync(statesFile(folder, source, block)))
         moved += copyFrom(statesFile(folder, source, block), held.states.float32(0, numFloats));
     }
     return moved;
+  }
+
+  /**
+   * Makes sure a block is here in a state that `fill` writes: restored from a snapshot or a checkpoint, whatever it held before. Returns the
+   * bytes written.
+   */
+  restore(block: number, trains: boolean, fill: (block: number, weights: Float32Array, states: readonly Float32Array[]) => void): number {
+    const { length } = this.#layout(block);
+    const isNew = !this.#held.has(block);
+    if (isNew) this.#held.set(block, { weights: this.#create(weightsFile, block, length), states: null });
+    const held = this.#get(block);
+    if (trains && held.states === null && this.#options.numStates > 0) held.states = this.#create(statesFile, block, length * this.#options.numStates);
+    const states = trains ? this.states(block) : [];
+    fill(block, this.weights(block), states);
+    return (1 + states.length) * length * BYTES;
+  }
+
+  /** Copies every held block into a snapshot; states only of those that train. */
+  writeSnapshot(version: number): void {
+    for (const [block, { weights, states }] of this.#held) {
+      const { length } = this.#layout(block);
+      this.#writeSnapshotFile(version, block, 'weights', weights.float32(0, length));
+      if (states !== null) this.#writeSnapshotFile(version, block, 'states', states.float32(0, length * this.#options.numStates));
+    }
+  }
+
+  /** Fills a block from a snapshot; states that the snapshot lacks (the block was frozen then) start at zero. */
+  readSnapshot(version: number): (block: number, weights: Float32Array, states: readonly Float32Array[]) => void {
+    const { folder } = this.#options;
+    return (block, weights, states) => {
+      copyFrom(snapshotFile(folder, version, block, 'weights'), weights);
+      const path = snapshotFile(folder, version, block, 'states');
+      const file = states.length > 0 && existsSync(path) ? MappedFile.open(path) : null;
+      for (const [i, state] of states.entries()) {
+        if (file === null) state.fill(0);
+        else state.set(file.float32(i * state.length * BYTES, state.length));
+      }
+      file?.close();
+    };
   }
 
   weights(block: number): Float32Array {
@@ -90,6 +129,17 @@ export class BlockStore {
         this.#held.delete(block);
       }
     }
+  }
+
+  #create(name: typeof weightsFile, block: number, numFloats: number): MappedFile {
+    return MappedFile.create(name(this.#options.folder, this.#options.worker, block), Math.max(LEAST_BYTES, numFloats * BYTES));
+  }
+
+  #writeSnapshotFile(version: number, block: number, part: 'weights' | 'states', data: Float32Array): void {
+    const path = snapshotFile(this.#options.folder, version, block, part);
+    const file = existsSync(path) ? MappedFile.open(path) : MappedFile.create(path, Math.max(LEAST_BYTES, data.byteLength));
+    file.float32(0, data.length).set(data);
+    file.close();
   }
 
   #get(block: number): Held {

@@ -1,0 +1,50 @@
+// Snapshots: which snapshot in shared memory is whole, and when the next one is due. Two versions take turns; the older one is good until the newer
+// one is complete. It holds no tensor: the workers write, it keeps count.
+import type { FreezerState } from './freezer.js';
+
+/** Steps that a recovery has to do again take about so long at most. */
+const INTERVAL_MS = 1000;
+
+export interface Snapshot {
+  readonly version: number;
+  /** Steps done when it was taken. */
+  readonly steps: number;
+  readonly freezer: FreezerState;
+}
+
+export class Snapshots {
+  #last: Snapshot | null = null;
+  #pending: Snapshot | null = null;
+  #version = 0;
+  #takenAt = -Infinity;
+
+  /** The newest whole snapshot. */
+  get last(): Snapshot | null {
+    return this.#last;
+  }
+
+  /** Whether it is time for one, and none is being written. */
+  isDue(now: number): boolean {
+    return this.#pending === null && now - this.#takenAt >= INTERVAL_MS;
+  }
+
+  /** Begins one; the version names its files. */
+  begin(steps: number, freezer: FreezerState, now: number): Snapshot {
+    this.#takenAt = now;
+    return (this.#pending = { version: this.#version++, steps, freezer });
+  }
+
+  /** The snapshot is whole. Late news of one that was given up is ignored. */
+  complete(snapshot: Snapshot): void {
+    if (this.#pending !== snapshot) return;
+    this.#last = snapshot;
+    this.#pending = null;
+  }
+
+  /** Gives up the one that is being written. Its files are torn: the next one must go to the same place, never over the whole one. */
+  abandon(): void {
+    if (this.#pending === null) return;
+    this.#version = this.#pending.version;
+    this.#pending = null;
+  }
+}
