@@ -3,6 +3,7 @@
 import type { TrainConfig, TrainConfigInput } from '../engine/config.js';
 import type { RunEvaluation } from '../engine/evaluate.js';
 import type { ModelDefaults } from '../engine/model/define.js';
+import type { PlanPreview } from '../engine/plan-preview.js';
 import type { ResumePoint } from '../engine/run-checkpoint.js';
 import type { RunFolder } from '../engine/run-folder.js';
 import type { TrainHost } from '../engine/train-host.js';
@@ -13,6 +14,7 @@ export interface CliServices {
   resumePoint(run: RunFolder): Promise<{ readonly point: ResumePoint; readonly refused: readonly string[] }>;
   quickstartConfig(): Promise<TrainConfigInput>;
   evaluateRun(run: RunFolder): Promise<RunEvaluation>;
+  previewPlan(config: TrainConfig): Promise<PlanPreview>;
 }
 
 export const engineServices: CliServices = {
@@ -35,5 +37,9 @@ export const engineServices: CliServices = {
   evaluateRun: async (run) => {
     const { evaluateRun } = await import('../engine/evaluate.js');
     return evaluateRun(run);
+  },
+  previewPlan: async (config) => {
+    const { previewPlan } = await import('../engine/plan-preview.js');
+    return previewPlan(config);
   },
 };

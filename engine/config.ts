@@ -7,11 +7,11 @@ const choice = <const T extends readonly string[]>(values: T) => z.enum(values);
 
 /** Keys in kebab-case on the command line and in files, camelCase here. Units: steps unless the name says otherwise. */
 export const trainConfigSchema = z.strictObject({
-  model: z.string().min(1).describe('built-in model (vit, bert, gpt) or a .ts/.js file that exports `model`'),
+  model: z.string().min(1).describe('built-in model (vit, bert, gpt), a .ts/.js file that exports `model`, or hf:DIR with pretrained weights'),
   modelOptions: z.record(z.string(), z.unknown()).default({}).describe('options of the model, e.g. layers=6,width=128'),
   data: z.string().min(1).describe('data set as KIND:PATH, e.g. mnist:DIR, sst2:DIR, text:FILE'),
   dataOptions: z.record(z.string(), z.unknown()).default({}).describe('options of the data kind, e.g. sequence=128'),
-  devices: z.string().default('auto').describe('cpu:N workers, or auto (one worker per core, at most 2)'),
+  devices: z.string().default('auto').describe('cpu:N workers, auto (one per core, at most 8), or others that pipetrain devices lists (tfjs-wasm:N, ...)'),
   epochs: positive.optional().describe('epochs to train'),
   steps: positive.optional().describe('steps to train; wins over epochs'),
   batch: positive.default(64).describe('samples per step, over all replicas'),

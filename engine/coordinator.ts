@@ -7,6 +7,7 @@ import type { TrainConfig } from './config.js';
 import { Deferred } from './core/deferred.js';
 import { WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
+import { executorOf } from './devices.js';
 import { MemoryFolder } from './memory-folder.js';
 import type { Order, Report, ReportOf } from './messages.js';
 import { seatOf, type Plan } from './plan.js';
@@ -224,7 +225,7 @@ export class Coordinator {
     }
     await this.#within(START_TIMEOUT_MS, 'start', Promise.all(ids.map((id) => present(this.#arrivals.get(id), 'arrival').promise)));
     const { config, microBatch } = this.#options;
-    const ready = await this.#ask(ids, { type: 'setup', config, memoryFolder: this.#memory.path, microBatch }, 'ready', START_TIMEOUT_MS);
+    const ready = await this.#ask(ids, { type: 'setup', config, executor: executorOf(config.devices), memoryFolder: this.#memory.path, microBatch }, 'ready', START_TIMEOUT_MS);
     for (const [worker, report] of ready) this.#addresses[worker] = report.address;
     return [...ready].map(([worker, { device }]) => ({ worker, pid: this.#worker(worker).pid, device }));
   }

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { trainConfigSchema } from './config.js';
 import { planSchema } from './plan.js';
+import { EXECUTOR_KINDS } from './tensor/executor-kind.js';
 
 const errorSchema = z.object({ code: z.string(), exitCode: z.number(), message: z.string(), hint: z.string(), stack: z.string().optional() });
 const index = z.number().int().nonnegative();
@@ -11,7 +12,7 @@ const float = z.custom<number>((value) => typeof value === 'number', 'expected a
 
 /** What the coordinator tells a worker. */
 export const orderSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('setup'), config: trainConfigSchema, memoryFolder: z.string(), microBatch: z.number().int().positive() }),
+  z.object({ type: z.literal('setup'), config: trainConfigSchema, executor: z.enum(EXECUTOR_KINDS), memoryFolder: z.string(), microBatch: z.number().int().positive() }),
   z.object({ type: z.literal('measure-costs') }),
   /** First half of a transition: allocate, fetch state, compile. */
   z.object({ type: z.literal('prepare'), plan: planSchema, addresses: z.record(z.string(), z.string()) }),

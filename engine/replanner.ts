@@ -47,6 +47,8 @@ export interface FixedShape {
 export interface Planned {
   readonly plan: Plan;
   readonly event: Extract<RunEventBody, { type: 'plan.made' }>;
+  /** What the planner said, the alternatives included. */
+  readonly choice: PipelineChoice;
   readonly cacheReason: string;
 }
 
@@ -207,7 +209,7 @@ export class Replanner {
       reason: plan.reason,
       grid: showGrid(makeSchedule(choice.schedule, choice.K, choice.microBatches)),
     };
-    return { plan, event, cacheReason };
+    return { plan, event, choice, cacheReason };
   }
 
   /** Workers by replica and stage. A worker that stays in a replica's place needs no new blocks; the freed ones fill the new places in order. */

@@ -32,7 +32,7 @@ export interface RunSetup {
 export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const workers = workersOf(config.devices);
   const definition = await loadModelDefinition(config.model);
-  const dataset = openDataset(config.data, config.dataOptions);
+  const dataset = openDataset(config.data, config.dataOptions, definition.dataDefaults);
   const model = buildModel(definition, config.modelOptions, dataset.info);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = config.microBatch ?? Math.max(1, Math.floor(config.batch / DEFAULT_MICRO_BATCHES));

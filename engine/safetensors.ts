@@ -1,8 +1,8 @@
 // Safetensors: the file format of Hugging Face for named tensors (u64 header length, JSON header, raw little-endian data), written and read here for
 // 32-bit floats. Not a checkpoint: that is a folder of such files with a manifest.
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { z } from 'zod';
 import { DataError } from './core/errors.js';
+import { readSafetensorsHeader } from './tensor/safetensors-header.js';
 import { sizeOf, type Shape } from './tensor/shape.js';
 
 export interface NamedTensor {
@@ -10,11 +10,6 @@ export interface NamedTensor {
   readonly shape: Shape;
   readonly data: Float32Array;
 }
-
-const headerSchema = z.record(
-  z.string(),
-  z.union([z.object({ dtype: z.string(), shape: z.array(z.number().int().nonnegative()), data_offsets: z.tuple([z.number().int(), z.number().int()]) }), z.record(z.string(), z.string())]),
-);
 
 /** Writes the tensors in the given order and syncs the file to the disk; returns its bytes. */
 export function writeSafetensors(path: string, tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>> = {}): number {
@@ -43,19 +38,14 @@ export function writeSafetensors(path: string, tensors: readonly NamedTensor[], 
 
 /** Reads every tensor of a file. Throws a DataError that names the file where it is not whole. */
 export function readSafetensors(path: string): Map<string, NamedTensor> {
-  const bytes = readFileSync(path);
   const broken = (why: string): DataError => new DataError('PT_CHECKPOINT_BROKEN', `${path} is not a whole safetensors file: ${why}`, 'Use another checkpoint of the run.');
-  if (bytes.length < 8) throw broken(`${bytes.length} bytes, at least 8 are needed`);
-  const headerBytes = Number(bytes.readBigUInt64LE());
-  if (8 + headerBytes > bytes.length) throw broken(`the header needs ${8 + headerBytes} bytes, the file has ${bytes.length}`);
-  const header = headerSchema.parse(JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes)));
+  const header = readSafetensorsHeader(path, broken);
+  const bytes = readFileSync(path);
   const tensors = new Map<string, NamedTensor>();
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__' || !('data_offsets' in entry) || typeof entry.data_offsets === 'string') continue;
-    const { dtype, shape, data_offsets: range } = entry as { dtype: string; shape: number[]; data_offsets: [number, number] };
-    const [from, to] = [8 + headerBytes + range[0], 8 + headerBytes + range[1]];
-    if (dtype !== 'F32' || to - from !== 4 * sizeOf(shape) || to > bytes.length) throw broken(`tensor ${name} (${dtype}, [${shape.join(',')}]) lies at ${from}..${to} of ${bytes.length}`);
-    tensors.set(name, { name, shape, data: new Float32Array(bytes.buffer.slice(bytes.byteOffset + from, bytes.byteOffset + to)) });
+  for (const { name, dtype, shape, offset, bytes: length } of header.values()) {
+    if (dtype !== 'F32' || length !== 4 * sizeOf(shape)) throw broken(`tensor ${name} (${dtype}, [${shape.join(',')}]) takes ${length} bytes`);
+    const from = bytes.byteOffset + offset;
+    tensors.set(name, { name, shape, data: new Float32Array(bytes.buffer.slice(from, from + length)) });
   }
   return tensors;
 }

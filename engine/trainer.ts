@@ -12,6 +12,7 @@ import type { RunEventBody } from './events.js';
 import { Freezer } from './freezer.js';
 import { writeSample } from './generate.js';
 import { compileLearningRate } from './learning-rate.js';
+import { measuredCosts } from './measured-costs.js';
 import type { Report } from './messages.js';
 import { optimizerSpec } from './optimizer-spec.js';
 import { shapeOf, type Plan } from './plan.js';
@@ -298,17 +299,12 @@ class Trainer {
   }
 
   async #measureCosts(): Promise<{ costs: readonly BlockCost[]; readMsPerMb: number; updateMsPerMb: number }> {
-    const { model, layouts, config } = this.#setup;
     const begin = performance.now();
-    const { blocks, readMsPerMb, updateMsPerMb } = await this.#coordinator.measureCosts();
-    const numStates = stateCount(optimizerSpec(config));
-    this.#costs = blocks.map((cost, index) => {
-      const bytes = 4 * present(layouts[index], 'layout').length;
-      return { ...cost, name: present(model.blocks[index], 'block').name, parameterBytes: bytes, gradientBytes: bytes, optimizerBytes: bytes * numStates };
-    });
+    const report = await this.#coordinator.measureCosts();
+    this.#costs = measuredCosts(this.#setup, report);
     const shown = this.#costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }));
     this.#host.emit({ type: 'costs.measured', isCached: false, seconds: (performance.now() - begin) / 1000, blocks: shown });
-    return { costs: this.#costs, readMsPerMb, updateMsPerMb };
+    return { costs: this.#costs, readMsPerMb: report.readMsPerMb, updateMsPerMb: report.updateMsPerMb };
   }
 
   #learningRateAt(step: number): number {

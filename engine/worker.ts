@@ -6,6 +6,7 @@ import { measureCosts } from './cost-probe.js';
 import { openDataset } from './data/open-dataset.js';
 import { Sampler } from './data/sampler.js';
 import type { Dataset } from './data/dataset.js';
+import { deviceNumberOf } from './devices.js';
 import { BlockStore } from './dp/block-store.js';
 import type { Order, Report } from './messages.js';
 import { buildModel, loadModelDefinition } from './model/load-model.js';
@@ -19,7 +20,7 @@ import { loadBlock, saveBlock } from './checkpoint.js';
 import { Seating } from './seating.js';
 import type { Executor } from './tensor/executor.js';
 import type { Shape } from './tensor/shape.js';
-import { openExecutor } from './tensor/open-executor.js';
+import { openExecutorOf } from './tensor/open-executor.js';
 import { Optimizer, stateCount } from './tensor/optimizer.js';
 
 export interface WorkerHost {
@@ -139,10 +140,10 @@ export class Worker {
     const begin = performance.now();
     const { config } = order;
     const definition = await loadModelDefinition(config.model);
-    const dataset = openDataset(config.data, config.dataOptions);
+    const dataset = openDataset(config.data, config.dataOptions, definition.dataDefaults);
     const model = buildModel(definition, config.modelOptions, dataset.info);
     const layouts = model.blocks.map(slabLayout);
-    const executor = openExecutor({ threads: 1 });
+    const executor = await openExecutorOf(order.executor, { threads: 1 }, deviceNumberOf(config.devices, this.#host.worker));
     const spec = optimizerSpec(config);
     const shapes = blockOutputShapes(model, dataset.info, order.microBatch);
     const store = new BlockStore({ folder: order.memoryFolder, worker: this.#host.worker, blocks: model.blocks, layouts, numStates: stateCount(spec), seed: config.seed });

@@ -1,9 +1,11 @@
-// Prediction: what one candidate shape (K, R, M, schedule) would take, from measured costs. Not the choice between candidates: that is planner.ts.
+// Prediction: what one candidate shape (K, R, M, schedule) would take, from the costs of the blocks. Not the choice between candidates: that is
+// planner.ts.
 import { present } from '../engine/core/invariant.js';
 import type { PlannerInput } from './choice.js';
-import { stageMemory, sumCosts } from './costs.js';
+import { stageMemory, sumCosts, type BlockCost } from './costs.js';
 import { paperPartition } from './paper-partition.js';
 import { exactPartition, runsOf, type Cuts } from './partition.js';
+import type { Schedule } from './schedule.js';
 import { makeSchedule, type ScheduleName } from './schedules/registry.js';
 import { peakLive, simulate } from './simulate.js';
 
@@ -47,16 +49,49 @@ export function predict(input: PlannerInput, K: number, R: number, micros: numbe
   const needBytes = Math.max(...memoryOfCuts(cuts ?? present(cutsUnder(null), 'a partition without a limit')));
   if (cuts === null || (memoryLimit !== null && needBytes > memoryLimit)) return { needBytes };
 
+  const { pipelineMs, afterMs, bubble } = timeStep({ costs, cuts, schedule, replicas: R, extraMs, transferMsPerMB, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
+  return { schedule: name, micros, cuts, stepMs: pipelineMs + afterMs, bubble, memoryPerStage: memoryOfCuts(cuts) };
+}
+
+export interface StepInput {
+  readonly costs: readonly BlockCost[];
+  readonly cuts: Cuts;
+  /** One stage per worker; the schedule of the replica with most micro-batches. */
+  readonly schedule: Schedule;
+  readonly replicas: number;
+  /** Spent on stage 0 per micro-batch besides its blocks. */
+  readonly extraMs: number;
+  readonly transferMsPerMB: number;
+  readonly updateMsPerMB: number;
+  readonly reduceMsPerMB: number;
+}
+
+export interface StepTime {
+  /** From the first forward to the last backward. */
+  readonly pipelineMs: number;
+  /** Gradient exchange and update of the slowest stage. */
+  readonly afterMs: number;
+  /** The exchange in it. */
+  readonly exchangeMs: number;
+  /** Per stage, the time it computes in the pipeline. */
+  readonly busyMs: readonly number[];
+  /** Idle share of the pipeline's workers during `pipelineMs`. */
+  readonly bubble: number;
+}
+
+/** The time of a step in a given shape. */
+export function timeStep({ costs, cuts, schedule, replicas, extraMs, transferMsPerMB, updateMsPerMB, reduceMsPerMB }: StepInput): StepTime {
   const runs = runsOf(cuts, costs.length).map(({ from, to }) => sumCosts(costs, from, to));
   const times = runs.map(({ forwardMs, backwardMs, outputBytes }, stage) => ({
     forwardMs: forwardMs + (stage === 0 ? extraMs : 0),
     backwardMs,
     // Upstream goes a gradient as large as the activation that came down; the larger of the two borders stands for both.
-    transferMs: (Math.max(stage === K - 1 ? 0 : outputBytes, stage === 0 ? 0 : present(runs[stage - 1], 'stage').outputBytes) / 1e6) * transferMsPerMB,
+    transferMs: (Math.max(stage === runs.length - 1 ? 0 : outputBytes, stage === 0 ? 0 : present(runs[stage - 1], 'stage').outputBytes) / 1e6) * transferMsPerMB,
   }));
-  const { totalMs, bubbleShare } = simulate(schedule, times);
+  const { totalMs, bubbleShare, busyMs } = simulate(schedule, times);
   // Every replica sends and receives (R - 1) / R of a gradient in each of the two halves; the unit is R = 2.
-  const exchange = (2 * (R - 1)) / R;
-  const afterMs = runs.map(({ parameterBytes, gradientBytes }) => (parameterBytes / 1e6) * input.updateMsPerMB + (gradientBytes / 1e6) * input.reduceMsPerMB * exchange);
-  return { schedule: name, micros, cuts, stepMs: totalMs + Math.max(...afterMs), bubble: bubbleShare, memoryPerStage: memoryOfCuts(cuts) };
+  const exchange = (2 * (replicas - 1)) / replicas;
+  const exchangeMs = runs.map(({ gradientBytes }) => (gradientBytes / 1e6) * reduceMsPerMB * exchange);
+  const afterMs = runs.map(({ parameterBytes }, stage) => (parameterBytes / 1e6) * updateMsPerMB + present(exchangeMs[stage], 'exchange'));
+  return { pipelineMs: totalMs, afterMs: Math.max(...afterMs), exchangeMs: Math.max(...exchangeMs), busyMs, bubble: bubbleShare };
 }

@@ -21,6 +21,8 @@ export interface PlannerInput {
   /** K and R the user asked for, or null. */
   readonly fixedK: number | null;
   readonly fixedR: number | null;
+  /** Where R is free: every number of replicas (the default), or the most that fit, half of them and a quarter, for very many workers. */
+  readonly replicaCounts?: 'all' | 'halvings';
   /** Longest pipeline to consider where K is free, or null. A run that has started shrinks its pipeline, it never grows it. */
   readonly maxK: number | null;
   /** Most bytes of a worker, or null. A run that started with a given K keeps to M0, its largest stage memory then. */

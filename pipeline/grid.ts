@@ -1,7 +1,7 @@
-// Grid: a schedule drawn as text, one row per stage, one column per tick t, `.` where a stage idles. Every action takes one tick, so the
-// picture shows the order and the dependencies, not real time.
+// Grid: a schedule drawn as text, one row per worker, one column per tick t, `.` where a worker idles. Every action takes one tick, so the
+// picture shows the order and the dependencies, not real time. Lines that begin with `#` are remarks.
 import { present } from '../engine/core/invariant.js';
-import { parseAction, showAction } from './action.js';
+import { parseAction, showAction, type Action } from './action.js';
 import { ScheduleError } from './schedule-error.js';
 import type { Schedule } from './schedule.js';
 import { simulateActions } from './simulate.js';
@@ -21,20 +21,35 @@ export function showGrid(schedule: Schedule): string {
 }
 
 /**
- * The schedule a grid shows; idle cells carry no meaning. The text must have one row per stage, in order; M is read off the forwards of the
- * first row. Throws a ScheduleError that names the cell. The result is not validated.
+ * The schedule a grid shows; idle cells carry no meaning. Row s holds the actions of stage s, or, where there are more stages than rows, every
+ * stage stands in one row (chunks of an interleaved schedule). M is read off the forwards of stage 0. Throws a ScheduleError that names the
+ * cell. The result is not validated.
  */
 export function parseGrid(text: string, name = 'grid'): Schedule {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  const workers = lines.map((line, stage) =>
-    line.trim().split(/\s+/).filter((cell) => cell !== IDLE).map((cell) => {
-      const action = parseAction(cell);
-      if (action.stage !== stage)
-        throw new ScheduleError(`"${cell}" stands in row ${stage} of the grid but names stage ${action.stage}`, 'Row s of a grid holds the actions of stage s.');
-      return action;
-    }),
-  );
-  if (workers.length === 0) throw new ScheduleError('the grid is empty', 'Write one row of actions per stage.');
-  const micros = present(workers[0], 'first row').filter(({ kind }) => kind === 'F').length;
-  return { name, stages: workers.length, micros, workers };
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('#'));
+  const workers = lines.map((line) => line.trim().split(/\s+/).filter((cell) => cell !== IDLE).map(parseAction));
+  if (workers.length === 0) throw new ScheduleError('the grid is empty', 'Write one row of actions per worker.');
+  const stages = Math.max(workers.length, ...workers.flat().map(({ stage }) => stage + 1));
+  const rowOf = rowsByStage(workers, stages);
+  for (const [row, actions] of workers.entries())
+    for (const action of actions)
+      if (rowOf[action.stage] !== row)
+        throw new ScheduleError(
+          `"${showAction(action)}" stands in row ${row} of the grid but names stage ${action.stage}${stages === workers.length ? '' : `, which stands in row ${rowOf[action.stage]}`}`,
+          stages === workers.length ? 'Row s of a grid holds the actions of stage s.' : 'All actions of a stage stand in one row.',
+        );
+  const micros = workers.flat().filter(({ stage, kind }) => stage === 0 && kind === 'F').length;
+  if (stages === workers.length) return { name, stages, micros, workers };
+  const placement = workers.map((_, row) => rowOf.flatMap((other, stage) => (other === row ? [stage] : [])));
+  return { name, stages, micros, workers, placement };
+}
+
+/** The row of every stage: its own number where there are as many rows, else the one that names it first. */
+function rowsByStage(workers: readonly (readonly Action[])[], stages: number): number[] {
+  if (stages === workers.length) return workers.map((_, row) => row);
+  const rows = new Array<number>(stages).fill(-1);
+  for (const [row, actions] of workers.entries()) for (const { stage } of actions) if (present(rows[stage], 'row') < 0) rows[stage] = row;
+  const absent = rows.indexOf(-1);
+  if (absent >= 0) throw new ScheduleError(`the grid has no action of stage ${absent}, but of stage ${stages - 1}`, 'Number the stages from 0 without a gap.');
+  return rows;
 }

@@ -88,8 +88,11 @@ function lengths({ fixedK, fixedR, maxK, workers, costs, frozen }: PlannerInput)
   return upTo(Math.min(Math.floor(workers / (fixedR ?? 1)), costs.length - frozen, maxK ?? Infinity));
 }
 
-const replicaCounts = ({ fixedR, workers, numMicroBatches }: PlannerInput, K: number): number[] =>
-  fixedR !== null ? [fixedR] : upTo(Math.min(Math.floor(workers / K), numMicroBatches));
+function replicaCounts({ fixedR, workers, numMicroBatches, replicaCounts: which = 'all' }: PlannerInput, K: number): number[] {
+  if (fixedR !== null) return [fixedR];
+  const most = Math.min(Math.floor(workers / K), numMicroBatches);
+  return which === 'all' ? upTo(most) : [...new Set([most, most >> 1, most >> 2])].filter((R) => R > 0);
+}
 
 /** The fastest prediction over the schedules asked for, or why there is none. */
 function bestSchedule(input: PlannerInput, K: number, R: number, micros: number): Prediction | { readonly why: string; readonly needBytes: number } {

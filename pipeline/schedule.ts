@@ -1,18 +1,32 @@
-// Schedule: for every stage of one pipeline the ordered actions of a step. Pure data; it knows no times (simulate.ts), no tensors and no workers' names.
-import { invariant } from '../engine/core/invariant.js';
+// Schedule: for every worker of one pipeline the ordered actions of a step. Pure data; it knows no times (simulate.ts), no tensors and no
+// workers' names.
+import { invariant, present } from '../engine/core/invariant.js';
 import type { Action } from './action.js';
 
 export interface Schedule {
   readonly name: string;
-  /** K, the pipeline length. */
+  /** Stages of the model: the pipeline length K, or more where a worker runs several of them. */
   readonly stages: number;
   /** M, micro-batches of the replica in a step. */
   readonly micros: number;
-  /** One ordered list per stage. */
+  /** One ordered list per worker of the pipeline. */
   readonly workers: readonly (readonly Action[])[];
+  /** The stages that each worker runs, ascending; every stage is on one worker. Absent: worker s runs stage s. */
+  readonly placement?: readonly (readonly number[])[];
 }
 
-/** A schedule from the rule of one stage. K and M are positive integers. */
+/** The stages of one worker. */
+export const stagesOf = ({ placement }: Schedule, worker: number): readonly number[] =>
+  placement === undefined ? [worker] : present(placement[worker], `placement of worker ${worker}`);
+
+/** For every stage the worker that runs it. */
+export function workersByStage(schedule: Schedule): number[] {
+  const workers = new Array<number>(schedule.stages).fill(-1);
+  for (const worker of schedule.workers.keys()) for (const stage of stagesOf(schedule, worker)) workers[stage] = worker;
+  return workers;
+}
+
+/** A schedule from the rule of one stage, one stage per worker. K and M are positive integers. */
 export function scheduleOf(name: string, stages: number, micros: number, actionsOf: (stage: number) => readonly Action[]): Schedule {
   invariant(Number.isInteger(stages) && stages > 0, () => `schedule ${name}: K=${stages} is not a positive integer`);
   invariant(Number.isInteger(micros) && micros > 0, () => `schedule ${name}: M=${micros} is not a positive integer`);

@@ -3,7 +3,7 @@ import { present } from '../engine/core/invariant.js';
 import type { Action } from './action.js';
 import { ScheduleError } from './schedule-error.js';
 import { markedOrder } from './order.js';
-import type { Schedule } from './schedule.js';
+import { workersByStage, type Schedule } from './schedule.js';
 
 /** Times of one stage for one micro-batch, milliseconds. */
 export interface StageTimes {
@@ -25,17 +25,17 @@ export interface Span {
 
 export interface Simulation {
   readonly totalMs: number;
-  /** Per stage, the time it computes. */
+  /** Per worker, the time it computes. */
   readonly busyMs: readonly number[];
-  /** Idle time of all stages over K * total; 0 is perfect. */
+  /** Idle time of all workers over their number * total; 0 is perfect. */
   readonly bubbleShare: number;
-  /** Per stage, the most micro-batches whose activations are held at once. */
+  /** Per worker, the most (stage, micro-batch) pairs whose activations are held at once. */
   readonly peakLive: readonly number[];
-  /** Per stage, in order. */
+  /** Per worker, in order. */
   readonly spans: readonly (readonly Span[])[];
 }
 
-/** The most micro-batches one stage holds at once: from the start of F to the end of B (or W). */
+/** The most micro-batches one worker holds at once, counted per stage: from the start of F to the end of B (or W). */
 export function peakLive(actions: readonly Action[]): number {
   let live = 0;
   let peak = 0;
@@ -46,7 +46,7 @@ export function peakLive(actions: readonly Action[]): number {
   return peak;
 }
 
-/** What must have ended before `action` may start: the same stage's earlier half, and the neighbour's result. */
+/** What must have ended before `action` may start: the same stage's earlier half, and the result of the stage before or behind it. */
 function needs({ stage, kind, micro }: Action, stages: number): { readonly own: string[]; readonly neighbour: { readonly stage: number; readonly keys: string[] } | null } {
   if (kind === 'F') return { own: [], neighbour: stage === 0 ? null : { stage: stage - 1, keys: [`F${micro}`] } };
   if (kind === 'W') return { own: [`I${micro}`], neighbour: null };
@@ -54,22 +54,24 @@ function needs({ stage, kind, micro }: Action, stages: number): { readonly own: 
 }
 
 /**
- * Runs the schedule on paper: every stage takes its actions in order, each as early as its inputs allow. Throws a ScheduleError where no stage
- * can go on (deadlock).
+ * Runs the schedule on paper: every worker takes its actions in order, each as early as its inputs allow. Stages on one worker hand over
+ * without a transfer. Throws a ScheduleError where no worker can go on (deadlock).
  *
  * Not modelled: limited buffers between stages, transfers that slow each other or the computation down, workers that share cores or memory
  * bandwidth, the variation of times between micro-batches, gradient reduction, clipping and the update (the planner adds those), loading of
  * data, and the start of a step after the one before.
  */
 export function simulateActions(schedule: Schedule, durationOf: (action: Action) => number, transferOf: (stage: number) => number = () => 0): Simulation {
-  const ends = schedule.workers.map(() => new Map<string, number>());
+  const workerOf = workersByStage(schedule);
+  const ends = workerOf.map(() => new Map<string, number>());
   const spans: Span[][] = schedule.workers.map(() => []);
   const clocks = schedule.workers.map(() => 0);
   const positions = schedule.workers.map(() => 0);
 
   const startOf = (action: Action): number | null => {
     const { own, neighbour } = needs(action, schedule.stages);
-    let start = present(clocks[action.stage], 'clock');
+    const worker = present(workerOf[action.stage], `worker of stage ${action.stage}`);
+    let start = present(clocks[worker], 'clock');
     for (const key of own) {
       const end = ends[action.stage]?.get(key);
       if (end === undefined) return null;
@@ -78,27 +80,27 @@ export function simulateActions(schedule: Schedule, durationOf: (action: Action)
     if (neighbour === null) return start;
     const arrivals = neighbour.keys.map((key) => ends[neighbour.stage]?.get(key)).filter((end) => end !== undefined);
     const [end] = arrivals;
-    return end === undefined ? null : Math.max(start, end + transferOf(neighbour.stage));
+    return end === undefined ? null : Math.max(start, end + (workerOf[neighbour.stage] === worker ? 0 : transferOf(neighbour.stage)));
   };
 
   for (let progressed = true; progressed; ) {
     progressed = false;
-    for (const [stage, actions] of schedule.workers.entries()) {
+    for (const [worker, actions] of schedule.workers.entries()) {
       for (;;) {
-        const action = actions[present(positions[stage], 'position')];
+        const action = actions[present(positions[worker], 'position')];
         const start = action === undefined ? null : startOf(action);
         if (action === undefined || start === null) break;
         const endMs = start + durationOf(action);
-        ends[stage]?.set(`${action.kind}${action.micro}`, endMs);
-        spans[stage]?.push({ action, startMs: start, endMs });
-        clocks[stage] = endMs;
-        positions[stage] = present(positions[stage], 'position') + 1;
+        ends[action.stage]?.set(`${action.kind}${action.micro}`, endMs);
+        spans[worker]?.push({ action, startMs: start, endMs });
+        clocks[worker] = endMs;
+        positions[worker] = present(positions[worker], 'position') + 1;
         progressed = true;
       }
     }
   }
 
-  const stuck = schedule.workers.findIndex((actions, stage) => present(positions[stage], 'position') < actions.length);
+  const stuck = schedule.workers.findIndex((actions, worker) => present(positions[worker], 'position') < actions.length);
   if (stuck >= 0)
     throw new ScheduleError(
       `schedule ${schedule.name} stops: no stage can go on\n${markedOrder(schedule, stuck, present(positions[stuck], 'position'))}`,
@@ -111,13 +113,13 @@ export function simulateActions(schedule: Schedule, durationOf: (action: Action)
   return {
     totalMs,
     busyMs,
-    bubbleShare: totalMs === 0 ? 0 : Math.max(0, 1 - busy / (schedule.stages * totalMs)),
+    bubbleShare: totalMs === 0 ? 0 : Math.max(0, 1 - busy / (schedule.workers.length * totalMs)),
     peakLive: schedule.workers.map(peakLive),
     spans,
   };
 }
 
-/** `simulateActions` with one set of times per stage (length K). */
+/** `simulateActions` with one set of times per stage. */
 export function simulate(schedule: Schedule, times: readonly StageTimes[]): Simulation {
   const timesOf = (stage: number): StageTimes => present(times[stage], `times of stage ${stage}`);
   const durationOf = ({ stage, kind }: Action): number => {

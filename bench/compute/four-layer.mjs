@@ -1,14 +1,20 @@
 // One training step of the four-layer reference model (d 256, 4 heads, ff 1024, batch 8 x 128 tokens, pre-norm, exact GELU, AdamW, loss = mean of
-// squares) on our executor: prints the times of forward, backward and optimizer as JSON. Usage: node four-layer.mjs THREADS STEPS
-import { compileStage } from '../../dist/engine/model/compile.js';
-import { slabLayout, initializeSlab, entryView } from '../../dist/engine/model/slab.js';
-import { openExecutor } from '../../dist/engine/tensor/open-executor.js';
-import { Optimizer } from '../../dist/engine/tensor/optimizer.js';
-import { roleName } from '../../dist/engine/tensor/program.js';
-import { hostArray } from '../../dist/engine/tensor/shape.js';
-import { nn, tf } from '../../dist/engine/index.js';
+// squares) on our executor. Usage: node four-layer.mjs THREADS [DIST]. For every line on standard input, a number of steps, it takes that many
+// steps and prints one line of JSON: the times of each, in milliseconds of wall clock and of processor, the loss, the peak memory.
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
 
-const [threads, steps] = process.argv.slice(2).map(Number);
+const [threads, dist] = [Number(process.argv[2]), process.argv[3]];
+const root = dist === undefined ? new URL('../../dist/', import.meta.url) : pathToFileURL(`${dist}/`);
+const load = (path) => import(new URL(`engine/${path}`, root));
+const { compileStage } = await load('model/compile.js');
+const { slabLayout, initializeSlab, entryView } = await load('model/slab.js');
+const { openExecutor } = await load('tensor/open-executor.js');
+const { Optimizer } = await load('tensor/optimizer.js');
+const { roleName } = await load('tensor/program.js');
+const { hostArray } = await load('tensor/shape.js');
+const { nn, tf } = await load('index.js');
+
 const [B, T, D, H, FF, L] = [8, 128, 256, 4, 1024, 4];
 const normal = (shape) => ({ shape, init: { kind: 'normal', std: 0.02 }, decay: true });
 const constant = (n, kind) => ({ shape: [n], init: { kind }, decay: false });
@@ -64,18 +70,29 @@ buffers.get('field #weight').fill(1 / B);
 const optimizer = new Optimizer(executor, { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 });
 const updates = layouts.map(({ length, segments }, i) => optimizer.bind(slabs[i], gradients[i], [new Float32Array(length), new Float32Array(length)], segments));
 
-const times = { forward: [], backward: [], optimizer: [], step: [] };
-const timed = (key, work) => {
-  const begin = performance.now();
-  work();
-  times[key].push(performance.now() - begin);
+let updateCount = 0;
+const parts = {
+  forward: () => forward.run(),
+  backward: () => backward.run(),
+  optimizer: () => updates.forEach((update) => update.run({ learningRate: 1e-4, gradientScale: 1, updateCount })),
 };
-for (let step = 1; step <= steps; step++)
-  timed('step', () => {
-    timed('forward', () => forward.run());
-    timed('backward', () => backward.run());
-    timed('optimizer', () => updates.forEach((update) => update.run({ learningRate: 1e-4, gradientScale: 1, updateCount: step })));
-  });
-// The first steps touch memory for the first time.
-const median = (list) => list.slice(4).sort((a, b) => a - b)[Math.floor((list.length - 4) / 2)];
-console.log(JSON.stringify({ executor: executor.name, ...Object.fromEntries(Object.entries(times).map(([key, list]) => [key, median(list)])), loss: buffers.get('loss')[0], peakMb: process.resourceUsage().maxRSS / 1024 }));
+const processor = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+const timed = (work) => {
+  const [wall, cpu] = [performance.now(), processor()];
+  work();
+  return { wall: performance.now() - wall, cpu: processor() - cpu };
+};
+function step() {
+  updateCount++;
+  const times = Object.fromEntries(Object.entries(parts).map(([part, work]) => [part, timed(work)]));
+  const sum = (clock) => Object.values(times).reduce((total, time) => total + time[clock], 0);
+  return { ...times, step: { wall: sum('wall'), cpu: sum('cpu') } };
+}
+console.log(JSON.stringify({ version: executor.name }));
+for await (const line of createInterface({ input: process.stdin })) {
+  const steps = Array.from({ length: Number(line) }, step);
+  console.log(JSON.stringify({ steps, loss: buffers.get('loss')[0], peakMb: process.resourceUsage().maxRSS / 1024 }));
+}

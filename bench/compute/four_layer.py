@@ -1,11 +1,10 @@
-# The same step in PyTorch: prints its times as JSON. Usage: python four_layer.py THREADS STEPS
-import json, math, resource, sys, time
+# The same step in PyTorch, with the same conversation on standard input and output. Usage: python four_layer.py THREADS
+import json, resource, sys, time
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-threads, steps = map(int, sys.argv[1:])
-torch.set_num_threads(threads)
+torch.set_num_threads(int(sys.argv[1]))
 B, T, D, H, FF, L = 8, 128, 256, 4, 1024, 4
 
 
@@ -28,17 +27,26 @@ torch.manual_seed(1)
 model = nn.Sequential(*[Layer() for _ in range(L)])
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01)
 x = torch.sin(torch.arange(B * T * D, dtype=torch.float64) * 12.9898).mul(1.5).float().view(B, T, D)
-times = {"forward": [], "backward": [], "optimizer": [], "step": []}
-for _ in range(steps):
-    t0 = time.perf_counter()
+
+
+def step():
+    global loss
+    marks = []
+    mark = lambda: marks.append((time.perf_counter() * 1000, time.process_time() * 1000))
+    mark()
     loss = (model(x) ** 2).mean()
-    t1 = time.perf_counter()
+    mark()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    t2 = time.perf_counter()
+    mark()
     optimizer.step()
-    t3 = time.perf_counter()
-    for key, value in zip(times, (t1 - t0, t2 - t1, t3 - t2, t3 - t0)):
-        times[key].append(value * 1000)
-median = lambda values: sorted(values[4:])[len(values[4:]) // 2]
-print(json.dumps({"executor": "torch " + torch.__version__, **{k: median(v) for k, v in times.items()}, "loss": loss.item(), "peakMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    mark()
+    between = lambda a, b: {"wall": b[0] - a[0], "cpu": b[1] - a[1]}
+    parts = {name: between(a, b) for name, a, b in zip(("forward", "backward", "optimizer"), marks, marks[1:])}
+    return {**parts, "step": between(marks[0], marks[-1])}
+
+
+print(json.dumps({"version": torch.__version__}), flush=True)
+for line in sys.stdin:
+    steps = [step() for _ in range(int(line))]
+    print(json.dumps({"steps": steps, "loss": loss.item(), "peakMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}), flush=True)

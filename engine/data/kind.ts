@@ -4,6 +4,16 @@ import { UsageError } from '../core/errors.js';
 import { checkOptions, optionNames } from '../core/options.js';
 import type { Dataset } from './dataset.js';
 
+/** What a model may wish of the data; the options of the user come first. */
+export interface DataDefaults {
+  /** Tokens per sample. */
+  readonly sequence?: number;
+  /** Name of a tokenizer, and its vocabulary and folding of case; for kinds that let people choose them. */
+  readonly tokenizer?: string;
+  readonly vocab?: string;
+  readonly lowercase?: boolean;
+}
+
 export interface DataRequest {
   /** As given by the user, `KIND:PATH`. */
   readonly source: string;
@@ -18,6 +28,8 @@ export interface DataKind {
   readonly name: string;
   /** One sentence for listings. */
   readonly summary: string;
+  /** Options that a model may preset (see DataDefaults); none where absent. */
+  readonly presets?: readonly ('tokenizer' | 'vocab' | 'lowercase')[];
   /** Reads all of it. Throws a DataError or, for wrong options, a UsageError. */
   open(request: DataRequest): Dataset;
 }

@@ -20,6 +20,7 @@ const options = z.strictObject({
   maxValidation: z.number().int().positive().optional().describe('most samples to validate on'),
 });
 
+const PRESETS = ['tokenizer', 'vocab', 'lowercase'] as const;
 const VALIDATION_NAMES = ['dev', 'valid', 'validation', 'val', 'test'];
 /** Share of a single file that validates: the last 10 %. */
 const VALIDATION_SHARE = 0.1;
@@ -108,14 +109,15 @@ function open(request: DataRequest, format: LineFormat) {
 }
 
 /** Fields `tokens` [T] int32, `mask` [T] float32 (1 for real tokens), `label` [] int32. */
-export const tsv: DataKind = { name: 'tsv', summary: 'FILE, or DIR with train.tsv and dev.tsv: text, tab, label', open: (request) => open(request, 'tsv') };
+export const tsv: DataKind = { name: 'tsv', presets: PRESETS, summary: 'FILE, or DIR with train.tsv and dev.tsv: text, tab, label', open: (request) => open(request, 'tsv') };
 
 /** As `tsv`, with commas and quotes. */
-export const csv: DataKind = { name: 'csv', summary: 'FILE, or DIR with train.csv and dev.csv: text, comma, label, quotes allowed', open: (request) => open(request, 'csv') };
+export const csv: DataKind = { name: 'csv', presets: PRESETS, summary: 'FILE, or DIR with train.csv and dev.csv: text, comma, label, quotes allowed', open: (request) => open(request, 'csv') };
 
 /** The folder layout of the Stanford Sentiment Treebank: train.tsv and dev.tsv. */
 export const sst2: DataKind = {
   name: 'sst2',
+  presets: PRESETS,
   summary: 'DIR with train.tsv and dev.tsv of the Stanford Sentiment Treebank',
   open(request) {
     if (!isFolder(request.path)) {

@@ -2,7 +2,7 @@
 import { UsageError } from '../core/errors.js';
 import { didYouMean } from '../core/suggest.js';
 import type { Dataset } from './dataset.js';
-import type { DataKind } from './kind.js';
+import type { DataDefaults, DataKind } from './kind.js';
 import { csv, sst2, tsv } from './labelled-text.js';
 import { mnist } from './mnist.js';
 import { synthetic } from './synthetic.js';
@@ -12,10 +12,10 @@ import { text } from './text.js';
 export const DATA_KINDS: readonly DataKind[] = [mnist, sst2, tsv, csv, text, synthetic];
 
 /**
- * Opens a data set such as `mnist:DIR`. `defaults.sequence` is used where the options name no `sequence`, e.g. the length that a pretrained
- * model expects. Throws UsageError PT_DATA_KIND or PT_DATA_OPTION, DataError PT_DATA_*.
+ * Opens a data set such as `mnist:DIR`. `defaults` are what the model wishes, e.g. the vocabulary it was trained with: they are used where the
+ * options do not name them and the kind has them. Throws UsageError PT_DATA_KIND or PT_DATA_OPTION, DataError PT_DATA_*.
  */
-export function openDataset(source: string, options: Record<string, unknown>, defaults: { readonly sequence?: number } = {}): Dataset {
+export function openDataset(source: string, options: Record<string, unknown>, defaults: DataDefaults = {}): Dataset {
   const colon = source.indexOf(':');
   const name = colon < 0 ? source : source.slice(0, colon);
   const path = colon < 0 ? '' : source.slice(colon + 1);
@@ -33,5 +33,6 @@ export function openDataset(source: string, options: Record<string, unknown>, de
       list,
     );
   }
-  return kind.open({ source, path, options, defaultSequence: defaults.sequence ?? null });
+  const presets = (kind.presets ?? []).filter((option) => defaults[option] !== undefined).map((option) => [option, defaults[option]] as const);
+  return kind.open({ source, path, options: { ...Object.fromEntries(presets), ...options }, defaultSequence: defaults.sequence ?? null });
 }

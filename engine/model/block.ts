@@ -2,6 +2,7 @@
 // A block never splits a residual branch. It declares its parameters; it does not hold them.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Shape } from '../tensor/shape.js';
+import type { FloatRange } from './float-range.js';
 
 /** How a parameter starts. Numbers come from the counter-based generator, so every worker draws the same. */
 export type Init =
@@ -10,7 +11,9 @@ export type Init =
   /** Normal with mean 0 and the given standard deviation. */
   | { readonly kind: 'normal'; readonly std: number }
   /** Uniform in [-limit, limit]. */
-  | { readonly kind: 'uniform'; readonly limit: number };
+  | { readonly kind: 'uniform'; readonly limit: number }
+  /** Those of a pretrained model. Whoever starts the block reads this range of the file and no other. */
+  | { readonly kind: 'file'; readonly range: FloatRange };
 
 export interface ParamSpec {
   readonly shape: Shape;

@@ -4,6 +4,7 @@ import { checkOptions, optionNames } from '../core/options.js';
 import type { DataInfo } from '../data/dataset.js';
 import type { Block, Init, Model } from './block.js';
 import type { ModelDefinition } from './define.js';
+import { isFloatType, type FloatRange } from './float-range.js';
 
 const NAME = /^[A-Za-z0-9._-]+$/;
 
@@ -105,7 +106,7 @@ function checkBlock(block: Block, index: number, wrong: (problem: string, hint: 
     if (!isInit(spec.init)) {
       throw wrong(
         `${where} starts as ${JSON.stringify(spec.init)}`,
-        'init is { kind: "zeros" }, { kind: "ones" }, { kind: "normal", std } or { kind: "uniform", limit }, with a number from 0',
+        'init is { kind: "zeros" }, { kind: "ones" }, { kind: "normal", std } or { kind: "uniform", limit }, with a number from 0, or { kind: "file", range }',
       );
     }
   }
@@ -113,6 +114,9 @@ function checkBlock(block: Block, index: number, wrong: (problem: string, hint: 
 
 // Unlike Array.isArray alone, it leaves the static type as it is.
 const isList = (value: unknown): boolean => Array.isArray(value);
+
+const isRange = (range: Partial<FloatRange> | undefined): boolean =>
+  typeof range?.path === 'string' && Number.isInteger(range.offset) && typeof range.isTransposed === 'boolean' && isFloatType(String(range.dtype));
 
 function isInit(init: Partial<Init> | undefined): boolean {
   const isScale = (scale: unknown): boolean => typeof scale === 'number' && Number.isFinite(scale) && scale >= 0;
@@ -124,6 +128,8 @@ function isInit(init: Partial<Init> | undefined): boolean {
       return isScale((init as { std?: unknown }).std);
     case 'uniform':
       return isScale((init as { limit?: unknown }).limit);
+    case 'file':
+      return isRange((init as { range?: Partial<FloatRange> }).range);
     default:
       return false;
   }

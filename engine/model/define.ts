@@ -2,6 +2,7 @@
 // are known. It never sees a worker, a stage or a device.
 import type { z } from 'zod';
 import type { DataInfo } from '../data/dataset.js';
+import type { DataDefaults } from '../data/kind.js';
 import type { Model } from './block.js';
 
 /** Training settings that suit a model; used where the user gives none. Keys are those of the configuration. */
@@ -25,6 +26,8 @@ export interface ModelDefinition<Options = unknown> {
   /** Validates and completes the options; unknown keys are errors. */
   readonly options: z.ZodType<Options>;
   readonly defaults: ModelDefaults;
+  /** What the model wants of the data, e.g. the vocabulary it was trained with; used where the user gives none and the kind of data has the option. */
+  readonly dataDefaults?: DataDefaults;
   /** Builds the block list. Throws a ModelError where the data does not fit the model. */
   build(options: Options, data: DataInfo): Model;
 }

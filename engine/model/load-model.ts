@@ -1,4 +1,4 @@
-// loadModelDefinition: a built-in model by name, or the export `model` of a file. The file is bundled with what it imports; `pipetrain`, TensorFlow.js
+// loadModelDefinition: a built-in model by name, the pretrained one of a folder, or the export `model` of a file. The file is bundled with what it imports; `pipetrain`, TensorFlow.js
 // and zod become the very modules that run here, since two copies of TensorFlow.js would not know each other's tensors.
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,27 +9,30 @@ import { ModelError, PipetrainError, UsageError } from '../core/errors.js';
 import { didYouMean } from '../core/suggest.js';
 import { describeThrown } from './build-model.js';
 import type { ModelDefinition } from './define.js';
+import { pretrainedEncoder } from './hf/pretrained-encoder.js';
 import { BUILT_IN_MODELS, builtInModel } from './registry.js';
 
 export { buildModel } from './build-model.js';
 
+const PRETRAINED = 'hf:';
 const FILE = /\.[cm]?[jt]s$/;
 const TFJS = /^@tensorflow\/tfjs(-core|-converter)?(\/.*)?$/;
 
 /**
- * The definition of a built-in model, or of a .ts, .mts, .cts, .js, .mjs or .cjs file. A model file is code and runs with the rights of this process; files are only
- * loaded where the user named them. Throws UsageError PT_MODEL_UNKNOWN for an unknown name; for files ModelError PT_MODEL_MISSING, PT_MODEL_SYNTAX,
+ * The definition of a built-in model, of `hf:DIR` (see hf/), or of a .ts, .mts, .cts, .js, .mjs or .cjs file. A model file is code and runs with the rights of this process; files are only
+ * loaded where the user named them. Throws UsageError PT_MODEL_UNKNOWN for an unknown name; for folders ModelError PT_HF_FOLDER or PT_HF_CONFIG; for files ModelError PT_MODEL_MISSING, PT_MODEL_SYNTAX,
  * PT_MODEL_LOAD (it throws while loading) or PT_MODEL_EXPORT (it exports no `model`).
  */
 export async function loadModelDefinition(nameOrFile: string): Promise<ModelDefinition> {
   const builtIn = builtInModel(nameOrFile);
   if (builtIn !== null) return builtIn;
+  if (nameOrFile.startsWith(PRETRAINED)) return pretrainedEncoder(nameOrFile.slice(PRETRAINED.length));
   if (!FILE.test(nameOrFile) && !/[/\\]/.test(nameOrFile)) {
     const names = BUILT_IN_MODELS.map((model) => model.name);
     throw new UsageError(
       'PT_MODEL_UNKNOWN',
       `there is no built-in model "${nameOrFile}".${didYouMean(nameOrFile, names)}`,
-      `built-in models: ${names.join(', ')}; or name a .ts or .js file that exports \`model\``,
+      `built-in models: ${names.join(', ')}; or name a .ts or .js file that exports \`model\`, or hf:DIR for pretrained weights`,
     );
   }
   return loadFile(nameOrFile);

@@ -4,6 +4,7 @@ import { normalAt, randomKey, uniformAt } from '../core/random.js';
 import { present } from '../core/invariant.js';
 import { sizeOf, type Shape } from '../tensor/shape.js';
 import type { Block } from './block.js';
+import { readFloatRange } from './float-range.js';
 
 /** Parameters start at multiples of 16 elements (64 bytes), which keeps vector loads aligned. */
 const ALIGNMENT = 16;
@@ -72,6 +73,9 @@ export function initializeSlab(block: Block, layout: SlabLayout, seed: number, s
         break;
       case 'uniform':
         for (let i = 0; i < view.length; i++) view[i] = init.limit * (2 * uniformAt(key, i) - 1);
+        break;
+      case 'file':
+        readFloatRange(init.range, entry.shape, view);
         break;
     }
   }

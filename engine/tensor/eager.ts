@@ -135,6 +135,12 @@ class EagerBackend extends tf.KernelBackend implements OpBackend {
     return true;
   }
 
+  override async time(query: () => unknown): Promise<{ kernelMs: number }> {
+    const begin = performance.now();
+    await query();
+    return { kernelMs: performance.now() - begin };
+  }
+
   override numDataIds(): number {
     return this.#live;
   }

@@ -1,5 +1,5 @@
 // Gradients that TensorFlow.js lacks or has only for equal shapes, so that models written in its ordinary ops can be differentiated: zeros
-// for comparisons, and sums over broadcast axes.
+// for comparisons, sums over broadcast axes, equations of indices, and tensors taken apart into a single part.
 import * as tfjs from '#tfjs';
 import type { GradConfig, Tensor } from '#tfjs';
 import { present } from '../core/invariant.js';
@@ -49,6 +49,42 @@ const batchMatMul: GradConfig = {
   },
 };
 
+/** What the equation sends into one operand: the output's gradient times the other operand, summed over the axes this one lacks. */
+function intoOperand(dy: Tensor, operands: readonly Tensor[], equation: string, i: number): Tensor {
+  const [left = '', output = ''] = equation.replace(/\s/g, '').split('->');
+  const terms = left.split(',');
+  const [own, x] = [present(terms[i], 'a term'), present(operands[i], 'an operand')];
+  const [otherTerm, other] = [terms[1 - i], operands[1 - i]];
+  const known = [...own].filter((label) => output.includes(label) || otherTerm?.includes(label) === true).join('');
+  const gradient = other === undefined ? tfjs.einsum(`${output}->${known}`, dy) : tfjs.einsum(`${output},${otherTerm}->${known}`, dy, other);
+  if (known === own) return gradient;
+  // An axis that this operand alone has was summed away: every element along it has the same slope.
+  const thin = [...own].map((label, axis) => (known.includes(label) ? present(x.shape[axis], 'a size') : 1));
+  return tfjs.broadcastTo(tfjs.reshape(gradient, thin), x.shape);
+}
+
+const einsum: GradConfig = {
+  kernelName: tfjs.Einsum,
+  saveAllInputs: true,
+  gradFunc: (dy, saved, attrs) => {
+    const { equation } = attrs as { equation: string };
+    return Object.fromEntries(saved.map((_, i) => [String(i), () => intoOperand(dy as Tensor, saved, equation, i)]));
+  },
+};
+
+/** An op of several results passes on a list of gradients; where there is one result, the autodiff passes on that one alone. */
+const list = (dy: Tensor | Tensor[]): Tensor[] => (Array.isArray(dy) ? dy : [dy]);
+
+const unpack: GradConfig = {
+  kernelName: tfjs.Unpack,
+  gradFunc: (dy, _, attrs) => ({ value: () => tfjs.stack(list(dy), Number(attrs['axis'])) }),
+};
+
+const split: GradConfig = {
+  kernelName: tfjs.SplitV,
+  gradFunc: (dy, _, attrs) => ({ x: () => tfjs.concat(list(dy), Number(attrs['axis'])) }),
+};
+
 /** Tells the autodiff of TensorFlow.js. Safe to call again. */
 export function registerGradients(): void {
   const comparisons = [tfjs.Equal, tfjs.NotEqual, tfjs.Greater, tfjs.GreaterEqual, tfjs.Less, tfjs.LessEqual, tfjs.LogicalAnd, tfjs.LogicalOr];
@@ -59,6 +95,9 @@ export function registerGradients(): void {
     elementwise(tfjs.Minimum, (a, b) => [() => flag(tfjs.lessEqual(a, b)), () => flag(tfjs.greater(a, b))]),
     elementwise(tfjs.SquaredDifference, (a, b) => [() => tfjs.mul(tfjs.sub(a, b), 2), () => tfjs.mul(tfjs.sub(b, a), 2)]),
     batchMatMul,
+    einsum,
+    unpack,
+    split,
   ];
   for (const config of configs) tfjs.registerGradient(config);
 }

@@ -43,7 +43,7 @@ export function registerOpKernels(backendName: string): void {
     const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
       const outputs = (backend as OpBackend).runOp(definition, ordered(definition, inputs), frozen(attrs));
       const [only] = outputs;
-      return outputs.length === 1 && only !== undefined ? only : [...outputs];
+      return outputs.length === 1 && only !== undefined && definition.isList !== true ? only : [...outputs];
     };
     tf.registerKernel({ kernelName: definition.name, backendName, kernelFunc });
   }

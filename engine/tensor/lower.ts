@@ -1,8 +1,8 @@
 // Lowering: a program to an ONNX model, by the op table. Nothing is fused or reordered here; ONNX nodes that no output depends on are left out.
 import { invariant, present } from '../core/invariant.js';
 import type { Literal, Node, Value, ValueId } from './graph.js';
-import { OnnxBuilder, type OnnxAttributes, type OnnxData } from './onnx.js';
-import type { EmitContext, Operand } from './ops/definition.js';
+import { capturedBy, OnnxBuilder, type OnnxAttributes, type OnnxData } from './onnx.js';
+import type { EmitContext, NodeWriter, Operand } from './ops/definition.js';
 import { at } from './ops/shapes.js';
 import { definitionOf } from './ops/table.js';
 import { roleName, type Port, type Program } from './program.js';
@@ -71,7 +71,7 @@ class Lowering {
     const onnx = new OnnxBuilder();
     inputs.forEach((port, i) => onnx.input(at(inputNames, i), port.dtype, port.shape));
     const live = liveNodes(this.#nodes, outputNames);
-    const used = new Set(live.flatMap((node) => node.inputs));
+    const used = new Set(live.flatMap(readBy));
     for (const { name: constant, dtype, dims, data } of this.#constants.values())
       if (used.has(constant)) onnx.initializer(constant, dtype, dims, data);
     for (const node of live) onnx.node(node.operator, node.inputs, node.outputs, node.attributes, node.domain);
@@ -99,26 +99,60 @@ class Lowering {
       this.#nodes.push({ operator, inputs: names, outputs: results, attributes, domain });
     };
     return {
+      ...this.#writer(this.#nodes),
       inputs,
       outputs,
       attrs: node.attrs,
       input: (i) => at(inputs, i),
       output: (i) => at(outputs, i),
-      node: (operator, names, attributes, domain) => {
-        const result = `t${this.#fresh++}`;
-        append(operator, names, [result], attributes, domain);
-        return result;
-      },
       finish: (operator, names, attributes, domain, which = [0]) =>
         append(operator, names, which.map((i) => (i === null ? '' : at(outputs, i).name)), attributes, domain),
+      tiled: (stacked, write, which = []) => this.#tiled(stacked, write, which.map((i) => at(outputs, i).name)),
+    };
+  }
+
+  #writer(nodes: OnnxNode[]): NodeWriter {
+    return {
+      node: (operator, inputs, attributes = {}, domain = '') => {
+        const result = `t${this.#fresh++}`;
+        nodes.push({ operator, inputs, outputs: [result], attributes, domain });
+        return result;
+      },
+      both: (operator, inputs, attributes = {}) => {
+        const results = [`t${this.#fresh++}`, `t${this.#fresh++}`] as const;
+        nodes.push({ operator, inputs, outputs: results, attributes, domain: '' });
+        return results;
+      },
       constant: (dtype, dims, data) => this.#constant(dtype, dims, data),
     };
   }
 
+  #tiled(
+    stacked: readonly Operand[],
+    write: (body: NodeWriter, slices: readonly string[]) => readonly Operand[],
+    outputs: readonly string[],
+  ): readonly string[] {
+    const slices = stacked.map(() => `t${this.#fresh++}`);
+    const nodes: OnnxNode[] = [];
+    const results = write(this.#writer(nodes), slices);
+    const own = new Set([...slices, ...nodes.flatMap((node) => node.outputs)]);
+    const captures = [...new Set(nodes.flatMap(readBy))].filter((name) => name !== '' && !own.has(name));
+    const body = new OnnxBuilder();
+    for (const name of captures) body.outer(name);
+    stacked.forEach(({ shape, dtype }, i) => body.input(at(slices, i), dtype, shape.slice(1)));
+    for (const node of nodes) body.node(node.operator, node.inputs, node.outputs, node.attributes, node.domain);
+    for (const { name, shape, dtype } of results) body.output(name, dtype, shape);
+    const stacks = results.map((_, i) => outputs[i] ?? `t${this.#fresh++}`);
+    const attributes = { num_scan_inputs: stacked.length, body: { graph: body.encodeGraph('tile'), captures } };
+    this.#nodes.push({ operator: 'Scan', inputs: stacked.map(({ name }) => name), outputs: stacks, attributes, domain: '' });
+    return stacks;
+  }
+
   #constant(dtype: Constant['dtype'], dims: Shape, data: OnnxData): string {
-    // Shapes, axes and scalars repeat; a table does not, and its text would be long.
-    if (data.length > LARGEST_SHARED) return this.#store(`table ${this.#constants.size}`, { dtype, dims, data });
-    const values = Array.from(data, Number);
+    // Shapes, axes, scalars and vectors of ones repeat; a table does not, and its text would be long.
+    const isUniform = data.length > 0 && data.every((value: number | bigint) => Object.is(value, data[0]));
+    if (data.length > LARGEST_SHARED && !isUniform) return this.#store(`table ${this.#constants.size}`, { dtype, dims, data });
+    const values = Array.from(isUniform ? data.slice(0, 1) : data, Number);
     const key = `${dtype}[${dims.join()}]:${values.map((value) => (Object.is(value, -0) ? '-0' : String(value))).join()}`;
     const known = this.#constants.get(key);
     if (known !== undefined) return known.name;
@@ -158,13 +192,15 @@ function uniqueNames(prefix: string, ports: readonly Port[]): string[] {
   });
 }
 
+const readBy = ({ inputs, attributes }: OnnxNode): readonly string[] => [...inputs, ...capturedBy(attributes)];
+
 /** The nodes that the wanted names depend on, in their order. */
 function liveNodes(nodes: readonly OnnxNode[], wanted: readonly string[]): OnnxNode[] {
   const needed = new Set(wanted);
   const live: OnnxNode[] = [];
   for (const node of nodes.toReversed()) {
     if (!node.outputs.some((name) => needed.has(name))) continue;
-    for (const name of node.inputs) needed.add(name);
+    for (const name of readBy(node)) needed.add(name);
     live.push(node);
   }
   return live.reverse();

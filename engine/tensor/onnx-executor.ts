@@ -1,17 +1,12 @@
 // OnnxExecutor: an executor that also runs raw ONNX models, for the parts of the engine that write their own (optimizers, self-tests).
 // The interface and the port checks that all such executors share; how a model is run is theirs.
-import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, Executor, ExecutorOptions, LoadedProgram } from './executor.js';
 import { lowerProgram } from './lower.js';
-import type { Port, Program } from './program.js';
-import { roleName } from './program.js';
-import { sizeOf, type HostArray, type Shape } from './shape.js';
+import { portTensors, type HostTensor } from './port-tensors.js';
+import type { Program } from './program.js';
+import type { HostArray } from './shape.js';
 
-/** A caller's buffer and the shape that a run sees; the element type is the array's. */
-export interface HostTensor {
-  readonly data: HostArray;
-  readonly dims: Shape;
-}
+export type { HostTensor } from './port-tensors.js';
 
 /** A model file with the names of its inputs and outputs in binding order. `name` is for messages. */
 export interface OnnxModel {
@@ -34,6 +29,9 @@ export interface OnnxExecutor extends Executor {
   /** Throws a ModelError (PT_EXECUTOR) where the device has no kernel for a node. */
   loadModel(model: OnnxModel): OnnxSession;
 }
+
+/** Whether an executor runs ONNX models too. */
+export const runsOnnx = (executor: Executor): executor is OnnxExecutor => 'loadModel' in executor;
 
 /** Lowers a program to ONNX and loads it. */
 export function loadProgram(executor: OnnxExecutor, program: Program): LoadedProgram {
@@ -62,19 +60,4 @@ class OnnxProgram implements LoadedProgram {
   free(): void {
     this.#session.free();
   }
-}
-
-function portTensors(what: string, ports: readonly Port[], buffers: readonly HostArray[]): HostTensor[] {
-  invariant(ports.length === buffers.length, () => `${what}: ${ports.length} ports, ${buffers.length} buffers`);
-  return ports.map((port, i) => {
-    const data = present(buffers[i], `${what}: buffer ${i}`);
-    const dtype = data instanceof Float32Array ? 'float32' : 'int32';
-    invariant(
-      dtype === port.dtype && data.length === sizeOf(port.shape),
-      () =>
-        `${what}: port "${roleName(port.role)}" is ${port.dtype}[${port.shape.join()}], ` +
-        `its buffer ${dtype} with ${data.length} elements`,
-    );
-    return { data, dims: port.shape };
-  });
 }

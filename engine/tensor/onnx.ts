@@ -22,17 +22,19 @@ export type OnnxAttribute =
   | string
   | readonly number[]
   | { readonly floats: readonly number[] }
-  | { readonly tensor: OnnxTensor };
+  | { readonly tensor: OnnxTensor }
+  /** A graph of its own, as `encodeGraph` returns it (the body of a Scan), and the values that it reads from the graph around it. */
+  | { readonly graph: Uint8Array; readonly captures: readonly string[] };
 export type OnnxAttributes = Readonly<Record<string, OnnxAttribute>>;
 
 // Numbers of the ONNX specification (onnx.proto). Operator set 20 is the first with Gelu.
 const ELEMENT_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<OnnxDType, number>;
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const;
 const MODEL = { irVersion: 1, producer: 2, graph: 7, operatorSet: 8 } as const;
 const OPERATOR_SET = { domain: 1, version: 2 } as const;
 const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
 const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 } as const;
-const ATTRIBUTE = { name: 1, float: 2, int: 3, string: 4, tensor: 5, floats: 7, ints: 8, type: 20 } as const;
+const ATTRIBUTE = { name: 1, float: 2, int: 3, string: 4, tensor: 5, graph: 6, floats: 7, ints: 8, type: 20 } as const;
 const TENSOR = { dims: 1, elementType: 2, name: 8, raw: 9 } as const;
 const VALUE_INFO = { name: 1, type: 2 } as const;
 const TYPE = { tensor: 1 } as const;
@@ -87,18 +89,26 @@ function writeAttribute(writer: ProtobufWriter, name: string, value: OnnxAttribu
   } else if ('tensor' in value) {
     writer.message(ATTRIBUTE.tensor, (inner) => writeTensor(inner, '', value.tensor));
     type('tensor');
+  } else if ('graph' in value) {
+    writer.bytes(ATTRIBUTE.graph, value.graph);
+    type('graph');
   } else {
     for (const item of value) writer.int(ATTRIBUTE.ints, item);
     type('ints');
   }
 }
 
+/** What the graphs among the attributes of a node read from around the node. */
+export const capturedBy = (attributes: OnnxAttributes): readonly string[] =>
+  Object.values(attributes).flatMap((value) => (typeof value === 'object' && 'captures' in value ? value.captures : []));
+
 /** Collects a graph and encodes it as an ONNX model (operator set 20, plus `com.microsoft` 1). Nodes must come in an order of execution. */
 export class OnnxBuilder {
   readonly #graph = new ProtobufWriter();
+  readonly #nodes: { readonly message: ProtobufWriter; readonly outputs: readonly string[] }[] = [];
+  readonly #read = new Set<string>();
   readonly #defined = new Set<string>();
   readonly #outputs = new Set<string>();
-  #nodeCount = 0;
 
   /** A graph input; a dimension given as text is known at run time only. */
   input(name: string, dtype: OnnxDType, dims: readonly OnnxDim[]): void {
@@ -119,6 +129,11 @@ export class OnnxBuilder {
     this.#graph.message(GRAPH.initializer, (inner) => writeTensor(inner, name, { dtype, dims, data }));
   }
 
+  /** A value of the graph around this one, which its nodes may read. */
+  outer(name: string): void {
+    this.#define(name);
+  }
+
   /** One operator call. An empty name among the inputs (outputs) leaves out an optional input (output). */
   node(
     operator: string,
@@ -127,26 +142,39 @@ export class OnnxBuilder {
     attributes: OnnxAttributes = {},
     domain = '',
   ): void {
-    for (const name of inputs)
+    for (const name of [...inputs, ...capturedBy(attributes)]) {
       invariant(name === '' || this.#defined.has(name), () => `ONNX node ${operator} reads ${name} before it is defined`);
+      this.#read.add(name);
+    }
     for (const name of outputs) if (name !== '') this.#define(name);
-    const label = `${operator}_${this.#nodeCount++}`;
-    this.#graph.message(GRAPH.node, (inner) => {
-      for (const name of inputs) inner.text(NODE.input, name);
-      for (const name of outputs) inner.text(NODE.output, name);
-      inner.text(NODE.name, label);
-      inner.text(NODE.operator, operator);
-      for (const [name, value] of Object.entries(attributes))
-        inner.message(NODE.attribute, (attribute) => writeAttribute(attribute, name, value));
-      if (domain !== '') inner.text(NODE.domain, domain);
-    });
+    const message = new ProtobufWriter();
+    for (const name of inputs) message.text(NODE.input, name);
+    for (const name of outputs) message.text(NODE.output, name);
+    message.text(NODE.name, `${operator}_${this.#nodes.length}`);
+    message.text(NODE.operator, operator);
+    for (const [name, value] of Object.entries(attributes))
+      message.message(NODE.attribute, (attribute) => writeAttribute(attribute, name, value));
+    if (domain !== '') message.text(NODE.domain, domain);
+    this.#nodes.push({ message, outputs });
+  }
+
+  /** The graph alone, for an attribute of a node. The builder must not be used afterwards. */
+  encodeGraph(graphName: string): Uint8Array {
+    for (const name of this.#outputs)
+      invariant(this.#defined.has(name), () => `ONNX output ${name} of ${graphName} is never defined`);
+    this.#graph.text(GRAPH.name, graphName);
+    // The runtime orders nodes by a depth-first walk that begins at the last node whose results no other node reads. So these stand at the
+    // end, the first of them last: then each is computed as soon as what it needs exists. Otherwise a backward would compute the weight
+    // gradients of all layers at its end, from operands that have long left the cache.
+    const isRead = ({ outputs }: { outputs: readonly string[] }): boolean => outputs.some((name) => this.#read.has(name));
+    const ordered = [...this.#nodes.filter(isRead), ...this.#nodes.filter((node) => !isRead(node)).reverse()];
+    for (const { message } of ordered) this.#graph.bytes(GRAPH.node, message.finish());
+    return this.#graph.finish();
   }
 
   /** The model file. The builder must not be used afterwards. */
   encode(graphName: string): Uint8Array {
-    for (const name of this.#outputs)
-      invariant(this.#defined.has(name), () => `ONNX output ${name} of ${graphName} is never defined`);
-    this.#graph.text(GRAPH.name, graphName);
+    const graph = this.encodeGraph(graphName);
     const model = new ProtobufWriter();
     model.int(MODEL.irVersion, IR_VERSION);
     model.text(MODEL.producer, 'pipetrain');
@@ -155,7 +183,7 @@ export class OnnxBuilder {
         inner.text(OPERATOR_SET.domain, domain);
         inner.int(OPERATOR_SET.version, version);
       });
-    model.bytes(MODEL.graph, this.#graph.finish());
+    model.bytes(MODEL.graph, graph);
     return model.finish();
   }
 

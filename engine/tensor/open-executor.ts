@@ -1,10 +1,13 @@
 // openExecutor: picks the executor of this process and proves with a small program that it computes, before anything depends on it.
 import { ModelError } from '../core/errors.js';
-import type { ExecutorOptions } from './executor.js';
+import type { Executor, ExecutorOptions } from './executor.js';
+import type { ExecutorKind } from './executor-kind.js';
 import type { OnnxExecutor } from './onnx-executor.js';
-import { OnnxBuilder } from './onnx.js';
 import { OrtBindingExecutor } from './ort-binding.js';
 import { OrtCpuExecutor } from './ort-cpu.js';
+import type { Port, Program } from './program.js';
+import { startBackend } from './tfjs-backends.js';
+import { TfjsExecutor } from './tfjs-executor.js';
 
 export interface OpenExecutorOptions extends ExecutorOptions {
   /** The executor to use. Without it: `ort-cpu`, and `ort-cpu-binding` where that does not work. */
@@ -36,7 +39,17 @@ export function openExecutor(options: OpenExecutorOptions): OnnxExecutor {
   }
 }
 
-function opened(open: () => OnnxExecutor): OnnxExecutor {
+/**
+ * Opens and tests the executor of that kind on the device of that number (GPUs only). Throws a UsageError (PT_DEVICES) where this machine does not
+ * have it, a ModelError (PT_EXECUTOR) where it does not work.
+ */
+export async function openExecutorOf(kind: ExecutorKind, options: ExecutorOptions, device = 0): Promise<Executor> {
+  if (kind === 'ort-cpu') return openExecutor(options);
+  const backend = await startBackend(kind, { threads: options.threads, device });
+  return opened(() => new TfjsExecutor(kind, backend, options));
+}
+
+function opened<T extends Executor>(open: () => T): T {
   const executor = open();
   try {
     selfTest(executor);
@@ -47,24 +60,28 @@ function opened(open: () => OnnxExecutor): OnnxExecutor {
   return executor;
 }
 
-/** Multiplies two small matrices, and checks that the result arrives in the buffer that was bound, and in no other shape. */
-function selfTest(executor: OnnxExecutor): void {
-  const onnx = new OnnxBuilder();
-  onnx.input('a', 'float32', [2, 3]);
-  onnx.input('b', 'float32', [3, 2]);
-  onnx.node('MatMul', ['a', 'b'], ['c']);
-  onnx.output('c', 'float32', [2, 2]);
-  const session = executor.loadModel({
-    name: 'self-test',
-    bytes: onnx.encode('self-test'),
-    inputNames: ['a', 'b'],
-    outputNames: ['c'],
-  });
+/** A program of one product of two matrices. */
+const productProgram: Program = {
+  name: 'self-test',
+  graph: {
+    values: [[2, 3], [3, 2], [2, 2]].map((shape, id) => ({ id, shape, dtype: 'float32' })),
+    literals: [],
+    nodes: [{ op: 'BatchMatMul', inputs: [0, 1], outputs: [2], attrs: { transposeA: false, transposeB: false } }],
+  },
+  inputs: [port('a', 0, [2, 3]), port('b', 1, [3, 2])],
+  outputs: [port('c', 2, [2, 2])],
+};
+
+function port(name: string, value: number, shape: readonly number[]): Port {
+  return { role: { kind: 'plain', name }, value, shape, dtype: 'float32' };
+}
+
+/** Multiplies two small matrices, and checks that the result arrives in the buffer that was bound. */
+function selfTest(executor: Executor): void {
+  const loaded = executor.load(productProgram);
   try {
-    const a = Float32Array.of(1, 2, 3, 4, 5, 6);
-    const b = Float32Array.of(1, 0, 2, 1, 0, 3);
     const c = new Float32Array(4);
-    const bound = session.bind([{ data: a, dims: [2, 3] }, { data: b, dims: [3, 2] }], [{ data: c, dims: [2, 2] }]);
+    const bound = loaded.bind([Float32Array.of(1, 2, 3, 4, 5, 6), Float32Array.of(1, 0, 2, 1, 0, 3)], [c]);
     bound.run();
     bound.free();
     const expected = [5, 11, 14, 23];
@@ -75,6 +92,6 @@ function selfTest(executor: OnnxExecutor): void {
         'Reinstall the dependencies (npm ci) and run "pipetrain doctor".',
       );
   } finally {
-    session.free();
+    loaded.free();
   }
 }

@@ -48,11 +48,18 @@ interface OrtFunctions {
   releaseValue(value: Pointer): void;
   releaseSessionOptions(options: Pointer): void;
   addSessionConfigEntry(options: Pointer, key: string, value: string): Status;
+  allocatorAlloc(allocator: Pointer, bytes: number, out: PointerCell): Status;
+  allocatorFree(allocator: Pointer, memory: Pointer): Status;
+  createAllocator(session: Pointer, memory: Pointer, out: PointerCell): Status;
+  releaseAllocator(allocator: Pointer): void;
+  createAndRegisterAllocator(env: Pointer, memory: Pointer, arena: Pointer): Status;
+  createArenaCfg(mostBytes: number, extendStrategy: number, firstChunkBytes: number, deadBytesPerChunk: number, out: PointerCell): Status;
+  releaseArenaCfg(arena: Pointer): void;
 }
 
 /**
  * Position of each function in the OrtApi structure, its result and its arguments. The structure only ever grows at its end: these
- * positions hold for every interface version since 5 (position 101 closes version 1, 149 closes version 5).
+ * positions hold for every interface version since 6 (position 101 closes version 1, 149 version 5, 157 version 6).
  */
 const SLOTS: Readonly<Record<keyof OrtFunctions, readonly [slot: number, result: string, args: readonly string[]]>> = {
   getErrorMessage: [2, 'const char *', ['void *']],
@@ -73,6 +80,13 @@ const SLOTS: Readonly<Record<keyof OrtFunctions, readonly [slot: number, result:
   releaseValue: [96, 'void', ['void *']],
   releaseSessionOptions: [100, 'void', ['void *']],
   addSessionConfigEntry: [130, 'void *', ['void *', 'const char *', 'const char *']],
+  allocatorAlloc: [75, 'void *', ['void *', 'size_t', 'void *']],
+  allocatorFree: [76, 'void *', ['void *', 'void *']],
+  createAllocator: [131, 'void *', ['void *', 'void *', 'void *']],
+  releaseAllocator: [132, 'void', ['void *']],
+  createAndRegisterAllocator: [144, 'void *', ['void *', 'void *', 'void *']],
+  createArenaCfg: [156, 'void *', ['size_t', 'int', 'int', 'int', 'void *']],
+  releaseArenaCfg: [157, 'void', ['void *']],
 };
 
 /** Interface version asked for: old enough for any library of the last years, new enough for every slot above. */

@@ -237,8 +237,8 @@ describe('report, eval and compare', () => {
 });
 
 describe('devices and doctor', () => {
-  test('devices names what --devices takes', async () => {
-    expect(await cli(['devices'])).toMatchObject({ code: 0, out: expect.stringMatching(/^cpu:1 to cpu:\d+ /) as string });
+  test('devices names what --devices takes, and says why the rest cannot be used', async () => {
+    expect(await cli(['devices'])).toMatchObject({ code: 0, out: expect.stringMatching(/^Can be used here:\n {2}cpu:1 to cpu:\d+ .*\n {2}tfjs-cpu:N .*[^]*tfjs-node:N /) as string });
   });
 
   test('doctor checks each thing on a line of its own', async () => {

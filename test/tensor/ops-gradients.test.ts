@@ -46,6 +46,17 @@ describe('an added gradient equals central differences', () => {
     check([floats('a', a), floats('b', b)], (x, y) => tf.matMul(x as T, y as T, ta, tb));
   });
 
+  // Axes that are summed and belong to one operand alone are in ops-parity.test.ts: the cpu backend forgets the other operand there.
+  it.each([
+    ['ij,jk->ik', [3, 4], [4, 2]], ['bij,bkj->bik', [2, 3, 4], [2, 2, 4]], ['i,j->ji', [3], [2]],
+  ] as const)('einsum of %s', (equation, a, b) => {
+    check([floats('a', a), floats('b', b)], (x, y) => tf.einsum(equation, x as T, y as T));
+  });
+
+  it('einsum of one operand, summed and transposed', () => {
+    check([floats('a', [2, 3, 4])], (x) => tf.einsum('abc->ca', x as T));
+  });
+
   it('where under a comparison, with zero slope through the condition', () => {
     check([floats('left', [6], spread), floats('right', [6], spread)], (x, y) => tf.where(tf.logicalOr(tf.greater(x as T, y as T), tf.notEqual(x as T, x as T)), tf.mul(x as T, 2), tf.square(y as T)));
   });

@@ -1,6 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { executorSuite } from './executor-conformance.js';
+import { onnxSuite } from './onnx-conformance.js';
 
 // Native calls fail in this whole file: the fallback has to do without them.
 vi.mock('../../engine/tensor/native.js', () => {
@@ -10,7 +12,10 @@ vi.mock('../../engine/tensor/native.js', () => {
   return { loadKoffi: fail, addressOf: fail };
 });
 
-executorSuite('ort-cpu-binding', (threads) => openExecutor({ threads, prefer: 'ort-cpu-binding' }));
+const open = (threads: number): OnnxExecutor => openExecutor({ threads, prefer: 'ort-cpu-binding' });
+
+executorSuite('ort-cpu-binding', open);
+onnxSuite('ort-cpu-binding', open);
 
 describe('openExecutor', () => {
   it('falls back to the binding, with the reason, where native calls fail', () => {

@@ -2,10 +2,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MappedFile, sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
 import { OnnxBuilder } from '../../engine/tensor/onnx.js';
+import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { executorSuite } from './executor-conformance.js';
+import { onnxSuite } from './onnx-conformance.js';
 
-executorSuite('ort-cpu', (threads) => openExecutor({ threads, prefer: 'ort-cpu' }));
+const open = (threads: number): OnnxExecutor => openExecutor({ threads, prefer: 'ort-cpu' });
+
+executorSuite('ort-cpu', open);
+onnxSuite('ort-cpu', open);
 
 describe('executor ort-cpu', () => {
   it('is the one that opens by default', () => {

@@ -4,8 +4,8 @@ import { ModelError } from '../../core/errors.js';
 import { flagAttr, numberAttr } from '../ops/attributes.js';
 import { finishReshape, int64s, reshape, scalar } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
-import { defineOp, type EmitContext, type OpDefinition, type Operand } from '../ops/definition.js';
-import type { Shape } from '../shape.js';
+import { defineOp, type EmitContext, type NodeWriter, type OpDefinition, type Operand } from '../ops/definition.js';
+import { sizeOf, type Shape } from '../shape.js';
 import { cast, zeros, type GradConfig, type Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOp } from './gradient.js';
 
@@ -29,24 +29,88 @@ function splitHeads(e: EmitContext, x: Operand): string {
 /** [B, H, T, E] to output `i` [B, T, D]. */
 const finishMerged = (e: EmitContext, heads: string, i: number): void => finishReshape(e, e.node('Transpose', [heads], SWAP_HEADS), i);
 
-function product(e: EmitContext, a: string, b: string, attributes: { transA?: number; transB?: number; alpha?: { float: number } }): string {
-  return e.node('FusedMatMul', [a, b], attributes, MICROSOFT);
+interface ProductOptions {
+  readonly transA?: number;
+  readonly transB?: number;
+  /** The operand is [T, H, E] and is read as [H, T, E]. */
+  readonly transBatchA?: number;
+  readonly transBatchB?: number;
+  readonly alpha?: { readonly float: number };
 }
 
-/** The additive mask, or null where every position counts: [T, S] for causal, [B, 1, 1, S] for a key mask, their sum for both. */
-function additiveMask(e: EmitContext): string | null {
-  const t = at(e.input(0).shape, 1);
-  const s = at(e.input(1).shape, 1);
-  const blocked = scalar(e, 'float32', BLOCKED);
-  let causal: string | null = null;
-  if (flagAttr(e.attrs, 'causal')) {
-    const full = e.node('Expand', [blocked, int64s(e, [t, s])]);
-    causal = e.node('Trilu', [full, e.constant('int64', [], [1 + s - t])], { upper: 1 });
-  }
-  if (e.inputs.length < 4) return causal;
+const product = (e: NodeWriter, a: string, b: string, options: ProductOptions): string => e.node('FusedMatMul', [a, b], { ...options }, MICROSOFT);
+
+/** What is added to the scores: [T, S] for causal, or null. */
+function causalMask(e: EmitContext): string | null {
+  if (!flagAttr(e.attrs, 'causal')) return null;
+  const [t, s] = [at(e.input(0).shape, 1), at(e.input(1).shape, 1)];
+  const full = e.node('Expand', [scalar(e, 'float32', BLOCKED), int64s(e, [t, s])]);
+  return e.node('Trilu', [full, e.constant('int64', [], [1 + s - t])], { upper: 1 });
+}
+
+/** What is added to the scores: [B, 1, 1, S] for a key mask, or null. */
+function keyMask(e: EmitContext): Operand | null {
+  if (e.inputs.length < 4) return null;
   const ignored = e.node('Sub', [scalar(e, 'float32', 1), e.input(3).name]);
-  const keys = reshape(e, e.node('Mul', [ignored, blocked]), [at(e.input(3).shape, 0), 1, 1, s]);
-  return causal === null ? keys : e.node('Add', [causal, keys]);
+  const shape = [at(e.input(3).shape, 0), 1, 1, at(e.input(3).shape, 1)];
+  return { name: reshape(e, e.node('Mul', [ignored, scalar(e, 'float32', BLOCKED)]), shape), shape, dtype: 'float32' };
+}
+
+/** From this many scores on, attention is computed sample by sample, ... */
+const SCORES_TO_TILE = 256 * 1024;
+/** ... if a sample has enough of them. */
+const SMALLEST_TILE = 16 * 1024;
+
+/** Whether all that belongs to one sample is computed before the next one: then it fits the cache, and heads are read in place. */
+const isTiled = (scores: Shape): boolean => sizeOf(scores) >= SCORES_TO_TILE && sizeOf(scores.slice(1)) >= SMALLEST_TILE;
+
+/** [B, T, D] as [B, T, H, E], to be sliced into samples. */
+function perSample(e: EmitContext, x: Operand): Operand {
+  const { b, t, h, width } = dimensions(e, x);
+  const shape = [b, t, h, width];
+  return { name: reshape(e, x.name, shape), shape, dtype: 'float32' };
+}
+
+function emitTiledForward(e: EmitContext): void {
+  const { t, d, h, width } = dimensions(e, e.input(0));
+  const causal = causalMask(e);
+  const keys = keyMask(e);
+  const stacked = [...[0, 1, 2].map((i) => perSample(e, e.input(i))), ...(keys === null ? [] : [keys])];
+  e.tiled(stacked, (body, slices) => {
+    const [q, k, v] = [at(slices, 0), at(slices, 1), at(slices, 2)];
+    let scores = product(body, q, k, { transBatchA: 1, transBatchB: 1, transB: 1, alpha: { float: 1 / Math.sqrt(width) } });
+    if (causal !== null) scores = body.node('Add', [scores, causal]);
+    if (keys !== null) scores = body.node('Add', [scores, at(slices, 3)]);
+    const probabilities = body.node('Softmax', [scores], { axis: -1 });
+    const merged = body.node('Transpose', [product(body, probabilities, v, { transBatchB: 1 })], { perm: [1, 0, 2] });
+    return [
+      { name: reshape(body, merged, [t, d]), shape: [t, d], dtype: 'float32' },
+      { name: probabilities, shape: [h, t, at(e.input(1).shape, 1)], dtype: 'float32' },
+    ];
+  }, [0, 1]);
+}
+
+function emitTiledBackward(e: EmitContext): void {
+  const { h, width, t } = dimensions(e, e.input(0));
+  const s = at(e.input(2).shape, 1);
+  const alpha = { float: 1 / Math.sqrt(width) };
+  const stacked = [...[0, 1, 2, 3, 4].map((i) => perSample(e, e.input(i))), e.input(5)];
+  const stacks = e.tiled(stacked, (body, slices) => {
+    const [dO, q, k, v, o, probabilities] = slices as [string, string, string, string, string, string];
+    const split = (heads: string, rows: number): Operand => ({
+      name: body.node('Transpose', [heads], { perm: [1, 0, 2] }), shape: [rows, h, width], dtype: 'float32',
+    });
+    const rowSums = body.node('ReduceSum', [body.node('Mul', [dO, o]), int64s(body, [-1])], { keepdims: 1 });
+    const dP = product(body, dO, v, { transBatchA: 1, transBatchB: 1, transB: 1 });
+    const centred = body.node('Sub', [dP, body.node('Transpose', [rowSums], { perm: [1, 0, 2] })]);
+    const dS = body.node('Mul', [centred, probabilities]);
+    return [
+      split(product(body, dS, k, { transBatchB: 1, alpha }), t),
+      split(product(body, dS, q, { transA: 1, transBatchB: 1, alpha }), s),
+      split(product(body, probabilities, dO, { transA: 1, transBatchB: 1 }), s),
+    ];
+  });
+  stacks.forEach((stack, i) => finishReshape(e, stack, i));
 }
 
 const probabilityShape = (q: Shape, k: Shape, heads: number): Shape => [at(q, 0), heads, at(q, 1), at(k, 1)];
@@ -60,11 +124,12 @@ export const attentionOps: readonly OpDefinition[] = [
       return [{ shape: q.shape, dtype: 'float32' }, { shape: probabilityShape(q.shape, k.shape, numberAttr(attrs, 'heads')), dtype: 'float32' }];
     },
     emit: (e) => {
+      if (isTiled(e.output(1).shape)) return emitTiledForward(e);
       const { width } = dimensions(e, e.input(0));
       const alpha = { float: 1 / Math.sqrt(width) };
-      const scores = product(e, splitHeads(e, e.input(0)), splitHeads(e, e.input(1)), { transB: 1, alpha });
-      const mask = additiveMask(e);
-      e.finish('Softmax', [mask === null ? scores : e.node('Add', [scores, mask])], { axis: -1 }, '', [1]);
+      let scores = product(e, splitHeads(e, e.input(0)), splitHeads(e, e.input(1)), { transB: 1, alpha });
+      for (const mask of [causalMask(e), keyMask(e)?.name ?? null]) if (mask !== null) scores = e.node('Add', [scores, mask]);
+      e.finish('Softmax', [scores], { axis: -1 }, '', [1]);
       finishMerged(e, e.node('MatMul', [e.output(1).name, splitHeads(e, e.input(2))]), 0);
     },
   }),
@@ -75,6 +140,7 @@ export const attentionOps: readonly OpDefinition[] = [
     inputs: ['dy', 'q', 'k', 'v', 'y', 'probabilities'],
     infer: (inputs) => [at(inputs, 1), at(inputs, 2), at(inputs, 3)],
     emit: (e) => {
+      if (isTiled(e.input(5).shape)) return emitTiledBackward(e);
       const { b, t, h, width } = dimensions(e, e.input(0));
       const alpha = { float: 1 / Math.sqrt(width) };
       const probabilities = e.input(5).name;

@@ -1,11 +1,27 @@
 // layerNorm: normalisation over the last axis. The forward leaves mean and reciprocal deviation of each row for the backward.
-import { invariant } from '../../core/invariant.js';
+import { invariant, present } from '../../core/invariant.js';
+import { sizeOf } from '../shape.js';
 import { numberAttr } from '../ops/attributes.js';
-import { int64s } from '../ops/emit.js';
+import { finishReshape, int64s, reshape, rowSumOperands } from '../ops/emit.js';
 import { at, withAt } from '../ops/shapes.js';
-import { defineOp, type OpDefinition } from '../ops/definition.js';
+import { defineOp, type NodeWriter, type OpDefinition } from '../ops/definition.js';
+import { tileCount } from '../ops/tile.js';
 import type { GradConfig, Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOp } from './gradient.js';
+
+/**
+ * With n = (x - mean) r and g = dy gain: dx = r (g - avg(g) - n avg(g n)); dgain = sum dy n; dbias = sum dy. Returns the two factors of dx
+ * and the terms of dgain, for rows of dy, x, mean and r.
+ */
+function gradients(e: NodeWriter, [dy, x, mean, r]: readonly string[], gain: string): [string, string, string] {
+  const rows = { dy: present(dy, 'dy'), x: present(x, 'x'), mean: present(mean, 'mean'), r: present(r, 'r') };
+  const average = (value: string): string => e.node('ReduceMean', [value, int64s(e, [-1])], { keepdims: 1 });
+  const n = e.node('Mul', [e.node('Sub', [rows.x, rows.mean]), rows.r]);
+  const g = e.node('Mul', [rows.dy, gain]);
+  const along = e.node('Mul', [n, average(e.node('Mul', [g, n]))]);
+  const centred = e.node('Sub', [e.node('Sub', [g, average(g)]), along]);
+  return [centred, rows.r, e.node('Mul', [rows.dy, n])];
+}
 
 export const layerNormOps: readonly OpDefinition[] = [
   defineOp({
@@ -21,24 +37,41 @@ export const layerNormOps: readonly OpDefinition[] = [
       e.finish('LayerNormalization', e.inputs.map((x) => x.name), { axis: -1, epsilon }, '', [0, 1, 2]);
     },
   }),
-  // With n = (x - mean) r and g = dy gain: dx = r (g - avg(g) - n avg(g n)); dgain = sum dy n; dbias = sum dy.
   defineOp({
     name: 'PtLayerNormGrad',
     inputs: ['dy', 'x', 'gain', 'mean', 'deviation'],
     infer: (inputs) => [at(inputs, 1), at(inputs, 2), at(inputs, 2)],
     emit: (e) => {
-      const [dy, x, gain, mean, r] = [0, 1, 2, 3, 4].map((i) => e.input(i).name) as [string, string, string, string, string];
-      const { shape } = e.input(1);
-      const last = int64s(e, [-1]);
-      const rows = int64s(e, shape.slice(0, -1).map((_, i) => i));
-      const average = (value: string): string => e.node('ReduceMean', [value, last], { keepdims: 1 });
-      const n = e.node('Mul', [e.node('Sub', [x, mean]), r]);
-      const g = e.node('Mul', [dy, gain]);
-      const along = e.node('Mul', [n, average(e.node('Mul', [g, n]))]);
-      const centred = e.node('Sub', [e.node('Sub', [g, average(g)]), along]);
-      e.finish('Mul', [centred, r], {}, '', [0]);
-      e.finish('ReduceSum', [e.node('Mul', [dy, n]), rows], { keepdims: 0 }, '', [1]);
-      e.finish('ReduceSum', [dy, rows], { keepdims: 0 }, '', [2]);
+      const gain = e.input(2);
+      const perRow = [e.input(0), e.input(1), e.input(3), e.input(4)];
+      const width = at(e.input(1).shape, -1);
+      const rows = sizeOf(e.input(1).shape) / width;
+      const count = tileCount(rows, width);
+      const sums = (dyRows: string, gains: string, n: number): void => {
+        e.finish('MatMul', rowSumOperands(e, gains, n), {}, '', [1]);
+        e.finish('MatMul', rowSumOperands(e, dyRows, n), {}, '', [2]);
+      };
+      if (count === 1) {
+        const [centred, r, gains] = gradients(e, perRow.map(({ name }) => name), gain.name);
+        e.finish('Mul', [centred, r]);
+        return sums(reshape(e, e.input(0).name, [rows, width]), reshape(e, gains, [rows, width]), rows);
+      }
+      const tile = [rows / count, width];
+      const stacked = perRow.map(({ name, dtype, shape }) => {
+        const stack = [count, rows / count, at(shape, -1)];
+        return { name: reshape(e, name, stack), shape: stack, dtype };
+      });
+      const [dx, dgain, dbias] = e.tiled(stacked, (body, slices) => {
+        const [centred, r, gains] = gradients(body, slices, gain.name);
+        const sum = (value: string): string => body.node('MatMul', rowSumOperands(body, value, rows / count));
+        return [
+          { name: body.node('Mul', [centred, r]), shape: tile, dtype: 'float32' },
+          { name: sum(gains), shape: [width], dtype: 'float32' },
+          { name: sum(at(slices, 0)), shape: [width], dtype: 'float32' },
+        ];
+      }) as [string, string, string];
+      finishReshape(e, dx);
+      sums(dbias, dgain, count);
     },
   }),
 ];

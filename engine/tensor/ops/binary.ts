@@ -1,7 +1,7 @@
 // Elementwise ops of two tensors, with broadcasting. TensorFlow.js makes the two element types equal before the call.
 import type { DType } from '../shape.js';
 import { at, broadcastShapes } from './shapes.js';
-import { castAttributes, floating, numeric } from './emit.js';
+import { castAttributes, floating, numeric, scalar } from './emit.js';
 import { defineOp, type EmitContext, type OpDefinition } from './definition.js';
 
 const binary = (name: string, dtype: DType | 'same', emit: (e: EmitContext) => void, inputs: readonly string[] = ['a', 'b']): OpDefinition =>
@@ -27,6 +27,18 @@ const logical = (name: string, operator: string): OpDefinition =>
 
 const quotient = (e: EmitContext): string => e.node('Div', [floating(e, e.input(0)), floating(e, e.input(1))]);
 
+/** The angle of the point (x, y) for inputs y, x: the arc tangent of the quotient, moved by half a turn where x is negative. */
+function angle(e: EmitContext): void {
+  const [y, x] = [floating(e, e.input(0)), floating(e, e.input(1))];
+  const number = (value: number): string => scalar(e, 'float32', value);
+  const isBelow = (value: string): string => e.node('Less', [value, number(0)]);
+  const turned = (half: number): string => e.node('Where', [isBelow(y), number(-half), number(half)]);
+  const steep = e.node('Where', [e.node('Equal', [y, number(0)]), number(0), turned(Math.PI / 2)]);
+  const flat = e.node('Add', [e.node('Atan', [e.node('Div', [y, x])]), e.node('Where', [isBelow(x), turned(Math.PI), number(0)])]);
+  const onAxis = e.node('And', [e.node('Equal', [x, number(0)]), e.node('Not', [e.node('IsNaN', [y])])]);
+  e.finish('Where', [onAxis, steep, flat]);
+}
+
 export const binaryOps: readonly OpDefinition[] = [
   arithmetic('Add', 'Add'),
   arithmetic('AddV2', 'Add'),
@@ -42,11 +54,12 @@ export const binaryOps: readonly OpDefinition[] = [
     if (e.input(0).dtype !== 'float32') return e.finish('Mod', [numeric(e, e.input(0)), numeric(e, e.input(1))]);
     e.finish('Sub', [e.input(0).name, e.node('Mul', [e.node('Floor', [quotient(e)]), e.input(1).name])]);
   }),
+  binary('Atan2', 'float32', angle),
   binary('SquaredDifference', 'same', (e) => {
     const difference = e.node('Sub', [numeric(e, e.input(0)), numeric(e, e.input(1))]);
     e.finish('Mul', [difference, difference]);
   }),
-  binary('Prelu', 'float32', (e) => e.finish('PRelu', [e.input(0).name, e.input(1).name]), ['x', 'alpha']),
+  binary('Prelu', 'float32', (e) => e.finish('PRelu', [floating(e, e.input(0)), floating(e, e.input(1))]), ['x', 'alpha']),
   comparison('Equal', 'Equal'),
   binary('NotEqual', 'bool', (e) => e.finish('Not', [e.node('Equal', [numeric(e, e.input(0)), numeric(e, e.input(1))])])),
   comparison('Greater', 'Greater'),

@@ -15,8 +15,18 @@ export interface Operand extends TensorSpec {
   readonly name: string;
 }
 
+/** Where ONNX nodes can be appended. */
+export interface NodeWriter {
+  /** Appends a node with one result and returns the result's name. */
+  node(operator: string, inputs: readonly string[], attributes?: OnnxAttributes, domain?: string): string;
+  /** Appends a node with two results and returns their names. */
+  both(operator: string, inputs: readonly string[], attributes?: OnnxAttributes): readonly [string, string];
+  /** A constant; equal constants of one program are stored once. */
+  constant(dtype: 'float32' | 'int32' | 'int64' | 'bool', dims: Shape, data: OnnxData): string;
+}
+
 /** What `emit` may do: read the operands of the call and append ONNX nodes. */
-export interface EmitContext {
+export interface EmitContext extends NodeWriter {
   readonly inputs: readonly Operand[];
   readonly outputs: readonly Operand[];
   readonly attrs: Attrs;
@@ -24,12 +34,18 @@ export interface EmitContext {
   input(i: number): Operand;
   /** The i-th output of the call. */
   output(i: number): Operand;
-  /** Appends a node with one result and returns the result's name. */
-  node(operator: string, inputs: readonly string[], attributes?: OnnxAttributes, domain?: string): string;
   /** Appends a node whose results are outputs of the call, by index from 0; an index of null stands for a result nobody needs. */
   finish(operator: string, inputs: readonly string[], attributes?: OnnxAttributes, domain?: string, outputs?: readonly (number | null)[]): void;
-  /** A constant; equal constants of one program are stored once. */
-  constant(dtype: 'float32' | 'int32' | 'int64' | 'bool', dims: Shape, data: OnnxData): string;
+  /**
+   * Appends nodes that run once per slice along the first axis of `stacked`, one slice after the other, without copying slices: what they
+   * leave for each other stays in the cache. `write` gets the names of one slice of each and returns the slice of each result, whose
+   * stacks are returned. It may read any other value by name. The i-th stack is output `outputs[i]` of the call where that is given.
+   */
+  tiled(
+    stacked: readonly Operand[],
+    write: (body: NodeWriter, slices: readonly string[]) => readonly Operand[],
+    outputs?: readonly number[],
+  ): readonly string[];
 }
 
 /** A call that is the same as a simpler one: an input passed through, or another op. */
@@ -42,6 +58,8 @@ export interface OpDefinition {
   readonly name: string;
   /** Names under which the kernel receives its tensors, in order (a trailing `?`: may be absent); `list` where it receives an array. */
   readonly inputs: readonly string[] | 'list';
+  /** The kernel returns a list of tensors, even of one. */
+  readonly isList?: true;
   /** Shapes and types of the outputs. */
   infer(inputs: readonly TensorSpec[], attrs: Attrs): readonly TensorSpec[];
   /** Appends the ONNX nodes of one call; every output of the call must be written. */

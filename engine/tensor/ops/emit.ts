@@ -2,18 +2,18 @@
 import type { DType, Shape } from '../shape.js';
 import { sizeOf } from '../shape.js';
 import type { OnnxAttributes } from '../onnx.js';
-import type { EmitContext, Operand } from './definition.js';
+import type { EmitContext, NodeWriter, Operand } from './definition.js';
 
 const ONNX_CAST = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
 
 /** A constant scalar of an element type. */
-export const scalar = (e: EmitContext, dtype: DType, value: number): string => e.constant(dtype, [], [value]);
+export const scalar = (e: NodeWriter, dtype: DType, value: number): string => e.constant(dtype, [], [value]);
 
 /** A constant vector of 64-bit integers (shapes, axes, pads). */
-export const int64s = (e: EmitContext, values: readonly number[]): string => e.constant('int64', [values.length], values);
+export const int64s = (e: NodeWriter, values: readonly number[]): string => e.constant('int64', [values.length], values);
 
 /** The value in another element type. */
-export const cast = (e: EmitContext, name: string, to: keyof typeof ONNX_CAST): string => e.node('Cast', [name], { to: ONNX_CAST[to] });
+export const cast = (e: NodeWriter, name: string, to: keyof typeof ONNX_CAST): string => e.node('Cast', [name], { to: ONNX_CAST[to] });
 
 export const castAttributes = (to: keyof typeof ONNX_CAST): { to: number } => ({ to: ONNX_CAST[to] });
 
@@ -26,7 +26,7 @@ export const floating = (e: EmitContext, x: Operand): string => (x.dtype === 'fl
 const reshapeAttributes = (shape: Shape): { allowzero?: number } => (shape.includes(0) ? { allowzero: 1 } : {});
 
 /** The value with another shape of the same size. */
-export const reshape = (e: EmitContext, name: string, shape: Shape): string =>
+export const reshape = (e: NodeWriter, name: string, shape: Shape): string =>
   e.node('Reshape', [name, int64s(e, shape)], reshapeAttributes(shape));
 
 /** Output `i` as a reshaped value. */
@@ -55,3 +55,8 @@ export function finishFilled(e: EmitContext, value: number): void {
   if (sizeOf(shape) <= LARGEST_STORED_FILL) e.finish('Identity', [stored(e, dtype, shape, value)]);
   else e.finish('ConstantOfShape', [int64s(e, shape)], fillAttributes(dtype, value));
 }
+
+/** The operands of a MatMul that sums `x` [rows, N] over its rows, to [N]: it reads memory in order, which a reduction does not. */
+export const rowSumOperands = (e: NodeWriter, x: string, rows: number): readonly [string, string] => [
+  e.constant('float32', [rows], new Float32Array(rows).fill(1)), x,
+];

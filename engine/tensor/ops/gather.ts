@@ -1,17 +1,35 @@
 // Ops that look up by index, and their adjoints. Sums over equal indices use ScatterElements: ScatterND of the same runtime adds
 // duplicates in a data race when it has more than one thread.
-import { invariant } from '../../core/invariant.js';
 import type { Attrs } from '../graph.js';
 import { sizeOf, type Shape } from '../shape.js';
+import { backend_util, type TensorInfo } from '../tf.js';
 import { at } from './shapes.js';
 import { cast, castAttributes, filled, finishReshape, int64s, reshape, scalar } from './emit.js';
 import { dtypeAttr, normalAxis, numberAttr } from './attributes.js';
-import { defineOp, type EmitContext, type OpDefinition, type TensorSpec } from './definition.js';
+import { defineOp, type EmitContext, type OpDefinition, type Operand, type TensorSpec } from './definition.js';
 
-const gatherAxes = (x: TensorSpec, attrs: Attrs): { axis: number; batchDims: number } => ({
-  axis: normalAxis(numberAttr(attrs, 'axis'), x.shape.length),
-  batchDims: attrs['batchDims'] === undefined ? 0 : numberAttr(attrs, 'batchDims'),
-});
+/** Axes and output shape. TensorFlow.js checks them and says in its own words what does not fit. */
+function gatherShapes(x: TensorSpec, indices: TensorSpec, attrs: Attrs): { axis: number; batchDims: number; shape: Shape } {
+  const axis = normalAxis(numberAttr(attrs, 'axis'), x.shape.length);
+  const given = attrs['batchDims'] === undefined ? 0 : numberAttr(attrs, 'batchDims');
+  const info = ({ shape, dtype }: TensorSpec): TensorInfo => ({ dataId: {}, shape: [...shape], dtype });
+  const { outputShape } = backend_util.segment_util.collectGatherOpShapeInfo(info(x), info(indices), axis, given);
+  return { axis, batchDims: given < 0 ? given + indices.shape.length : given, shape: outputShape };
+}
+
+/** Gather whose first axes pair up with those of the indices. The runtime gathers right behind them; an axis further on is moved there and back. */
+function batchGather(e: EmitContext, x: Operand, indices: Operand, axis: number, batchDims: number): void {
+  const paths = reshape(e, cast(e, indices.name, 'int64'), [...indices.shape, 1]);
+  const attributes = { batch_dims: batchDims };
+  if (axis === batchDims) return e.finish('GatherND', [x.name, paths], attributes);
+  const [source, rank, between] = [x.shape.map((_, i) => i), e.output(0).shape.length, axis - batchDims];
+  const there = [...source.slice(0, batchDims), axis, ...source.slice(batchDims, axis), ...source.slice(axis + 1)];
+  const gathered = e.node('GatherND', [e.node('Transpose', [x.name], { perm: there }), paths], attributes);
+  const places = Array.from({ length: rank }, (_, i) => i);
+  const first = indices.shape.length; // behind the batch axes and the rest of the indices: the axes that axis was moved over
+  const back = [...places.slice(0, batchDims), ...places.slice(first, first + between), ...places.slice(batchDims, first), ...places.slice(first + between)];
+  e.finish('Transpose', [gathered], { perm: back });
+}
 
 /** Rows `x` [N, M] added up by `ids` [N] into [rows, M], in the order of N. */
 export function sumByIndex(e: EmitContext, x: string, ids: string, [n, m]: readonly [number, number], rows: number): string {
@@ -37,17 +55,14 @@ export const gatherOps: readonly OpDefinition[] = [
     name: 'GatherV2',
     inputs: ['x', 'indices'],
     infer: (inputs, attrs) => {
-      const [x, indices] = [at(inputs, 0), at(inputs, 1)];
-      const { axis, batchDims } = gatherAxes(x, attrs);
-      invariant(batchDims === 0 || batchDims === axis, () => `gather with batchDims ${batchDims} and axis ${axis} is not supported`);
-      return [{ shape: [...x.shape.slice(0, axis), ...indices.shape.slice(batchDims), ...x.shape.slice(axis + 1)], dtype: x.dtype }];
+      const x = at(inputs, 0);
+      return [{ shape: gatherShapes(x, at(inputs, 1), attrs).shape, dtype: x.dtype }];
     },
     emit: (e) => {
       const [x, indices] = [e.input(0), e.input(1)];
-      const { axis, batchDims } = gatherAxes(x, e.attrs);
+      const { axis, batchDims } = gatherShapes(x, indices, e.attrs);
       if (batchDims === 0) return e.finish('Gather', [x.name, indices.name], { axis });
-      const paths = reshape(e, cast(e, indices.name, 'int64'), [...indices.shape, 1]);
-      e.finish('GatherND', [x.name, paths], { batch_dims: batchDims });
+      batchGather(e, x, indices, axis, batchDims);
     },
   }),
   defineOp({

@@ -1,7 +1,7 @@
 // Reductions over axes. The order of the additions inside one reduction is the runtime's, fixed for a shape.
 import type { DType } from '../shape.js';
 import { at, reducedShape } from './shapes.js';
-import { castAttributes, floating, int64s, numeric } from './emit.js';
+import { castAttributes, floating, int64s, numeric, scalar } from './emit.js';
 import { axesAttr, flagAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type TensorSpec } from './definition.js';
 
@@ -26,12 +26,20 @@ function reduction(name: string, operator: string, dtype: DType | 'same', axisNa
         const reduced = axes.length === 0 ? at(inputs, 0) : e.node(operator, inputs, attributes);
         e.finish('Cast', [reduced], castAttributes('bool'));
       } else if (axes.length === 0) e.finish('Identity', [at(inputs, 0)]);
+      else if (e.output(0).dtype === 'float32' && (name === 'Max' || name === 'Min'))
+        withNaN(e, at(inputs, 0), e.node(operator, inputs, attributes), inputs.slice(1), attributes);
       else e.finish(operator, inputs, attributes);
     },
   });
 }
 
-const argument = (name: string): OpDefinition =>
+/** The node's result, or NaN where one of the numbers it reduces is none: the runtime's own extremes pass over those. */
+function withNaN(e: EmitContext, x: string, reduced: string, rest: readonly string[], attributes: { keepdims: number }): void {
+  const hasNaN = e.node('ReduceMax', [e.node('Cast', [e.node('IsNaN', [x])], castAttributes('float32')), ...rest], attributes);
+  e.finish('Where', [e.node('Cast', [hasNaN], castAttributes('bool')), scalar(e, 'float32', NaN), reduced]);
+}
+
+const argument = (name: string, least: number): OpDefinition =>
   defineOp({
     name,
     inputs: ['x'],
@@ -41,7 +49,10 @@ const argument = (name: string): OpDefinition =>
     },
     emit: (e) => {
       const axis = normalAxis(numberAttr(e.attrs, 'axis'), e.input(0).shape.length);
-      e.finish('Cast', [e.node(name, [numeric(e, e.input(0))], { axis, keepdims: 0 })], castAttributes('int32'));
+      const x = numeric(e, e.input(0));
+      // What is no number is never the largest or smallest.
+      const numbers = e.input(0).dtype === 'float32' ? e.node('Where', [e.node('IsNaN', [x]), scalar(e, 'float32', least), x]) : x;
+      e.finish('Cast', [e.node(name, [numbers], { axis, keepdims: 0 })], castAttributes('int32'));
     },
   });
 
@@ -53,6 +64,22 @@ export const reduceOps: readonly OpDefinition[] = [
   reduction('Prod', 'ReduceProd', 'same'),
   reduction('All', 'ReduceMin', 'bool'),
   reduction('Any', 'ReduceMax', 'bool'),
-  argument('ArgMax'),
-  argument('ArgMin'),
+  argument('ArgMax', -Infinity),
+  argument('ArgMin', Infinity),
+  defineOp({
+    name: 'TopK',
+    inputs: ['x'],
+    isList: true,
+    infer: (inputs, attrs) => {
+      const x = at(inputs, 0);
+      const shape = [...x.shape.slice(0, -1), numberAttr(attrs, 'k')];
+      return [{ shape, dtype: resultType(x, 'same') }, { shape, dtype: 'int32' }];
+    },
+    emit: (e) => {
+      // Always sorted, whether asked for or not: an order that is a promise costs little more.
+      const [values, indices] = e.both('TopK', [numeric(e, e.input(0)), int64s(e, [numberAttr(e.attrs, 'k')])]);
+      e.finish('Identity', [values]);
+      e.finish('Cast', [indices], castAttributes('int32'), '', [1]);
+    },
+  }),
 ];

@@ -2,7 +2,7 @@
 import { sizeOf, type Shape } from '../shape.js';
 import { at, resolveShape, sameShape } from './shapes.js';
 import { castAttributes, finishReshape, int64s } from './emit.js';
-import { dtypeAttr, numberAttr, numbersAttr } from './attributes.js';
+import { dtypeAttr, normalAxis, numberAttr, numbersAttr } from './attributes.js';
 import { defineOp, type OpDefinition, type TensorSpec } from './definition.js';
 import type { Attrs } from '../graph.js';
 
@@ -10,7 +10,7 @@ const reshapedTo = (x: TensorSpec, attrs: Attrs): Shape => resolveShape(numbersA
 
 function expandedShape({ shape }: TensorSpec, attrs: Attrs): Shape {
   const dim = numberAttr(attrs, 'dim');
-  const axis = dim < 0 ? shape.length + 1 + dim : dim;
+  const axis = normalAxis(dim, shape.length + 1);
   return [...shape.slice(0, axis), 1, ...shape.slice(axis)];
 }
 

@@ -19,6 +19,7 @@ function pieceOf({ shape }: TensorSpec, attrs: Attrs): Piece {
   const sizes = attrs['size'] === undefined || attrs['size'] === null ? [] : numbersAttr(attrs, 'size');
   const begin = shape.map((_, i) => begins[i] ?? 0);
   const size = shape.map((n, i) => ((sizes[i] ?? -1) < 0 ? n - at(begin, i) : at(sizes, i)));
+  invariant(begin.every((n) => n >= 0), () => `slice() does not support negative begin indexing. It begins at [${begin.join()}]`);
   shape.forEach((n, i) =>
     invariant(at(begin, i) + at(size, i) <= n, () => `slice [${begin.join()}] + [${size.join()}] leaves the shape [${shape.join()}]`),
   );
@@ -38,7 +39,9 @@ function splitSizes({ shape }: TensorSpec, attrs: Attrs): { axis: number; sizes:
   }
   const given = numbersAttr(attrs, 'numOrSizeSplits');
   const known = given.reduce((sum, size) => sum + Math.max(size, 0), 0);
-  return { axis, sizes: given.map((size) => (size < 0 ? n - known : size)) };
+  const sizes = given.map((size) => (size < 0 ? n - known : size));
+  invariant(sizes.reduce((sum, size) => sum + size, 0) === n, () => `axis ${axis} of size ${n} does not split into [${given.join()}]`);
+  return { axis, sizes };
 }
 
 const stridedInfo = ({ shape }: TensorSpec, attrs: Attrs): ReturnType<typeof slice_util.sliceInfo> => {
@@ -115,6 +118,7 @@ export const sliceOps: readonly OpDefinition[] = [
   defineOp({
     name: 'Unpack',
     inputs: ['value'],
+    isList: true,
     infer: (inputs, attrs) => {
       const { shape, dtype } = at(inputs, 0);
       const axis = normalAxis(numberAttr(attrs, 'axis'), shape.length);
@@ -129,6 +133,7 @@ export const sliceOps: readonly OpDefinition[] = [
   defineOp({
     name: 'SplitV',
     inputs: ['x'],
+    isList: true,
     infer: (inputs, attrs) => {
       const { axis, sizes } = splitSizes(at(inputs, 0), attrs);
       return sizes.map((size) => ({ shape: withAt(at(inputs, 0).shape, axis, size), dtype: at(inputs, 0).dtype }));

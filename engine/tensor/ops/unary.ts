@@ -1,7 +1,7 @@
 // Elementwise ops of one tensor.
 import { at, likeFirst } from './shapes.js';
-import { floating, scalar } from './emit.js';
-import { flagAttr, numberAttr } from './attributes.js';
+import { floating, int64s, numeric, scalar } from './emit.js';
+import { flagAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition } from './definition.js';
 
 /** Defined on floats only: other types are converted first. */
@@ -16,6 +16,37 @@ const floatOp = (name: string, emit: (e: EmitContext, x: string) => void): OpDef
 /** Keeps the element type. */
 const sameTypeOp = (name: string, emit: (e: EmitContext, x: string) => void): OpDefinition =>
   defineOp({ name, inputs: ['x'], infer: likeFirst, emit: (e) => emit(e, e.input(0).name) });
+
+/** Keeps floats and integers; booleans become integers. */
+const numericOp = (name: string, emit: (e: EmitContext, x: string) => void): OpDefinition =>
+  defineOp({
+    name,
+    inputs: ['x'],
+    infer: (inputs) => [{ shape: at(inputs, 0).shape, dtype: at(inputs, 0).dtype === 'float32' ? 'float32' : 'int32' }],
+    emit: (e) => emit(e, numeric(e, e.input(0))),
+  });
+
+/** Integers are what they are. */
+const rounding = (name: string): OpDefinition =>
+  numericOp(name, (e, x) => e.finish(e.output(0).dtype === 'float32' ? name : 'Identity', [x]));
+
+/** Products of all elements up to each, by doubling: after step d every element holds the product of 2d elements. */
+function cumulativeProduct(e: EmitContext): void {
+  const { shape, dtype } = e.output(0);
+  const axis = normalAxis(numberAttr(e.attrs, 'axis'), shape.length);
+  const [n, isReverse] = [at(shape, axis), flagAttr(e.attrs, 'reverse')];
+  // What lies `by` places before (after, where reversed), with ones where nothing does.
+  const shifted = (x: string, by: number): string => {
+    const pads = shape.flatMap(() => [0, 0]);
+    pads[isReverse ? shape.length + axis : axis] = by;
+    const [begin, end] = isReverse ? [by, n] : [0, n - by];
+    return e.node('Pad', [e.node('Slice', [x, int64s(e, [begin]), int64s(e, [end]), int64s(e, [axis])]), int64s(e, pads), scalar(e, dtype, 1)]);
+  };
+  const x = numeric(e, e.input(0));
+  let product = flagAttr(e.attrs, 'exclusive') ? shifted(x, 1) : x;
+  for (let by = 1; by < n; by *= 2) product = e.node('Mul', [product, shifted(product, by)]);
+  e.finish('Identity', [product]);
+}
 
 const direct = (name: string, operator: string): OpDefinition => floatOp(name, (e, x) => e.finish(operator, [x]));
 
@@ -34,13 +65,17 @@ export const unaryOps: readonly OpDefinition[] = [
   direct('Elu', 'Elu'),
   sameTypeOp('Neg', (e, x) => e.finish('Neg', [x])),
   sameTypeOp('Abs', (e, x) => e.finish('Abs', [x])),
-  sameTypeOp('Sign', (e, x) => e.finish('Sign', [x])),
+  // The sign of what is no number is 0.
+  sameTypeOp('Sign', (e, x) => {
+    if (e.input(0).dtype !== 'float32') return e.finish('Sign', [x]);
+    e.finish('Where', [e.node('IsNaN', [x]), scalar(e, 'float32', 0), e.node('Sign', [x])]);
+  }),
   sameTypeOp('Square', (e, x) => e.finish('Mul', [x, x])),
-  direct('Floor', 'Floor'),
-  direct('Ceil', 'Ceil'),
-  direct('Round', 'Round'),
-  direct('Relu', 'Relu'),
-  floatOp('Relu6', (e, x) => e.finish('Clip', [x, scalar(e, 'float32', 0), scalar(e, 'float32', 6)])),
+  rounding('Floor'),
+  rounding('Ceil'),
+  rounding('Round'),
+  numericOp('Relu', (e, x) => e.finish('Relu', [x])),
+  numericOp('Relu6', (e, x) => e.finish('Clip', [x, scalar(e, e.output(0).dtype, 0), scalar(e, e.output(0).dtype, 6)])),
   floatOp('LeakyRelu', (e, x) => e.finish('LeakyRelu', [x], { alpha: { float: numberAttr(e.attrs, 'alpha') } })),
   floatOp('Selu', (e, x) => e.finish('Selu', [x], { alpha: { float: SELU_ALPHA }, gamma: { float: SELU_SCALE } })),
   floatOp('Rsqrt', (e, x) => e.finish('Reciprocal', [e.node('Sqrt', [x])])),
@@ -59,7 +94,11 @@ export const unaryOps: readonly OpDefinition[] = [
   sameTypeOp('Step', (e, x) => {
     const { dtype } = e.input(0);
     const alpha = e.attrs['alpha'] === undefined ? 0 : numberAttr(e.attrs, 'alpha');
-    e.finish('Where', [e.node('Greater', [x, scalar(e, dtype, 0)]), scalar(e, dtype, 1), scalar(e, dtype, alpha)]);
+    // The larger of the sign and 0: what is no number stays none, and it is as cheap as a choice.
+    if (alpha === 0) return e.finish('Max', [e.node('Sign', [x]), scalar(e, dtype, 0)]);
+    const step = [e.node('Greater', [x, scalar(e, dtype, 0)]), scalar(e, dtype, 1), scalar(e, dtype, alpha)];
+    if (dtype !== 'float32') return e.finish('Where', step);
+    e.finish('Where', [e.node('IsNaN', [x]), x, e.node('Where', step)]);
   }),
   sameTypeOp('ClipByValue', (e, x) => {
     const { dtype } = e.input(0);
@@ -92,6 +131,7 @@ export const unaryOps: readonly OpDefinition[] = [
     const axis = e.constant('int64', [], [numberAttr(e.attrs, 'axis')]);
     e.finish('CumSum', [x, axis], { exclusive: Number(flagAttr(e.attrs, 'exclusive')), reverse: Number(flagAttr(e.attrs, 'reverse')) });
   }),
+  numericOp('Cumprod', cumulativeProduct),
   defineOp({
     name: 'Softmax',
     inputs: ['logits'],

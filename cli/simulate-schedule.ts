@@ -1,0 +1,98 @@
+// One schedule on simulated hardware: its grid, time, bubble and memory, for built-in schedules and for files with a grid of one's own.
+import { existsSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { present } from '../engine/core/invariant.js';
+import { usableBytes } from '../engine/simulator-hardware.js';
+import { simulatedCosts } from '../engine/simulator-model.js';
+import { linkSpeeds } from '../engine/simulator-hardware.js';
+import { stageMemory, sumCosts } from '../pipeline/costs.js';
+import { parseGrid, showGrid } from '../pipeline/grid.js';
+import { exactPartition, runsOf, type Cuts } from '../pipeline/partition.js';
+import { ScheduleError } from '../pipeline/schedule-error.js';
+import { peakBytes, requireMemory } from '../pipeline/schedule-memory.js';
+import type { Schedule } from '../pipeline/schedule.js';
+import { catalogNames, drawSchedule, isCatalogName } from '../pipeline/schedules/catalog.js';
+import { simulate } from '../pipeline/simulate.js';
+import { validateSchedule } from '../pipeline/validate.js';
+import { bytes, clip, millis, percent } from './format.js';
+import type { SimulateOptions } from './simulate-options.js';
+import { textColumns } from './text-columns.js';
+
+export interface ScheduleSizes {
+  readonly workers: number;
+  readonly micros: number;
+  readonly chunks: number;
+}
+
+export interface ScheduleSimulation {
+  readonly schedule: string;
+  readonly workers: number;
+  readonly stages: number;
+  readonly micros: number;
+  /** First block of every stage. */
+  readonly cuts: Cuts;
+  readonly totalMs: number;
+  readonly bubble: number;
+  /** Per worker, in whole shares of the model: a chunk counts as the part it is. */
+  readonly peakLive: readonly number[];
+  readonly peakBytes: readonly number[];
+  readonly busyMs: readonly number[];
+  readonly grid: string;
+}
+
+/** Validates and times a schedule by name or file. Throws a ScheduleError with the failing cell marked, for order, deadlock and memory alike. */
+export function simulateSchedule(nameOrFile: string, sizes: ScheduleSizes, { model, hardware, microBatch }: SimulateOptions): ScheduleSimulation {
+  const schedule = open(nameOrFile, sizes);
+  validateSchedule(schedule);
+  const costs = simulatedCosts(model, hardware, microBatch);
+  const cuts = present(exactPartition({ costs, frozen: 0, stages: schedule.stages }), 'partition');
+  const runs = runsOf(cuts, costs.length);
+  const held = runs.map(({ from, to }) => {
+    const state = stageMemory(costs, from, to, 0);
+    return { state, perMicro: stageMemory(costs, from, to, 1) - state };
+  });
+  requireMemory(schedule, held, usableBytes(hardware));
+  const { transferMsPerMB } = linkSpeeds(hardware, schedule.workers.length);
+  const times = runs.map(({ from, to }) => {
+    const { forwardMs, backwardMs, outputBytes } = sumCosts(costs, from, to);
+    return { forwardMs, backwardMs, transferMs: (outputBytes / 1e6) * transferMsPerMB };
+  });
+  const { totalMs, bubbleShare, peakLive, busyMs } = simulate(schedule, times);
+  const workers = schedule.workers.length;
+  return {
+    schedule: schedule.name,
+    workers,
+    stages: schedule.stages,
+    micros: schedule.micros,
+    cuts,
+    totalMs,
+    bubble: bubbleShare,
+    peakLive: peakLive.map((live) => (live * workers) / schedule.stages),
+    peakBytes: peakBytes(schedule, held),
+    busyMs,
+    grid: showGrid(schedule),
+  };
+}
+
+function open(nameOrFile: string, { workers, micros, chunks }: ScheduleSizes): Schedule {
+  if (isCatalogName(nameOrFile)) return drawSchedule(nameOrFile, workers, micros, chunks);
+  if (!existsSync(nameOrFile)) throw new ScheduleError(`"${nameOrFile}" is neither a schedule nor a file`, `Schedules: ${catalogNames.join(', ')}. A file holds a grid: one row of actions such as 0F0 per worker.`);
+  return parseGrid(readFileSync(nameOrFile, 'utf8'), basename(nameOrFile));
+}
+
+export function scheduleLines(result: ScheduleSimulation, columns: number): string[] {
+  const rows = result.busyMs.map((busyMs, worker) => [
+    `${worker}`,
+    millis(busyMs),
+    percent(1 - busyMs / result.totalMs),
+    String(Number((result.peakLive[worker] ?? 0).toFixed(2))),
+    bytes(result.peakBytes[worker] ?? 0),
+  ]);
+  return [
+    `${result.schedule}: ${result.workers} workers, ${result.stages} stages, ${result.micros} micro-batches: ${millis(result.totalMs)} a step, bubble ${percent(result.bubble)}`,
+    '',
+    ...textColumns([['worker', 'busy', 'idle', 'peak live', 'memory'], ...rows], columns - 2).map((line) => `  ${line}`),
+    '',
+    ...result.grid.split('\n').map((line) => clip(`  ${line}`, columns)),
+  ];
+}

@@ -1,0 +1,62 @@
+// EncoderConfig: what config.json of a Hugging Face folder says about a BERT encoder, validated. Architectures that compute something else are refused
+// here, before any weight is read.
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ModelError } from '../../core/errors.js';
+
+const count = z.number().int().positive();
+const rate = z.number().min(0).lt(1);
+
+/** Spellings of the activation functions that exist here. */
+export const ACTIVATIONS = ['gelu', 'gelu_new', 'gelu_pytorch_tanh', 'relu'] as const;
+
+const schema = z.object({
+  model_type: z.literal('bert'),
+  vocab_size: count,
+  hidden_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  intermediate_size: count,
+  hidden_act: z.enum(ACTIVATIONS).default('gelu'),
+  hidden_dropout_prob: rate.default(0.1),
+  max_position_embeddings: count,
+  type_vocab_size: count.default(2),
+  layer_norm_eps: z.number().positive().default(1e-12),
+  position_embedding_type: z.literal('absolute').default('absolute'),
+  is_decoder: z.literal(false).default(false),
+});
+
+export type EncoderConfig = z.infer<typeof schema>;
+
+/** Reads config.json. Throws ModelError PT_HF_FOLDER or PT_HF_CONFIG. */
+export function readEncoderConfig(folder: string): EncoderConfig {
+  const path = join(folder, 'config.json');
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
+    throw new ModelError('PT_HF_FOLDER', `no such folder: ${folder}`, 'name a folder with config.json, the weights and vocab.txt after hf:; it is relative to the current folder');
+  if (!existsSync(path)) throw new ModelError('PT_HF_FOLDER', `${folder} has no config.json`, 'name the folder of a model in the layout of Hugging Face');
+  const result = schema.safeParse(readJson(path));
+  if (!result.success) {
+    const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new ModelError('PT_HF_CONFIG', `${path} describes no encoder that can be loaded: ${problems.join('; ')}`, 'encoders of model_type "bert" with absolute positions can be loaded');
+  }
+  const { hidden_size: width, num_attention_heads: heads } = result.data;
+  if (width % heads !== 0) throw new ModelError('PT_HF_CONFIG', `${path}: hidden_size ${width} is not a multiple of num_attention_heads ${heads}`, 'use the config.json that belongs to the weights');
+  return result.data;
+}
+
+const tokenizerSchema = z.object({ do_lower_case: z.boolean().default(true) });
+
+/** Whether the tokenizer of the folder folds case; the uncased models do, and so does one that does not say. */
+export function foldsCase(folder: string): boolean {
+  const path = join(folder, 'tokenizer_config.json');
+  return !existsSync(path) || (tokenizerSchema.safeParse(readJson(path)).data?.do_lower_case ?? true);
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+  } catch (error) {
+    throw new ModelError('PT_HF_CONFIG', `${path} is no JSON file: ${(error as Error).message}`, 'download it again', { cause: error });
+  }
+}

@@ -1,0 +1,106 @@
+// WeightFiles: which tensors a model folder holds and at which bytes of which file: safetensors, or what torch.save wrote, in one file or in several.
+// Only what describes the tensors is read here.
+import { existsSync, openSync, closeSync, readFileSync, readSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { ModelError } from '../../core/errors.js';
+import { readSafetensorsHeader, type StoredTensor } from '../../tensor/safetensors-header.js';
+import { sizeOf, type Shape } from '../../tensor/shape.js';
+import { readStoredZip } from './stored-zip.js';
+import { readTensorPickle } from './tensor-pickle.js';
+
+export type TensorIndex = ReadonlyMap<string, StoredTensor & { readonly path: string }>;
+
+/** In the order of preference. The second of a pair lists the files where the weights are spread over several. */
+const FORMATS = [
+  { single: 'model.safetensors', list: 'model.safetensors.index.json', read: safetensors },
+  { single: 'pytorch_model.bin', list: 'pytorch_model.bin.index.json', read: torchFile },
+] as const;
+const listSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
+/** Bytes of one element, by type. */
+const ELEMENT_BYTES: Readonly<Record<string, number>> = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 };
+/** A list of a thousand tensors has 0.2 MB. */
+const MOST_PICKLE_BYTES = 64 * 2 ** 20;
+
+const broken = (path: string) => (why: string): ModelError => new ModelError('PT_MODEL_WEIGHTS', `${path} cannot be used: ${why}`, 'download it again, or save it as model.safetensors');
+
+/** Every tensor of the folder. Throws ModelError PT_MODEL_WEIGHTS, or PT_HF_FOLDER where there are no weights. */
+export function readWeightFiles(folder: string): TensorIndex {
+  for (const { single, list, read } of FORMATS) {
+    if (existsSync(join(folder, single))) return located(join(folder, single), read);
+    if (existsSync(join(folder, list))) return new Map(filesOf(join(folder, list)).flatMap((file) => [...located(join(folder, file), read)]));
+  }
+  throw new ModelError('PT_HF_FOLDER', `${folder} has no weights`, `it needs one of ${FORMATS.map(({ single }) => single).join(', ')}; other formats are not read`);
+}
+
+function located(path: string, read: (path: string) => Iterable<StoredTensor>): TensorIndex {
+  try {
+    return new Map([...read(path)].map((tensor) => [tensor.name, { ...tensor, path }]));
+  } catch (error) {
+    if (error instanceof ModelError) throw error;
+    throw broken(path)((error as Error).message);
+  }
+}
+
+/** Names of the files that a list of tensors mentions. */
+function filesOf(path: string): string[] {
+  let list: z.infer<typeof listSchema>;
+  try {
+    list = listSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    throw broken(path)('it has no weight_map of tensors and files');
+  }
+  const files = [...new Set(Object.values(list.weight_map))].sort();
+  // What lies beside the list, and nothing elsewhere.
+  const outside = files.find((file) => basename(file) !== file || file === '..');
+  if (outside !== undefined) throw broken(path)(`it names the file "${outside}" outside of its folder`);
+  return files;
+}
+
+function safetensors(path: string): Iterable<StoredTensor> {
+  return readSafetensorsHeader(path, broken(path)).values();
+}
+
+/** A zip file with the list of tensors in `NAME/data.pkl` and the numbers of each storage in `NAME/data/KEY`. */
+function* torchFile(path: string): Generator<StoredTensor> {
+  const fail = broken(path);
+  const entries = readStoredZip(path, fail);
+  const listName = [...entries.keys()].find((name) => name.endsWith('/data.pkl'));
+  if (listName === undefined) throw fail('it has no list of tensors (data.pkl)');
+  const root = listName.slice(0, -'data.pkl'.length);
+  const contentOf = (name: string): Buffer => {
+    const { offset, bytes } = entries.get(name) ?? { offset: 0, bytes: 0 };
+    if (bytes > MOST_PICKLE_BYTES) throw fail(`its entry ${name} has ${bytes} bytes, at most ${MOST_PICKLE_BYTES} are read`);
+    return readPart(path, offset, bytes);
+  };
+  const order = contentOf(`${root}byteorder`).toString('utf8');
+  if (order !== '' && order !== 'little') throw fail(`its numbers are stored ${order}-endian`);
+  for (const [name, { storage, offset, shape, strides }] of readTensorPickle(contentOf(listName), fail)) {
+    const entry = entries.get(`${root}data/${storage.key}`);
+    const elementBytes = ELEMENT_BYTES[storage.dtype] ?? 0;
+    const bytes = elementBytes * sizeOf(shape);
+    if (entry === undefined || elementBytes * offset + bytes > entry.bytes) throw fail(`the numbers of ${name} are not all there`);
+    if (!isRowByRow(shape, strides)) throw fail(`${name} is not stored row by row (shape [${shape.join(', ')}], strides [${strides.join(', ')}])`);
+    yield { name, dtype: storage.dtype, shape, offset: entry.offset + elementBytes * offset, bytes };
+  }
+}
+
+/** Whether the last index moves fastest and nothing lies in between; axes of length 1 may have any stride. */
+function isRowByRow(shape: Shape, strides: readonly number[]): boolean {
+  let expected = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] !== 1 && strides[axis] !== expected) return false;
+    expected *= shape[axis] as number;
+  }
+  return strides.length === shape.length;
+}
+
+function readPart(path: string, offset: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  const file = openSync(path, 'r');
+  try {
+    return bytes.subarray(0, readSync(file, bytes, 0, length, offset));
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,95 @@
+// PlanPreview: the plans a run would have, without training: costs measured by one worker, then the choice at the start and at some frozen depths.
+// It asks the same replanner as a run; which depths a policy will reach is not known beforehand.
+import { countLayers, frozenBlocks } from '../freeze/layers.js';
+import type { PipelineChoice } from '../pipeline/choice.js';
+import type { BlockCost } from '../pipeline/costs.js';
+import { Coordinator } from './coordinator.js';
+import type { TrainConfig } from './config.js';
+import { present } from './core/invariant.js';
+import { measuredCosts } from './measured-costs.js';
+import { Replanner } from './replanner.js';
+import { setUpRun, type RunSetup } from './run-setup.js';
+
+export interface PreviewedPlan extends PipelineChoice {
+  readonly frozenLayers: number;
+  /** Frozen blocks. */
+  readonly frozen: number;
+  readonly usesCache: boolean;
+  /** Why the cache is on or off. */
+  readonly cacheReason: string;
+  readonly grid: string;
+}
+
+export interface PlanPreview {
+  readonly model: string;
+  readonly device: string;
+  readonly workers: number;
+  readonly batch: number;
+  readonly microBatch: number;
+  readonly numMicroBatches: number;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  readonly numLayers: number;
+  readonly measureSeconds: number;
+  readonly costs: readonly BlockCost[];
+  /** The first one is the plan with which the run starts. */
+  readonly plans: readonly PreviewedPlan[];
+}
+
+/** Frozen depths to show, shares of the layers that may freeze. */
+const SHARES = [0, 0.25, 0.5, 0.75, 1];
+
+/** Measures and plans; leaves no process. Errors are those with which a run would fail at its start. */
+export async function previewPlan(config: TrainConfig): Promise<PlanPreview> {
+  const setup = await setUpRun(config);
+  const { device, measured, seconds } = await measure(setup);
+  const costs = measuredCosts(setup, measured);
+  const { model, sampler, totalSteps, workers, microBatch, numMicroBatches, dataset } = setup;
+  const replanner = new Replanner({ ...setup, costs, readMsPerMb: measured.readMsPerMb, updateMsPerMb: measured.updateMsPerMb, numSamples: dataset.numTrain + dataset.numValidation });
+  const numLayers = countLayers(model.blocks);
+  const epochs = totalSteps / sampler.stepsPerEpoch;
+  const plans = depthsOf(config, numLayers).map((frozenLayers, i, depths): PreviewedPlan => {
+    const frozen = frozenBlocks(model.blocks, frozenLayers);
+    // Taken as reached at equal distances over the run.
+    const epochsLeft = epochs * (1 - i / depths.length);
+    const { choice, event, cacheReason } = replanner.next({ frozen, frozenLayers, epochsLeft, because: frozen === 0 ? 'the run starts' : `${frozenLayers} layers are frozen` });
+    return { ...choice, frozenLayers, frozen, usesCache: event.usesCache, cacheReason, grid: event.grid };
+  });
+  return {
+    model: model.name,
+    device,
+    workers: workers.length,
+    batch: config.batch,
+    microBatch,
+    numMicroBatches,
+    totalSteps,
+    stepsPerEpoch: sampler.stepsPerEpoch,
+    numLayers,
+    measureSeconds: seconds,
+    costs,
+    plans,
+  };
+}
+
+/** Layers frozen in the plans that are shown: none where nothing freezes. */
+function depthsOf({ freeze, freezeMax }: TrainConfig, numLayers: number): number[] {
+  if (freeze === 'none') return [0];
+  const most = Math.min(numLayers, freezeMax ?? Math.max(0, numLayers - 1));
+  return [...new Set(SHARES.map((share) => Math.round(share * most)))];
+}
+
+/** Lets one worker, started for this alone, measure the blocks. */
+async function measure({ config, workers, microBatch }: RunSetup) {
+  const begin = performance.now();
+  const coordinator = new Coordinator({ config, workers: workers.slice(0, 1), microBatch, onReport: () => undefined });
+  const abort = (): void => coordinator.abort();
+  process.on('exit', abort);
+  try {
+    const [member] = await coordinator.launch();
+    const measured = await coordinator.measureCosts();
+    return { device: present(member, 'worker').device, measured, seconds: (performance.now() - begin) / 1000 };
+  } finally {
+    process.off('exit', abort);
+    await coordinator.close();
+  }
+}

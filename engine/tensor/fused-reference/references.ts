@@ -1,0 +1,49 @@
+// Which reference stands in for which op, and checks of indices for kernels that backends run without one.
+import { normalAxis, numberAttr } from '../ops/attributes.js';
+import { at } from '../ops/shapes.js';
+import type { Attrs } from '../graph.js';
+import type { Tensor } from '../tf.js';
+import { attention, attentionGradient } from './attention.js';
+import { crossEntropy, crossEntropyGradient, embedding, embeddingGradient } from './lookup.js';
+import { addV2, broadcastTo, logicalXor, logSoftmaxOp, unsortedSegmentSum } from './missing.js';
+import { einsum, fusedMatMul } from './products.js';
+import { dropout, gelu, geluGradient, layerNorm, layerNormGradient, linear, rowSum } from './pointwise.js';
+import { requireInside, type Reference } from './reference.js';
+import { wasmReferences } from './wasm.js';
+
+/** For ops that a backend has no kernel for. */
+export const references: ReadonlyMap<string, Reference> = new Map<string, Reference>([
+  ['PtLinear', linear],
+  ['PtRowSum', rowSum],
+  ['PtGelu', gelu],
+  ['PtGeluGrad', geluGradient],
+  ['PtLayerNorm', layerNorm],
+  ['PtLayerNormGrad', layerNormGradient],
+  ['PtAttention', attention],
+  ['PtAttentionGrad', attentionGradient],
+  ['PtEmbedding', embedding],
+  ['PtEmbeddingGrad', embeddingGradient],
+  ['PtCrossEntropy', crossEntropy],
+  ['PtCrossEntropyGrad', crossEntropyGradient],
+  ['PtDropout', dropout],
+  ['LogSoftmax', logSoftmaxOp],
+  ['AddV2', addV2],
+  ['LogicalXor', logicalXor],
+  ['BroadcastTo', broadcastTo],
+  ['UnsortedSegmentSum', unsortedSegmentSum],
+  ['Einsum', einsum],
+]);
+
+/** The composition to use on a backend even where it has a kernel of that name. */
+export const replacement = (op: string, backend: string): Reference | undefined =>
+  // Its kernels do not agree on what they take; the composition costs the same.
+  op === '_FusedMatMul' ? fusedMatMul : backend === 'wasm' ? wasmReferences.get(op) : undefined;
+
+/** Throws a RangeError where a kernel of that name would read outside of its table. */
+export const checks: ReadonlyMap<string, (inputs: readonly Tensor[], attrs: Attrs) => void> = new Map([
+  ['GatherV2', ([x, indices], attrs) => {
+    const { shape, rank } = x as Tensor;
+    requireInside('GatherV2', indices as Tensor, [at(shape, normalAxis(numberAttr(attrs, 'axis'), rank))]);
+  }],
+  ['GatherNd', ([x, indices]) => requireInside('GatherNd', indices as Tensor, (x as Tensor).shape.slice(0, at((indices as Tensor).shape, -1)))],
+]);

@@ -1,0 +1,60 @@
+// Products summed over named axes, and the matrix product with what layers put behind it.
+import { backend_util } from '../tf.js';
+import { invariant, present } from '../../core/invariant.js';
+import type { Attrs } from '../graph.js';
+import { at } from './shapes.js';
+import { numberAttr } from './attributes.js';
+import { scalar } from './emit.js';
+import { defineOp, type EmitContext, type OpDefinition, type TensorSpec } from './definition.js';
+import { matmulOps } from './matmul.js';
+
+const equationOf = (attrs: Attrs): string => String(attrs['equation']);
+
+/** Output of an equation. TensorFlow.js checks it and says in its own words what is wrong with it. */
+function contracted(inputs: readonly TensorSpec[], attrs: Attrs): TensorSpec {
+  const { allDims, summedDims, idDims } = backend_util.decodeEinsumEquation(equationOf(attrs), inputs.length);
+  backend_util.checkEinsumDimSizes(allDims.length, idDims, inputs as never);
+  const sizes = allDims.map((_, dim) => inputs.flatMap(({ shape }, i) => shape.filter((_size, axis) => idDims[i]?.[axis] === dim))[0]);
+  const kept = sizes.slice(0, allDims.length - summedDims.length);
+  return { shape: kept.map((size) => present(size, 'the size of an axis')), dtype: at(inputs, 0).dtype };
+}
+
+const batchMatMul = at(matmulOps, 0);
+
+/** The activations by the names that the layers of TensorFlow.js use; null where there is nothing to do. */
+function activate(e: EmitContext, x: string, weights: string | undefined): void {
+  const activation = e.attrs['activation'];
+  const number = (value: number): string => scalar(e, 'float32', value);
+  if (activation === 'relu') e.finish('Relu', [x]);
+  else if (activation === 'relu6') e.finish('Clip', [x, number(0), number(6)]);
+  else if (activation === 'elu') e.finish('Elu', [x]);
+  else if (activation === 'sigmoid') e.finish('Sigmoid', [x]);
+  else if (activation === 'leakyrelu') e.finish('LeakyRelu', [x], { alpha: { float: numberAttr(e.attrs, 'leakyreluAlpha') } });
+  else if (activation === 'prelu' && weights !== undefined) e.finish('PRelu', [x, weights]);
+  else {
+    invariant(activation === 'linear', () => `activation ${String(activation)} behind a matrix product is not supported`);
+    e.finish('Identity', [x]);
+  }
+}
+
+export const contractionOps: readonly OpDefinition[] = [
+  defineOp({
+    name: 'Einsum',
+    inputs: 'list',
+    infer: (inputs, attrs) => [contracted(inputs, attrs)],
+    emit: (e) => e.finish('Einsum', e.inputs.map((x) => x.name), { equation: equationOf(e.attrs) }),
+  }),
+  defineOp({
+    name: '_FusedMatMul',
+    inputs: ['a', 'b', 'bias?', 'preluActivationWeights?'],
+    infer: (inputs, attrs) => batchMatMul.infer(inputs.slice(0, 2), attrs),
+    emit: (e) => {
+      const rest = e.inputs.slice(2).map((x) => x.name);
+      const weights = e.attrs['activation'] === 'prelu' ? rest.pop() : undefined;
+      let product = '';
+      batchMatMul.emit({ ...e, finish: (...node) => void (product = e.node(...(node.slice(0, 4) as Parameters<EmitContext['node']>))) });
+      for (const bias of rest) product = e.node('Add', [product, bias]);
+      activate(e, product, weights);
+    },
+  }),
+];

@@ -1,0 +1,103 @@
+// TfjsBackends: finds, loads and starts the TensorFlow.js backends. Those that the user installs are looked for at run time, beside pipetrain and in
+// the working folder. All copies of TensorFlow.js in a process share one engine, so a backend that brings its own copy still serves ours.
+import { createRequire } from 'node:module';
+import { env } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import * as util from 'node:util';
+import { ModelError, UsageError } from '../core/errors.js';
+import { TFJS_BACKENDS, type TfjsKind } from './executor-kind.js';
+import { registerGradients } from './gradients.js';
+import * as tf from './tf.js';
+
+/** What of this process decides whether a backend can be used. */
+export interface PackageHost {
+  readonly nodeVersion: string;
+  /** Whether `util` still has the functions that Node 23 removed. */
+  readonly hasLegacyUtil: boolean;
+  /** File of an installed package; undefined where it is not installed. */
+  resolve(packageName: string): string | undefined;
+  load(file: string): unknown;
+}
+
+const require = createRequire(import.meta.url);
+
+/** This process. */
+export const packageHost: PackageHost = {
+  nodeVersion: process.version,
+  hasLegacyUtil: 'isNullOrUndefined' in util,
+  resolve: (packageName) => {
+    try {
+      return require.resolve(packageName, { paths: [fileURLToPath(new URL('.', import.meta.url)), process.cwd()] });
+    } catch {
+      return undefined;
+    }
+  },
+  load: (file) => require(file) as unknown,
+};
+
+/** The file to load, or null where pipetrain has the backend itself. Throws a UsageError (PT_DEVICES) that says what is missing. */
+export function findBackend(kind: TfjsKind, host: PackageHost = packageHost): string | null {
+  const { backend, packageName } = TFJS_BACKENDS[kind];
+  if (packageName === null) return null;
+  const file = host.resolve(packageName);
+  if (file === undefined)
+    throw new UsageError('PT_DEVICES', `${kind} needs the package ${packageName}, which is not installed`, `Run: npm install ${packageName}@${tf.version_core}`);
+  if (backend === 'tensorflow' && !host.hasLegacyUtil)
+    throw new UsageError(
+      'PT_DEVICES',
+      `${kind}: Node ${host.nodeVersion} is too new for ${packageName}, which calls a function of Node's util module that Node 23 removed`,
+      'Use Node 20 or 22, or other devices (tfjs-wasm:N, cpu:N).',
+    );
+  return file;
+}
+
+export interface BackendOptions {
+  /** Compute threads. */
+  readonly threads: number;
+  /** Which of the GPUs, from 0; ignored where there is none. */
+  readonly device: number;
+}
+
+/**
+ * Starts the backend of a kind and resolves to its name in TensorFlow.js. Throws a UsageError (PT_DEVICES) where it cannot be used here, a ModelError
+ * (PT_EXECUTOR) where it is broken.
+ */
+export async function startBackend(kind: TfjsKind, { threads, device }: BackendOptions, host: PackageHost = packageHost): Promise<string> {
+  const { backend, packageName } = TFJS_BACKENDS[kind];
+  const file = findBackend(kind, host);
+  if (file === null) await import('#tfjs-cpu');
+  else {
+    if (backend === 'tensorflow') limitTensorFlow(threads, kind === 'tfjs-node-gpu' ? device : null);
+    try {
+      host.load(file);
+    } catch (error) {
+      throw broken(`${packageName} is installed, but does not load: ${firstLine(error)}`, packageName, error);
+    } finally {
+      // A copy of TensorFlow.js brings its own gradients, which have taken the place of ours.
+      registerGradients();
+    }
+  }
+  const previous: string | null | undefined = tf.engine().backendName;
+  try {
+    if (!(await tf.setBackend(backend).catch(() => false))) throw broken(`the backend ${backend} of TensorFlow.js does not start`, packageName);
+    if (kind === 'tfjs-node-gpu' && (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice !== true)
+      throw new UsageError('PT_DEVICES', `${kind}: TensorFlow finds no GPU ${device} here`, 'Check the driver with nvidia-smi and the CUDA libraries, or use tfjs-node:N.');
+  } catch (error) {
+    if (previous != null) await tf.setBackend(previous);
+    throw error;
+  }
+  return backend;
+}
+
+/** TensorFlow takes its limits from variables that it reads when it is loaded; they are written here and never read. */
+function limitTensorFlow(threads: number, gpu: number | null): void {
+  env['TF_NUM_INTRAOP_THREADS'] = String(threads);
+  env['TF_NUM_INTEROP_THREADS'] = '1';
+  env['TF_CPP_MIN_LOG_LEVEL'] = '2';
+  if (gpu !== null) env['CUDA_VISIBLE_DEVICES'] = String(gpu);
+}
+
+const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]?.trim() ?? '';
+
+const broken = (what: string, packageName: string | null, cause?: unknown): ModelError =>
+  new ModelError('PT_EXECUTOR', what, packageName === null ? 'Run "pipetrain doctor".' : `Run: npm rebuild ${packageName}; or use --devices cpu:N.`, { cause });

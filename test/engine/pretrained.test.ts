@@ -1,0 +1,23 @@
+// Fine-tuning `hf:DIR`: workers that each read only their blocks start from the same weights in every shape of the run, and learn.
+import { describe, expect, it } from 'vitest';
+import { scratch } from '../data/scratch-folder.js';
+import { TINY as MODEL } from '../model/hf-folder.js';
+import { trainRun } from './train-run.js';
+
+const folder = scratch();
+const lines = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? `the film ${i % 4} is good fun\t1` : `a dull slow plot ${i % 3}\t0`)).join('\n');
+
+describe('a pretrained encoder', () => {
+  it('trains with equal bits on one worker, as a pipeline and as replicas, with the vocabulary of its folder', async () => {
+    const data = `tsv:${folder({ 'train.tsv': lines, 'dev.tsv': lines })}`;
+    const run = (devices: string, pipeline: number) => trainRun({ model: `hf:${MODEL}`, modelOptions: {}, data, dataOptions: {}, batch: 8, microBatch: 2, steps: 20, lr: '3e-3', devices, pipeline });
+    const one = await run('cpu:1', 1);
+    const loss = one.of('step').map((step) => step.loss);
+    // The two kinds of line share no word but the number, so they are soon told apart: chance is 0.69.
+    expect(loss.at(-1)).toBeLessThan(0.3);
+    for (const other of [await run('cpu:2', 2), await run('cpu:2', 1)]) {
+      expect(other.finished.weightsSha256).toBe(one.finished.weightsSha256);
+      expect(other.finished.lossSha256).toBe(one.finished.lossSha256);
+    }
+  });
+});

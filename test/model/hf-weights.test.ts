@@ -1,0 +1,144 @@
+// Files of weights: which bytes belong to which tensor, half-precision numbers, and files that are damaged or want to be more than tensors.
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PipetrainError } from '../../engine/core/errors.js';
+import { present } from '../../engine/core/invariant.js';
+import { readFloatRange } from '../../engine/model/float-range.js';
+import { readTensorPickle } from '../../engine/model/hf/tensor-pickle.js';
+import { readWeightFiles } from '../../engine/model/hf/weight-files.js';
+import { errorOf, scratch } from '../data/scratch-folder.js';
+import { copies, TINY } from './hf-folder.js';
+
+const folder = scratch();
+const copy = copies();
+
+const floats = (path: string, dtype: 'F32' | 'F16' | 'BF16', shape: readonly number[], isTransposed = false, offset = 0): Float32Array => {
+  const out = new Float32Array(shape.reduce((product, n) => product * n, 1));
+  readFloatRange({ path, offset, dtype, isTransposed }, shape, out);
+  return out;
+};
+const bytesOf = (array: Uint16Array | Float32Array): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+describe('ranges of numbers', () => {
+  it('are read from where they begin, row by row or transposed', () => {
+    const path = join(folder({ w: bytesOf(Float32Array.of(9, 1, 2, 3, 4, 5, 6, 9)) }), 'w');
+    expect([...floats(path, 'F32', [2, 3], false, 4)]).toEqual([1, 2, 3, 4, 5, 6]);
+    // The file has the matrix [2, 3], the parameter is [3, 2].
+    expect([...floats(path, 'F32', [3, 2], true, 4)]).toEqual([1, 4, 2, 5, 3, 6]);
+  });
+
+  it('of half precision become the same numbers in single precision', () => {
+    const halves = join(folder({ w: bytesOf(Uint16Array.of(0x3c00, 0xc000, 0x3555, 0x0001, 0x7bff, 0x8000, 0xfc00)) }), 'w');
+    expect([...floats(halves, 'F16', [7])]).toEqual([1, -2, 0.333251953125, 2 ** -24, 65504, -0, -Infinity]);
+    const brain = join(folder({ w: bytesOf(Uint16Array.of(0x3f80, 0xc040, 0x0001)) }), 'w');
+    expect([...floats(brain, 'BF16', [3])]).toEqual([1, -3, 2 ** -133]);
+  });
+
+  it('that the file does not have are an error with both numbers', () => {
+    const path = join(folder({ w: bytesOf(Float32Array.of(1, 2)) }), 'w');
+    const error = errorOf(() => floats(path, 'F32', [3]));
+    expect(error.code).toBe('PT_MODEL_WEIGHTS');
+    expect(error.message).toContain('12 bytes at 0');
+    expect(error.message).toContain('ends after 8');
+    expect(errorOf(() => floats(`${path}-gone`, 'F32', [3])).code).toBe('PT_MODEL_WEIGHTS');
+  });
+});
+
+describe('files of weights', () => {
+  const whole = readWeightFiles(TINY);
+
+  it('give the same numbers for the same tensor, whatever wrote them', () => {
+    const torch = readWeightFiles(copy(['pytorch_model.bin']));
+    expect(whole.size).toBe(39);
+    for (const [name, { path, offset, shape }] of whole) {
+      const other = present(torch.get(`bert.${name}`), name);
+      expect(other.shape).toEqual(shape);
+      expect(floats(other.path, 'F32', shape, false, other.offset), name).toEqual(floats(path, 'F32', shape, false, offset));
+    }
+    expect(torch.get('bert.embeddings.position_ids')?.dtype).toBe('I64');
+  });
+
+  it('may be several, with a list of which tensor is where', () => {
+    const path = copy([]);
+    copyFileSync(join(TINY, 'model.safetensors'), join(path, 'model-00001-of-00001.safetensors'));
+    const list = (file: string): void => writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: { a: file } }));
+    list('model-00001-of-00001.safetensors');
+    expect([...readWeightFiles(path).keys()]).toEqual([...whole.keys()]);
+    list('../model.safetensors');
+    expect(errorOf(() => readWeightFiles(path)).message).toContain('outside of its folder');
+  });
+
+  it.each(['model.safetensors', 'pytorch_model.bin'])('%s that is cut off or changed is an error for people, never another one', (name) => {
+    const path = copy([name]);
+    const bytes = readFileSync(join(path, name));
+    const attempt = (content: Uint8Array): void => {
+      writeFileSync(join(path, name), content);
+      try {
+        readWeightFiles(path);
+      } catch (error) {
+        if (!(error instanceof PipetrainError) || error.code !== 'PT_MODEL_WEIGHTS') throw error;
+      }
+    };
+    for (const length of [0, 4, 100, bytes.length - 1]) {
+      writeFileSync(join(path, name), bytes.subarray(0, length));
+      expect(errorOf(() => readWeightFiles(path)).code, `${length} bytes`).toBe('PT_MODEL_WEIGHTS');
+    }
+    // The descriptions lie within the first 5 kB and, of a zip file, at the end.
+    const places = fc.oneof(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: bytes.length - 4000, max: bytes.length - 1 }));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(places, fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 }), (changes) => {
+        const changed = Buffer.from(bytes);
+        for (const [at, value] of changes) changed[at] = value;
+        attempt(changed);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('the pickle of a state_dict', () => {
+  const broken = (why: string): Error => new Error(why);
+  const read = (text: string) => readTensorPickle(Buffer.from(text, 'latin1'), broken);
+  const message = (text: string): string => {
+    try {
+      read(text);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return 'nothing was thrown';
+  };
+
+  it.each([
+    ['a call of the system', "\x80\x02cposix\nsystem\nX\x02\x00\x00\x00ls\x85R.", '"posix.system"'],
+    ['an import of built-ins', "\x80\x02c__builtin__\neval\n.", '"__builtin__.eval"'],
+    ['a class of its own', '\x80\x02(imodule\nClass\n.', 'instruction 0x69'],
+    ['a newer protocol', '\x80\x04}.', 'protocol 4'],
+    ['a dictionary called as if it were a function', '\x80\x02}K\x01\x85R.', 'something else than a dictionary or a tensor'],
+    ['a number', '\x80\x02K\x01.', 'something else than a dictionary'],
+    ['a pop of nothing', '\x80\x02R.', 'more than there is'],
+    ['a value that was never there', '\x80\x02h\x07.', 'the value 7'],
+    ['no end', '\x80\x02}', 'ends too early'],
+    ['a text without end', '\x80\x02X\xff\xff\xff\x7fab', 'ends too early'],
+  ])('%s is refused and not run', (_, text, reason) => {
+    expect(message(text)).toContain(reason);
+  });
+
+  it('leaves out what is no tensor', () => {
+    expect(read('\x80\x02}X\x01\x00\x00\x00aK\x01s.').size).toBe(0);
+  });
+
+  it('never does anything but read or refuse', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        try {
+          readTensorPickle(Buffer.concat([Buffer.from('\x80\x02}', 'latin1'), bytes]), broken);
+        } catch (error) {
+          expect((error as Error).message).toMatch(/^(it|its) /);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,27 @@
+import { describe, it } from 'vitest';
+import { openExecutorOf } from '../../engine/tensor/open-executor.js';
+import * as tf from '../../engine/tensor/tf.js';
+import { findBackend } from '../../engine/tensor/tfjs-backends.js';
+import { executorSuite } from './executor-conformance.js';
+import { NN_ROUNDING } from './nn-cases.js';
+import { ROUNDING } from './op-cases.js';
+import { tfjsSuite } from './tfjs-executor-suite.js';
+
+const open = (threads = 1): ReturnType<typeof openExecutorOf> => openExecutorOf('tfjs-wasm', { threads });
+
+/** Why it cannot be tested here, if so. */
+function obstacle(): string | null {
+  try {
+    findBackend('tfjs-wasm');
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+const reason = obstacle();
+if (reason === null) {
+  executorSuite('tfjs-wasm', open, () => tf.memory().numTensors);
+  // Single floats throughout, where the reference computes in double precision and rounds once per op.
+  tfjsSuite('tfjs-wasm', { open, backend: 'wasm', opTolerance: ROUNDING, nnTolerance: NN_ROUNDING });
+} else describe('executor tfjs-wasm', () => it.skip(reason, () => undefined));
