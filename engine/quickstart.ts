@@ -9,7 +9,7 @@ export function quickstartConfig(): TrainConfigInput {
     model: 'gpt',
     modelOptions: { layers: 4, width: 96, heads: 4 },
     data: `text:${declarations()}`,
-    dataOptions: { sequence: 64, match: '.d.ts', maxBytes: 300_000, tokenizer: 'bytes' },
+    dataOptions: { sequence: 64, match: '.d.ts', maxBytes: 220_000, tokenizer: 'bytes' },
     devices: 'cpu:2',
     epochs: 6,
     batch: 32,
