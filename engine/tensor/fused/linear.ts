@@ -1,26 +1,17 @@
 // linear: x W + b over the last axis, as one Gemm on the flattened rows. The gradients are Gemms that read their operands transposed.
 import { invariant } from '../../core/invariant.js';
 import { matMul, reshape, type GradConfig, type Tensor } from '../tf.js';
-import { sizeOf } from '../shape.js';
 import { rowSumOperands } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
 import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { defineGradient, firstOf, runOne } from './gradient.js';
-
-/** Elements of a result that, with its operands, no longer fits the second-level cache. */
-const LARGE_RESULT = 512 * 1024;
 
 export const linearOps: readonly OpDefinition[] = [
   defineOp({
     name: 'PtLinear',
     inputs: ['x', 'w', 'b?'],
     infer: (inputs) => [{ shape: [at(at(inputs, 0).shape, 0), at(at(inputs, 1).shape, 1)], dtype: 'float32' }],
-    emit: (e) => {
-      const [x, w, b] = e.inputs.map(({ name }) => name) as [string, string, string?];
-      // Gemm first copies the bias to every row of the result; where that leaves the cache, adding it afterwards is faster.
-      if (b !== undefined && sizeOf(e.output(0).shape) >= LARGE_RESULT) return e.finish('Add', [e.node('MatMul', [x, w]), b]);
-      e.finish('Gemm', b === undefined ? [x, w] : [x, w, b]);
-    },
+    emit: (e) => e.finish('Gemm', e.inputs.map(({ name }) => name)),
   }),
   defineOp({
     name: 'PtRowSum',

@@ -1,4 +1,4 @@
-// Matrix products. Transposed operands are read in place by the product's own kernel; no transpose node is written for floats.
+// Matrix products. Transposed operands are read in place by the product's own kernel, except where a transposed copy is faster.
 import { invariant } from '../../core/invariant.js';
 import { sizeOf } from '../shape.js';
 import { at, broadcastShapes } from './shapes.js';
@@ -13,20 +13,11 @@ function swapped(e: EmitContext, x: Operand): string {
   return e.node('Transpose', [x.name], { perm: [...perm.slice(0, -2), at(perm, -1), at(perm, -2)] });
 }
 
-/** From this size of the wider operand on, reading columns of the other misses the cache so often that a transposed copy is cheaper. */
+/** Elements from which on an operand does not fit the cache. */
 const LARGE_OPERAND = 512 * 1024;
 
-const isLarge = (e: EmitContext): boolean => {
-  const sizes = [sizeOf(e.input(0).shape), sizeOf(e.input(1).shape)];
-  return Math.max(...sizes) >= LARGE_OPERAND && Math.max(...sizes) >= 2 * Math.min(...sizes);
-};
-
-/** a' b, or (b' a)' where b is the narrower one: the narrower operand is transposed first, the wider one is read in order. */
-function emitByNarrower(e: EmitContext): void {
-  const [a, b] = [e.input(0), e.input(1)];
-  if (at(a.shape, 1) <= at(b.shape, 1)) return e.finish('MatMul', [swapped(e, a), b.name]);
-  e.finish('Transpose', [e.node('MatMul', [swapped(e, b), a.name])], { perm: [1, 0] });
-}
+/** Whether a transposed copy of the small operand costs less than reading its columns once per panel of the large one. */
+const isSmallBesideLarge = (a: Operand, b: Operand): boolean => sizeOf(b.shape) >= LARGE_OPERAND && sizeOf(b.shape) >= 2 * sizeOf(a.shape);
 
 export const matmulOps: readonly OpDefinition[] = [
   defineOp({
@@ -45,7 +36,7 @@ export const matmulOps: readonly OpDefinition[] = [
       const [transA, transB] = [flagAttr(e.attrs, 'transposeA'), flagAttr(e.attrs, 'transposeB')];
       if (!transA && !transB) e.finish('MatMul', [a.name, b.name]);
       else if (a.dtype !== 'float32') e.finish('MatMul', [transA ? swapped(e, a) : a.name, transB ? swapped(e, b) : b.name]);
-      else if (a.shape.length === 2 && b.shape.length === 2 && transA && !transB && isLarge(e)) emitByNarrower(e);
+      else if (a.shape.length === 2 && b.shape.length === 2 && transA && !transB && isSmallBesideLarge(a, b)) e.finish('MatMul', [swapped(e, a), b.name]);
       else if (a.shape.length === 2 && b.shape.length === 2) e.finish('Gemm', [a.name, b.name], { transA: Number(transA), transB: Number(transB) });
       else e.finish('FusedMatMul', [a.name, b.name], { transA: Number(transA), transB: Number(transB) }, MICROSOFT);
     },
