@@ -41,7 +41,7 @@ export function findBackend(kind: TfjsKind, host: PackageHost = packageHost): st
   if (packageName === null) return null;
   const file = host.resolve(packageName);
   if (file === undefined)
-    throw new UsageError('PT_DEVICES', `${kind} needs the package ${packageName}, which is not installed`, `Run: npm install ${packageName}@${tf.version_core}`);
+    throw new UsageError('PT_DEVICES', `${kind} needs the package ${packageName}, which is not installed`, `Run: npm install ${packageName}@${tf.version_core}; docs/executors.md has more ways.`);
   if (backend === 'tensorflow' && !host.hasLegacyUtil)
     throw new UsageError(
       'PT_DEVICES',
@@ -68,13 +68,15 @@ export async function startBackend(kind: TfjsKind, { threads, device }: BackendO
   if (file === null) await import('#tfjs-cpu');
   else {
     if (backend === 'tensorflow') limitTensorFlow(threads, kind === 'tfjs-node-gpu' ? device : null);
+    const kernels = tf.getKernelsForBackend('cpu');
     try {
       host.load(file);
     } catch (error) {
       throw broken(`${packageName} is installed, but does not load: ${firstLine(error)}`, packageName, error);
     } finally {
-      // A copy of TensorFlow.js brings its own gradients, which have taken the place of ours.
+      // A copy of TensorFlow.js brings its own gradients and cpu kernels, which have taken the place of ours. Its kernels do not know our buffers.
       registerGradients();
+      restore(kernels);
     }
   }
   const previous: string | null | undefined = tf.engine().backendName;
@@ -89,12 +91,25 @@ export async function startBackend(kind: TfjsKind, { threads, device }: BackendO
   return backend;
 }
 
+function restore(kernels: readonly tf.KernelConfig[]): void {
+  for (const kernel of kernels) {
+    const { kernelName, backendName } = kernel;
+    if (tf.getKernel(kernelName, backendName) === kernel) continue;
+    tf.unregisterKernel(kernelName, backendName);
+    tf.registerKernel(kernel);
+  }
+}
+
 /** TensorFlow takes its limits from variables that it reads when it is loaded; they are written here and never read. */
 function limitTensorFlow(threads: number, gpu: number | null): void {
   env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   env['TF_NUM_INTEROP_THREADS'] = '1';
   env['TF_CPP_MIN_LOG_LEVEL'] = '2';
-  if (gpu !== null) env['CUDA_VISIBLE_DEVICES'] = String(gpu);
+  if (gpu === null) return;
+  env['CUDA_VISIBLE_DEVICES'] = String(gpu);
+  // The same bits every time, and products of 32-bit floats that round like others.
+  env['TF_DETERMINISTIC_OPS'] = '1';
+  env['NVIDIA_TF32_OVERRIDE'] = '0';
 }
 
 const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]?.trim() ?? '';

@@ -17,7 +17,7 @@ describe('findBackend', () => {
     (kind, packageName) => {
       expect(findBackend(kind, installed)).toBe(`/packages/${packageName}`);
       expect(() => findBackend(kind, nothing)).toThrow(`${kind} needs the package ${packageName}, which is not installed`);
-      expect(() => findBackend(kind, nothing)).toThrow(expect.objectContaining({ code: 'PT_DEVICES', hint: `Run: npm install ${packageName}@${tf.version_core}` }) as Error);
+      expect(() => findBackend(kind, nothing)).toThrow(expect.objectContaining({ code: 'PT_DEVICES', hint: expect.stringContaining(`Run: npm install ${packageName}@${tf.version_core}`) as string }) as Error);
     },
   );
 

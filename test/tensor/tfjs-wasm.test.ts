@@ -1,25 +1,15 @@
 import { describe, it } from 'vitest';
 import { openExecutorOf } from '../../engine/tensor/open-executor.js';
 import * as tf from '../../engine/tensor/tf.js';
-import { findBackend } from '../../engine/tensor/tfjs-backends.js';
 import { executorSuite } from './executor-conformance.js';
 import { NN_ROUNDING } from './nn-cases.js';
+import { obstacleTo } from './obstacle.js';
 import { ROUNDING } from './op-cases.js';
 import { tfjsSuite } from './tfjs-executor-suite.js';
 
 const open = (threads = 1): ReturnType<typeof openExecutorOf> => openExecutorOf('tfjs-wasm', { threads });
 
-/** Why it cannot be tested here, if so. */
-function obstacle(): string | null {
-  try {
-    findBackend('tfjs-wasm');
-    return null;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-const reason = obstacle();
+const reason = obstacleTo('tfjs-wasm');
 if (reason === null) {
   executorSuite('tfjs-wasm', open, () => tf.memory().numTensors);
   // Single floats throughout, where the reference computes in double precision and rounds once per op.

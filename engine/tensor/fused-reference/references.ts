@@ -9,6 +9,7 @@ import { addV2, broadcastTo, logicalXor, logSoftmaxOp, unsortedSegmentSum } from
 import { einsum, fusedMatMul } from './products.js';
 import { dropout, gelu, geluGradient, layerNorm, layerNormGradient, linear, rowSum } from './pointwise.js';
 import { requireInside, type Reference } from './reference.js';
+import { tensorflowReferences } from './tensorflow.js';
 import { wasmReferences } from './wasm.js';
 
 /** For ops that a backend has no kernel for. */
@@ -34,10 +35,16 @@ export const references: ReadonlyMap<string, Reference> = new Map<string, Refere
   ['Einsum', einsum],
 ]);
 
+const replacements: Readonly<Record<string, ReadonlyMap<string, Reference>>> = {
+  wasm: wasmReferences,
+  // Its kernel takes the blanks of an equation for axes.
+  tensorflow: new Map([...tensorflowReferences, ['Einsum', einsum]]),
+};
+
 /** The composition to use on a backend even where it has a kernel of that name. */
 export const replacement = (op: string, backend: string): Reference | undefined =>
   // Its kernels do not agree on what they take; the composition costs the same.
-  op === '_FusedMatMul' ? fusedMatMul : backend === 'wasm' ? wasmReferences.get(op) : undefined;
+  op === '_FusedMatMul' ? fusedMatMul : replacements[backend]?.get(op);
 
 /** Throws a RangeError where a kernel of that name would read outside of its table. */
 export const checks: ReadonlyMap<string, (inputs: readonly Tensor[], attrs: Attrs) => void> = new Map([

@@ -1,0 +1,17 @@
+import { describe, it } from 'vitest';
+import { openExecutorOf } from '../../engine/tensor/open-executor.js';
+import * as tf from '../../engine/tensor/tf.js';
+import { executorSuite } from './executor-conformance.js';
+import { NN_ROUNDING } from './nn-cases.js';
+import { obstacleTo } from './obstacle.js';
+import { ROUNDING } from './op-cases.js';
+import { tfjsSuite } from './tfjs-executor-suite.js';
+
+const open = (threads = 1): ReturnType<typeof openExecutorOf> => openExecutorOf('tfjs-node', { threads });
+
+const reason = obstacleTo('tfjs-node');
+if (reason === null) {
+  executorSuite('tfjs-node', open, () => tf.memory().numTensors);
+  // Single floats throughout, where the reference computes in double precision and rounds once per op.
+  tfjsSuite('tfjs-node', { open, backend: 'tensorflow', opTolerance: ROUNDING, nnTolerance: NN_ROUNDING });
+} else describe('executor tfjs-node', () => it.skip(reason, () => undefined));
