@@ -32,12 +32,12 @@ export class GraphRecorder {
     return id;
   }
 
-  /** A constant. One value everywhere becomes a Fill, so that a graph never carries megabytes of equal numbers. */
+  /** A constant; the data is copied. One value everywhere becomes a Fill, so that a graph never carries megabytes of equal numbers. */
   literal(spec: TensorSpec, data: Literal['data']): ValueId {
     const first = data[0];
-    if (data.length > 1 && first !== undefined && isUniform(data, first)) return at(this.call('Fill', [], fillAttrs(spec, first)), 0);
+    if (data.length > 1 && first !== undefined && isUniform(data)) return at(this.call('Fill', [], fillAttrs(spec, first)), 0);
     const id = this.declare(spec);
-    this.#literals.push({ id, data });
+    this.#literals.push({ id, data: data.slice() });
     return id;
   }
 
@@ -58,7 +58,11 @@ export class GraphRecorder {
   }
 }
 
-function isUniform(data: Literal['data'], first: number): boolean {
-  for (let i = 1; i < data.length; i++) if (!Object.is(data[i], first)) return false;
-  return true;
+/**
+ * Whether all elements are the same bits: then the bytes equal themselves shifted by one element. Autodiff makes zeros of the size of every output
+ * that has no gradient, so this is asked about megabytes at a time.
+ */
+function isUniform(data: Literal['data']): boolean {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return Buffer.compare(bytes.subarray(data.BYTES_PER_ELEMENT), bytes.subarray(0, -data.BYTES_PER_ELEMENT)) === 0;
 }

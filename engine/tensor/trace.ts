@@ -122,9 +122,7 @@ class TraceBackend extends tf.KernelBackend implements OpBackend, TraceSession {
 
   #literal(values: tf.BackendValues, shape: readonly number[], dtype: tf.DataType): ValueId {
     const type = supportedType(dtype, this.where);
-    const numbers = values as ArrayLike<number>;
-    const data: Literal['data'] = type === 'float32' ? Float32Array.from(numbers) : type === 'int32' ? Int32Array.from(numbers) : Uint8Array.from(numbers);
-    return this.recorder.literal({ shape: [...shape], dtype: type }, data);
+    return this.recorder.literal({ shape: [...shape], dtype: type }, dataOf(values as ArrayLike<number>, type));
   }
 
   #handle(value: ValueId): TracedValue {
@@ -136,6 +134,13 @@ class TraceBackend extends tf.KernelBackend implements OpBackend, TraceSession {
     const { shape, dtype } = this.recorder.value(value);
     return { dataId: this.#handle(value), shape: [...shape], dtype };
   }
+}
+
+/** The numbers as an array of their type: the given one where it is that. */
+function dataOf(numbers: ArrayLike<number>, type: DType): Literal['data'] {
+  if (type === 'float32') return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
+  if (type === 'int32') return numbers instanceof Int32Array ? numbers : Int32Array.from(numbers);
+  return numbers instanceof Uint8Array ? numbers : Uint8Array.from(numbers);
 }
 
 function supportedType(dtype: tf.DataType, where: string): DType {
@@ -175,9 +180,9 @@ export function traceGradients(
       forward.output = backend.idOf(y);
       forward.dy = dy;
       forward.numForwardNodes = recorder.nodeCount;
-      // Autodiff wants its seed before it has run the forward, when the shape is not known yet. So it starts from ones, and this identity
-      // puts the symbolic gradient in their place.
-      return tf.customGrad((x) => ({ value: tf.clone(x as tf.Tensor), gradFunc: () => backend.tensor(dy) }))(y);
+      // Autodiff wants its seed before it has run the forward, when the shape is not known yet. So it starts from the one of a scalar that stands
+      // for a later loss, and the symbolic gradient takes its place. (A seed of the output's shape would be megabytes of ones.)
+      return tf.customGrad(() => ({ value: tf.scalar(0), gradFunc: () => backend.tensor(dy) }))(y);
     };
     const grads: readonly (tf.Tensor | null | undefined)[] = xs.length === 0 ? (traced(), []) : tf.engine().gradients(traced, xs, undefined, true).grads;
     const gradients = xs.map((x, i) => {
