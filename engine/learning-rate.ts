@@ -1,7 +1,6 @@
 // LearningRate: the learning rate of a run as a function of its progress, compiled from what the user wrote. It knows no optimizer. The text is
 // parsed by mathjs and its tree checked against a list of what is allowed, so that an expression from a file can compute and nothing else.
-import { createRequire } from 'node:module';
-import type { ConstantNode, FunctionNode, MathJsInstance, MathNode, OperatorNode, SymbolNode } from 'mathjs';
+import { create, parts, type ConstantNode, type FunctionNode, type MathJsInstance, type MathNode, type OperatorNode, type SymbolNode } from '#mathjs';
 import { UsageError } from './core/errors.js';
 
 export interface TrainingTime {
@@ -68,7 +67,7 @@ function samplePoints({ steps, epochs }: TrainingTime): TrainingTime[] {
 
 function compileExpression(text: string): (at: TrainingTime) => unknown {
   if (text === '') return fail('the learning rate is empty');
-  // A plain number needs no parser, whose import takes a quarter of a second.
+  // Most numbers need no parser.
   if (/^\d+(\.\d*)?(e[+-]?\d+)?$/i.test(text)) return () => Number(text);
   if (text.length > LONGEST) return fail(`the learning rate is an expression of ${text.length} characters; at most ${LONGEST} are read`);
   let tree: MathNode;
@@ -83,10 +82,9 @@ function compileExpression(text: string): (at: TrainingTime) => unknown {
     code.evaluate(new Map([...Object.entries({ step, steps, epoch, epochs, progress: steps > 0 ? step / steps : 0, pi: Math.PI, e: Math.E })])) as unknown;
 }
 
-/** The parser of a fresh mathjs (numbers only) whose unsafe functions are disabled. Loaded when the first expression is met. */
+/** The parser of a fresh mathjs that has little more than what is allowed, and whose unsafe functions are disabled all the same. */
 function loadParser(): (text: string) => MathNode {
-  const { create, all } = createRequire(import.meta.url)('mathjs/number') as typeof import('mathjs');
-  const math: MathJsInstance = create(all ?? {});
+  const math: MathJsInstance = create(parts);
   const parse = math.parse;
   const disabled = (): never => fail('the learning rate calls a function that is disabled');
   math.import(Object.fromEntries(UNSAFE.map((name) => [name, disabled])), { override: true });

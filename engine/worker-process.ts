@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Peer } from './comm/peer.js';
 import { fromErrorRecord, WorkerError } from './core/errors.js';
+import { present } from './core/invariant.js';
 import { reportSchema, type Order, type Report, type ReportOf } from './messages.js';
 
 /** How much of a dead worker's standard error is shown. */
@@ -160,9 +161,9 @@ export class WorkerProcess {
   }
 }
 
-/** The compiled entry of a worker: beside this module, or in dist/ where this module is run from its source. */
+/** The compiled entry of a worker: beside this module; in dist/, where this module is a part of a bundle or is run from its source. */
 function workerEntry(): string {
   const here = dirname(fileURLToPath(import.meta.url));
-  const beside = join(here, 'worker-main.js');
-  return existsSync(beside) ? beside : join(here, '..', 'dist', 'engine', 'worker-main.js');
+  const places = [here, join(here, '..', 'engine'), join(here, '..', 'dist', 'engine')].map((folder) => join(folder, 'worker-main.js'));
+  return present(places.find(existsSync), 'worker-main.js; build dist/ first');
 }

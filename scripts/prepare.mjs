@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const SOURCES = ['engine', 'freeze', 'pipeline', 'cache', 'cli', 'package.json', 'tsconfig.json', 'scripts/build.mjs'];
+const SOURCES = ['engine', 'freeze', 'pipeline', 'cache', 'cli', 'package.json', 'tsconfig.json', 'scripts/build.mjs', 'scripts/vendor'];
 
 const [major] = process.versions.node.split('.').map(Number);
 if (major < 20) {

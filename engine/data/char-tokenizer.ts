@@ -63,5 +63,7 @@ function charactersOf(chars: Iterable<string>): string[] {
   if (typeof chars !== 'string' || /[\ud800-\udfff]/.test(chars)) return [...new Set(chars)];
   const isThere = new Uint8Array(CODE_UNITS);
   for (let at = 0; at < chars.length; at++) isThere[chars.charCodeAt(at)] = 1;
-  return Array.from(isThere.keys()).flatMap((unit) => (isThere[unit] === 1 ? [String.fromCharCode(unit)] : []));
+  const characters: string[] = [];
+  for (let unit = 0; unit < CODE_UNITS; unit++) if (isThere[unit] === 1) characters.push(String.fromCharCode(unit));
+  return characters;
 }
