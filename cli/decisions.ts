@@ -42,7 +42,9 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
     case 'evaluation':
       return story(`validation at step ${event.step}: ${event.metricName === 'loss' ? '' : `${event.metricName} ${number(event.metric)}, `}loss ${number(event.loss)} on ${plural(event.samples, 'sample')} in ${duration(event.seconds)}`);
     case 'checkpoint.saved':
-      return story(`checkpoint at step ${event.step}: ${event.path} (${bytes(event.bytes)}, ${duration(event.seconds)})`);
+      return story(`checkpoint at step ${event.step}: ${event.path} (${bytes(event.bytes)}, ${duration(event.seconds)}${event.stallMs === undefined ? '' : `; training stood still for ${millis(event.stallMs)}`})`);
+    case 'checkpoint.failed':
+      return story(`warning: the checkpoint at step ${event.step} could not be written (${event.code}): ${event.reason}; the ones before are as they were`, [], 'bad');
     case 'worker.lost':
       return story(`worker ${event.worker} is lost: ${event.reason}`, [], 'bad');
     case 'recovered':

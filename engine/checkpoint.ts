@@ -1,14 +1,15 @@
-// Checkpoint: a step-consistent state of a run in a folder: a safetensors file per block (parameters and optimizer states) and a manifest. Workers
-// write the blocks they hold; the coordinator writes the manifest last and renames the folder, so a half-written one is never found.
-import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+// Checkpoint: a step-consistent state of a run in a folder: a safetensors file per block (parameters and optimizer states), what the cache held, and a
+// manifest with the digest of every file. What is in the files is here; the order in which they come to be is in checkpoint-folder.ts.
+import { createHash, type Hash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from './core/errors.js';
-import { present } from './core/invariant.js';
+import { MANIFEST_FILE, type CheckpointFolder } from './checkpoint-folder.js';
+import { invariant, present } from './core/invariant.js';
 import { parameterName, type Block, type Model } from './model/block.js';
 import { entryView, type SlabLayout } from './model/slab.js';
-import { readSafetensors, writeSafetensors, type NamedTensor } from './safetensors.js';
+import { bytesOf, readSafetensors, safetensorsChunks, type NamedTensor } from './safetensors.js';
 
 const manifestSchema = z.object({
   format: z.literal('pipetrain-checkpoint-1'),
@@ -20,61 +21,66 @@ const manifestSchema = z.object({
   weightsSha256: z.string(),
   progress: z.object({ losses: z.array(z.number()).readonly(), samples: z.array(z.number()).readonly(), seconds: z.array(z.number()).readonly() }),
   freezer: z.object({ layers: z.number().int(), decisions: z.number().int(), signals: z.object({ sums: z.array(z.number()).readonly(), steps: z.number().int() }) }),
+  /** Where the data goes on: `batch` batches of epoch `epoch` are done. */
+  cursor: z.object({ epoch: z.number().int(), batch: z.number().int() }).optional(),
+  /** The file that tells what the activation cache held (cache-manifest.ts). */
+  cache: z.object({ file: z.literal('cache.json'), bytes: z.number(), sha256: z.string() }).optional(),
   files: z.array(z.object({ block: z.number().int(), file: z.string().regex(/^block-\d{4}\.safetensors$/), bytes: z.number(), sha256: z.string() })),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
 export type BlockFile = Manifest['files'][number];
 
+/** Where the state of one block lies in shared memory: parameters, and the optimizer states one behind the other where the block trains. */
+export interface BlockSource {
+  readonly block: number;
+  readonly weights: string;
+  readonly states: string | null;
+}
+
 /** Writes one block: parameters under their canonical names, optimizer states with the suffix `.state0`, `.state1`. */
-export function saveBlock(folder: string, index: number, block: Block, layout: SlabLayout, weights: Float32Array, states: readonly Float32Array[]): BlockFile {
+export async function writeBlock(target: CheckpointFolder, index: number, block: Block, layout: SlabLayout, weights: Float32Array, states: readonly Float32Array[]): Promise<BlockFile> {
   const slabs = [{ suffix: '', slab: weights }, ...states.map((slab, i) => ({ suffix: `.state${i}`, slab }))];
   const tensors: NamedTensor[] = slabs.flatMap(({ suffix, slab }) =>
     layout.entries.map((entry) => ({ name: parameterName(index, block, entry.name) + suffix, shape: entry.shape, data: entryView(slab, entry) })),
   );
-  const file = `block-${String(index).padStart(4, '0')}.safetensors`;
-  const bytes = writeSafetensors(join(folder, file), tensors, { block: block.name });
-  return { block: index, file, bytes, sha256: createHash('sha256').update(readFileSync(join(folder, file))).digest('hex') };
+  const file = blockFile(index);
+  return { block: index, file, ...(await target.add(file, safetensorsChunks(tensors, { block: block.name }))) };
 }
 
-/** SHA-256 over all parameters in the order of their canonical names, little-endian; optimizer states do not count. */
-export function weightsSha256(folder: string, model: Model): string {
-  const hash = createHash('sha256');
-  for (const [index, block] of model.blocks.entries()) {
-    const tensors = readSafetensors(blockPath(folder, index));
-    for (const name of Object.keys(block.params).map((param) => parameterName(index, block, param)).sort()) {
-      const { data } = present(tensors.get(name), `${name} in ${folder}`);
-      hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+/** Adds the parameters of one block, in the order of their canonical names, to a SHA-256 over all parameters; optimizer states do not count. */
+export async function hashWeights(hash: Hash, index: number, block: Block, layout: SlabLayout, weights: Float32Array): Promise<void> {
+  const entries = new Map(layout.entries.map((entry) => [parameterName(index, block, entry.name), entry] as const));
+  for (const name of [...entries.keys()].sort())
+    for (const bytes of bytesOf(entryView(weights, present(entries.get(name), name)))) {
+      hash.update(bytes);
+      // Whoever else lives in this process has its turn.
+      await new Promise(setImmediate);
     }
+}
+
+/** SHA-256 over all parameters of a checkpoint in the order of their canonical names, little-endian: what the manifest calls `weightsSha256`. */
+export function weightsSha256(folder: string, { files }: Manifest): string {
+  const hash = createHash('sha256');
+  for (const { block, file } of [...files].sort((a, b) => a.block - b.block)) {
+    const tensors = [...readSafetensors(join(folder, file))].filter(([name]) => !STATE_NAME.test(name));
+    invariant(tensors.every(([name]) => name.startsWith(`${String(block).padStart(4, '0')}.`)), () => `${file} holds parameters of another block than ${block}`);
+    for (const [, { data }] of tensors.sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   return hash.digest('hex');
 }
 
-const blockPath = (folder: string, index: number): string => join(folder, `block-${String(index).padStart(4, '0')}.safetensors`);
+/** Whether a tensor of a block file is an optimizer state. */
+export const STATE_NAME = /\.state\d$/;
 
-/** Begins a checkpoint: an empty folder beside its final place. */
-export function beginCheckpoint(target: string): string {
-  const folder = `${target}.partial`;
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  return folder;
-}
-
-/** Ends a checkpoint: manifest, sync, rename. */
-export function commitCheckpoint(folder: string, target: string, manifest: Manifest): void {
-  writeFileSync(join(folder, 'checkpoint.json'), JSON.stringify(manifest, null, 2));
-  sync(join(folder, 'checkpoint.json'));
-  sync(folder);
-  rmSync(target, { recursive: true, force: true });
-  renameSync(folder, target);
-  sync(dirname(target));
-}
+const blockFile = (index: number): string => `block-${String(index).padStart(4, '0')}.safetensors`;
+const blockPath = (folder: string, index: number): string => join(folder, blockFile(index));
 
 /** Reads and validates the manifest of a checkpoint folder. */
 export function readManifest(folder: string): Manifest {
   let text: string;
   try {
-    text = readFileSync(join(folder, 'checkpoint.json'), 'utf8');
+    text = readFileSync(join(folder, MANIFEST_FILE), 'utf8');
   } catch (cause) {
     throw new DataError('PT_CHECKPOINT_MISSING', `${folder} holds no checkpoint (checkpoint.json is missing)`, 'Name a run folder whose training reached its end, or a folder below checkpoints/.', { cause });
   }
@@ -93,8 +99,8 @@ function parseJson(text: string): unknown {
 }
 
 /** Throws a DataError that names the first file whose bytes are not those that were written. */
-export function verifyFiles(folder: string, { files }: Manifest): void {
-  for (const { file, sha256 } of files) {
+export function verifyFiles(folder: string, { files, cache }: Manifest): void {
+  for (const { file, sha256 } of cache === undefined ? files : [...files, cache]) {
     const path = join(folder, file);
     if (!existsSync(path)) throw new DataError('PT_CHECKPOINT_BROKEN', `${path} is missing`, 'Use another checkpoint of the run.');
     const found = createHash('sha256').update(readFileSync(path)).digest('hex');
@@ -126,14 +132,5 @@ export function loadBlock(folder: string, index: number, block: Block, layout: S
       else if (tensor?.data.length === entry.size) entryView(slab, entry).set(tensor.data);
       else throw new DataError('PT_CHECKPOINT_BROKEN', `${path} has ${tensor?.data.length ?? 0} elements of ${name}, the model needs ${entry.size}`, 'Use the model that wrote it.');
     }
-  }
-}
-
-function sync(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
   }
 }

@@ -2,6 +2,8 @@
 // brings those that are left (and replacements) to a state from which a new plan can start. It holds no tensor and takes no decision about
 // training: the trainer does.
 import { randomBytes } from 'node:crypto';
+import { blockSources } from './block-sources.js';
+import type { BlockSource } from './checkpoint.js';
 import { listen, type Listener } from './comm/listen.js';
 import type { TrainConfig } from './config.js';
 import { Deferred } from './core/deferred.js';
@@ -139,15 +141,16 @@ export class Coordinator {
     return [...reports.values()].flatMap(({ results }) => results).sort((a, b) => a.index - b.index);
   }
 
-  /** Lets the workers of replica 0 write their blocks, each block once, into `folder`. */
-  async save(folder: string): Promise<ReportOf<'saved'>['files']> {
+  /** Where the state of every block lies now; between steps, and until the next one. */
+  liveState(): BlockSource[] {
+    return blockSources(this.#current, this.#memory.path, 'live');
+  }
+
+  /** Lets replica 0 copy the state of every block, between steps; where it then lies for as long as nobody copies again. Null: no memory for it. */
+  async copyState(): Promise<BlockSource[] | null> {
     const plan = this.#current;
-    const owners = present(plan.replicas[0], 'replica 0').stages.map(({ worker, from, to }, stage) => ({
-      worker,
-      blocks: Array.from({ length: to }, (_, block) => block).filter((block) => block >= from || (stage === 0 && block < plan.frozen)),
-    }));
-    const saved = await Promise.all(owners.map(({ worker, blocks }) => this.#ask([worker], { type: 'save', folder, blocks }, 'saved', START_TIMEOUT_MS)));
-    return saved.flatMap((reports) => [...reports.values()].flatMap(({ files }) => files)).sort((a, b) => a.block - b.block);
+    const copied = await this.#ask(this.#writers, { type: 'copy-state', generation: plan.generation }, 'state-copied');
+    return [...copied.values()].some(({ problem }) => problem !== null) ? null : blockSources(plan, this.#memory.path, 'copy');
   }
 
   /**

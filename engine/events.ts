@@ -18,7 +18,10 @@ export const runEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('evaluation'), step: z.number(), epoch: z.number(), loss: z.number(), metric: z.number(), metricName: z.string(), samples: z.number(), seconds }),
   z.object({ type: z.literal('freeze.decided'), step: z.number(), policy: z.string(), fromLayers: z.number(), toLayers: z.number(), toBlocks: z.number(), norms: z.array(z.number()), reason: z.string() }),
   z.object({ type: z.literal('cache.changed'), step: z.number(), state: z.enum(['on', 'off']), depth: z.number(), recordBytes: z.number(), capacity: z.number(), reason: z.string() }),
-  z.object({ type: z.literal('checkpoint.saved'), step: z.number(), path: z.string(), bytes: z.number(), seconds }),
+  /** `stallMs`: for how long training stood still; `writeMs`: for how long it was written, mostly beside training. */
+  z.object({ type: z.literal('checkpoint.saved'), step: z.number(), path: z.string(), bytes: z.number(), seconds, stallMs: z.number().optional(), writeMs: z.number().optional() }),
+  /** `code` is the system's (ENOSPC, EACCES, EIO ...). Training goes on; the checkpoints before are as they were. */
+  z.object({ type: z.literal('checkpoint.failed'), step: z.number(), code: z.string(), reason: z.string(), seconds }),
   z.object({ type: z.literal('breakdown'), rows: z.array(z.object({ name: z.string(), K: z.number(), R: z.number(), stepMs: z.number(), speedup: z.number() })), note: z.string() }),
   z.object({ type: z.literal('sample'), prompt: z.string(), text: z.string() }),
   z.object({ type: z.literal('warning'), message: z.string() }),

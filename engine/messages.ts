@@ -29,7 +29,8 @@ export const orderSchema = z.discriminatedUnion('type', [
   /** Answered at once by a worker that can still answer. */
   z.object({ type: z.literal('ping') }),
   z.object({ type: z.literal('evaluate'), generation: index }),
-  z.object({ type: z.literal('save'), folder: z.string(), blocks: z.array(index) }),
+  /** Copy the state of this worker's blocks to where a checkpoint is written from while training goes on. */
+  z.object({ type: z.literal('copy-state'), generation: index }),
   z.object({ type: z.literal('stop') }),
 ]);
 
@@ -62,7 +63,8 @@ export const reportSchema = z.discriminatedUnion('type', [
   /** A neighbour cannot be reached any more; the work in hand is given up. */
   z.object({ type: z.literal('stuck'), message: z.string() }),
   z.object({ type: z.literal('evaluated'), generation: index, results: z.array(z.object({ index, loss: float, score: float.nullable() })) }),
-  z.object({ type: z.literal('saved'), files: z.array(z.object({ block: index, file: z.string(), bytes: z.number(), sha256: z.string() })) }),
+  /** `problem`: why there is no memory for a copy. */
+  z.object({ type: z.literal('state-copied'), generation: index, problem: z.string().nullable() }),
   z.object({ type: z.literal('cache-off'), reason: z.string() }),
   z.object({ type: z.literal('failed'), error: errorSchema }),
 ]);

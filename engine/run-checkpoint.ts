@@ -1,30 +1,43 @@
 // RunCheckpoint: a run put into a checkpoint and taken out of it again: everything that has to come back so that going on equals never having
-// stopped. The files themselves are checkpoint.ts.
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+// stopped. What the files hold is checkpoint.ts; when a checkpoint is written is checkpointer.ts.
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { CACHE_MANIFEST_FILE, cacheManifest } from './cache-manifest.js';
+import { hashWeights, readManifest, verifyFiles, writeBlock, type BlockFile, type BlockSource, type Manifest } from './checkpoint.js';
+import { CheckpointFolder, checkpointNames } from './checkpoint-folder.js';
 import { DataError, PipetrainError } from './core/errors.js';
-import { beginCheckpoint, commitCheckpoint, readManifest, verifyFiles, weightsSha256, type BlockFile, type Manifest } from './checkpoint.js';
-import type { RunEventBody } from './events.js';
+import { present } from './core/invariant.js';
+import type { FileLayer } from './file-layer.js';
 import type { Freezer } from './freezer.js';
+import { optimizerSpec } from './optimizer-spec.js';
 import type { Plan } from './plan.js';
 import type { Progress } from './progress.js';
 import type { RunSetup } from './run-setup.js';
+import { MappedFile } from './tensor/mapped-file.js';
+import { stateCount } from './tensor/optimizer.js';
+
+/** All of a run between two steps but its tensors. It does not change when training goes on. */
+export type RunState = Pick<Manifest, 'step' | 'plan' | 'progress' | 'freezer' | 'cursor'>;
 
 export interface CheckpointRequest {
+  readonly files: FileLayer;
   /** The checkpoints folder of the run. */
   readonly folder: string;
+  /** The folder of the run in shared memory. */
+  readonly memory: string;
   readonly setup: RunSetup;
-  readonly plan: Plan;
-  readonly progress: Progress;
-  readonly freezer: Freezer;
-  /** Lets the workers write their blocks into a folder. */
-  readonly write: (folder: string) => Promise<readonly BlockFile[]>;
+  readonly state: RunState;
+  /** Every block once; none of them changes before the checkpoint is written. */
+  readonly sources: readonly BlockSource[];
 }
 
 export interface SavedCheckpoint {
   readonly path: string;
   readonly weightsSha256: string;
-  readonly event: Extract<RunEventBody, { type: 'checkpoint.saved' }>;
+  readonly bytes: number;
+  /** Why an older checkpoint beyond `--keep` could not be removed, or null. */
+  readonly pruneProblem: string | null;
 }
 
 /** A checkpoint from which a run goes on. */
@@ -33,36 +46,70 @@ export interface ResumePoint {
   readonly manifest: Manifest;
 }
 
-/** Name of the checkpoint after `steps` steps; names sort as the steps do. */
-const nameOf = (steps: number): string => `step-${String(steps).padStart(8, '0')}`;
+/** The state of a run between two steps, as it is now. */
+export function runState({ sampler }: RunSetup, plan: Plan, progress: Progress, freezer: Freezer): RunState {
+  const { steps } = progress;
+  const cursor = { epoch: Math.floor(steps / sampler.stepsPerEpoch), batch: steps % sampler.stepsPerEpoch };
+  return { step: steps, plan, progress: progress.save(), freezer: freezer.save(), cursor };
+}
 
-/** Writes a checkpoint of the state between two steps and removes all but the newest ones. */
-export async function saveCheckpoint({ folder, setup, plan, progress, freezer, write }: CheckpointRequest): Promise<SavedCheckpoint> {
-  const { config, dataset, model } = setup;
-  const begin = performance.now();
-  const path = join(folder, nameOf(progress.steps));
-  const partial = beginCheckpoint(path);
-  const files = [...(await write(partial))];
-  const sha256 = weightsSha256(partial, model);
-  commitCheckpoint(partial, path, {
-    format: 'pipetrain-checkpoint-1',
-    step: progress.steps,
-    seed: config.seed,
-    config,
-    plan,
-    dataDigest: dataset.digest,
-    weightsSha256: sha256,
-    progress: progress.save(),
-    freezer: freezer.save(),
-    files,
-  });
-  for (const old of checkpointsIn(folder).slice(0, -config.keep)) rmSync(join(folder, old), { recursive: true, force: true });
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  return { path, weightsSha256: sha256, event: { type: 'checkpoint.saved', step: progress.steps, path, bytes, seconds: (performance.now() - begin) / 1000 } };
+/** Writes a checkpoint and removes all but the newest ones. Where that fails, nothing of it is left, and the older ones are as they were. */
+export async function saveCheckpoint({ files, folder, memory, setup, state, sources }: CheckpointRequest): Promise<SavedCheckpoint> {
+  const { config, dataset } = setup;
+  const target = await CheckpointFolder.begin(files, folder, state.step);
+  try {
+    const { blocks, weightsSha256 } = await writeBlocks(target, setup, sources);
+    const cache = { file: CACHE_MANIFEST_FILE, ...(await target.add(CACHE_MANIFEST_FILE, [Buffer.from(JSON.stringify(cacheManifest(memory)))])) } as const;
+    await target.seal(JSON.stringify({ format: 'pipetrain-checkpoint-1', seed: config.seed, config, dataDigest: dataset.digest, weightsSha256, ...state, cache, files: blocks } satisfies Manifest));
+    await target.publish();
+    const bytes = blocks.reduce((sum, file) => sum + file.bytes, cache.bytes);
+    return { path: target.path, weightsSha256, bytes, pruneProblem: await prune(files, folder, target.name, config.keep) };
+  } catch (error) {
+    // A checkpoint that has its name is whole, though nobody can say whether the name is on the disk.
+    if (target.state !== 'named') await target.abandon().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function writeBlocks(target: CheckpointFolder, { config, model, layouts }: RunSetup, sources: readonly BlockSource[]): Promise<{ blocks: BlockFile[]; weightsSha256: string }> {
+  const numStates = stateCount(optimizerSpec(config));
+  const hash = createHash('sha256');
+  const blocks: BlockFile[] = [];
+  for (const { block: index, weights, states } of [...sources].sort((a, b) => a.block - b.block)) {
+    const block = present(model.blocks[index], `block ${index}`);
+    const layout = present(layouts[index], `layout of block ${index}`);
+    const opened: MappedFile[] = [];
+    const open = (path: string): MappedFile => present(opened[opened.push(MappedFile.open(path)) - 1], path);
+    try {
+      const slab = open(weights).float32(0, layout.length);
+      const stateFile = states === null || numStates === 0 ? null : open(states);
+      const slabs = stateFile === null ? [] : Array.from({ length: numStates }, (_, i) => stateFile.float32(4 * i * layout.length, layout.length));
+      blocks.push(await writeBlock(target, index, block, layout, slab, slabs));
+      await hashWeights(hash, index, block, layout, slab);
+    } finally {
+      for (const file of opened) file.close();
+    }
+  }
+  return { blocks, weightsSha256: hash.digest('hex') };
+}
+
+/**
+ * Removes all but the `keep` newest checkpoints up to the one just written. Later ones are left alone: the run went back behind them, and comes by
+ * again. Returns why one could not be removed.
+ */
+async function prune(files: FileLayer, folder: string, newest: string, keep: number): Promise<string | null> {
+  try {
+    const names = checkpointNames(await files.list(folder));
+    const old = names.slice(0, Math.max(0, names.indexOf(newest) + 1 - keep));
+    for (const name of old) await CheckpointFolder.named(files, folder, name).prune();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** Names of the whole checkpoints in a folder, oldest first. */
-export const checkpointsIn = (folder: string): string[] => readdirSync(folder).filter((name) => /^step-\d+$/.test(name)).sort();
+export const checkpointsIn = (folder: string): string[] => checkpointNames(readdirSync(folder));
 
 /** Brings progress and freezing back to a checkpoint. */
 export function restoreFrom({ manifest }: ResumePoint, progress: Progress, freezer: Freezer): void {

@@ -1,6 +1,7 @@
 // TrainHost: what a training run needs from whoever started it: a folder, a place for events, and a way to be told to stop. Not the
 // console, not the configuration.
 import type { RunEventBody } from './events.js';
+import type { FileLayer } from './file-layer.js';
 import type { RunFolder } from './run-folder.js';
 
 export interface TrainHost {
@@ -10,6 +11,8 @@ export interface TrainHost {
   readonly emit: (event: RunEventBody) => void;
   /** Aborted when a person asks to stop: finish the step, save, and return. */
   readonly signal: AbortSignal;
+  /** How checkpoints are written; the file system of this machine where it is not given. */
+  readonly files?: FileLayer;
   /** True for the `quickstart` command: short, with a breakdown and a sample at the end. */
   readonly quickstart?: boolean;
 }

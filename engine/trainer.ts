@@ -2,6 +2,7 @@
 // decision it takes is an event. It computes nothing itself.
 import type { BlockCost } from '../pipeline/costs.js';
 import { measureBreakdown } from './breakdown.js';
+import { Checkpointer, notSaved } from './checkpointer.js';
 import type { TrainConfig } from './config.js';
 import { Coordinator } from './coordinator.js';
 import { DataError, NonFiniteError, PipetrainError, type WorkerError } from './core/errors.js';
@@ -18,7 +19,7 @@ import { optimizerSpec } from './optimizer-spec.js';
 import { shapeOf, type Plan } from './plan.js';
 import { Progress } from './progress.js';
 import { Replanner, type Planned, type PlanRequest } from './replanner.js';
-import { restoreFrom, saveCheckpoint, type ResumePoint } from './run-checkpoint.js';
+import { restoreFrom, runState, type ResumePoint, type SavedCheckpoint } from './run-checkpoint.js';
 import { setUpRun, type RunSetup } from './run-setup.js';
 import { Snapshots } from './snapshots.js';
 import { startEvent } from './start-event.js';
@@ -51,6 +52,7 @@ class Trainer {
   readonly #host: TrainHost;
   readonly #from: ResumePoint | null;
   readonly #coordinator: Coordinator;
+  readonly #checkpointer: Checkpointer;
   readonly #freezer: Freezer;
   readonly #progress = new Progress();
   readonly #snapshots = new Snapshots();
@@ -71,6 +73,7 @@ class Trainer {
     this.#learningRate = compileLearningRate(setup.config.lr, setup.config.warmup);
     const { config, workers, microBatch } = setup;
     this.#coordinator = new Coordinator({ config, workers, microBatch, onReport: (report, worker) => this.#note(report, worker) });
+    this.#checkpointer = new Checkpointer({ files: host.files, folder: host.runFolder.checkpointsPath, memory: this.#coordinator.memoryFolder.path, setup, emit: host.emit });
     process.on('exit', this.#abort);
   }
 
@@ -96,6 +99,7 @@ class Trainer {
 
   async close(): Promise<void> {
     process.off('exit', this.#abort);
+    await this.#checkpointer.close();
     await this.#coordinator.close();
   }
 
@@ -112,7 +116,7 @@ class Trainer {
       if (done === totalSteps) return;
       if (done % evaluationInterval === 0) await this.#evaluate();
       if (this.#freezer.isDue(done)) await this.#freeze();
-      if (done % checkpointInterval === 0) await this.#save();
+      if (done % checkpointInterval === 0) await this.#checkpoint();
     }
   }
 
@@ -264,7 +268,7 @@ class Trainer {
   async #finish(): Promise<void> {
     const { model, dataset, config } = this.#setup;
     if (this.#progress.metric?.step !== this.#progress.steps && dataset.numValidation > 0) await this.#evaluate();
-    const { weightsSha256, path } = await this.#save();
+    const { weightsSha256, path } = await this.#saveLast();
     const isInterrupted = this.#host.signal.aborted;
     const wallSeconds = (performance.now() - this.#startedAt) / 1000;
     if (!isInterrupted && config.breakdown) await this.#breakDown();
@@ -285,16 +289,22 @@ class Trainer {
     }
   }
 
-  async #save(): Promise<{ readonly weightsSha256: string; readonly path: string }> {
-    const saved = await saveCheckpoint({
-      folder: this.#host.runFolder.checkpointsPath,
-      setup: this.#setup,
-      plan: this.#plan,
-      progress: this.#progress,
-      freezer: this.#freezer,
-      write: (folder) => this.#coordinator.save(folder),
-    });
-    this.#host.emit(saved.event);
+  /** A checkpoint on the way: training stands still while the state is copied, and goes on while the copy is written. */
+  async #checkpoint(): Promise<void> {
+    const begin = performance.now();
+    // More checkpoints than the disk can take: training waits, and the event says for how long.
+    await this.#checkpointer.idle();
+    const state = runState(this.#setup, this.#plan, this.#progress, this.#freezer);
+    const copy = await this.#coordinator.copyState();
+    if (copy === null) await this.#checkpointer.write(state, this.#coordinator.liveState());
+    else this.#checkpointer.start(state, copy, performance.now() - begin);
+  }
+
+  /** The last checkpoint of the run; nothing goes on meanwhile. */
+  async #saveLast(): Promise<SavedCheckpoint> {
+    await this.#checkpointer.idle();
+    const saved = await this.#checkpointer.write(runState(this.#setup, this.#plan, this.#progress, this.#freezer), this.#coordinator.liveState());
+    if (saved === null) throw notSaved(this.#host.runFolder.checkpointsPath);
     return saved;
   }
 

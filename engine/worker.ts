@@ -16,7 +16,7 @@ import { Neighbours } from './neighbours.js';
 import { OrderQueue } from './order-queue.js';
 import { optimizerSpec } from './optimizer-spec.js';
 import { blocksOf, seatOf, type Plan, type Restore } from './plan.js';
-import { loadBlock, saveBlock } from './checkpoint.js';
+import { loadBlock } from './checkpoint.js';
 import { Seating } from './seating.js';
 import type { Executor } from './tensor/executor.js';
 import type { Shape } from './tensor/shape.js';
@@ -123,8 +123,8 @@ export class Worker {
         return this.#train(order.generation, order.step);
       case 'evaluate':
         return this.#evaluate(order.generation);
-      case 'save':
-        return this.#save(order.folder, order.blocks);
+      case 'copy-state':
+        return this.#copyState(order.generation);
       case 'snapshot':
         return this.#writeSnapshot(order.step, order.version);
       case 'abort':
@@ -253,13 +253,17 @@ export class Worker {
     this.#host.report({ type: 'evaluated', generation, results: await present(this.#seating, 'seat').evaluate(batches) });
   }
 
-  #save(folder: string, blocks: readonly number[]): void {
-    const { model, layouts, store } = this.#own;
-    const files = blocks.map((block) => {
-      const trains = blocksOf(present(this.#plan, 'plan'), this.#host.worker).active.includes(block);
-      return saveBlock(folder, block, present(model.blocks[block], 'block'), present(layouts[block], 'layout'), store.weights(block), trains ? store.states(block) : []);
-    });
-    this.#host.report({ type: 'saved', files });
+  /** Without memory for a copy the checkpoint is written from here, and training waits for it. */
+  #copyState(generation: number): void {
+    this.#planOf(generation);
+    let problem: string | null = null;
+    try {
+      this.#own.store.copyState();
+    } catch (error) {
+      if (!(error instanceof WorkerError) || error.code !== 'PT_SHM_FULL') throw error;
+      problem = error.message;
+    }
+    this.#host.report({ type: 'state-copied', generation, problem });
   }
 
   get #own(): Equipment {

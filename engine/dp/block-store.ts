@@ -5,7 +5,7 @@ import { invariant, present } from '../core/invariant.js';
 import type { Block } from '../model/block.js';
 import { initializeSlab, type SlabLayout } from '../model/slab.js';
 import { MappedFile } from '../tensor/mapped-file.js';
-import { snapshotFile, statesFile, weightsFile } from './memory-names.js';
+import { snapshotFile, stateCopyFile, statesFile, weightsFile } from './memory-names.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 /** A block without parameters has a file all the same, so that nobody needs a special case; no file can be empty. */
@@ -82,11 +82,12 @@ export class BlockStore {
 
   /** Copies every held block into a snapshot; states only of those that train. */
   writeSnapshot(version: number): void {
-    for (const [block, { weights, states }] of this.#held) {
-      const { length } = this.#layout(block);
-      this.#writeSnapshotFile(version, block, 'weights', weights.float32(0, length));
-      if (states !== null) this.#writeSnapshotFile(version, block, 'states', states.float32(0, length * this.#options.numStates));
-    }
+    this.#copyHeld((block, part) => snapshotFile(this.#options.folder, version, block, part));
+  }
+
+  /** Copies every held block to where a checkpoint is written from; states only of those that train. Throws PT_SHM_FULL where there is no room. */
+  copyState(): void {
+    this.#copyHeld((block, part) => stateCopyFile(this.#options.folder, block, part));
   }
 
   /** Fills a block from a snapshot; states that the snapshot lacks (the block was frozen then) start at zero. */
@@ -135,11 +136,12 @@ export class BlockStore {
     return MappedFile.create(name(this.#options.folder, this.#options.worker, block), Math.max(LEAST_BYTES, numFloats * BYTES));
   }
 
-  #writeSnapshotFile(version: number, block: number, part: 'weights' | 'states', data: Float32Array): void {
-    const path = snapshotFile(this.#options.folder, version, block, part);
-    const file = existsSync(path) ? MappedFile.open(path) : MappedFile.create(path, Math.max(LEAST_BYTES, data.byteLength));
-    file.float32(0, data.length).set(data);
-    file.close();
+  #copyHeld(pathOf: (block: number, part: 'weights' | 'states') => string): void {
+    for (const [block, { weights, states }] of this.#held) {
+      const { length } = this.#layout(block);
+      copyTo(pathOf(block, 'weights'), weights.float32(0, length));
+      if (states !== null) copyTo(pathOf(block, 'states'), states.float32(0, length * this.#options.numStates));
+    }
   }
 
   #get(block: number): Held {
@@ -153,6 +155,13 @@ export class BlockStore {
 
 function dispose(file: MappedFile): void {
   file.unlink();
+  file.close();
+}
+
+/** Copies into a mapped file, which is made where it does not exist: memory that is there already costs no page faults. */
+function copyTo(path: string, data: Float32Array): void {
+  const file = existsSync(path) ? MappedFile.open(path) : MappedFile.create(path, Math.max(LEAST_BYTES, data.byteLength));
+  file.float32(0, data.length).set(data);
   file.close();
 }
 

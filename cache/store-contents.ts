@@ -1,0 +1,35 @@
+// StoreContents: which samples a store of the memory tier holds, told from outside, by a process that neither reads nor writes records.
+import { MappedFile } from '../engine/tensor/mapped-file.js';
+import { readHeader, STATE, storeLayout } from './store-layout.js';
+
+export interface StoreContents {
+  readonly depth: number;
+  /** `levelDigest` of the level. */
+  readonly digest: string;
+  readonly recordBytes: number;
+  /** Sample ids whose records are ready, as runs [from, to). */
+  readonly samples: readonly (readonly [from: number, to: number])[];
+}
+
+/** Looks at the store in a file. Throws where it is none. */
+export function storeContents(path: string): StoreContents {
+  const file = MappedFile.open(path);
+  try {
+    const { depth, digest, recordFloats, capacity } = readHeader(file.buffer, path);
+    const { stateOffset } = storeLayout(recordFloats, capacity);
+    return { depth, digest, recordBytes: 4 * recordFloats, samples: readyRuns(new Uint8Array(file.buffer, stateOffset, capacity)) };
+  } finally {
+    file.close();
+  }
+}
+
+function readyRuns(states: Uint8Array): [number, number][] {
+  const runs: [number, number][] = [];
+  for (let id = 0; id < states.length; id++) {
+    if (states[id] !== STATE.ready) continue;
+    const last = runs.at(-1);
+    if (last?.[1] === id) last[1] = id + 1;
+    else runs.push([id, id + 1]);
+  }
+  return runs;
+}
