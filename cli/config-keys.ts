@@ -36,7 +36,8 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Shape of the run', names: ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'exact'] },
   { title: 'Cache', names: ['cache', 'cacheMb', 'verifyCache'] },
   { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'checkpointEvery', 'keep'] },
-  { title: 'Run', names: ['out', 'breakdown', 'port'] },
+  { title: 'Run', names: ['out', 'breakdown'] },
+  { title: 'Connections', names: ['port', 'tlsCert', 'tlsKey'] },
 ];
 
 export const toKebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -47,6 +47,8 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return story(`warning: the checkpoint at step ${event.step} could not be written (${event.code}): ${event.reason}; the ones before are as they were`, [], 'bad');
     case 'worker.lost':
       return story(`worker ${event.worker} is lost: ${event.reason}`, [], 'bad');
+    case 'peer.dropped':
+      return story(`connection of ${event.peer} dropped: ${event.reason}${event.count > 1 ? ` (the ${event.count}th)` : ''}`, [], 'bad');
     case 'recovered':
       return story(`recovered in ${duration(event.seconds)}: step ${event.step} goes on from the snapshot after ${event.fromStep} steps, ${event.workers} ${event.workers === 1 ? 'worker' : 'workers'}`);
     case 'warning':

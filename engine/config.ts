@@ -48,6 +48,8 @@ export const trainConfigSchema = z.strictObject({
   checkpointEvery: z.string().regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/).default('never').describe('time between checkpoints, or never (one is written at the end and when interrupted)'),
   keep: positive.default(3).describe('checkpoints to keep; older ones are deleted'),
   port: z.number().int().min(0).max(65535).default(0).describe('port of the coordinator on the loopback address; 0 takes a free one'),
+  tlsCert: z.string().optional().describe('file of the certificate (PEM) with which the port of the coordinator speaks TLS; needs tls-key'),
+  tlsKey: z.string().optional().describe('file of the private key (PEM) of tls-cert'),
   stepTimeoutSeconds: z.number().positive().default(120).describe('a worker silent for so long is lost'),
 });
 

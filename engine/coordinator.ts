@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { blockSources } from './block-sources.js';
 import type { BlockSource } from './checkpoint.js';
 import { listen, type Listener } from './comm/listen.js';
+import { fingerprintOf, readCredentials, type Trust } from './comm/tls.js';
 import type { TrainConfig } from './config.js';
 import { Deferred } from './core/deferred.js';
 import { WorkerError } from './core/errors.js';
@@ -25,6 +26,8 @@ export interface CoordinatorOptions {
   readonly workers: readonly string[];
   readonly microBatch: number;
   readonly onReport: (report: Report, worker: string) => void;
+  /** Told of connections that were not let in or were cut: who, and why. */
+  readonly onDropped: (peer: string, reason: string) => void;
 }
 
 export interface Member {
@@ -59,6 +62,8 @@ export class Coordinator {
   /** Rejects at the first failure since the last recovery. */
   #trouble = new Deferred<never>();
   #listener: Listener | null = null;
+  /** How the workers know this process where its port speaks TLS. */
+  #trust: Trust | undefined;
   #plan: Plan | null = null;
   #numInvited = 0;
   #isClosing = false;
@@ -78,13 +83,18 @@ export class Coordinator {
 
   /** Starts the workers and waits until each has loaded the model and the data. */
   async launch(): Promise<Member[]> {
+    const { port, tlsCert, tlsKey } = this.#options.config;
+    const tls = readCredentials(tlsCert, tlsKey);
+    if (tls !== null) this.#trust = { fingerprint: fingerprintOf(tls.cert) };
     this.#listener = await listen({
-      port: this.#options.config.port,
+      port,
+      ...(tls === null ? {} : { tls }),
+      onRefused: this.#options.onDropped,
       token: this.#token,
       name: 'coordinator',
       onPeer: (peer) => {
         const worker = this.#workers.get(peer.name);
-        if (worker === undefined) throw new WorkerError('PT_UNKNOWN_WORKER', `no worker "${peer.name}" was invited`, 'Start workers through the command.');
+        if (worker === undefined || worker.isConnected) throw new WorkerError('PT_UNKNOWN_WORKER', `no worker "${peer.name}" is expected`, 'Start workers through the command.');
         worker.connect(peer);
         this.#arrivals.get(peer.name)?.resolve();
       },
@@ -223,7 +233,7 @@ export class Coordinator {
       this.#arrivals.set(id, new Deferred());
       this.#workers.set(
         id,
-        new WorkerProcess({ url, token: this.#token, worker: id }, { onFailure: (error, worker) => this.#fail(error, worker), onReport: this.#options.onReport }),
+        new WorkerProcess({ url, token: this.#token, worker: id, trust: this.#trust }, { onFailure: (error, worker) => this.#fail(error, worker), onReport: this.#options.onReport }),
       );
     }
     await this.#within(START_TIMEOUT_MS, 'start', Promise.all(ids.map((id) => present(this.#arrivals.get(id), 'arrival').promise)));

@@ -81,7 +81,7 @@ function depthsOf({ freeze, freezeMax }: TrainConfig, numLayers: number): number
 /** Lets one worker, started for this alone, measure the blocks. */
 async function measure({ config, workers, microBatch }: RunSetup) {
   const begin = performance.now();
-  const coordinator = new Coordinator({ config, workers: workers.slice(0, 1), microBatch, onReport: () => undefined });
+  const coordinator = new Coordinator({ config, workers: workers.slice(0, 1), microBatch, onReport: () => undefined, onDropped: () => undefined });
   const abort = (): void => coordinator.abort();
   process.on('exit', abort);
   try {

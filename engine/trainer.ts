@@ -8,6 +8,7 @@ import { Coordinator } from './coordinator.js';
 import { DataError, NonFiniteError, PipetrainError, type WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { cacheFile } from './dp/memory-names.js';
+import { DroppedPeers } from './dropped-peers.js';
 import { durationInSteps } from './duration.js';
 import type { RunEventBody } from './events.js';
 import { Freezer } from './freezer.js';
@@ -55,6 +56,7 @@ class Trainer {
   readonly #checkpointer: Checkpointer;
   readonly #freezer: Freezer;
   readonly #progress = new Progress();
+  readonly #dropped = new DroppedPeers();
   readonly #snapshots = new Snapshots();
   readonly #learningRate: ReturnType<typeof compileLearningRate>;
   readonly #startedAt = performance.now();
@@ -72,7 +74,7 @@ class Trainer {
     this.#freezer = new Freezer(setup);
     this.#learningRate = compileLearningRate(setup.config.lr, setup.config.warmup);
     const { config, workers, microBatch } = setup;
-    this.#coordinator = new Coordinator({ config, workers, microBatch, onReport: (report, worker) => this.#note(report, worker) });
+    this.#coordinator = new Coordinator({ config, workers, microBatch, onReport: (report, worker) => this.#note(report, worker), onDropped: (peer, reason) => this.#noteDropped(peer, reason) });
     this.#checkpointer = new Checkpointer({ files: host.files, folder: host.runFolder.checkpointsPath, memory: this.#coordinator.memoryFolder.path, setup, emit: host.emit });
     process.on('exit', this.#abort);
   }
@@ -345,6 +347,11 @@ class Trainer {
   #removeOldCaches(plan: Plan): void {
     const { memoryFolder } = this.#coordinator;
     for (let depth = 1; depth < plan.frozen; depth++) if (depth !== plan.previousCacheDepth) memoryFolder.remove(cacheFile(memoryFolder.path, depth));
+  }
+
+  #noteDropped(peer: string, reason: string): void {
+    const event = this.#dropped.note(peer, reason);
+    if (event !== null) this.#host.emit(event);
   }
 
   #note(report: Report, worker: string): void {

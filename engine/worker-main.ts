@@ -3,18 +3,19 @@
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { dial } from './comm/dial.js';
+import { trustSchema } from './comm/tls.js';
 import { WorkerError } from './core/errors.js';
 import { orderSchema } from './messages.js';
 import { Worker } from './worker.js';
 
-const invitationSchema = z.object({ url: z.string(), token: z.string(), worker: z.string() });
+const invitationSchema = z.object({ url: z.string(), token: z.string(), worker: z.string(), trust: trustSchema.optional() });
 
 async function main(): Promise<void> {
   const lines = createInterface({ input: process.stdin });
   const [first] = (await Promise.race([once(lines, 'line'), once(lines, 'close')])) as [string | undefined];
   if (first === undefined) return;
-  const { url, token, worker: name } = invitationSchema.parse(JSON.parse(first));
-  const peer = await dial(url, { token, hello: { name }, timeoutMs: 30_000 });
+  const { url, token, worker: name, trust } = invitationSchema.parse(JSON.parse(first));
+  const peer = await dial(url, { token, hello: { name }, trust, timeoutMs: 30_000 });
   const worker = new Worker({ worker: name, token, report: (report) => peer.send(report) });
   // Signals of the terminal reach the whole process group; the coordinator decides when a worker stops.
   process.on('SIGINT', () => undefined);

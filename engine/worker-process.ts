@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Peer } from './comm/peer.js';
+import type { Trust } from './comm/tls.js';
 import { fromErrorRecord, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { reportSchema, type Order, type Report, type ReportOf } from './messages.js';
@@ -20,6 +21,8 @@ export interface Invitation {
   readonly url: string;
   readonly token: string;
   readonly worker: string;
+  /** Where the coordinator speaks TLS: which certificate is its own. */
+  readonly trust?: Trust | undefined;
 }
 
 /** News of a worker that is gone. The run may survive it; anything else that fails does not come as this. */
@@ -63,6 +66,10 @@ export class WorkerProcess {
       });
     });
     this.#child.once('error', (cause) => this.#fail(new WorkerError('PT_WORKER_START', `worker ${this.id} could not be started: ${cause.message}`, 'Check memory and process limits.', { cause })));
+  }
+
+  get isConnected(): boolean {
+    return this.#peer !== null;
   }
 
   get pid(): number {

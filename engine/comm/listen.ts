@@ -1,11 +1,21 @@
 // Listen: a port on which peers arrive. It checks who they are and hands them over; it keeps no list of members (the coordinator does).
-import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createHttpServer, STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { UsageError } from '../core/errors.js';
 import { decodeFrame, encodeFrame, FRAME_VERSION, MAX_FRAME_BYTES } from './frame.js';
 import { CLOSE_CODE, HANDSHAKE_TIMEOUT_MS, helloSchema, isAuthorized, isLoopback, VERSION_HEADER, type Hello } from './handshake.js';
+import { Door } from './door.js';
 import { Peer, truncate } from './peer.js';
+import { secureContextOf, type Credentials } from './tls.js';
+
+/** Strangers at a time that may wait to be let in. */
+const MAX_STRANGERS = 64;
+/** Bytes of an upgrade request: all that a stranger without the token may say. */
+const MAX_REQUEST_BYTES = 8192;
+/** Bytes of a hello: a name and a few facts. */
+const MAX_HELLO_BYTES = 65_536;
 
 export interface ListenOptions {
   /** Default 127.0.0.1. Any other than a loopback address needs a token. */
@@ -17,38 +27,69 @@ export interface ListenOptions {
   readonly name?: string | undefined;
   readonly maxFrameBytes?: number | undefined;
   readonly handshakeTimeoutMs?: number | undefined;
+  /** Where given, the port speaks TLS (`wss://`) and refuses plain text. */
+  readonly tls?: Credentials | undefined;
+  /** Connections at a time that have not shown the token yet; default 64. */
+  readonly maxStrangers?: number | undefined;
+  /** Frames that a peer may send within a second; see `Peer`. */
+  readonly maxFramesPerSecond?: number | undefined;
+  /** Told of every connection that is not let in: HOST:PORT and why. A port that is open to others should record it. */
+  readonly onRefused?: ((address: string, reason: string) => void) | undefined;
   /** Called once per accepted peer, before any of its messages are delivered. An error thrown here refuses the peer with its message. */
   readonly onPeer: (peer: Peer, hello: Hello) => void;
 }
 
 export interface Listener {
-  /** `ws://HOST:PORT`, ready for `dial`. */
+  /** `ws://HOST:PORT` or `wss://HOST:PORT`, ready for `dial`. */
   readonly url: string;
   readonly port: number;
   /** Closes the port and every connection. */
   close(): Promise<void>;
 }
 
-/** Opens a port. Throws a UsageError: PT_TOKEN_REQUIRED, PT_PORT_IN_USE, PT_ADDRESS. */
+/** Opens a port. Throws a UsageError: PT_TOKEN_REQUIRED, PT_PORT_IN_USE, PT_ADDRESS, PT_TLS_FILES. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host = '127.0.0.1', port = 0, token, maxFrameBytes = MAX_FRAME_BYTES } = options;
+  const { host = '127.0.0.1', port = 0, token, tls, maxFrameBytes = MAX_FRAME_BYTES, onRefused = () => undefined } = options;
   if (!isLoopback(host) && (token === undefined || token === ''))
     throw new UsageError('PT_TOKEN_REQUIRED', `listening on ${host} would let every machine in reach join without a token`, 'Pass --token SECRET, or listen on 127.0.0.1.');
 
-  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 }, (_request, response) => {
+  // It never listens itself: connections come through the door.
+  const http = createHttpServer({ maxHeaderSize: MAX_REQUEST_BYTES }, (request, response) => {
+    door.refuse(request.socket, 'it asked for a web page');
     response.writeHead(426, { 'content-type': 'text/plain', connection: 'close' }).end('This port speaks the WebSocket protocol of pipetrain.\n');
   });
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false, skipUTF8Validation: true });
-  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    const refusal = refuse(request, token);
-    if (refusal !== null) return answer(stream, ...refusal);
-    sockets.handleUpgrade(request, stream, head, (socket) => greet(socket, options, maxFrameBytes));
+  const door = new Door({
+    secure: tls === undefined ? null : secureContextOf(tls),
+    timeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+    maxStrangers: options.maxStrangers ?? MAX_STRANGERS,
+    onRefused,
+    admit: (stream) => void http.emit('connection', stream),
   });
-  const bound = await bind(server, host, port);
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false, skipUTF8Validation: true });
+  http.on('clientError', (error: Error, stream: Duplex) => {
+    door.refuse(stream, `its request is malformed: ${error.message}`);
+    answer(stream, 400, 'This is no request that can be read.');
+  });
+  sockets.on('wsClientError', (error: Error, stream: Duplex) => {
+    door.refuse(stream, `its upgrade request is malformed: ${error.message}`);
+    answer(stream, 400, error.message);
+  });
+  http.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    const refusal = refuse(request, token);
+    if (refusal !== null) {
+      door.refuse(stream, refusal[1]);
+      return answer(stream, ...refusal);
+    }
+    sockets.handleUpgrade(request, stream, head, (socket) => {
+      door.welcome(stream);
+      greet(socket, options, maxFrameBytes, (reason) => door.refuse(stream, reason));
+    });
+  });
+  const bound = await bind(door.server, host, port);
   return {
-    url: `ws://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${bound}`,
+    url: `${tls === undefined ? 'ws' : 'wss'}://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${bound}`,
     port: bound,
-    close: () => shut(server, sockets),
+    close: () => shut(door, sockets),
   };
 }
 
@@ -68,9 +109,13 @@ function answer(stream: Duplex, status: number, reason: string): void {
 }
 
 /** Waits for the hello of a new connection and makes it a peer. */
-function greet(socket: WebSocket, options: ListenOptions, maxFrameBytes: number): void {
+function greet(socket: WebSocket, options: ListenOptions, maxFrameBytes: number, onRefused: (reason: string) => void): void {
   const timeoutMs = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
-  const timer = setTimeout(() => socket.close(CLOSE_CODE.helloTimeout, `no hello within ${timeoutMs} ms`), timeoutMs);
+  const turnAway = (code: number, reason: string): void => {
+    onRefused(reason);
+    socket.close(code, truncate(reason));
+  };
+  const timer = setTimeout(() => turnAway(CLOSE_CODE.helloTimeout, `no hello within ${timeoutMs} ms`), timeoutMs);
   const ignore = (): void => undefined; // a 'close' follows every 'error'
   socket.on('error', ignore);
   socket.once('close', () => clearTimeout(timer));
@@ -78,19 +123,18 @@ function greet(socket: WebSocket, options: ListenOptions, maxFrameBytes: number)
     clearTimeout(timer);
     let hello: Hello;
     try {
-      hello = helloSchema.parse(decodeFrame(data as Buffer, maxFrameBytes));
+      hello = helloSchema.parse(decodeFrame(data as Buffer, Math.min(MAX_HELLO_BYTES, maxFrameBytes)));
     } catch {
-      socket.close(CLOSE_CODE.badHello, 'the first frame is no valid hello');
-      return;
+      return turnAway(CLOSE_CODE.badHello, 'the first frame is no valid hello');
     }
     // The peer must listen before this turn ends: the next frame may be in the same packet.
-    const peer = new Peer(hello.name, socket, { maxFrameBytes });
+    const peer = new Peer(hello.name, socket, { maxFrameBytes, maxFramesPerSecond: options.maxFramesPerSecond });
     socket.off('error', ignore);
     socket.send(encodeFrame({ type: 'welcome', name: options.name ?? 'listener' }), { binary: true });
     try {
       options.onPeer(peer, hello);
     } catch (error) {
-      socket.close(CLOSE_CODE.refused, truncate(error instanceof Error ? error.message : String(error)));
+      turnAway(CLOSE_CODE.refused, error instanceof Error ? error.message : String(error));
     }
   });
 }
@@ -109,12 +153,13 @@ function bind(server: Server, host: string, port: number): Promise<number> {
   });
 }
 
-async function shut(server: Server, sockets: WebSocketServer): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+async function shut(door: Door, sockets: WebSocketServer): Promise<void> {
+  const closed = new Promise<void>((resolve) => door.server.close(() => resolve()));
   for (const socket of sockets.clients) socket.close(1001, 'the other side shut down');
+  if (sockets.clients.size === 0) door.destroyAll();
   const cut = setTimeout(() => {
     for (const socket of sockets.clients) socket.terminate();
-    server.closeAllConnections();
+    door.destroyAll();
   }, 1000);
   await closed;
   clearTimeout(cut);

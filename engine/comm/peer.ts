@@ -11,11 +11,26 @@ const CLOSE_TIMEOUT_MS = 1000;
 /** A close reason may have at most 123 bytes of UTF-8 on the wire. */
 const MAX_REASON_BYTES = 123;
 
+/** Frames that a peer may send within a second: many times what the smallest model rings between two stages. */
+const MAX_FRAMES_PER_SECOND = 200_000;
+/** Messages that may wait for a handler. */
+const MAX_WAITING = 10_000;
+
+export interface PeerOptions {
+  readonly maxFrameBytes?: number | undefined;
+  /** Frames that may arrive within a second, before the peer is dropped; default 200,000. */
+  readonly maxFramesPerSecond?: number | undefined;
+}
+
 export class Peer {
   /** Who is at the other end, by its own words in the handshake. */
   readonly name: string;
   readonly #socket: WebSocket;
   readonly #maxFrameBytes: number;
+  readonly #maxFramesPerSecond: number;
+  /** Frames of the second that began at `#secondBegan`. */
+  #numFrames = 0;
+  #secondBegan = 0;
   readonly #routes = new Map<string, MessageHandler>();
   readonly #closeHandlers: ((reason: string) => void)[] = [];
   #handler: MessageHandler | null = null;
@@ -24,12 +39,14 @@ export class Peer {
   #waiting: Message[] = [];
   #closeReason: string | null = null;
   #localReason: string | null = null;
+  #isDistrusted = false;
 
   /** Takes over an open socket; the socket must have no handlers for messages left. */
-  constructor(name: string, socket: WebSocket, options: { readonly maxFrameBytes?: number | undefined } = {}) {
+  constructor(name: string, socket: WebSocket, options: PeerOptions = {}) {
     this.name = name;
     this.#socket = socket;
     this.#maxFrameBytes = options.maxFrameBytes ?? MAX_FRAME_BYTES;
+    this.#maxFramesPerSecond = options.maxFramesPerSecond ?? MAX_FRAMES_PER_SECOND;
     socket.on('message', (data: RawData, isBinary: boolean) => this.#receive(data, isBinary));
     socket.on('close', (code: number, reason: Buffer) => this.#closed(code, reason.toString()));
     socket.on('error', (error: Error) => {
@@ -96,23 +113,33 @@ export class Peer {
   }
 
   #receive(data: RawData, isBinary: boolean): void {
-    if (this.#closeReason !== null) return;
-    let message: Message;
+    if (this.#closeReason !== null || this.#isDistrusted) return;
     try {
+      this.#count();
       if (!isBinary || !(data instanceof Uint8Array)) throw new FrameError(`${this.name} sent text; frames are binary`);
-      message = decodeFrame(data, this.#maxFrameBytes);
+      this.#deliver(decodeFrame(data, this.#maxFrameBytes));
     } catch (error) {
       // What comes after an undecodable frame cannot be trusted either.
+      this.#isDistrusted = true;
       this.#failed(error);
       this.close(error instanceof Error ? error.message : String(error));
-      return;
     }
-    this.#deliver(message);
+  }
+
+  /** Throws where more frames come than any honest peer sends. */
+  #count(): void {
+    const now = performance.now();
+    if (now - this.#secondBegan >= 1000) {
+      this.#secondBegan = now;
+      this.#numFrames = 0;
+    }
+    if (++this.#numFrames > this.#maxFramesPerSecond) throw new FrameError(`${this.name} sent more than ${this.#maxFramesPerSecond} frames within a second`);
   }
 
   #deliver(message: Message): void {
     const handler = this.#routes.get(message.type) ?? this.#handler;
     if (handler === null) {
+      if (this.#waiting.length >= MAX_WAITING) throw new FrameError(`${this.name} sent ${MAX_WAITING} messages that nobody waits for`);
       this.#waiting.push(message);
       return;
     }

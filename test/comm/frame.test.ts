@@ -1,9 +1,17 @@
 import { Packr } from 'msgpackr';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeFrame, encodeFrame, FRAME_VERSION, FrameError } from '../../engine/comm/frame.js';
+import { crc32, crc32ByTable } from '../../engine/comm/crc32.js';
+import { decodeFrame, encodeFrame, FRAME_VERSION, FrameError, sealFrame } from '../../engine/comm/frame.js';
 
 const raw = (value: unknown, options = {}): Uint8Array => new Packr({ useRecords: false, moreTypes: true, ...options }).pack(value);
+/** A frame around bytes that stand where a message should, with the right checksum: what is refused is refused for what it holds. */
+function framed(message: Uint8Array): Uint8Array {
+  const bytes = Uint8Array.of(0x93, FRAME_VERSION, 0xce, 0, 0, 0, 0, ...message);
+  sealFrame(bytes);
+  return bytes;
+}
+const holding = (value: unknown, options = {}): Uint8Array => framed(raw(value, options));
 const bits = (data: Float32Array): number[] => [...new Uint32Array(data.buffer, data.byteOffset, data.length)];
 
 describe('frames', () => {
@@ -58,31 +66,50 @@ describe('frames', () => {
   it.each([
     ['nothing', new Uint8Array(0)],
     ['a bare object', raw({ type: 'x' })],
-    ['no type', raw([FRAME_VERSION, { kind: 'x' }])],
-    ['a type that is a number', raw([FRAME_VERSION, { type: 5 }])],
-    ['an array', raw([FRAME_VERSION, ['type']])],
-    ['null', raw([FRAME_VERSION, null])],
-    ['text', raw([FRAME_VERSION, 'type'])],
-    ['three parts', raw([FRAME_VERSION, { type: 'x' }, 1])],
-    ['one byte too many', Uint8Array.of(...raw([FRAME_VERSION, { type: 'x' }]), 0)],
-    ['a record definition', raw([FRAME_VERSION, { type: 'x' }], { useRecords: true })],
-    ['a date', raw([FRAME_VERSION, { type: 'x', at: new Date(0) }])],
-    ['a regular expression', raw([FRAME_VERSION, { type: 'x', at: /a+/ }])],
-    ['an error', raw([FRAME_VERSION, { type: 'x', at: new TypeError('a') }])],
-    ['a set', raw([FRAME_VERSION, { type: 'x', at: new Set([1]) }])],
-    ['an array of doubles', raw([FRAME_VERSION, { type: 'x', at: new Float64Array(1) }])],
-    ['a bigint', raw([FRAME_VERSION, { type: 'x', at: 2n ** 60n }])],
-    ['references', raw([FRAME_VERSION, ((o) => ({ type: 'x', a: o, b: o }))({})], { structuredClone: true })],
-    ['a map with number keys', raw([FRAME_VERSION, new Map<unknown, unknown>([['type', 'x'], [1, 2]])])],
-    ['bundled strings', raw([FRAME_VERSION, { type: 'x', text: 'aaaaaaaaaa' }], { bundleStrings: true })],
-    ['an array header without its items', Uint8Array.of(0x92, 1, 0x82, ...raw('type'), ...raw('x'), ...raw('a'), 0xdd, 0xff, 0xff, 0xff, 0xff)],
-    ['nesting without end', Uint8Array.of(0x92, 1, 0x82, ...raw('type'), ...raw('x'), ...raw('a'), ...new Array<number>(5000).fill(0x91), 0)],
+    ['no type', holding({ kind: 'x' })],
+    ['a type that is a number', holding({ type: 5 })],
+    ['an array', holding(['type'])],
+    ['null', holding(null)],
+    ['text', holding('type')],
+    ['no message', framed(new Uint8Array(0))],
+    ['four parts', Uint8Array.of(0x94, ...holding({ type: 'x' }).subarray(1), 1)],
+    ['one byte too many', framed(Uint8Array.of(...raw({ type: 'x' }), 0))],
+    ['a frame of the version before, with two parts', raw([FRAME_VERSION, { type: 'x' }])],
+    ['a checksum of another width', raw([FRAME_VERSION, 7, { type: 'x' }])],
+    ['a wrong checksum', raw([FRAME_VERSION, 0xfffffffe, { type: 'x' }])],
+    ['a record definition', holding({ type: 'x' }, { useRecords: true })],
+    ['a date', holding({ type: 'x', at: new Date(0) })],
+    ['a regular expression', holding({ type: 'x', at: /a+/ })],
+    ['an error', holding({ type: 'x', at: new TypeError('a') })],
+    ['a set', holding({ type: 'x', at: new Set([1]) })],
+    ['an array of doubles', holding({ type: 'x', at: new Float64Array(1) })],
+    ['a bigint', holding({ type: 'x', at: 2n ** 60n })],
+    ['references', holding(((o) => ({ type: 'x', a: o, b: o }))({}), { structuredClone: true })],
+    ['a map with number keys', holding(new Map<unknown, unknown>([['type', 'x'], [1, 2]]))],
+    ['bundled strings', holding({ type: 'x', text: 'aaaaaaaaaa' }, { bundleStrings: true })],
+    ['an array header without its items', framed(Uint8Array.of(0x82, ...raw('type'), ...raw('x'), ...raw('a'), 0xdd, 0xff, 0xff, 0xff, 0xff))],
+    ['nesting without end', framed(Uint8Array.of(0x82, ...raw('type'), ...raw('x'), ...raw('a'), ...new Array<number>(5000).fill(0x91), 0))],
   ])('refuse %s', (_, bytes) => {
     expect(() => decodeFrame(bytes)).toThrow(FrameError);
   });
 
   it('name both versions where they differ', () => {
-    expect(() => decodeFrame(raw([FRAME_VERSION + 1, { type: 'x' }]))).toThrow(`a frame of version ${FRAME_VERSION + 1} arrived; this side speaks version ${FRAME_VERSION}`);
+    expect(() => decodeFrame(raw([FRAME_VERSION + 1, 0, { type: 'x' }]))).toThrow(`a frame of version ${FRAME_VERSION + 1} arrived; this side speaks version ${FRAME_VERSION}`);
+    expect(() => decodeFrame(raw([1, { type: 'x' }]))).toThrow('a frame of version 1 arrived');
+  });
+
+  it('are refused when one bit of them changed, whichever', () => {
+    const frame = encodeFrame({ type: 'commit', step: 12, goesOn: true, rate: 0.25, data: Float32Array.of(1, 2, 3) });
+    for (let bit = 0; bit < 8 * frame.length; bit++) {
+      const damaged = frame.slice();
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+      expect(() => decodeFrame(damaged), `bit ${bit}`).toThrow(FrameError);
+    }
+  });
+
+  it('have a checksum that is the CRC-32 everyone knows, with and without the help of zlib', () => {
+    expect(crc32(new TextEncoder().encode('123456789'))).toBe(0xcbf43926); // the check value of the standard
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => void expect(crc32ByTable(bytes)).toBe(crc32(bytes))));
   });
 
   it('give a FrameError or a message for any bytes, never anything else', () => {
@@ -90,9 +117,11 @@ describe('frames', () => {
     const mutated = fc.tuple(fc.array(fc.tuple(fc.nat(frame.length - 1), fc.nat(255)), { maxLength: 4 }), fc.nat(frame.length)).map(([edits, length]) => {
       const bytes = frame.slice();
       for (const [at, value] of edits) bytes[at] = value;
-      return bytes.slice(0, length);
+      const cut = bytes.slice(0, Math.max(7, length));
+      sealFrame(cut); // a matching checksum lets every mutation through to the checks behind it
+      return cut;
     });
-    const random = fc.uint8Array({ maxLength: 80 }).map((tail) => Uint8Array.of(0x92, FRAME_VERSION, ...tail));
+    const random = fc.uint8Array({ maxLength: 80 }).map((tail) => framed(tail));
     fc.assert(
       fc.property(fc.oneof(mutated, random), (bytes) => {
         try {
@@ -106,7 +135,7 @@ describe('frames', () => {
   });
 
   it('never change the prototype of an object', () => {
-    const decoded = decodeFrame(raw([FRAME_VERSION, { type: 'x', ...JSON.parse('{"__proto__": {"isAdmin": true}}') as object }]));
+    const decoded = decodeFrame(holding({ type: 'x', ...(JSON.parse('{"__proto__": {"isAdmin": true}}') as object) }));
     expect(Object.getPrototypeOf(decoded)).toBe(Object.prototype);
     expect('isAdmin' in decoded).toBe(false);
   });

@@ -71,6 +71,18 @@ describe('a run that cannot go on', () => {
   });
 });
 
+describe('a run whose port speaks TLS', () => {
+  const certificate = (name: string): string => join(import.meta.dirname, '../comm/certificates', `${name}.pem`);
+  it('ends with the bits of any other', async () => {
+    const [secure, plain] = await Promise.all([trainRun({ tlsCert: certificate('one.cert'), tlsKey: certificate('one.key') }), trainRun({})]);
+    expect(secure.finished.weightsSha256).toBe(plain.finished.weightsSha256);
+    expect(secure.of('peer.dropped')).toEqual([]);
+  });
+  it('is refused with a key of another certificate', async () => {
+    await expect(trainRun({ tlsCert: certificate('one.cert'), tlsKey: certificate('other.key') })).rejects.toMatchObject({ code: 'PT_TLS_FILES', exitCode: 2 });
+  });
+});
+
 describe('an interrupted run', () => {
   it('saves at the next step boundary and says so', async () => {
     const stop = new AbortController();
