@@ -109,7 +109,7 @@ export class Door {
   #secure(stranger: Stranger, secureContext: SecureContext): void {
     const secured = new TLSSocket(stranger.socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] });
     let isSecure = false;
-    secured.on('error', (error) => {
+    secured.on('error', (error: Error) => {
       if (!isSecure) this.#options.onRefused(stranger.address, `TLS failed: ${error.message}`);
       stranger.socket.destroy();
     });

@@ -29,7 +29,7 @@ interface Opened {
   readonly arrived: Peer[];
   readonly refused: string[];
   /** Resolves when so many connections were refused. */
-  refusals(count: number): Promise<string[]>;
+  readonly refusals: (count: number) => Promise<string[]>;
 }
 
 async function open(options: Partial<ListenOptions> = {}): Promise<Opened> {
