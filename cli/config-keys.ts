@@ -34,6 +34,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Optimizer', names: ['lr', 'warmup', 'optimizer', 'weightDecay', 'beta1', 'beta2', 'epsilon', 'momentum', 'nesterov', 'clip'] },
   { title: 'Freezing', names: ['freeze', 'freezeAlpha', 'freezeInterval', 'freezeSchedule', 'freezeMax'] },
   { title: 'Shape of the run', names: ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'exact'] },
+  { title: 'Memory', names: ['memoryLimit', 'recompute', 'poolMb'] },
   { title: 'Cache', names: ['cache', 'cacheMb', 'verifyCache'] },
   { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'checkpointEvery', 'keep'] },
   { title: 'Run', names: ['out', 'breakdown'] },

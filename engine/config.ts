@@ -1,6 +1,7 @@
 // TrainConfig: every setting of a run, validated. It says what is asked for, not what the engine decided (that is a Plan), and not where a
 // value came from (cli/ keeps that).
 import { z } from 'zod';
+import { MEMORY_LIMIT_PATTERN } from './memory-limit.js';
 
 const positive = z.number().int().positive();
 const choice = <const T extends readonly string[]>(values: T) => z.enum(values);
@@ -37,6 +38,9 @@ export const trainConfigSchema = z.strictObject({
   dp: choice(['auto', 'off']).default('auto').describe('auto: repartition and add replicas as layers freeze; off: keep the shape'),
   partition: choice(['exact', 'paper']).default('exact').describe('exact optimum of the measured costs, or the greedy rule of the paper'),
   schedule: choice(['auto', 'gpipe', '1f1b']).default('auto').describe('pipeline schedule'),
+  recompute: z.string().regex(/^(off|on|auto|\d+(,\d+)*)$/).default('auto').describe('stages that compute their forward again instead of keeping its tensors: off, on, auto (where a stage would not fit the memory limit), or a list such as 0,1'),
+  memoryLimit: z.string().regex(MEMORY_LIMIT_PATTERN).default('auto').describe('most memory of a worker for plans, e.g. 512MB or 2GiB; auto: the memory of the machine / workers'),
+  poolMb: positive.default(256).describe('most memory that a worker keeps for buffers in use and for reuse, MiB; buffers in use alone may exceed it'),
   cache: choice(['auto', 'off']).default('auto').describe('cache of the frozen activations'),
   cacheMb: positive.default(1024).describe('most shared memory for the cache, MiB'),
   verifyCache: z.boolean().default(false).describe('recompute every cache hit and compare'),

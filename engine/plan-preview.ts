@@ -31,6 +31,8 @@ export interface PlanPreview {
   readonly stepsPerEpoch: number;
   readonly numLayers: number;
   readonly measureSeconds: number;
+  /** Most bytes of a worker. */
+  readonly memoryLimit: number;
   readonly costs: readonly BlockCost[];
   /** The first one is the plan with which the run starts. */
   readonly plans: readonly PreviewedPlan[];
@@ -66,6 +68,7 @@ export async function previewPlan(config: TrainConfig): Promise<PlanPreview> {
     stepsPerEpoch: sampler.stepsPerEpoch,
     numLayers,
     measureSeconds: seconds,
+    memoryLimit: replanner.memoryLimit,
     costs,
     plans,
   };

@@ -11,6 +11,8 @@ const stageSchema = z.object({
   /** Active blocks [from, to). */
   from: index,
   to: count,
+  /** Whether the stage keeps only its inputs and computes the forward again before the backward; default: no. */
+  recompute: z.boolean().optional(),
 });
 
 const replicaSchema = z.object({
@@ -53,13 +55,14 @@ export interface Seat {
   readonly count: number;
   readonly from: number;
   readonly to: number;
+  readonly recompute: boolean;
 }
 
 /** The seat of a worker, or null where it is idle in this plan. */
 export function seatOf(plan: Plan, worker: string): Seat | null {
   for (const [replica, { stages, start, count }] of plan.replicas.entries())
-    for (const [stage, { worker: id, from, to }] of stages.entries())
-      if (id === worker) return { replica, stage, stages, start, count, from, to };
+    for (const [stage, { worker: id, from, to, recompute = false }] of stages.entries())
+      if (id === worker) return { replica, stage, stages, start, count, from, to, recompute };
   return null;
 }
 

@@ -5,11 +5,14 @@ import type { PipelineChoice } from '../pipeline/choice.js';
 import type { BlockCost } from '../pipeline/costs.js';
 import { sumCosts } from '../pipeline/costs.js';
 import { showGrid } from '../pipeline/grid.js';
-import { choosePipeline } from '../pipeline/planner.js';
+import { choosePipeline, type PlannerInput } from '../pipeline/planner.js';
+import { parseRecompute } from '../pipeline/recompute.js';
 import { makeSchedule } from '../pipeline/schedules/registry.js';
 import type { TrainConfig } from './config.js';
+import { PipetrainError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import type { RunEventBody } from './events.js';
+import { memoryLimitPerWorker } from './memory-limit.js';
 import { seatOf, type Plan } from './plan.js';
 
 export interface ReplannerOptions {
@@ -62,12 +65,20 @@ export class Replanner {
   #current: Plan | null = null;
   #choice: PipelineChoice | null = null;
   /** M0: bytes of the largest stage at the start of a run whose pipeline length was given (PipeTransformer, Eq. 2). */
-  #memoryLimit: number | null = null;
+  #startMemory: number | null = null;
+  /** Bytes a worker has. */
+  readonly #memoryLimit: number;
   #cachedDepth: number | null = null;
 
   constructor(options: ReplannerOptions) {
     this.#options = options;
     this.#workers = options.workers;
+    this.#memoryLimit = memoryLimitPerWorker(options.config.memoryLimit, options.workers.length);
+  }
+
+  /** Most bytes of a worker, as asked for or as the machine has them. */
+  get memoryLimit(): number {
+    return this.#memoryLimit;
   }
 
   get current(): Plan | null {
@@ -88,7 +99,8 @@ export class Replanner {
     const { K, R } = present(this.#choice, 'choice');
     const { isOn, reason } = this.#admitCache(request);
     const fits = K * R <= workers.length && K <= this.#options.costs.length - request.frozen;
-    const choice = choosePipeline({ ...this.#plannerInput(request.frozen, isOn), fixedK: fits ? K : null, fixedR: fits ? R : null, maxK: null, memoryLimit: null });
+    const input = { ...this.#plannerInput(request.frozen, isOn), fixedK: fits ? K : null, fixedR: fits ? R : null, maxK: null };
+    const choice = chooseWithin(this.#memoryLimit, input);
     return this.#make(request, this.#options.config.exact ? choice : this.#widened(choice), isOn, reason);
   }
 
@@ -105,9 +117,9 @@ export class Replanner {
       fixedK: shape?.K ?? (isFirst && config.pipeline !== 'auto' ? config.pipeline : null),
       fixedR: shape?.R ?? (isFirst && config.replicas !== 'auto' ? config.replicas : null),
       maxK: isFirst ? null : present(this.#choice, 'choice').K,
-      memoryLimit: keepsShape ? null : this.#memoryLimit,
+      memoryLimit: keepsShape ? null : (this.#startMemory ?? this.#memoryLimit),
     });
-    if (isFirst && config.pipeline !== 'auto') this.#memoryLimit = Math.max(...choice.memoryPerStage);
+    if (isFirst && config.pipeline !== 'auto') this.#startMemory = Math.max(...choice.memoryPerStage);
     return this.#make(request, config.exact ? choice : this.#widened(choice), isOn, cacheReason);
   }
 
@@ -136,6 +148,8 @@ export class Replanner {
       numMicroBatches,
       microBatch,
       usesCache,
+      recompute: parseRecompute(config.recompute),
+      recomputeLimit: this.#memoryLimit,
       cacheReadMs: frozen === 0 ? 0 : readMs(costs, frozen, readMsPerMb),
       schedule: config.schedule,
       partition: config.partition,
@@ -180,6 +194,7 @@ export class Replanner {
           worker: present(seats[replica]?.[stage], 'seat'),
           from,
           to: choice.cuts[stage + 1] ?? costs.length,
+          ...(choice.recompute[stage] === true ? { recompute: true } : {}),
         })),
       })),
       usesCache,
@@ -206,6 +221,8 @@ export class Replanner {
       predictedStepMs: choice.predictedStepMs,
       predictedBubble: choice.predictedBubble,
       usesCache,
+      recompute: choice.recompute.flatMap((isRecomputed, stage) => (isRecomputed ? [stage] : [])),
+      memoryPerStage: [...choice.memoryPerStage],
       reason: plan.reason,
       grid: showGrid(makeSchedule(choice.schedule, choice.K, choice.microBatches)),
     };
@@ -226,6 +243,16 @@ export class Replanner {
     const staying = new Set(kept.flat());
     const newcomers = free.filter((worker) => !staying.has(worker));
     return kept.map((stages) => Array.from({ length: K }, (_, stage) => take(stages[stage] ?? newcomers.shift())));
+  }
+}
+
+/** The best choice under a limit, or the best of all where none respects it. */
+function chooseWithin(memoryLimit: number, input: Omit<PlannerInput, 'memoryLimit'>): PipelineChoice {
+  try {
+    return choosePipeline({ ...input, memoryLimit });
+  } catch (error) {
+    if (!(error instanceof PipetrainError) || error.code !== 'PT_MEMORY_LIMIT') throw error;
+    return choosePipeline({ ...input, memoryLimit: null });
   }
 }
 

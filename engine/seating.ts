@@ -16,6 +16,7 @@ import type { SlabLayout } from './model/slab.js';
 import type { Neighbours } from './neighbours.js';
 import { StageRunner, type StepTimes } from '../pipeline/stage-runner.js';
 import { makeSchedule } from '../pipeline/schedules/registry.js';
+import type { BufferPool } from './tensor/buffer-pool.js';
 import type { Executor } from './tensor/executor.js';
 import type { BoundUpdate, Optimizer } from './tensor/optimizer.js';
 import type { Shape } from './tensor/shape.js';
@@ -33,6 +34,8 @@ export interface SeatingOptions {
   readonly executor: Executor;
   readonly optimizer: Optimizer;
   readonly store: BlockStore;
+  /** Lends the buffers of this worker. */
+  readonly pool: BufferPool;
   readonly neighbours: Neighbours;
   readonly cacheBytes: number;
   readonly verifiesCache: boolean;
@@ -86,7 +89,7 @@ export class Seating {
 
   /** Second half: everybody's memory exists; connect to it. */
   async activate(addresses: Readonly<Record<string, string>>): Promise<void> {
-    const { plan, seat, folder, neighbours, store, executor, layouts, dataset, seed } = this.#options;
+    const { plan, seat, folder, neighbours, store, executor, layouts, dataset, seed, pool } = this.#options;
     await neighbours.reach(addresses, this.#contacts);
     this.#exchange.open();
     if (!this.#isLast) this.#downstream = Mailbox.open(mailboxFile(folder, this.#workerAt(seat.stage + 1), plan.generation, 'in'), seat.count, this.#shapeAt(seat.to));
@@ -96,6 +99,8 @@ export class Seating {
       prefix === null ? null : Array.from({ length: seat.count }, () => new Float32Array(this.#shapeAt(seat.from).reduce((a, b) => a * b, 1)));
     this.#runner = new StageRunner({
       executor,
+      pool,
+      recompute: seat.recompute,
       programs: this.#programs,
       layouts,
       from: seat.from,

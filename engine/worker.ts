@@ -18,6 +18,7 @@ import { optimizerSpec } from './optimizer-spec.js';
 import { blocksOf, seatOf, type Plan, type Restore } from './plan.js';
 import { loadBlock } from './checkpoint.js';
 import { Seating } from './seating.js';
+import { BufferPool } from './tensor/buffer-pool.js';
 import type { Executor } from './tensor/executor.js';
 import type { Shape } from './tensor/shape.js';
 import { openExecutorOf } from './tensor/open-executor.js';
@@ -38,6 +39,7 @@ interface Equipment {
   readonly executor: Executor;
   readonly optimizer: Optimizer;
   readonly store: BlockStore;
+  readonly pool: BufferPool;
   readonly sampler: Sampler;
   /** Output shape of every block for one micro-batch. */
   readonly shapes: readonly Shape[];
@@ -155,6 +157,7 @@ export class Worker {
       executor,
       optimizer: new Optimizer(executor, spec),
       store,
+      pool: new BufferPool(config.poolMb * 2 ** 20),
       shapes,
       sampler: new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, batch: config.batch, seed: config.seed }),
     };

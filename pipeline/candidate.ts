@@ -6,6 +6,7 @@ import { stageMemory, sumCosts, type BlockCost } from './costs.js';
 import { paperPartition } from './paper-partition.js';
 import { exactPartition, runsOf, type Cuts } from './partition.js';
 import type { Schedule } from './schedule.js';
+import { recomputeMs, recomputes, withRecompute } from './recompute.js';
 import { makeSchedule, type ScheduleName } from './schedules/registry.js';
 import { peakLive, simulate } from './simulate.js';
 
@@ -17,6 +18,8 @@ export interface Prediction {
   readonly stepMs: number;
   readonly bubble: number;
   readonly memoryPerStage: readonly number[];
+  /** Per stage, whether it recomputes its forward. */
+  readonly recompute: readonly boolean[];
 }
 
 /** The candidate does not fit: the largest stage of its best partition without a limit needs so much. */
@@ -35,22 +38,28 @@ export const prefixMs = ({ costs, frozen, usesCache, cacheReadMs }: PlannerInput
  * where K stages cannot be filled.
  */
 export function predict(input: PlannerInput, K: number, R: number, micros: number, name: ScheduleName): Prediction | Misfit {
-  const { costs, frozen, memoryLimit, transferMsPerMB = 0 } = input;
+  const { costs, frozen, memoryLimit, transferMsPerMB = 0, recompute: mode = 'off', recomputeLimit = null } = input;
   const schedule = makeSchedule(name, K, micros);
   const live = schedule.workers.map(peakLive);
-  const memoryOf = (stage: number, from: number, to: number): number =>
-    stageMemory(costs, from, to, present(live[stage], 'live micro-batches'), stage === 0 ? frozen : 0);
+  const liveOf = (stage: number): number => present(live[stage], 'live micro-batches');
+  const bytesOf = (stage: number, from: number, to: number, isRecomputed: boolean): number => stageMemory(costs, from, to, liveOf(stage), stage === 0 ? frozen : 0, isRecomputed);
+  const isRecomputed = (stage: number, from: number, to: number): boolean =>
+    recomputes({ mode, stage, live: liveOf(stage), plainBytes: bytesOf(stage, from, to, false), limit: recomputeLimit });
+  const memoryOf = (stage: number, from: number, to: number): number => bytesOf(stage, from, to, isRecomputed(stage, from, to));
+  const repeatMsOf = (stage: number, from: number, to: number): number => (isRecomputed(stage, from, to) ? recomputeMs(costs, from, to) : 0);
   const extraMs = prefixMs(input);
   const memoryOfCuts = (cuts: Cuts): number[] => runsOf(cuts, costs.length).map(({ from, to }, stage) => memoryOf(stage, from, to));
 
   const cutsUnder = (limit: number | null): Cuts | null =>
-    input.partition === 'paper' ? paperPartition(costs, frozen, K) : exactPartition({ costs, frozen, stages: K, extraMs, memoryLimit: limit, memoryOf });
+    input.partition === 'paper' ? paperPartition(costs, frozen, K) : exactPartition({ costs, frozen, stages: K, extraMs, memoryLimit: limit, memoryOf, repeatMsOf });
   const cuts = cutsUnder(memoryLimit);
   const needBytes = Math.max(...memoryOfCuts(cuts ?? present(cutsUnder(null), 'a partition without a limit')));
   if (cuts === null || (memoryLimit !== null && needBytes > memoryLimit)) return { needBytes };
 
-  const { pipelineMs, afterMs, bubble } = timeStep({ costs, cuts, schedule, replicas: R, extraMs, transferMsPerMB, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
-  return { schedule: name, micros, cuts, stepMs: pipelineMs + afterMs, bubble, memoryPerStage: memoryOfCuts(cuts) };
+  const runs = runsOf(cuts, costs.length);
+  const recompute = runs.map(({ from, to }, stage) => isRecomputed(stage, from, to));
+  const { pipelineMs, afterMs, bubble } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule, replicas: R, extraMs, transferMsPerMB, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
+  return { schedule: name, micros, cuts, stepMs: pipelineMs + afterMs, bubble, memoryPerStage: memoryOfCuts(cuts), recompute };
 }
 
 export interface StepInput {

@@ -2,6 +2,7 @@
 import type { BlockCost } from './costs.js';
 import type { MicroRange } from './micro-ranges.js';
 import type { Cuts } from './partition.js';
+import type { RecomputeMode } from './recompute.js';
 import type { ScheduleName } from './schedules/registry.js';
 
 export interface PlannerInput {
@@ -27,6 +28,10 @@ export interface PlannerInput {
   readonly maxK: number | null;
   /** Most bytes of a worker, or null. A run that started with a given K keeps to M0, its largest stage memory then. */
   readonly memoryLimit: number | null;
+  /** Which stages recompute their forward before the backward. Default: off. */
+  readonly recompute?: RecomputeMode;
+  /** Most bytes of a worker before `auto` recomputes, or null (the default). It is the machine's limit, never M0. */
+  readonly recomputeLimit?: number | null;
   readonly schedule: 'auto' | ScheduleName;
   readonly partition: 'exact' | 'paper';
   /** Clipping and optimizer, per 10^6 bytes of parameters. */
@@ -60,6 +65,8 @@ export interface PipelineChoice {
   readonly predictedBubble: number;
   /** Bytes, by the model of `stageMemory`. */
   readonly memoryPerStage: readonly number[];
+  /** Per stage, whether it recomputes its forward before the backward. */
+  readonly recompute: readonly boolean[];
   /** One sentence with the numbers. */
   readonly reason: string;
   /** Fastest first, the impossible last. */

@@ -38,11 +38,12 @@ export function sumCosts(costs: readonly BlockCost[], from: number, to: number):
 /**
  * Bytes a worker holds that runs the blocks [from, to) with `live` micro-batches in flight: parameters, optimizer state and gradients once;
  * saved activations and the output per micro-batch in flight; for the stage that also holds the frozen prefix (`frozen` blocks) its parameters
- * and one output of it per micro-batch in flight. Not counted: code, runtimes, scratch memory inside an operator, the cache.
+ * and one output of it per micro-batch in flight. A stage that recomputes holds the saved activations of one micro-batch only. Not counted: code,
+ * runtimes, scratch memory inside an operator, the cache.
  */
-export function stageMemory(costs: readonly BlockCost[], from: number, to: number, live: number, frozen = 0): number {
+export function stageMemory(costs: readonly BlockCost[], from: number, to: number, live: number, frozen = 0, isRecomputed = false): number {
   const own = sumCosts(costs, from, to);
   const prefix = sumCosts(costs, 0, frozen);
   const state = own.parameterBytes + own.optimizerBytes + own.gradientBytes + prefix.parameterBytes;
-  return state + live * (own.savedBytes + own.outputBytes + prefix.outputBytes);
+  return state + (isRecomputed ? 1 : live) * own.savedBytes + live * (own.outputBytes + prefix.outputBytes);
 }

@@ -55,6 +55,7 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
     predictedStepMs: prediction.stepMs,
     predictedBubble: prediction.bubble,
     memoryPerStage: prediction.memoryPerStage,
+    recompute: prediction.recompute,
     reason: reasonOf(input, best, second, impossible[0]),
     rejected: [...slower, ...impossible],
   };
@@ -125,16 +126,24 @@ function nothingFits(input: PlannerInput, impossible: readonly RejectedChoice[],
   return new UsageError(
     'PT_MEMORY_LIMIT',
     `no pipeline fits: the nearest one needs ${megabytes(needBytes)} on a worker, the limit is ${megabytes(input.memoryLimit ?? 0)}`,
-    'Use more workers, a longer --pipeline, or a smaller --micro-batch.',
+    `Use more workers, a longer --pipeline, a smaller --micro-batch, ${input.recompute === 'off' ? '--recompute auto, ' : ''}or a higher --memory-limit.`,
   );
 }
 
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const megabytes = (bytes: number): string => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 const milliseconds = (ms: number): string => `${ms.toFixed(1)} ms`;
 const slowness = (ms: number, best: number): string => (best > 0 && ms > best ? `${((ms / best - 1) * 100).toFixed(1)} % slower` : 'not faster, and uses more workers or a longer pipeline');
 
+/** What is recomputed, as a clause of the reason. */
+function recomputeClause({ recompute, recomputeLimit }: PlannerInput, { recompute: stages }: Prediction): string {
+  const which = stages.flatMap((isRecomputed, stage) => (isRecomputed ? [stage] : []));
+  if (which.length === 0) return '';
+  const why = recompute === 'auto' ? `, which the memory limit of ${megabytes(recomputeLimit ?? 0)} asks for` : '';
+  return `, with the forward of stage ${which.join(', ')} recomputed${why}`;
+}
+
 function reasonOf(input: PlannerInput, { K, R, prediction }: Candidate, second: Candidate | undefined, impossible: RejectedChoice | undefined): string {
-  const chosen = `K=${K}, R=${R} (${prediction.schedule}, ${prediction.micros} micro-batches of ${input.microBatch}) is predicted to take ${milliseconds(prediction.stepMs)} a step, bubble ${(prediction.bubble * 100).toFixed(1)} %`;
+  const chosen = `K=${K}, R=${R} (${prediction.schedule}, ${prediction.micros} micro-batches of ${input.microBatch}) is predicted to take ${milliseconds(prediction.stepMs)} a step, bubble ${(prediction.bubble * 100).toFixed(1)} %${recomputeClause(input, prediction)}`;
   if (second !== undefined) return `${chosen}; next best is K=${second.K}, R=${second.R} with ${milliseconds(second.prediction.stepMs)} (${slowness(second.prediction.stepMs, prediction.stepMs)})`;
   if (impossible !== undefined) return `${chosen}; K=${impossible.K}, R=${impossible.R} ${impossible.why}`;
   return `${chosen}; it is the only choice for ${input.workers} ${input.workers === 1 ? 'worker' : 'workers'}${input.fixedK === null && input.fixedR === null ? '' : ' and the shape asked for'}`;

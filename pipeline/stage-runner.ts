@@ -6,9 +6,10 @@ import type { Dataset } from '../engine/data/dataset.js';
 import { fillField, fillWeights } from '../engine/data/micro-batch.js';
 import type { StagePrograms } from '../engine/model/compile.js';
 import { entryView, type SlabLayout } from '../engine/model/slab.js';
+import type { BufferPool } from '../engine/tensor/buffer-pool.js';
 import type { BoundProgram, Executor, LoadedProgram } from '../engine/tensor/executor.js';
 import { roleName, type Port, type PortRole, type Program } from '../engine/tensor/program.js';
-import { hostArray, type HostArray } from '../engine/tensor/shape.js';
+import { sizeOf, type HostArray } from '../engine/tensor/shape.js';
 import type { Action } from './action.js';
 import { peakLive } from './simulate.js';
 
@@ -34,6 +35,10 @@ export interface GradientSink {
 
 export interface StageRunnerOptions {
   readonly executor: Executor;
+  /** Lends the buffers that live from a forward to its backward; all go back on `close`. */
+  readonly pool: BufferPool;
+  /** Whether only the inputs at the lower border live that long; the forward is then run once more right before the backward. */
+  readonly recompute: boolean;
   readonly programs: StagePrograms;
   readonly layouts: readonly SlabLayout[];
   /** First block of the stage, and one past its last. */
@@ -77,6 +82,8 @@ export class StageRunner {
   /** Buffers that live from a forward to its backward, by slot and role. */
   readonly #buffers = new Map<string, HostArray>();
   readonly #bound = new Map<string, BoundProgram>();
+  /** With recomputation: the micro-batch of this step whose tensors are in slot 0. */
+  #held: number | null = null;
   readonly #bufferIds = new Map<ArrayBufferLike, number>();
 
   constructor(options: StageRunnerOptions) {
@@ -84,7 +91,7 @@ export class StageRunner {
     this.#forward = options.executor.load(options.programs.forward);
     this.#backward = options.programs.backward.outputs.length === 0 ? null : options.executor.load(options.programs.backward);
     this.#evaluate = options.executor.load(options.programs.evaluate);
-    this.#numSlots = Math.max(1, peakLive(options.actions));
+    this.#numSlots = options.recompute ? 1 : Math.max(1, peakLive(options.actions));
   }
 
   /**
@@ -94,6 +101,7 @@ export class StageRunner {
   async runStep(step: number, ids: Int32Array, total: number, sink: GradientSink, times: StepTimes): Promise<StageLoss[]> {
     const losses: StageLoss[] = [];
     const { borders, signals, start } = this.#options;
+    this.#held = null;
     for (const { kind, micro } of this.#options.actions) {
       const slot = micro % this.#numSlots;
       if (kind === 'F') {
@@ -103,12 +111,14 @@ export class StageRunner {
         this.#fill(this.#forward.program, slot, own, step, total);
         this.#loadPrefix(own, micro);
         this.#bind(this.#forward, `f${micro}`, micro, slot, null).run();
+        this.#held = micro;
         if (borders.activationOut === null) losses.push({ micro: start + micro, loss: present(this.#buffers.get(`${slot} loss`), 'loss')[0] as number });
         times.computeMs += performance.now() - begin;
         if (borders.activationOut !== null) signals.ring('F', step, micro);
       } else {
         if (borders.gradientIn !== null) await timed(times, 'waitMs', () => signals.arrived('B', step, micro));
         const begin = performance.now();
+        if (this.#options.recompute && this.#backward !== null && this.#held !== micro) this.#forwardAgain(micro, ids, step, total);
         const gradient = sink.acquire();
         if (this.#backward !== null) this.#bind(this.#backward, `b${micro}.${this.#identify(gradient)}`, micro, slot, gradient).run();
         sink.commit(start + micro);
@@ -135,8 +145,19 @@ export class StageRunner {
   close(): void {
     for (const bound of this.#bound.values()) bound.free();
     this.#bound.clear();
+    for (const buffer of this.#buffers.values()) this.#options.pool.release(buffer);
     this.#buffers.clear();
     for (const program of [this.#forward, this.#backward, this.#evaluate]) program?.free();
+  }
+
+  /**
+   * The same program on the same inputs as before: the same bits. Its input is still in its place of the border; its output goes nowhere, because
+   * the stage above may be reading the first one.
+   */
+  #forwardAgain(micro: number, ids: Int32Array, step: number, total: number): void {
+    this.#fill(this.#forward.program, 0, this.#idsOf(ids, micro), step, total);
+    this.#bind(this.#forward, `r${micro}`, micro, 0, null).run();
+    this.#held = micro;
   }
 
   #idsOf(ids: Int32Array, micro: number): Int32Array {
@@ -174,7 +195,7 @@ export class StageRunner {
     if (known !== undefined) return known;
     const isBackward = loaded === this.#backward;
     const inputs = loaded.program.inputs.map((port) => this.#input(port, place, slot, isBackward));
-    const outputs = loaded.program.outputs.map((port) => this.#output(port, place, slot, gradient));
+    const outputs = loaded.program.outputs.map((port) => (key.startsWith('r') ? this.#slotBuffer(port, slot) : this.#output(port, place, slot, gradient)));
     const bound = loaded.bind(inputs, outputs);
     this.#bound.set(key, bound);
     return bound;
@@ -223,7 +244,7 @@ export class StageRunner {
     const key = `${slot} ${roleName(port.role)}`;
     let buffer = this.#buffers.get(key);
     if (buffer === undefined) {
-      buffer = hostArray(port.dtype, port.shape);
+      buffer = this.#options.pool.acquire(port.dtype, sizeOf(port.shape));
       this.#buffers.set(key, buffer);
     }
     return buffer;

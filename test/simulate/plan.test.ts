@@ -44,6 +44,7 @@ const preview: PlanPreview = {
   totalSteps: 100,
   stepsPerEpoch: 50,
   numLayers: 3,
+  memoryLimit: 64e9,
   measureSeconds: 1.5,
   costs,
   plans: [planAt(0), planAt(2)],
