@@ -1,7 +1,7 @@
 // TrainConfig: every setting of a run, validated. It says what is asked for, not what the engine decided (that is a Plan), and not where a
 // value came from (cli/ keeps that).
 import { z } from 'zod';
-import { MEMORY_LIMIT_PATTERN } from './memory-limit.js';
+import { MEMORY_LIMIT_PATTERN } from './core/memory-limit.js';
 
 const positive = z.number().int().positive();
 const choice = <const T extends readonly string[]>(values: T) => z.enum(values);

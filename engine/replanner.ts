@@ -12,7 +12,7 @@ import type { TrainConfig } from './config.js';
 import { PipetrainError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import type { RunEventBody } from './events.js';
-import { memoryLimitPerWorker } from './memory-limit.js';
+import { memoryLimitPerWorker } from './core/memory-limit.js';
 import { seatOf, type Plan } from './plan.js';
 
 export interface ReplannerOptions {

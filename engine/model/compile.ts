@@ -2,9 +2,10 @@
 // stage's results is decided inside its blocks; where the stage begins and ends, or which program a node lands in, changes none.
 import { present } from '../core/invariant.js';
 import type { DataInfo } from '../data/dataset.js';
-import { savedValues } from '../tensor/cut.js';
-import type { Program } from '../tensor/program.js';
-import type { Shape } from '../tensor/shape.js';
+import { inputsOf, savedValues } from '../tensor/cut.js';
+import type { Graph, ValueId } from '../tensor/graph.js';
+import type { PortRole, Program } from '../tensor/program.js';
+import { sizeOf, type Shape } from '../tensor/shape.js';
 import type { Model } from './block.js';
 import { traceBlock } from './block-graph.js';
 import { SavedTensors } from './saved-tensors.js';
@@ -38,7 +39,7 @@ export interface StagePrograms {
   readonly activationIn: Shape | null;
   /** Shape of the activation that goes out; null for the last stage. */
   readonly activationOut: Shape | null;
-  /** Size of all saved tensors of one micro-batch. */
+  /** Size of all that one micro-batch keeps from forward to backward: saved tensors, and the noise of dropout. */
   readonly savedBytes: number;
 }
 
@@ -74,7 +75,7 @@ export function compileStage(spec: StageSpec): StagePrograms {
     evaluate: compileEvaluation(spec, activationIn, named('evaluate'), isLast),
     activationIn,
     activationOut: isLast ? null : stage.activationShape,
-    savedBytes: saved.bytes,
+    savedBytes: saved.bytes + noiseBytes(saved.backward(wanted.map(({ value }) => value)), stage.roles),
   };
 }
 
@@ -90,6 +91,11 @@ function compileEvaluation(spec: StageSpec, activationIn: Shape | null, name: st
   const score = model.score === null ? [] : (['score'] as const);
   const outputs = hasObjectives ? (['loss', ...score] as const).map((kind) => stage.objective(kind)) : [stage.activation];
   return programOf(name, stage.graph(), stage.roles, outputs);
+}
+
+/** Size of the noise that a graph reads. */
+function noiseBytes(graph: Graph, roles: ReadonlyMap<ValueId, PortRole>): number {
+  return inputsOf(graph, []).reduce((sum, value) => sum + (roles.get(value)?.kind === 'noise' ? 4 * sizeOf(present(graph.values[value], `value ${value}`).shape) : 0), 0);
 }
 
 function activationShape(model: Model, data: DataInfo, from: number, microBatch: number): Shape | null {

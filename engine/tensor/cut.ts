@@ -6,8 +6,12 @@ import type { Graph, Node, ValueId } from './graph.js';
 /** Only another shape over the same numbers: never worth saving, done again where it is needed. */
 const VIEWS = new Set(['Reshape', 'ExpandDims']);
 
-/** Cheaper to do again than to keep, as long as what they read is there anyway. */
+/**
+ * Cheaper to do again than to keep, as long as what they read is there anyway. A layer norm is done again from its input, which its gradient needs
+ * in any case, and a GELU from its own: both are one pass over memory beside matrix products, and together they are a third of a layer's tensors.
+ */
 const CHEAP = new Set([
+  'PtLayerNorm', 'PtGelu',
   'Transpose', 'Tile', 'BroadcastTo', 'Cast', 'Slice', 'OneHot', 'Equal', 'NotEqual', 'Greater', 'GreaterEqual', 'Less', 'LessEqual',
   'LogicalAnd', 'LogicalOr', 'LogicalNot', 'LogicalXor',
 ]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { trainConfigSchema } from '../../engine/config.js';
-import { machineBytes, memoryLimitPerWorker, parseMemoryLimit } from '../../engine/memory-limit.js';
+import { machineBytes, memoryLimitPerWorker, parseMemoryLimit } from '../../engine/core/memory-limit.js';
 
 describe('a memory limit', () => {
   it.each([

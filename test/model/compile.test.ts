@@ -223,10 +223,17 @@ describe('a compiled model', () => {
     const stage = compileStage({ model, data, from: 1, to: 2, microBatch: B, needsInputGradient: true });
     const saved = stage.forward.outputs.filter(({ role }) => role.kind === 'saved');
     const ops = saved.map(({ value }) => stage.forward.graph.nodes.find((node) => node.outputs.includes(value))?.op);
-    // normed input with two statistics per row, q, k, v, attention's output and probabilities
-    expect(ops).toEqual(['PtLayerNorm', 'PtLayerNorm', 'PtLayerNorm', 'PtLinear', 'PtLinear', 'PtLinear', 'PtAttention', 'PtAttention']);
+    // q, k, v, attention's output and probabilities; the normed input is computed again
+    expect(ops).toEqual(['PtLinear', 'PtLinear', 'PtLinear', 'PtAttention', 'PtAttention']);
     expect(stage.backward.inputs.map(({ role }) => role.kind)).toContain('activation');
-    expect(stage.savedBytes).toBe(saved.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0));
+    const noise = stage.backward.inputs.filter(({ role }) => role.kind === 'noise');
+    expect(stage.savedBytes).toBe([...saved, ...noise].reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0));
+  });
+
+  it('saves neither the result of a GELU nor the normed input of an MLP', () => {
+    const stage = compileStage({ model, data, from: 2, to: 3, microBatch: B, needsInputGradient: true });
+    const saved = stage.forward.outputs.filter(({ role }) => role.kind === 'saved');
+    expect(saved.map(({ value }) => stage.forward.graph.nodes.find((node) => node.outputs.includes(value))?.op)).toEqual(['PtLinear']);
   });
 });
 

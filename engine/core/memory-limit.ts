@@ -1,8 +1,8 @@
 // MemoryLimit: how many bytes a worker may use for training, as asked for or as the machine has them. It limits what the planner counts (parameters,
 // gradients, optimizer state, activations), not what the runtime itself needs, and it enforces nothing while training.
 import { totalmem } from 'node:os';
-import { UsageError } from './core/errors.js';
-import { present } from './core/invariant.js';
+import { UsageError } from './errors.js';
+import { present } from './invariant.js';
 
 const FACTORS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30, ti: 2 ** 40 };
 
