@@ -9,7 +9,8 @@ import { sizeOf, type Shape } from '../tensor/shape.js';
 import type { Model } from './block.js';
 import { traceBlock } from './block-graph.js';
 import { SavedTensors } from './saved-tensors.js';
-import { programOf, StageGraph, type RoleValue } from './stage-graph.js';
+import { splitBackward, type SplitBackward } from './split-backward.js';
+import { programOf, StageGraph } from './stage-graph.js';
 
 export interface StageSpec {
   readonly model: Model;
@@ -29,10 +30,8 @@ export interface StagePrograms {
   readonly forward: Program;
   /** (gradient unless last, activation, fields, params, noise, saved) -> (gradient if wanted, paramGrad of every parameter). */
   readonly backward: Program;
-  /** The part of `backward` that computes the gradient for the stage below; null where that is not wanted. */
-  readonly backwardInput: Program | null;
-  /** The part of `backward` that computes the gradients of the parameters. */
-  readonly backwardWeight: Program;
+  /** `backward` in two halves, for schedules that delay weight gradients. */
+  readonly split: SplitBackward;
   /** Forward without dropout: the activation, or loss and score. */
   readonly evaluate: Program;
   /** Shape of the activation that comes in; null for the first stage. */
@@ -64,14 +63,11 @@ export function compileStage(spec: StageSpec): StagePrograms {
   const saved = new SavedTensors(graph, savedValues(graph, numForwardNodes, wanted.map(({ value }) => value)));
   const named = (kind: string): string => `${model.name} blocks ${from}-${to - 1} ${kind}`;
   const roles = saved.roles(stage.roles);
-  const backward = (kind: string, outputs: readonly RoleValue[]): Program =>
-    programOf(named(kind), saved.backward(outputs.map(({ value }) => value)), roles, outputs);
-  const inputGradient = wanted.filter(({ role }) => role.kind === 'gradient');
+  const backward = saved.backward(wanted.map(({ value }) => value));
   return {
     forward: programOf(named('forward'), saved.forward, stage.roles, [...forwardOutputs, ...saved.outputs]),
-    backward: backward('backward', wanted),
-    backwardInput: inputGradient.length === 0 ? null : backward('backward-input', inputGradient),
-    backwardWeight: backward('backward-weight', wanted.filter(({ role }) => role.kind === 'paramGrad')),
+    backward: programOf(named('backward'), backward, roles, wanted),
+    split: splitBackward({ input: named('backward-input'), weight: named('backward-weight') }, backward, roles, wanted),
     evaluate: compileEvaluation(spec, activationIn, named('evaluate'), isLast),
     activationIn,
     activationOut: isLast ? null : stage.activationShape,

@@ -1,4 +1,5 @@
-// SavedTensors: what the forward of a stage leaves for its backward. Booleans travel as integers, since no buffer holds booleans.
+// SavedTensors: what one program of a stage leaves for a later one: the forward for the backward (`saved`), the first half of a split backward for the
+// second (`carried`). Booleans travel as integers, since no buffer holds booleans.
 import { present } from '../core/invariant.js';
 import { inputsOf, subgraph } from '../tensor/cut.js';
 import type { Graph, Node, ValueId } from '../tensor/graph.js';
@@ -18,7 +19,7 @@ export class SavedTensors {
   readonly #graph: Graph;
   readonly #saved: readonly { readonly value: ValueId; readonly stored: ValueId }[];
 
-  constructor(graph: Graph, saved: readonly ValueId[]) {
+  constructor(graph: Graph, saved: readonly ValueId[], kind: 'saved' | 'carried' = 'saved') {
     const values = [...graph.values];
     const casts: Node[] = [];
     this.#saved = saved.map((value) => {
@@ -31,7 +32,7 @@ export class SavedTensors {
     });
     this.#graph = { ...graph, values };
     this.forward = { ...this.#graph, nodes: [...graph.nodes, ...casts] };
-    this.outputs = this.#saved.map(({ stored }, id) => ({ role: { kind: 'saved', id }, value: stored }));
+    this.outputs = this.#saved.map(({ stored }, id) => ({ role: { kind, id }, value: stored }));
     this.bytes = this.#saved.reduce((sum, { stored }) => sum + 4 * sizeOf(present(values[stored], `value ${stored}`).shape), 0);
   }
 

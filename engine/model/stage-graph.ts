@@ -95,7 +95,7 @@ export class StageGraph {
 }
 
 /** Order of the inputs of a program. */
-const PORT_ORDER: readonly PortRole['kind'][] = ['activation', 'gradient', 'field', 'param', 'noise', 'saved'];
+const PORT_ORDER: readonly PortRole['kind'][] = ['activation', 'gradient', 'field', 'param', 'noise', 'saved', 'carried'];
 
 /** The program that computes `outputs`; its inputs are the values it needs, by their roles. */
 export function programOf(name: string, graph: Graph, roles: ReadonlyMap<ValueId, PortRole>, outputs: readonly RoleValue[]): Program {

@@ -17,6 +17,8 @@ export type PortRole =
   | { readonly kind: 'paramGrad'; readonly block: number; readonly name: string }
   /** A tensor that the forward leaves for the backward; `id` is unique within the stage. */
   | { readonly kind: 'saved'; readonly id: number }
+  /** A tensor that the input half of a split backward leaves for the weight half; `id` is unique within the stage. */
+  | { readonly kind: 'carried'; readonly id: number }
   /** Uniform numbers in [0, 1) for dropout; filled by the engine, keyed by (seed, step, sample, block, tag). */
   | { readonly kind: 'noise'; readonly block: number; readonly tag: string }
   /** Weighted sum of the per-sample losses, shape []. */
@@ -57,6 +59,7 @@ export function roleName(role: PortRole): string {
     case 'noise':
       return `noise ${role.block}/${role.tag}`;
     case 'saved':
-      return `saved ${role.id}`;
+    case 'carried':
+      return `${role.kind} ${role.id}`;
   }
 }

@@ -103,11 +103,11 @@ function step(executor: Executor, cuts: readonly number[], split = false): StepR
   stages.toReversed().forEach((stage: StagePrograms, i) => {
     const store = stores[stages.length - 1 - i] as Store;
     const above = gradient;
-    const programs = split ? [...(stage.backwardInput === null ? [] : [stage.backwardInput]), stage.backwardWeight] : [stage.backward];
+    const programs = split ? [...(stage.split.input === null ? [] : [stage.split.input]), stage.split.weight] : [stage.backward];
     for (const program of programs) {
       if (above !== undefined) store.buffers.set('gradient', above);
       store.run(executor, program);
-      if (program !== stage.backwardWeight) gradient = store.buffers.get('gradient');
+      if (program !== stage.split.weight) gradient = store.buffers.get('gradient');
     }
     for (const [name, array] of store.buffers) if (name.startsWith('paramGrad')) gradients.set(name, array);
   });
@@ -214,7 +214,7 @@ describe('a compiled model', () => {
 
   it('knows the shapes at its borders', () => {
     const stage = compileStage({ model, data, from: 1, to: 3, microBatch: B, needsInputGradient: false });
-    expect(stage).toMatchObject({ activationIn: [B, S, D], activationOut: [B, S, D], backwardInput: null });
+    expect(stage).toMatchObject({ activationIn: [B, S, D], activationOut: [B, S, D], split: { input: null } });
     expect(stage.backward.outputs.some(({ role }) => role.kind === 'gradient')).toBe(false);
     expect(blockOutputShapes(model, data, B)).toEqual([...Array<number[]>(5).fill([B, S, D]), [B, S, V]]);
   });

@@ -20,8 +20,13 @@ export function runTraining(executor: Executor, stage: StagePrograms, values: Va
   const forward = runByRole(executor, stage.forward, values);
   const isSaved = (name: string): boolean => name.startsWith('saved ');
   const known = new Map([...values, ...[...forward].filter(([name]) => isSaved(name))]);
-  const programs = split ? [...(stage.backwardInput === null ? [] : [stage.backwardInput]), stage.backwardWeight] : [stage.backward];
-  return new Map([...[...forward].filter(([name]) => !isSaved(name)), ...programs.flatMap((program) => [...runByRole(executor, program, known)])]);
+  const programs = split ? [...(stage.split.input === null ? [] : [stage.split.input]), stage.split.weight] : [stage.backward];
+  const gradients = programs.flatMap((program) => {
+    const results = [...runByRole(executor, program, known)];
+    for (const [name, data] of results) if (name.startsWith('carried ')) known.set(name, data);
+    return results.filter(([name]) => !name.startsWith('carried '));
+  });
+  return new Map([...[...forward].filter(([name]) => !isSaved(name)), ...gradients]);
 }
 
 /** What the programs of a stage ask for from outside. */
