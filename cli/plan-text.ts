@@ -41,16 +41,16 @@ function costRows({ costs }: PlanPreview, columns: number): string[] {
 }
 
 function planSection(plan: PreviewedPlan, { costs, numLayers, memoryLimit }: PlanPreview, columns: number): string[] {
-  const { K, R, cuts, schedule, microBatches, predictedStepMs, predictedBubble, memoryPerStage, recompute, reason, rejected, frozenLayers, usesCache, cacheReason, grid } = plan;
+  const { K, R, cuts, schedule, microBatches, predictedStepMs, predictedBubble, memoryPerWorker, recompute, reason, rejected, frozenLayers, usesCache, cacheReason, grid } = plan;
   const frozen = frozenLayers === 0 ? 'nothing frozen' : `${frozenLayers} of ${plural(numLayers, 'layer')} frozen, cache ${usesCache ? 'on' : 'off'}`;
-  const stages = cuts.map((from, stage) => [`${stage}`, range(from, cuts[stage + 1] ?? costs.length), `${bytes(memoryPerStage[stage] ?? 0)}${recompute[stage] === true ? ', recomputes its forward' : ''}`]);
+  const stages = cuts.map((from, stage) => [`${stage}`, range(from, cuts[stage + 1] ?? costs.length), `${stage < K ? bytes(memoryPerWorker[stage] ?? 0) : 'as above'}${recompute[stage] === true ? ', recomputes its forward' : ''}`]);
   const lost = rejected.slice(0, MOST_REJECTED).map(({ K: k, R: r, predictedStepMs: ms, why }) => [`${k} x ${r}`, ms === null ? '-' : millis(ms), why]);
   return [
     `${frozen}: ${plural(K, 'stage')} x ${plural(R, 'replica')}, ${schedule}`,
     ...wrap(`  ${millis(predictedStepMs)} a step predicted, bubble ${percent(predictedBubble)}, ${count(microBatches)} micro-batches per replica`, columns, 2),
     ...wrap(`  ${reason}`, columns, 2),
     ...(frozenLayers === 0 ? [] : wrap(`  cache: ${cacheReason}`, columns, 2)),
-    ...textColumns([['stage', 'blocks', `memory (at most ${bytes(memoryLimit)})`], ...stages], columns - 2).map((line) => `  ${line}`),
+    ...textColumns([['stage', 'blocks', `memory${cuts.length > K ? ' of its worker' : ''} (at most ${bytes(memoryLimit)})`], ...stages], columns - 2).map((line) => `  ${line}`),
     ...grid.split('\n').map((line) => clip(`  ${line}`, columns)),
     ...(lost.length === 0 ? [] : ['  lost against it:', ...textColumns([['K x R', 'step', 'why'], ...lost], columns - 4).map((line) => `    ${line}`)]),
     ...(rejected.length > MOST_REJECTED ? [`    and ${plural(rejected.length - MOST_REJECTED, 'other')}`] : []),

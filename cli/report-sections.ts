@@ -96,10 +96,13 @@ export function workersChart(events: readonly RunEvent[]): string | null {
     const bars = spans.flatMap(({ plan, from, to: planEnd }): GanttBar[] => {
       const to = Math.min(planEnd, endedAt ?? Infinity);
       if (to <= from) return [];
-      const seat = plan.stages.find((stage) => stage.worker === worker);
+      const own = plan.stages.filter((stage) => stage.worker === worker);
+      const [seat] = own;
       if (seat === undefined) return [{ from, to, text: 'idle', title: `${worker} is idle in plan g${plan.generation}`, colour: null }];
-      const text = `replica ${seat.replica} stage ${seat.stage}: blocks ${range(seat.from, seat.to)}`;
-      const short = `r${seat.replica} s${seat.stage}: ${range(seat.from, seat.to)}`;
+      const stages = own.map(({ stage }) => stage).join('+');
+      const blocks = own.map(({ from: first, to: end }) => range(first, end)).join(', ');
+      const text = `replica ${seat.replica} stage ${stages}: blocks ${blocks}`;
+      const short = `r${seat.replica} s${stages}: ${blocks}`;
       const isRoomy = (to - from) / Math.max(1e-9, events.at(-1)?.time ?? 1) > 0.3;
       return [{ from, to, text: isRoomy ? text : short, title: `${worker}, plan g${plan.generation}: ${text}`, colour: seat.replica % PALETTE_SIZE }];
     });

@@ -11,7 +11,7 @@ import { exactPartition, runsOf, type Cuts } from '../pipeline/partition.js';
 import { ScheduleError } from '../pipeline/schedule-error.js';
 import { peakBytes, requireMemory } from '../pipeline/schedule-memory.js';
 import type { Schedule } from '../pipeline/schedule.js';
-import { catalogNames, drawSchedule, isCatalogName } from '../pipeline/schedules/catalog.js';
+import { scheduleNames, makeSchedule, isScheduleName } from '../pipeline/schedules/registry.js';
 import { simulate } from '../pipeline/simulate.js';
 import { validateSchedule } from '../pipeline/validate.js';
 import { bytes, clip, millis, percent } from './format.js';
@@ -75,8 +75,8 @@ export function simulateSchedule(nameOrFile: string, sizes: ScheduleSizes, { mod
 }
 
 function open(nameOrFile: string, { workers, micros, chunks }: ScheduleSizes): Schedule {
-  if (isCatalogName(nameOrFile)) return drawSchedule(nameOrFile, workers, micros, chunks);
-  if (!existsSync(nameOrFile)) throw new ScheduleError(`"${nameOrFile}" is neither a schedule nor a file`, `Schedules: ${catalogNames.join(', ')}. A file holds a grid: one row of actions such as 0F0 per worker.`);
+  if (isScheduleName(nameOrFile)) return makeSchedule(nameOrFile, workers, micros, chunks);
+  if (!existsSync(nameOrFile)) throw new ScheduleError(`"${nameOrFile}" is neither a schedule nor a file`, `Schedules: ${scheduleNames.join(', ')}. A file holds a grid: one row of actions such as 0F0 per worker.`);
   return parseGrid(readFileSync(nameOrFile, 'utf8'), basename(nameOrFile));
 }
 

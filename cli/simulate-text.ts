@@ -37,7 +37,7 @@ export function runLines(run: SimulatedRun, columns: number): string[] {
     millis(epoch.stepMs),
     percent(epoch.bubble),
     count(epoch.samplesPerSecond),
-    bytes(Math.max(...epoch.memoryPerStage)),
+    bytes(Math.max(...epoch.memoryPerWorker)),
     epoch.cache,
     duration(epoch.seconds),
     epoch.transitionSeconds === 0 ? '-' : duration(epoch.transitionSeconds),

@@ -31,9 +31,12 @@ export async function measureBreakdown(setup: RunSetup, coordinator: Coordinator
   const end = shapeOf(last);
   const request = (frozen: number, because: string): PlanRequest => ({ frozen, frozenLayers: 0, epochsLeft: 2, because: `breakdown: ${because}` });
   const cuts = present(first.replicas[0], 'replica 0').stages.map(({ from }) => from);
+  const numBlocks = setup.model.blocks.length;
+  // Where too few blocks are left for the stages of the start, freezing alone cannot be told from repartitioning.
+  const sameCuts = cuts.length <= numBlocks - last.frozen ? { cuts: clip(cuts, last.frozen, numBlocks), schedule: first.schedule } : {};
   const variants: Variant[] = [
     { name: 'nothing frozen', request: request(0, 'as at the start'), shape: { ...start, usesCache: false } },
-    { name: '+ freezing', request: request(last.frozen, 'same cuts'), shape: { ...start, cuts: clip(cuts, last.frozen, setup.model.blocks.length), usesCache: false } },
+    { name: '+ freezing', request: request(last.frozen, 'same cuts'), shape: { ...start, ...sameCuts, usesCache: false } },
     { name: '+ repartition', request: request(last.frozen, 'new cuts'), shape: { ...start, usesCache: false } },
     { name: '+ replicas', request: request(last.frozen, 'final shape'), shape: { ...end, usesCache: false } },
     { name: '+ cache', request: request(last.frozen, 'final plan'), shape: { ...end, usesCache: true } },

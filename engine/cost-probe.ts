@@ -63,15 +63,24 @@ function measureBlock(options: CostProbeOptions, index: number): BlockMeasuremen
     };
     return { loaded, bound: loaded.bind(program.inputs.map(bufferOf), program.outputs.map(bufferOf)) };
   };
-  const forward = bind(programs.forward);
-  const backward = programs.backward.outputs.length === 0 ? null : bind(programs.backward);
-  const forwardMs = fastest(() => forward.bound.run());
-  const backwardMs = backward === null ? 0 : fastest(() => backward.bound.run());
-  for (const { loaded, bound } of backward === null ? [forward] : [forward, backward]) {
+  const programsOf = { forward: programs.forward, backward: programs.backward, input: programs.split.input, weight: programs.split.weight };
+  const ms = { forward: 0, backward: 0, input: 0, weight: 0 };
+  for (const [part, program] of Object.entries(programsOf) as [keyof typeof programsOf, Program | null][]) {
+    if (program === null || program.outputs.length === 0) continue;
+    const { loaded, bound } = bind(program);
+    ms[part] = fastest(() => bound.run());
     bound.free();
     loaded.free();
   }
-  return { forwardMs, backwardMs, savedBytes: programs.savedBytes, outputBytes: 4 * sizeOf(present(shapes[index], 'shape')) };
+  return {
+    forwardMs: ms.forward,
+    backwardMs: ms.backward,
+    inputGradientMs: ms.input,
+    weightGradientMs: ms.weight,
+    savedBytes: programs.savedBytes,
+    carriedBytes: programs.split.carriedBytes,
+    outputBytes: 4 * sizeOf(present(shapes[index], 'shape')),
+  };
 }
 
 /** A buffer with plausible content: data of the run, initial parameters, small numbers elsewhere (zeros would flatter, denormals would not). */

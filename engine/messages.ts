@@ -37,7 +37,7 @@ export const orderSchema = z.discriminatedUnion('type', [
 /** What a worker tells the coordinator. */
 export const reportSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), startSeconds: z.number() }),
-  z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), savedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.number(), updateMsPerMb: z.number() }),
+  z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), inputGradientMs: z.number(), weightGradientMs: z.number(), savedBytes: z.number(), carriedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.number(), updateMsPerMb: z.number() }),
   z.object({ type: z.literal('prepared'), generation: index, movedBytes: z.number() }),
   z.object({ type: z.literal('active'), generation: index }),
   z.object({

@@ -19,6 +19,7 @@ const replicaSchema = z.object({
   /** Micro-batches [start, start + count) of the global batch. */
   start: index,
   count,
+  /** In order of the model. A worker may have several, where the schedule interleaves them. */
   stages: z.array(stageSchema).min(1),
 });
 
@@ -29,7 +30,7 @@ export const planSchema = z.object({
   microBatch: count,
   /** G, micro-batches of a global batch. */
   numMicroBatches: count,
-  schedule: z.enum(['gpipe', '1f1b']),
+  schedule: z.enum(['1f1b', 'gpipe', 'zb-h1', 'interleaved']),
   replicas: z.array(replicaSchema).min(1),
   usesCache: z.boolean(),
   /** Depth below `frozen` whose cache may still serve, or null. */
@@ -49,42 +50,52 @@ export type StageAssignment = z.infer<typeof stageSchema>;
 /** Where a worker stands in a plan. */
 export interface Seat {
   readonly replica: number;
-  readonly stage: number;
   readonly stages: readonly StageAssignment[];
+  /** Indices of the stages that this worker runs, ascending. */
+  readonly own: readonly number[];
   readonly start: number;
   readonly count: number;
-  readonly from: number;
-  readonly to: number;
-  readonly recompute: boolean;
 }
 
 /** The seat of a worker, or null where it is idle in this plan. */
 export function seatOf(plan: Plan, worker: string): Seat | null {
-  for (const [replica, { stages, start, count }] of plan.replicas.entries())
-    for (const [stage, { worker: id, from, to, recompute = false }] of stages.entries())
-      if (id === worker) return { replica, stage, stages, start, count, from, to, recompute };
+  for (const [replica, { stages, start, count }] of plan.replicas.entries()) {
+    const own = [...stages.keys()].filter((stage) => stages[stage]?.worker === worker);
+    if (own.length > 0) return { replica, stages, own, start, count };
+  }
   return null;
 }
 
-/** Blocks a worker must hold under a plan: its active ones, and the frozen prefix where it is stage 0. */
+/** Blocks a worker must hold under a plan: its active ones, and the frozen prefix where it runs stage 0. */
 export function blocksOf(plan: Plan, worker: string): { readonly frozen: readonly number[]; readonly active: readonly number[] } {
   const seat = seatOf(plan, worker);
   if (seat === null) return { frozen: [], active: [] };
-  const active = Array.from({ length: seat.to - seat.from }, (_, i) => seat.from + i);
-  return { frozen: seat.stage === 0 ? Array.from({ length: plan.frozen }, (_, i) => i) : [], active };
+  const active = seat.stages.flatMap(({ worker: id, from, to }) => (id === worker ? Array.from({ length: to - from }, (_, i) => from + i) : []));
+  return { frozen: seat.own.includes(0) ? Array.from({ length: plan.frozen }, (_, i) => i) : [], active };
 }
 
-/** The workers that hold an active block, in replica order: the training group that reduces its gradient. */
-export function holdersOf(plan: Plan, block: number): string[] {
-  return plan.replicas.map(({ stages }) => {
-    const stage = stages.find(({ from, to }) => from <= block && block < to);
-    if (stage === undefined) throw new UsageError('PT_PLAN', `block ${block} is in no stage of generation ${plan.generation}`, 'Report this plan.');
-    return stage.worker;
+/** A stage of a replica that holds a block. */
+export interface Holder {
+  readonly replica: number;
+  readonly stage: number;
+  readonly worker: string;
+}
+
+/** The stages that hold an active block, one per replica in order: the training group that reduces its gradient. */
+export function holdersOf(plan: Plan, block: number): Holder[] {
+  return plan.replicas.map(({ stages }, replica) => {
+    const stage = stages.findIndex(({ from, to }) => from <= block && block < to);
+    const assignment = stages[stage];
+    if (assignment === undefined) throw new UsageError('PT_PLAN', `block ${block} is in no stage of generation ${plan.generation}`, 'Report this plan.');
+    return { replica, stage, worker: assignment.worker };
   });
 }
 
+/** K of a replica: the workers that its stages are on. */
+export const pipelineLength = ({ stages }: { readonly stages: readonly StageAssignment[] }): number => new Set(stages.map(({ worker }) => worker)).size;
+
 /** K of the longest replica and R. */
 export const shapeOf = (plan: Plan): { K: number; R: number } => ({
-  K: Math.max(...plan.replicas.map(({ stages }) => stages.length)),
+  K: Math.max(...plan.replicas.map(pipelineLength)),
   R: plan.replicas.length,
 });

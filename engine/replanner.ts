@@ -7,7 +7,7 @@ import { sumCosts } from '../pipeline/costs.js';
 import { showGrid } from '../pipeline/grid.js';
 import { choosePipeline, type PlannerInput } from '../pipeline/planner.js';
 import { parseRecompute } from '../pipeline/recompute.js';
-import { makeSchedule } from '../pipeline/schedules/registry.js';
+import { makeSchedule, type ScheduleName } from '../pipeline/schedules/registry.js';
 import type { TrainConfig } from './config.js';
 import { PipetrainError } from './core/errors.js';
 import { present } from './core/invariant.js';
@@ -42,8 +42,9 @@ export interface PlanRequest {
 export interface FixedShape {
   readonly K: number;
   readonly R: number;
-  /** First blocks of the stages, where even the partition is given. */
+  /** First blocks of the stages, where even the partition is given, and the schedule for that many stages. */
   readonly cuts?: readonly number[];
+  readonly schedule?: ScheduleName;
   readonly usesCache: boolean;
 }
 
@@ -119,13 +120,13 @@ export class Replanner {
       maxK: isFirst ? null : present(this.#choice, 'choice').K,
       memoryLimit: keepsShape ? null : (this.#startMemory ?? this.#memoryLimit),
     });
-    if (isFirst && config.pipeline !== 'auto') this.#startMemory = Math.max(...choice.memoryPerStage);
+    if (isFirst && config.pipeline !== 'auto') this.#startMemory = Math.max(...choice.memoryPerWorker);
     return this.#make(request, config.exact ? choice : this.#widened(choice), isOn, cacheReason);
   }
 
   /** A plan of a given shape, for measurements beside the training. */
   fixed(request: PlanRequest, shape: FixedShape): Planned {
-    const choice = choosePipeline({ ...this.#plannerInput(request.frozen, shape.usesCache), fixedK: shape.K, fixedR: shape.R, maxK: null, memoryLimit: null });
+    const choice = choosePipeline({ ...this.#plannerInput(request.frozen, shape.usesCache), fixedK: shape.K, fixedR: shape.R, maxK: null, memoryLimit: null, ...(shape.schedule === undefined ? {} : { schedule: shape.schedule }) });
     return this.#make(request, shape.cuts === undefined ? choice : { ...choice, cuts: shape.cuts }, shape.usesCache, 'given');
   }
 
@@ -152,6 +153,7 @@ export class Replanner {
       recomputeLimit: this.#memoryLimit,
       cacheReadMs: frozen === 0 ? 0 : readMs(costs, frozen, readMsPerMb),
       schedule: config.schedule,
+      mayChangeSchedule: this.#current !== null,
       partition: config.partition,
       updateMsPerMB: updateMsPerMb,
       reduceMsPerMB: updateMsPerMb * REDUCE_TO_UPDATE,
@@ -191,7 +193,8 @@ export class Replanner {
         start,
         count,
         stages: choice.cuts.map((from, stage) => ({
-          worker: present(seats[replica]?.[stage], 'seat'),
+          // Where there are more stages than workers, they go round: stage s is on worker s mod K.
+          worker: present(seats[replica]?.[stage % choice.K], 'seat'),
           from,
           to: choice.cuts[stage + 1] ?? costs.length,
           ...(choice.recompute[stage] === true ? { recompute: true } : {}),
@@ -222,7 +225,7 @@ export class Replanner {
       predictedBubble: choice.predictedBubble,
       usesCache,
       recompute: choice.recompute.flatMap((isRecomputed, stage) => (isRecomputed ? [stage] : [])),
-      memoryPerStage: [...choice.memoryPerStage],
+      memoryPerWorker: [...choice.memoryPerWorker],
       reason: plan.reason,
       grid: showGrid(makeSchedule(choice.schedule, choice.K, choice.microBatches)),
     };

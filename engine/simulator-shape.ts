@@ -24,7 +24,7 @@ export interface SimulatedShape {
   readonly cuts: Cuts;
   /** Active blocks per stage. */
   readonly blocksPerStage: readonly number[];
-  readonly memoryPerStage: readonly number[];
+  readonly memoryPerWorker: readonly number[];
   readonly costs: readonly BlockCost[];
   readonly reason: string;
   readonly rejected: readonly RejectedChoice[];
@@ -97,7 +97,7 @@ export function ourShape({ model, hardware, frozen, batch, microBatch, cacheRead
     schedule: best.schedule,
     cuts: best.cuts,
     blocksPerStage: countsOf(best.cuts, costs.length),
-    memoryPerStage: best.memoryPerStage,
+    memoryPerWorker: best.memoryPerWorker,
     costs,
     reason: best.reason,
     rejected: [...slower, ...best.rejected, ...impossible],
@@ -131,7 +131,7 @@ export function paperShape({ model, hardware, frozen, pipelineBatch }: PaperRequ
   const costs = simulatedCosts(model, hardware, microBatch);
   const R = machines * Math.floor(perMachine / K);
   const live = makeSchedule('gpipe', K, micros).workers.map(peakLive);
-  const memoryPerStage = runsOf(cuts, costs.length).map(({ from, to }, stage) => stageMemory(costs, from, to, present(live[stage], 'live'), stage === 0 ? frozen : 0));
+  const memoryPerWorker = runsOf(cuts, costs.length).map(({ from, to }, stage) => stageMemory(costs, from, to, present(live[stage], 'live'), stage === 0 ? frozen : 0));
   const load = Math.max(...stageLoads(active, counts));
   const empty = counts.filter((count) => count === 0).length;
   return {
@@ -143,7 +143,7 @@ export function paperShape({ model, hardware, frozen, pipelineBatch }: PaperRequ
     schedule: 'gpipe',
     cuts,
     blocksPerStage: counts,
-    memoryPerStage,
+    memoryPerWorker,
     costs,
     reason: `the largest load of ${K} ${K === 1 ? 'stage' : 'stages'} is ${(load / 1e6).toFixed(2)} M parameters, the limit is ${(limit / 1e6).toFixed(2)} M${empty === 0 ? '' : `; ${empty} of ${K} stages are empty`}`,
     rejected: [],

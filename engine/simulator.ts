@@ -93,7 +93,7 @@ export function simulateTraining(options: SimulationOptions): SimulatedRun {
     transitionSeconds: epochs.reduce((sum, epoch) => sum + epoch.transitionSeconds, 0),
     transitions: epochs.filter(({ K, R }, e) => e > 0 && (K !== epochs[e - 1]?.K || R !== epochs[e - 1]?.R)).length,
     samplesPerSecond: (options.samples * numEpochs) / computeSeconds,
-    exceedsMemory: epochs.some(({ memoryPerStage }) => Math.max(...memoryPerStage) > usableBytes(hardware)),
+    exceedsMemory: epochs.some(({ memoryPerWorker }) => Math.max(...memoryPerWorker) > usableBytes(hardware)),
   };
 }
 

@@ -17,7 +17,7 @@ import { compileLearningRate } from './learning-rate.js';
 import { measuredCosts } from './measured-costs.js';
 import type { Report } from './messages.js';
 import { optimizerSpec } from './optimizer-spec.js';
-import { shapeOf, type Plan } from './plan.js';
+import { pipelineLength, shapeOf, type Plan } from './plan.js';
 import { Progress } from './progress.js';
 import { Replanner, type Planned, type PlanRequest } from './replanner.js';
 import { restoreFrom, runState, type ResumePoint, type SavedCheckpoint } from './run-checkpoint.js';
@@ -164,7 +164,7 @@ class Trainer {
     const { ids, epoch } = this.#setup.sampler.batchAt(step);
     const samples = ids.filter((id) => id >= 0).length;
     const plan = this.#plan;
-    const seated = plan.replicas.reduce((sum, { stages }) => sum + stages.length, 0);
+    const seated = plan.replicas.reduce((sum, replica) => sum + pipelineLength(replica), 0);
     const share = (ms: number): number => Math.min(1, ms / (seated * seconds * 1000));
     const { loss, gradNorm, cacheHits, cacheMisses, peakMb } = result;
     this.#progress.add(loss, samples, seconds);

@@ -2,10 +2,10 @@
 // planner.ts.
 import { present } from '../engine/core/invariant.js';
 import type { PlannerInput } from './choice.js';
-import { stageMemory, sumCosts, type BlockCost } from './costs.js';
+import { stageMemory, sumCosts, type BlockCost, type RunCost } from './costs.js';
 import { paperPartition } from './paper-partition.js';
 import { exactPartition, runsOf, type Cuts } from './partition.js';
-import type { Schedule } from './schedule.js';
+import { actionsOf, splitsBackward, workersByStage, type Schedule } from './schedule.js';
 import { recomputeMs, recomputes, withRecompute } from './recompute.js';
 import { makeSchedule, type ScheduleName } from './schedules/registry.js';
 import { peakLive, simulate } from './simulate.js';
@@ -17,12 +17,12 @@ export interface Prediction {
   readonly cuts: Cuts;
   readonly stepMs: number;
   readonly bubble: number;
-  readonly memoryPerStage: readonly number[];
+  readonly memoryPerWorker: readonly number[];
   /** Per stage, whether it recomputes its forward. */
   readonly recompute: readonly boolean[];
 }
 
-/** The candidate does not fit: the largest stage of its best partition without a limit needs so much. */
+/** The candidate does not fit: the worker that holds most, in its best partition without a limit, needs so much. */
 export interface Misfit {
   readonly needBytes: number;
 }
@@ -34,38 +34,52 @@ export const prefixMs = ({ costs, frozen, usesCache, cacheReadMs }: PlannerInput
 };
 
 /**
- * Step time = simulated schedule of a replica with M micro-batches + the slowest stage's gradient reduction and update. Throws a PartitionError
- * where K stages cannot be filled.
+ * Step time = simulated schedule of a replica with M micro-batches + the slowest worker's gradient reduction and update. `counts` are the
+ * micro-batches of every replica. Throws a PartitionError where the stages cannot be filled, a ScheduleError where the schedule does not exist for these sizes.
  */
-export function predict(input: PlannerInput, K: number, R: number, micros: number, name: ScheduleName): Prediction | Misfit {
+export function predict(input: PlannerInput, K: number, counts: readonly number[], name: ScheduleName): Prediction | Misfit {
   const { costs, frozen, memoryLimit, transferMsPerMB = 0, recompute: mode = 'off', recomputeLimit = null } = input;
+  const micros = Math.max(...counts);
+  for (const count of new Set(counts)) makeSchedule(name, K, count);
   const schedule = makeSchedule(name, K, micros);
-  const live = schedule.workers.map(peakLive);
+  const { stages } = schedule;
+  // Several stages of a worker share its memory evenly; what they really need together is checked below.
+  const shareOf = (limit: number | null): number | null => (limit === null ? null : limit / (stages / K));
+  const workerOf = workersByStage(schedule);
+  const live = Array.from({ length: stages }, (_, stage) => peakLive(actionsOf(schedule, stage)));
   const liveOf = (stage: number): number => present(live[stage], 'live micro-batches');
-  const bytesOf = (stage: number, from: number, to: number, isRecomputed: boolean): number => stageMemory(costs, from, to, liveOf(stage), stage === 0 ? frozen : 0, isRecomputed);
+  const splits = splitsBackward(schedule);
+  const bytesOf = (stage: number, from: number, to: number, isRecomputed: boolean): number => stageMemory(costs, from, to, liveOf(stage), stage === 0 ? frozen : 0, isRecomputed, splits);
   const isRecomputed = (stage: number, from: number, to: number): boolean =>
-    recomputes({ mode, stage, live: liveOf(stage), plainBytes: bytesOf(stage, from, to, false), limit: recomputeLimit });
+    recomputes({ mode, stage, live: liveOf(stage), plainBytes: bytesOf(stage, from, to, false), limit: shareOf(recomputeLimit) });
   const memoryOf = (stage: number, from: number, to: number): number => bytesOf(stage, from, to, isRecomputed(stage, from, to));
   const repeatMsOf = (stage: number, from: number, to: number): number => (isRecomputed(stage, from, to) ? recomputeMs(costs, from, to) : 0);
   const extraMs = prefixMs(input);
-  const memoryOfCuts = (cuts: Cuts): number[] => runsOf(cuts, costs.length).map(({ from, to }, stage) => memoryOf(stage, from, to));
+  const memoryOfCuts = (cuts: Cuts): number[] => {
+    const perWorker = new Array<number>(K).fill(0);
+    for (const [stage, { from, to }] of runsOf(cuts, costs.length).entries()) {
+      const worker = present(workerOf[stage], 'worker');
+      perWorker[worker] = present(perWorker[worker], 'memory') + memoryOf(stage, from, to);
+    }
+    return perWorker;
+  };
 
   const cutsUnder = (limit: number | null): Cuts | null =>
-    input.partition === 'paper' ? paperPartition(costs, frozen, K) : exactPartition({ costs, frozen, stages: K, extraMs, memoryLimit: limit, memoryOf, repeatMsOf });
-  const cuts = cutsUnder(memoryLimit);
+    input.partition === 'paper' ? paperPartition(costs, frozen, stages) : exactPartition({ costs, frozen, stages, extraMs, memoryLimit: limit, memoryOf, repeatMsOf });
+  const cuts = cutsUnder(shareOf(memoryLimit));
   const needBytes = Math.max(...memoryOfCuts(cuts ?? present(cutsUnder(null), 'a partition without a limit')));
   if (cuts === null || (memoryLimit !== null && needBytes > memoryLimit)) return { needBytes };
 
   const runs = runsOf(cuts, costs.length);
   const recompute = runs.map(({ from, to }, stage) => isRecomputed(stage, from, to));
-  const { pipelineMs, afterMs, bubble } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule, replicas: R, extraMs, transferMsPerMB, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
-  return { schedule: name, micros, cuts, stepMs: pipelineMs + afterMs, bubble, memoryPerStage: memoryOfCuts(cuts), recompute };
+  const { pipelineMs, afterMs, bubble } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule, replicas: counts.length, extraMs, transferMsPerMB, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
+  return { schedule: name, micros, cuts, stepMs: pipelineMs + afterMs, bubble, memoryPerWorker: memoryOfCuts(cuts), recompute };
 }
 
 export interface StepInput {
   readonly costs: readonly BlockCost[];
   readonly cuts: Cuts;
-  /** One stage per worker; the schedule of the replica with most micro-batches. */
+  /** The schedule of the replica with most micro-batches. */
   readonly schedule: Schedule;
   readonly replicas: number;
   /** Spent on stage 0 per micro-batch besides its blocks. */
@@ -78,11 +92,11 @@ export interface StepInput {
 export interface StepTime {
   /** From the first forward to the last backward. */
   readonly pipelineMs: number;
-  /** Gradient exchange and update of the slowest stage. */
+  /** Gradient exchange and update of the slowest worker. */
   readonly afterMs: number;
   /** The exchange in it. */
   readonly exchangeMs: number;
-  /** Per stage, the time it computes in the pipeline. */
+  /** Per worker, the time it computes in the pipeline. */
   readonly busyMs: readonly number[];
   /** Idle share of the pipeline's workers during `pipelineMs`. */
   readonly bubble: number;
@@ -91,16 +105,22 @@ export interface StepTime {
 /** The time of a step in a given shape. */
 export function timeStep({ costs, cuts, schedule, replicas, extraMs, transferMsPerMB, updateMsPerMB, reduceMsPerMB }: StepInput): StepTime {
   const runs = runsOf(cuts, costs.length).map(({ from, to }) => sumCosts(costs, from, to));
-  const times = runs.map(({ forwardMs, backwardMs, outputBytes }, stage) => ({
+  const splits = splitsBackward(schedule);
+  const times = runs.map(({ forwardMs, backwardMs, inputGradientMs, weightGradientMs, outputBytes }, stage) => ({
     forwardMs: forwardMs + (stage === 0 ? extraMs : 0),
-    backwardMs,
+    // Nobody wants the input gradient of stage 0: all of its backward is left to W.
+    backwardMs: splits && stage > 0 ? inputGradientMs + weightGradientMs : backwardMs,
+    inputGradientMs: stage > 0 ? inputGradientMs : 0,
     // Upstream goes a gradient as large as the activation that came down; the larger of the two borders stands for both.
     transferMs: (Math.max(stage === runs.length - 1 ? 0 : outputBytes, stage === 0 ? 0 : present(runs[stage - 1], 'stage').outputBytes) / 1e6) * transferMsPerMB,
   }));
   const { totalMs, bubbleShare, busyMs } = simulate(schedule, times);
   // Every replica sends and receives (R - 1) / R of a gradient in each of the two halves; the unit is R = 2.
   const exchange = (2 * (replicas - 1)) / replicas;
-  const exchangeMs = runs.map(({ gradientBytes }) => (gradientBytes / 1e6) * reduceMsPerMB * exchange);
-  const afterMs = runs.map(({ parameterBytes }, stage) => (parameterBytes / 1e6) * updateMsPerMB + present(exchangeMs[stage], 'exchange'));
+  const workerOf = workersByStage(schedule);
+  const perWorker = (bytesOf: (run: RunCost) => number): number[] =>
+    schedule.workers.map((_, worker) => runs.reduce((sum, run, stage) => sum + (workerOf[stage] === worker ? bytesOf(run) / 1e6 : 0), 0));
+  const exchangeMs = perWorker(({ gradientBytes }) => gradientBytes).map((megabytes) => megabytes * reduceMsPerMB * exchange);
+  const afterMs = perWorker(({ parameterBytes }) => parameterBytes).map((megabytes, worker) => megabytes * updateMsPerMB + present(exchangeMs[worker], 'exchange'));
   return { pipelineMs: totalMs, afterMs: Math.max(...afterMs), exchangeMs: Math.max(...exchangeMs), busyMs, bubble: bubbleShare };
 }

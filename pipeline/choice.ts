@@ -33,6 +33,8 @@ export interface PlannerInput {
   /** Most bytes of a worker before `auto` recomputes, or null (the default). It is the machine's limit, never M0. */
   readonly recomputeLimit?: number | null;
   readonly schedule: 'auto' | ScheduleName;
+  /** Whether 1F1B may take the place of a schedule that cannot run for what is left of the blocks. Default: no, that is an error. */
+  readonly mayChangeSchedule?: boolean;
   readonly partition: 'exact' | 'paper';
   /** Clipping and optimizer, per 10^6 bytes of parameters. */
   readonly updateMsPerMB: number;
@@ -53,7 +55,7 @@ export interface RejectedChoice {
 export interface PipelineChoice {
   readonly K: number;
   readonly R: number;
-  /** First block of every stage; the last stage ends with the model. */
+  /** First block of every stage, K of them or a multiple where the schedule interleaves; the last stage ends with the model. */
   readonly cuts: Cuts;
   /** Per replica. */
   readonly ranges: readonly MicroRange[];
@@ -63,8 +65,8 @@ export interface PipelineChoice {
   readonly predictedStepMs: number;
   /** Idle share of the workers of a pipeline during its schedule. */
   readonly predictedBubble: number;
-  /** Bytes, by the model of `stageMemory`. */
-  readonly memoryPerStage: readonly number[];
+  /** Bytes of each of the K workers of a pipeline, by the model of `stageMemory`. */
+  readonly memoryPerWorker: readonly number[];
   /** Per stage, whether it recomputes its forward before the backward. */
   readonly recompute: readonly boolean[];
   /** One sentence with the numbers. */

@@ -6,9 +6,13 @@ import { predict, type Prediction } from './candidate.js';
 import type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
 import { splitMicroBatches, type MicroRange } from './micro-ranges.js';
 import { PartitionError, requireBlocks } from './partition.js';
-import { scheduleNames } from './schedules/registry.js';
+import { ScheduleError } from './schedule-error.js';
+import { scheduleNames, type ScheduleName } from './schedules/registry.js';
 
 export type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
+
+/** How much faster a schedule must be predicted to be than one that comes before it by name. */
+const LEAST_GAIN = 0.01;
 
 interface Candidate {
   readonly K: number;
@@ -31,7 +35,7 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
   for (const K of lengths(input))
     for (const R of replicaCounts(input, K)) {
       const ranges = splitMicroBatches(input.numMicroBatches, R);
-      const outcome = bestSchedule(input, K, R, Math.max(...ranges.map(({ count }) => count)));
+      const outcome = bestSchedule(input, K, ranges.map(({ count }) => count));
       if ('why' in outcome) {
         impossible.push({ K, R, predictedStepMs: null, why: outcome.why });
         smallestNeed = Math.min(smallestNeed, outcome.needBytes);
@@ -41,7 +45,11 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
   const rank = ({ prediction }: Candidate): number => Math.round(prediction.stepMs * 1e6);
   candidates.sort((a, b) => rank(a) - rank(b) || a.K - b.K || a.R - b.R);
   const [best, second] = candidates;
-  if (best === undefined) throw nothingFits(input, impossible, smallestNeed);
+  if (best === undefined) {
+    if (input.mayChangeSchedule !== true || input.schedule === 'auto' || input.schedule === '1f1b') throw nothingFits(input, impossible, smallestNeed);
+    const other = choosePipeline({ ...input, schedule: '1f1b' });
+    return { ...other, reason: `${input.schedule} cannot run here (${present(impossible[0], 'a rejected choice').why}); ${other.reason}` };
+  }
 
   const slower = candidates.slice(1).map(({ K, R, prediction: { stepMs } }) => ({ K, R, predictedStepMs: stepMs, why: slowness(stepMs, best.prediction.stepMs) }));
   const { K, R, ranges, prediction } = best;
@@ -54,7 +62,7 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
     microBatches: prediction.micros,
     predictedStepMs: prediction.stepMs,
     predictedBubble: prediction.bubble,
-    memoryPerStage: prediction.memoryPerStage,
+    memoryPerWorker: prediction.memoryPerWorker,
     recompute: prediction.recompute,
     reason: reasonOf(input, best, second, impossible[0]),
     rejected: [...slower, ...impossible],
@@ -96,16 +104,16 @@ function replicaCounts({ fixedR, workers, numMicroBatches, replicaCounts: which 
 }
 
 /** The fastest prediction over the schedules asked for, or why there is none. */
-function bestSchedule(input: PlannerInput, K: number, R: number, micros: number): Prediction | { readonly why: string; readonly needBytes: number } {
+function bestSchedule(input: PlannerInput, K: number, counts: readonly number[]): Prediction | { readonly why: string; readonly needBytes: number } {
   let best: Prediction | null = null;
   let why = '';
   let needBytes = Infinity;
-  for (const name of input.schedule === 'auto' ? scheduleNames : [input.schedule]) {
+  for (const name of schedulesFor(input, K)) {
     try {
-      const prediction = predict(input, K, R, micros, name);
+      const prediction = predict(input, K, counts, name);
       if (!('needBytes' in prediction)) {
-        // Strictly faster, beyond rounding: otherwise the earlier name holds fewer activations.
-        if (best === null || prediction.stepMs < best.stepMs * (1 - 1e-9)) best = prediction;
+        // The later ones hold more or ring more often, which the prediction does not see: they have to be faster by some.
+        if (best === null || prediction.stepMs < best.stepMs * (1 - LEAST_GAIN)) best = prediction;
         continue;
       }
       if (prediction.needBytes < needBytes) {
@@ -113,12 +121,19 @@ function bestSchedule(input: PlannerInput, K: number, R: number, micros: number)
         why = `needs ${megabytes(needBytes)} on a worker, the limit is ${megabytes(input.memoryLimit ?? 0)}`;
       }
     } catch (error) {
-      if (!(error instanceof PartitionError)) throw error;
-      why = error.message;
+      if (!(error instanceof PartitionError || error instanceof ScheduleError)) throw error;
+      // The first schedule's trouble says most: the others need more stages or a certain number of micro-batches.
+      if (why === '') why = error.message;
     }
   }
   return best ?? { why, needBytes };
 }
+
+/** Without a pipeline all schedules are the same. */
+const schedulesFor = ({ schedule }: PlannerInput, K: number): readonly ScheduleName[] => {
+  if (schedule === 'auto') return K === 1 ? ['1f1b'] : scheduleNames;
+  return [schedule];
+};
 
 function nothingFits(input: PlannerInput, impossible: readonly RejectedChoice[], needBytes: number): UsageError {
   const first = present(impossible[0], 'a rejected choice');

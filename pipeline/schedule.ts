@@ -36,3 +36,10 @@ export function scheduleOf(name: string, stages: number, micros: number, actions
 /** Actions of one kind for the micro-batches [from, to), ascending. */
 export const ascending = (stage: number, kind: Action['kind'], from: number, to: number): Action[] =>
   Array.from({ length: Math.max(0, to - from) }, (_, i) => ({ stage, kind, micro: from + i }));
+
+/** Whether any stage splits its backward into I and W. */
+export const splitsBackward = ({ workers }: Schedule): boolean => workers.some((actions) => actions.some(({ kind }) => kind === 'I'));
+
+/** The actions of one stage, in order. */
+export const actionsOf = (schedule: Schedule, stage: number): Action[] =>
+  present(schedule.workers[present(workersByStage(schedule)[stage], 'worker')], 'actions').filter((action) => action.stage === stage);

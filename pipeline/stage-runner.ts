@@ -41,9 +41,6 @@ export interface StageRunnerOptions {
   readonly recompute: boolean;
   readonly programs: StagePrograms;
   readonly layouts: readonly SlabLayout[];
-  /** First block of the stage, and one past its last. */
-  readonly from: number;
-  readonly to: number;
   readonly weights: (block: number) => Float32Array;
   /** Elements from the start of the stage's gradient to the slab of a block. */
   readonly gradientOffset: (block: number) => number;
@@ -52,9 +49,9 @@ export interface StageRunnerOptions {
   readonly dataset: Dataset;
   readonly seed: number;
   readonly microBatch: number;
-  /** First micro-batch of the replica in the global batch, and how many it has. */
+  /** First micro-batch of the replica in the global batch. */
   readonly start: number;
-  readonly count: number;
+  /** What this stage does in a step, in order. */
   readonly actions: readonly Action[];
   /** Brings the output of the frozen prefix for one micro-batch into `out`; null where the stage begins with data or with a neighbour. */
   readonly prefix: ((ids: Int32Array, out: Float32Array) => void) | null;
@@ -67,6 +64,16 @@ export interface StepTimes {
   waitMs: number;
 }
 
+/** What all actions of a step share. */
+export interface StepInput {
+  readonly step: number;
+  /** Sample ids of the global batch; -1 is padding. */
+  readonly ids: Int32Array;
+  /** Real samples among them. */
+  readonly total: number;
+  readonly times: StepTimes;
+}
+
 export interface StageLoss {
   readonly micro: number;
   readonly loss: number;
@@ -77,56 +84,75 @@ export class StageRunner {
   readonly #forward: LoadedProgram;
   /** Null where the stage has neither parameters nor anybody who wants its input gradient. */
   readonly #backward: LoadedProgram | null;
+  /** The same in two halves, where the schedule splits it; the first is null where nobody wants an input gradient. */
+  readonly #backwardInput: LoadedProgram | null;
+  readonly #backwardWeight: LoadedProgram | null;
   readonly #evaluate: LoadedProgram;
+  /** Micro-batches between their forward and the end of their backward, at most; and how many of them have buffers of their own. */
+  readonly #numLive: number;
   readonly #numSlots: number;
   /** Buffers that live from a forward to its backward, by slot and role. */
   readonly #buffers = new Map<string, HostArray>();
   readonly #bound = new Map<string, BoundProgram>();
   /** With recomputation: the micro-batch of this step whose tensors are in slot 0. */
-  #held: number | null = null;
+  #held: { readonly step: number; readonly micro: number } | null = null;
   readonly #bufferIds = new Map<ArrayBufferLike, number>();
 
   constructor(options: StageRunnerOptions) {
     this.#options = options;
-    this.#forward = options.executor.load(options.programs.forward);
-    this.#backward = options.programs.backward.outputs.length === 0 ? null : options.executor.load(options.programs.backward);
-    this.#evaluate = options.executor.load(options.programs.evaluate);
-    this.#numSlots = options.recompute ? 1 : Math.max(1, peakLive(options.actions));
+    const { executor, programs, actions } = options;
+    const load = (program: Program | null): LoadedProgram | null => (program === null || program.outputs.length === 0 ? null : executor.load(program));
+    const splits = actions.some(({ kind }) => kind === 'I' || kind === 'W');
+    this.#forward = executor.load(programs.forward);
+    this.#backward = splits ? null : load(programs.backward);
+    this.#backwardInput = splits ? load(programs.split.input) : null;
+    this.#backwardWeight = splits ? load(programs.split.weight) : null;
+    this.#evaluate = executor.load(programs.evaluate);
+    this.#numLive = Math.max(1, peakLive(actions));
+    this.#numSlots = options.recompute ? 1 : this.#numLive;
   }
 
-  /**
-   * Runs the actions of one step. `ids` are the sample ids of the global batch (-1 is padding), `total` the number of real samples in it.
-   * Leaves the gradient of every micro-batch in `sink`; returns the losses where this is the last stage.
-   */
-  async runStep(step: number, ids: Int32Array, total: number, sink: GradientSink, times: StepTimes): Promise<StageLoss[]> {
-    const losses: StageLoss[] = [];
-    const { borders, signals, start } = this.#options;
-    this.#held = null;
-    for (const { kind, micro } of this.#options.actions) {
-      const slot = micro % this.#numSlots;
-      if (kind === 'F') {
-        if (borders.activationIn !== null && this.#options.prefix === null) await timed(times, 'waitMs', () => signals.arrived('F', step, micro));
-        const begin = performance.now();
-        const own = this.#idsOf(ids, micro);
-        this.#fill(this.#forward.program, slot, own, step, total);
-        this.#loadPrefix(own, micro);
-        this.#bind(this.#forward, `f${micro}`, micro, slot, null).run();
-        this.#held = micro;
-        if (borders.activationOut === null) losses.push({ micro: start + micro, loss: present(this.#buffers.get(`${slot} loss`), 'loss')[0] as number });
-        times.computeMs += performance.now() - begin;
-        if (borders.activationOut !== null) signals.ring('F', step, micro);
-      } else {
-        if (borders.gradientIn !== null) await timed(times, 'waitMs', () => signals.arrived('B', step, micro));
-        const begin = performance.now();
-        if (this.#options.recompute && this.#backward !== null && this.#held !== micro) this.#forwardAgain(micro, ids, step, total);
-        const gradient = sink.acquire();
-        if (this.#backward !== null) this.#bind(this.#backward, `b${micro}.${this.#identify(gradient)}`, micro, slot, gradient).run();
-        sink.commit(start + micro);
-        times.computeMs += performance.now() - begin;
-        if (borders.gradientOut !== null) signals.ring('B', step, micro);
-      }
-    }
-    return losses;
+  /** F: the activation goes to the neighbour; the loss is returned where this is the last stage. */
+  async forward(input: StepInput, micro: number): Promise<StageLoss | null> {
+    const { borders, signals, start, prefix } = this.#options;
+    const { step, times, total } = input;
+    if (borders.activationIn !== null && prefix === null) await timed(times, () => signals.arrived('F', step, micro));
+    const begin = performance.now();
+    const slot = micro % this.#numSlots;
+    const own = this.#idsOf(input.ids, micro);
+    this.#fill(this.#forward.program, slot, own, step, total);
+    this.#loadPrefix(own, micro);
+    this.#bind(this.#forward, `f${micro}`, micro, slot, null).run();
+    this.#held = { step, micro };
+    times.computeMs += performance.now() - begin;
+    if (borders.activationOut === null) return { micro: start + micro, loss: present(this.#buffers.get(`${slot} loss`), 'loss')[0] as number };
+    signals.ring('F', step, micro);
+    return null;
+  }
+
+  /** B: both gradients at once. */
+  async backward(input: StepInput, micro: number, sink: GradientSink): Promise<void> {
+    await this.#gradientArrived(input, micro);
+    const begin = performance.now();
+    this.#runInto(this.#backward, 'b', input, micro, sink);
+    input.times.computeMs += performance.now() - begin;
+    this.#sendGradient(input, micro);
+  }
+
+  /** I: the gradient for the stage below; the weights' gradients are left to W. */
+  async backwardInput(input: StepInput, micro: number): Promise<void> {
+    await this.#gradientArrived(input, micro);
+    const begin = performance.now();
+    if (this.#backwardInput !== null) this.#run(this.#backwardInput, `i${micro}`, input, micro, null);
+    input.times.computeMs += performance.now() - begin;
+    this.#sendGradient(input, micro);
+  }
+
+  /** W: the gradients of the weights, after I. */
+  backwardWeight(input: StepInput, micro: number, sink: GradientSink): void {
+    const begin = performance.now();
+    this.#runInto(this.#backwardWeight, 'w', input, micro, sink);
+    input.times.computeMs += performance.now() - begin;
   }
 
   /**
@@ -147,17 +173,41 @@ export class StageRunner {
     this.#bound.clear();
     for (const buffer of this.#buffers.values()) this.#options.pool.release(buffer);
     this.#buffers.clear();
-    for (const program of [this.#forward, this.#backward, this.#evaluate]) program?.free();
+    for (const program of [this.#forward, this.#backward, this.#backwardInput, this.#backwardWeight, this.#evaluate]) program?.free();
+  }
+
+  async #gradientArrived({ step, times }: StepInput, micro: number): Promise<void> {
+    const { borders, signals } = this.#options;
+    if (borders.gradientIn !== null) await timed(times, () => signals.arrived('B', step, micro));
+  }
+
+  #sendGradient({ step }: StepInput, micro: number): void {
+    const { borders, signals } = this.#options;
+    if (borders.gradientOut !== null) signals.ring('B', step, micro);
+  }
+
+  /** Runs a program whose parameter gradients go to the sink; a stage without parameters still counts there. */
+  #runInto(loaded: LoadedProgram | null, kind: 'b' | 'w', input: StepInput, micro: number, sink: GradientSink): void {
+    const gradient = sink.acquire();
+    if (loaded !== null) this.#run(loaded, `${kind}${micro}.${this.#identify(gradient)}`, input, micro, gradient);
+    sink.commit(this.#options.start + micro);
+  }
+
+  /** Runs a backward or half of one, on what its forward has saved or saves once more. */
+  #run(loaded: LoadedProgram, key: string, input: StepInput, micro: number, gradient: Float32Array | null): void {
+    const isHeld = this.#held?.step === input.step && this.#held.micro === micro;
+    if (this.#options.recompute && !isHeld) this.#forwardAgain(input, micro);
+    this.#bind(loaded, key, micro, micro % this.#numSlots, gradient).run();
   }
 
   /**
    * The same program on the same inputs as before: the same bits. Its input is still in its place of the border; its output goes nowhere, because
    * the stage above may be reading the first one.
    */
-  #forwardAgain(micro: number, ids: Int32Array, step: number, total: number): void {
+  #forwardAgain({ step, ids, total }: StepInput, micro: number): void {
     this.#fill(this.#forward.program, 0, this.#idsOf(ids, micro), step, total);
     this.#bind(this.#forward, `r${micro}`, micro, 0, null).run();
-    this.#held = micro;
+    this.#held = { step, micro };
   }
 
   #idsOf(ids: Int32Array, micro: number): Int32Array {
@@ -193,15 +243,14 @@ export class StageRunner {
   #bind(loaded: LoadedProgram, key: string, place: number, slot: number, gradient: Float32Array | null): BoundProgram {
     const known = this.#bound.get(key);
     if (known !== undefined) return known;
-    const isBackward = loaded === this.#backward;
-    const inputs = loaded.program.inputs.map((port) => this.#input(port, place, slot, isBackward));
+    const inputs = loaded.program.inputs.map((port) => this.#input(port, place, slot));
     const outputs = loaded.program.outputs.map((port) => (key.startsWith('r') ? this.#slotBuffer(port, slot) : this.#output(port, place, slot, gradient)));
     const bound = loaded.bind(inputs, outputs);
     this.#bound.set(key, bound);
     return bound;
   }
 
-  #input(port: Port, place: number, slot: number, isBackward: boolean): HostArray {
+  #input(port: Port, place: number, slot: number): HostArray {
     const { borders, layouts, weights } = this.#options;
     switch (port.role.kind) {
       case 'activation':
@@ -217,8 +266,10 @@ export class StageRunner {
       case 'noise':
       case 'saved':
         return this.#slotBuffer(port, slot);
+      case 'carried':
+        return this.#slotBuffer(port, place % this.#numLive);
       default:
-        throw new Error(`a stage ${isBackward ? 'backward' : 'forward'} has no input "${roleName(port.role)}"`);
+        throw new Error(`a stage has no input "${roleName(port.role)}"`);
     }
   }
 
@@ -235,6 +286,8 @@ export class StageRunner {
         const begin = gradientOffset(block) + entry.offset;
         return present(gradient, 'gradient buffer').subarray(begin, begin + entry.size);
       }
+      case 'carried':
+        return this.#slotBuffer(port, place % this.#numLive);
       default:
         return this.#slotBuffer(port, slot);
     }
@@ -258,8 +311,9 @@ export class StageRunner {
   }
 }
 
-async function timed(times: StepTimes, key: keyof StepTimes, work: () => Promise<void>): Promise<void> {
+/** Waiting for a neighbour. */
+async function timed(times: StepTimes, work: () => Promise<void>): Promise<void> {
   const begin = performance.now();
   await work();
-  times[key] += performance.now() - begin;
+  times.waitMs += performance.now() - begin;
 }

@@ -1,9 +1,9 @@
-// GradientExchange: the training group of one stage. It keeps the gradient slots of this worker, reduces them with those of the other replicas
+// GradientExchange: the training group of one stage. It keeps the gradient slots of this stage, reduces them with those of the other replicas
 // in the order of the fixed tree (direct reduce-scatter), and shows where every reduced chunk lies. Host-local: peers read each other's
 // mapped memory; doorbells travel on the caller's signals. It does not know what a gradient is for.
 import { present } from '../core/invariant.js';
 import { CHUNK, chunkSquares, combine, decompose, numChunks, shardChunks, slotCount, TreeAccumulator, type Subtotal } from '../comm/reduction.js';
-import { holdersOf, seatOf, type Plan, type Seat } from '../plan.js';
+import { holdersOf, type Holder, type Plan } from '../plan.js';
 import { MappedFile } from '../tensor/mapped-file.js';
 import { gradientsFile } from './memory-names.js';
 
@@ -11,14 +11,15 @@ const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 /** Doorbells of the group: `G` my sums are there, `R` my shards are reduced. */
 export interface ExchangeSignals {
-  arrived(kind: 'G' | 'R', step: number, from: string): Promise<void>;
-  ring(kind: 'G' | 'R', step: number, to: string): void;
+  arrived(kind: 'G' | 'R', step: number, from: Holder): Promise<void>;
+  ring(kind: 'G' | 'R', step: number, to: Holder): void;
 }
 
 export interface ExchangeOptions {
   readonly folder: string;
-  readonly worker: string;
   readonly plan: Plan;
+  /** The stage whose gradients these are. */
+  readonly of: Holder;
   /** Slab length of every block of the model. */
   readonly lengths: readonly number[];
   readonly signals: ExchangeSignals;
@@ -38,27 +39,36 @@ export interface ReducedShard {
   readonly data: Float32Array;
 }
 
-/** Where one member of the group keeps its sums: everything follows from the plan. */
+/** Where one member of the group, a stage of some replica, keeps its sums: everything follows from the plan. */
 class Member {
-  readonly worker: string;
-  readonly seat: Seat;
+  readonly holder: Holder;
+  /** Blocks [from, to). */
+  readonly from: number;
+  readonly to: number;
+  readonly start: number;
+  readonly count: number;
   readonly #lengths: readonly number[];
   readonly stageLength: number;
   readonly numSlots: number;
   #file: MappedFile | null = null;
 
-  constructor(plan: Plan, worker: string, lengths: readonly number[]) {
-    this.worker = worker;
-    this.seat = present(seatOf(plan, worker), `seat of ${worker}`);
+  constructor(plan: Plan, holder: Holder, lengths: readonly number[]) {
+    this.holder = holder;
+    const { start, count, stages } = present(plan.replicas[holder.replica], `replica ${holder.replica}`);
+    const { from, to } = present(stages[holder.stage], `stage ${holder.stage}`);
+    this.from = from;
+    this.to = to;
+    this.start = start;
+    this.count = count;
     this.#lengths = lengths;
-    this.stageLength = this.offset(this.seat.to);
-    this.numSlots = slotCount(this.seat.start, this.seat.count, plan.numMicroBatches);
+    this.stageLength = this.offset(to);
+    this.numSlots = slotCount(start, count, plan.numMicroBatches);
   }
 
   /** Elements from the start of the stage's gradient to a block's slab. */
   offset(block: number): number {
     let offset = 0;
-    for (let b = this.seat.from; b < block; b++) offset += present(this.#lengths[b], `length of block ${b}`);
+    for (let b = this.from; b < block; b++) offset += present(this.#lengths[b], `length of block ${b}`);
     return offset;
   }
 
@@ -72,13 +82,13 @@ class Member {
   }
 
   slot(index: number): Float32Array {
-    return present(this.#file, `gradients of ${this.worker}`).float32(index * this.stageLength * BYTES, this.stageLength);
+    return present(this.#file, `gradients of ${this.holder.worker}`).float32(index * this.stageLength * BYTES, this.stageLength);
   }
 
   /** The reduced gradient of the chunks this member owns; the rest of it is never written. */
   reduced(block: number, from: number, to: number): Float32Array {
     const begin = (this.numSlots * this.stageLength + this.offset(block) + from) * BYTES;
-    return present(this.#file, `gradients of ${this.worker}`).float32(begin, to - from);
+    return present(this.#file, `gradients of ${this.holder.worker}`).float32(begin, to - from);
   }
 
   close(): void {
@@ -103,34 +113,36 @@ export class GradientExchange {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    const { plan, worker, lengths } = options;
-    this.#me = new Member(plan, worker, lengths);
-    this.#members.set(worker, this.#me);
-    for (let block = this.#me.seat.from; block < this.#me.seat.to; block++) {
-      const group = holdersOf(plan, block).map((id) => {
-        const member = this.#members.get(id) ?? new Member(plan, id, lengths);
-        this.#members.set(id, member);
+    const { plan, of: own, lengths } = options;
+    this.#me = new Member(plan, own, lengths);
+    this.#members.set('own', this.#me);
+    for (let block = this.#me.from; block < this.#me.to; block++) {
+      const group = holdersOf(plan, block).map((holder) => {
+        if (holder.replica === own.replica) return this.#me;
+        const key = `${holder.worker} ${holder.stage}`;
+        const member = this.#members.get(key) ?? new Member(plan, holder, lengths);
+        this.#members.set(key, member);
         return member;
       });
       this.#groups.set(block, group);
     }
-    this.#me.create(gradientsFile(options.folder, worker, plan.generation));
+    this.#me.create(this.#fileOf(this.#me));
   }
 
-  /** The other workers of the group. */
-  get peers(): string[] {
-    return [...this.#members.keys()].filter((id) => id !== this.#options.worker);
+  /** The other stages of the group, all of other workers. */
+  get peers(): Holder[] {
+    return [...this.#members.values()].filter((member) => member !== this.#me).map(({ holder }) => holder);
   }
 
   /** Maps the memory of the other members; to be called when all of them exist. */
   open(): void {
-    const { folder, plan } = this.#options;
+    const { plan } = this.#options;
     for (const member of this.#members.values()) {
-      if (member !== this.#me) member.open(gradientsFile(folder, member.worker, plan.generation));
-      const nodes = decompose(member.seat.start, member.seat.count, plan.numMicroBatches);
+      if (member !== this.#me) member.open(this.#fileOf(member));
+      const nodes = decompose(member.start, member.count, plan.numMicroBatches);
       this.#sums.set(member, nodes.map((node, k) => ({ node, data: member.slot(k) })));
     }
-    this.#accumulator = new TreeAccumulator(plan.numMicroBatches, this.#me.seat.start, this.#me.seat.count, (index) => this.#me.slot(index));
+    this.#accumulator = new TreeAccumulator(plan.numMicroBatches, this.#me.start, this.#me.count, (index) => this.#me.slot(index));
   }
 
   /** Elements from the start of this stage's gradient to the slab of a block. */
@@ -145,10 +157,14 @@ export class GradientExchange {
     return accumulator;
   }
 
-  /** Reduces the chunks that this worker owns; returns their sums of squares. */
+  /** Tells the group that the sums of this stage are there. */
+  announce(step: number): void {
+    for (const peer of this.peers) this.#options.signals.ring('G', step, peer);
+  }
+
+  /** Reduces the chunks that this stage owns, after `announce`; returns their sums of squares. */
   async reduce(step: number): Promise<ChunkSquares[]> {
     const { signals } = this.#options;
-    for (const peer of this.peers) signals.ring('G', step, peer);
     for (const peer of this.peers) await signals.arrived('G', step, peer);
     const squares: ChunkSquares[] = [];
     for (const [block, group] of this.#groups) {
@@ -183,6 +199,11 @@ export class GradientExchange {
       .filter(({ from, to }) => to > from)
       .sort((a, b) => a.from - b.from)
       .map(({ member, from, to }) => ({ from, to, data: member.reduced(block, from, to) }));
+  }
+
+  #fileOf({ holder }: Member): string {
+    const { folder, plan } = this.#options;
+    return gradientsFile(folder, holder.worker, plan.generation, holder.stage);
   }
 
   close(): void {

@@ -15,6 +15,9 @@ describe('without freezing, every shape of the run gives the same bits as one wo
     ['2 replicas of a pipeline of 2 stages', { devices: 'cpu:4', pipeline: 2, replicas: 2 }],
     ['the GPipe schedule', { devices: 'cpu:2', pipeline: 2, replicas: 1, schedule: 'gpipe' }],
     ['the 1F1B schedule', { devices: 'cpu:3', pipeline: 3, replicas: 1, schedule: '1f1b' }],
+    ['ZB-H1, which splits the backward', { devices: 'cpu:3', pipeline: 3, replicas: 1, schedule: 'zb-h1' }],
+    ['interleaved 1F1B, two stages a worker', { devices: 'cpu:2', pipeline: 2, replicas: 1, schedule: 'interleaved' }],
+    ['2 replicas of an interleaved pipeline', { devices: 'cpu:4', pipeline: 2, replicas: 2, schedule: 'interleaved' }],
   ];
   it.each(shapes)('%s', async (_, changes) => {
     expect(hashesOf(await trainRun(changes))).toEqual(hashesOf(await reference));
@@ -44,6 +47,9 @@ describe('with the same freeze decisions, elasticity and cache change no bit', (
     const cached = await trainRun({ ...frozen, devices: 'cpu:1', verifyCache: true });
     expect(cached.of('step').reduce((sum, step) => sum + step.cacheHits, 0)).toBeGreaterThan(0);
     expect(hashesOf(cached)).toEqual(hashesOf(await reference));
+  });
+  it.each(['zb-h1', 'interleaved'] as const)('the schedule %s, in a pipeline that becomes replicas', async (schedule) => {
+    expect(hashesOf(await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, schedule }))).toEqual(hashesOf(await reference));
   });
   it('the same validation metric in every shape', async () => {
     const one = (await reference).of('evaluation').map(({ loss, metric }) => ({ loss, metric }));

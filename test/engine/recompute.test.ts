@@ -39,10 +39,10 @@ describe('a memory limit', () => {
     const kept = await trainRun({ ...gpipe, recompute: 'auto' });
     expect(recomputed(kept)).toEqual([[]]);
     const [plan] = kept.of('plan.made');
-    const largest = Math.max(...(plan?.memoryPerStage ?? []));
+    const largest = Math.max(...(plan?.memoryPerWorker ?? []));
     const limited = await trainRun({ ...gpipe, recompute: 'auto', memoryLimit: String(largest - 1) });
     expect(recomputed(limited)).not.toEqual([[]]);
-    expect(Math.max(...(limited.of('plan.made')[0]?.memoryPerStage ?? []))).toBeLessThan(largest);
+    expect(Math.max(...(limited.of('plan.made')[0]?.memoryPerWorker ?? []))).toBeLessThan(largest);
     expect(hashesOf(limited)).toEqual(hashesOf(kept));
   });
 

@@ -44,7 +44,7 @@ describe('a plan after freezing', () => {
     planner.next(at(0));
     const { plan } = planner.next(at(7));
     expect(shapeOf(plan)).toEqual({ K: 2, R: 1 });
-    expect(seatOf(plan, 'w0')?.from).toBe(7);
+    expect(seatOf(plan, 'w0')?.stages[0]?.from).toBe(7);
   });
   it('with --dp off shortens the pipeline all the same when fewer blocks than stages are left', () => {
     const planner = replanner({ pipeline: 4, replicas: 1, dp: 'off' });

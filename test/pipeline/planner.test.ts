@@ -4,7 +4,7 @@ import { present } from '../../engine/core/invariant.js';
 import { stageMemory } from '../../pipeline/costs.js';
 import { runsOf } from '../../pipeline/partition.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
-import { scheduleNames } from '../../pipeline/schedules/registry.js';
+import { chunksOf, scheduleNames } from '../../pipeline/schedules/registry.js';
 import { block, blocks } from './cost-model.js';
 
 const base: PlannerInput = {
@@ -34,7 +34,7 @@ describe('the planner', () => {
   });
 
   it('picks a pipeline where gradients are dear', () => {
-    const choice = choosePipeline({ ...base, reduceMsPerMB: 20 });
+    const choice = choosePipeline({ ...base, schedule: '1f1b', reduceMsPerMB: 20 });
     expect(choice).toMatchObject({ K: 4, R: 1, cuts: [0, 2, 4, 6] });
     // (M + K - 1) micro-batches of 2 blocks of 3 ms.
     expect(choice.predictedStepMs).toBe((8 + 3) * 6);
@@ -42,7 +42,7 @@ describe('the planner', () => {
   });
 
   it('adds reduction and update of the slowest stage to the schedule', () => {
-    const choice = choosePipeline({ ...base, fixedK: 2, fixedR: 2, reduceMsPerMB: 0.5, updateMsPerMB: 0.25 });
+    const choice = choosePipeline({ ...base, schedule: '1f1b', fixedK: 2, fixedR: 2, reduceMsPerMB: 0.5, updateMsPerMB: 0.25 });
     // Stages of 4 blocks: (4 + 1) * 12 ms; 4 MB exchanged at R = 2, which is the unit, and updated.
     expect(choice.predictedStepMs).toBe(60 + 4 * 0.5 + 4 * 0.25);
   });
@@ -54,7 +54,7 @@ describe('the planner', () => {
   });
 
   it('explains its choice with the numbers of the best alternative', () => {
-    const { reason, rejected } = choosePipeline({ ...base, workers: 2 });
+    const { reason, rejected } = choosePipeline({ ...base, schedule: '1f1b', workers: 2 });
     expect(reason).toBe('K=1, R=2 (1f1b, 4 micro-batches of 4) is predicted to take 96.0 ms a step, bubble 0.0 %; next best is K=2, R=1 with 108.0 ms (12.5 % slower)');
     expect(rejected).toEqual([
       { K: 2, R: 1, predictedStepMs: 108, why: '12.5 % slower' },
@@ -70,10 +70,32 @@ describe('the planner', () => {
   });
 
   it('prefers 1F1B to an equally fast GPipe, and obeys the one asked for', () => {
-    expect(choosePipeline({ ...base, fixedK: 4 }).schedule).toBe('1f1b');
+    // Halves that cost more than the whole backward leave nothing to gain from splitting it; 4 stages of one block leave nothing to interleave.
+    const dear = base.costs.slice(0, 4).map((cost) => ({ ...cost, inputGradientMs: 2, weightGradientMs: 2 }));
+    expect(choosePipeline({ ...base, costs: dear, fixedK: 4 }).schedule).toBe('1f1b');
     const gpipe = choosePipeline({ ...base, fixedK: 4, schedule: 'gpipe' });
     expect(gpipe.schedule).toBe('gpipe');
-    expect(present(gpipe.memoryPerStage[3], 'memory')).toBeGreaterThan(present(choosePipeline({ ...base, fixedK: 4 }).memoryPerStage[3], 'memory'));
+    expect(present(gpipe.memoryPerWorker[3], 'memory')).toBeGreaterThan(present(choosePipeline({ ...base, fixedK: 4, schedule: '1f1b' }).memoryPerWorker[3], 'memory'));
+  });
+
+  it('takes ZB-H1 or interleaved 1F1B where they fill the bubble', () => {
+    // 4 stages of F = I = W = 2 ms: ZB-H1 idles (K - 1)(F + I - W) = 6 ms beside 8 * 6 ms of work, 1F1B 18 ms.
+    const zero = choosePipeline({ ...base, fixedK: 4, schedule: 'zb-h1' });
+    expect(choosePipeline({ ...base, fixedK: 4, fixedR: 1 }).predictedStepMs).toBeLessThanOrEqual(zero.predictedStepMs);
+    // Stage 0 has no input gradient to compute: its W is the whole backward, so the end of the step is a little longer than the formula.
+    expect(zero.predictedStepMs).toBeLessThan(8 * 6 + 18);
+    const interleaved = choosePipeline({ ...base, fixedK: 4, fixedR: 1, schedule: 'interleaved' });
+    expect(interleaved.cuts).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(interleaved.memoryPerWorker).toHaveLength(4);
+    expect(interleaved.predictedStepMs).toBe(8 * 6 + 9);
+  });
+
+  it('says why a schedule cannot run, and falls back to 1F1B only where it may', () => {
+    const input = { ...base, fixedK: 4, fixedR: 1, numMicroBatches: 6, schedule: 'interleaved' } as const;
+    expect(() => choosePipeline(input)).toThrow('M=6 is not a multiple of K=4');
+    const other = choosePipeline({ ...input, mayChangeSchedule: true });
+    expect(other.schedule).toBe('1f1b');
+    expect(other.reason).toContain('interleaved cannot run here (the interleaved schedule sends micro-batches in groups of K, but M=6 is not a multiple of K=4)');
   });
 
   it('never makes a pipeline longer than the longest allowed', () => {
@@ -98,7 +120,7 @@ describe('the planner', () => {
 
     it('shortens the pipeline when the memory of the start allows it', () => {
       const start = choosePipeline({ ...base, fixedK: 4 });
-      const memoryLimit = Math.max(...start.memoryPerStage);
+      const memoryLimit = Math.max(...start.memoryPerWorker);
       const lengths = [0, 2, 4, 6, 7].map((depth) => choosePipeline({ ...base, frozen: depth, maxK: 4, memoryLimit }).K);
       expect(lengths[0]).toBe(4);
       expect(lengths.at(-1)).toBe(1);
@@ -169,12 +191,13 @@ describe('the planner', () => {
         const input = { ...base, ...change };
         const choice = choosePipeline(input);
         const runs = runsOf(choice.cuts, input.costs.length);
-        expect(runs).toHaveLength(choice.K);
+        expect(runs).toHaveLength(choice.K * chunksOf(choice.schedule, choice.K));
+        expect(choice.memoryPerWorker).toHaveLength(choice.K);
         expect(runs[0]?.from).toBe(input.frozen);
         for (const { from, to } of runs) expect(to).toBeGreaterThan(from);
         expect(choice.K * choice.R).toBeLessThanOrEqual(input.workers);
         expect(choice.ranges).toHaveLength(choice.R);
-        expect(choice.memoryPerStage.at(-1)).toBeGreaterThanOrEqual(stageMemory(input.costs, present(choice.cuts.at(-1), 'cut'), input.costs.length, 1));
+        expect(choice.memoryPerWorker.at(-1)).toBeGreaterThanOrEqual(stageMemory(input.costs, present(choice.cuts.at(-1), 'cut'), input.costs.length, 1));
         // A nanosecond: the planner compares no finer.
         for (const { predictedStepMs } of choice.rejected) expect(predictedStepMs ?? Infinity).toBeGreaterThanOrEqual(choice.predictedStepMs - 1e-6);
         expect(choice.reason).toMatch(/^K=\d+, R=\d+ .* ms a step/);

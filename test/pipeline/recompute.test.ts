@@ -28,7 +28,7 @@ describe('recomputation in the planner', () => {
     // 2 blocks: 8 MB of parameters, gradients and states; 2 MB saved and 0.5 MB of output per micro-batch; 8 in flight.
     expect(stageMemory(base.costs, 0, 2, 8)).toBe(8e6 + 8 * 2.5e6);
     expect(stageMemory(base.costs, 0, 2, 8, 0, true)).toBe(8e6 + 2e6 + 8 * 0.5e6);
-    expect(choosePipeline({ ...base, recompute: 'on' }).memoryPerStage).toEqual([14e6, 14e6]);
+    expect(choosePipeline({ ...base, recompute: 'on' }).memoryPerWorker).toEqual([14e6, 14e6]);
   });
 
   it('costs a forward more per micro-batch', () => {
@@ -59,7 +59,7 @@ describe('recomputation in the planner', () => {
         const fits = (recompute: 'off' | 'auto'): boolean => {
           try {
             const choice = choosePipeline({ ...input, recompute });
-            expect(Math.max(...choice.memoryPerStage)).toBeLessThanOrEqual(megabytes * 1e6);
+            expect(Math.max(...choice.memoryPerWorker)).toBeLessThanOrEqual(megabytes * 1e6);
             return true;
           } catch {
             return false;

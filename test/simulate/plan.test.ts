@@ -57,7 +57,7 @@ describe('the text of a plan', () => {
     expect(text).toContain('vit on 4 workers (ort-cpu): 100 steps of 32 samples, in micro-batches of 4 (8 a step)');
     // Equal blocks are one row.
     expect(text).toMatch(/0 block 0 and 2 others like it +1 ms +2 ms +1\.0 MB/);
-    expect(text).toMatch(/nothing frozen: \d stages? x \d replicas?, 1f1b/);
+    expect(text).toMatch(/nothing frozen: \d stages? x \d replicas?, interleaved/);
     expect(text).toMatch(/2 of 3 layers frozen, cache off: /);
     expect(text).toContain('0F0');
     expect(text).toMatch(/lost against it:\n +K x R/);

@@ -192,7 +192,7 @@ describe('our rules on the same machines', () => {
     const request = { model: large, hardware, frozen: 0, batch: 128, microBatch: 16, cacheReadMs: null, fixedK: null, maxK: null };
     const shape = ourShape(request);
     expect(shape.K).toBeGreaterThan(1);
-    expect(Math.max(...shape.memoryPerStage)).toBeLessThanOrEqual(usableBytes(hardware));
+    expect(Math.max(...shape.memoryPerWorker)).toBeLessThanOrEqual(usableBytes(hardware));
     expect(shape.rejected.filter(({ predictedStepMs }) => predictedStepMs === null).map(({ K }) => K)).toContain(1);
     expect(() => ourShape({ ...request, microBatch: 128, fixedK: 1 })).toThrow('no pipeline fits');
   });

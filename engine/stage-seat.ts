@@ -1,0 +1,241 @@
+// StageSeat: all that a worker has for one stage of its seat: compiled programs, borders, gradient exchange, frozen prefix, updates. Made in two halves, so
+// that everybody's memory exists before anybody maps it. The order in which the stages of a worker act is not its business.
+import type { Order } from './messages.js';
+import type { Plan, Seat, StageAssignment } from './plan.js';
+import { invariant, present } from './core/invariant.js';
+import type { Dataset } from './data/dataset.js';
+import type { BlockStore } from './dp/block-store.js';
+import { GradientExchange, type ChunkSquares } from './dp/gradient-exchange.js';
+import { Mailbox } from './dp/mailbox.js';
+import { mailboxFile } from './dp/memory-names.js';
+import { FrozenPrefix } from './frozen-prefix.js';
+import { openCache } from './open-cache.js';
+import type { Model } from './model/block.js';
+import { compileStage, type StagePrograms } from './model/compile.js';
+import type { SlabLayout } from './model/slab.js';
+import type { Neighbours } from './neighbours.js';
+import type { Action } from '../pipeline/action.js';
+import { StageRunner } from '../pipeline/stage-runner.js';
+import type { BufferPool } from './tensor/buffer-pool.js';
+import type { Executor } from './tensor/executor.js';
+import type { BoundUpdate, Optimizer } from './tensor/optimizer.js';
+import type { Shape } from './tensor/shape.js';
+
+export interface SeatingOptions {
+  readonly worker: string;
+  readonly plan: Plan;
+  readonly seat: Seat;
+  readonly folder: string;
+  readonly seed: number;
+  readonly model: Model;
+  readonly dataset: Dataset;
+  readonly layouts: readonly SlabLayout[];
+  readonly shapes: readonly Shape[];
+  readonly executor: Executor;
+  readonly optimizer: Optimizer;
+  readonly store: BlockStore;
+  /** Lends the buffers of this worker. */
+  readonly pool: BufferPool;
+  readonly neighbours: Neighbours;
+  readonly cacheBytes: number;
+  readonly verifiesCache: boolean;
+  readonly onCacheOff: (reason: string) => void;
+}
+
+export interface Evaluation {
+  readonly index: number;
+  readonly loss: number;
+  readonly score: number | null;
+}
+
+/** A micro-batch of validation samples; `n` counts those of the replica. */
+export interface ValidationBatch {
+  readonly n: number;
+  readonly index: number;
+  readonly ids: Int32Array;
+}
+
+export class StageSeat {
+  readonly stage: number;
+  readonly #options: SeatingOptions;
+  readonly #programs: StagePrograms;
+  readonly #exchange: GradientExchange;
+  /** Mailboxes this stage owns, and those of its neighbours that it writes to. */
+  readonly #in: Mailbox | null;
+  readonly #back: Mailbox | null;
+  #downstream: Mailbox | null = null;
+  #upstream: Mailbox | null = null;
+  #prefix: FrozenPrefix | null = null;
+  #runner: StageRunner | null = null;
+  #updates: BoundUpdate[] = [];
+
+  /** First half: compiles, and creates the memory that others will map. */
+  constructor(options: SeatingOptions, stage: number) {
+    this.stage = stage;
+    this.#options = options;
+    const { plan, seat, model, dataset, folder, worker, layouts, neighbours } = options;
+    const { from, to } = this.#blocks;
+    this.#programs = compileStage({ model, data: dataset.info, from, to, microBatch: plan.microBatch, needsInputGradient: stage > 0 });
+    this.#exchange = new GradientExchange({
+      folder,
+      plan,
+      of: { replica: seat.replica, stage, worker },
+      lengths: layouts.map((layout) => layout.length),
+      signals: {
+        arrived: (kind, step, peer) => neighbours.wait(`${kind} ${plan.generation} ${step} ${peer.worker} ${peer.stage} ${stage}`),
+        ring: (kind, step, peer) => neighbours.ring(peer.worker, `${kind} ${plan.generation} ${step} ${worker} ${stage} ${peer.stage}`),
+      },
+    });
+    this.#in = stage === 0 ? null : Mailbox.create(mailboxFile(folder, worker, plan.generation, stage, 'in'), seat.count, this.#shapeAt(from));
+    this.#back = this.#isLast ? null : Mailbox.create(mailboxFile(folder, worker, plan.generation, stage, 'back'), seat.count, this.#shapeAt(to));
+  }
+
+  /** The workers that this stage rings. */
+  get contacts(): string[] {
+    const { stages } = this.#options.seat;
+    const around = [stages[this.stage - 1], stages[this.stage + 1]].flatMap((stage) => (stage === undefined ? [] : [stage.worker]));
+    return [...around, ...this.#exchange.peers.map(({ worker }) => worker)];
+  }
+
+  /** Second half: everybody's memory exists and every contact is reached. `actions` are those of this stage, in order. */
+  open(actions: readonly Action[]): StageRunner {
+    const { plan, seat, folder, neighbours, store, executor, layouts, dataset, seed, pool } = this.#options;
+    const { stage } = this;
+    const { from, to, recompute = false } = this.#blocks;
+    this.#exchange.open();
+    if (!this.#isLast) this.#downstream = Mailbox.open(mailboxFile(folder, this.#workerAt(stage + 1), plan.generation, stage + 1, 'in'), seat.count, this.#shapeAt(to));
+    if (stage > 0) this.#upstream = Mailbox.open(mailboxFile(folder, this.#workerAt(stage - 1), plan.generation, stage - 1, 'back'), seat.count, this.#shapeAt(from));
+    const prefix = (this.#prefix = this.#openPrefix());
+    const prefixOutputs = prefix === null ? null : Array.from({ length: seat.count }, () => new Float32Array(this.#shapeAt(from).reduce((a, b) => a * b, 1)));
+    this.#runner = new StageRunner({
+      executor,
+      pool,
+      recompute,
+      programs: this.#programs,
+      layouts,
+      weights: (block) => store.weights(block),
+      gradientOffset: (block) => this.#exchange.offset(block),
+      borders: {
+        activationIn: this.#in?.places ?? prefixOutputs,
+        activationOut: this.#downstream?.places ?? null,
+        gradientIn: this.#back?.places ?? null,
+        gradientOut: this.#upstream?.places ?? null,
+      },
+      signals: {
+        arrived: (kind, step, micro) => neighbours.wait(`${kind} ${plan.generation} ${step} ${stage} ${micro}`),
+        ring: (kind, step, micro) => {
+          const next = stage + (kind === 'F' ? 1 : -1);
+          neighbours.ring(this.#workerAt(next), `${kind} ${plan.generation} ${step} ${next} ${micro}`);
+        },
+      },
+      dataset,
+      seed,
+      microBatch: plan.microBatch,
+      start: seat.start,
+      actions,
+      prefix: prefix === null ? null : (ids, out) => prefix.load(ids, out),
+    });
+    this.#bindUpdates();
+    return this.#runner;
+  }
+
+  /** Hits and misses of the frozen prefix's cache since the seat was taken. */
+  get prefixCounts(): { readonly hits: number; readonly misses: number } {
+    return { hits: this.#prefix?.hits ?? 0, misses: this.#prefix?.misses ?? 0 };
+  }
+
+  /** Where the gradients of a step's micro-batches are summed. */
+  beginStep(): ReturnType<GradientExchange['beginStep']> {
+    return this.#exchange.beginStep();
+  }
+
+  announce(step: number): void {
+    this.#exchange.announce(step);
+  }
+
+  reduce(step: number): Promise<ChunkSquares[]> {
+    return this.#exchange.reduce(step);
+  }
+
+  settled(step: number): Promise<void> {
+    return this.#exchange.settled(step);
+  }
+
+  /** Applies the update of a step that the coordinator has committed, when its reduction is settled. */
+  apply(commit: Extract<Order, { type: 'commit' }>): void {
+    for (const update of this.#updates) update.run(commit);
+  }
+
+  /** Evaluates one micro-batch. A stage runs ahead of the next by at most the places of the mailbox: a reader rings back when a place is free. */
+  async evaluate({ n, index, ids }: ValidationBatch): Promise<Evaluation | null> {
+    const { plan, seat, neighbours } = this.#options;
+    const { stage } = this;
+    if (stage > 0) await neighbours.wait(`E ${plan.generation} ${stage} ${n}`);
+    if (!this.#isLast && n >= seat.count) await neighbours.wait(`C ${plan.generation} ${stage} ${n - seat.count}`);
+    const result = present(this.#runner, 'stage runner').evaluate(ids, n % seat.count);
+    if (stage > 0) neighbours.ring(this.#workerAt(stage - 1), `C ${plan.generation} ${stage - 1} ${n}`);
+    if (!this.#isLast) neighbours.ring(this.#workerAt(stage + 1), `E ${plan.generation} ${stage + 1} ${n}`);
+    return result === null ? null : { index, ...result };
+  }
+
+  /** Takes the last credits of an evaluation of `count` micro-batches: the next one counts from 0 again. */
+  async endEvaluation(count: number): Promise<void> {
+    const { plan, seat, neighbours } = this.#options;
+    if (this.#isLast) return;
+    for (let n = Math.max(0, count - seat.count); n < count; n++) await neighbours.wait(`C ${plan.generation} ${this.stage} ${n}`);
+  }
+
+  close(): void {
+    for (const update of this.#updates) update.free();
+    this.#runner?.close();
+    this.#prefix?.close();
+    this.#exchange.close();
+    for (const mailbox of [this.#in, this.#back, this.#downstream, this.#upstream]) mailbox?.close();
+  }
+
+  get #blocks(): StageAssignment {
+    return present(this.#options.seat.stages[this.stage], `stage ${this.stage}`);
+  }
+
+  get #isLast(): boolean {
+    return this.stage === this.#options.seat.stages.length - 1;
+  }
+
+  #workerAt(stage: number): string {
+    return present(this.#options.seat.stages[stage], `stage ${stage}`).worker;
+  }
+
+  /** Shape of the activation that enters block `block`. */
+  #shapeAt(block: number): Shape {
+    return present(this.#options.shapes[block - 1], `output shape of block ${block - 1}`);
+  }
+
+  #openPrefix(): FrozenPrefix | null {
+    const { plan, executor, model, dataset, layouts, shapes, store, folder, cacheBytes, verifiesCache, onCacheOff } = this.#options;
+    if (this.stage > 0 || plan.frozen === 0) return null;
+    invariant(this.#blocks.from === plan.frozen, () => `stage 0 starts at block ${this.#blocks.from}, ${plan.frozen} are frozen`);
+    const weights = (block: number): Float32Array => store.weights(block);
+    const numSamples = dataset.numTrain + dataset.numValidation;
+    const cache = plan.usesCache
+      ? openCache({ folder, shapes, numSamples, capBytes: cacheBytes, weights, depth: plan.frozen, previousDepth: plan.previousCacheDepth, onOff: onCacheOff })
+      : null;
+    return new FrozenPrefix({ executor, model, dataset, layouts, weights, frozen: plan.frozen, microBatch: plan.microBatch, cache, verifies: verifiesCache });
+  }
+
+  #bindUpdates(): void {
+    const { store, optimizer, layouts } = this.#options;
+    const { from: first, to: end } = this.#blocks;
+    for (let block = first; block < end; block++) {
+      const weights = store.weights(block);
+      const states = store.states(block);
+      const { segments } = present(layouts[block], `layout of block ${block}`);
+      for (const { from, to, data } of this.#exchange.shards(block)) {
+        const clipped = segments
+          .map(({ offset, length, decays }) => ({ offset: Math.max(offset, from) - from, end: Math.min(offset + length, to) - from, decays }))
+          .filter(({ offset, end: last }) => last > offset)
+          .map(({ offset, end: last, decays }) => ({ offset, length: last - offset, decays }));
+        this.#updates.push(optimizer.bind(weights.subarray(from, to), data, states.map((state) => state.subarray(from, to)), clipped));
+      }
+    }
+  }
+}
