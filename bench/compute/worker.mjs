@@ -1,0 +1,79 @@
+// One worker of workers.mjs. Usage: node worker.mjs MODEL WORKER, with messages of its parent.
+import { ADAMW, buildMeasured, engineAt, measuredData, MODELS } from './models.mjs';
+
+const [name, worker] = process.argv.slice(2);
+const load = engineAt();
+const { BlockStore } = await load('engine/dp/block-store.js');
+const { Neighbours } = await load('engine/neighbours.js');
+const { Seating } = await load('engine/seating.js');
+const { blockOutputShapes } = await load('engine/model/compile.js');
+const { slabLayout } = await load('engine/model/slab.js');
+const { blocksOf, seatOf } = await load('engine/plan.js');
+const { openExecutor } = await load('engine/tensor/open-executor.js');
+const { Optimizer } = await load('engine/tensor/optimizer.js');
+
+const SEED = 1;
+const peakMb = () => process.resourceUsage().maxRSS / 1024;
+const neighbours = new Neighbours(worker, 'benchmark-token');
+const ids = Int32Array.from({ length: MODELS[name].sizes.B }, (_, i) => i);
+let seating;
+
+const processor = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+let processorBefore = processor();
+const sinceLast = () => {
+  const before = processorBefore;
+  processorBefore = processor();
+  return processorBefore - before;
+};
+
+async function prepare({ plan, folder }) {
+  const executor = openExecutor({ threads: 1 });
+  const baseMb = peakMb();
+  const { model, data } = await buildMeasured(name, load);
+  const layouts = model.blocks.map(slabLayout);
+  const store = new BlockStore({ folder, worker, blocks: model.blocks, layouts, numStates: 2, seed: SEED });
+  for (const block of blocksOf(plan, worker).active) store.hold(block, null, true);
+  seating = new Seating({
+    worker, plan, seat: seatOf(plan, worker), folder, seed: SEED, model, dataset: measuredData(name, data), layouts,
+    shapes: blockOutputShapes(model, data, plan.microBatch), executor, optimizer: new Optimizer(executor, ADAMW), store, neighbours,
+    cacheBytes: 0, verifiesCache: false, onCacheOff: () => undefined,
+  });
+  return { worker, address: await neighbours.open(), baseMb };
+}
+
+async function answer(message) {
+  switch (message.type) {
+    case 'prepare':
+      return prepare(message);
+    case 'activate':
+      await seating.activate(message.addresses);
+      sinceLast();
+      return {};
+    case 'step': {
+      const report = await seating.runStep(message.step, ids);
+      return { report, cpu: sinceLast() };
+    }
+    case 'commit':
+      await seating.apply(message);
+      return { cpu: sinceLast(), peakMb: peakMb() };
+    case 'close':
+      setImmediate(() => process.exit(0));
+      return {};
+    default:
+      throw new Error(`unknown message ${message.type}`);
+  }
+}
+
+process.on('message', (message) => {
+  answer(message).then(
+    (reply) => process.send(reply),
+    (error) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+});
+process.on('disconnect', () => process.exit(0));
