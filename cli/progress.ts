@@ -12,12 +12,14 @@ export interface Progress {
   /** Transformer layers frozen in the current plan, and how many the model has. */
   readonly frozenLayers: number;
   readonly layers: number;
+  /** Most memory that a worker has needed so far, bytes; 0 where it is not known. */
+  readonly peakBytes: number;
 }
 
 /** Long enough to be calm, short enough to follow a transition. */
 const WINDOW = 20;
 
-export const startOfProgress: Progress = { stepsPlanned: 0, metricName: '', metric: null, recent: [], frozenLayers: 0, layers: 0 };
+export const startOfProgress: Progress = { stepsPlanned: 0, metricName: '', metric: null, recent: [], frozenLayers: 0, layers: 0, peakBytes: 0 };
 
 export function advance(progress: Progress, event: RunEvent): Progress {
   switch (event.type) {
@@ -29,7 +31,7 @@ export function advance(progress: Progress, event: RunEvent): Progress {
       // Rates of the old shape say nothing of the new one; the last step stays for its loss.
       return { ...progress, frozenLayers: event.frozenLayers, recent: progress.recent.slice(-1) };
     case 'step':
-      return { ...progress, recent: [...progress.recent, event].slice(-WINDOW) };
+      return { ...progress, recent: [...progress.recent, event].slice(-WINDOW), peakBytes: Math.max(progress.peakBytes, ...Object.values(event.peakMemory ?? {})) };
     case 'evaluation':
       return { ...progress, metric: event.metric, metricName: event.metricName };
     default:

@@ -1,10 +1,10 @@
 // Sections of the report: one function per section, each from events to HTML, each null where the run has nothing to show. The page around
 // them is report.ts.
 import type { RunEvent } from '../engine/events.js';
-import { effectiveSteps, eventsOf } from '../engine/summary.js';
+import { effectiveSteps, eventsOf, summarize } from '../engine/summary.js';
 import { PALETTE_SIZE, escapeText, ganttChart, lineChart, thin, type GanttBar, type GanttRow, type Series } from './charts.js';
 import { tell, type PlanMade } from './decisions.js';
-import { duration, millis, number, percent, range } from './format.js';
+import { bytes, duration, millis, number, percent, range } from './format.js';
 
 type StepEvent = Extract<RunEvent, { type: 'step' }>;
 
@@ -112,9 +112,17 @@ export function workersChart(events: readonly RunEvent[]): string | null {
   return ganttChart({ label: 'Plans by worker over time', xLabel: 'seconds', rows, markers });
 }
 
+/** The most memory of each worker; empty where no step says it. */
+function memoryTable(events: readonly RunEvent[]): string {
+  const peaks = Object.entries(summarize(events).peakMemory);
+  if (peaks.length === 0) return '';
+  const rows = peaks.map(([worker, size]) => row([[escapeText(worker)], [bytes(size), 'n']]));
+  return `<details><summary>peak memory by worker</summary><table>${row([['worker'], ['peak memory', 'n']], 'th')}${rows.join('')}</table></details>`;
+}
+
 export function workersSection(events: readonly RunEvent[]): string | null {
   const chart = workersChart(events);
-  return chart === null ? null : card('Workers over time', 'One row per worker, one colour per replica: which stage it ran and which blocks it trained, under every plan.', chart);
+  return chart === null ? null : card('Workers over time', 'One row per worker, one colour per replica: which stage it ran and which blocks it trained, under every plan.', `${chart}${memoryTable(events)}`);
 }
 
 const row = (cells: readonly (readonly [text: string, className?: string])[], tag = 'td', rowClass = ''): string =>

@@ -42,8 +42,15 @@ function tiles(events: readonly RunEvent[], summary: Summary): [value: string, l
     [String(summary.transitions.length), summary.transitions.length === 0 ? 'transitions' : `transitions, ${duration(summary.transitions.reduce((sum, { seconds }) => sum + seconds, 0))} in all`],
     ...(looked === 0 ? [] : [[percent(summary.cache.hits / looked), `cache hits, ${bytes(summary.cache.bytes)}`] as [string, string]]),
     [percent(summary.bubbleShare), `bubble; communication ${percent(summary.commShare)}`],
+    ...memoryTile(summary),
     ...(summary.failures === 0 ? [] : [[String(summary.failures), 'workers lost and survived'] as [string, string]]),
   ];
+}
+
+function memoryTile({ peakMemory }: Summary): [value: string, label: string][] {
+  const sizes = Object.values(peakMemory);
+  if (sizes.length === 0) return [];
+  return [[bytes(Math.max(...sizes)), `peak memory of a worker; all ${count(sizes.length)} together ${bytes(sizes.reduce((sum, size) => sum + size, 0))}`]];
 }
 
 /** Median step time in ms under the first and the last plan, or null where there was one plan. */

@@ -22,10 +22,20 @@ export function resultRows(summary: Summary): [string, string][] {
     ['transitions', transitions.length === 0 ? 'none' : `${transitions.length}, ${duration(transitions.reduce((total, { seconds }) => total + seconds, 0))} in all`],
     ['cache', looked === 0 ? 'not used' : `${percent(cache.hits / looked)} hits of ${count(looked)} look-ups, ${bytes(cache.bytes)}`],
     ['bubble', `${percent(summary.bubbleShare)} of step time, communication ${percent(summary.commShare)}`],
+    ...memoryRow(summary),
     ...(summary.failures === 0 ? [] : [['lost workers', String(summary.failures)] as [string, string]]),
     ['weights', `sha256 ${hash(summary.weightsSha256)}`],
     ['losses', `sha256 ${hash(summary.lossSha256)}`],
   ];
+}
+
+/** The most that each worker needed; only the largest ones where there are many. */
+function memoryRow({ peakMemory }: Summary): [string, string][] {
+  const workers = Object.entries(peakMemory).sort(([, a], [, b]) => b - a);
+  if (workers.length === 0) return [];
+  const total = workers.reduce((sum, [, size]) => sum + size, 0);
+  const shown = workers.slice(0, 4).map(([worker, size]) => `${worker} ${bytes(size)}`);
+  return [['peak memory', `${[...shown, ...(workers.length > 4 ? ['...'] : [])].join(', ')}${workers.length > 1 ? `; together ${bytes(total)}` : ''}`]];
 }
 
 /** The speed of each configuration that was tried, with a bar for the speed-up. */

@@ -1,5 +1,5 @@
 // StatusLine: the one line that says how a run is doing, for any width. Pure text; console.ts decides when it is drawn.
-import { clip, count, number } from './format.js';
+import { bytes, clip, count, number } from './format.js';
 import { rates, type Progress } from './progress.js';
 
 /** Names of metrics that would not fit, or that would read like the training loss. */
@@ -23,12 +23,13 @@ export function statusLine(progress: Progress, columns: number): string {
   const parts: [text: string, sacrifice: number][] = [
     [`step ${String(last.step + 1).padStart(width)}/${progress.stepsPlanned}`, 0],
     [`loss ${last.loss.toFixed(4)}`, 0],
-    ...(progress.metric === null ? [] : [[`${SHORT[progress.metricName] ?? progress.metricName} ${number(progress.metric, 3)}`, 3] as [string, number]]),
-    [`${count(now.samplesPerSecond)}/s`, 5],
+    ...(progress.metric === null ? [] : [[`${SHORT[progress.metricName] ?? progress.metricName} ${number(progress.metric, 3)}`, 4] as [string, number]]),
+    [`${count(now.samplesPerSecond)}/s`, 6],
     [`${last.K}x${last.R}`, 0],
-    [`frozen ${progress.frozenLayers}/${progress.layers}`, 4],
-    ...(now.hitShare === null ? [] : [[`hits ${Math.round(now.hitShare * 100)}%`, 2] as [string, number]]),
-    [`bubble ${Math.round(now.bubbleShare * 100)}%`, 1],
+    [`frozen ${progress.frozenLayers}/${progress.layers}`, 5],
+    ...(now.hitShare === null ? [] : [[`hits ${Math.round(now.hitShare * 100)}%`, 3] as [string, number]]),
+    [`bubble ${Math.round(now.bubbleShare * 100)}%`, 2],
+    ...(progress.peakBytes === 0 ? [] : [[`mem ${bytes(progress.peakBytes)}`, 1] as [string, number]]),
     [`eta ${clock(now.secondsLeft)}`, 0],
   ];
   const separators = ['  ', ' '];
@@ -36,6 +37,6 @@ export function statusLine(progress: Progress, columns: number): string {
     const kept = parts.filter(([, sacrifice]) => sacrifice === 0 || sacrifice > given).map(([text]) => text);
     const fitting = separators.map((separator) => kept.join(separator)).find((line) => line.length <= columns);
     if (fitting !== undefined) return fitting;
-    if (given === 5) return clip(kept.join(' '), columns);
+    if (given === 6) return clip(kept.join(' '), columns);
   }
 }

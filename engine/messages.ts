@@ -53,7 +53,11 @@ export const reportSchema = z.discriminatedUnion('type', [
     reduceMs: z.number(),
     cacheHits: z.number(),
     cacheMisses: z.number(),
-    residentMb: z.number(),
+    /** Bytes resident now, and the most this worker has needed so far (process-memory.ts). */
+    residentBytes: z.number(),
+    peakBytes: z.number(),
+    /** Buffers lent by the worker's pool at the end of the step, and bytes it holds in all. */
+    pool: z.object({ lent: z.number(), bytes: z.number() }),
   }),
   /** The last update of a run of steps is applied: this worker's state is what others may copy. */
   z.object({ type: z.literal('paused'), generation: index, step: index }),

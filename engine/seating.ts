@@ -51,7 +51,8 @@ export class Seating {
       reduceMs: performance.now() - begin,
       cacheHits: after.hits - before.hits,
       cacheMisses: after.misses - before.misses,
-      residentMb: process.memoryUsage.rss() / 2 ** 20,
+      ...this.#options.memory.read(),
+      pool: { lent: this.#options.pool.liveCount, bytes: this.#options.pool.liveBytes + this.#options.pool.idleBytes },
     };
   }
 

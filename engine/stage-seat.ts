@@ -14,6 +14,7 @@ import type { Model } from './model/block.js';
 import { compileStage, type StagePrograms } from './model/compile.js';
 import type { SlabLayout } from './model/slab.js';
 import type { Neighbours } from './neighbours.js';
+import type { ProcessMemory } from './process-memory.js';
 import type { Action } from '../pipeline/action.js';
 import { StageRunner } from '../pipeline/stage-runner.js';
 import type { BufferPool } from './tensor/buffer-pool.js';
@@ -36,6 +37,7 @@ export interface SeatingOptions {
   readonly store: BlockStore;
   /** Lends the buffers of this worker. */
   readonly pool: BufferPool;
+  readonly memory: ProcessMemory;
   readonly neighbours: Neighbours;
   readonly cacheBytes: number;
   readonly verifiesCache: boolean;

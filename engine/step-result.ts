@@ -16,12 +16,12 @@ export interface StepResult {
   readonly computeMs: number;
   readonly waitMs: number;
   readonly reduceMs: number;
-  /** Largest resident memory of a worker, MiB. */
-  readonly peakMb: number;
+  /** Most memory that each worker has needed so far, bytes. */
+  readonly peakMemory: Readonly<Record<string, number>>;
 }
 
-export function assembleStep(reports: Iterable<ReportOf<'step-ready'>>, numBlocks: number, numMicroBatches: number): StepResult {
-  const all = [...reports];
+export function assembleStep(reports: ReadonlyMap<string, ReportOf<'step-ready'>>, numBlocks: number, numMicroBatches: number): StepResult {
+  const all = [...reports.values()];
   const losses = all.flatMap((report) => report.losses).sort((a, b) => a.micro - b.micro);
   invariant(losses.length === numMicroBatches, () => `${losses.length} losses of ${numMicroBatches} micro-batches`);
   const loss = losses.reduce((sum, { loss: one }) => Math.fround(sum + one), 0);
@@ -36,7 +36,7 @@ export function assembleStep(reports: Iterable<ReportOf<'step-ready'>>, numBlock
     computeMs: sum((report) => report.computeMs),
     waitMs: sum((report) => report.waitMs),
     reduceMs: sum((report) => report.reduceMs),
-    peakMb: Math.max(...all.map((report) => report.residentMb)),
+    peakMemory: Object.fromEntries([...reports].map(([worker, { peakBytes }]) => [worker, peakBytes])),
   };
 }
 

@@ -26,6 +26,8 @@ export interface Summary {
   readonly transitions: readonly { readonly step: number; readonly from: Shape; readonly to: Shape; readonly frozen: number; readonly seconds: number }[];
   /** Hits and misses in samples; bytes stored at the fullest moment. */
   readonly cache: { readonly hits: number; readonly misses: number; readonly bytes: number };
+  /** Most memory that each worker needed, bytes; workers that never had a seat are missing. */
+  readonly peakMemory: Readonly<Record<string, number>>;
   /** Workers lost. */
   readonly failures: number;
   readonly bubbleShare: number;
@@ -79,12 +81,20 @@ export function summarize(events: readonly RunEvent[]): Summary {
     samplesPerSecond: stepSeconds > 0 ? samples / stepSeconds : null,
     transitions: eventsOf(events, 'transition').map(({ step, from, to, frozen, seconds }) => ({ step, from, to, frozen, seconds })),
     cache: { hits: sum((step) => step.cacheHits), misses: sum((step) => step.cacheMisses), bytes: cacheBytes(events) },
+    peakMemory: peakMemory(steps),
     failures: eventsOf(events, 'worker.lost').length,
     bubbleShare: share((step) => step.bubbleShare),
     commShare: share((step) => step.commShare),
     weightsSha256: finished?.weightsSha256 ?? null,
     lossSha256: finished?.lossSha256 ?? null,
   };
+}
+
+/** The largest value of each worker. */
+function peakMemory(steps: readonly EventOf<'step'>[]): Record<string, number> {
+  const peaks = new Map<string, number>();
+  for (const { peakMemory: now = {} } of steps) for (const [worker, bytes] of Object.entries(now)) peaks.set(worker, Math.max(bytes, peaks.get(worker) ?? 0));
+  return Object.fromEntries(peaks);
 }
 
 /** Bytes stored at the fullest moment: every miss stores a record, up to the capacity; a new depth starts an empty store. */

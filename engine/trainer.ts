@@ -148,7 +148,7 @@ class Trainer {
   async #awaitStep(step: number): Promise<StepResult> {
     const { model } = this.#setup;
     const reports = await this.#coordinator.stepReports();
-    const result = assembleStep(reports.values(), model.blocks.length, this.#plan.numMicroBatches);
+    const result = assembleStep(reports, model.blocks.length, this.#plan.numMicroBatches);
     if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradNorm)) {
       const block = result.blockNorms.findIndex((norm) => !Number.isFinite(norm));
       const where = block < 0 ? '' : `; the first block whose gradient is not finite is ${block} (${present(model.blocks[block], 'block').name})`;
@@ -166,7 +166,7 @@ class Trainer {
     const plan = this.#plan;
     const seated = plan.replicas.reduce((sum, replica) => sum + pipelineLength(replica), 0);
     const share = (ms: number): number => Math.min(1, ms / (seated * seconds * 1000));
-    const { loss, gradNorm, cacheHits, cacheMisses, peakMb } = result;
+    const { loss, gradNorm, cacheHits, cacheMisses, peakMemory } = result;
     this.#progress.add(loss, samples, seconds);
     this.#numFutile = 0;
     this.#host.emit({
@@ -185,7 +185,7 @@ class Trainer {
       cacheMisses,
       bubbleShare: share(result.waitMs),
       commShare: share(result.reduceMs),
-      peakMb,
+      peakMemory,
     });
   }
 

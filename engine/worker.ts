@@ -17,6 +17,7 @@ import { OrderQueue } from './order-queue.js';
 import { optimizerSpec } from './optimizer-spec.js';
 import { blocksOf, seatOf, type Plan, type Restore } from './plan.js';
 import { loadBlock } from './checkpoint.js';
+import { ProcessMemory } from './process-memory.js';
 import { Seating } from './seating.js';
 import { BufferPool } from './tensor/buffer-pool.js';
 import type { Executor } from './tensor/executor.js';
@@ -40,6 +41,7 @@ interface Equipment {
   readonly optimizer: Optimizer;
   readonly store: BlockStore;
   readonly pool: BufferPool;
+  readonly memory: ProcessMemory;
   readonly sampler: Sampler;
   /** Output shape of every block for one micro-batch. */
   readonly shapes: readonly Shape[];
@@ -158,6 +160,7 @@ export class Worker {
       optimizer: new Optimizer(executor, spec),
       store,
       pool: new BufferPool(config.poolMb * 2 ** 20),
+      memory: new ProcessMemory(order.memoryFolder, this.#host.worker),
       shapes,
       sampler: new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, batch: config.batch, seed: config.seed }),
     };
@@ -201,6 +204,8 @@ export class Worker {
         verifiesCache: own.setup.config.verifyCache,
         onCacheOff: (reason) => this.#host.report({ type: 'cache-off', reason }),
       });
+    // Old and new seat exist side by side: the most shared memory of a transition.
+    own.memory.noteShared();
     this.#host.report({ type: 'prepared', generation: plan.generation, movedBytes });
   }
 

@@ -47,7 +47,7 @@ export function sampleRun(): RunEvent[] {
       const step = generation * 100 + i;
       const wobble = Math.sin(step * 1.7) * 0.08 + Math.sin(step * 0.37) * 0.05;
       const hits = generation > 0 && i >= 20 ? 64 : 0;
-      add({ type: 'step', peakMb: 120, step, epoch: generation, loss: 1.4 + 1.8 * Math.exp(-step / 70) + wobble * Math.exp(-step / 200), lr: 1e-3, gradNorm: 1, samples: 64, seconds: seconds * (1 + 0.05 * Math.sin(step)), generation, frozen, K, R, cacheHits: hits, cacheMisses: generation > 0 ? 64 - hits : 0, bubbleShare: K === 2 ? 0.13 : 0.01, commShare: 0.05 }, seconds);
+      add({ type: 'step', peakMemory: { w0: 120e6 + step, w1: 80e6 }, step, epoch: generation, loss: 1.4 + 1.8 * Math.exp(-step / 70) + wobble * Math.exp(-step / 200), lr: 1e-3, gradNorm: 1, samples: 64, seconds: seconds * (1 + 0.05 * Math.sin(step)), generation, frozen, K, R, cacheHits: hits, cacheMisses: generation > 0 ? 64 - hits : 0, bubbleShare: K === 2 ? 0.13 : 0.01, commShare: 0.05 }, seconds);
     }
     const step = (generation + 1) * 100;
     add({ type: 'evaluation', step, epoch: generation + 1, loss: 1.5 + 1.2 * Math.exp(-step / 90), metric: 0.6 - 0.4 * Math.exp(-step / 90), metricName: 'accuracy', samples: 700, seconds: 0.6 }, 0.6);

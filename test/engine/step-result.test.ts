@@ -3,9 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assembleStep, clipScale } from '../../engine/step-result.js';
 
-type StepReport = Parameters<typeof assembleStep>[0] extends Iterable<infer T> ? T : never;
+type StepReport = Parameters<typeof assembleStep>[0] extends ReadonlyMap<string, infer T> ? T : never;
 
-const report = (changes: Partial<StepReport>): StepReport => ({ type: 'step-ready', generation: 0, step: 0, losses: [], squares: [], computeMs: 1, waitMs: 2, reduceMs: 3, cacheHits: 4, cacheMisses: 5, residentMb: 6, ...changes });
+const report = (changes: Partial<StepReport>): StepReport => ({ type: 'step-ready', generation: 0, step: 0, losses: [], squares: [], computeMs: 1, waitMs: 2, reduceMs: 3, cacheHits: 4, cacheMisses: 5, residentBytes: 6, peakBytes: 7, pool: { lent: 0, bytes: 0 }, ...changes });
+
+/** The reports of the workers w0, w1, ... */
+const of = (...reports: StepReport[]): ReadonlyMap<string, StepReport> => new Map(reports.map((one, i) => [`w${i}`, one]));
 
 describe('assembling a step', () => {
   it('gives the same bits however losses and chunks are spread over workers', () => {
@@ -22,11 +25,11 @@ describe('assembling a step', () => {
             return { block, fromChunk, values: [value] };
           });
           const parts = losses.map((loss, micro) => ({ micro, loss }));
-          const together = assembleStep([report({ losses: parts, squares: pieces })], 4, losses.length);
+          const together = assembleStep(of(report({ losses: parts, squares: pieces })), 4, losses.length);
           const workers = [0, 1, 2, 3].map(() => ({ losses: [] as typeof parts, squares: [] as typeof pieces }));
           for (const part of parts) workers[owner.next().value as number]?.losses.unshift(part);
           for (const piece of pieces) workers[owner.next().value as number]?.squares.unshift(piece);
-          const spread = assembleStep(workers.map(report), 4, losses.length);
+          const spread = assembleStep(of(...workers.map(report)), 4, losses.length);
           expect(spread.loss).toBe(together.loss);
           expect(spread.gradNorm).toBe(together.gradNorm);
           expect(spread.blockNorms).toEqual(together.blockNorms);
@@ -35,10 +38,10 @@ describe('assembling a step', () => {
     );
   });
   it('refuses a step of which a micro-batch is missing', () => {
-    expect(() => assembleStep([report({ losses: [{ micro: 0, loss: 1 }] })], 1, 2)).toThrow(/1 losses of 2 micro-batches/);
+    expect(() => assembleStep(of(report({ losses: [{ micro: 0, loss: 1 }] })), 1, 2)).toThrow(/1 losses of 2 micro-batches/);
   });
   it('carries what is not finite to the norm', () => {
-    expect(assembleStep([report({ losses: [{ micro: 0, loss: 1 }], squares: [{ block: 0, fromChunk: 0, values: [Number.NaN] }] })], 1, 1).gradNorm).toBeNaN();
+    expect(assembleStep(of(report({ losses: [{ micro: 0, loss: 1 }], squares: [{ block: 0, fromChunk: 0, values: [Number.NaN] }] })), 1, 1).gradNorm).toBeNaN();
   });
 });
 

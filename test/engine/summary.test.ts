@@ -27,6 +27,9 @@ describe('a finished run', () => {
 
   test('counts the cache', () => {
     // Per frozen phase 20 steps of misses and 80 of hits, 64 samples each.
+    expect(Object.keys(summary.peakMemory)).toEqual(['w0', 'w1']);
+    expect(summary.peakMemory['w0']).toBeGreaterThan(120e6);
+    expect(summary.peakMemory['w1']).toBe(80e6);
     expect(summary.cache).toEqual({ hits: 2 * 80 * 64, misses: 2 * 20 * 64, bytes: 20 * 64 * 32_768 });
   });
 
