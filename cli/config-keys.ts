@@ -37,7 +37,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Memory', names: ['memoryLimit', 'recompute', 'poolMb'] },
   { title: 'Cache', names: ['cache', 'cacheMb', 'verifyCache'] },
   { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'checkpointEvery', 'keep'] },
-  { title: 'Run', names: ['out', 'breakdown'] },
+  { title: 'Run', names: ['out', 'memoryDir', 'breakdown'] },
   { title: 'Connections', names: ['port', 'tlsCert', 'tlsKey'] },
 ];
 

@@ -1,6 +1,6 @@
 // RunSession: one training run from its folder to a report: opens the folder and the event log, shows and records events, watches the
 // signals, and closes everything whatever happens. It does not train.
-import { EXIT, toErrorRecord, type ExitCode } from '../engine/core/errors.js';
+import { EXIT, PipetrainError, toErrorRecord, type ExitCode } from '../engine/core/errors.js';
 import { EventLog, readEvents } from '../engine/event-log.js';
 import type { RunEventBody } from '../engine/events.js';
 import type { ResumePoint } from '../engine/run-checkpoint.js';
@@ -33,10 +33,16 @@ export async function runSession({ io, services, resolved, json, quickstart, res
   const log = new EventLog(folder.eventsPath);
   const view: RunView = json ? new JsonView(io.stdout) : new ConsoleView(io.stdout);
   const stop = watchStopSignals(io);
-  const seen = { start: resume !== undefined, failure: false };
+  const seen = { start: resume !== undefined, failure: false, isHolding: false };
+  const plans = new Map<number, string>();
   const emit = (body: RunEventBody): void => {
     const event = log.append(body);
-    if (event.type === 'plan.made') folder.writePlan(event.generation, event.grid);
+    if ((log.heldBecause !== null) !== seen.isHolding) {
+      seen.isHolding = log.heldBecause !== null;
+      view.show(log.append({ type: 'warning', message: seen.isHolding ? `events are kept in memory, ${log.heldBecause}; they are written when there is room` : 'the events that were kept in memory are written' }));
+    }
+    if (event.type === 'plan.made') plans.set(event.generation, event.grid);
+    if (plans.size > 0) writePlans(folder, plans);
     if (event.type === 'run.started') seen.start = true;
     if (event.type === 'run.failed') seen.failure = true;
     view.show(event);
@@ -70,6 +76,17 @@ export async function runSession({ io, services, resolved, json, quickstart, res
   if (finish().status !== 'interrupted') return EXIT.done;
   io.stderr.write(`interrupted after saving; the run is in ${folder.path}\n`);
   return EXIT.interrupted;
+}
+
+/** Writes the plans and forgets them. One for which there is no room waits: it is in the events too, and not worth a run. */
+function writePlans(folder: RunFolder, plans: Map<number, string>): void {
+  for (const [generation, grid] of plans)
+    try {
+      folder.writePlan(generation, grid);
+      plans.delete(generation);
+    } catch (error) {
+      if (!(error instanceof PipetrainError)) throw error;
+    }
 }
 
 /** Writes summary.json and report.html from the events of a folder. */

@@ -46,6 +46,7 @@ export const trainConfigSchema = z.strictObject({
   verifyCache: z.boolean().default(false).describe('recompute every cache hit and compare'),
   exact: z.boolean().default(true).describe('bit-identical results for every shape of the run; --fast switches it off'),
   evalEvery: z.string().regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/).default('1 epoch').describe('time between validations, or never (the end of the run is always validated)'),
+  memoryDir: z.string().min(1).optional().describe('folder for the memory that workers share (default: /dev/shm, where there is none the folder for temporary files)'),
   breakdown: z.boolean().default(false).describe('after training, measure what freezing, repartitioning, replicas and cache each contribute'),
   out: z.string().default('').describe('run folder (default: runs/<date>-<model>)'),
   maxRestarts: z.number().int().nonnegative().default(3).describe('lost workers that are replaced; after that the run goes on with those that are left'),

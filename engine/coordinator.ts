@@ -8,7 +8,7 @@ import { listen, type Listener } from './comm/listen.js';
 import { fingerprintOf, readCredentials, type Trust } from './comm/tls.js';
 import type { TrainConfig } from './config.js';
 import { Deferred } from './core/deferred.js';
-import { WorkerError } from './core/errors.js';
+import { PipetrainError, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { executorOf } from './devices.js';
 import { MemoryFolder } from './memory-folder.js';
@@ -48,12 +48,19 @@ export interface Update {
 export interface Regrouping {
   readonly lost: readonly { readonly worker: string; readonly reason: string }[];
   readonly joined: readonly Member[];
+  /** Workers that were started, those that were lost again included. */
+  readonly numStarted: number;
+}
+
+/** What kept a snapshot from being whole, at any of its writers. */
+function problemIn(written: ReadonlyMap<string, ReportOf<'snapshot-written'>>): string | null {
+  return [...written.values()].find(({ problem }) => problem !== null)?.problem ?? null;
 }
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #token = randomBytes(24).toString('base64url');
-  readonly #memory = new MemoryFolder();
+  readonly #memory: MemoryFolder;
   readonly #workers = new Map<string, WorkerProcess>();
   readonly #addresses: Record<string, string> = {};
   readonly #arrivals = new Map<string, Deferred<void>>();
@@ -70,6 +77,7 @@ export class Coordinator {
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
+    this.#memory = new MemoryFolder(options.config.memoryDir);
   }
 
   get memoryFolder(): MemoryFolder {
@@ -135,14 +143,14 @@ export class Coordinator {
     if (!goesOn) await this.#collect(this.#seated, 'paused', this.#stepTimeoutMs);
   }
 
-  /** Lets replica 0 write a snapshot between steps. */
-  async snapshot(step: number, version: number): Promise<void> {
-    await this.#ask(this.#writers, { type: 'snapshot', generation: this.#current.generation, step, version }, 'snapshot-written');
+  /** Lets replica 0 write a snapshot between steps. Resolves to why it is not whole, or null. */
+  async snapshot(step: number, version: number): Promise<string | null> {
+    return problemIn(await this.#ask(this.#writers, { type: 'snapshot', generation: this.#current.generation, step, version }, 'snapshot-written'));
   }
 
-  /** Waits for the snapshot that a commit asked for. */
-  async snapshotWritten(): Promise<void> {
-    await this.#collect(this.#writers, 'snapshot-written', this.#stepTimeoutMs);
+  /** Waits for the snapshot that a commit asked for; as `snapshot`. */
+  async snapshotWritten(): Promise<string | null> {
+    return problemIn(await this.#collect(this.#writers, 'snapshot-written', this.#stepTimeoutMs));
   }
 
   /** Sums over the validation samples, micro-batch by micro-batch in order. */
@@ -164,30 +172,44 @@ export class Coordinator {
   }
 
   /**
-   * After a failure: makes sure that the lost are gone, lets everybody else give up what they do, and starts at most `maxNew` replacements.
+   * After a failure: makes sure that the lost are gone, lets everybody else give up what they do, and starts replacements until as many workers are there
+   * as before, or `maxNew` were started.
    * Afterwards a plan may be adopted that restores state. Losses during the recovery are dealt with in it.
    */
   async regroup(maxNew: number): Promise<Regrouping> {
     const lost = new Map<string, string>();
+    const joined = new Map<string, Member>();
+    const target = this.workers.length;
+    let numStarted = 0;
     for (;;) {
-      this.#trouble = new Deferred();
+      // Started beside one that was lost while it started: it knows nothing yet, and another one may as well be asked.
+      const unready = this.workers.filter((worker) => this.#addresses[worker] === undefined && !this.#lost.has(worker));
+      numStarted -= unready.length;
+      for (const id of unready) await this.#dismiss(id);
+      // Whoever is lost while others are dismissed is met by this loop too.
       for (const [id, reason] of this.#lost) {
         lost.set(id, reason);
+        joined.delete(id);
         await this.#dismiss(id);
       }
+      // Only now: what was lost up to here has been dealt with, and must not fail what comes.
       this.#lost.clear();
+      this.#trouble = new Deferred();
       for (const id of this.workers) this.#worker(id).forget();
       try {
         await this.#ask(this.workers, { type: 'abort' }, 'aborted');
         // What they reported before they gave up has arrived by now, and means nothing any more.
         for (const id of this.workers) this.#worker(id).forget();
+        const count = Math.min(target - this.workers.length, maxNew - numStarted);
+        if (count <= 0) break;
+        numStarted += count;
+        for (const member of await this.#invite(count)) joined.set(member.worker, member);
         break;
       } catch (error) {
         if (this.#lost.size === 0) throw error;
       }
     }
-    const joined = await this.#invite(Math.min(lost.size, maxNew));
-    return { lost: [...lost].map(([worker, reason]) => ({ worker, reason })), joined };
+    return { lost: [...lost].map(([worker, reason]) => ({ worker, reason })), joined: [...joined.values()], numStarted };
   }
 
   /** Stops every worker and removes the shared memory. Never throws; safe after a failure. */
@@ -249,11 +271,13 @@ export class Coordinator {
     await worker?.stop();
     this.#workers.delete(id);
     delete this.#addresses[id];
+    this.#memory.removeAllOf(id);
   }
 
   #fail(error: Error, worker: string): void {
     if (this.#isClosing || !this.#workers.has(worker)) return;
-    if (error instanceof LostWorker) this.#lost.set(worker, error.message);
+    // A worker that found no memory has ended, or is about to.
+    if (error instanceof LostWorker || (error instanceof PipetrainError && error.code === 'PT_SHM_FULL')) this.#lost.set(worker, error.message);
     this.#trouble.reject(error);
   }
 

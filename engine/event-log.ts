@@ -1,13 +1,22 @@
-// EventLog: appends run events to events.jsonl, one JSON object per line, and reads them back. It does not interpret them.
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+// EventLog: appends run events to events.jsonl, one JSON object per line, and reads them back. It does not interpret them. While the disk is full it keeps
+// them in memory: training goes on, and they are written when there is room.
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { DataError } from './core/errors.js';
 import type { RunEvent, RunEventBody } from './events.js';
+
+/** Events that may be kept while the disk is full: hours of steps. */
+const MAX_HELD_BYTES = 16 * 2 ** 20;
 
 export class EventLog {
   readonly #path: string;
   readonly #now: () => number;
   readonly #start: number;
   #file: number | null;
+  /** Length of the file up to its last whole line. */
+  #bytes: number;
+  /** Lines for which there was no room yet, oldest first. */
+  #held: Buffer = Buffer.alloc(0);
+  #heldBecause: unknown = null;
 
   /**
    * Opens (or creates) the file. `now` gives milliseconds of a monotonic clock; event times are seconds since this call, or since the run began
@@ -18,17 +27,27 @@ export class EventLog {
     this.#now = now;
     const before = this.#guard(() => cutTornLine(path));
     this.#start = now() - before * 1000;
-    this.#file = this.#guard(() => openSync(path, 'a'));
+    const file = this.#guard(() => openSync(path, 'a'));
+    this.#file = file;
+    this.#bytes = this.#guard(() => fstatSync(file).size);
   }
 
-  /** Stamps and writes one event, and returns it stamped. Written at once: a killed process loses nothing that was appended. */
+  /** Why events are kept in memory and not in the file, or null: the disk is full. */
+  get heldBecause(): string | null {
+    return this.#heldBecause instanceof Error ? this.#heldBecause.message : null;
+  }
+
+  /**
+   * Stamps and writes one event, and returns it stamped. Written at once: a killed process loses nothing that was appended, but what is held. Throws a
+   * DataError (PT_EVENT_LOG) where the file cannot be written, for a full disk only when too much is held.
+   */
   append(body: RunEventBody): RunEvent {
     // Microseconds are what the clock can tell; more digits would only make the file longer.
     const time = Math.max(0, Math.round((this.#now() - this.#start) * 1000) / 1e6);
     const event: RunEvent = { time, ...body };
     const file = this.#file;
     // A late event of a worker that is still closing must not turn a finished run into a failed one.
-    if (file !== null) this.#guard(() => writeSync(file, `${JSON.stringify(event)}\n`));
+    if (file !== null) this.#guard(() => this.#write(file, Buffer.from(`${JSON.stringify(event)}\n`)));
     return event;
   }
 
@@ -38,9 +57,31 @@ export class EventLog {
     if (file === null) return;
     this.#file = null;
     this.#guard(() => {
-      fsyncSync(file);
-      closeSync(file);
+      try {
+        this.#write(file, Buffer.alloc(0));
+        if (this.#heldBecause !== null) throw this.#heldBecause as Error;
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
     });
+  }
+
+  /** Writes what is held and these lines, whole or not at all: half a line would spoil the one after it. */
+  #write(file: number, lines: Buffer): void {
+    const bytes = this.#held.length === 0 ? lines : Buffer.concat([this.#held, lines]);
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+      this.#bytes += bytes.length;
+      this.#held = Buffer.alloc(0);
+      this.#heldBecause = null;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : '';
+      if ((code !== 'ENOSPC' && code !== 'EDQUOT') || bytes.length > MAX_HELD_BYTES) throw error;
+      ftruncateSync(file, this.#bytes);
+      this.#held = bytes;
+      this.#heldBecause = error;
+    }
   }
 
   #guard<T>(action: () => T): T {

@@ -1,9 +1,9 @@
 // MemoryFolder: the folder of a run in shared memory. The coordinator makes it, removes it, and sweeps away those of coordinators that died.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
-import { WorkerError } from './core/errors.js';
+import { UsageError, WorkerError } from './core/errors.js';
 import { sharedMemoryFolder } from './tensor/mapped-file.js';
 
 const PREFIX = 'pipetrain-';
@@ -11,8 +11,13 @@ const PREFIX = 'pipetrain-';
 export class MemoryFolder {
   readonly path: string;
 
-  constructor() {
-    const parent = sharedMemoryFolder();
+  /** `parent` is where it is made; default: shared memory. Throws a UsageError (PT_MEMORY_DIR) where that cannot be written. */
+  constructor(parent: string = sharedMemoryFolder()) {
+    try {
+      accessSync(parent, constants.W_OK | constants.X_OK);
+    } catch (cause) {
+      throw new UsageError('PT_MEMORY_DIR', `--memory-dir ${parent} is no folder that can be written: ${cause instanceof Error ? cause.message : String(cause)}`, 'Name a folder on a file system in memory (tmpfs), or leave it to the default.', { cause });
+    }
     sweep(parent);
     this.path = join(parent, `${PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`);
     mkdirSync(this.path, { mode: 0o700 });
@@ -29,6 +34,11 @@ export class MemoryFolder {
   /** Removes one file of the folder, if it is there. Whoever has it mapped keeps it until it is unmapped. */
   remove(file: string): void {
     rmSync(file, { force: true });
+  }
+
+  /** Removes what a worker that is gone left behind; a killed one cannot. */
+  removeAllOf(worker: string): void {
+    for (const name of readdirSync(this.path)) if (name.startsWith(`${worker}.`)) this.remove(join(this.path, name));
   }
 
   close(): void {

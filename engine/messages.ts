@@ -61,7 +61,8 @@ export const reportSchema = z.discriminatedUnion('type', [
   }),
   /** The last update of a run of steps is applied: this worker's state is what others may copy. */
   z.object({ type: z.literal('paused'), generation: index, step: index }),
-  z.object({ type: z.literal('snapshot-written'), step: index, version: index }),
+  /** `problem` says why the snapshot is not whole; training goes on without it. */
+  z.object({ type: z.literal('snapshot-written'), step: index, version: index, problem: z.string().nullable() }),
   z.object({ type: z.literal('aborted') }),
   z.object({ type: z.literal('pong') }),
   /** A neighbour cannot be reached any more; the work in hand is given up. */

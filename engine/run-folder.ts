@@ -103,8 +103,13 @@ export class RunFolder {
   /** Whole or not at all: a reader never sees half a file. */
   #write(path: string, text: string): void {
     this.#guard(() => {
-      writeFileSync(`${path}.tmp`, text);
-      renameSync(`${path}.tmp`, path);
+      try {
+        writeFileSync(`${path}.tmp`, text);
+        renameSync(`${path}.tmp`, path);
+      } catch (error) {
+        rmSync(`${path}.tmp`, { force: true });
+        throw error;
+      }
     });
   }
 

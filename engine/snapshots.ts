@@ -16,6 +16,7 @@ export class Snapshots {
   #last: Snapshot | null = null;
   #pending: Snapshot | null = null;
   #version = 0;
+  #isFailing = false;
   #takenAt = -Infinity;
 
   /** The newest whole snapshot. */
@@ -32,6 +33,21 @@ export class Snapshots {
   begin(steps: number, freezer: FreezerState, now: number): Snapshot {
     this.#takenAt = now;
     return (this.#pending = { version: this.#version++, steps, freezer });
+  }
+
+  /** The snapshot is whole, or `problem` says why not. Returns a warning where there is one to give: the first time, and again after a whole one. */
+  end(snapshot: Snapshot, problem: string | null): string | null {
+    if (problem === null) {
+      this.#isFailing = false;
+      this.complete(snapshot);
+      return null;
+    }
+    if (this.#pending !== snapshot) return null;
+    this.abandon();
+    const isNews = !this.#isFailing;
+    this.#isFailing = true;
+    const reach = this.#last === null ? 'a worker that is lost now ends the run' : `a worker that is lost now takes the run back to step ${this.#last.steps}`;
+    return isNews ? `no snapshot could be written: ${problem}; until one can be, ${reach}` : null;
   }
 
   /** The snapshot is whole. Late news of one that was given up is ignored. */

@@ -22,12 +22,16 @@ import { Progress } from './progress.js';
 import { Replanner, type Planned, type PlanRequest } from './replanner.js';
 import { restoreFrom, runState, type ResumePoint, type SavedCheckpoint } from './run-checkpoint.js';
 import { setUpRun, type RunSetup } from './run-setup.js';
-import { Snapshots } from './snapshots.js';
+import { Snapshots, type Snapshot } from './snapshots.js';
 import { startEvent } from './start-event.js';
 import { assembleStep, clipScale, type StepResult } from './step-result.js';
 import { stateCount } from './tensor/optimizer.js';
 import type { TrainHost } from './train-host.js';
 
+/** What a run survives: workers that are gone, cut off or hang, and memory that somebody else used up for a while. */
+const SURVIVABLE = ['PT_WORKER_LOST', 'PT_WORKER_STUCK', 'PT_WORKER_SILENT', 'PT_SHM_FULL'];
+/** Shortages of memory that a run survives; where it does not fit at all, going on would only repeat them. */
+const MAX_SHORTAGES = 3;
 /** Recoveries in a row without a finished step between them, after which a run gives up. */
 const MAX_FUTILE_RECOVERIES = 5;
 
@@ -66,6 +70,7 @@ class Trainer {
   #isCacheOff = false;
   #numRestarts = 0;
   #numFutile = 0;
+  #numShortages = 0;
 
   constructor(setup: RunSetup, host: TrainHost, from: ResumePoint | null) {
     this.#setup = setup;
@@ -137,7 +142,7 @@ class Trainer {
       const update = { learningRate, gradientScale: clipScale(result.gradNorm, this.#setup.config.clip), updateCount: done, snapshot: snapshot?.version ?? null };
       const applied = this.#coordinator.commit(step, update, goesOn);
       // A failure here also ends the next wait for a step; it must not end the process before that.
-      if (snapshot !== null) this.#coordinator.snapshotWritten().then(() => this.#snapshots.complete(snapshot), () => undefined);
+      if (snapshot !== null) this.#coordinator.snapshotWritten().then((problem) => this.#endSnapshot(snapshot, problem), () => undefined);
       await applied;
       const now = performance.now();
       this.#record(step, result, learningRate, (now - begin) / 1000);
@@ -216,13 +221,18 @@ class Trainer {
     }
     if (plan.frozen > 0) this.#reportCache(plan, step, cacheReason);
     const snapshot = this.#snapshots.begin(step, this.#freezer.save(), performance.now());
-    await this.#coordinator.snapshot(step, snapshot.version);
-    this.#snapshots.complete(snapshot);
+    this.#endSnapshot(snapshot, await this.#coordinator.snapshot(step, snapshot.version));
+  }
+
+  #endSnapshot(snapshot: Snapshot, problem: string | null): void {
+    const warning = this.#snapshots.end(snapshot, problem);
+    if (warning !== null) this.#host.emit({ type: 'warning', message: warning });
   }
 
   /** A lost worker, or one that lost its neighbours: the others can go on. Without a snapshot there is nothing to go on from. */
   #isSurvivable(error: unknown): error is WorkerError {
-    if (!(error instanceof PipetrainError) || !['PT_WORKER_LOST', 'PT_WORKER_STUCK', 'PT_WORKER_SILENT'].includes(error.code)) return false;
+    if (!(error instanceof PipetrainError) || !SURVIVABLE.includes(error.code)) return false;
+    if (error.code === 'PT_SHM_FULL' && this.#numShortages >= MAX_SHORTAGES) return false;
     return this.#snapshots.last !== null && this.#numFutile < MAX_FUTILE_RECOVERIES;
   }
 
@@ -231,12 +241,13 @@ class Trainer {
     const begin = performance.now();
     const failedAt = this.#progress.steps;
     this.#numFutile++;
+    if (cause.code === 'PT_SHM_FULL') this.#numShortages++;
     this.#snapshots.abandon();
     const snapshot = present(this.#snapshots.last, 'snapshot');
-    const { lost, joined } = await this.#coordinator.regroup(this.#setup.config.maxRestarts - this.#numRestarts);
-    this.#numRestarts += joined.length;
+    const { lost, joined, numStarted } = await this.#coordinator.regroup(this.#setup.config.maxRestarts - this.#numRestarts);
+    this.#numRestarts += numStarted;
     for (const { worker, reason } of lost) this.#host.emit({ type: 'worker.lost', worker, reason });
-    if (lost.length === 0) this.#host.emit({ type: 'warning', message: cause.message });
+    if (lost.length === 0 || cause.code === 'PT_SHM_FULL') this.#host.emit({ type: 'warning', message: cause.message });
     for (const { worker, pid, device } of joined) this.#host.emit({ type: 'worker.joined', worker, pid, device });
     const { workers } = this.#coordinator;
     if (workers.length === 0) throw cause;

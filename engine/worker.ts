@@ -240,8 +240,15 @@ export class Worker {
   /** Keeps what replica 0 holds, each block once, where it outlives this process. */
   #writeSnapshot(step: number, version: number): void {
     if (seatOf(present(this.#plan, 'plan'), this.#host.worker)?.replica !== 0) return;
-    this.#own.store.writeSnapshot(version);
-    this.#host.report({ type: 'snapshot-written', step, version });
+    let problem: string | null = null;
+    try {
+      this.#own.store.writeSnapshot(version);
+    } catch (error) {
+      // The one before is whole, and reaches further back: that is all a full memory costs.
+      if (!(error instanceof PipetrainError) || error.code !== 'PT_SHM_FULL') throw error;
+      problem = error.message;
+    }
+    this.#host.report({ type: 'snapshot-written', step, version, problem });
   }
 
   #filler(restore: Restore): Parameters<BlockStore['restore']>[2] {
