@@ -56,8 +56,8 @@ export const reportSchema = z.discriminatedUnion('type', [
     /** Bytes resident now, and the most this worker has needed so far (process-memory.ts). */
     residentBytes: z.number(),
     peakBytes: z.number(),
-    /** Buffers lent by the worker's pool at the end of the step, and bytes it holds in all. */
-    pool: z.object({ lent: z.number(), bytes: z.number() }),
+    /** Buffers that the worker's pool has lent at the end of the step, their bytes, and the bytes it holds in all. */
+    pool: z.object({ lent: z.number(), lentBytes: z.number(), bytes: z.number() }),
   }),
   /** The last update of a run of steps is applied: this worker's state is what others may copy. */
   z.object({ type: z.literal('paused'), generation: index, step: index }),

@@ -41,6 +41,7 @@ export class Seating {
     const squares = [];
     for (const stage of this.#stages) squares.push(...(await stage.reduce(step)));
     const after = this.#prefixCounts;
+    const { pool } = this.#options;
     return {
       type: 'step-ready',
       generation: this.#options.plan.generation,
@@ -52,7 +53,7 @@ export class Seating {
       cacheHits: after.hits - before.hits,
       cacheMisses: after.misses - before.misses,
       ...this.#options.memory.read(),
-      pool: { lent: this.#options.pool.liveCount, bytes: this.#options.pool.liveBytes + this.#options.pool.idleBytes },
+      pool: { lent: pool.liveCount, lentBytes: pool.liveBytes, bytes: pool.liveBytes + pool.idleBytes },
     };
   }
 
