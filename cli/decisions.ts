@@ -25,6 +25,8 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
   switch (event.type) {
     case 'run.started':
       return tellStart(event);
+    case 'resumed':
+      return story(`goes on after ${plural(event.step, 'step')}, from ${event.checkpoint}`);
     case 'costs.measured':
       return story(`costs of ${plural(event.blocks.length, 'block')} ${event.isCached ? 'known from an earlier run' : `measured in ${duration(event.seconds)}`}`);
     case 'plan.made':

@@ -5,6 +5,8 @@ import type { RunEvaluation } from '../engine/evaluate.js';
 import type { ModelDefaults } from '../engine/model/define.js';
 import type { PlanPreview } from '../engine/plan-preview.js';
 import type { ResumePoint } from '../engine/run-checkpoint.js';
+import type { ExportedWeights } from '../engine/export-weights.js';
+import type { Check } from '../engine/ledger.js';
 import type { RunFolder } from '../engine/run-folder.js';
 import type { TrainHost } from '../engine/train-host.js';
 
@@ -15,6 +17,8 @@ export interface CliServices {
   quickstartConfig(): Promise<TrainConfigInput>;
   evaluateRun(run: RunFolder): Promise<RunEvaluation>;
   previewPlan(config: TrainConfig): Promise<PlanPreview>;
+  verifyRun(run: RunFolder): Promise<readonly Check[]>;
+  exportWeights(run: RunFolder, out: string): Promise<ExportedWeights>;
 }
 
 export const engineServices: CliServices = {
@@ -41,5 +45,13 @@ export const engineServices: CliServices = {
   previewPlan: async (config) => {
     const { previewPlan } = await import('../engine/plan-preview.js');
     return previewPlan(config);
+  },
+  verifyRun: async (run) => {
+    const { verifyRun } = await import('../engine/verify-run.js');
+    return verifyRun(run);
+  },
+  exportWeights: async (run, out) => {
+    const { exportWeights } = await import('../engine/export-weights.js');
+    return exportWeights(run, out);
   },
 };

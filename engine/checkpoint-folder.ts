@@ -25,6 +25,8 @@ export interface WrittenFile {
 export const MANIFEST_FILE = 'checkpoint.json';
 const PARTIAL = '.partial';
 const PRUNED = '.pruned';
+/** About what one write of a file takes. */
+const GATHERED_BYTES = 1 << 20;
 const NAME = /^step-(\d+)(?:-(\d+))?$/;
 const LEFTOVER = /^step-\d+(-\d+)?\.(partial|pruned)$/;
 
@@ -118,7 +120,7 @@ export class CheckpointFolder {
     let bytes = 0;
     const file = await this.#files.create(join(this.partialPath, name));
     try {
-      for (const chunk of chunks) {
+      for (const chunk of gathered(chunks)) {
         hash.update(chunk);
         bytes += chunk.length;
         await file.write(chunk);
@@ -144,6 +146,21 @@ export class CheckpointFolder {
     invariant(NEXT[this.#state].includes(state), () => `the checkpoint ${this.#name} is ${this.#state} and cannot become ${state}`);
     this.#state = state;
   }
+}
+
+/** Small chunks put together, so that a file of many small tensors is not written in many small pieces. */
+function* gathered(chunks: Iterable<Uint8Array>): Iterable<Uint8Array> {
+  let small: Uint8Array[] = [];
+  let bytes = 0;
+  for (const chunk of chunks) {
+    if (bytes > 0 && bytes + chunk.length > GATHERED_BYTES) {
+      yield Buffer.concat(small);
+      [small, bytes] = [[], 0];
+    }
+    if (chunk.length >= GATHERED_BYTES) yield chunk;
+    else bytes += (small.push(chunk), chunk.length);
+  }
+  if (bytes > 0) yield Buffer.concat(small);
 }
 
 /** Names of checkpoints among the names in a folder, oldest first. */

@@ -56,6 +56,8 @@ export const reportSchema = z.discriminatedUnion('type', [
     /** Bytes resident now, and the most this worker has needed so far (process-memory.ts). */
     residentBytes: z.number(),
     peakBytes: z.number(),
+    /** Which places of the batch this replica worked on. */
+    share: z.object({ replica: index, from: index, to: index, digest: z.string() }),
     /** Buffers that the worker's pool has lent at the end of the step, their bytes, and the bytes it holds in all. */
     pool: z.object({ lent: z.number(), lentBytes: z.number(), bytes: z.number() }),
   }),

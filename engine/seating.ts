@@ -6,6 +6,7 @@ import { StageSeat, type Evaluation, type SeatingOptions, type ValidationBatch }
 import { makeSchedule } from '../pipeline/schedules/registry.js';
 import { StepRunner } from '../pipeline/step-runner.js';
 import type { StepTimes } from '../pipeline/stage-runner.js';
+import { shareOf } from './sample-share.js';
 
 export class Seating {
   readonly #options: SeatingOptions;
@@ -31,6 +32,7 @@ export class Seating {
 
   /** Forward, backward and reduction of one step; the update waits for the commit. */
   async runStep(step: number, ids: Int32Array): Promise<Report> {
+    const { plan, seat } = this.#options;
     const times: StepTimes = { computeMs: 0, waitMs: 0 };
     const before = this.#prefixCounts;
     const total = ids.reduce((sum, id) => sum + (id >= 0 ? 1 : 0), 0);
@@ -53,6 +55,7 @@ export class Seating {
       cacheHits: after.hits - before.hits,
       cacheMisses: after.misses - before.misses,
       ...this.#options.memory.read(),
+      share: { replica: seat.replica, ...shareOf(ids, seat.start * plan.microBatch, (seat.start + seat.count) * plan.microBatch) },
       pool: { lent: pool.liveCount, lentBytes: pool.liveBytes, bytes: pool.liveBytes + pool.idleBytes },
     };
   }

@@ -2,6 +2,7 @@
 // squares by block and chunk. Pure functions.
 import { invariant } from './core/invariant.js';
 import type { ReportOf } from './messages.js';
+import type { SampleShare } from './sample-share.js';
 
 export interface StepResult {
   /** Mean loss over the real samples of the global batch, summed in micro-batch order, as a 32-bit float. */
@@ -18,6 +19,8 @@ export interface StepResult {
   readonly reduceMs: number;
   /** Most memory that each worker has needed so far, bytes. */
   readonly peakMemory: Readonly<Record<string, number>>;
+  /** What each replica worked on, as places of the batch. */
+  readonly shares: readonly SampleShare[];
 }
 
 export function assembleStep(reports: ReadonlyMap<string, ReportOf<'step-ready'>>, numBlocks: number, numMicroBatches: number): StepResult {
@@ -37,7 +40,18 @@ export function assembleStep(reports: ReadonlyMap<string, ReportOf<'step-ready'>
     waitMs: sum((report) => report.waitMs),
     reduceMs: sum((report) => report.reduceMs),
     peakMemory: Object.fromEntries([...reports].map(([worker, { peakBytes }]) => [worker, peakBytes])),
+    shares: sharesOf(all.map(({ share }) => share)),
   };
+}
+
+/** One share per replica. All stages of a replica tell what they worked on, and must agree. */
+function sharesOf(told: readonly ReportOf<'step-ready'>['share'][]): SampleShare[] {
+  const shares: SampleShare[] = [];
+  for (const { replica, ...share } of [...told].sort((a, b) => a.replica - b.replica)) {
+    const known = (shares[replica] ??= share);
+    invariant(known.from === share.from && known.to === share.to && known.digest === share.digest, () => `the stages of replica ${replica} worked on different samples: ${JSON.stringify([known, share])}`);
+  }
+  return shares;
 }
 
 /** Sum of squares of each block: chunks in order, whoever owned them. */

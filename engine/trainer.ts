@@ -70,6 +70,8 @@ class Trainer {
   #isCacheOff = false;
   #numRestarts = 0;
   #numFutile = 0;
+  /** The last step that was done, whether or not a recovery undid it. */
+  #highest = -1;
   #numShortages = 0;
 
   constructor(setup: RunSetup, host: TrainHost, from: ResumePoint | null) {
@@ -90,7 +92,10 @@ class Trainer {
     for (const { worker, pid, device } of await this.#coordinator.launch()) this.#host.emit({ type: 'worker.joined', worker, pid, device });
     const { dataset, ...setup } = this.#setup;
     this.#replanner = new Replanner({ ...setup, ...(await this.#measureCosts()), numSamples: dataset.numTrain + dataset.numValidation });
-    if (this.#from !== null) restoreFrom(this.#from, this.#progress, this.#freezer);
+    if (this.#from !== null) {
+      restoreFrom(this.#from, this.#progress, this.#freezer);
+      this.#host.emit({ type: 'resumed', step: this.#progress.steps, checkpoint: this.#from.folder });
+    }
     const restore = this.#from === null ? null : ({ kind: 'checkpoint', folder: this.#from.folder } as const);
     await this.#adopt(this.#replanner.next({ ...this.#request(this.#from === null ? 'the run starts' : 'the run goes on'), restore }));
     for (;;) {
@@ -166,12 +171,14 @@ class Trainer {
   }
 
   #record(step: number, result: StepResult, lr: number, seconds: number): void {
-    const { ids, epoch } = this.#setup.sampler.batchAt(step);
+    const { sampler } = this.#setup;
+    const { ids, epoch } = sampler.batchAt(step);
     const samples = ids.filter((id) => id >= 0).length;
     const plan = this.#plan;
     const seated = plan.replicas.reduce((sum, replica) => sum + pipelineLength(replica), 0);
     const share = (ms: number): number => Math.min(1, ms / (seated * seconds * 1000));
     const { loss, gradNorm, cacheHits, cacheMisses, peakMemory } = result;
+    const start = (step % sampler.stepsPerEpoch) * sampler.batch;
     this.#progress.add(loss, samples, seconds);
     this.#numFutile = 0;
     this.#host.emit({
@@ -191,7 +198,10 @@ class Trainer {
       bubbleShare: share(result.waitMs),
       commShare: share(result.reduceMs),
       peakMemory,
+      shares: result.shares.map(({ from, to, digest }) => ({ from: start + from, to: start + to, digest })),
+      ...(step <= this.#highest ? { replay: true } : {}),
     });
+    this.#highest = Math.max(this.#highest, step);
   }
 
   async #freeze(): Promise<void> {

@@ -39,7 +39,7 @@ export class Sampler {
   batchAt(step: number): Batch {
     const epoch = Math.floor(step / this.stepsPerEpoch);
     const from = (step - epoch * this.stepsPerEpoch) * this.batch;
-    const order = this.#orderOf(epoch);
+    const order = this.orderOf(epoch);
     const ids = new Int32Array(this.batch).fill(-1);
     ids.set(order.subarray(from, from + this.batch));
     return { epoch, ids };
@@ -56,7 +56,8 @@ export class Sampler {
     return Int32Array.from({ length: batch }, (_, i) => (from + i < this.numValidation ? this.numTrain + from + i : -1));
   }
 
-  #orderOf(epoch: number): Uint32Array {
+  /** The order of the training samples in an epoch. */
+  orderOf(epoch: number): Uint32Array {
     // Steps come in order, so one permutation is enough; its size is that of the data set.
     if (this.#shuffled?.epoch !== epoch) {
       this.#shuffled = { epoch, order: permutation(randomKey(this.seed, 'shuffle', epoch), this.numTrain) };

@@ -38,6 +38,9 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
     modelDefaults: () => Promise.resolve({ epochs: 3, batch: 32, microBatch: 8, lr: '5e-4' }),
     runTraining,
     quickstartConfig: () => Promise.resolve({ model: 'gpt', data: 'text:somewhere', steps: 10 }),
+    resumePoint: () => Promise.reject(new Error('no checkpoint here')),
+    verifyRun: () => Promise.resolve([]),
+    exportWeights: () => Promise.reject(new Error('no weights here')),
     previewPlan: () => Promise.reject(new Error('no preview here')),
     evaluateRun: () => Promise.resolve({ checkpoint: 'c', step: 300, loss: 1.5, metric: { name: 'accuracy', value: 0.5 }, samples: 700 }),
   };

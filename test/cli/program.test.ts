@@ -32,7 +32,7 @@ describe('usage', () => {
   test('--help and --version end with 0', async () => {
     const help = await cli(['--help']);
     expect(help.code).toBe(0);
-    for (const command of ['quickstart', 'train', 'eval', 'report', 'compare', 'devices', 'doctor']) expect(help.out).toMatch(new RegExp(`^ {2}${command} `, 'm'));
+    for (const command of ['quickstart', 'train', 'eval', 'report', 'compare', 'verify', 'export', 'devices', 'doctor']) expect(help.out).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     expect(await cli(['--version'])).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string });
   });
 
@@ -244,5 +244,39 @@ describe('devices and doctor', () => {
   test('doctor checks each thing on a line of its own', async () => {
     const { out } = await cli(['doctor']);
     for (const name of ['Node', 'cores', 'memory', 'shared memory', 'ONNX Runtime']) expect(out).toMatch(new RegExp(`^(ok     |problem)  ${name} `, 'm'));
+  });
+});
+
+describe('verify and export', () => {
+  const run = (services: Partial<CliServices>, argv: readonly string[]): Promise<{ code: number; io: FakeIo }> => {
+    const io = fakeIo();
+    return runCli(argv, io, { ...fakeServices(), ...services }).then((code) => ({ code, io }));
+  };
+  function runFolder(): string {
+    const path = scratch();
+    writeFileSync(join(path, 'events.jsonl'), '');
+    return path;
+  }
+
+  test('verify prints every check, and ends with 3 and the first that does not hold', async () => {
+    const path = runFolder();
+    const good = { name: 'steps', scope: '12 steps', problem: null };
+    const bad = { name: 'samples', scope: '', problem: 'sample 5 comes twice in step 7' };
+    const holds = await run({ verifyRun: () => Promise.resolve([good]) }, ['verify', path]);
+    expect([holds.code, holds.io.stdout.text, holds.io.stderr.text]).toEqual([0, 'steps         ok      12 steps\n', '']);
+    const broken = await run({ verifyRun: () => Promise.resolve([good, bad]) }, ['verify', path]);
+    expect(broken.code).toBe(3);
+    expect(broken.io.stdout.text).toContain('samples       BROKEN  sample 5 comes twice in step 7\n');
+    expect(broken.io.stderr.text).toMatch(/^error: .*: samples: sample 5 comes twice in step 7 \[PT_VERIFY\]\n/);
+    const json = await run({ verifyRun: () => Promise.resolve([good, bad]) }, ['verify', path, '--json']);
+    expect(JSON.parse(json.io.stdout.text)).toEqual([good, bad]);
+  });
+
+  test('export needs a file, and says what it wrote', async () => {
+    const path = runFolder();
+    expect((await run({}, ['export', path])).code).toBe(2);
+    const weights = { checkpoint: 'c', step: 300, tensors: 36, bytes: 1000, weightsSha256: 'ab'.repeat(32) };
+    const { code, io } = await run({ exportWeights: () => Promise.resolve(weights) }, ['export', path, '--out', 'w.safetensors']);
+    expect([code, io.stdout.text]).toEqual([0, 'w.safetensors: 36 tensors, 1.0 kB\ncheckpoint  c (step 300)\nweights     sha256 abababababababab\n']);
   });
 });

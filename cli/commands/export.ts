@@ -1,0 +1,27 @@
+// pipetrain export: the trained parameters as one file that other programs read.
+import { Command } from 'commander';
+import { RunFolder } from '../../engine/run-folder.js';
+import type { CommandContext } from '../command-context.js';
+import { bytes, count } from '../format.js';
+
+export function exportCommand({ io, services, exitWith }: CommandContext): Command {
+  return new Command('export')
+    .summary('write the trained weights as one safetensors file')
+    .description('Writes the parameters of the newest checkpoint of a run as one safetensors file, under their canonical names (0003.layer1.attention.wq), without optimizer states.')
+    .argument('<run>', 'run folder')
+    .requiredOption('--out <file>', 'the file to write; it must not exist')
+    .option('--json', 'print the result as one JSON object')
+    .addHelpText('after', '\nExample:\n  pipetrain export runs/20260101-120000-vit --out vit.safetensors')
+    .action(
+      exitWith(async (run: string, options: { readonly out: string; readonly json?: boolean }) => {
+        const result = await services.exportWeights(RunFolder.open(run), options.out);
+        if (options.json === true) io.stdout.write(`${JSON.stringify({ out: options.out, ...result })}\n`);
+        else {
+          io.stdout.write(`${options.out}: ${count(result.tensors)} tensors, ${bytes(result.bytes)}\n`);
+          io.stdout.write(`checkpoint  ${result.checkpoint} (step ${count(result.step)})\n`);
+          io.stdout.write(`weights     sha256 ${result.weightsSha256.slice(0, 16)}\n`);
+        }
+        return 0;
+      }),
+    );
+}

@@ -1,0 +1,37 @@
+// A training run in a folder that stays, which may be stopped and resumed: the events of one session, and all of them in the folder.
+import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js';
+import { EventLog } from '../../engine/event-log.js';
+import type { RunEventBody } from '../../engine/events.js';
+import type { FileLayer } from '../../engine/file-layer.js';
+import { newestResumePoint } from '../../engine/run-checkpoint.js';
+import type { RunFolder } from '../../engine/run-folder.js';
+import { runTraining } from '../../engine/trainer.js';
+import { TINY } from './train-run.js';
+
+export interface SessionOptions {
+  /** Stop after this step, as Ctrl-C does. */
+  readonly stopAt?: number;
+  readonly resume?: boolean;
+  readonly files?: FileLayer;
+  readonly onEvent?: (event: RunEventBody) => void;
+}
+
+/** Trains with the tiny configuration and these changes, into a folder. */
+export async function trainInto(run: RunFolder, changes: Partial<TrainConfigInput>, { stopAt, resume = false, files, onEvent }: SessionOptions = {}): Promise<RunEventBody[]> {
+  const events: RunEventBody[] = [];
+  const stop = new AbortController();
+  const log = new EventLog(run.eventsPath);
+  const emit = (event: RunEventBody): void => {
+    events.push(event);
+    log.append(event);
+    onEvent?.(event);
+    if (event.type === 'step' && event.step === stopAt) stop.abort();
+  };
+  try {
+    const point = resume ? newestResumePoint(run.checkpointsPath).point : null;
+    await runTraining(trainConfigSchema.parse({ ...TINY, ...changes }), { runFolder: run, emit, signal: stop.signal, ...(files === undefined ? {} : { files }) }, point);
+  } finally {
+    log.close();
+  }
+  return events;
+}
