@@ -17,6 +17,7 @@ describe('a stage that computes its forward again', () => {
     ['GPipe, both stages', { ...gpipe, recompute: 'on' }, [0, 1]],
     ['GPipe, the first stage only', { ...gpipe, recompute: '0' }, [0]],
     ['1F1B, where the last stage holds one micro-batch and has nothing to repeat', { ...gpipe, schedule: '1f1b', recompute: 'on' }, [0]],
+    ['ZB-H1, whose backward is split', { ...gpipe, schedule: 'zb-h1', recompute: 'on' }, [0, 1]],
   ];
   it.each(cases)('gives the same losses and weights: %s', async (_, changes, stages) => {
     const run = await trainRun(changes);
