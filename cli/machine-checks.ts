@@ -2,6 +2,7 @@
 import { statfsSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { toErrorRecord } from '../engine/core/errors.js';
+import { executorFindings } from './executor-findings.js';
 import { bytes, plural } from './format.js';
 
 export interface MachineCheck {
@@ -18,7 +19,7 @@ const MEMORY_BYTES = 1e9;
 const SHARED_BYTES = 256e6;
 
 export async function machineChecks(): Promise<MachineCheck[]> {
-  return [nodeCheck(process.versions.node), platformCheck(), coresCheck(), memoryCheck(), await sharedMemoryCheck(), await runtimeCheck()];
+  return [nodeCheck(process.versions.node), platformCheck(), coresCheck(), memoryCheck(), await sharedMemoryCheck(), await runtimeCheck(), await executorsCheck()];
 }
 
 export function nodeCheck(version: string): MachineCheck {
@@ -68,4 +69,11 @@ async function runtimeCheck(): Promise<MachineCheck> {
     const { message, hint } = toErrorRecord(error);
     return { name, isFine: false, found: message, remedy: hint };
   }
+}
+
+/** Which executors work; that others are not installed is no problem of the machine. */
+async function executorsCheck(): Promise<MachineCheck> {
+  const findings = await executorFindings();
+  const named = (isUsable: boolean): string => findings.filter((finding) => finding.isUsable === isUsable).map(({ kind }) => kind).join(', ') || 'none';
+  return { name: 'executors', isFine: findings.some(({ isUsable }) => isUsable), found: `usable: ${named(true)}; not usable: ${named(false)} ("pipetrain devices" says why)`, remedy: 'see "pipetrain devices"' };
 }

@@ -1,7 +1,7 @@
 // ExecutorKind: the names of the executors that a worker can be told to use, and what has to be installed for each. It opens none.
 
 /** `ort-cpu` falls back to `ort-cpu-binding` by itself; the others replay programs on a TensorFlow.js backend. */
-export const EXECUTOR_KINDS = ['ort-cpu', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node', 'tfjs-node-gpu'] as const;
+export const EXECUTOR_KINDS = ['ort-cpu', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node', 'tfjs-node-gpu', 'tfjs-webgpu'] as const;
 export type ExecutorKind = (typeof EXECUTOR_KINDS)[number];
 
 export type TfjsKind = Exclude<ExecutorKind, 'ort-cpu'>;
@@ -11,6 +11,8 @@ export interface TfjsBackend {
   readonly backend: string;
   /** Package that brings it and that the user installs; null where it is part of pipetrain. */
   readonly packageName: string | null;
+  /** Another package that it computes on. */
+  readonly runtime?: string;
   /** What computes, in words. */
   readonly what: string;
 }
@@ -20,4 +22,5 @@ export const TFJS_BACKENDS: Readonly<Record<TfjsKind, TfjsBackend>> = {
   'tfjs-wasm': { backend: 'wasm', packageName: '@tensorflow/tfjs-backend-wasm', what: 'TensorFlow.js in WebAssembly' },
   'tfjs-node': { backend: 'tensorflow', packageName: '@tensorflow/tfjs-node', what: 'TensorFlow on the CPU' },
   'tfjs-node-gpu': { backend: 'tensorflow', packageName: '@tensorflow/tfjs-node-gpu', what: 'TensorFlow on NVIDIA GPUs, one worker each' },
+  'tfjs-webgpu': { backend: 'webgpu', packageName: '@tensorflow/tfjs-backend-webgpu', runtime: 'webgpu', what: 'WebGPU (Dawn) on the GPU that its driver offers; all workers share it' },
 };

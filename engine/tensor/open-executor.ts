@@ -6,7 +6,8 @@ import type { OnnxExecutor } from './onnx-executor.js';
 import { OrtBindingExecutor } from './ort-binding.js';
 import { OrtCpuExecutor } from './ort-cpu.js';
 import type { Port, Program } from './program.js';
-import { startBackend } from './tfjs-backends.js';
+import { ThreadedExecutor } from './threaded-executor.js';
+import { findBackend, startBackend } from './tfjs-backends.js';
 import { TfjsExecutor } from './tfjs-executor.js';
 
 export interface OpenExecutorOptions extends ExecutorOptions {
@@ -45,6 +46,12 @@ export function openExecutor(options: OpenExecutorOptions): OnnxExecutor {
  */
 export async function openExecutorOf(kind: ExecutorKind, options: ExecutorOptions, device = 0): Promise<Executor> {
   if (kind === 'ort-cpu') return openExecutor(options);
+  // WebGPU hands results over later, and where it is asked to wait it cannot.
+  if (kind === 'tfjs-webgpu') {
+    findBackend(kind);
+    const executor = await ThreadedExecutor.open(kind, options);
+    return opened(() => executor);
+  }
   const backend = await startBackend(kind, { threads: options.threads, device });
   return opened(() => new TfjsExecutor(kind, backend, options));
 }

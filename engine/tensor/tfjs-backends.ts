@@ -5,6 +5,7 @@ import { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import * as util from 'node:util';
 import { ModelError, UsageError } from '../core/errors.js';
+import { present } from '../core/invariant.js';
 import { TFJS_BACKENDS, type TfjsKind } from './executor-kind.js';
 import { registerGradients } from './gradients.js';
 import * as tf from './tf.js';
@@ -37,17 +38,26 @@ export const packageHost: PackageHost = {
 
 /** The file to load, or null where pipetrain has the backend itself. Throws a UsageError (PT_DEVICES) that says what is missing. */
 export function findBackend(kind: TfjsKind, host: PackageHost = packageHost): string | null {
-  const { backend, packageName } = TFJS_BACKENDS[kind];
+  const { backend, packageName, runtime } = TFJS_BACKENDS[kind];
   if (packageName === null) return null;
   const file = host.resolve(packageName);
   if (file === undefined)
     throw new UsageError('PT_DEVICES', `${kind} needs the package ${packageName}, which is not installed`, `Run: npm install ${packageName}@${tf.version_core}; docs/executors.md has more ways.`);
+  if (runtime !== undefined) findRuntime(kind, host);
   if (backend === 'tensorflow' && !host.hasLegacyUtil)
     throw new UsageError(
       'PT_DEVICES',
       `${kind}: Node ${host.nodeVersion} is too new for ${packageName}, which calls a function of Node's util module that Node 23 removed`,
       'Use Node 20 or 22, or other devices (tfjs-wasm:N, cpu:N).',
     );
+  return file;
+}
+
+/** The file of the package that a backend computes on. Throws a UsageError (PT_DEVICES) where it is not installed. */
+export function findRuntime(kind: TfjsKind, host: PackageHost = packageHost): string {
+  const runtime = present(TFJS_BACKENDS[kind].runtime, `a runtime of ${kind}`);
+  const file = host.resolve(runtime);
+  if (file === undefined) throw new UsageError('PT_DEVICES', `${kind} needs the package ${runtime}, which is not installed`, `Run: npm install ${runtime}; docs/executors.md has more.`);
   return file;
 }
 

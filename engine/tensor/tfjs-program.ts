@@ -5,7 +5,7 @@ import { invariant, InvariantError, present } from '../core/invariant.js';
 import { subgraph } from './cut.js';
 import type { BoundProgram, LoadedProgram } from './executor.js';
 import { checks, references, replacement } from './fused-reference/references.js';
-import type { Attrs, Node, Value, ValueId } from './graph.js';
+import type { Attrs, Graph, Node, Value, ValueId } from './graph.js';
 import { sameShape } from './ops/shapes.js';
 import { definitionOf } from './ops/table.js';
 import { portTensors, type HostTensor } from './port-tensors.js';
@@ -18,6 +18,8 @@ type Kernel = (inputs: readonly tf.Tensor[]) => readonly tf.Tensor[];
 interface Step {
   readonly node: Node;
   readonly kernel: Kernel;
+  /** Inputs that are looked at on the host before the kernel runs. */
+  readonly checked: readonly ValueId[];
   /** Values that no later step and no output reads. */
   readonly done: readonly ValueId[];
 }
@@ -47,7 +49,7 @@ export class TfjsProgram implements LoadedProgram {
     const known = new Set([...given, ...graph.literals.map(({ id }) => id), ...graph.nodes.flatMap((node) => node.outputs)]);
     for (const id of [...outputs, ...graph.nodes.flatMap((node) => node.inputs)])
       invariant(known.has(id), () => `${program.name}: nothing defines value ${id}`);
-    this.#steps = activate(() => planned(graph.nodes, outputs, (node) => this.#kernelOf(node)));
+    this.#steps = activate(() => planned(graph, outputs, (node) => this.#kernelOf(node)));
     this.#literals = activate(
       () => new Map(graph.literals.map(({ id, data }) => [id, tf.keep(tensorOf({ data: data.slice(), ...this.#value(id) }))])),
     );
@@ -69,6 +71,29 @@ export class TfjsProgram implements LoadedProgram {
     return binding;
   }
 
+  /**
+   * Runs once on these buffers, for backends whose results arrive later. The caller keeps the backend active and runs nothing else until then; errors are
+   * those of a bound run.
+   */
+  async runAsync(inputs: readonly HostArray[], outputs: readonly HostArray[]): Promise<void> {
+    const { name } = this.program;
+    invariant(!this.#freed, () => `${name}: the program is freed`);
+    const to = portTensors(`${name}: outputs`, this.program.outputs, outputs);
+    const engine = tf.engine();
+    engine.startScope(name);
+    try {
+      const tensors = this.#arrived(portTensors(`${name}: inputs`, this.program.inputs, inputs));
+      for (const step of this.#steps) {
+        for (const id of step.checked) await this.#tensor(tensors, id).data();
+        this.#perform(step, tensors);
+      }
+      const results = await Promise.all(this.program.outputs.map(({ value }) => this.#tensor(tensors, value).data<'float32' | 'int32'>()));
+      results.forEach((result, i) => present(to[i], 'an output').data.set(result));
+    } finally {
+      engine.endScope();
+    }
+  }
+
   free(): void {
     if (this.#freed) return;
     this.#freed = true;
@@ -77,13 +102,19 @@ export class TfjsProgram implements LoadedProgram {
     this.#onFree();
   }
 
-  #run(inputs: readonly HostTensor[], outputs: readonly HostTensor[]): void {
+  /** Literals and inputs as tensors. */
+  #arrived(inputs: readonly HostTensor[]): Map<ValueId, tf.Tensor> {
     const tensors = new Map(this.#literals);
     this.program.inputs.forEach(({ value, dtype }, i) => {
       const { data, dims } = present(inputs[i], 'an input');
       // A copy: backends keep what they are given, and the caller may change or even unmap its buffers.
       tensors.set(value, tensorOf({ data: data.slice(), shape: dims, dtype }));
     });
+    return tensors;
+  }
+
+  #run(inputs: readonly HostTensor[], outputs: readonly HostTensor[]): void {
+    const tensors = this.#arrived(inputs);
     for (const step of this.#steps) this.#perform(step, tensors);
     // All are read before the first is written: an output may be bound to the memory of an input, and be that input.
     const results = this.program.outputs.map(({ value }) => this.#tensor(tensors, value).dataSync<'float32' | 'int32'>());
@@ -163,13 +194,16 @@ export class TfjsProgram implements LoadedProgram {
 }
 
 /** The nodes with their kernels, and after which of them each value is done. */
-function planned(nodes: readonly Node[], outputs: readonly ValueId[], kernelOf: (node: Node) => Kernel): Step[] {
+function planned({ nodes, values }: Graph, outputs: readonly ValueId[], kernelOf: (node: Node) => Kernel): Step[] {
   const needed = new Set(outputs);
   const steps: Step[] = [];
   for (const node of nodes.toReversed()) {
     const done = [...new Set([...node.inputs, ...node.outputs])].filter((id) => !needed.has(id));
     for (const id of node.inputs) needed.add(id);
-    steps.push({ node, kernel: kernelOf(node), done });
+    // Compositions look at indices, too.
+    const isChecked = checks.has(node.op) || references.has(node.op);
+    const checked = isChecked ? node.inputs.filter((id) => values[id]?.dtype === 'int32') : [];
+    steps.push({ node, kernel: kernelOf(node), checked, done });
   }
   return steps.reverse();
 }

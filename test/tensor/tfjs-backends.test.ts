@@ -21,6 +21,13 @@ describe('findBackend', () => {
     },
   );
 
+  it('wants both packages of tfjs-webgpu', () => {
+    const half: PackageHost = { ...nothing, resolve: (name) => (name === 'webgpu' ? undefined : name) };
+    expect(() => findBackend('tfjs-webgpu', nothing)).toThrow('tfjs-webgpu needs the package @tensorflow/tfjs-backend-webgpu, which is not installed');
+    expect(() => findBackend('tfjs-webgpu', half)).toThrow('tfjs-webgpu needs the package webgpu, which is not installed');
+    expect(findBackend('tfjs-webgpu', installed)).toBe('/packages/@tensorflow/tfjs-backend-webgpu');
+  });
+
   it('says where Node is too new for TensorFlow, and does not mind elsewhere', () => {
     const newer: PackageHost = { ...installed, nodeVersion: 'v24.1.0', hasLegacyUtil: false };
     expect(() => findBackend('tfjs-node', newer)).toThrow('tfjs-node: Node v24.1.0 is too new for @tensorflow/tfjs-node');

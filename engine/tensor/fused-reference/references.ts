@@ -11,6 +11,7 @@ import { dropout, gelu, geluGradient, layerNorm, layerNormGradient, linear, rowS
 import { requireInside, type Reference } from './reference.js';
 import { tensorflowReferences } from './tensorflow.js';
 import { wasmReferences } from './wasm.js';
+import { webgpuReferences } from './webgpu.js';
 
 /** For ops that a backend has no kernel for. */
 export const references: ReadonlyMap<string, Reference> = new Map<string, Reference>([
@@ -37,6 +38,7 @@ export const references: ReadonlyMap<string, Reference> = new Map<string, Refere
 
 const replacements: Readonly<Record<string, ReadonlyMap<string, Reference>>> = {
   wasm: wasmReferences,
+  webgpu: webgpuReferences,
   // Its kernel takes the blanks of an equation for axes.
   tensorflow: new Map([...tensorflowReferences, ['Einsum', einsum]]),
 };

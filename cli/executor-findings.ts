@@ -1,0 +1,40 @@
+// Executor findings: every executor of this version, whether it works on this machine, and what is missing where it does not. The devices and doctor
+// commands print them.
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { toErrorRecord } from '../engine/core/errors.js';
+import { EXECUTOR_KINDS, TFJS_BACKENDS, type ExecutorKind } from '../engine/tensor/executor-kind.js';
+import { bytes, plural } from './format.js';
+
+export interface ExecutorFinding {
+  readonly kind: ExecutorKind;
+  /** What --devices may say. */
+  readonly device: string;
+  readonly isUsable: boolean;
+  /** What computes, or why it cannot. */
+  readonly text: string;
+  /** What to do where it cannot; empty where it can. */
+  readonly remedy: string;
+}
+
+/** One after another: those of TensorFlow.js share one engine. */
+export async function executorFindings(): Promise<ExecutorFinding[]> {
+  const findings: ExecutorFinding[] = [];
+  for (const kind of EXECUTOR_KINDS) findings.push(await find(kind));
+  return findings;
+}
+
+/** Opens an executor and lets it compute; nothing less shows that it works. */
+async function find(kind: ExecutorKind): Promise<ExecutorFinding> {
+  const cores = availableParallelism();
+  const device = kind === 'ort-cpu' ? (cores === 1 ? 'cpu:1' : `cpu:1 to cpu:${cores}`) : `${kind}:N`;
+  try {
+    const { openExecutorOf } = await import('../engine/tensor/open-executor.js');
+    (await openExecutorOf(kind, { threads: 1 })).close();
+  } catch (error) {
+    const { message, hint } = toErrorRecord(error);
+    return { kind, device, isUsable: false, text: message, remedy: hint };
+  }
+  const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
+  const text = kind === 'ort-cpu' ? `ONNX Runtime on ${processor}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory` : TFJS_BACKENDS[kind].what;
+  return { kind, device, isUsable: true, text, remedy: '' };
+}

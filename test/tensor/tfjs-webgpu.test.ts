@@ -1,0 +1,21 @@
+import { describe, it } from 'vitest';
+import { openExecutorOf } from '../../engine/tensor/open-executor.js';
+import type { ThreadedExecutor } from '../../engine/tensor/threaded-executor.js';
+import { executorSuite } from './executor-conformance.js';
+import { NN_ROUNDING } from './nn-cases.js';
+import { obstacleTo } from './obstacle.js';
+import { ROUNDING } from './op-cases.js';
+import { tfjsSuite } from './tfjs-executor-suite.js';
+
+// What WGSL allows: 2^-11 for sines and cosines, and 6.77e-5 for the inverse functions. No model uses them.
+const SINE = 2 ** -11;
+const ARC = 6.77e-5;
+
+let opened: ThreadedExecutor | null = null;
+const open = async (threads = 1): Promise<ThreadedExecutor> => (opened ??= (await openExecutorOf('tfjs-webgpu', { threads })) as ThreadedExecutor);
+
+const reason = obstacleTo('tfjs-webgpu');
+if (reason === null) {
+  executorSuite('tfjs-webgpu', async (threads) => (await openExecutorOf('tfjs-webgpu', { threads })) as ThreadedExecutor);
+  tfjsSuite('tfjs-webgpu', { open, backend: null, opTolerance: ROUNDING, nnTolerance: NN_ROUNDING, roughOps: { Sin: SINE, Cos: SINE, Tan: 2 * SINE, Acos: ARC, Asin: ARC, Atan: ARC, Atan2: ARC } });
+} else describe('executor tfjs-webgpu', () => it.skip(reason, () => undefined));
