@@ -6,17 +6,19 @@ import type { Reference } from './reference.js';
 
 type T = tf.Tensor;
 
-/** The kernel writes booleans as floats, and its shader is refused. */
+/** Booleans as floats. A cast would only rename them: their buffer keeps integers, and shaders that copy it are refused. */
+const asFloats = (x: T): T => tf.where(x, tf.fill(x.shape, 1), tf.fill(x.shape, 0));
+
 const transpose: Reference = ([x], attrs) => {
   const perm = attrs['perm'] as number[];
-  const [from] = [x as T];
-  return [from.dtype === 'bool' ? tf.cast(tf.transpose(tf.cast(from, 'int32'), perm), 'bool') : tf.transpose(from, perm)];
+  const from = x as T;
+  return [from.dtype === 'bool' ? tf.cast(tf.transpose(asFloats(from), perm), 'bool') : tf.transpose(from, perm)];
 };
 
-/** The kernels transpose booleans and integers into floats where the axis is not the last. */
+/** The kernels transpose such casts where the axis is not the last. */
 const reduced =
   (reduce: (x: T, axis: number[], keepDims: boolean) => T): Reference =>
-  ([x], attrs) => [tf.cast(reduce(tf.cast(x as T, 'float32'), attrs['axis'] as number[], attrs['keepDims'] === true), 'bool')];
+  ([x], attrs) => [tf.cast(reduce(asFloats(x as T), attrs['axis'] as number[], attrs['keepDims'] === true), 'bool')];
 
 /** The kernels keep a shader with the length of one call for calls of other lengths, and round powers of two down. */
 const cumulated =
