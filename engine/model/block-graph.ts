@@ -9,6 +9,7 @@ import type { Shape } from '../tensor/shape.js';
 import * as tf from '../tensor/tf.js';
 import { trace, traceGradients, type TraceSession } from '../tensor/trace.js';
 import type { BlockContext, Model } from './block.js';
+import type { BlockTraces } from './block-traces.js';
 import { TracingContext, WEIGHT_FIELD, type ContextOptions } from './tracing-context.js';
 
 export interface BlockGraph {
@@ -31,6 +32,8 @@ export interface BlockTraceOptions {
   readonly data: DataInfo;
   readonly microBatch: number;
   readonly isTraining: boolean;
+  /** Where graphs that are known already are found. */
+  readonly traces?: BlockTraces | undefined;
 }
 
 interface Body {
@@ -45,6 +48,19 @@ const gradientRole = (role: PortRole): PortRole => (role.kind === 'param' ? { ..
 
 /** Traces block `index`; `inputShape` is the shape of the activation it receives, null for the first block. */
 export function traceBlock(options: BlockTraceOptions, index: number, inputShape: Shape | null): BlockGraph {
+  return known(options, `block ${index} [${inputShape?.join() ?? ''}]`, () => traceNewBlock(options, index, inputShape));
+}
+
+/** Traces the weighted sum of the loss (or score) per sample over the micro-batch: a scalar. */
+export function traceObjective(options: BlockTraceOptions, kind: 'loss' | 'score', inputShape: Shape): BlockGraph {
+  return known(options, `${kind} [${inputShape.join()}]`, () => traceNewObjective(options, kind, inputShape));
+}
+
+function known({ traces, microBatch, isTraining }: BlockTraceOptions, what: string, trace: () => BlockGraph): BlockGraph {
+  return traces === undefined ? trace() : traces.get(`${what} of ${microBatch}, ${isTraining ? 'training' : 'evaluation'}`, trace);
+}
+
+function traceNewBlock(options: BlockTraceOptions, index: number, inputShape: Shape | null): BlockGraph {
   const { model, microBatch } = options;
   const block = present(model.blocks[index], `block ${index} of ${model.name}`);
   const label = `Model ${model.name}, block ${block.name}`;
@@ -62,8 +78,7 @@ export function traceBlock(options: BlockTraceOptions, index: number, inputShape
   });
 }
 
-/** Traces the weighted sum of the loss (or score) per sample over the micro-batch: a scalar. */
-export function traceObjective(options: BlockTraceOptions, kind: 'loss' | 'score', inputShape: Shape): BlockGraph {
+function traceNewObjective(options: BlockTraceOptions, kind: 'loss' | 'score', inputShape: Shape): BlockGraph {
   const { model, microBatch } = options;
   const label = `Model ${model.name}, ${kind}`;
   const objective = (y: tf.Tensor, context: BlockContext): tf.Tensor =>

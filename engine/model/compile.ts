@@ -7,6 +7,7 @@ import type { Graph, ValueId } from '../tensor/graph.js';
 import type { PortRole, Program } from '../tensor/program.js';
 import { sizeOf, type Shape } from '../tensor/shape.js';
 import type { Model } from './block.js';
+import type { BlockTraces } from './block-traces.js';
 import { traceBlock } from './block-graph.js';
 import { SavedTensors } from './saved-tensors.js';
 import { splitBackward, type SplitBackward } from './split-backward.js';
@@ -23,6 +24,8 @@ export interface StageSpec {
   readonly microBatch: number;
   /** Whether the stage below wants a gradient; false where all below is frozen. */
   readonly needsInputGradient: boolean;
+  /** Where graphs of blocks that are known already are found. */
+  readonly traces?: BlockTraces | undefined;
 }
 
 export interface StagePrograms {
@@ -43,19 +46,19 @@ export interface StagePrograms {
 }
 
 /** Output shape of every block, for a micro-batch. */
-export function blockOutputShapes(model: Model, data: DataInfo, microBatch: number): Shape[] {
+export function blockOutputShapes(model: Model, data: DataInfo, microBatch: number, traces?: BlockTraces): Shape[] {
   const shapes: Shape[] = [];
   for (const index of model.blocks.keys())
-    shapes.push(traceBlock({ model, data, microBatch, isTraining: false }, index, shapes[index - 1] ?? null).outputShape);
+    shapes.push(traceBlock({ model, data, microBatch, isTraining: false, traces }, index, shapes[index - 1] ?? null).outputShape);
   return shapes;
 }
 
 /** Compiles the blocks `from` to `to - 1` for training and evaluation. Throws a ModelError where the model cannot be traced. */
 export function compileStage(spec: StageSpec): StagePrograms {
-  const { model, data, from, to, microBatch } = spec;
+  const { model, data, from, to, microBatch, traces } = spec;
   const isLast = to === model.blocks.length;
-  const activationIn = activationShape(model, data, from, microBatch);
-  const stage = new StageGraph({ model, data, microBatch, isTraining: true }, from, to, activationIn);
+  const activationIn = activationShape(spec);
+  const stage = new StageGraph({ model, data, microBatch, isTraining: true, traces }, from, to, activationIn);
   const forwardOutputs = isLast ? [stage.objective('loss')] : [stage.activation];
   const { numForwardNodes, gradients } = stage.differentiate();
   const graph = stage.graph();
@@ -76,14 +79,14 @@ export function compileStage(spec: StageSpec): StagePrograms {
 }
 
 /** The forward of the blocks `from` to `to - 1` without dropout and without a loss: activation (or fields) and parameters to activation. */
-export function compilePrefix(model: Model, data: DataInfo, from: number, to: number, microBatch: number): Program {
-  const spec = { model, data, from, to, microBatch, needsInputGradient: false };
-  return compileEvaluation(spec, activationShape(model, data, from, microBatch), `${model.name} blocks ${from}-${to - 1} prefix`, false);
+export function compilePrefix(model: Model, data: DataInfo, from: number, to: number, microBatch: number, traces?: BlockTraces): Program {
+  const spec = { model, data, from, to, microBatch, needsInputGradient: false, traces };
+  return compileEvaluation(spec, activationShape(spec), `${model.name} blocks ${from}-${to - 1} prefix`, false);
 }
 
 function compileEvaluation(spec: StageSpec, activationIn: Shape | null, name: string, hasObjectives: boolean): Program {
-  const { model, data, microBatch, from, to } = spec;
-  const stage = new StageGraph({ model, data, microBatch, isTraining: false }, from, to, activationIn);
+  const { model, data, microBatch, from, to, traces } = spec;
+  const stage = new StageGraph({ model, data, microBatch, isTraining: false, traces }, from, to, activationIn);
   const score = model.score === null ? [] : (['score'] as const);
   const outputs = hasObjectives ? (['loss', ...score] as const).map((kind) => stage.objective(kind)) : [stage.activation];
   return programOf(name, stage.graph(), stage.roles, outputs);
@@ -94,8 +97,8 @@ function noiseBytes(graph: Graph, roles: ReadonlyMap<ValueId, PortRole>): number
   return inputsOf(graph, []).reduce((sum, value) => sum + (roles.get(value)?.kind === 'noise' ? 4 * sizeOf(present(graph.values[value], `value ${value}`).shape) : 0), 0);
 }
 
-function activationShape(model: Model, data: DataInfo, from: number, microBatch: number): Shape | null {
+function activationShape({ model, data, from, microBatch, traces }: StageSpec): Shape | null {
   if (from === 0) return null;
   const below = { ...model, blocks: model.blocks.slice(0, from) };
-  return present(blockOutputShapes(below, data, microBatch).at(-1), `the output shape of block ${from - 1}`);
+  return present(blockOutputShapes(below, data, microBatch, traces).at(-1), `the output shape of block ${from - 1}`);
 }

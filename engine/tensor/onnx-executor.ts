@@ -36,8 +36,11 @@ export const runsOnnx = (executor: Executor): executor is OnnxExecutor => 'loadM
 /** Lowers a program to ONNX and loads it. */
 export function loadProgram(executor: OnnxExecutor, program: Program): LoadedProgram {
   const { bytes, inputNames, outputNames } = lowerProgram(program);
-  return new OnnxProgram(program, executor.loadModel({ name: program.name, bytes, inputNames, outputNames }));
+  return onnxProgram(program, executor.loadModel({ name: program.name, bytes, inputNames, outputNames }));
 }
+
+/** A program whose lowered form is loaded already. */
+export const onnxProgram = (program: Program, session: OnnxSession): LoadedProgram => new OnnxProgram(program, session);
 
 /** A program on top of a session: adds the shapes of the ports and checks the buffers against them. */
 class OnnxProgram implements LoadedProgram {

@@ -1,0 +1,72 @@
+// StageCompiler: compiles the stages of one model and remembers what it compiled, so that a plan that asks for a stage again, or for one that differs in
+// a border only, costs little. The same programs come out as from compile.ts.
+import type { DataInfo } from '../data/dataset.js';
+import type { Program } from '../tensor/program.js';
+import type { Shape } from '../tensor/shape.js';
+import type { BlockTraces } from './block-traces.js';
+import type { Model } from './block.js';
+import { blockOutputShapes, compilePrefix, compileStage, type StagePrograms } from './compile.js';
+
+/** Stages and prefixes that are remembered. They hold graphs, no tensors: some hundred kilobytes each. */
+const MOST_REMEMBERED = 32;
+
+/** A stage within the model; see StageSpec. */
+export interface StageRequest {
+  readonly from: number;
+  readonly to: number;
+  readonly microBatch: number;
+  readonly needsInputGradient: boolean;
+}
+
+export class StageCompiler {
+  readonly model: Model;
+  readonly data: DataInfo;
+  readonly traces: BlockTraces;
+  readonly #stages = new Recent<StagePrograms>(MOST_REMEMBERED);
+  readonly #prefixes = new Recent<Program>(MOST_REMEMBERED);
+  readonly #shapes = new Recent<Shape[]>(MOST_REMEMBERED);
+
+  constructor(model: Model, data: DataInfo, traces: BlockTraces) {
+    this.model = model;
+    this.data = data;
+    this.traces = traces;
+  }
+
+  /** See `compileStage`. */
+  stage(request: StageRequest): StagePrograms {
+    const { model, data, traces } = this;
+    const { from, to, microBatch, needsInputGradient } = request;
+    return this.#stages.get(`${from} ${to} ${microBatch} ${needsInputGradient}`, () => compileStage({ model, data, from, to, microBatch, needsInputGradient, traces }));
+  }
+
+  /** See `compilePrefix`. */
+  prefix(from: number, to: number, microBatch: number): Program {
+    return this.#prefixes.get(`${from} ${to} ${microBatch}`, () => compilePrefix(this.model, this.data, from, to, microBatch, this.traces));
+  }
+
+  /** See `blockOutputShapes`. */
+  outputShapes(microBatch: number): Shape[] {
+    return this.#shapes.get(String(microBatch), () => blockOutputShapes(this.model, this.data, microBatch, this.traces));
+  }
+}
+
+/** What was made most recently, by key. */
+class Recent<T> {
+  readonly #made = new Map<string, T>();
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get(key: string, make: () => T): T {
+    const value = this.#made.get(key) ?? make();
+    this.#made.delete(key);
+    this.#made.set(key, value);
+    for (const oldest of this.#made.keys()) {
+      if (this.#made.size <= this.#most) break;
+      this.#made.delete(oldest);
+    }
+    return value;
+  }
+}
