@@ -37,6 +37,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Memory', names: ['memoryLimit', 'recompute', 'poolMb'] },
   { title: 'Cache', names: ['cache', 'cacheMb', 'verifyCache'] },
   { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'checkpointEvery', 'keep'] },
+  { title: 'Start-up', names: ['programCache', 'programCacheMb', 'costs'] },
   { title: 'Run', names: ['out', 'memoryDir', 'breakdown'] },
   { title: 'Connections', names: ['port', 'tlsCert', 'tlsKey'] },
 ];

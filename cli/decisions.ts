@@ -31,10 +31,10 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return story(`costs of ${plural(event.blocks.length, 'block')} ${event.isCached ? 'known from an earlier run' : `measured in ${duration(event.seconds)}`}`);
     case 'plan.made':
       return tellPlan(event, before);
-    case 'transition': {
-      const moved = event.movedBytes > 0 ? `, ${bytes(event.movedBytes)} moved` : '';
-      return story(`transition at step ${event.step}: ${event.from.K}x${event.from.R} -> ${event.to.K}x${event.to.R} in ${duration(event.seconds)}${moved}`, [], 'good');
-    }
+    case 'programs.ready':
+      return tellPrograms(event);
+    case 'transition':
+      return tellTransition(event);
     case 'freeze.decided':
       return tellFreeze(event);
     case 'cache.changed':
@@ -71,6 +71,21 @@ function tellStart(event: EventOf<'run.started'>): Story {
     `run: ${plural(event.stepsPlanned, 'step')} (${count(event.stepsPerEpoch)} per epoch) of ${event.batch} samples in micro-batches of ${event.microBatch}, seed ${event.seed}`,
     `machine: ${event.machine}`,
   ]);
+}
+
+function tellPrograms({ generation, seconds, traced, kept, fromDisk, compiled }: EventOf<'programs.ready'>): Story {
+  const parts = [...(kept > 0 ? [`${kept} in memory`] : []), ...(fromDisk > 0 ? [`${fromDisk} from the disk cache`] : []), ...(compiled > 0 ? [`${compiled} compiled`] : []), ...(traced > 0 ? [`${plural(traced, 'block graph')} traced`] : [])];
+  return story(`programs of g${generation} ready in ${duration(seconds)}: ${parts.join(', ')}`);
+}
+
+function tellTransition(event: EventOf<'transition'>): Story {
+  const moved = event.movedBytes > 0 ? `, ${bytes(event.movedBytes)} moved` : '';
+  const { parts } = event;
+  const details =
+    parts === undefined
+      ? []
+      : [`plan ${millis(parts.planMs)}, state ${millis(parts.stateMs)}, programs ${millis(parts.compileMs)}, connections and the rest ${millis(parts.connectMs)}, snapshot ${millis(parts.snapshotMs)}`];
+  return story(`transition at step ${event.step}: ${event.from.K}x${event.from.R} -> ${event.to.K}x${event.to.R} in ${duration(event.seconds)}${moved}`, details, 'good');
 }
 
 function tellPlan(event: PlanMade, before: PlanMade | null): Story {

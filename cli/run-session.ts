@@ -6,6 +6,7 @@ import type { RunEventBody } from '../engine/events.js';
 import type { ResumePoint } from '../engine/run-checkpoint.js';
 import { RunFolder, defaultRunPath } from '../engine/run-folder.js';
 import { summarize, type Summary } from '../engine/summary.js';
+import { standardCacheFolder } from './cache-folder.js';
 import { ConsoleView, JsonView, type RunView } from './console.js';
 import type { CliIo } from './io.js';
 import { renderReport } from './report.js';
@@ -54,7 +55,7 @@ export async function runSession({ io, services, resolved, json, quickstart, res
     return summary;
   };
   try {
-    await services.runTraining(config, { runFolder: folder, emit, signal: stop.signal, quickstart }, resume?.point ?? null);
+    await services.runTraining(config, { runFolder: folder, emit, signal: stop.signal, quickstart, ...standardCacheFolder(io.env) }, resume?.point ?? null);
   } catch (error) {
     // The first error is the one to tell: what fails while it is recorded (a full disk, say) only follows from it.
     try {

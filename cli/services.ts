@@ -27,7 +27,7 @@ export const engineServices: CliServices = {
     return (await loadModelDefinition(model)).defaults;
   },
   runTraining: async (config, host, from) => {
-    const { runTraining } = await import('../engine/trainer.js');
+    const { runTraining } = await import('../engine/run-training.js');
     return runTraining(config, host, from);
   },
   resumePoint: async (run) => {

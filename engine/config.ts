@@ -55,6 +55,9 @@ export const trainConfigSchema = z.strictObject({
   port: z.number().int().min(0).max(65535).default(0).describe('port of the coordinator on the loopback address; 0 takes a free one'),
   tlsCert: z.string().optional().describe('file of the certificate (PEM) with which the port of the coordinator speaks TLS; needs tls-key'),
   tlsKey: z.string().optional().describe('file of the private key (PEM) of tls-cert'),
+  programCache: z.string().min(1).default('auto').describe('folder where compiled programs and measured costs are kept for later runs; auto: pipetrain/programs in XDG_CACHE_HOME or ~/.cache; off: nowhere'),
+  programCacheMb: positive.default(256).describe('most disk space for that folder, MiB; what was not used for the longest time is deleted'),
+  costs: choice(['auto', 'measure']).default('auto').describe('costs of the blocks: auto takes those of an earlier run of the same model on this machine'),
   stepTimeoutSeconds: z.number().positive().default(120).describe('a worker silent for so long is lost'),
 });
 

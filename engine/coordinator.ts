@@ -14,6 +14,7 @@ import { executorOf } from './devices.js';
 import { MemoryFolder } from './memory-folder.js';
 import type { Order, Report, ReportOf } from './messages.js';
 import { seatOf, type Plan } from './plan.js';
+import { adoptionOf, type Adoption } from './transition-parts.js';
 import { LostWorker, WorkerProcess } from './worker-process.js';
 
 /** A worker has this long to start, load the data and compile. */
@@ -25,6 +26,8 @@ export interface CoordinatorOptions {
   readonly config: TrainConfig;
   readonly workers: readonly string[];
   readonly microBatch: number;
+  /** Folder for what the workers keep between runs, or null. */
+  readonly programCache: string | null;
   readonly onReport: (report: Report, worker: string) => void;
   /** Told of connections that were not let in or were cut: who, and why. */
   readonly onDropped: (peer: string, reason: string) => void;
@@ -89,8 +92,8 @@ export class Coordinator {
     return [...this.#workers.keys()];
   }
 
-  /** Starts the workers and waits until each has loaded the model and the data. */
-  async launch(): Promise<Member[]> {
+  /** Starts the processes of the workers. They load their code while the coordinator still reads the data. */
+  async open(): Promise<void> {
     const { port, tlsCert, tlsKey } = this.#options.config;
     const tls = readCredentials(tlsCert, tlsKey);
     if (tls !== null) this.#trust = { fingerprint: fingerprintOf(tls.cert) };
@@ -107,7 +110,12 @@ export class Coordinator {
         this.#arrivals.get(peer.name)?.resolve();
       },
     });
-    return this.#invite(this.#options.workers.length);
+    if (!this.#isClosing) this.#invite(this.#options.workers.length);
+  }
+
+  /** Waits until each of the workers that `open` started has loaded the model and the data. */
+  launch(): Promise<Member[]> {
+    return this.#setUp(this.workers);
   }
 
   /** Lets one worker measure what every block costs on its device. */
@@ -116,12 +124,17 @@ export class Coordinator {
     return present((await this.#ask([first], { type: 'measure-costs' }, 'costs', START_TIMEOUT_MS)).get(first), 'costs');
   }
 
-  /** Makes every worker adopt a plan; to be called between steps only. Resolves to the bytes of state that moved. */
-  async adopt(plan: Plan): Promise<{ readonly movedBytes: number }> {
+  /** Makes every worker adopt a plan; to be called between steps only. Resolves to what it took. */
+  async adopt(plan: Plan): Promise<Adoption> {
     const prepared = await this.#ask(this.workers, { type: 'prepare', plan, addresses: this.#addresses }, 'prepared', START_TIMEOUT_MS);
-    await this.#ask(this.workers, { type: 'activate', generation: plan.generation }, 'active');
+    const active = await this.#ask(this.workers, { type: 'activate', generation: plan.generation }, 'active');
     this.#plan = plan;
-    return { movedBytes: [...prepared.values()].reduce((sum, { movedBytes }) => sum + movedBytes, 0) };
+    return adoptionOf(prepared.values(), active.values());
+  }
+
+  /** Lets the workers compile for plans that may come next, while they wait for something else. Has no effect but that. */
+  prewarm(plans: readonly Plan[]): void {
+    if (plans.length > 0) for (const worker of this.workers) this.#worker(worker).order({ type: 'prewarm', plans: [...plans] });
   }
 
   /** Starts a run of steps at `step`; every commit tells the workers whether the next one follows. */
@@ -203,7 +216,7 @@ export class Coordinator {
         const count = Math.min(target - this.workers.length, maxNew - numStarted);
         if (count <= 0) break;
         numStarted += count;
-        for (const member of await this.#invite(count)) joined.set(member.worker, member);
+        for (const member of await this.#setUp(this.#invite(count))) joined.set(member.worker, member);
         break;
       } catch (error) {
         if (this.#lost.size === 0) throw error;
@@ -222,6 +235,7 @@ export class Coordinator {
 
   /** Kills every worker and removes the shared memory at once, for a process that is about to exit. */
   abort(): void {
+    this.#isClosing = true;
     for (const worker of this.#workers.values()) worker.kill();
     this.#memory.close();
   }
@@ -247,8 +261,8 @@ export class Coordinator {
     return present(this.#workers.get(id), `worker ${id}`);
   }
 
-  /** Starts `count` workers and waits until they are set up. */
-  async #invite(count: number): Promise<Member[]> {
+  /** Starts the processes of `count` workers; returns their names. */
+  #invite(count: number): string[] {
     const ids = Array.from({ length: count }, () => `w${this.#numInvited++}`);
     const url = present(this.#listener, 'listener').url;
     for (const id of ids) {
@@ -258,9 +272,14 @@ export class Coordinator {
         new WorkerProcess({ url, token: this.#token, worker: id, trust: this.#trust }, { onFailure: (error, worker) => this.#fail(error, worker), onReport: this.#options.onReport }),
       );
     }
+    return ids;
+  }
+
+  /** Waits until invited workers have come, and sets them up. */
+  async #setUp(ids: readonly string[]): Promise<Member[]> {
     await this.#within(START_TIMEOUT_MS, 'start', Promise.all(ids.map((id) => present(this.#arrivals.get(id), 'arrival').promise)));
-    const { config, microBatch } = this.#options;
-    const ready = await this.#ask(ids, { type: 'setup', config, executor: executorOf(config.devices), memoryFolder: this.#memory.path, microBatch }, 'ready', START_TIMEOUT_MS);
+    const { config, microBatch, programCache } = this.#options;
+    const ready = await this.#ask(ids, { type: 'setup', config, executor: executorOf(config.devices), memoryFolder: this.#memory.path, microBatch, programCache }, 'ready', START_TIMEOUT_MS);
     for (const [worker, report] of ready) this.#addresses[worker] = report.address;
     return [...ready].map(([worker, { device }]) => ({ worker, pid: this.#worker(worker).pid, device }));
   }

@@ -5,7 +5,7 @@ import { present } from './core/invariant.js';
 import type { Dataset } from './data/dataset.js';
 import { fillField, fillWeights } from './data/micro-batch.js';
 import type { Block, Model } from './model/block.js';
-import { compileStage } from './model/compile.js';
+import type { StageCompiler } from './model/stage-compiler.js';
 import { entryView, initializeSlab, type SlabLayout } from './model/slab.js';
 import type { BoundProgram, Executor, LoadedProgram } from './tensor/executor.js';
 import { stateCount, type Optimizer } from './tensor/optimizer.js';
@@ -19,6 +19,7 @@ const UPDATE_ELEMENTS = 1 << 18;
 
 export interface CostProbeOptions {
   readonly model: Model;
+  readonly compiler: StageCompiler;
   readonly dataset: Dataset;
   readonly executor: Executor;
   readonly layouts: readonly SlabLayout[];
@@ -49,8 +50,8 @@ function likeness(block: Block, index: number, { shapes, model }: CostProbeOptio
 }
 
 function measureBlock(options: CostProbeOptions, index: number): BlockMeasurement {
-  const { model, dataset, executor, microBatch, shapes } = options;
-  const programs = compileStage({ model, data: dataset.info, from: index, to: index + 1, microBatch, needsInputGradient: index > 0 });
+  const { compiler, executor, microBatch, shapes } = options;
+  const programs = compiler.stage({ from: index, to: index + 1, microBatch, needsInputGradient: index > 0 });
   const buffers = new Map<string, HostArray>();
   const bind = (program: Program): { loaded: LoadedProgram; bound: BoundProgram } => {
     const loaded = executor.load(program);

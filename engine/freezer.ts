@@ -5,6 +5,7 @@ import type { FreezePolicy } from '../freeze/policy.js';
 import { makeFreezePolicy } from '../freeze/registry.js';
 import { SignalWindow, type SignalState } from '../freeze/signals.js';
 import { durationInSteps } from './duration.js';
+import type { FreezeState } from './expected-freeze.js';
 import type { RunEventBody } from './events.js';
 import type { RunSetup } from './run-setup.js';
 
@@ -31,6 +32,11 @@ export class Freezer {
     this.#interval = this.#policy.everyStep ? 1 : durationInSteps(config.freezeInterval, sampler.stepsPerEpoch);
     // The last layer stays: with all of them frozen only the head would learn, which nobody asks for by default.
     this.#maxLayers = config.freezeMax ?? Math.max(0, countLayers(model.blocks) - 1);
+  }
+
+  /** Where freezing stands. */
+  get state(): FreezeState {
+    return { layers: this.#layers, decisions: this.#decisions, numLayers: countLayers(this.#setup.model.blocks), maxLayers: this.#maxLayers };
   }
 
   /** Frozen transformer layers. */

@@ -5,8 +5,7 @@ import { invariant, present } from './core/invariant.js';
 import { PipetrainError, EXIT } from './core/errors.js';
 import type { Dataset } from './data/dataset.js';
 import { fillField } from './data/micro-batch.js';
-import { compilePrefix } from './model/compile.js';
-import type { Model } from './model/block.js';
+import type { StageCompiler } from './model/stage-compiler.js';
 import { entryView, type SlabLayout } from './model/slab.js';
 import type { BoundProgram, Executor, LoadedProgram } from './tensor/executor.js';
 import { roleName } from './tensor/program.js';
@@ -14,7 +13,7 @@ import { hostArray, sizeOf, type HostArray } from './tensor/shape.js';
 
 export interface FrozenPrefixOptions {
   readonly executor: Executor;
-  readonly model: Model;
+  readonly compiler: StageCompiler;
   readonly dataset: Dataset;
   readonly layouts: readonly SlabLayout[];
   readonly weights: (block: number) => Float32Array;
@@ -36,9 +35,9 @@ class PrefixProgram {
   readonly output: Float32Array;
 
   constructor(options: FrozenPrefixOptions, from: number) {
-    const { executor, model, dataset, layouts, weights, frozen, microBatch } = options;
+    const { executor, compiler, dataset, layouts, weights, frozen, microBatch } = options;
     this.#dataset = dataset;
-    const program = compilePrefix(model, dataset.info, from, frozen, microBatch);
+    const program = compiler.prefix(from, frozen, microBatch);
     this.#loaded = executor.load(program);
     this.output = new Float32Array(sizeOf(present(program.outputs[0], 'prefix output').shape));
     let input: Float32Array | null = null;

@@ -84,10 +84,11 @@ function depthsOf({ freeze, freezeMax }: TrainConfig, numLayers: number): number
 /** Lets one worker, started for this alone, measure the blocks. */
 async function measure({ config, workers, microBatch }: RunSetup) {
   const begin = performance.now();
-  const coordinator = new Coordinator({ config, workers: workers.slice(0, 1), microBatch, onReport: () => undefined, onDropped: () => undefined });
+  const coordinator = new Coordinator({ config, workers: workers.slice(0, 1), microBatch, programCache: null, onReport: () => undefined, onDropped: () => undefined });
   const abort = (): void => coordinator.abort();
   process.on('exit', abort);
   try {
+    await coordinator.open();
     const [member] = await coordinator.launch();
     const measured = await coordinator.measureCosts();
     return { device: present(member, 'worker').device, measured, seconds: (performance.now() - begin) / 1000 };

@@ -124,6 +124,16 @@ export class Replanner {
     return this.#make(request, config.exact ? choice : this.#widened(choice), isOn, cacheReason);
   }
 
+  /** The plan that `next` would give now; nothing remembers that it was asked. */
+  preview(request: PlanRequest): Plan {
+    const before = [this.#first, this.#current, this.#choice, this.#cachedDepth] as const;
+    try {
+      return this.next(request).plan;
+    } finally {
+      [this.#first, this.#current, this.#choice, this.#cachedDepth] = before;
+    }
+  }
+
   /** A plan of a given shape, for measurements beside the training. */
   fixed(request: PlanRequest, shape: FixedShape): Planned {
     const choice = choosePipeline({ ...this.#plannerInput(request.frozen, shape.usesCache), fixedK: shape.K, fixedR: shape.R, maxK: null, memoryLimit: null, ...(shape.schedule === undefined ? {} : { schedule: shape.schedule }) });

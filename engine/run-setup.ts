@@ -28,6 +28,14 @@ export interface RunSetup {
   readonly workers: readonly string[];
 }
 
+/** Samples per micro-batch. Throws a UsageError (PT_MICRO_BATCH) where it does not divide the batch. */
+export function microBatchOf({ microBatch: wanted, batch }: TrainConfig): number {
+  const microBatch = wanted ?? Math.max(1, Math.floor(batch / DEFAULT_MICRO_BATCHES));
+  if (batch % microBatch !== 0)
+    throw new UsageError('PT_MICRO_BATCH', `--batch ${batch} is not a multiple of --micro-batch ${microBatch}`, `Use a --micro-batch that divides ${batch}.`);
+  return microBatch;
+}
+
 /** Loads what the configuration names and checks that it fits together. */
 export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const workers = workersOf(config.devices);
@@ -35,9 +43,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const dataset = openDataset(config.data, config.dataOptions, definition.dataDefaults);
   const model = buildModel(definition, config.modelOptions, dataset.info);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
-  const microBatch = config.microBatch ?? Math.max(1, Math.floor(config.batch / DEFAULT_MICRO_BATCHES));
-  if (config.batch % microBatch !== 0)
-    throw new UsageError('PT_MICRO_BATCH', `--batch ${config.batch} is not a multiple of --micro-batch ${microBatch}`, `Use a --micro-batch that divides ${config.batch}.`);
+  const microBatch = microBatchOf(config);
   const sampler = new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, batch: config.batch, seed: config.seed });
   return {
     config,

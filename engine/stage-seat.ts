@@ -10,9 +10,9 @@ import { Mailbox } from './dp/mailbox.js';
 import { mailboxFile } from './dp/memory-names.js';
 import { FrozenPrefix } from './frozen-prefix.js';
 import { openCache } from './open-cache.js';
-import type { Model } from './model/block.js';
-import { compileStage, type StagePrograms } from './model/compile.js';
+import type { StagePrograms } from './model/compile.js';
 import type { SlabLayout } from './model/slab.js';
+import type { StageCompiler } from './model/stage-compiler.js';
 import type { Neighbours } from './neighbours.js';
 import type { ProcessMemory } from './process-memory.js';
 import type { Action } from '../pipeline/action.js';
@@ -28,7 +28,7 @@ export interface SeatingOptions {
   readonly seat: Seat;
   readonly folder: string;
   readonly seed: number;
-  readonly model: Model;
+  readonly compiler: StageCompiler;
   readonly dataset: Dataset;
   readonly layouts: readonly SlabLayout[];
   readonly shapes: readonly Shape[];
@@ -75,9 +75,9 @@ export class StageSeat {
   constructor(options: SeatingOptions, stage: number) {
     this.stage = stage;
     this.#options = options;
-    const { plan, seat, model, dataset, folder, worker, layouts, neighbours } = options;
+    const { plan, seat, compiler, folder, worker, layouts, neighbours } = options;
     const { from, to } = this.#blocks;
-    this.#programs = compileStage({ model, data: dataset.info, from, to, microBatch: plan.microBatch, needsInputGradient: stage > 0 });
+    this.#programs = compiler.stage({ from, to, microBatch: plan.microBatch, needsInputGradient: stage > 0 });
     this.#exchange = new GradientExchange({
       folder,
       plan,
@@ -213,7 +213,7 @@ export class StageSeat {
   }
 
   #openPrefix(): FrozenPrefix | null {
-    const { plan, executor, model, dataset, layouts, shapes, store, folder, cacheBytes, verifiesCache, onCacheOff } = this.#options;
+    const { plan, executor, compiler, dataset, layouts, shapes, store, folder, cacheBytes, verifiesCache, onCacheOff } = this.#options;
     if (this.stage > 0 || plan.frozen === 0) return null;
     invariant(this.#blocks.from === plan.frozen, () => `stage 0 starts at block ${this.#blocks.from}, ${plan.frozen} are frozen`);
     const weights = (block: number): Float32Array => store.weights(block);
@@ -221,7 +221,7 @@ export class StageSeat {
     const cache = plan.usesCache
       ? openCache({ folder, shapes, numSamples, capBytes: cacheBytes, weights, depth: plan.frozen, previousDepth: plan.previousCacheDepth, onOff: onCacheOff })
       : null;
-    return new FrozenPrefix({ executor, model, dataset, layouts, weights, frozen: plan.frozen, microBatch: plan.microBatch, cache, verifies: verifiesCache });
+    return new FrozenPrefix({ executor, compiler, dataset, layouts, weights, frozen: plan.frozen, microBatch: plan.microBatch, cache, verifies: verifiesCache });
   }
 
   #bindUpdates(): void {

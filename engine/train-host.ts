@@ -13,6 +13,8 @@ export interface TrainHost {
   readonly signal: AbortSignal;
   /** How checkpoints are written; the file system of this machine where it is not given. */
   readonly files?: FileLayer;
+  /** Folder for compiled programs and measured costs that outlive a run, where the configuration leaves the choice; nowhere where it is not given. */
+  readonly cacheFolder?: string;
   /** True for the `quickstart` command: short, with a breakdown and a sample at the end. */
   readonly quickstart?: boolean;
 }

@@ -1,31 +1,33 @@
 // Trainer: the loop of a run. It lets the coordinator do steps, validates, asks the freezer, makes workers adopt new plans, recovers, and saves. Every
 // decision it takes is an event. It computes nothing itself.
 import type { BlockCost } from '../pipeline/costs.js';
+import { frozenBlocks } from '../freeze/layers.js';
 import { measureBreakdown } from './breakdown.js';
 import { Checkpointer, notSaved } from './checkpointer.js';
-import type { TrainConfig } from './config.js';
-import { Coordinator } from './coordinator.js';
-import { DataError, NonFiniteError, PipetrainError, type WorkerError } from './core/errors.js';
+import type { Coordinator } from './coordinator.js';
+import { NonFiniteError, PipetrainError, type WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { cacheFile } from './dp/memory-names.js';
 import { DroppedPeers } from './dropped-peers.js';
 import { durationInSteps } from './duration.js';
 import type { RunEventBody } from './events.js';
+import { expectedLayers } from './expected-freeze.js';
 import { Freezer } from './freezer.js';
 import { writeSample } from './generate.js';
 import { compileLearningRate } from './learning-rate.js';
-import { measuredCosts } from './measured-costs.js';
 import type { Report } from './messages.js';
 import { optimizerSpec } from './optimizer-spec.js';
 import { pipelineLength, shapeOf, type Plan } from './plan.js';
 import { Progress } from './progress.js';
 import { Replanner, type Planned, type PlanRequest } from './replanner.js';
 import { restoreFrom, runState, type ResumePoint, type SavedCheckpoint } from './run-checkpoint.js';
-import { setUpRun, type RunSetup } from './run-setup.js';
+import { runCosts } from './run-costs.js';
+import type { RunSetup } from './run-setup.js';
 import { Snapshots, type Snapshot } from './snapshots.js';
 import { startEvent } from './start-event.js';
 import { assembleStep, clipScale, type StepResult } from './step-result.js';
 import { stateCount } from './tensor/optimizer.js';
+import type { KeptResults } from './tensor/program-shelf.js';
 import type { TrainHost } from './train-host.js';
 
 /** What a run survives: workers that are gone, cut off or hang, and memory that somebody else used up for a while. */
@@ -35,28 +37,12 @@ const MAX_SHORTAGES = 3;
 /** Recoveries in a row without a finished step between them, after which a run gives up. */
 const MAX_FUTILE_RECOVERIES = 5;
 
-/** Trains as the configuration says. Rejects with the root cause; whatever happens, no process and no shared memory is left. */
-export async function runTraining(config: TrainConfig, host: TrainHost, from: ResumePoint | null = null): Promise<void> {
-  const setup = await setUpRun(config);
-  if (from !== null && from.manifest.dataDigest !== setup.dataset.digest)
-    throw new DataError(
-      'PT_DATA_CHANGED',
-      `the data ${config.data} changed since the checkpoint was written: its digest is ${setup.dataset.digest.slice(0, 12)}, it was ${from.manifest.dataDigest.slice(0, 12)}`,
-      'Go on with the data the run began with.',
-    );
-  const trainer = new Trainer(setup, host, from);
-  try {
-    await trainer.train();
-  } finally {
-    await trainer.close();
-  }
-}
-
-class Trainer {
+export class Trainer {
   readonly #setup: RunSetup;
   readonly #host: TrainHost;
   readonly #from: ResumePoint | null;
   readonly #coordinator: Coordinator;
+  readonly #kept: KeptResults | null;
   readonly #checkpointer: Checkpointer;
   readonly #freezer: Freezer;
   readonly #progress = new Progress();
@@ -73,17 +59,18 @@ class Trainer {
   /** The last step that was done, whether or not a recovery undid it. */
   #highest = -1;
   #numShortages = 0;
+  /** What the last commit waited for the workers. */
+  #drainMs = 0;
 
-  constructor(setup: RunSetup, host: TrainHost, from: ResumePoint | null) {
+  constructor(setup: RunSetup, host: TrainHost, from: ResumePoint | null, coordinator: Coordinator, kept: KeptResults | null) {
     this.#setup = setup;
     this.#host = host;
     this.#from = from;
     this.#freezer = new Freezer(setup);
     this.#learningRate = compileLearningRate(setup.config.lr, setup.config.warmup);
-    const { config, workers, microBatch } = setup;
-    this.#coordinator = new Coordinator({ config, workers, microBatch, onReport: (report, worker) => this.#note(report, worker), onDropped: (peer, reason) => this.#noteDropped(peer, reason) });
+    this.#coordinator = coordinator;
+    this.#kept = kept;
     this.#checkpointer = new Checkpointer({ files: host.files, folder: host.runFolder.checkpointsPath, memory: this.#coordinator.memoryFolder.path, setup, emit: host.emit });
-    process.on('exit', this.#abort);
   }
 
   async train(): Promise<void> {
@@ -91,7 +78,10 @@ class Trainer {
     this.#requireMemory();
     for (const { worker, pid, device } of await this.#coordinator.launch()) this.#host.emit({ type: 'worker.joined', worker, pid, device });
     const { dataset, ...setup } = this.#setup;
-    this.#replanner = new Replanner({ ...setup, ...(await this.#measureCosts()), numSamples: dataset.numTrain + dataset.numValidation });
+    const { event, ...costs } = await runCosts(this.#setup, this.#coordinator, this.#kept);
+    this.#costs = costs.costs;
+    this.#host.emit(event);
+    this.#replanner = new Replanner({ ...setup, ...costs, numSamples: dataset.numTrain + dataset.numValidation });
     if (this.#from !== null) {
       restoreFrom(this.#from, this.#progress, this.#freezer);
       this.#host.emit({ type: 'resumed', step: this.#progress.steps, checkpoint: this.#from.folder });
@@ -110,13 +100,8 @@ class Trainer {
   }
 
   async close(): Promise<void> {
-    process.off('exit', this.#abort);
     await this.#checkpointer.close();
-    await this.#coordinator.close();
   }
-
-  /** For an exit that does not wait: a second signal, or an exception nobody caught. */
-  readonly #abort = (): void => this.#coordinator.abort();
 
   async #trainToEnd(): Promise<void> {
     const { totalSteps, sampler, config } = this.#setup;
@@ -148,8 +133,10 @@ class Trainer {
       const applied = this.#coordinator.commit(step, update, goesOn);
       // A failure here also ends the next wait for a step; it must not end the process before that.
       if (snapshot !== null) this.#coordinator.snapshotWritten().then((problem) => this.#endSnapshot(snapshot, problem), () => undefined);
+      const drainFrom = performance.now();
       await applied;
       const now = performance.now();
+      this.#drainMs = now - drainFrom;
       this.#record(step, result, learningRate, (now - begin) / 1000);
       begin = now;
     }
@@ -208,7 +195,9 @@ class Trainer {
     const before = this.#freezer.blocks;
     const event = this.#freezer.decide(this.#progress.steps);
     if (event !== null) this.#host.emit(event);
-    if (this.#freezer.blocks !== before) await this.#adopt(present(this.#replanner, 'replanner').next(this.#request(`${this.#freezer.layers} layers are frozen`)));
+    if (this.#freezer.blocks === before) return;
+    const begin = performance.now();
+    await this.#adopt(present(this.#replanner, 'replanner').next(this.#request(`${this.#freezer.layers} layers are frozen`)), begin);
   }
 
   #request(because: string): PlanRequest {
@@ -217,26 +206,41 @@ class Trainer {
   }
 
   /** Makes the workers adopt a plan, tells what it cost, and takes a snapshot, so that no recovery goes back over a change of plan. */
-  async #adopt({ plan, event, cacheReason }: Planned): Promise<void> {
+  async #adopt({ plan, event, cacheReason }: Planned, begin = performance.now()): Promise<void> {
     const before = this.#adopted;
     const step = this.#progress.steps;
-    const begin = performance.now();
+    const planMs = performance.now() - begin;
     this.#host.emit(event);
-    const { movedBytes } = await this.#coordinator.adopt(plan);
+    const { movedBytes, stateMs, programs } = await this.#coordinator.adopt(plan);
     this.#adopted = plan;
-    const seconds = (performance.now() - begin) / 1000;
-    if (before !== null) {
-      this.#host.emit({ type: 'transition', step, generation: plan.generation, from: shapeOf(before), to: shapeOf(plan), frozen: plan.frozen, seconds, movedBytes });
-      this.#removeOldCaches(plan);
-    }
+    const adopted = performance.now();
+    const { ms: compileMs, ...counts } = programs;
+    this.#host.emit({ type: 'programs.ready', generation: plan.generation, seconds: compileMs / 1000, ...counts });
+    if (before !== null) this.#removeOldCaches(plan);
     if (plan.frozen > 0) this.#reportCache(plan, step, cacheReason);
     const snapshot = this.#snapshots.begin(step, this.#freezer.save(), performance.now());
     this.#endSnapshot(snapshot, await this.#coordinator.snapshot(step, snapshot.version));
+    if (before !== null) {
+      const now = performance.now();
+      const connectMs = Math.max(0, adopted - begin - planMs - stateMs - compileMs);
+      const parts = { drainMs: this.#drainMs, planMs, stateMs, compileMs, connectMs, snapshotMs: now - adopted };
+      this.#host.emit({ type: 'transition', step, generation: plan.generation, from: shapeOf(before), to: shapeOf(plan), frozen: plan.frozen, seconds: (now - begin) / 1000, movedBytes, parts });
+    }
+    this.#coordinator.prewarm(this.#expectedPlans());
   }
 
   #endSnapshot(snapshot: Snapshot, problem: string | null): void {
     const warning = this.#snapshots.end(snapshot, problem);
     if (warning !== null) this.#host.emit({ type: 'warning', message: warning });
+  }
+
+  /** Plans that the next freeze may lead to, the likeliest first. */
+  #expectedPlans(): Plan[] {
+    const { config, model } = this.#setup;
+    return expectedLayers(config, this.#freezer.state).map((layers) => {
+      const request = { ...this.#request('expected'), frozen: frozenBlocks(model.blocks, layers), frozenLayers: layers };
+      return present(this.#replanner, 'replanner').preview(request);
+    });
   }
 
   /** A lost worker, or one that lost its neighbours: the others can go on. Without a snapshot there is nothing to go on from. */
@@ -331,15 +335,6 @@ class Trainer {
     return saved;
   }
 
-  async #measureCosts(): Promise<{ costs: readonly BlockCost[]; readMsPerMb: number; updateMsPerMb: number }> {
-    const begin = performance.now();
-    const report = await this.#coordinator.measureCosts();
-    this.#costs = measuredCosts(this.#setup, report);
-    const shown = this.#costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }));
-    this.#host.emit({ type: 'costs.measured', isCached: false, seconds: (performance.now() - begin) / 1000, blocks: shown });
-    return { costs: this.#costs, readMsPerMb: report.readMsPerMb, updateMsPerMb: report.updateMsPerMb };
-  }
-
   #learningRateAt(step: number): number {
     const { totalSteps, sampler, config } = this.#setup;
     const epochs = config.epochs ?? totalSteps / sampler.stepsPerEpoch;
@@ -370,12 +365,14 @@ class Trainer {
     for (let depth = 1; depth < plan.frozen; depth++) if (depth !== plan.previousCacheDepth) memoryFolder.remove(cacheFile(memoryFolder.path, depth));
   }
 
-  #noteDropped(peer: string, reason: string): void {
+  /** Takes note of a connection that was not let in, or was cut. */
+  noteDropped(peer: string, reason: string): void {
     const event = this.#dropped.note(peer, reason);
     if (event !== null) this.#host.emit(event);
   }
 
-  #note(report: Report, worker: string): void {
+  /** Takes what a worker reports on its own. */
+  note(report: Report, worker: string): void {
     if (report.type !== 'cache-off' || this.#isCacheOff) return;
     this.#isCacheOff = true;
     const event: RunEventBody = { type: 'cache.changed', step: this.#progress.steps, state: 'off', depth: this.#adopted?.frozen ?? 0, recordBytes: 0, capacity: 0, reason: `worker ${worker}: ${report.reason}` };

@@ -9,8 +9,11 @@ import type { Dataset } from './data/dataset.js';
 import { deviceNumberOf } from './devices.js';
 import { BlockStore } from './dp/block-store.js';
 import type { Order, Report } from './messages.js';
+import { BlockTraces } from './model/block-traces.js';
 import { buildModel, loadModelDefinition } from './model/load-model.js';
-import { blockOutputShapes } from './model/compile.js';
+import { StageCompiler } from './model/stage-compiler.js';
+import { builtInIdentity, openKeptResults } from './kept-results.js';
+import { Prewarmer } from './prewarmer.js';
 import type { Model } from './model/block.js';
 import { Neighbours } from './neighbours.js';
 import { OrderQueue } from './order-queue.js';
@@ -20,10 +23,10 @@ import { loadBlock } from './checkpoint.js';
 import { ProcessMemory } from './process-memory.js';
 import { Seating } from './seating.js';
 import { BufferPool } from './tensor/buffer-pool.js';
-import type { Executor } from './tensor/executor.js';
 import type { Shape } from './tensor/shape.js';
 import { openExecutorOf } from './tensor/open-executor.js';
 import { Optimizer, stateCount } from './tensor/optimizer.js';
+import { ProgramShelf } from './tensor/program-shelf.js';
 
 export interface WorkerHost {
   readonly worker: string;
@@ -37,7 +40,9 @@ interface Equipment {
   readonly model: Model;
   readonly dataset: Dataset;
   readonly layouts: readonly SlabLayout[];
-  readonly executor: Executor;
+  readonly executor: ProgramShelf;
+  readonly compiler: StageCompiler;
+  readonly prewarmer: Prewarmer;
   readonly optimizer: Optimizer;
   readonly store: BlockStore;
   readonly pool: BufferPool;
@@ -66,6 +71,7 @@ export class Worker {
   /** Takes an order of the coordinator. An abort reaches whatever waits for a neighbour at once; the rest comes in turn. */
   order(order: Order): void {
     if (order.type === 'ping') return this.#host.report({ type: 'pong' });
+    if (order.type === 'prewarm') return this.#equipment?.prewarmer.expect(order.plans, this.#host.worker);
     if (order.type === 'abort') this.#neighbours.abort();
     this.#orders.push(order);
   }
@@ -136,6 +142,7 @@ export class Worker {
       case 'commit':
       case 'stop':
       case 'ping':
+      case 'prewarm':
         throw new WorkerError('PT_PROTOCOL', `worker ${this.#host.worker} got the order "${order.type}" where none was due`, 'Report this.');
     }
   }
@@ -147,9 +154,12 @@ export class Worker {
     const dataset = openDataset(config.data, config.dataOptions, definition.dataDefaults);
     const model = buildModel(definition, config.modelOptions, dataset.info);
     const layouts = model.blocks.map(slabLayout);
-    const executor = await openExecutorOf(order.executor, { threads: 1 }, deviceNumberOf(config.devices, this.#host.worker));
+    const device = await openExecutorOf(order.executor, { threads: 1 }, deviceNumberOf(config.devices, this.#host.worker));
+    const kept = openKeptResults(order.programCache, config.programCacheMb);
+    const executor = new ProgramShelf(device, kept);
+    const compiler = new StageCompiler(model, dataset.info, new BlockTraces(kept, builtInIdentity(config, dataset.info)));
     const spec = optimizerSpec(config);
-    const shapes = blockOutputShapes(model, dataset.info, order.microBatch);
+    const shapes = compiler.outputShapes(order.microBatch);
     const store = new BlockStore({ folder: order.memoryFolder, worker: this.#host.worker, blocks: model.blocks, layouts, numStates: stateCount(spec), seed: config.seed });
     this.#equipment = {
       setup: order,
@@ -157,7 +167,9 @@ export class Worker {
       dataset,
       layouts,
       executor,
-      optimizer: new Optimizer(executor, spec),
+      compiler,
+      prewarmer: new Prewarmer(executor, compiler),
+      optimizer: new Optimizer(device, spec),
       store,
       pool: new BufferPool(config.poolMb * 2 ** 20),
       memory: new ProcessMemory(order.memoryFolder, this.#host.worker),
@@ -178,6 +190,11 @@ export class Worker {
     if (this.#plan !== null && plan.generation <= this.#plan.generation)
       throw new WorkerError('PT_STALE_PLAN', `worker ${this.#host.worker} is at generation ${this.#plan.generation} and was given plan ${plan.generation}`, 'Report this.');
     const own = this.#own;
+    // What is not ready by now is needed now, or not at all.
+    own.prewarmer.stop();
+    own.executor.takeCounts();
+    own.compiler.takeMs();
+    const begin = performance.now();
     const { worker } = this.#host;
     const { frozen, active } = blocksOf(plan, worker);
     let movedBytes = 0;
@@ -186,6 +203,7 @@ export class Worker {
       const trains = active.includes(block);
       movedBytes += fill === null ? own.store.hold(block, plan.sources[block] ?? null, trains) : own.store.restore(block, trains, fill);
     }
+    const stateMs = performance.now() - begin;
     this.#addresses = addresses;
     this.#plan = plan;
     const seat = seatOf(plan, worker);
@@ -193,7 +211,7 @@ export class Worker {
       this.#next = new Seating({
         ...own,
         // Only an inexact run changes the micro-batch; then all shapes change with it.
-        shapes: plan.microBatch === own.setup.microBatch ? own.shapes : blockOutputShapes(own.model, own.dataset.info, plan.microBatch),
+        shapes: own.compiler.outputShapes(plan.microBatch),
         worker,
         plan,
         seat,
@@ -206,7 +224,7 @@ export class Worker {
       });
     // Old and new seat exist side by side: the most shared memory of a transition.
     own.memory.noteShared();
-    this.#host.report({ type: 'prepared', generation: plan.generation, movedBytes });
+    this.#host.report({ type: 'prepared', generation: plan.generation, movedBytes, stateMs });
   }
 
   /** Second half: leaves the old seat, takes the new one. */
@@ -218,7 +236,9 @@ export class Worker {
     this.#seating = this.#next;
     this.#next = null;
     await this.#seating?.activate(this.#addresses);
-    this.#host.report({ type: 'active', generation });
+    const { compiler, executor } = this.#own;
+    const { ms, ...counts } = executor.takeCounts();
+    this.#host.report({ type: 'active', generation, programs: { ...counts, ms: ms + compiler.takeMs(), traced: compiler.traces.takeTraced() } });
   }
 
   /** Runs steps until a commit says that it was the last. */
@@ -293,6 +313,7 @@ export class Worker {
   }
 
   async #close(): Promise<void> {
+    this.#equipment?.prewarmer.stop();
     this.#seating?.close();
     this.#equipment?.store.release([], []);
     await this.#neighbours.close();

@@ -48,7 +48,11 @@ export class DiskCache {
       renameSync(draft, path);
       this.#evict();
     } catch {
-      rmSync(draft, { force: true });
+      try {
+        rmSync(draft, { force: true });
+      } catch {
+        // There is no such folder either.
+      }
     }
   }
 

@@ -17,9 +17,11 @@ export class BlockTraces {
     this.#identity = identity;
   }
 
-  /** Graphs that had to be traced so far. */
-  get traced(): number {
-    return this.#traced;
+  /** Graphs that had to be traced since the last call. */
+  takeTraced(): number {
+    const traced = this.#traced;
+    this.#traced = 0;
+    return traced;
   }
 
   /** The graph named by `key` among those of the model. */

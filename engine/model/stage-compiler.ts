@@ -25,6 +25,7 @@ export class StageCompiler {
   readonly #stages = new Recent<StagePrograms>(MOST_REMEMBERED);
   readonly #prefixes = new Recent<Program>(MOST_REMEMBERED);
   readonly #shapes = new Recent<Shape[]>(MOST_REMEMBERED);
+  #ms = 0;
 
   constructor(model: Model, data: DataInfo, traces: BlockTraces) {
     this.model = model;
@@ -32,21 +33,37 @@ export class StageCompiler {
     this.traces = traces;
   }
 
+  /** What compiling took since the last call. */
+  takeMs(): number {
+    const ms = this.#ms;
+    this.#ms = 0;
+    return ms;
+  }
+
   /** See `compileStage`. */
   stage(request: StageRequest): StagePrograms {
     const { model, data, traces } = this;
     const { from, to, microBatch, needsInputGradient } = request;
-    return this.#stages.get(`${from} ${to} ${microBatch} ${needsInputGradient}`, () => compileStage({ model, data, from, to, microBatch, needsInputGradient, traces }));
+    return this.#timed(() => this.#stages.get(`${from} ${to} ${microBatch} ${needsInputGradient}`, () => compileStage({ model, data, from, to, microBatch, needsInputGradient, traces })));
   }
 
   /** See `compilePrefix`. */
   prefix(from: number, to: number, microBatch: number): Program {
-    return this.#prefixes.get(`${from} ${to} ${microBatch}`, () => compilePrefix(this.model, this.data, from, to, microBatch, this.traces));
+    return this.#timed(() => this.#prefixes.get(`${from} ${to} ${microBatch}`, () => compilePrefix(this.model, this.data, from, to, microBatch, this.traces)));
   }
 
   /** See `blockOutputShapes`. */
   outputShapes(microBatch: number): Shape[] {
-    return this.#shapes.get(String(microBatch), () => blockOutputShapes(this.model, this.data, microBatch, this.traces));
+    return this.#timed(() => this.#shapes.get(String(microBatch), () => blockOutputShapes(this.model, this.data, microBatch, this.traces)));
+  }
+
+  #timed<T>(work: () => T): T {
+    const begin = performance.now();
+    try {
+      return work();
+    } finally {
+      this.#ms += performance.now() - begin;
+    }
   }
 }
 

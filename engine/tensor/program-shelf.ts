@@ -1,13 +1,13 @@
 // ProgramShelf: an executor that keeps what it has loaded. Programs with equal content share one loaded program, wherever they come from; those that
 // nobody uses any more stay for a while, since the next plan often wants them again; and lowered ones are kept on disk between runs. It
 // changes no result: a program is found by all of its content.
-import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 import type { DiskCache } from '../core/disk-cache.js';
 import type { Executor, LoadedProgram } from './executor.js';
 import { lowerProgram, type LoweredProgram } from './lower.js';
 import { onnxProgram, runsOnnx } from './onnx-executor.js';
 import type { Program } from './program.js';
+import { programDigest } from './program-digest.js';
 
 /** Loaded programs that are kept though nobody uses them. */
 const MOST_IDLE = 32;
@@ -26,6 +26,8 @@ export interface ShelfCounts {
   readonly fromDisk: number;
   /** Lowered now. */
   readonly compiled: number;
+  /** What loading took. */
+  readonly ms: number;
 }
 
 interface Place {
@@ -41,7 +43,7 @@ export class ProgramShelf implements Executor {
   /** In the order of their last use. */
   readonly #places = new Map<string, Place>();
   readonly #digests = new WeakMap<Program, string>();
-  #counts = { kept: 0, fromDisk: 0, compiled: 0 };
+  #counts = { kept: 0, fromDisk: 0, compiled: 0, ms: 0 };
 
   /** Closing the shelf closes `inner`. `kept` is null where nothing outlives this process. */
   constructor(inner: Executor, kept: KeptResults | null, mostIdle = MOST_IDLE) {
@@ -54,11 +56,25 @@ export class ProgramShelf implements Executor {
   /** Counts since the last call. */
   takeCounts(): ShelfCounts {
     const counts = this.#counts;
-    this.#counts = { kept: 0, fromDisk: 0, compiled: 0 };
+    this.#counts = { kept: 0, fromDisk: 0, compiled: 0, ms: 0 };
     return counts;
   }
 
   load(program: Program): LoadedProgram {
+    const begin = performance.now();
+    try {
+      return this.#load(program);
+    } finally {
+      this.#counts.ms += performance.now() - begin;
+    }
+  }
+
+  close(): void {
+    this.#places.clear();
+    this.#inner.close();
+  }
+
+  #load(program: Program): LoadedProgram {
     const key = this.#digestOf(program);
     let place = this.#places.get(key);
     if (place === undefined) place = { loaded: this.#loadNew(program, key), users: 0 };
@@ -77,11 +93,6 @@ export class ProgramShelf implements Executor {
         this.#trim();
       },
     };
-  }
-
-  close(): void {
-    this.#places.clear();
-    this.#inner.close();
   }
 
   #loadNew(program: Program, key: string): LoadedProgram {
@@ -108,7 +119,7 @@ export class ProgramShelf implements Executor {
   #digestOf(program: Program): string {
     let digest = this.#digests.get(program);
     if (digest === undefined) {
-      digest = createHash('sha256').update(serialize(program)).digest('hex');
+      digest = programDigest(program);
       this.#digests.set(program, digest);
     }
     return digest;

@@ -32,6 +32,18 @@ describe('the first plan', () => {
   });
 });
 
+describe('a preview', () => {
+  it('is the plan that comes next, and leaves no trace', () => {
+    const [asked, other] = [replanner({ pipeline: 2, replicas: 1 }, 2), replanner({ pipeline: 2, replicas: 1 }, 2)];
+    asked.next(at(0));
+    other.next(at(0));
+    const previews = [asked.preview(at(3)), asked.preview(at(7))];
+    expect(previews[1]).toEqual(other.next(at(7)).plan);
+    expect(asked.next(at(7)).plan).toEqual(previews[1]);
+    expect(shapeOf(asked.first)).toEqual({ K: 2, R: 1 });
+  });
+});
+
 describe('a plan after freezing', () => {
   it('shortens a given pipeline only when what is left fits into the largest stage of the start', () => {
     const planner = replanner({ pipeline: 2, replicas: 1 }, 2);

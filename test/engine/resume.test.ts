@@ -8,7 +8,7 @@ import { EventLog, readEvents } from '../../engine/event-log.js';
 import type { RunEventBody } from '../../engine/events.js';
 import { newestResumePoint } from '../../engine/run-checkpoint.js';
 import { RunFolder } from '../../engine/run-folder.js';
-import { runTraining } from '../../engine/trainer.js';
+import { runTraining } from '../../engine/run-training.js';
 import { TINY, trainRun } from './train-run.js';
 
 const CONFIG: Partial<TrainConfigInput> = { modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 }, steps: 40, freeze: 'paper', freezeAlpha: 0.3, freezeInterval: '12 steps', evalEvery: '10 steps' };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js';
 import type { RunEventBody } from '../../engine/events.js';
 import { RunFolder } from '../../engine/run-folder.js';
-import { runTraining } from '../../engine/trainer.js';
+import { runTraining } from '../../engine/run-training.js';
 
 export type EventOf<T extends RunEventBody['type']> = Extract<RunEventBody, { type: T }>;
 

@@ -1,0 +1,60 @@
+// RunCosts: what every block costs on this machine: measured by a worker, or known from an earlier run of the same model here. Costs decide plans, never
+// results, so what is remembered needs to be about right only; `--costs measure` measures again.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { arch, cpus, totalmem } from 'node:os';
+import type { BlockCost } from '../pipeline/costs.js';
+import type { Coordinator } from './coordinator.js';
+import { executorOf } from './devices.js';
+import type { RunEventBody } from './events.js';
+import { measuredCosts } from './measured-costs.js';
+import { reportSchema, type ReportOf } from './messages.js';
+import { optimizerSpec } from './optimizer-spec.js';
+import type { RunSetup } from './run-setup.js';
+import type { KeptResults } from './tensor/program-shelf.js';
+
+export interface RunCosts {
+  readonly costs: readonly BlockCost[];
+  readonly readMsPerMb: number;
+  readonly updateMsPerMb: number;
+  readonly event: Extract<RunEventBody, { type: 'costs.measured' }>;
+}
+
+/** Finds or measures the costs; what was measured is kept where `kept` is not null. */
+export async function runCosts(setup: RunSetup, coordinator: Pick<Coordinator, 'measureCosts'>, kept: KeptResults | null): Promise<RunCosts> {
+  const begin = performance.now();
+  const key = kept === null ? '' : costKey(setup, kept.codeDigest);
+  const known = kept === null || setup.config.costs === 'measure' ? null : parsed(kept.disk.get(key), setup.model.blocks.length);
+  const report = known ?? (await coordinator.measureCosts());
+  if (known === null) kept?.disk.put(key, Buffer.from(JSON.stringify(report)));
+  const costs = measuredCosts(setup, report);
+  const blocks = costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }));
+  const event = { type: 'costs.measured', isCached: known !== null, seconds: (performance.now() - begin) / 1000, blocks } as const;
+  return { costs, readMsPerMb: report.readMsPerMb, updateMsPerMb: report.updateMsPerMb, event };
+}
+
+/** The machine, the code, the model and the size of a micro-batch. */
+function costKey({ config, model, dataset, microBatch }: RunSetup, codeDigest: string): string {
+  const machine = [cpus()[0]?.model, cpus().length, totalmem(), arch(), process.version];
+  const blocks = model.blocks.map(({ name, kind, params }) => [name, kind, Object.values(params).map(({ shape }) => shape)]);
+  const file = existsSync(config.model) ? digestOf(config.model) : null;
+  return `costs ${codeDigest} ${JSON.stringify([machine, executorOf(config.devices), config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config)])}`;
+}
+
+function digestOf(file: string): string | null {
+  try {
+    return createHash('sha256').update(readFileSync(file)).digest('hex');
+  } catch {
+    return null;
+  }
+}
+
+function parsed(text: Buffer | null, numBlocks: number): ReportOf<'costs'> | null {
+  if (text === null) return null;
+  try {
+    const report = reportSchema.parse(JSON.parse(text.toString()));
+    return report.type === 'costs' && report.blocks.length === numBlocks ? report : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,42 @@
+// One training run from its configuration to its end: starts the workers, sets the run up beside them, lets the trainer train, and leaves nothing behind.
+import type { TrainConfig } from './config.js';
+import { Coordinator } from './coordinator.js';
+import { workersOf } from './devices.js';
+import { openKeptResults, programCacheFolder } from './kept-results.js';
+import { setUpRunFrom } from './resumed-setup.js';
+import type { ResumePoint } from './run-checkpoint.js';
+import { microBatchOf } from './run-setup.js';
+import type { TrainHost } from './train-host.js';
+import { Trainer } from './trainer.js';
+
+/** Trains as the configuration says. Rejects with the root cause; whatever happens, no process and no shared memory is left. */
+export async function runTraining(config: TrainConfig, host: TrainHost, from: ResumePoint | null = null): Promise<void> {
+  const kept = programCacheFolder(config, host.cacheFolder ?? null);
+  const early: { trainer: Trainer | null } = { trainer: null };
+  const coordinator = new Coordinator({
+    config,
+    workers: workersOf(config.devices),
+    microBatch: microBatchOf(config),
+    programCache: kept,
+    onReport: (report, worker) => early.trainer?.note(report, worker),
+    onDropped: (peer, reason) => early.trainer?.noteDropped(peer, reason),
+  });
+  const abort = (): void => coordinator.abort();
+  process.on('exit', abort);
+  const opened = coordinator.open();
+  // Whoever waits for it below gets the error; until then it is nobody's.
+  opened.catch(() => undefined);
+  try {
+    const setup = await setUpRunFrom(config, from);
+    early.trainer = new Trainer(setup, host, from, coordinator, openKeptResults(kept, config.programCacheMb));
+    await opened;
+    await early.trainer.train();
+  } finally {
+    process.off('exit', abort);
+    // Where there is nothing to train, nobody waits for workers that are still starting.
+    if (early.trainer === null) abort();
+    await opened.catch(() => undefined);
+    await early.trainer?.close();
+    await coordinator.close();
+  }
+}

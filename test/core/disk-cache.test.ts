@@ -1,0 +1,92 @@
+// What is kept between runs: whole or not at all, never an error, never more than is allowed.
+import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DiskCache } from '../../engine/core/disk-cache.js';
+
+let root = '';
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'pipetrain-cache-'));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+let count = 0;
+const fresh = (capBytes = 1 << 20): { readonly cache: DiskCache; readonly folder: string } => {
+  const folder = join(root, `cache${count++}`);
+  return { cache: new DiskCache(folder, capBytes), folder };
+};
+const filesOf = (folder: string): string[] => readdirSync(folder).map((name) => join(folder, name));
+const text = (payload: Buffer | null): string | null => payload?.toString() ?? null;
+
+describe('the disk cache', () => {
+  it('gives back what was kept under exactly that key, in another process too', () => {
+    const { cache, folder } = fresh();
+    cache.put('a', Buffer.from('one'));
+    cache.put('b', Buffer.from(''));
+    const other = new DiskCache(folder, 1 << 20);
+    expect(text(other.get('a'))).toBe('one');
+    expect(text(other.get('b'))).toBe('');
+    expect(other.get('A')).toBeNull();
+    cache.put('a', Buffer.from('two'));
+    expect(text(other.get('a'))).toBe('two');
+  });
+
+  it('has nothing for a damaged, shortened or swapped file, and removes it', () => {
+    const { cache, folder } = fresh();
+    const put = (key: string): string => {
+      const before = new Set(filesOf(folder));
+      cache.put(key, Buffer.from(`payload of ${key}`));
+      return filesOf(folder).find((file) => !before.has(file)) ?? '';
+    };
+    cache.put('first', Buffer.from('x'));
+    const [flipped, short, empty, swapped] = ['flipped', 'short', 'empty', 'swapped'].map(put) as [string, string, string, string];
+    const bytes = readFileSync(flipped);
+    bytes[40] = (bytes[40] as number) ^ 1;
+    writeFileSync(flipped, bytes);
+    truncateSync(short, 35);
+    truncateSync(empty, 0);
+    const whole = put('whole');
+    writeFileSync(swapped, readFileSync(whole));
+    for (const key of ['flipped', 'short', 'empty', 'swapped']) expect(cache.get(key), key).toBeNull();
+    expect(filesOf(folder)).toHaveLength(2);
+    expect(text(cache.get('whole'))).toBe('payload of whole');
+    cache.put('flipped', Buffer.from('again'));
+    expect(text(cache.get('flipped'))).toBe('again');
+  });
+
+  it('removes what was not read for the longest time when the cap is reached', () => {
+    // 32 bytes of digest and 68 of payload each.
+    const { cache, folder } = fresh(300);
+    const payload = Buffer.alloc(68);
+    for (const [age, key] of ['a', 'b', 'c'].entries()) {
+      const before = new Set(filesOfOrNone(folder));
+      cache.put(key, payload);
+      const file = filesOf(folder).find((name) => !before.has(name)) ?? '';
+      utimesSync(file, 1000 + age, 1000 + age);
+    }
+    expect(cache.get('a')).not.toBeNull();
+    cache.put('d', payload);
+    expect(cache.get('b')).toBeNull();
+    for (const key of ['a', 'c', 'd']) expect(cache.get(key), key).not.toBeNull();
+    cache.put('too large', Buffer.alloc(301));
+    expect(cache.get('too large')).toBeNull();
+    expect(filesOf(folder)).toHaveLength(3);
+  });
+
+  it('is empty, and no error, where its folder cannot be', () => {
+    const file = join(root, 'a-file');
+    writeFileSync(file, '');
+    const cache = new DiskCache(join(file, 'below'), 1 << 20);
+    cache.put('a', Buffer.from('one'));
+    expect(cache.get('a')).toBeNull();
+  });
+});
+
+function filesOfOrNone(folder: string): string[] {
+  try {
+    return filesOf(folder);
+  } catch {
+    return [];
+  }
+}
