@@ -5,7 +5,7 @@ import type { RunEventBody } from '../../engine/events.js';
 import type { FileLayer } from '../../engine/file-layer.js';
 import { newestResumePoint } from '../../engine/run-checkpoint.js';
 import type { RunFolder } from '../../engine/run-folder.js';
-import { runTraining } from '../../engine/trainer.js';
+import { runTraining } from '../../engine/run-training.js';
 import { TINY } from './train-run.js';
 
 export interface SessionOptions {
