@@ -1,6 +1,6 @@
 // ActivationCache: looks up the samples of a micro-batch in the store of the current depth and, after a depth change, in the one before. It
 // can only save work: whatever goes wrong in a store switches it off with a reason, and everything is a miss from then on.
-import type { ActivationTier } from './memory-tier.js';
+import type { ActivationTier } from './activation-tier.js';
 
 export interface Lookup {
   readonly hits: number;
@@ -99,6 +99,11 @@ export class ActivationCache {
         if (id >= 0) this.#current.write(id, from, row);
       }
     }, undefined);
+  }
+
+  /** Tells which samples a later micro-batch will ask for. */
+  prefetch(ids: RowIds): void {
+    this.#guard(() => this.#current.prefetch(Array.from(ids).filter((id) => id >= 0)), undefined);
   }
 
   /** Moves on to the store of a greater depth; the current one becomes the previous, and the one before that is closed. */

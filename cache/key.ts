@@ -3,9 +3,7 @@
 // step, the shape of the run and the worker are not in it, because frozen blocks do not depend on them. A record is only ever read under
 // the exact key it was written under; there is no "close enough".
 import { createHash } from 'node:crypto';
-
-/** How a record is stored. `f32` keeps every bit. */
-export type CacheCodec = 'f32';
+import type { CodecName } from './codec.js';
 
 /** What all records of one level share. */
 export interface CacheLevel {
@@ -15,7 +13,7 @@ export interface CacheLevel {
   readonly weights: string;
   /** Names the augmentation and its view, e.g. `none` or `flip-crop/2`; anything random must be fixed by it. */
   readonly augmentation: string;
-  readonly codec: CacheCodec;
+  readonly codec: CodecName;
 }
 
 export interface CacheKey extends CacheLevel {

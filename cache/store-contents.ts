@@ -1,4 +1,4 @@
-// StoreContents: which samples a store of the memory tier holds, told from outside, by a process that neither reads nor writes records.
+// StoreContents: which samples a store holds, in memory or on a disk, told from outside, by a process that neither reads nor writes records.
 import { MappedFile } from '../engine/tensor/mapped-file.js';
 import { readHeader, STATE, storeLayout } from './store-layout.js';
 
@@ -15,18 +15,19 @@ export interface StoreContents {
 export function storeContents(path: string): StoreContents {
   const file = MappedFile.open(path);
   try {
-    const { depth, digest, recordFloats, capacity } = readHeader(file.buffer, path);
-    const { stateOffset } = storeLayout(recordFloats, capacity);
-    return { depth, digest, recordBytes: 4 * recordFloats, samples: readyRuns(new Uint8Array(file.buffer, stateOffset, capacity)) };
+    const { depth, digest, recordWords, firstSample, capacity } = readHeader(file.buffer, path);
+    const { stateOffset } = storeLayout(recordWords, capacity);
+    return { depth, digest, recordBytes: 4 * recordWords, samples: readyRuns(new Uint8Array(file.buffer, stateOffset, capacity), firstSample) };
   } finally {
     file.close();
   }
 }
 
-function readyRuns(states: Uint8Array): [number, number][] {
+function readyRuns(states: Uint8Array, firstSample: number): [number, number][] {
   const runs: [number, number][] = [];
-  for (let id = 0; id < states.length; id++) {
-    if (states[id] !== STATE.ready) continue;
+  for (const [slot, state] of states.entries()) {
+    if (state !== STATE.ready) continue;
+    const id = firstSample + slot;
     const last = runs.at(-1);
     if (last?.[1] === id) last[1] = id + 1;
     else runs.push([id, id + 1]);

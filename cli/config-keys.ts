@@ -35,7 +35,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Freezing', names: ['freeze', 'freezeAlpha', 'freezeInterval', 'freezeSchedule', 'freezeMax'] },
   { title: 'Shape of the run', names: ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'exact'] },
   { title: 'Memory', names: ['memoryLimit', 'recompute', 'poolMb'] },
-  { title: 'Cache', names: ['cache', 'cacheMb', 'verifyCache'] },
+  { title: 'Cache', names: ['cache', 'cacheMb', 'cacheCodec', 'cacheDiskMb', 'cacheDir', 'verifyCache'] },
   { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'checkpointEvery', 'keep'] },
   { title: 'Start-up', names: ['programCache', 'programCacheMb', 'costs'] },
   { title: 'Run', names: ['out', 'memoryDir', 'breakdown'] },

@@ -1,6 +1,7 @@
 // TrainConfig: every setting of a run, validated. It says what is asked for, not what the engine decided (that is a Plan), and not where a
 // value came from (cli/ keeps that).
 import { z } from 'zod';
+import { CODEC_NAMES } from '../cache/codec.js';
 import { MEMORY_LIMIT_PATTERN } from './core/memory-limit.js';
 
 const positive = z.number().int().positive();
@@ -43,6 +44,9 @@ export const trainConfigSchema = z.strictObject({
   poolMb: positive.default(256).describe('most memory that a worker keeps for buffers in use and for reuse, MiB; buffers in use alone may exceed it'),
   cache: choice(['auto', 'off']).default('auto').describe('cache of the frozen activations'),
   cacheMb: positive.default(1024).describe('most shared memory for the cache, MiB'),
+  cacheCodec: choice(CODEC_NAMES).default('f32').describe('how cached activations are stored: f32 exactly, f16 in half the memory, i8 in a quarter; the last two change results, the same way for every shape of the run'),
+  cacheDiskMb: z.number().int().nonnegative().default(0).describe('most disk for cached activations that memory has no room for, MiB; 0: none'),
+  cacheDir: z.string().min(1).optional().describe('folder for them; default: the folder for temporary files'),
   verifyCache: z.boolean().default(false).describe('recompute every cache hit and compare'),
   exact: z.boolean().default(true).describe('bit-identical results for every shape of the run; --fast switches it off'),
   evalEvery: z.string().regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/).default('1 epoch').describe('time between validations, or never (the end of the run is always validated)'),

@@ -2,15 +2,17 @@
 // brings those that are left (and replacements) to a state from which a new plan can start. It holds no tensor and takes no decision about
 // training: the trainer does.
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { blockSources } from './block-sources.js';
 import type { BlockSource } from './checkpoint.js';
 import { listen, type Listener } from './comm/listen.js';
 import { fingerprintOf, readCredentials, type Trust } from './comm/tls.js';
 import type { TrainConfig } from './config.js';
 import { Deferred } from './core/deferred.js';
-import { PipetrainError, WorkerError } from './core/errors.js';
+import { PipetrainError, UsageError, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { executorOf } from './devices.js';
+import { cacheFile, diskFile, diskIndexFile } from './dp/memory-names.js';
 import { MemoryFolder } from './memory-folder.js';
 import type { Order, Report, ReportOf } from './messages.js';
 import { seatOf, type Plan } from './plan.js';
@@ -64,6 +66,8 @@ export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #token = randomBytes(24).toString('base64url');
   readonly #memory: MemoryFolder;
+  /** Where cached activations go that memory has no room for; null where the run has no disk tier. */
+  readonly #cacheFolder: MemoryFolder | null;
   readonly #workers = new Map<string, WorkerProcess>();
   readonly #addresses: Record<string, string> = {};
   readonly #arrivals = new Map<string, Deferred<void>>();
@@ -80,7 +84,24 @@ export class Coordinator {
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
-    this.#memory = new MemoryFolder(options.config.memoryDir);
+    this.#cacheFolder = openCacheFolder(options.config);
+    try {
+      this.#memory = new MemoryFolder(options.config.memoryDir);
+    } catch (error) {
+      this.#cacheFolder?.close();
+      throw error;
+    }
+  }
+
+  /** Where cached activations go that memory has no room for, or null. */
+  get cacheFolder(): MemoryFolder | null {
+    return this.#cacheFolder;
+  }
+
+  /** Removes the cache of a level that no plan reads any more; the memory goes when the workers have unmapped it. */
+  removeCache(depth: number): void {
+    for (const file of [cacheFile(this.#memory.path, depth), diskIndexFile(this.#memory.path, depth)]) this.#memory.remove(file);
+    if (this.#cacheFolder !== null) this.#cacheFolder.remove(diskFile(this.#cacheFolder.path, depth));
   }
 
   get memoryFolder(): MemoryFolder {
@@ -231,6 +252,7 @@ export class Coordinator {
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
     await this.#listener?.close();
     this.#memory.close();
+    this.#cacheFolder?.close();
   }
 
   /** Kills every worker and removes the shared memory at once, for a process that is about to exit. */
@@ -238,6 +260,7 @@ export class Coordinator {
     this.#isClosing = true;
     for (const worker of this.#workers.values()) worker.kill();
     this.#memory.close();
+    this.#cacheFolder?.close();
   }
 
   get #current(): Plan {
@@ -279,7 +302,7 @@ export class Coordinator {
   async #setUp(ids: readonly string[]): Promise<Member[]> {
     await this.#within(START_TIMEOUT_MS, 'start', Promise.all(ids.map((id) => present(this.#arrivals.get(id), 'arrival').promise)));
     const { config, microBatch, programCache } = this.#options;
-    const ready = await this.#ask(ids, { type: 'setup', config, executor: executorOf(config.devices), memoryFolder: this.#memory.path, microBatch, programCache }, 'ready', START_TIMEOUT_MS);
+    const ready = await this.#ask(ids, { type: 'setup', config, executor: executorOf(config.devices), memoryFolder: this.#memory.path, cacheFolder: this.#cacheFolder?.path ?? null, microBatch, programCache }, 'ready', START_TIMEOUT_MS);
     for (const [worker, report] of ready) this.#addresses[worker] = report.address;
     return [...ready].map(([worker, { device }]) => ({ worker, pid: this.#worker(worker).pid, device }));
   }
@@ -351,5 +374,16 @@ export class Coordinator {
         this.#fail(new LostWorker(worker, `worker ${worker} did not ${what} within ${timeoutMs / 1000} s and does not answer`, 'Raise --step-timeout-seconds where steps are that long; otherwise see what stops the process.'), worker);
       late.reject(new WorkerError('PT_WORKER_SILENT', `a worker did not ${what} within ${timeoutMs / 1000} s`, 'Raise --step-timeout-seconds.'));
     }, timeoutMs * (1 - PATIENCE)).unref();
+  }
+}
+
+/** Throws a UsageError (PT_CACHE_DIR) where the folder cannot be used. */
+function openCacheFolder({ cacheDiskMb, cacheDir }: CoordinatorOptions['config']): MemoryFolder | null {
+  if (cacheDiskMb === 0) return null;
+  const parent = cacheDir ?? tmpdir();
+  try {
+    return new MemoryFolder(parent);
+  } catch (error) {
+    throw new UsageError('PT_CACHE_DIR', `no folder for the cache can be made in ${parent}: ${error instanceof Error ? error.message : String(error)}`, 'Pass --cache-dir with a folder that exists and is writable, or --cache-disk-mb 0.', { cause: error });
   }
 }

@@ -1,5 +1,7 @@
 // The cost probe: what every block of a model costs on this device, measured. Blocks that are alike (kind and parameter shapes) are measured once.
 // It runs before training, on data of the run and initial parameters; it changes nothing.
+import { checksum } from '../cache/checksum.js';
+import { codecOf, type CodecName } from '../cache/codec.js';
 import type { ReportOf } from './messages.js';
 import { present } from './core/invariant.js';
 import type { Dataset } from './data/dataset.js';
@@ -14,6 +16,8 @@ import { hostArray, sizeOf, type HostArray, type Shape } from './tensor/shape.js
 
 const WARM_UP = 2;
 const RUNS = 5;
+/** Elements on which reads of the cache are timed: a micro-batch of a small model. */
+const READ_ELEMENTS = 1 << 16;
 /** Elements of the slab on which the optimizer is timed. */
 const UPDATE_ELEMENTS = 1 << 18;
 
@@ -40,7 +44,7 @@ export function measureCosts(options: CostProbeOptions): Costs {
     known.set(key, measured);
     return measured;
   });
-  return { blocks, readMsPerMb: measureRead(), updateMsPerMb: measureUpdate(options.optimizer) };
+  return { blocks, readMsPerMb: measureReads(), updateMsPerMb: measureUpdate(options.optimizer) };
 }
 
 /** Blocks of equal likeness cost the same. First and last block stand alone: they read data and compute the loss. */
@@ -115,11 +119,17 @@ function fastest(run: () => void): number {
   return best;
 }
 
-/** Milliseconds to bring 10^6 bytes from one place in memory to another, as a cache read does. */
-function measureRead(): number {
-  const from = new Float32Array(1 << 18).fill(1);
-  const to = new Float32Array(1 << 18);
-  return (fastest(() => to.set(from)) * 1e6) / from.byteLength;
+/** Milliseconds to check and decode what the cache keeps for 10^6 bytes of activations, by codec. */
+function measureReads(): Record<CodecName, number> {
+  const activation = Float32Array.from({ length: READ_ELEMENTS }, (_, i) => ((i * 37) % 101) / 101 - 0.5);
+  const out = new Float32Array(READ_ELEMENTS);
+  const measure = (name: CodecName): number => {
+    const codec = codecOf(name);
+    const record = new Int32Array(codec.words(READ_ELEMENTS));
+    codec.encode(activation, record);
+    return (fastest(() => (checksum(record), codec.decode(record, out))) * 1e6) / activation.byteLength;
+  };
+  return { f32: measure('f32'), f16: measure('f16'), i8: measure('i8') };
 }
 
 /** Milliseconds per 10^6 bytes of parameters for an update. */

@@ -1,6 +1,7 @@
 // FrozenPrefix: brings the output of the frozen blocks for a micro-batch, from the cache where it is there, else by computing it. The same bits either
 // way: what is missing is computed at the full height of the micro-batch. It is stateless but for the cache and its buffers.
 import type { ActivationCache } from '../cache/activation-cache.js';
+import { throughCodec, type CacheCodec } from '../cache/codec.js';
 import { invariant, present } from './core/invariant.js';
 import { PipetrainError, EXIT } from './core/errors.js';
 import type { Dataset } from './data/dataset.js';
@@ -21,6 +22,8 @@ export interface FrozenPrefixOptions {
   readonly microBatch: number;
   /** Null where nothing is cached. */
   readonly cache: ActivationCache | null;
+  /** How records are stored. What is computed passes through it too, so that it makes no difference which of the two happened. */
+  readonly codec: CacheCodec;
   /** Recompute every hit and compare. */
   readonly verifies: boolean;
 }
@@ -103,8 +106,11 @@ export class FrozenPrefix {
     const rowLength = out.length / ids.length;
     if (missing.length > 0) {
       const from = this.#computeMissing(cache, ids, missing);
-      for (const row of missing) out.set(from.subarray(row * rowLength, (row + 1) * rowLength), row * rowLength);
       cache.store(ids, missing, from);
+      for (const row of missing) {
+        out.set(from.subarray(row * rowLength, (row + 1) * rowLength), row * rowLength);
+        throughCodec(this.#options.codec, out, row, rowLength);
+      }
     }
     // Padding repeats the first real sample when it is computed (see micro-batch.ts), so it must when it is read.
     for (const [row, id] of ids.entries())
@@ -120,6 +126,12 @@ export class FrozenPrefix {
   #compute(ids: Int32Array, out: Float32Array): void {
     this.#whole.run(ids);
     out.set(this.#whole.output);
+    for (let row = 0; row < ids.length; row++) throughCodec(this.#options.codec, out, row, out.length / ids.length);
+  }
+
+  /** Tells which samples will be asked for next. */
+  prefetch(ids: Int32Array): void {
+    this.#options.cache?.prefetch(ids);
   }
 
   /** The activations of a micro-batch of which some rows are missing: continued from the level before where that has all of them. */
@@ -138,6 +150,7 @@ export class FrozenPrefix {
     const rowLength = out.length / ids.length;
     for (const [row, id] of ids.entries()) {
       if (id < 0 || missing.includes(row)) continue;
+      throughCodec(this.#options.codec, this.#whole.output, row, rowLength);
       for (let i = row * rowLength; i < (row + 1) * rowLength; i++)
         if (!Object.is(out[i], this.#whole.output[i]))
           throw new PipetrainError(

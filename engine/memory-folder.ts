@@ -1,4 +1,5 @@
-// MemoryFolder: the folder of a run in shared memory. The coordinator makes it, removes it, and sweeps away those of coordinators that died.
+// MemoryFolder: the folder of a run in shared memory, or for what does not fit there on a disk. The coordinator makes it, removes it, and sweeps away those of
+// coordinators that died.
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { freemem } from 'node:os';

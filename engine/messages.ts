@@ -12,7 +12,7 @@ const float = z.custom<number>((value) => typeof value === 'number', 'expected a
 
 /** What the coordinator tells a worker. */
 export const orderSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('setup'), config: trainConfigSchema, executor: z.enum(EXECUTOR_KINDS), memoryFolder: z.string(), microBatch: z.number().int().positive(), programCache: z.string().nullable() }),
+  z.object({ type: z.literal('setup'), config: trainConfigSchema, executor: z.enum(EXECUTOR_KINDS), memoryFolder: z.string(), cacheFolder: z.string().nullable(), microBatch: z.number().int().positive(), programCache: z.string().nullable() }),
   z.object({ type: z.literal('measure-costs') }),
   /** First half of a transition: allocate, fetch state, compile. */
   z.object({ type: z.literal('prepare'), plan: planSchema, addresses: z.record(z.string(), z.string()) }),
@@ -39,7 +39,7 @@ export const orderSchema = z.discriminatedUnion('type', [
 /** What a worker tells the coordinator. */
 export const reportSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), startSeconds: z.number() }),
-  z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), inputGradientMs: z.number(), weightGradientMs: z.number(), savedBytes: z.number(), carriedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.number(), updateMsPerMb: z.number() }),
+  z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), inputGradientMs: z.number(), weightGradientMs: z.number(), savedBytes: z.number(), carriedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.object({ f32: z.number(), f16: z.number(), i8: z.number() }), updateMsPerMb: z.number() }),
   z.object({ type: z.literal('prepared'), generation: index, movedBytes: z.number(), stateMs: z.number() }),
   z.object({ type: z.literal('active'), generation: index, programs: z.object({ ms: z.number(), traced: index, kept: index, fromDisk: index, compiled: index }) }),
   z.object({

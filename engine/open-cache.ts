@@ -2,30 +2,39 @@
 // begin a pipeline share the same stores; whoever comes first makes them.
 import { existsSync } from 'node:fs';
 import { ActivationCache } from '../cache/activation-cache.js';
+import { ActivationStore } from '../cache/activation-store.js';
+import type { ActivationTier } from '../cache/activation-tier.js';
+import { codecOf, type CodecName } from '../cache/codec.js';
 import { levelDigest, weightsDigest } from '../cache/key.js';
-import { ActivationStore } from '../cache/memory-tier.js';
+import { StackedTiers } from '../cache/stacked-tiers.js';
 import { present } from './core/invariant.js';
-import { cacheFile } from './dp/memory-names.js';
+import { cacheFile, diskFile, diskIndexFile } from './dp/memory-names.js';
 import { sizeOf, type Shape } from './tensor/shape.js';
 
 export interface CacheRequest {
   readonly folder: string;
+  /** Where on a disk records go that memory has no room for, or null. */
+  readonly diskFolder: string | null;
   /** Output shape of every block, first axis the micro-batch. */
   readonly shapes: readonly Shape[];
   readonly numSamples: number;
+  /** Most bytes of all levels in memory, and on the disk. */
   readonly capBytes: number;
+  readonly diskBytes: number;
+  readonly codec: CodecName;
   readonly weights: (block: number) => Float32Array;
   readonly depth: number;
   readonly previousDepth: number | null;
   readonly onOff: (reason: string) => void;
 }
 
-/** Null where the memory of the store cannot be had: training goes on without a cache, and `onOff` tells why. */
+/** Null where the memory or the disk of the store cannot be had: training goes on without a cache, and `onOff` tells why. */
 export function openCache(request: CacheRequest): ActivationCache | null {
-  const { folder, previousDepth, onOff } = request;
+  const { folder, previousDepth, codec, onOff } = request;
   try {
     const current = attach(request, request.depth);
-    const hasPrevious = previousDepth !== null && existsSync(cacheFile(folder, previousDepth));
+    // What a lossy record lost, the blocks in between would carry on: the numbers would depend on what happened to be cached.
+    const hasPrevious = previousDepth !== null && codecOf(codec).isExact && existsSync(cacheFile(folder, previousDepth));
     return new ActivationCache({ current, previous: hasPrevious ? attach(request, previousDepth) : undefined, onOff });
   } catch (error) {
     onOff(error instanceof Error ? error.message : String(error));
@@ -33,19 +42,23 @@ export function openCache(request: CacheRequest): ActivationCache | null {
   }
 }
 
-function attach({ folder, shapes, numSamples, capBytes, weights }: CacheRequest, depth: number): ActivationStore {
+function attach({ folder, diskFolder, shapes, numSamples, capBytes, diskBytes, codec, weights }: CacheRequest, depth: number): ActivationTier {
   const shape = present(shapes[depth - 1], `output shape of block ${depth - 1}`);
-  return ActivationStore.attach(cacheFile(folder, depth), {
-    recordFloats: sizeOf(shape.slice(1)),
-    numSamples,
-    // Two levels exist while the depth changes; together they keep to the cap.
-    capBytes: capBytes / 2,
+  const digest = levelDigest({
     depth,
-    digest: levelDigest({
-      depth,
-      weights: weightsDigest(Array.from({ length: depth }, (_, block) => weights(block))),
-      augmentation: 'none',
-      codec: 'f32',
-    }),
+    weights: weightsDigest(Array.from({ length: depth }, (_, block) => weights(block))),
+    augmentation: 'none',
+    codec,
   });
+  const level = { recordFloats: sizeOf(shape.slice(1)), numSamples, depth, digest, codec };
+  // Two levels exist while the depth changes; together they keep to the caps.
+  const memory = ActivationStore.attach(cacheFile(folder, depth), { ...level, capBytes: capBytes / 2 });
+  if (diskFolder === null || memory.capacity >= numSamples) return memory;
+  try {
+    const disk = diskFile(diskFolder, depth);
+    return new StackedTiers([memory, ActivationStore.attach(diskIndexFile(folder, depth), { ...level, firstSample: memory.capacity, capBytes: diskBytes / 2, disk })]);
+  } catch (error) {
+    memory.close();
+    throw error;
+  }
 }

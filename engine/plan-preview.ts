@@ -1,11 +1,13 @@
 // PlanPreview: the plans a run would have, without training: costs measured by one worker, then the choice at the start and at some frozen depths.
 // It asks the same replanner as a run; which depths a policy will reach is not known beforehand.
+import { tmpdir } from 'node:os';
 import { countLayers, frozenBlocks } from '../freeze/layers.js';
 import type { PipelineChoice } from '../pipeline/choice.js';
 import type { BlockCost } from '../pipeline/costs.js';
 import { Coordinator } from './coordinator.js';
 import type { TrainConfig } from './config.js';
 import { present } from './core/invariant.js';
+import { measureDisk } from './disk-probe.js';
 import { measuredCosts } from './measured-costs.js';
 import { Replanner } from './replanner.js';
 import { setUpRun, type RunSetup } from './run-setup.js';
@@ -47,7 +49,7 @@ export async function previewPlan(config: TrainConfig): Promise<PlanPreview> {
   const { device, measured, seconds } = await measure(setup);
   const costs = measuredCosts(setup, measured);
   const { model, sampler, totalSteps, workers, microBatch, numMicroBatches, dataset } = setup;
-  const replanner = new Replanner({ ...setup, costs, readMsPerMb: measured.readMsPerMb, updateMsPerMb: measured.updateMsPerMb, numSamples: dataset.numTrain + dataset.numValidation });
+  const replanner = new Replanner({ ...setup, costs, readMsPerMb: measured.readMsPerMb, diskReadMsPerMb: config.cacheDiskMb === 0 ? null : measureDisk(config.cacheDir ?? tmpdir()), updateMsPerMb: measured.updateMsPerMb, numSamples: dataset.numTrain + dataset.numValidation });
   const numLayers = countLayers(model.blocks);
   const epochs = totalSteps / sampler.stepsPerEpoch;
   const plans = depthsOf(config, numLayers).map((frozenLayers, i, depths): PreviewedPlan => {

@@ -1,6 +1,7 @@
 // Replanner: from what is frozen to the next plan. It asks the planner for a shape, decides about the cache, and seats the workers so that little
 // state moves. It decides nothing about freezing and speaks to no worker.
 import { shouldCache } from '../cache/admission.js';
+import { codecOf, type CodecName } from '../cache/codec.js';
 import type { PipelineChoice } from '../pipeline/choice.js';
 import type { BlockCost } from '../pipeline/costs.js';
 import { sumCosts } from '../pipeline/costs.js';
@@ -15,15 +16,23 @@ import type { RunEventBody } from './events.js';
 import { memoryLimitPerWorker } from './core/memory-limit.js';
 import { seatOf, type Plan } from './plan.js';
 
-export interface ReplannerOptions {
+/** Measured rates, milliseconds per 10^6 bytes. */
+export interface ReplannerRates {
+  /** To check and decode cached activations, by codec; counted in bytes of activations. */
+  readonly readMsPerMb: Readonly<Record<CodecName, number>>;
+  /** To read from the disk of the cache, or null where there is none. */
+  readonly diskReadMsPerMb: number | null;
+  /** To update parameters. */
+  readonly updateMsPerMb: number;
+}
+
+export interface ReplannerOptions extends ReplannerRates {
   readonly config: TrainConfig;
   readonly workers: readonly string[];
   readonly costs: readonly BlockCost[];
   readonly microBatch: number;
   readonly numMicroBatches: number;
   readonly numSamples: number;
-  readonly readMsPerMb: number;
-  readonly updateMsPerMb: number;
 }
 
 /** What the next plan has to respect. */
@@ -151,7 +160,7 @@ export class Replanner {
   }
 
   #plannerInput(frozen: number, usesCache: boolean) {
-    const { config, costs, microBatch, numMicroBatches, readMsPerMb, updateMsPerMb } = this.#options;
+    const { config, costs, microBatch, numMicroBatches, updateMsPerMb } = this.#options;
     return {
       costs,
       frozen,
@@ -161,7 +170,7 @@ export class Replanner {
       usesCache,
       recompute: parseRecompute(config.recompute),
       recomputeLimit: this.#memoryLimit,
-      cacheReadMs: frozen === 0 ? 0 : readMs(costs, frozen, readMsPerMb),
+      cacheReadMs: frozen === 0 ? 0 : this.#cacheSize(frozen).readMs * microBatch,
       schedule: config.schedule,
       mayChangeSchedule: this.#current !== null,
       partition: config.partition,
@@ -170,19 +179,34 @@ export class Replanner {
     };
   }
 
+  /** What the cache of a level would hold, and what a sample of it costs to read on average. */
+  #cacheSize(frozen: number): { readonly recordBytes: number; readonly capBytes: number; readonly readMs: number } {
+    const { config, costs, microBatch, numSamples, readMsPerMb, diskReadMsPerMb } = this.#options;
+    const activationBytes = present(costs[frozen - 1], 'cost').outputBytes / microBatch;
+    const recordBytes = 4 * codecOf(config.cacheCodec).words(activationBytes / 4);
+    // Two levels exist while the depth changes.
+    const memoryBytes = (config.cacheMb * 2 ** 20) / 2;
+    const diskBytes = diskReadMsPerMb === null ? 0 : (config.cacheDiskMb * 2 ** 20) / 2;
+    const inMemory = Math.min(numSamples, Math.floor(memoryBytes / recordBytes));
+    const onDisk = Math.min(numSamples - inMemory, Math.floor(diskBytes / recordBytes));
+    const decodeMs = (readMsPerMb[config.cacheCodec] * activationBytes) / 1e6;
+    const diskMs = onDisk === 0 ? 0 : ((diskReadMsPerMb ?? 0) * recordBytes) / 1e6;
+    return { recordBytes, capBytes: memoryBytes + diskBytes, readMs: decodeMs + (diskMs * onDisk) / Math.max(1, inMemory + onDisk) };
+  }
+
   #admitCache({ frozen, epochsLeft }: PlanRequest): { isOn: boolean; reason: string } {
-    const { config, costs, microBatch, numSamples, readMsPerMb } = this.#options;
+    const { config, costs, microBatch, numSamples } = this.#options;
     if (frozen === 0) return { isOn: false, reason: 'nothing is frozen' };
     if (config.cache === 'off') return { isOn: false, reason: 'switched off by --cache off' };
-    const read = readMs(costs, frozen, readMsPerMb) / microBatch;
+    const { recordBytes, capBytes, readMs } = this.#cacheSize(frozen);
     return shouldCache({
       recomputeMs: sumCosts(costs, 0, frozen).forwardMs / microBatch,
-      readMs: read,
-      writeMs: read,
+      readMs,
+      writeMs: readMs,
       expectedReads: Math.max(0, epochsLeft - 1),
-      recordBytes: present(costs[frozen - 1], 'cost').outputBytes / microBatch,
+      recordBytes,
       numSamples,
-      capBytes: (config.cacheMb * 2 ** 20) / 2,
+      capBytes,
     });
   }
 
@@ -267,11 +291,6 @@ function chooseWithin(memoryLimit: number, input: Omit<PlannerInput, 'memoryLimi
     if (!(error instanceof PipetrainError) || error.code !== 'PT_MEMORY_LIMIT') throw error;
     return choosePipeline({ ...input, memoryLimit: null });
   }
-}
-
-/** Milliseconds to read one micro-batch of the frozen prefix's output from the cache: it is checked (read once) and copied. */
-function readMs(costs: readonly BlockCost[], frozen: number, readMsPerMb: number): number {
-  return (2 * readMsPerMb * present(costs[frozen - 1], 'cost').outputBytes) / 1e6;
 }
 
 /** A worker that holds a block under a plan. */

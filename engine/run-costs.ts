@@ -6,22 +6,22 @@ import { arch, cpus, totalmem } from 'node:os';
 import type { BlockCost } from '../pipeline/costs.js';
 import type { Coordinator } from './coordinator.js';
 import { executorOf } from './devices.js';
+import { measureDisk } from './disk-probe.js';
 import type { RunEventBody } from './events.js';
 import { measuredCosts } from './measured-costs.js';
 import { reportSchema, type ReportOf } from './messages.js';
 import { optimizerSpec } from './optimizer-spec.js';
+import type { ReplannerRates } from './replanner.js';
 import type { RunSetup } from './run-setup.js';
 import type { KeptResults } from './tensor/program-shelf.js';
 
-export interface RunCosts {
+export interface RunCosts extends ReplannerRates {
   readonly costs: readonly BlockCost[];
-  readonly readMsPerMb: number;
-  readonly updateMsPerMb: number;
   readonly event: Extract<RunEventBody, { type: 'costs.measured' }>;
 }
 
 /** Finds or measures the costs; what was measured is kept where `kept` is not null. */
-export async function runCosts(setup: RunSetup, coordinator: Pick<Coordinator, 'measureCosts'>, kept: KeptResults | null): Promise<RunCosts> {
+export async function runCosts(setup: RunSetup, coordinator: Pick<Coordinator, 'measureCosts' | 'cacheFolder'>, kept: KeptResults | null): Promise<RunCosts> {
   const begin = performance.now();
   const key = kept === null ? '' : costKey(setup, kept.codeDigest);
   const known = kept === null || setup.config.costs === 'measure' ? null : parsed(kept.disk.get(key), setup.model.blocks.length);
@@ -30,7 +30,8 @@ export async function runCosts(setup: RunSetup, coordinator: Pick<Coordinator, '
   const costs = measuredCosts(setup, report);
   const blocks = costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }));
   const event = { type: 'costs.measured', isCached: known !== null, seconds: (performance.now() - begin) / 1000, blocks } as const;
-  return { costs, readMsPerMb: report.readMsPerMb, updateMsPerMb: report.updateMsPerMb, event };
+  const { cacheFolder } = coordinator;
+  return { costs, readMsPerMb: report.readMsPerMb, diskReadMsPerMb: cacheFolder === null ? null : measureDisk(cacheFolder.path), updateMsPerMb: report.updateMsPerMb, event };
 }
 
 /** The machine, the code, the model and the size of a micro-batch. */

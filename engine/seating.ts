@@ -30,6 +30,11 @@ export class Seating {
     this.#runner = new StepRunner(actions, new Map(runners));
   }
 
+  /** Tells which samples the next step will ask for. */
+  prefetch(ids: Int32Array): void {
+    for (const stage of this.#stages) stage.prefetch(ids);
+  }
+
   /** Forward, backward and reduction of one step; the update waits for the commit. */
   async runStep(step: number, ids: Int32Array): Promise<Report> {
     const { plan, seat } = this.#options;

@@ -1,5 +1,6 @@
 // StageSeat: all that a worker has for one stage of its seat: compiled programs, borders, gradient exchange, frozen prefix, updates. Made in two halves, so
 // that everybody's memory exists before anybody maps it. The order in which the stages of a worker act is not its business.
+import { codecOf, type CodecName } from '../cache/codec.js';
 import type { Order } from './messages.js';
 import type { Plan, Seat, StageAssignment } from './plan.js';
 import { invariant, present } from './core/invariant.js';
@@ -22,6 +23,18 @@ import type { Executor } from './tensor/executor.js';
 import type { BoundUpdate, Optimizer } from './tensor/optimizer.js';
 import type { Shape } from './tensor/shape.js';
 
+/** What the run says about its cache. */
+export interface CacheSettings {
+  readonly codec: CodecName;
+  /** Most bytes in memory, and on the disk. */
+  readonly bytes: number;
+  readonly diskBytes: number;
+  /** Folder on the disk, or null. */
+  readonly diskFolder: string | null;
+  /** Whether the run may cache at all. */
+  readonly isWanted: boolean;
+}
+
 export interface SeatingOptions {
   readonly worker: string;
   readonly plan: Plan;
@@ -39,7 +52,7 @@ export interface SeatingOptions {
   readonly pool: BufferPool;
   readonly memory: ProcessMemory;
   readonly neighbours: Neighbours;
-  readonly cacheBytes: number;
+  readonly cache: CacheSettings;
   readonly verifiesCache: boolean;
   readonly onCacheOff: (reason: string) => void;
 }
@@ -146,6 +159,12 @@ export class StageSeat {
     return { hits: this.#prefix?.hits ?? 0, misses: this.#prefix?.misses ?? 0 };
   }
 
+  /** Tells the cache of the frozen prefix which samples the next step will ask for: `ids` of the global batch. */
+  prefetch(ids: Int32Array): void {
+    const { seat, plan } = this.#options;
+    this.#prefix?.prefetch(ids.subarray(seat.start * plan.microBatch, (seat.start + seat.count) * plan.microBatch));
+  }
+
   /** Where the gradients of a step's micro-batches are summed. */
   beginStep(): ReturnType<GradientExchange['beginStep']> {
     return this.#exchange.beginStep();
@@ -213,15 +232,15 @@ export class StageSeat {
   }
 
   #openPrefix(): FrozenPrefix | null {
-    const { plan, executor, compiler, dataset, layouts, shapes, store, folder, cacheBytes, verifiesCache, onCacheOff } = this.#options;
+    const { plan, executor, compiler, dataset, layouts, shapes, store, folder, cache: settings, verifiesCache, onCacheOff } = this.#options;
     if (this.stage > 0 || plan.frozen === 0) return null;
     invariant(this.#blocks.from === plan.frozen, () => `stage 0 starts at block ${this.#blocks.from}, ${plan.frozen} are frozen`);
     const weights = (block: number): Float32Array => store.weights(block);
     const numSamples = dataset.numTrain + dataset.numValidation;
     const cache = plan.usesCache
-      ? openCache({ folder, shapes, numSamples, capBytes: cacheBytes, weights, depth: plan.frozen, previousDepth: plan.previousCacheDepth, onOff: onCacheOff })
+      ? openCache({ folder, diskFolder: settings.diskFolder, shapes, numSamples, capBytes: settings.bytes, diskBytes: settings.diskBytes, codec: settings.codec, weights, depth: plan.frozen, previousDepth: plan.previousCacheDepth, onOff: onCacheOff })
       : null;
-    return new FrozenPrefix({ executor, compiler, dataset, layouts, weights, frozen: plan.frozen, microBatch: plan.microBatch, cache, verifies: verifiesCache });
+    return new FrozenPrefix({ executor, compiler, dataset, layouts, weights, frozen: plan.frozen, microBatch: plan.microBatch, cache, codec: codecOf(settings.isWanted ? settings.codec : 'f32'), verifies: verifiesCache });
   }
 
   #bindUpdates(): void {

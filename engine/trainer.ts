@@ -7,7 +7,6 @@ import { Checkpointer, notSaved } from './checkpointer.js';
 import type { Coordinator } from './coordinator.js';
 import { NonFiniteError, PipetrainError, type WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
-import { cacheFile } from './dp/memory-names.js';
 import { DroppedPeers } from './dropped-peers.js';
 import { durationInSteps } from './duration.js';
 import type { RunEventBody } from './events.js';
@@ -361,8 +360,7 @@ export class Trainer {
 
   /** The files of levels that no plan reads any more; their memory goes when the workers have unmapped them. */
   #removeOldCaches(plan: Plan): void {
-    const { memoryFolder } = this.#coordinator;
-    for (let depth = 1; depth < plan.frozen; depth++) if (depth !== plan.previousCacheDepth) memoryFolder.remove(cacheFile(memoryFolder.path, depth));
+    for (let depth = 1; depth < plan.frozen; depth++) if (depth !== plan.previousCacheDepth) this.#coordinator.removeCache(depth);
   }
 
   /** Takes note of a connection that was not let in, or was cut. */

@@ -22,6 +22,7 @@ import { blocksOf, seatOf, type Plan, type Restore } from './plan.js';
 import { loadBlock } from './checkpoint.js';
 import { ProcessMemory } from './process-memory.js';
 import { Seating } from './seating.js';
+import type { CacheSettings } from './stage-seat.js';
 import { BufferPool } from './tensor/buffer-pool.js';
 import type { Shape } from './tensor/shape.js';
 import { openExecutorOf } from './tensor/open-executor.js';
@@ -218,7 +219,7 @@ export class Worker {
         neighbours: this.#neighbours,
         folder: own.setup.memoryFolder,
         seed: own.setup.config.seed,
-        cacheBytes: own.setup.config.cacheMb * 2 ** 20,
+        cache: cacheSettings(own.setup),
         verifiesCache: own.setup.config.verifyCache,
         onCacheOff: (reason) => this.#host.report({ type: 'cache-off', reason }),
       });
@@ -246,7 +247,9 @@ export class Worker {
     this.#planOf(generation);
     const seating = present(this.#seating, 'seat');
     for (let step = firstStep; ; step++) {
-      this.#host.report(await seating.runStep(step, this.#own.sampler.batchAt(step).ids));
+      const { ids } = this.#own.sampler.batchAt(step);
+      seating.prefetch(this.#own.sampler.batchAt(step + 1).ids);
+      this.#host.report(await seating.runStep(step, ids));
       const order = await this.#orders.next();
       if (order.type === 'stop' || order.type === 'abort') return this.#orders.putBack(order);
       if (order.type !== 'commit' || order.step !== step || order.generation !== generation)
@@ -324,4 +327,8 @@ export class Worker {
 /** Whether an error means that the work in hand is lost but this worker is not: a neighbour is gone, or the coordinator said so. */
 function isAbandonable(error: unknown): error is PipetrainError {
   return error instanceof PipetrainError && ['PT_ABORTED', 'PT_PEER_LOST', 'PT_DIAL', 'PT_PEER_CLOSED'].includes(error.code);
+}
+
+function cacheSettings({ config, cacheFolder }: Equipment['setup']): CacheSettings {
+  return { codec: config.cacheCodec, bytes: config.cacheMb * 2 ** 20, diskBytes: config.cacheDiskMb * 2 ** 20, diskFolder: cacheFolder, isWanted: config.cache !== 'off' };
 }

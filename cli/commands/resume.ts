@@ -8,7 +8,7 @@ import { resolveConfig } from '../resolve-config.js';
 import { runSession } from '../run-session.js';
 
 /** What may be different from before: it changes the shape and the speed of the run, never its result. */
-const CHANGEABLE: readonly ConfigName[] = ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'cache', 'cacheMb', 'verifyCache', 'checkpointEvery', 'keep', 'maxRestarts', 'stepTimeoutSeconds', 'port', 'tlsCert', 'tlsKey', 'memoryDir', 'breakdown'];
+const CHANGEABLE: readonly ConfigName[] = ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'cache', 'cacheMb', 'cacheDiskMb', 'cacheDir', 'verifyCache', 'checkpointEvery', 'keep', 'maxRestarts', 'stepTimeoutSeconds', 'port', 'tlsCert', 'tlsKey', 'memoryDir', 'breakdown'];
 
 export function resumeCommand({ io, services, exitWith }: CommandContext): Command {
   const command = new Command('resume')

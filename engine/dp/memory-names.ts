@@ -15,3 +15,6 @@ export const cacheFile = (folder: string, depth: number): string => join(folder,
 export const levelOfCacheFile = (name: string): number | null => (/^cache\.d\d+$/.test(name) ? Number(name.slice('cache.d'.length)) : null);
 /** The state of a block as a checkpoint writes it while training goes on. Like a snapshot it belongs to no worker. */
 export const stateCopyFile = (folder: string, block: number, part: 'weights' | 'states'): string => join(folder, `copy.b${block}.${part}`);
+/** States and checksums of the records of a level that lie on a disk; the records themselves are in `diskFile` of a folder there. */
+export const diskIndexFile = (folder: string, depth: number): string => join(folder, `cache.d${depth}.disk`);
+export const diskFile = (diskFolder: string, depth: number): string => join(diskFolder, `cache.d${depth}`);

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ActivationCache } from '../../cache/activation-cache.js';
-import { ActivationStore, type ActivationTier } from '../../cache/memory-tier.js';
+import { ActivationStore } from '../../cache/activation-store.js';
+import type { ActivationTier } from '../../cache/activation-tier.js';
 import { scratchFolder } from './scratch.js';
 
 const SIZE = 3;
@@ -34,6 +35,9 @@ class FakeTier implements ActivationTier {
   write(id: number, from: Float32Array, row: number): void {
     if (this.failure !== null) throw this.failure;
     this.records.set(id, from.slice(row * SIZE, (row + 1) * SIZE));
+  }
+  prefetch(ids: Iterable<number>): void {
+    this.log.push(`prefetch ${[...ids].join(' ')}`);
   }
   close(): void {
     this.log.push('close');

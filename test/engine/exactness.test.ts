@@ -51,6 +51,23 @@ describe('with the same freeze decisions, elasticity and cache change no bit', (
   it.each(['zb-h1', 'interleaved'] as const)('the schedule %s, in a pipeline that becomes replicas', async (schedule) => {
     expect(hashesOf(await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, schedule }))).toEqual(hashesOf(await reference));
   });
+  it('a cache of which most lies on a disk', async () => {
+    // A record of 256 channels is some 16 kB, and each of two levels has half of 1 MiB: memory has room for about 30 of the 119 samples.
+    const wide: Partial<TrainConfigInput> = { ...frozen, modelOptions: { layers: 3, width: 256, heads: 2, patch: 8 }, steps: 20, freezeSchedule: '6:1' };
+    const plain = await trainRun({ ...wide, devices: 'cpu:1', cache: 'off', dp: 'off' });
+    const tiered = await trainRun({ ...wide, devices: 'cpu:2', pipeline: 2, cacheMb: 1, cacheDiskMb: 64, verifyCache: true });
+    expect(tiered.of('cache.changed').map(({ state }) => state)).toEqual(['on']);
+    // More than memory alone could give in the epochs after the one that fills.
+    expect(tiered.of('step').reduce((sum, step) => sum + step.cacheHits, 0)).toBeGreaterThan(80);
+    expect(hashesOf(tiered)).toEqual(hashesOf(plain));
+  });
+  it('a lossy codec gives other bits, the same ones for every shape', async () => {
+    const lossy = { ...frozen, cacheCodec: 'i8' } as const;
+    const one = await trainRun({ ...lossy, devices: 'cpu:1', dp: 'off', verifyCache: true });
+    expect(one.of('step').reduce((sum, step) => sum + step.cacheHits, 0)).toBeGreaterThan(0);
+    expect(hashesOf(one).weights).not.toBe(hashesOf(await reference).weights);
+    expect(hashesOf(await trainRun({ ...lossy, devices: 'cpu:2', pipeline: 2 }))).toEqual(hashesOf(one));
+  });
   it('the same validation metric in every shape', async () => {
     const one = (await reference).of('evaluation').map(({ loss, metric }) => ({ loss, metric }));
     const two = (await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 1, replicas: 2 })).of('evaluation').map(({ loss, metric }) => ({ loss, metric }));

@@ -14,7 +14,8 @@ const replanner = (changes: Partial<TrainConfigInput>, workers = 4): Replanner =
     microBatch: 4,
     numMicroBatches: 8,
     numSamples: 1000,
-    readMsPerMb: 0.1,
+    readMsPerMb: { f32: 0.2, f16: 0.4, i8: 0.3 },
+    diskReadMsPerMb: null,
     updateMsPerMb: 0.1,
   });
 const at = (frozen: number, epochsLeft = 10) => ({ frozen, frozenLayers: frozen / 2, epochsLeft, because: 'a test' });

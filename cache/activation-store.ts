@@ -1,35 +1,30 @@
-// ActivationStore: the memory tier of the cache, one level (depth) of one host. A mapped file with a place of fixed size per sample, shared by
-// all workers of the host without locks: equal keys mean equal bits, so two writers of one record cannot disagree, and a reader trusts
+// ActivationStore: one tier of the cache for one level (depth) of one host: a mapped file with a state and a checksum per sample, and the records, in the
+// same file or in one on a disk. Shared by all workers of the host without locks: equal keys mean equal bits, so two writers of one record cannot disagree, and a reader trusts
 // nothing but a ready state and a matching checksum of what it copied. It evicts nothing: samples beyond the capacity have no place.
 import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, rmSync } from 'node:fs';
 import { DataError } from '../engine/core/errors.js';
 import { invariant } from '../engine/core/invariant.js';
 import { MappedFile } from '../engine/tensor/mapped-file.js';
+import type { ActivationTier } from './activation-tier.js';
 import { checksum } from './checksum.js';
-import { capacityFor, readHeader, STATE, storeLayout, writeHeader, type StoreLayout } from './store-layout.js';
-
-/** What ActivationCache needs of a tier. */
-export interface ActivationTier {
-  readonly depth: number;
-  /** Elements of a record. */
-  readonly recordFloats: number;
-  readonly hits: number;
-  readonly misses: number;
-  readonly bytes: number;
-  has(id: number): boolean;
-  read(id: number, out: Float32Array, row: number): boolean;
-  write(id: number, from: Float32Array, row: number): void;
-  close(): void;
-  unlink(): void;
-}
+import { codecOf, type CacheCodec, type CodecName } from './codec.js';
+import { DiskRecords, MappedRecords, type RecordPlace } from './record-place.js';
+import { capacityFor, readHeader, STATE, storeLayout, writeHeader } from './store-layout.js';
 
 export interface StoreShape {
   /** Elements of one sample's activation. */
   readonly recordFloats: number;
+  /** Samples up to this number have a place, as far as the cap allows. */
   readonly numSamples: number;
-  /** Most bytes of the file. */
+  /** The first of them. Default: 0. */
+  readonly firstSample?: number;
+  /** Most bytes of states, checksums and records. */
   readonly capBytes: number;
+  /** Default: f32. */
+  readonly codec?: CodecName;
+  /** File for the records on a disk; null (the default) keeps them in memory. */
+  readonly disk?: string | null;
   /** Frozen blocks below the activation. */
   readonly depth: number;
   /** `levelDigest` of the level. */
@@ -37,7 +32,7 @@ export interface StoreShape {
 }
 
 /** What a process that opens a store relies on. */
-export type ExpectedStore = Pick<StoreShape, 'recordFloats' | 'depth' | 'digest'>;
+export type ExpectedStore = Pick<StoreShape, 'recordFloats' | 'depth' | 'digest' | 'firstSample' | 'codec' | 'disk'>;
 
 interface Views {
   readonly states: Uint8Array;
@@ -49,26 +44,33 @@ export class ActivationStore implements ActivationTier {
   readonly depth: number;
   readonly digest: string;
   readonly recordFloats: number;
-  /** Samples 0..capacity-1 have a place. */
+  /** The samples [firstSample, firstSample + capacity) have a place. */
+  readonly firstSample: number;
   readonly capacity: number;
-  readonly #layout: StoreLayout;
   readonly #file: MappedFile;
+  readonly #codec: CacheCodec;
+  readonly #records: RecordPlace;
+  /** An encoded record on its way. */
+  readonly #words: Int32Array;
   /** Dropped on close: touching a view of an unmapped file would kill the process. */
   #views: Views | null;
   #hits = 0;
   #misses = 0;
   #corrupted = 0;
 
-  private constructor(file: MappedFile) {
+  private constructor(file: MappedFile, { codec = 'f32', disk = null }: ExpectedStore) {
     const header = readHeader(file.buffer, file.path);
-    const layout = storeLayout(header.recordFloats, header.capacity);
+    const layout = storeLayout(header.recordWords, header.capacity);
     this.path = file.path;
     this.depth = header.depth;
     this.digest = header.digest;
     this.recordFloats = header.recordFloats;
+    this.firstSample = header.firstSample;
     this.capacity = header.capacity;
-    this.#layout = layout;
     this.#file = file;
+    this.#codec = codecOf(codec);
+    this.#records = disk === null ? new MappedRecords(file, layout) : new DiskRecords(disk, layout);
+    this.#words = new Int32Array(header.recordWords);
     this.#views = {
       states: new Uint8Array(file.buffer, layout.stateOffset, layout.capacity),
       checksums: new Int32Array(file.buffer, layout.checksumOffset, layout.capacity),
@@ -80,14 +82,16 @@ export class ActivationStore implements ActivationTier {
    * (PT_CACHE_CAP) where the cap does not hold one record.
    */
   static create(path: string, shape: StoreShape): ActivationStore {
-    const { recordFloats, numSamples, capBytes, depth, digest } = shape;
-    const capacity = capacityFor(recordFloats, numSamples, capBytes);
+    const { recordFloats, numSamples, firstSample = 0, capBytes, depth, digest, codec = 'f32', disk = null } = shape;
+    const recordWords = codecOf(codec).words(recordFloats);
+    const capacity = capacityFor(recordWords, numSamples - firstSample, capBytes);
     if (capacity < 1)
-      throw new DataError('PT_CACHE_CAP', `a cache of ${capBytes} bytes does not hold one record of ${4 * recordFloats} bytes`, 'Raise --cache-mb, or pass --cache off.');
-    const file = MappedFile.create(path, storeLayout(recordFloats, capacity).fileBytes);
+      throw new DataError('PT_CACHE_CAP', `a cache of ${capBytes} bytes does not hold one record of ${4 * recordWords} bytes`, 'Raise --cache-mb, or pass --cache off.');
+    const layout = storeLayout(recordWords, capacity);
+    const file = MappedFile.create(path, disk === null ? layout.fileBytes : layout.indexBytes);
     try {
-      writeHeader(file.buffer, { recordFloats, capacity, depth, digest });
-      return new ActivationStore(file);
+      writeHeader(file.buffer, { recordFloats, recordWords, firstSample, capacity, depth, digest });
+      return new ActivationStore(file, shape);
     } catch (error) {
       file.close();
       file.unlink();
@@ -99,11 +103,12 @@ export class ActivationStore implements ActivationTier {
   static open(path: string, expected: ExpectedStore): ActivationStore {
     const file = MappedFile.open(path);
     try {
-      const store = new ActivationStore(file);
-      for (const field of ['depth', 'recordFloats', 'digest'] as const)
-        if (store[field] !== expected[field])
-          throw new DataError('PT_CACHE_STALE', `${path} was written for ${field} ${store[field]}, wanted is ${expected[field]}`, 'Delete the file; the cache is filled again.');
-      return store;
+      const header = readHeader(file.buffer, path);
+      const wanted = { depth: expected.depth, recordFloats: expected.recordFloats, firstSample: expected.firstSample ?? 0, digest: expected.digest };
+      for (const field of ['depth', 'recordFloats', 'firstSample', 'digest'] as const)
+        if (header[field] !== wanted[field])
+          throw new DataError('PT_CACHE_STALE', `${path} was written for ${field} ${header[field]}, wanted is ${wanted[field]}`, 'Delete the file; the cache is filled again.');
+      return new ActivationStore(file, expected);
     } catch (error) {
       file.close();
       throw error;
@@ -131,7 +136,8 @@ export class ActivationStore implements ActivationTier {
         linkSync(draft, path);
       } finally {
         store.close();
-        store.unlink();
+        // The name alone: the records on a disk belong to whoever came first.
+        rmSync(draft, { force: true });
       }
     } catch (error) {
       if (!existsSync(path)) throw error;
@@ -156,7 +162,7 @@ export class ActivationStore implements ActivationTier {
 
   /** Bytes of the ready records of all processes. */
   get bytes(): number {
-    return this.numReady * 4 * this.recordFloats;
+    return this.numReady * this.#words.byteLength;
   }
 
   /** Ready records of all processes. */
@@ -173,7 +179,12 @@ export class ActivationStore implements ActivationTier {
   /** Whether a record is ready. `read` may still fail, where it is damaged. */
   has(id: number): boolean {
     const { states } = this.#open();
-    return id >= 0 && id < this.capacity && Atomics.load(states, id) === STATE.ready;
+    return this.hasPlace(id) && Atomics.load(states, id - this.firstSample) === STATE.ready;
+  }
+
+  /** Whether the record of a sample may be kept here. */
+  hasPlace(id: number): boolean {
+    return id >= this.firstSample && id < this.firstSample + this.capacity;
   }
 
   /** Copies the record of a sample into row `row` of `out` (rows of `recordFloats`). On false the row's content is undefined. */
@@ -183,17 +194,21 @@ export class ActivationStore implements ActivationTier {
       this.#misses++;
       return false;
     }
-    const expected = checksums[id] as number;
+    const slot = id - this.firstSample;
+    const expected = checksums[slot] as number;
     const target = this.#row(out, row);
-    target.set(this.#record(id));
+    // An exact record is copied to where it is wanted, and checked there.
+    const words = this.#codec.isExact ? wordsOf(target) : this.#words;
+    this.#records.read(slot, words);
     // The copy is checked, not the source, so that nothing can change in between.
-    if (checksum(wordsOf(target)) !== expected) {
+    if (checksum(words) !== expected) {
       // Empty again: the next writer repairs it.
-      Atomics.store(states, id, STATE.empty);
+      Atomics.store(states, slot, STATE.empty);
       this.#corrupted++;
       this.#misses++;
       return false;
     }
+    if (!this.#codec.isExact) this.#codec.decode(words, target);
     this.#hits++;
     return true;
   }
@@ -201,33 +216,39 @@ export class ActivationStore implements ActivationTier {
   /** Stores row `row` of `from` as the record of a sample. A sample without a place, or with a ready record, is left as it is. */
   write(id: number, from: Float32Array, row: number): void {
     const { states, checksums } = this.#open();
-    if (id < 0 || id >= this.capacity || Atomics.load(states, id) === STATE.ready) return;
+    const slot = id - this.firstSample;
+    if (!this.hasPlace(id) || Atomics.load(states, slot) === STATE.ready) return;
     const source = this.#row(from, row);
-    Atomics.store(states, id, STATE.writing);
-    this.#record(id).set(source);
-    Atomics.store(checksums, id, checksum(wordsOf(source)));
+    const words = this.#codec.isExact ? wordsOf(source) : this.#words;
+    if (!this.#codec.isExact) this.#codec.encode(source, words);
+    Atomics.store(states, slot, STATE.writing);
+    this.#records.write(slot, words);
+    Atomics.store(checksums, slot, checksum(words));
     // Last, and as an atomic store: who sees it sees the data.
-    Atomics.store(states, id, STATE.ready);
+    Atomics.store(states, slot, STATE.ready);
+  }
+
+  /** Starts to fetch the records of samples that will be read soon. */
+  prefetch(ids: Iterable<number>): void {
+    this.#records.prefetch([...ids].filter((id) => this.has(id)).map((id) => id - this.firstSample));
   }
 
   /** Unmaps the file; it stays for the others. */
   close(): void {
+    if (this.#views !== null) this.#records.close();
     this.#views = null;
     this.#file.close();
   }
 
   /** Removes the file's name; its memory goes when the last process has closed it. */
   unlink(): void {
+    this.#records.unlink();
     this.#file.unlink();
   }
 
   #open(): Views {
     invariant(this.#views !== null, () => `the activation store ${this.path} is closed`);
     return this.#views;
-  }
-
-  #record(id: number): Float32Array {
-    return this.#file.float32(this.#layout.recordOffset + id * this.#layout.recordStride, this.recordFloats);
   }
 
   #row(rows: Float32Array, row: number): Float32Array {

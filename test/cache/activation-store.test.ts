@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checksum } from '../../cache/checksum.js';
-import { ActivationStore, type StoreShape } from '../../cache/memory-tier.js';
+import { ActivationStore, type StoreShape } from '../../cache/activation-store.js';
 import { capacityFor, HEADER_BYTES, STATE, storeLayout } from '../../cache/store-layout.js';
 import { bitsAt, randomKey } from '../../engine/core/random.js';
 import { scratchFolder } from './scratch.js';
@@ -95,7 +95,7 @@ describe('ActivationStore', () => {
 
   it.each([
     ['without its magic', 0, 'is no activation store'],
-    ['of another version', 4, 'is a store of version 17'],
+    ['of another version', 4, 'is a store of version 18'],
     ['whose header does not fit its size', 12, 'its header says'],
   ])('%s is refused', (_, offset, message) => {
     const path = join(scratchFolder(), 's');

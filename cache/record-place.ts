@@ -1,0 +1,134 @@
+// RecordPlace: where the encoded records of a store lie, by slot: in the store's own mapped memory, or in a file on a disk below it. It knows neither
+// samples nor whether a record is whole; the store's states and checksums do.
+import { closeSync, constants, mkdirSync, openSync, read, readSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { MappedFile } from '../engine/tensor/mapped-file.js';
+import type { StoreLayout } from './store-layout.js';
+
+export interface RecordPlace {
+  /** Fills `words`, whatever lies there. Throws where the place cannot be read. */
+  read(slot: number, words: Int32Array): void;
+  /** Throws where the place is full or gone. */
+  write(slot: number, words: Int32Array): void;
+  /** Starts to fetch records that will be read soon; costs nothing where they are in memory. */
+  prefetch(slots: readonly number[]): void;
+  close(): void;
+  unlink(): void;
+}
+
+/** Records behind the index in the same mapped file. */
+export class MappedRecords implements RecordPlace {
+  readonly #file: MappedFile;
+  readonly #layout: StoreLayout;
+
+  constructor(file: MappedFile, layout: StoreLayout) {
+    this.#file = file;
+    this.#layout = layout;
+  }
+
+  read(slot: number, words: Int32Array): void {
+    words.set(this.#record(slot));
+  }
+
+  write(slot: number, words: Int32Array): void {
+    this.#record(slot).set(words);
+  }
+
+  prefetch(): void {
+    // Memory is there already.
+  }
+
+  close(): void {
+    // The store unmaps its file.
+  }
+
+  unlink(): void {
+    // The store removes its file.
+  }
+
+  #record(slot: number): Int32Array {
+    const { recordOffset, recordStride, recordWords } = this.#layout;
+    return new Int32Array(this.#file.buffer, recordOffset + slot * recordStride, recordWords);
+  }
+}
+
+/** Most bytes of fetched records that wait to be read. */
+const MOST_FETCHED_BYTES = 64 * 2 ** 20;
+
+/** Records in a file on a disk. Any number of processes have it open; each record is written whole at its own offset. */
+export class DiskRecords implements RecordPlace {
+  readonly #path: string;
+  readonly #layout: StoreLayout;
+  readonly #file: number;
+  /** Fetched records by slot; null while the read is under way. */
+  readonly #fetched = new Map<number, Int32Array | null>();
+  #pending = 0;
+  #isClosed = false;
+
+  /** Opens the file, or makes it. Throws what the file system says. */
+  constructor(path: string, layout: StoreLayout) {
+    mkdirSync(dirname(path), { recursive: true });
+    this.#path = path;
+    this.#layout = layout;
+    this.#file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  }
+
+  read(slot: number, words: Int32Array): void {
+    const fetched = this.#fetched.get(slot);
+    this.#fetched.delete(slot);
+    if (fetched != null) return words.set(fetched);
+    const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    for (let done = 0; done < bytes.length; ) {
+      const count = readSync(this.#file, bytes, done, bytes.length - done, this.#offset(slot) + done);
+      if (count === 0) throw new Error(`${this.#path} ends inside record ${slot}`);
+      done += count;
+    }
+  }
+
+  write(slot: number, words: Int32Array): void {
+    this.#fetched.delete(slot);
+    const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done, bytes.length - done, this.#offset(slot) + done);
+  }
+
+  prefetch(slots: readonly number[]): void {
+    const { recordWords } = this.#layout;
+    const room = Math.floor(MOST_FETCHED_BYTES / (4 * recordWords));
+    const wanted = slots.filter((slot) => !this.#fetched.has(slot)).slice(0, Math.max(0, room - slots.length));
+    // What was fetched for a step that never read it must not stay in the way of the next.
+    if (this.#fetched.size + wanted.length > room) this.#fetched.clear();
+    for (const slot of wanted) {
+      const words = new Int32Array(recordWords);
+      this.#fetched.set(slot, null);
+      this.#pending++;
+      read(this.#file, new Uint8Array(words.buffer), 0, words.byteLength, this.#offset(slot), (error, count) => {
+        this.#pending--;
+        // A read that failed is done again by whoever needs the record, who then learns why.
+        if (error === null && count === words.byteLength && this.#fetched.get(slot) === null) this.#fetched.set(slot, words);
+        else if (this.#fetched.get(slot) === null) this.#fetched.delete(slot);
+        this.#closeWhenIdle();
+      });
+    }
+  }
+
+  close(): void {
+    this.#fetched.clear();
+    this.#isClosed = true;
+    this.#closeWhenIdle();
+  }
+
+  unlink(): void {
+    rmSync(this.#path, { force: true });
+  }
+
+  /** Reads under way still use the file's number, which the next file to be opened would get. */
+  #closeWhenIdle(): void {
+    if (!this.#isClosed || this.#pending > 0) return;
+    this.#isClosed = false;
+    closeSync(this.#file);
+  }
+
+  #offset(slot: number): number {
+    return slot * this.#layout.recordStride;
+  }
+}
