@@ -1,7 +1,6 @@
 // TrainConfig: every setting of a run, validated. It says what is asked for, not what the engine decided (that is a Plan), and not where a
 // value came from (cli/ keeps that).
 import { z } from 'zod';
-import { CODEC_NAMES } from '../cache/codec.js';
 import { MEMORY_LIMIT_PATTERN } from './core/memory-limit.js';
 
 const positive = z.number().int().positive();
@@ -44,7 +43,7 @@ export const trainConfigSchema = z.strictObject({
   poolMb: positive.default(256).describe('most memory that a worker keeps for buffers in use and for reuse, MiB; buffers in use alone may exceed it'),
   cache: choice(['auto', 'off']).default('auto').describe('cache of the frozen activations'),
   cacheMb: positive.default(1024).describe('most shared memory for the cache, MiB'),
-  cacheCodec: choice(CODEC_NAMES).default('f32').describe('how cached activations are stored: f32 exactly, f16 in half the memory, i8 in a quarter; the last two change results, the same way for every shape of the run'),
+  cacheCodec: choice(['f32', 'f16', 'i8']).default('f32').describe('how cached activations are stored: f32 exactly, f16 in half the memory, i8 in a quarter; the last two change results, the same way for every shape of the run'),
   cacheDiskMb: z.number().int().nonnegative().default(0).describe('most disk for cached activations that memory has no room for, MiB; 0: none'),
   cacheDir: z.string().min(1).optional().describe('folder for them; default: the folder for temporary files'),
   verifyCache: z.boolean().default(false).describe('recompute every cache hit and compare'),
