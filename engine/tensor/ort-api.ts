@@ -48,10 +48,6 @@ interface OrtFunctions {
   releaseValue(value: Pointer): void;
   releaseSessionOptions(options: Pointer): void;
   addSessionConfigEntry(options: Pointer, key: string, value: string): Status;
-  allocatorAlloc(allocator: Pointer, bytes: number, out: PointerCell): Status;
-  allocatorFree(allocator: Pointer, memory: Pointer): Status;
-  createAllocator(session: Pointer, memory: Pointer, out: PointerCell): Status;
-  releaseAllocator(allocator: Pointer): void;
   createAndRegisterAllocator(env: Pointer, memory: Pointer, arena: Pointer): Status;
   createArenaCfg(mostBytes: number, extendStrategy: number, firstChunkBytes: number, deadBytesPerChunk: number, out: PointerCell): Status;
   releaseArenaCfg(arena: Pointer): void;
@@ -80,10 +76,6 @@ const SLOTS: Readonly<Record<keyof OrtFunctions, readonly [slot: number, result:
   releaseValue: [96, 'void', ['void *']],
   releaseSessionOptions: [100, 'void', ['void *']],
   addSessionConfigEntry: [130, 'void *', ['void *', 'const char *', 'const char *']],
-  allocatorAlloc: [75, 'void *', ['void *', 'size_t', 'void *']],
-  allocatorFree: [76, 'void *', ['void *', 'void *']],
-  createAllocator: [131, 'void *', ['void *', 'void *', 'void *']],
-  releaseAllocator: [132, 'void', ['void *']],
   createAndRegisterAllocator: [144, 'void *', ['void *', 'void *', 'void *']],
   createArenaCfg: [156, 'void *', ['size_t', 'int', 'int', 'int', 'void *']],
   releaseArenaCfg: [157, 'void', ['void *']],

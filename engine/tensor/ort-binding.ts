@@ -57,7 +57,7 @@ export class OrtBindingExecutor implements OnnxExecutor {
         intraOpNumThreads: this.options.threads,
         interOpNumThreads: 1,
         logSeverityLevel: 4,
-        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        extra: { session: { intra_op: { allow_spinning: '0' }, set_denormal_as_zero: '1' } },
       }),
     );
     const session = new BindingOnnxSession(this.#ort, native, model, () => this.#sessions.delete(session));

@@ -2,11 +2,10 @@
 // once; a run is one synchronous native call without copies.
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, ExecutorOptions, LoadedProgram } from './executor.js';
-import { hugePages, type HugePages } from './huge-pages.js';
 import type { Pointer } from './native.js';
 import { loadProgram, type HostTensor, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
 import { NativeStrings, OrtApi, ortLibraryPath } from './ort-api.js';
-import { OrtArena } from './ort-arena.js';
+import { registerArena } from './ort-arena.js';
 import { OrtValues } from './ort-values.js';
 import type { Program } from './program.js';
 
@@ -30,8 +29,6 @@ export class OrtCpuExecutor implements OnnxExecutor {
   readonly #env: Pointer;
   readonly #memory: Pointer;
   readonly #sessionOptions: Pointer;
-  readonly #wish: HugePages;
-  readonly #arena: OrtArena;
   readonly #sessions = new Set<OrtSession>();
   #closed = false;
 
@@ -46,8 +43,7 @@ export class OrtCpuExecutor implements OnnxExecutor {
       api.call.createCpuMemoryInfo(ALLOCATOR_ARENA, MEMORY_DEFAULT, out),
     );
     this.#sessionOptions = newSessionOptions(api, options);
-    this.#wish = hugePages();
-    this.#arena = new OrtArena(api, this.#env, this.#memory, this.#wish);
+    registerArena(api, this.#env, this.#memory);
   }
 
   load(program: Program): LoadedProgram {
@@ -60,8 +56,7 @@ export class OrtCpuExecutor implements OnnxExecutor {
     const handle = this.#api.create(`Program "${model.name}" cannot be loaded by ${this.name}`, LOAD_HINT, (out) =>
       call.createSessionFromArray(this.#env, model.bytes, model.bytes.byteLength, this.#sessionOptions, out),
     );
-    this.#arena.reserve(handle);
-    const session = new OrtSession(this.#api, this.#memory, this.#wish, handle, model, () => this.#sessions.delete(session));
+    const session = new OrtSession(this.#api, this.#memory, handle, model, () => this.#sessions.delete(session));
     this.#sessions.add(session);
     return session;
   }
@@ -88,6 +83,9 @@ function newSessionOptions(api: OrtApi, options: ExecutorOptions): Pointer {
   set('intra-op threads', call.setIntraOpThreads(handle, options.threads));
   set('inter-op threads', call.setInterOpThreads(handle, 1));
   set('shared memory', call.addSessionConfigEntry(handle, 'session.use_env_allocators', '1'));
+  // Where attention must not look, softmax computes with numbers below the normal range, at a tenth of the speed; they end as zeros anyway. The
+  // first session of a process settles it, for the calling thread and so for all that is computed on it.
+  set('flush to zero', call.addSessionConfigEntry(handle, 'session.set_denormal_as_zero', '1'));
   // Every session has a pool of its own; idle pools that spin would take the cores from the one that works.
   if (options.threads > 1) set('spinning', call.addSessionConfigEntry(handle, 'session.intra_op.allow_spinning', '0'));
   return handle;
@@ -97,7 +95,6 @@ function newSessionOptions(api: OrtApi, options: ExecutorOptions): Pointer {
 class OrtSession implements OnnxSession {
   readonly #api: OrtApi;
   readonly #memory: Pointer;
-  readonly #wish: HugePages;
   readonly #handle: Pointer;
   readonly #model: OnnxModel;
   readonly #inputNames: NativeStrings;
@@ -106,10 +103,9 @@ class OrtSession implements OnnxSession {
   readonly #onFree: () => void;
   #freed = false;
 
-  constructor(api: OrtApi, memory: Pointer, wish: HugePages, handle: Pointer, model: OnnxModel, onFree: () => void) {
+  constructor(api: OrtApi, memory: Pointer, handle: Pointer, model: OnnxModel, onFree: () => void) {
     this.#api = api;
     this.#memory = memory;
-    this.#wish = wish;
     this.#handle = handle;
     this.#model = model;
     this.#inputNames = new NativeStrings(model.inputNames);
@@ -125,7 +121,7 @@ class OrtSession implements OnnxSession {
       () => `${name}: ${inputs.length}/${outputs.length} buffers for ${inputNames.length}/${outputNames.length} ports`,
     );
     const { call } = this.#api;
-    const values = new OrtValues(this.#api, this.#memory, this.#wish, name, [...inputs, ...outputs]);
+    const values = new OrtValues(this.#api, this.#memory, name, [...inputs, ...outputs]);
     const outputsAddress = values.address + BigInt(inputs.length * BigUint64Array.BYTES_PER_ELEMENT);
     const binding = new OrtBinding(
       () => {

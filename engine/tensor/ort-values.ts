@@ -1,6 +1,5 @@
 // OrtValues: the caller's buffers as ONNX Runtime sees them: a C array of tensors that point into JavaScript, shared or mapped memory.
 import { invariant, present } from '../core/invariant.js';
-import type { HugePages } from './huge-pages.js';
 import { addressOf, type Pointer } from './native.js';
 import type { HostTensor } from './onnx-executor.js';
 import type { OrtApi } from './ort-api.js';
@@ -19,7 +18,7 @@ export class OrtValues {
   #backing: readonly ArrayBufferView[];
   #count = 0;
 
-  constructor(api: OrtApi, memory: Pointer, wish: HugePages, program: string, tensors: readonly HostTensor[]) {
+  constructor(api: OrtApi, memory: Pointer, program: string, tensors: readonly HostTensor[]) {
     this.#api = api;
     this.#table = new BigUint64Array(Math.max(1, tensors.length));
     this.address = addressOf(this.#table);
@@ -28,7 +27,6 @@ export class OrtValues {
     try {
       tensors.forEach((tensor, i) => {
         const backing = present(this.#backing[i], 'a buffer');
-        wish(addressOf(backing), backing.byteLength);
         this.#table[i] = this.#newValue(memory, program, tensor, backing);
         this.#count++;
       });

@@ -2,25 +2,37 @@
 import { invariant, present } from '../../core/invariant.js';
 import { sizeOf } from '../shape.js';
 import { numberAttr } from '../ops/attributes.js';
-import { finishReshape, int64s, reshape, rowSumOperands } from '../ops/emit.js';
+import { finishReshape, reshape, rowSumOperands } from '../ops/emit.js';
 import { at, withAt } from '../ops/shapes.js';
 import { defineOp, type NodeWriter, type OpDefinition } from '../ops/definition.js';
 import { tileCount } from '../ops/tile.js';
 import type { GradConfig, Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOp } from './gradient.js';
 
+interface Gradients {
+  readonly dx: string;
+  readonly dgain: string;
+  readonly dbias: string;
+}
+
 /**
- * With n = (x - mean) r and g = dy gain: dx = r (g - avg(g) - n avg(g n)); dgain = sum dy n; dbias = sum dy. Returns the two factors of dx
- * and the terms of dgain, for rows of dy, x, mean and r.
+ * With n = (x - mean) r and g = dy gain: dx = r (g - avg(g) - n avg(g n)); dgain = sum dy n; dbias = sum dy, for `rows` rows of dy, x, mean and r.
+ * With c = x - mean all averages and sums are products of a matrix and a vector, dy or dy c with gain or r, and few passes over memory remain:
+ * avg(g) = dy gain / D, avg(g n) = r (dy c) gain / D, dgain = r' (dy c).
  */
-function gradients(e: NodeWriter, [dy, x, mean, r]: readonly string[], gain: string): [string, string, string] {
-  const rows = { dy: present(dy, 'dy'), x: present(x, 'x'), mean: present(mean, 'mean'), r: present(r, 'r') };
-  const average = (value: string): string => e.node('ReduceMean', [value, int64s(e, [-1])], { keepdims: 1 });
-  const n = e.node('Mul', [e.node('Sub', [rows.x, rows.mean]), rows.r]);
-  const g = e.node('Mul', [rows.dy, gain]);
-  const along = e.node('Mul', [n, average(e.node('Mul', [g, n]))]);
-  const centred = e.node('Sub', [e.node('Sub', [g, average(g)]), along]);
-  return [centred, rows.r, e.node('Mul', [rows.dy, n])];
+function gradients(e: NodeWriter, [dy, x, mean, r]: readonly string[], gain: string, rows: number, width: number): Gradients {
+  const given = { dy: present(dy, 'dy'), x: present(x, 'x'), mean: present(mean, 'mean'), r: present(r, 'r') };
+  const column = reshape(e, e.node('Mul', [gain, e.constant('float32', [], [1 / width])]), [width, 1]);
+  const c = e.node('Sub', [given.x, given.mean]);
+  const terms = e.node('Mul', [given.dy, c]);
+  const average = e.node('MatMul', [given.dy, column]);
+  const slope = e.node('Mul', [e.node('MatMul', [terms, column]), e.node('Mul', [given.r, given.r])]);
+  const centred = e.node('Sub', [e.node('Sub', [e.node('Mul', [given.dy, gain]), average]), e.node('Mul', [c, slope])]);
+  return {
+    dx: e.node('Mul', [centred, given.r]),
+    dgain: reshape(e, e.node('MatMul', [reshape(e, given.r, [1, rows]), terms]), [width]),
+    dbias: e.node('MatMul', rowSumOperands(e, given.dy, rows)),
+  };
 }
 
 export const layerNormOps: readonly OpDefinition[] = [
@@ -42,36 +54,33 @@ export const layerNormOps: readonly OpDefinition[] = [
     inputs: ['dy', 'x', 'gain', 'mean', 'deviation'],
     infer: (inputs) => [at(inputs, 1), at(inputs, 2), at(inputs, 2)],
     emit: (e) => {
-      const gain = e.input(2);
-      const perRow = [e.input(0), e.input(1), e.input(3), e.input(4)];
-      const width = at(e.input(1).shape, -1);
-      const rows = sizeOf(e.input(1).shape) / width;
+      const { shape } = e.input(1);
+      const width = at(shape, -1);
+      const rows = sizeOf(shape) / width;
       const count = tileCount(rows, width);
-      const sums = (dyRows: string, gains: string, n: number): void => {
-        e.finish('MatMul', rowSumOperands(e, gains, n), {}, '', [1]);
-        e.finish('MatMul', rowSumOperands(e, dyRows, n), {}, '', [2]);
-      };
+      const perRow = [e.input(0), e.input(1), e.input(3), e.input(4)];
+      const gain = e.input(2).name;
       if (count === 1) {
-        const [centred, r, gains] = gradients(e, perRow.map(({ name }) => name), gain.name);
-        e.finish('Mul', [centred, r]);
-        return sums(reshape(e, e.input(0).name, [rows, width]), reshape(e, gains, [rows, width]), rows);
+        const flat = perRow.map((x) => reshape(e, x.name, [rows, at(x.shape, -1)]));
+        const { dx, dgain, dbias } = gradients(e, flat, gain, rows, width);
+        [dx, dgain, dbias].forEach((name, i) => finishReshape(e, name, i));
+        return;
       }
-      const tile = [rows / count, width];
-      const stacked = perRow.map(({ name, dtype, shape }) => {
-        const stack = [count, rows / count, at(shape, -1)];
-        return { name: reshape(e, name, stack), shape: stack, dtype };
+      const stacked = perRow.map((x) => {
+        const stack = [count, rows / count, at(x.shape, -1)];
+        return { name: reshape(e, x.name, stack), shape: stack, dtype: x.dtype };
       });
-      const [dx, dgain, dbias] = e.tiled(stacked, (body, slices) => {
-        const [centred, r, gains] = gradients(body, slices, gain.name);
-        const sum = (value: string): string => body.node('MatMul', rowSumOperands(body, value, rows / count));
+      const [dx, dgains, dbiases] = e.tiled(stacked, (body, slices) => {
+        const { dx: tile, dgain, dbias } = gradients(body, slices, gain, rows / count, width);
         return [
-          { name: body.node('Mul', [centred, r]), shape: tile, dtype: 'float32' },
-          { name: sum(gains), shape: [width], dtype: 'float32' },
-          { name: sum(at(slices, 0)), shape: [width], dtype: 'float32' },
+          { name: tile, shape: [rows / count, width], dtype: 'float32' },
+          { name: dgain, shape: [width], dtype: 'float32' },
+          { name: dbias, shape: [width], dtype: 'float32' },
         ];
       }) as [string, string, string];
       finishReshape(e, dx);
-      sums(dbias, dgain, count);
+      e.finish('MatMul', rowSumOperands(e, dgains, count), {}, '', [1]);
+      e.finish('MatMul', rowSumOperands(e, dbiases, count), {}, '', [2]);
     },
   }),
 ];
