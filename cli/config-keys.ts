@@ -29,7 +29,7 @@ export interface ConfigKey extends DescribedProperty {
 
 /** Headings of `--help` and of docs/config.md. A setting in no group lands in the last one. */
 const GROUPS: readonly { readonly title: string; readonly names: readonly ConfigName[] }[] = [
-  { title: 'Model and data', names: ['model', 'modelOptions', 'data', 'dataOptions', 'seed'] },
+  { title: 'Model and data', names: ['model', 'modelOptions', 'data', 'dataOptions', 'limitSamples', 'seed'] },
   { title: 'Length', names: ['epochs', 'steps', 'batch', 'microBatch', 'evalEvery'] },
   { title: 'Optimizer', names: ['lr', 'warmup', 'optimizer', 'weightDecay', 'beta1', 'beta2', 'epsilon', 'momentum', 'nesterov', 'clip'] },
   { title: 'Freezing', names: ['freeze', 'freezeAlpha', 'freezeInterval', 'freezeSchedule', 'freezeMax'] },

@@ -7,6 +7,7 @@ import type { PlanPreview } from '../engine/plan-preview.js';
 import type { ResumePoint } from '../engine/run-checkpoint.js';
 import type { ExportedWeights } from '../engine/export-weights.js';
 import type { Check } from '../engine/ledger.js';
+import type { TrialResult } from '../engine/verify-model.js';
 import type { RunFolder } from '../engine/run-folder.js';
 import type { TrainHost } from '../engine/train-host.js';
 
@@ -18,6 +19,7 @@ export interface CliServices {
   evaluateRun(run: RunFolder): Promise<RunEvaluation>;
   previewPlan(config: TrainConfig): Promise<PlanPreview>;
   verifyRun(run: RunFolder): Promise<readonly Check[]>;
+  verifyModel(config: TrainConfig, steps: number, onResult: (result: TrialResult) => void): Promise<readonly TrialResult[]>;
   exportWeights(run: RunFolder, out: string): Promise<ExportedWeights>;
 }
 
@@ -49,6 +51,10 @@ export const engineServices: CliServices = {
   verifyRun: async (run) => {
     const { verifyRun } = await import('../engine/verify-run.js');
     return verifyRun(run);
+  },
+  verifyModel: async (config, steps, onResult) => {
+    const { verifyModel } = await import('../engine/verify-model.js');
+    return verifyModel(config, steps, onResult);
   },
   exportWeights: async (run, out) => {
     const { exportWeights } = await import('../engine/export-weights.js');

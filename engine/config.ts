@@ -12,6 +12,7 @@ export const trainConfigSchema = z.strictObject({
   modelOptions: z.record(z.string(), z.unknown()).default({}).describe('options of the model, e.g. layers=6,width=128'),
   data: z.string().min(1).describe('data set as KIND:PATH, e.g. mnist:DIR, sst2:DIR, text:FILE'),
   dataOptions: z.record(z.string(), z.unknown()).default({}).describe('options of the data kind, e.g. sequence=128'),
+  limitSamples: positive.optional().describe('use only the first N training and N validation samples, to try something out'),
   devices: z.string().default('auto').describe('cpu:N workers, auto (one per core, at most 8), or others that pipetrain devices lists (tfjs-wasm:N, ...)'),
   epochs: positive.optional().describe('epochs to train'),
   steps: positive.optional().describe('steps to train; wins over epochs'),

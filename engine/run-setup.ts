@@ -3,6 +3,7 @@ import type { TrainConfig } from './config.js';
 import { requireBlocks } from '../pipeline/partition.js';
 import { UsageError } from './core/errors.js';
 import type { Dataset } from './data/dataset.js';
+import { limitDataset } from './data/limited-dataset.js';
 import { openDataset } from './data/open-dataset.js';
 import { Sampler } from './data/sampler.js';
 import { workersOf } from './devices.js';
@@ -40,7 +41,7 @@ export function microBatchOf({ microBatch: wanted, batch }: TrainConfig): number
 export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const workers = workersOf(config.devices);
   const definition = await loadModelDefinition(config.model);
-  const dataset = openDataset(config.data, config.dataOptions, definition.dataDefaults);
+  const dataset = limitDataset(openDataset(config.data, config.dataOptions, definition.dataDefaults), config.limitSamples);
   const model = buildModel(definition, config.modelOptions, dataset.info);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);

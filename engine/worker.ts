@@ -3,6 +3,7 @@ import { slabLayout, type SlabLayout } from './model/slab.js';
 import { InterruptedError, PipetrainError, toErrorRecord, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { measureCosts } from './cost-probe.js';
+import { limitDataset } from './data/limited-dataset.js';
 import { openDataset } from './data/open-dataset.js';
 import { Sampler } from './data/sampler.js';
 import type { Dataset } from './data/dataset.js';
@@ -152,7 +153,7 @@ export class Worker {
     const begin = performance.now();
     const { config } = order;
     const definition = await loadModelDefinition(config.model);
-    const dataset = openDataset(config.data, config.dataOptions, definition.dataDefaults);
+    const dataset = limitDataset(openDataset(config.data, config.dataOptions, definition.dataDefaults), config.limitSamples);
     const model = buildModel(definition, config.modelOptions, dataset.info);
     const layouts = model.blocks.map(slabLayout);
     const device = await openExecutorOf(order.executor, { threads: 1 }, deviceNumberOf(config.devices, this.#host.worker));

@@ -40,6 +40,7 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
     quickstartConfig: () => Promise.resolve({ model: 'gpt', data: 'text:somewhere', steps: 10 }),
     resumePoint: () => Promise.reject(new Error('no checkpoint here')),
     verifyRun: () => Promise.resolve([]),
+    verifyModel: () => Promise.resolve([]),
     exportWeights: () => Promise.reject(new Error('no weights here')),
     previewPlan: () => Promise.reject(new Error('no preview here')),
     evaluateRun: () => Promise.resolve({ checkpoint: 'c', step: 300, loss: 1.5, metric: { name: 'accuracy', value: 0.5 }, samples: 700 }),

@@ -9,6 +9,7 @@ import { trainConfigSchema, type TrainConfig } from '../../engine/config.js';
 import { DataError, NonFiniteError } from '../../engine/core/errors.js';
 import { readEvents } from '../../engine/event-log.js';
 import { runEventSchema, type RunEvent } from '../../engine/events.js';
+import type { TrialResult } from '../../engine/verify-model.js';
 import type { Summary } from '../../engine/summary.js';
 import { fakeIo, fakeServices, type FakeIo } from './fake-io.js';
 import { GRID, sampleRun } from './sample-run.js';
@@ -270,6 +271,28 @@ describe('verify and export', () => {
     expect(broken.io.stderr.text).toMatch(/^error: .*: samples: sample 5 comes twice in step 7 \[PT_VERIFY\]\n/);
     const json = await run({ verifyRun: () => Promise.resolve([good, bad]) }, ['verify', path, '--json']);
     expect(JSON.parse(json.io.stdout.text)).toEqual([good, bad]);
+  });
+
+  test('verify with settings tries the model, in the steps that were asked for, and ends with 3 where a trial differs', async () => {
+    const asked: [string, number][] = [];
+    const row = (name: string, verdict: 'reference' | 'equal' | 'different' | 'not tried', note = ''): TrialResult => ({ name, verdict, losses: 'ab'.repeat(32), weights: 'cd'.repeat(32), note });
+    const trying = (rows: readonly TrialResult[]): Partial<CliServices> => ({
+      verifyModel: (config, steps, onResult) => {
+        asked.push([config.model, steps]);
+        for (const one of rows) onResult(one);
+        return Promise.resolve(rows);
+      },
+    });
+    const settings = ['verify', '--model', 'gpt', '--data', 'text:x'];
+    const equal = await run(trying([row('one device', 'reference'), row('2 replicas', 'equal'), row('the cache', 'not tried', 'it does not pay')]), [...settings, '--steps', '12']);
+    expect(equal.code).toBe(0);
+    expect(equal.io.stdout.text).toMatch(/^one device +abababababababab {2}cdcdcdcdcdcdcdcd$/m);
+    expect(equal.io.stdout.text).toMatch(/^ {2}2 replicas +equal +abababababababab {2}cdcdcdcdcdcdcdcd$/m);
+    expect(equal.io.stdout.text).toContain('1 of 2 trials equal to the last bit, 1 not tried.\n');
+    const different = await run(trying([row('one device', 'reference'), row('2 replicas', 'different', 'differs first in step 3')]), settings);
+    expect(different.code).toBe(3);
+    expect(different.io.stderr.text).toMatch(/^error: gpt: 2 replicas: differs first in step 3 \[PT_VERIFY\]\n/);
+    expect(asked).toEqual([['gpt', 12], ['gpt', 8]]);
   });
 
   test('export needs a file, and says what it wrote', async () => {
