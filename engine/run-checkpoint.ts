@@ -59,7 +59,7 @@ export async function saveCheckpoint({ files, folder, memory, setup, state, sour
   const target = await CheckpointFolder.begin(files, folder, state.step);
   try {
     const { blocks, weightsSha256 } = await writeBlocks(target, setup, sources);
-    const cache = { file: CACHE_MANIFEST_FILE, ...(await target.add(CACHE_MANIFEST_FILE, [Buffer.from(JSON.stringify(cacheManifest(memory)))])) } as const;
+    const cache = { file: CACHE_MANIFEST_FILE, ...(await target.add(CACHE_MANIFEST_FILE, [Buffer.from(JSON.stringify(cacheManifest(memory, config.cacheCodec)))])) } as const;
     await target.seal(JSON.stringify({ format: 'pipetrain-checkpoint-1', seed: config.seed, config, dataDigest: dataset.digest, weightsSha256, ...state, cache, files: blocks } satisfies Manifest));
     await target.publish();
     const bytes = blocks.reduce((sum, file) => sum + file.bytes, cache.bytes);

@@ -103,7 +103,7 @@ export function planTrials(setup: RunSetup): { readonly trial: Trial; readonly r
 /** The user's settings, cut down to a short run: two steps an epoch, the second one short. */
 export function trialConfig(config: TrainConfig, steps: number, workers: number): TrainConfig {
   const limitSamples = Math.max(2, Math.ceil(1.8 * config.batch));
-  return { ...config, steps, limitSamples, devices: devicesFor(config, workers), pipeline: 1, replicas: 1, exact: true, freeze: 'none', evalEvery: 'never', checkpointEvery: 'never', breakdown: false, verifyCache: true, maxRestarts: 3, port: 0 };
+  return { ...config, steps, limitSamples, devices: devicesFor(config, workers), pipeline: 1, replicas: 1, exact: true, freeze: 'none', evalEvery: 'never', checkpointEvery: 'never', breakdown: false, verifyCache: true, cacheCodec: 'f32', cacheDiskMb: 0, maxRestarts: 3, port: 0 };
 }
 
 /** Some epochs are left after it: the cache fills, and is read. */

@@ -11,8 +11,8 @@ export const mailboxFile = (folder: string, worker: string, generation: number, 
 /** A snapshot belongs to no worker: it outlives the one that wrote it. Two versions take turns, so that one is always whole. */
 export const snapshotFile = (folder: string, version: number, block: number, part: 'weights' | 'states'): string => join(folder, `snapshot${version % 2}.b${block}.${part}`);
 export const cacheFile = (folder: string, depth: number): string => join(folder, `cache.d${depth}`);
-/** The depth of the cache that a file of that folder belongs to, or null for other files. */
-export const levelOfCacheFile = (name: string): number | null => (/^cache\.d\d+$/.test(name) ? Number(name.slice('cache.d'.length)) : null);
+/** The tier of the cache that a file of that folder tells of, or null for other files. */
+export const tierOfCacheFile = (name: string): 'memory' | 'disk' | null => (/^cache\.d\d+$/.test(name) ? 'memory' : /^cache\.d\d+\.disk$/.test(name) ? 'disk' : null);
 /** The state of a block as a checkpoint writes it while training goes on. Like a snapshot it belongs to no worker. */
 export const stateCopyFile = (folder: string, block: number, part: 'weights' | 'states'): string => join(folder, `copy.b${block}.${part}`);
 /** States and checksums of the records of a level that lie on a disk; the records themselves are in `diskFile` of a folder there. */
