@@ -18,6 +18,7 @@ export function compareRuns(a: NamedRun, b: NamedRun): { readonly lines: readonl
     ['steps', ({ steps }) => count(steps)],
     ['final loss', ({ finalLoss }) => (finalLoss === null ? '-' : String(Math.fround(finalLoss)))],
     ['validation', ({ metric }) => (metric === null ? '-' : `${metric.name} ${metric.value}`)],
+    ['time to target', ({ timeToAccuracy: reached }) => (reached === null ? '-' : reached.seconds === null ? `${number(reached.target)}: never` : `${number(reached.target)}: ${duration(reached.seconds)}`)],
     ['time', ({ wallSeconds }) => duration(wallSeconds)],
     ['time in steps', ({ trainSeconds }) => duration(trainSeconds)],
     ['samples/s', ({ samplesPerSecond }) => (samplesPerSecond === null ? '-' : number(samplesPerSecond))],

@@ -27,6 +27,11 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return tellStart(event);
     case 'resumed':
       return story(`goes on after ${plural(event.step, 'step')}, from ${event.checkpoint}`);
+    case 'weights.loaded':
+      return story(`starts from the weights of ${event.from} (step ${event.fromStep}): ${plural(event.loaded.length, 'block')} of ${event.loaded.length + event.fresh.length}`, [
+        ...event.fresh.map(({ block, why: reason }) => `${block} starts fresh: ${reason}`),
+        ...(event.unused.length === 0 ? [] : [`not used: ${event.unused.join(', ')}`]),
+      ]);
     case 'costs.measured':
       return story(`costs of ${plural(event.blocks.length, 'block')} ${event.isCached ? 'known from an earlier run' : `measured in ${duration(event.seconds)}`}`);
     case 'plan.made':
@@ -37,6 +42,14 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return tellTransition(event);
     case 'freeze.decided':
       return tellFreeze(event);
+    case 'freeze.rolledBack':
+      return story(
+        `freeze rolled back at step ${event.step}: back to step ${event.toStep} and ${plural(event.toLayers, 'frozen layer')} (from ${event.fromLayers}), no freezing ${event.heldUntil > 1e12 ? 'any more' : `before step ${event.heldUntil}`}`,
+        why(event),
+        'bad',
+      );
+    case 'guard.looked':
+      return event.watching === undefined ? null : story(`guard at step ${event.step}: the freeze at step ${event.watching} ${event.hurts === true ? 'hurts' : 'does no harm'} (${event.metricName} ${number(event.metric)})`, why(event));
     case 'cache.changed':
       return event.state === 'on'
         ? story(`cache on at step ${event.step}: outputs of the first ${plural(event.depth, 'block')}, ${bytes(event.recordBytes)} per sample, room for ${plural(event.capacity, 'sample')}`, why(event), 'good')
@@ -111,7 +124,9 @@ function tellFreeze(event: EventOf<'freeze.decided'>): Story {
       ? `layers ${range(0, event.toLayers)} frozen (${event.fromLayers} -> ${plural(event.toLayers, 'layer')}, ${plural(event.toBlocks, 'block')})`
       : event.toLayers < event.fromLayers
         ? `rolled back from ${event.fromLayers} to ${plural(event.toLayers, 'frozen layer')}`
-        : `stays at ${plural(event.toLayers, 'frozen layer')}`;
+        : event.held === undefined
+          ? `stays at ${plural(event.toLayers, 'frozen layer')}`
+          : `held back at ${plural(event.toLayers, 'frozen layer')}: ${event.held}`;
   const norms = event.norms.length === 0 ? [] : [`gradient norm by layer: ${event.norms.map((norm) => number(norm, 3)).join(' ')}`];
   return story(`freeze (${event.policy}) at step ${event.step}: ${change}`, [...why(event), ...norms], event.toLayers > event.fromLayers ? 'good' : 'plain');
 }

@@ -9,6 +9,7 @@ import { devicesCommand } from './commands/devices.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
+import { freezeReplayCommand } from './commands/freeze-replay.js';
 import { planCommand } from './commands/plan.js';
 import { quickstartCommand } from './commands/quickstart.js';
 import { reportCommand } from './commands/report.js';
@@ -20,7 +21,7 @@ import { reportError } from './exit.js';
 import type { CliIo } from './io.js';
 import { engineServices, type CliServices } from './services.js';
 
-const COMMANDS = [quickstartCommand, trainCommand, resumeCommand, evalCommand, reportCommand, compareCommand, verifyCommand, exportCommand, planCommand, simulateCommand, devicesCommand, doctorCommand];
+const COMMANDS = [quickstartCommand, trainCommand, resumeCommand, evalCommand, reportCommand, compareCommand, verifyCommand, exportCommand, planCommand, simulateCommand, freezeReplayCommand, devicesCommand, doctorCommand];
 
 /** Runs one command line (without the program's own name) and returns its exit code. Never throws. */
 export async function runCli(argv: readonly string[], io: CliIo, services: CliServices = engineServices): Promise<number> {

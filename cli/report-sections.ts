@@ -1,7 +1,7 @@
 // Sections of the report: one function per section, each from events to HTML, each null where the run has nothing to show. The page around
 // them is report.ts.
 import type { RunEvent } from '../engine/events.js';
-import { effectiveSteps, eventsOf, summarize } from '../engine/summary.js';
+import { effectiveEvaluations, effectiveSteps, eventsOf, summarize } from '../engine/summary.js';
 import { PALETTE_SIZE, escapeText, ganttChart, lineChart, thin, type GanttBar, type GanttRow, type Series } from './charts.js';
 import { tell, type PlanMade } from './decisions.js';
 import { bytes, duration, millis, number, percent, range } from './format.js';
@@ -45,12 +45,12 @@ export function lossSection(events: readonly RunEvent[]): string | null {
 }
 
 export function metricSection(events: readonly RunEvent[]): string | null {
-  const evaluations = eventsOf(events, 'evaluation');
+  const evaluations = effectiveEvaluations(events);
   const name = evaluations.at(-1)?.metricName;
   // One point is a number, not a curve; and a metric that is the loss is drawn above already.
   if (name === undefined || evaluations.length < 2 || name === 'loss') return null;
   const points = evaluations.map(({ step, metric }) => [step, metric] as const);
-  return card(`Validation ${name}`, '', lineChart({ label: `${name} by step`, xLabel: 'step', series: [{ name, points, colour: 2, style: 'dots' }], markers: transitionMarkers(events) }));
+  return card(`Validation ${name}`, '', lineChart({ label: `${name} by step`, xLabel: 'step', series: [{ name, points, colour: 2, style: 'dots' }], markers: transitionMarkers(events) }) + lineChart({ label: `${name} by wall clock`, xLabel: 'seconds', series: [{ name: `${name} by time`, points: evaluations.map(({ time, metric }) => [time, metric] as const), colour: 2, style: 'dots' }], markers: [] }));
 }
 
 export function throughputSection(events: readonly RunEvent[]): string | null {

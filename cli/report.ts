@@ -35,6 +35,7 @@ function tiles(events: readonly RunEvent[], summary: Summary): [value: string, l
   const speed = stepTimes(events);
   return [
     ...(summary.metric === null ? [] : [[number(summary.metric.value), `validation ${summary.metric.name}`] as [string, string]]),
+    ...(summary.timeToAccuracy === null ? [] : [[summary.timeToAccuracy.seconds === null ? 'not reached' : duration(summary.timeToAccuracy.seconds), `time to ${summary.metric?.name ?? 'metric'} ${number(summary.timeToAccuracy.target)}`] as [string, string]]),
     [summary.finalLoss === null ? '-' : summary.finalLoss.toFixed(4), 'final training loss'],
     [duration(summary.wallSeconds), `${count(summary.steps)} steps, ${count(summary.samplesSeen)} samples`],
     [summary.samplesPerSecond === null ? '-' : number(summary.samplesPerSecond, 3), 'samples per second'],
@@ -43,6 +44,7 @@ function tiles(events: readonly RunEvent[], summary: Summary): [value: string, l
     ...(looked === 0 ? [] : [[percent(summary.cache.hits / looked), `cache hits, ${bytes(summary.cache.bytes)}`] as [string, string]]),
     [percent(summary.bubbleShare), `bubble; communication ${percent(summary.commShare)}`],
     ...memoryTile(summary),
+    ...(summary.guard === null ? [] : [[String(summary.guard.rollbacks), `freezes rolled back; guard ${duration(summary.guard.seconds)}`] as [string, string]]),
     ...(summary.failures === 0 ? [] : [[String(summary.failures), 'workers lost and survived'] as [string, string]]),
   ];
 }

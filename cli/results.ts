@@ -1,7 +1,7 @@
 // Results: what stands at the end of a run: the table of results, the breakdown, the sample. Pure text from the summary and the events.
 import type { RunEvent } from '../engine/events.js';
 import type { Summary } from '../engine/summary.js';
-import { bytes, clip, count, duration, millis, number, percent } from './format.js';
+import { bytes, clip, count, duration, millis, number, percent, plural } from './format.js';
 
 /** Rows of label and value, aligned. */
 export function table(rows: readonly (readonly [label: string, value: string])[], columns: number): string[] {
@@ -16,6 +16,7 @@ export function resultRows(summary: Summary): [string, string][] {
   return [
     [summary.status, `${count(summary.steps)} steps, ${count(summary.samplesSeen)} samples`],
     ...(metric === null ? [] : [[`validation ${metric.name}`, number(metric.value)] as [string, string]]),
+    ...(summary.timeToAccuracy === null ? [] : [['time to target', timeToTarget(summary.timeToAccuracy)] as [string, string]]),
     ['training loss', summary.finalLoss === null ? '-' : summary.finalLoss.toFixed(4)],
     ['time', `${duration(summary.wallSeconds)}, of it ${duration(summary.trainSeconds)} in steps`],
     ['throughput', summary.samplesPerSecond === null ? '-' : `${number(summary.samplesPerSecond)} samples/s`],
@@ -23,6 +24,7 @@ export function resultRows(summary: Summary): [string, string][] {
     ['cache', looked === 0 ? 'not used' : `${percent(cache.hits / looked)} hits of ${count(looked)} look-ups, ${bytes(cache.bytes)}`],
     ['bubble', `${percent(summary.bubbleShare)} of step time, communication ${percent(summary.commShare)}`],
     ...memoryRow(summary),
+    ...(summary.guard === null ? [] : [['guard', `${plural(summary.guard.looks, 'look')} in ${duration(summary.guard.seconds)}, ${summary.guard.rollbacks} rolled back (${plural(summary.guard.stepsAgain, 'step')} done again)`] as [string, string]]),
     ...(summary.failures === 0 ? [] : [['lost workers', String(summary.failures)] as [string, string]]),
     ['weights', `sha256 ${hash(summary.weightsSha256)}`],
     ['losses', `sha256 ${hash(summary.lossSha256)}`],
@@ -37,6 +39,9 @@ function memoryRow({ peakMemory }: Summary): [string, string][] {
   const shown = workers.slice(0, 4).map(([worker, size]) => `${worker} ${bytes(size)}`);
   return [['peak memory', `${[...shown, ...(workers.length > 4 ? ['...'] : [])].join(', ')}${workers.length > 1 ? `; together ${bytes(total)}` : ''}`]];
 }
+
+const timeToTarget = ({ target, seconds, step }: NonNullable<Summary['timeToAccuracy']>): string =>
+  seconds === null || step === null ? `${number(target)} was not reached` : `${number(target)} after ${duration(seconds)} (step ${step})`;
 
 /** The speed of each configuration that was tried, with a bar for the speed-up. */
 export function breakdownLines(event: Extract<RunEvent, { type: 'breakdown' }>, columns: number): string[] {

@@ -163,6 +163,9 @@ function* gathered(chunks: Iterable<Uint8Array>): Iterable<Uint8Array> {
   if (bytes > 0) yield Buffer.concat(small);
 }
 
+/** Steps of the checkpoint of that name. */
+export const stepOf = (name: string): number => Number(NAME.exec(name)?.[1]);
+
 /** Names of checkpoints among the names in a folder, oldest first. */
 export function checkpointNames(names: readonly string[]): string[] {
   const order = (name: string): readonly [number, number] => {

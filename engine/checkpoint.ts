@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { DataError } from './core/errors.js';
 import { MANIFEST_FILE, type CheckpointFolder } from './checkpoint-folder.js';
 import { invariant, present } from './core/invariant.js';
+import { freezerStateSchema } from './freezer-state.js';
 import { parameterName, type Block, type Model } from './model/block.js';
 import { entryView, type SlabLayout } from './model/slab.js';
 import { bytesOf, readSafetensors, safetensorsChunks, type NamedTensor } from './safetensors.js';
@@ -20,7 +21,7 @@ const manifestSchema = z.object({
   dataDigest: z.string(),
   weightsSha256: z.string(),
   progress: z.object({ losses: z.array(z.number()).readonly(), samples: z.array(z.number()).readonly(), seconds: z.array(z.number()).readonly() }),
-  freezer: z.object({ layers: z.number().int(), decisions: z.number().int(), signals: z.object({ sums: z.array(z.number()).readonly(), steps: z.number().int() }) }),
+  freezer: freezerStateSchema,
   /** Where the data goes on: `batch` batches of epoch `epoch` are done. */
   cursor: z.object({ epoch: z.number().int(), batch: z.number().int() }).optional(),
   /** The file that tells what the activation cache held (cache-manifest.ts). */

@@ -45,6 +45,8 @@ export interface Update {
   readonly learningRate: number;
   readonly gradientScale: number;
   readonly updateCount: number;
+  /** Factors of the learning rate per block; absent: 1 for all. */
+  readonly rates?: number[] | undefined;
   /** Version of the snapshot to write after the update, or null. */
   readonly snapshot: number | null;
 }
@@ -187,9 +189,9 @@ export class Coordinator {
     return problemIn(await this.#collect(this.#writers, 'snapshot-written', this.#stepTimeoutMs));
   }
 
-  /** Sums over the validation samples, micro-batch by micro-batch in order. */
-  async evaluate(): Promise<ReportOf<'evaluated'>['results']> {
-    const reports = await this.#ask(this.#seated, { type: 'evaluate', generation: this.#current.generation }, 'evaluated', 10 * this.#stepTimeoutMs);
+  /** Sums over the validation samples, or every `stride`-th micro-batch of them, micro-batch by micro-batch in order. */
+  async evaluate(stride = 1): Promise<ReportOf<'evaluated'>['results']> {
+    const reports = await this.#ask(this.#seated, { type: 'evaluate', generation: this.#current.generation, stride }, 'evaluated', 10 * this.#stepTimeoutMs);
     return [...reports.values()].flatMap(({ results }) => results).sort((a, b) => a.index - b.index);
   }
 

@@ -7,9 +7,10 @@ const shape = z.object({ K: z.number().int(), R: z.number().int() });
 
 /** One micro-batch step of a stage is not an event; steps, decisions and changes are. */
 export const runEventSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('run.started'), version: z.string(), model: z.string(), data: z.string(), seed: z.number(), blocks: z.array(z.object({ name: z.string(), kind: z.string(), layer: z.number().nullable(), parameters: z.number() })), numTrain: z.number(), numValidation: z.number(), stepsPlanned: z.number(), stepsPerEpoch: z.number(), batch: z.number(), microBatch: z.number(), machine: z.string(), metricName: z.string(), higherIsBetter: z.boolean() }),
+  z.object({ type: z.literal('run.started'), version: z.string(), model: z.string(), data: z.string(), seed: z.number(), blocks: z.array(z.object({ name: z.string(), kind: z.string(), layer: z.number().nullable(), parameters: z.number() })), numTrain: z.number(), numValidation: z.number(), stepsPlanned: z.number(), stepsPerEpoch: z.number(), batch: z.number(), microBatch: z.number(), machine: z.string(), metricName: z.string(), higherIsBetter: z.boolean(), targetMetric: z.number().optional() }),
   /** A run that goes on from a checkpoint, after `step` steps. Follows on `run.started`. */
   z.object({ type: z.literal('resumed'), step: z.number(), checkpoint: z.string() }),
+  z.object({ type: z.literal('weights.loaded'), from: z.string(), fromStep: z.number(), loaded: z.array(z.string()), fresh: z.array(z.object({ block: z.string(), why: z.string() })), unused: z.array(z.string()) }),
   z.object({ type: z.literal('worker.joined'), worker: z.string(), pid: z.number(), device: z.string() }),
   z.object({ type: z.literal('worker.lost'), worker: z.string(), reason: z.string() }),
   /** A connection that was not let in, or one that was cut because it broke the rules; `count` is how many there were by now. */
@@ -22,7 +23,10 @@ export const runEventSchema = z.discriminatedUnion('type', [
   /** `shares`: per replica the places [from, to) of the epoch's order that it worked on, and the digest of the sample ids; `replay`: done before, and undone by a recovery. */
   z.object({ type: z.literal('step'), step: z.number(), epoch: z.number(), loss: z.number(), lr: z.number(), gradNorm: z.number(), samples: z.number(), seconds, generation: z.number(), frozen: z.number(), K: z.number(), R: z.number(), cacheHits: z.number(), cacheMisses: z.number(), bubbleShare: z.number(), commShare: z.number(), peakMb: z.number().optional(), peakMemory: z.record(z.string(), z.number()).optional(), shares: z.array(z.object({ from: z.number(), to: z.number(), digest: z.string() })).optional(), replay: z.boolean().optional() }),
   z.object({ type: z.literal('evaluation'), step: z.number(), epoch: z.number(), loss: z.number(), metric: z.number(), metricName: z.string(), samples: z.number(), seconds }),
-  z.object({ type: z.literal('freeze.decided'), step: z.number(), policy: z.string(), fromLayers: z.number(), toLayers: z.number(), toBlocks: z.number(), norms: z.array(z.number()), reason: z.string() }),
+  z.object({ type: z.literal('freeze.decided'), step: z.number(), policy: z.string(), fromLayers: z.number(), toLayers: z.number(), toBlocks: z.number(), wantedLayers: z.number().optional(), norms: z.array(z.number()), reason: z.string(), held: z.string().optional() }),
+  z.object({ type: z.literal('freeze.signals'), step: z.number(), frozenLayers: z.number(), norms: z.array(z.number()) }),
+  z.object({ type: z.literal('guard.looked'), step: z.number(), metric: z.number(), metricName: z.string(), samples: z.number(), seconds, watching: z.number().optional(), expected: z.number().optional(), allowed: z.number().optional(), hurts: z.boolean().optional(), reason: z.string() }),
+  z.object({ type: z.literal('freeze.rolledBack'), step: z.number(), toStep: z.number(), fromLayers: z.number(), toLayers: z.number(), toBlocks: z.number(), heldUntil: z.number(), metric: z.number(), expected: z.number(), allowed: z.number(), reason: z.string() }),
   z.object({ type: z.literal('cache.changed'), step: z.number(), state: z.enum(['on', 'off']), depth: z.number(), recordBytes: z.number(), capacity: z.number(), reason: z.string() }),
   /** `stallMs`: for how long training stood still; `writeMs`: for how long it was written, mostly beside training. */
   z.object({ type: z.literal('checkpoint.saved'), step: z.number(), path: z.string(), bytes: z.number(), seconds, stallMs: z.number().optional(), writeMs: z.number().optional() }),

@@ -15,9 +15,10 @@ export interface FreezeState {
 }
 
 /** Numbers of layers above the present one, the likeliest first; none where nothing more will freeze. */
-export function expectedLayers({ freeze, freezeAlpha, freezeSchedule }: TrainConfig, { layers, decisions, numLayers, maxLayers }: FreezeState): number[] {
+export function expectedLayers({ freeze, freezeAlpha, freezeSchedule, initFrom, model }: TrainConfig, { layers, decisions, numLayers, maxLayers }: FreezeState): number[] {
   const guesses = (): number[] => {
-    if (freeze === 'none') return [];
+    if (freeze === 'none' || (freeze === 'auto' && initFrom === '' && !model.startsWith('hf:'))) return [];
+    if (freeze === 'auto' || freeze === 'anneal') return [layers + 1];
     if (freeze === 'manual') return parseFreezeSchedule(freezeSchedule).flatMap((entry) => (entry.layers > layers ? [entry.layers] : [])).slice(0, 1);
     if (freeze === 'alpha') {
       for (let next = decisions + 1; next <= decisions + numLayers; next++) {

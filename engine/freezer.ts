@@ -1,37 +1,44 @@
-// Freezer: how much of the model is frozen. It gathers gradient norms, asks the policy when an interval ends, and keeps the count. The policy decides;
-// what follows from a decision (plans, cache) is not its business.
+// Freezer: how much of the model is frozen. It gathers gradient norms, asks the policy when a decision is due, heeds the guard, and keeps the count. The
+// policy decides; what follows from a decision (plans, cache, rolling back) is not its business.
 import { countLayers, frozenBlocks, layerNorms } from '../freeze/layers.js';
-import type { FreezePolicy } from '../freeze/policy.js';
-import { makeFreezePolicy } from '../freeze/registry.js';
-import { SignalWindow, type SignalState } from '../freeze/signals.js';
+import type { FreezeDecision, FreezePolicy } from '../freeze/policy.js';
+import { SignalWindow } from '../freeze/signals.js';
 import { durationInSteps } from './duration.js';
 import type { FreezeState } from './expected-freeze.js';
 import type { RunEventBody } from './events.js';
+import { FreezeGuard, type Watch } from './freeze-guard.js';
+import { makeRunPolicy } from './freeze-policy.js';
+import type { FreezeProgress, FreezerState } from './freezer-state.js';
 import type { RunSetup } from './run-setup.js';
 
-export interface FreezerState {
-  readonly layers: number;
-  readonly decisions: number;
-  readonly signals: SignalState;
-}
+export type { FreezerState } from './freezer-state.js';
+
+type EventOf<T extends RunEventBody['type']> = Extract<RunEventBody, { type: T }>;
 
 export class Freezer {
+  readonly guard: FreezeGuard;
   readonly #setup: RunSetup;
   readonly #policy: FreezePolicy;
-  #signals: SignalWindow;
+  readonly #numLayers: number;
   readonly #interval: number;
   readonly #maxLayers: number;
+  #signals: SignalWindow;
   #layers = 0;
   #decisions = 0;
+  #decidedAt = -1;
+  #norms: readonly number[] = [];
+  #previousNorms: readonly number[] = [];
 
   constructor(setup: RunSetup) {
     const { config, model, sampler } = setup;
     this.#setup = setup;
-    this.#policy = makeFreezePolicy(config.freeze, { alpha: config.freezeAlpha, schedule: config.freezeSchedule });
+    this.guard = new FreezeGuard(setup);
+    this.#policy = makeRunPolicy(config);
     this.#signals = new SignalWindow(model.blocks.length);
-    this.#interval = this.#policy.everyStep ? 1 : durationInSteps(config.freezeInterval, sampler.stepsPerEpoch);
+    this.#numLayers = countLayers(model.blocks);
+    this.#interval = durationInSteps(config.freezeInterval, sampler.stepsPerEpoch);
     // The last layer stays: with all of them frozen only the head would learn, which nobody asks for by default.
-    this.#maxLayers = config.freezeMax ?? Math.max(0, countLayers(model.blocks) - 1);
+    this.#maxLayers = config.freezeMax ?? Math.max(0, this.#numLayers - 1);
   }
 
   /** Where freezing stands. */
@@ -51,41 +58,101 @@ export class Freezer {
 
   /** What a snapshot or a checkpoint needs to go on as if never stopped. */
   save(): FreezerState {
-    return { layers: this.#layers, decisions: this.#decisions, signals: this.#signals.save() };
+    return { ...this.#progress(), guard: this.guard.save() };
   }
 
   /** Goes back to a saved state. */
-  restore({ layers, decisions, signals }: FreezerState): void {
-    this.#layers = layers;
-    this.#decisions = decisions;
-    this.#signals = new SignalWindow(this.#setup.model.blocks.length, signals);
+  restore({ guard, ...progress }: FreezerState): void {
+    this.#restore(progress);
+    this.guard.restore(guard);
   }
 
-  /** Takes the gradient norms of one step, per block. */
-  observe(blockNorms: readonly number[]): void {
+  /** Takes the gradient norms of a step, per block. Returns the signals of the interval that ends with it, or null. */
+  observe(blockNorms: readonly number[], stepsDone: number): EventOf<'freeze.signals'> | null {
     this.#signals.add(blockNorms);
+    if (stepsDone % this.#interval !== 0) return null;
+    this.#previousNorms = this.#norms;
+    this.#norms = layerNorms(this.#setup.model.blocks, this.#signals.take().norms);
+    return { type: 'freeze.signals', step: stepsDone, frozenLayers: this.#layers, norms: [...this.#norms] };
   }
 
-  /** Whether a decision is due when `stepsDone` steps are done. */
-  isDue(stepsDone: number): boolean {
-    return this.#setup.config.freeze !== 'none' && stepsDone % this.#interval === 0;
-  }
-
-  /** Asks the policy. Returns the event of a decision that changed something or ended an interval, or null. */
-  decide(stepsDone: number): Extract<RunEventBody, { type: 'freeze.decided' }> | null {
+  /** Factor of the learning rate per block in the step that follows `stepsDone`; undefined where it is 1 for all. */
+  rates(stepsDone: number): number[] | undefined {
+    const rate = this.#policy.rate;
+    if (rate === undefined) return undefined;
+    const at = { progress: stepsDone / this.#setup.totalSteps, numLayers: this.#numLayers, maxLayers: this.#maxLayers };
     const { blocks } = this.#setup.model;
-    const norms = this.#policy.everyStep ? [] : layerNorms(blocks, this.#signals.take().norms);
-    const before = this.#layers;
-    const { layers, reason } = this.#policy.decide({
-      interval: ++this.#decisions,
+    const first = blocks.findIndex(({ layer }) => layer !== null);
+    return blocks.map(({ layer }, b) => (layer !== null ? rate(layer, at) : b < first ? rate(0, at) : 1));
+  }
+
+  /** Whether a decision is due when `stepsDone` steps are done, and was not taken yet. */
+  isDue(stepsDone: number): boolean {
+    if (this.#policy.name === 'none' || stepsDone === 0 || this.#decidedAt >= stepsDone) return false;
+    if (!this.#policy.everyStep) return stepsDone % this.#interval === 0;
+    return this.guard.holds(stepsDone) === null && this.#ask(stepsDone).layers !== this.#layers;
+  }
+
+  /**
+   * Asks the policy and takes its decision, unless the guard holds it back. `watch` is the freeze that the guard watches from now on, if any.
+   */
+  decide(stepsDone: number): EventOf<'freeze.decided'> {
+    const before = this.#progress();
+    this.#decisions++;
+    this.#decidedAt = stepsDone;
+    const { layers, reason } = this.#ask(stepsDone);
+    const held = layers > this.#layers ? this.guard.holds(stepsDone) : null;
+    const norms = this.#policy.everyStep ? [] : [...this.#norms];
+    if (held === null && layers > this.#layers) this.guard.begin(stepsDone, { ...before, decisions: this.#decisions, decidedAt: stepsDone });
+    if (held === null) this.#layers = layers;
+    return {
+      type: 'freeze.decided',
       step: stepsDone,
-      frozenLayers: before,
-      numLayers: countLayers(blocks),
-      layerNorms: norms,
+      policy: this.#policy.name,
+      fromLayers: before.layers,
+      toLayers: this.#layers,
+      toBlocks: this.blocks,
+      wantedLayers: layers,
+      norms,
+      reason,
+      ...(held === null ? {} : { held }),
+    };
+  }
+
+  /** Whether the next decision could freeze anything: the guard needs a look at the metric before it does. */
+  wantsMore(stepsDone: number): boolean {
+    return this.guard.isOn && this.guard.holds(stepsDone) === null && this.#ask(stepsDone, this.#decisions + 1).layers > this.#layers;
+  }
+
+  /** Goes back to before a freeze that hurt. Returns until which step freezes are held back. */
+  rollBack(watch: Watch): number {
+    this.#restore(watch.before);
+    return this.guard.rollBack(watch);
+  }
+
+  #ask(stepsDone: number, interval = this.#decisions): FreezeDecision {
+    return this.#policy.decide({
+      interval,
+      step: stepsDone,
+      totalSteps: this.#setup.totalSteps,
+      frozenLayers: this.#layers,
+      numLayers: this.#numLayers,
+      layerNorms: this.#norms,
+      previousNorms: this.#previousNorms,
       maxLayers: this.#maxLayers,
     });
+  }
+
+  #progress(): FreezeProgress {
+    return { layers: this.#layers, decisions: this.#decisions, decidedAt: this.#decidedAt, signals: this.#signals.save(), norms: this.#norms, previousNorms: this.#previousNorms };
+  }
+
+  #restore({ layers, decisions, decidedAt, signals, norms, previousNorms }: FreezeProgress): void {
     this.#layers = layers;
-    if (this.#policy.everyStep && layers === before) return null;
-    return { type: 'freeze.decided', step: stepsDone, policy: this.#policy.name, fromLayers: before, toLayers: layers, toBlocks: this.blocks, norms, reason };
+    this.#decisions = decisions;
+    this.#decidedAt = decidedAt;
+    this.#signals = new SignalWindow(this.#setup.model.blocks.length, signals);
+    this.#norms = norms;
+    this.#previousNorms = previousNorms;
   }
 }

@@ -54,7 +54,7 @@ export function checkLedger(events: readonly RunEvent[], isExact: boolean): Chec
   ];
 }
 
-/** Follows the steps in the order of the events: each one follows on the last, and only a recovery or a resume goes back. */
+/** Follows the steps in the order of the events: each one follows on the last, and only a recovery, a resume or a roll-back of the guard goes back. */
 function walkSteps(events: readonly RunEvent[], isExact: boolean): { steps: Step[]; attempts: Step[]; again: number; recoveries: number; resumes: number } {
   const steps: Step[] = [];
   /** All steps, those that were undone included. */
@@ -80,6 +80,10 @@ function walkSteps(events: readonly RunEvent[], isExact: boolean): { steps: Step
       mayResume = false;
       goBack(event.step, 'the resumed run');
       resumes++;
+    } else if (event.type === 'freeze.rolledBack') {
+      goBack(event.toStep, `the roll-back at step ${event.step}`);
+      // What follows is done without the freeze, and so with other losses.
+      for (const step of [...before.keys()]) if (step >= event.toStep) before.delete(step);
     } else if (event.type === 'recovered') {
       goBack(event.fromStep, `the recovery at step ${event.step}`);
       recoveries++;

@@ -20,15 +20,16 @@ export const orderSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('activate'), generation: index }),
   /** Run one step (and, by the commits, those after it). */
   z.object({ type: z.literal('start'), generation: index, step: index }),
-  /** Apply the step's update and, where `goesOn`, run the next one. */
-  z.object({ type: z.literal('commit'), generation: index, step: index, learningRate: z.number(), gradientScale: z.number(), updateCount: z.number().int().positive(), goesOn: z.boolean(), snapshot: index.nullable() }),
+  /** Apply the step's update and, where `goesOn`, run the next one. `rates` are factors of the learning rate per block of the model. */
+  z.object({ type: z.literal('commit'), generation: index, step: index, learningRate: z.number(), gradientScale: z.number(), updateCount: z.number().int().positive(), rates: z.array(z.number()).optional(), goesOn: z.boolean(), snapshot: index.nullable() }),
   /** Write a snapshot of this worker's blocks, between steps. */
   z.object({ type: z.literal('snapshot'), generation: index, step: index, version: index }),
   /** Give up whatever is being done for a generation; state is restored afterwards. */
   z.object({ type: z.literal('abort') }),
   /** Answered at once by a worker that can still answer. */
   z.object({ type: z.literal('ping') }),
-  z.object({ type: z.literal('evaluate'), generation: index }),
+  /** On every `stride`-th micro-batch of the validation samples. */
+  z.object({ type: z.literal('evaluate'), generation: index, stride: z.number().int().positive() }),
   /** Copy the state of this worker's blocks to where a checkpoint is written from while training goes on. */
   z.object({ type: z.literal('copy-state'), generation: index }),
   /** Plans that may come next: their programs may be compiled while nothing else is to be done. */

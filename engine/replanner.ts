@@ -74,6 +74,8 @@ export class Replanner {
   #first: Plan | null = null;
   #current: Plan | null = null;
   #choice: PipelineChoice | null = null;
+  /** Shapes of the plans so far, by what was frozen: what a smaller depth goes back to. */
+  #shapes: { readonly frozen: number; readonly K: number; readonly R: number }[] = [];
   /** M0: bytes of the largest stage at the start of a run whose pipeline length was given (PipeTransformer, Eq. 2). */
   #startMemory: number | null = null;
   /** Bytes a worker has. */
@@ -117,29 +119,32 @@ export class Replanner {
   /** The next plan for what is frozen, in the shape that the configuration allows. */
   next(request: PlanRequest): Planned {
     const { config } = this.#options;
-    const isFirst = this.#current === null;
+    const earlier = this.#earlierShape(request.frozen);
+    // Less is frozen than ever: a run that went on from a checkpoint begins with what it was asked for only now.
+    const isFirst = this.#current === null || (earlier === null && request.frozen < this.#current.frozen);
+    const asked = this.#askedShape();
     const keepsShape = !isFirst && config.dp === 'off';
     const { isOn, reason: cacheReason } = this.#admitCache(request);
     const active = this.#options.costs.length - request.frozen;
-    const shape = keepsShape ? { K: Math.min(present(this.#choice, 'choice').K, active), R: present(this.#choice, 'choice').R } : null;
+    const shape = earlier ?? (keepsShape ? { K: Math.min(present(this.#choice, 'choice').K, active), R: present(this.#choice, 'choice').R } : null);
     const choice = choosePipeline({
       ...this.#plannerInput(request.frozen, isOn),
-      fixedK: shape?.K ?? (isFirst && config.pipeline !== 'auto' ? config.pipeline : null),
-      fixedR: shape?.R ?? (isFirst && config.replicas !== 'auto' ? config.replicas : null),
-      maxK: isFirst ? null : present(this.#choice, 'choice').K,
-      memoryLimit: keepsShape ? null : (this.#startMemory ?? this.#memoryLimit),
+      fixedK: shape?.K ?? (isFirst && asked.pipeline !== 'auto' ? asked.pipeline : null),
+      fixedR: shape?.R ?? (isFirst && asked.replicas !== 'auto' ? asked.replicas : null),
+      maxK: isFirst || request.frozen < (this.#current?.frozen ?? 0) ? null : present(this.#choice, 'choice').K,
+      memoryLimit: keepsShape || earlier !== null ? null : isFirst ? this.#memoryLimit : (this.#startMemory ?? this.#memoryLimit),
     });
-    if (isFirst && config.pipeline !== 'auto') this.#startMemory = Math.max(...choice.memoryPerWorker);
+    if (isFirst && asked.pipeline !== 'auto') this.#startMemory = Math.max(...choice.memoryPerWorker);
     return this.#make(request, config.exact ? choice : this.#widened(choice), isOn, cacheReason);
   }
 
   /** The plan that `next` would give now; nothing remembers that it was asked. */
   preview(request: PlanRequest): Plan {
-    const before = [this.#first, this.#current, this.#choice, this.#cachedDepth] as const;
+    const before = [this.#first, this.#current, this.#choice, this.#cachedDepth, this.#shapes] as const;
     try {
       return this.next(request).plan;
     } finally {
-      [this.#first, this.#current, this.#choice, this.#cachedDepth] = before;
+      [this.#first, this.#current, this.#choice, this.#cachedDepth, this.#shapes] = before;
     }
   }
 
@@ -147,6 +152,20 @@ export class Replanner {
   fixed(request: PlanRequest, shape: FixedShape): Planned {
     const choice = choosePipeline({ ...this.#plannerInput(request.frozen, shape.usesCache), fixedK: shape.K, fixedR: shape.R, maxK: null, memoryLimit: null, ...(shape.schedule === undefined ? {} : { schedule: shape.schedule }) });
     return this.#make(request, shape.cuts === undefined ? choice : { ...choice, cuts: shape.cuts }, shape.usesCache, 'given');
+  }
+
+  /** The shape the configuration asks for; free where too many workers are lost for it. */
+  #askedShape(): Pick<TrainConfig, 'pipeline' | 'replicas'> {
+    const { pipeline, replicas } = this.#options.config;
+    const needed = (pipeline === 'auto' ? 1 : pipeline) * (replicas === 'auto' ? 1 : replicas);
+    return this.#current === null || needed <= this.#workers.length ? { pipeline, replicas } : { pipeline: 'auto', replicas: 'auto' };
+  }
+
+  /** Where less is frozen than before: the shape it had then, which was planned without knowing better; null where it has no workers any more. */
+  #earlierShape(frozen: number): { readonly K: number; readonly R: number } | null {
+    if (this.#current === null || frozen >= this.#current.frozen) return null;
+    const shape = this.#shapes.findLast((one) => one.frozen <= frozen);
+    return shape !== undefined && shape.K * shape.R <= this.#workers.length ? shape : null;
   }
 
   /**
@@ -243,6 +262,7 @@ export class Replanner {
     this.#first ??= plan;
     this.#current = plan;
     this.#choice = choice;
+    this.#shapes = [...this.#shapes.filter(({ frozen }) => frozen < request.frozen), { frozen: request.frozen, K: choice.K, R: choice.R }];
     this.#cachedDepth = usesCache ? request.frozen : null;
     const event: Planned['event'] = {
       type: 'plan.made',

@@ -2,10 +2,10 @@
 // stopped. What the files hold is checkpoint.ts; when a checkpoint is written is checkpointer.ts.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { CACHE_MANIFEST_FILE, cacheManifest } from './cache-manifest.js';
 import { hashWeights, readManifest, verifyFiles, writeBlock, type BlockFile, type BlockSource, type Manifest } from './checkpoint.js';
-import { CheckpointFolder, checkpointNames } from './checkpoint-folder.js';
+import { CheckpointFolder, checkpointNames, stepOf } from './checkpoint-folder.js';
 import { DataError, PipetrainError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import type { FileLayer } from './file-layer.js';
@@ -63,7 +63,7 @@ export async function saveCheckpoint({ files, folder, memory, setup, state, sour
     await target.seal(JSON.stringify({ format: 'pipetrain-checkpoint-1', seed: config.seed, config, dataDigest: dataset.digest, weightsSha256, ...state, cache, files: blocks } satisfies Manifest));
     await target.publish();
     const bytes = blocks.reduce((sum, file) => sum + file.bytes, cache.bytes);
-    return { path: target.path, weightsSha256, bytes, pruneProblem: await prune(files, folder, target.name, config.keep) };
+    return { path: target.path, weightsSha256, bytes, pruneProblem: await prune(files, folder, target.name, config.keep, state.freezer.guard.watch?.checkpoint ?? null) };
   } catch (error) {
     // A checkpoint that has its name is whole, though nobody can say whether the name is on the disk.
     if (target.state !== 'named') await target.abandon().catch(() => undefined);
@@ -95,13 +95,13 @@ async function writeBlocks(target: CheckpointFolder, { config, model, layouts }:
 
 /**
  * Removes all but the `keep` newest checkpoints up to the one just written. Later ones are left alone: the run went back behind them, and comes by
- * again. Returns why one could not be removed.
+ * again; and so is the one that a roll-back would need. Returns why one could not be removed.
  */
-async function prune(files: FileLayer, folder: string, newest: string, keep: number): Promise<string | null> {
+async function prune(files: FileLayer, folder: string, newest: string, keep: number, needed: string | null): Promise<string | null> {
   try {
     const names = checkpointNames(await files.list(folder));
     const old = names.slice(0, Math.max(0, names.indexOf(newest) + 1 - keep));
-    for (const name of old) await CheckpointFolder.named(files, folder, name).prune();
+    for (const name of old.filter((one) => one !== needed)) await CheckpointFolder.named(files, folder, name).prune();
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -111,10 +111,17 @@ async function prune(files: FileLayer, folder: string, newest: string, keep: num
 /** Names of the whole checkpoints in a folder, oldest first. */
 export const checkpointsIn = (folder: string): string[] => checkpointNames(readdirSync(folder));
 
+/** Removes the checkpoints of more than `steps` steps: a run that went back on purpose will not come to them again. */
+export async function removeLaterCheckpoints(files: FileLayer, folder: string, steps: number): Promise<void> {
+  for (const name of checkpointNames(await files.list(folder))) if (stepOf(name) > steps) await CheckpointFolder.named(files, folder, name).prune();
+}
+
 /** Brings progress and freezing back to a checkpoint. */
-export function restoreFrom({ manifest }: ResumePoint, progress: Progress, freezer: Freezer): void {
+export function restoreFrom({ folder, manifest }: ResumePoint, progress: Progress, freezer: Freezer): void {
   progress.restore(manifest.progress);
   freezer.restore(manifest.freezer);
+  // It was written before it had its name, so it cannot say that it is the one to go back to.
+  if (freezer.guard.watch?.step === manifest.step && freezer.guard.watch.checkpoint === null) freezer.guard.keep(basename(folder));
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { TrainConfig } from './config.js';
 import { Coordinator } from './coordinator.js';
 import { workersOf } from './devices.js';
+import { findCheckpoint } from './initial-weights.js';
 import { openKeptResults, programCacheFolder } from './kept-results.js';
 import { setUpRunFrom } from './resumed-setup.js';
 import type { ResumePoint } from './run-checkpoint.js';
@@ -10,11 +11,14 @@ import type { TrainHost } from './train-host.js';
 import { Trainer } from './trainer.js';
 
 /** Trains as the configuration says. Rejects with the root cause; whatever happens, no process and no shared memory is left. */
-export async function runTraining(config: TrainConfig, host: TrainHost, from: ResumePoint | null = null): Promise<void> {
+export async function runTraining(given: TrainConfig, host: TrainHost, from: ResumePoint | null = null): Promise<void> {
+  // Resolved once: the run it names may write newer checkpoints while workers start.
+  const config = from === null && given.initFrom !== '' ? { ...given, initFrom: findCheckpoint(given.initFrom).folder } : given;
   const kept = programCacheFolder(config, host.cacheFolder ?? null);
   const early: { trainer: Trainer | null } = { trainer: null };
   const coordinator = new Coordinator({
-    config,
+    // Workers of a run that goes on need not know what it once started from.
+    config: from === null ? config : { ...config, initFrom: '' },
     workers: workersOf(config.devices),
     microBatch: microBatchOf(config),
     programCache: kept,

@@ -1,6 +1,7 @@
 // Snapshots: which snapshot in shared memory is whole, and when the next one is due. Two versions take turns; the older one is good until the newer
 // one is complete. It holds no tensor: the workers write, it keeps count.
 import type { FreezerState } from './freezer.js';
+import type { Restore } from './plan.js';
 
 /** Steps that a recovery has to do again take about so long at most. */
 const INTERVAL_MS = 1000;
@@ -10,6 +11,8 @@ export interface Snapshot {
   /** Steps done when it was taken. */
   readonly steps: number;
   readonly freezer: FreezerState;
+  /** Where its tensors are. */
+  readonly restore: Restore;
 }
 
 export class Snapshots {
@@ -32,7 +35,14 @@ export class Snapshots {
   /** Begins one; the version names its files. */
   begin(steps: number, freezer: FreezerState, now: number): Snapshot {
     this.#takenAt = now;
-    return (this.#pending = { version: this.#version++, steps, freezer });
+    const version = this.#version++;
+    return (this.#pending = { version, steps, freezer, restore: { kind: 'snapshot', version } });
+  }
+
+  /** The run goes back to a checkpoint: until the next snapshot is whole, that is what a recovery restores. */
+  goBack(steps: number, freezer: FreezerState, folder: string): void {
+    this.abandon();
+    this.#last = { version: -1, steps, freezer, restore: { kind: 'checkpoint', folder } };
   }
 
   /** The snapshot is whole, or `problem` says why not. Returns a warning where there is one to give: the first time, and again after a whole one. */

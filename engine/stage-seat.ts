@@ -82,7 +82,7 @@ export class StageSeat {
   #upstream: Mailbox | null = null;
   #prefix: FrozenPrefix | null = null;
   #runner: StageRunner | null = null;
-  #updates: BoundUpdate[] = [];
+  #updates: { readonly block: number; readonly bound: BoundUpdate }[] = [];
 
   /** First half: compiles, and creates the memory that others will map. */
   constructor(options: SeatingOptions, stage: number) {
@@ -184,7 +184,10 @@ export class StageSeat {
 
   /** Applies the update of a step that the coordinator has committed, when its reduction is settled. */
   apply(commit: Extract<Order, { type: 'commit' }>): void {
-    for (const update of this.#updates) update.run(commit);
+    for (const { block, bound } of this.#updates) {
+      const rate = commit.rates?.[block];
+      bound.run(rate === undefined ? commit : { ...commit, learningRate: commit.learningRate * rate });
+    }
   }
 
   /** Evaluates one micro-batch. A stage runs ahead of the next by at most the places of the mailbox: a reader rings back when a place is free. */
@@ -207,7 +210,7 @@ export class StageSeat {
   }
 
   close(): void {
-    for (const update of this.#updates) update.free();
+    for (const { bound } of this.#updates) bound.free();
     this.#runner?.close();
     this.#prefix?.close();
     this.#exchange.close();
@@ -255,7 +258,7 @@ export class StageSeat {
           .map(({ offset, length, decays }) => ({ offset: Math.max(offset, from) - from, end: Math.min(offset + length, to) - from, decays }))
           .filter(({ offset, end: last }) => last > offset)
           .map(({ offset, end: last, decays }) => ({ offset, length: last - offset, decays }));
-        this.#updates.push(optimizer.bind(weights.subarray(from, to), data, states.map((state) => state.subarray(from, to)), clipped));
+        this.#updates.push({ block, bound: optimizer.bind(weights.subarray(from, to), data, states.map((state) => state.subarray(from, to)), clipped) });
       }
     }
   }

@@ -22,5 +22,6 @@ export function startEvent({ config, model, layouts, dataset, sampler, totalStep
     machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores`,
     metricName: model.metric.name,
     higherIsBetter: model.metric.higherIsBetter,
+    ...(config.targetMetric === undefined ? {} : { targetMetric: config.targetMetric }),
   };
 }

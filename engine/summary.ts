@@ -32,6 +32,10 @@ export interface Summary {
   readonly failures: number;
   readonly bubbleShare: number;
   readonly commShare: number;
+  /** Null where no target was set; `seconds` of wall clock and `step` are null where it was not reached. On whole validations only. */
+  readonly timeToAccuracy: { readonly target: number; readonly seconds: number | null; readonly step: number | null } | null;
+  /** Looks of the guard, what they took, freezes rolled back, and the steps that were done again because of it. Null: it was not on. */
+  readonly guard: { readonly looks: number; readonly seconds: number; readonly rollbacks: number; readonly stepsAgain: number } | null;
   readonly weightsSha256: string | null;
   readonly lossSha256: string | null;
 }
@@ -47,6 +51,38 @@ export function eventsOf<T extends RunEvent['type']>(events: readonly RunEvent[]
 export function effectiveSteps(events: readonly RunEvent[]): EventOf<'step'>[] {
   const byNumber = new Map(eventsOf(events, 'step').map((event) => [event.step, event] as const));
   return [...byNumber.values()].sort((a, b) => a.step - b.step);
+}
+
+/**
+ * The whole validations that count, in order: one done again replaces its first attempt, and those after a freeze that was rolled back are gone with it.
+ */
+export function effectiveEvaluations(events: readonly RunEvent[]): EventOf<'evaluation'>[] {
+  let kept: EventOf<'evaluation'>[] = [];
+  for (const event of events) {
+    if (event.type === 'freeze.rolledBack') kept = kept.filter(({ step }) => step <= event.toStep);
+    if (event.type === 'evaluation') kept = [...kept.filter(({ step }) => step < event.step), event];
+  }
+  return kept;
+}
+
+function timeToAccuracy(events: readonly RunEvent[]): Summary['timeToAccuracy'] {
+  const started = eventsOf(events, 'run.started').at(-1);
+  const target = started?.targetMetric;
+  if (started === undefined || target === undefined) return null;
+  const hit = effectiveEvaluations(events).find(({ metric }) => (started.higherIsBetter ? metric >= target : metric <= target));
+  return { target, seconds: hit?.time ?? null, step: hit?.step ?? null };
+}
+
+function guardFigures(events: readonly RunEvent[]): Summary['guard'] {
+  const looks = eventsOf(events, 'guard.looked');
+  if (looks.length === 0) return null;
+  const rolledBack = eventsOf(events, 'freeze.rolledBack');
+  return {
+    looks: looks.length,
+    seconds: looks.reduce((sum, { seconds }) => sum + seconds, 0),
+    rollbacks: rolledBack.length,
+    stepsAgain: rolledBack.reduce((sum, { step, toStep }) => sum + step - toStep, 0),
+  };
 }
 
 /** The run in numbers; also for a run that failed or still runs. */
@@ -85,6 +121,8 @@ export function summarize(events: readonly RunEvent[]): Summary {
     failures: eventsOf(events, 'worker.lost').length,
     bubbleShare: share((step) => step.bubbleShare),
     commShare: share((step) => step.commShare),
+    timeToAccuracy: timeToAccuracy(events),
+    guard: guardFigures(events),
     weightsSha256: finished?.weightsSha256 ?? null,
     lossSha256: finished?.lossSha256 ?? null,
   };

@@ -1,5 +1,6 @@
 // Trainer: the loop of a run. It lets the coordinator do steps, validates, asks the freezer, makes workers adopt new plans, recovers, and saves. Every
 // decision it takes is an event. It computes nothing itself.
+import { basename, join } from 'node:path';
 import type { BlockCost } from '../pipeline/costs.js';
 import { frozenBlocks } from '../freeze/layers.js';
 import { measureBreakdown } from './breakdown.js';
@@ -11,23 +12,27 @@ import { DroppedPeers } from './dropped-peers.js';
 import { durationInSteps } from './duration.js';
 import type { RunEventBody } from './events.js';
 import { expectedLayers } from './expected-freeze.js';
+import { realFiles } from './file-layer.js';
 import { Freezer } from './freezer.js';
+import { GuardedFreezing } from './guarded-freezing.js';
 import { writeSample } from './generate.js';
-import { compileLearningRate } from './learning-rate.js';
+import { initialWeights, weightsEvent, type InitialWeights } from './initial-weights.js';
+import { requireMemory } from './memory-need.js';
 import type { Report } from './messages.js';
-import { optimizerSpec } from './optimizer-spec.js';
-import { pipelineLength, shapeOf, type Plan } from './plan.js';
+import { shapeOf, type Plan } from './plan.js';
 import { Progress } from './progress.js';
 import { Replanner, type Planned, type PlanRequest } from './replanner.js';
-import { restoreFrom, runState, type ResumePoint, type SavedCheckpoint } from './run-checkpoint.js';
+import { removeLaterCheckpoints, restoreFrom, runState, type ResumePoint, type SavedCheckpoint } from './run-checkpoint.js';
 import { runCosts } from './run-costs.js';
+import { runLearningRate } from './run-learning-rate.js';
 import type { RunSetup } from './run-setup.js';
 import { Snapshots, type Snapshot } from './snapshots.js';
 import { startEvent } from './start-event.js';
+import { stepEvent } from './step-event.js';
 import { assembleStep, clipScale, type StepResult } from './step-result.js';
-import { stateCount } from './tensor/optimizer.js';
 import type { KeptResults } from './tensor/program-shelf.js';
 import type { TrainHost } from './train-host.js';
+import { assembleValidation, type Validation } from './validation.js';
 
 /** What a run survives: workers that are gone, cut off or hang, and memory that somebody else used up for a while. */
 const SURVIVABLE = ['PT_WORKER_LOST', 'PT_WORKER_STUCK', 'PT_WORKER_SILENT', 'PT_SHM_FULL'];
@@ -40,18 +45,23 @@ export class Trainer {
   readonly #setup: RunSetup;
   readonly #host: TrainHost;
   readonly #from: ResumePoint | null;
+  /** Weights to start from, where the run does not go on. */
+  readonly #initial: InitialWeights | null;
   readonly #coordinator: Coordinator;
   readonly #kept: KeptResults | null;
   readonly #checkpointer: Checkpointer;
   readonly #freezer: Freezer;
+  readonly #freezing: GuardedFreezing;
   readonly #progress = new Progress();
   readonly #dropped = new DroppedPeers();
   readonly #snapshots = new Snapshots();
-  readonly #learningRate: ReturnType<typeof compileLearningRate>;
+  readonly #learningRate: (step: number) => number;
   readonly #startedAt = performance.now();
   #replanner: Replanner | null = null;
   #adopted: Plan | null = null;
   #costs: readonly BlockCost[] = [];
+  /** Steps of the last checkpoint. */
+  #savedAt = -1;
   #isCacheOff = false;
   #numRestarts = 0;
   #numFutile = 0;
@@ -66,7 +76,10 @@ export class Trainer {
     this.#host = host;
     this.#from = from;
     this.#freezer = new Freezer(setup);
-    this.#learningRate = compileLearningRate(setup.config.lr, setup.config.warmup);
+    this.#freezing = new GuardedFreezing(setup, this.#freezer, this.#freezingHost());
+    this.#learningRate = runLearningRate(setup);
+    const { model, config } = setup;
+    this.#initial = from === null && config.initFrom !== '' ? initialWeights(model, config.initFrom, config.initStrict) : null;
     this.#coordinator = coordinator;
     this.#kept = kept;
     this.#checkpointer = new Checkpointer({ files: host.files, folder: host.runFolder.checkpointsPath, memory: this.#coordinator.memoryFolder.path, setup, emit: host.emit });
@@ -74,7 +87,8 @@ export class Trainer {
 
   async train(): Promise<void> {
     this.#host.emit(startEvent(this.#setup));
-    this.#requireMemory();
+    if (this.#initial !== null) this.#host.emit(weightsEvent(this.#initial));
+    requireMemory(this.#coordinator.memoryFolder, this.#setup);
     for (const { worker, pid, device } of await this.#coordinator.launch()) this.#host.emit({ type: 'worker.joined', worker, pid, device });
     const { dataset, ...setup } = this.#setup;
     const { event, ...costs } = await runCosts(this.#setup, this.#coordinator, this.#kept);
@@ -84,6 +98,7 @@ export class Trainer {
     if (this.#from !== null) {
       restoreFrom(this.#from, this.#progress, this.#freezer);
       this.#host.emit({ type: 'resumed', step: this.#progress.steps, checkpoint: this.#from.folder });
+      this.#savedAt = this.#from.manifest.step;
     }
     const restore = this.#from === null ? null : ({ kind: 'checkpoint', folder: this.#from.folder } as const);
     await this.#adopt(this.#replanner.next({ ...this.#request(this.#from === null ? 'the run starts' : 'the run goes on'), restore }));
@@ -106,13 +121,17 @@ export class Trainer {
     const { totalSteps, sampler, config } = this.#setup;
     const evaluationInterval = durationInSteps(config.evalEvery, sampler.stepsPerEpoch);
     const checkpointInterval = durationInSteps(config.checkpointEvery, sampler.stepsPerEpoch);
-    while (this.#progress.steps < totalSteps && !this.#host.signal.aborted) {
-      await this.#runSteps((done) => done % evaluationInterval === 0 || done % checkpointInterval === 0 || this.#freezer.isDue(done));
+    const { guard } = this.#freezer;
+    // What is due before the first step is so after a recovery: its snapshot may be older than a decision of that very step.
+    for (;;) {
+      if (await this.#freezing.look()) continue;
       const done = this.#progress.steps;
       if (done === totalSteps) return;
-      if (done % evaluationInterval === 0) await this.#evaluate();
-      if (this.#freezer.isDue(done)) await this.#freeze();
-      if (done % checkpointInterval === 0) await this.#checkpoint();
+      if (done > 0 && done % evaluationInterval === 0 && this.#progress.metric?.step !== done) await this.#evaluate();
+      await this.#freezing.decide();
+      if (done > 0 && done % checkpointInterval === 0 && this.#savedAt !== done) await this.#checkpoint();
+      if (this.#host.signal.aborted) return;
+      await this.#runSteps((steps) => steps % evaluationInterval === 0 || steps % checkpointInterval === 0 || this.#freezer.isDue(steps) || guard.isDue(steps));
     }
   }
 
@@ -125,10 +144,11 @@ export class Trainer {
       const done = step + 1;
       const result = await this.#awaitStep(step);
       goesOn = done < this.#setup.totalSteps && !isBoundary(done) && !this.#host.signal.aborted;
-      const learningRate = this.#learningRateAt(step);
-      this.#freezer.observe(result.blockNorms);
+      const learningRate = this.#learningRate(step);
+      const rates = this.#freezer.rates(step);
+      const signals = this.#freezer.observe(result.blockNorms, done);
       const snapshot = this.#snapshots.isDue(begin) ? this.#snapshots.begin(done, this.#freezer.save(), begin) : null;
-      const update = { learningRate, gradientScale: clipScale(result.gradNorm, this.#setup.config.clip), updateCount: done, snapshot: snapshot?.version ?? null };
+      const update = { learningRate, gradientScale: clipScale(result.gradNorm, this.#setup.config.clip), updateCount: done, rates, snapshot: snapshot?.version ?? null };
       const applied = this.#coordinator.commit(step, update, goesOn);
       // A failure here also ends the next wait for a step; it must not end the process before that.
       if (snapshot !== null) this.#coordinator.snapshotWritten().then((problem) => this.#endSnapshot(snapshot, problem), () => undefined);
@@ -137,6 +157,7 @@ export class Trainer {
       const now = performance.now();
       this.#drainMs = now - drainFrom;
       this.#record(step, result, learningRate, (now - begin) / 1000);
+      if (signals !== null) this.#host.emit(signals);
       begin = now;
     }
   }
@@ -160,43 +181,43 @@ export class Trainer {
     const { sampler } = this.#setup;
     const { ids, epoch } = sampler.batchAt(step);
     const samples = ids.filter((id) => id >= 0).length;
-    const plan = this.#plan;
-    const seated = plan.replicas.reduce((sum, replica) => sum + pipelineLength(replica), 0);
-    const share = (ms: number): number => Math.min(1, ms / (seated * seconds * 1000));
-    const { loss, gradNorm, cacheHits, cacheMisses, peakMemory } = result;
     const start = (step % sampler.stepsPerEpoch) * sampler.batch;
-    this.#progress.add(loss, samples, seconds);
+    const shares = result.shares.map(({ from, to, digest }) => ({ from: start + from, to: start + to, digest }));
+    this.#progress.add(result.loss, samples, seconds);
     this.#numFutile = 0;
-    this.#host.emit({
-      type: 'step',
-      step,
-      epoch,
-      loss,
-      lr,
-      gradNorm,
-      samples,
-      seconds,
-      generation: plan.generation,
-      frozen: plan.frozen,
-      ...shapeOf(plan),
-      cacheHits,
-      cacheMisses,
-      bubbleShare: share(result.waitMs),
-      commShare: share(result.reduceMs),
-      peakMemory,
-      shares: result.shares.map(({ from, to, digest }) => ({ from: start + from, to: start + to, digest })),
-      ...(step <= this.#highest ? { replay: true } : {}),
-    });
+    this.#host.emit(stepEvent({ step, epoch, lr, samples, seconds, shares, isReplay: step <= this.#highest }, result, this.#plan));
     this.#highest = Math.max(this.#highest, step);
   }
 
-  async #freeze(): Promise<void> {
-    const before = this.#freezer.blocks;
-    const event = this.#freezer.decide(this.#progress.steps);
-    if (event !== null) this.#host.emit(event);
-    if (this.#freezer.blocks === before) return;
-    const begin = performance.now();
-    await this.#adopt(present(this.#replanner, 'replanner').next(this.#request(`${this.#freezer.layers} layers are frozen`)), begin);
+  #freezingHost(): ConstructorParameters<typeof GuardedFreezing>[2] {
+    const stepsDone = (): number => this.#progress.steps;
+    const replan = (request: PlanRequest): Promise<void> => {
+      const begin = performance.now();
+      return this.#adopt(present(this.#replanner, 'replanner').next(request), begin);
+    };
+    return {
+      get stepsDone() {
+        return stepsDone();
+      },
+      emit: (event) => this.#host.emit(event),
+      validate: (stride) => this.#validate(stride),
+      save: async () => {
+        const saved = await this.#saveNow();
+        return saved === null ? null : basename(saved.path);
+      },
+      replan: (because) => replan(this.#request(because)),
+      goBack: async (step, checkpoint, because) => {
+        const { checkpointsPath } = this.#host.runFolder;
+        const folder = join(checkpointsPath, checkpoint);
+        await this.#checkpointer.idle();
+        await removeLaterCheckpoints(this.#host.files ?? realFiles, checkpointsPath, step);
+        this.#progress.rewind(step);
+        // A loss on the way must not lead to a later step.
+        this.#snapshots.goBack(step, this.#freezer.save(), folder);
+        await replan({ ...this.#request(because), restore: { kind: 'checkpoint', folder } });
+        await this.#saveNow();
+      },
+    };
   }
 
   #request(because: string): PlanRequest {
@@ -268,7 +289,7 @@ export class Trainer {
       this.#host.emit({ type: 'warning', message: `${workers.length} of ${this.#setup.workers.length} workers are left and ${this.#numRestarts} of at most ${this.#setup.config.maxRestarts} were replaced; the run goes on with those (--max-restarts)` });
     this.#progress.rewind(snapshot.steps);
     this.#freezer.restore(snapshot.freezer);
-    const planned = present(this.#replanner, 'replanner').forWorkers(workers, { ...this.#request('workers were lost'), restore: { kind: 'snapshot', version: snapshot.version } });
+    const planned = present(this.#replanner, 'replanner').forWorkers(workers, { ...this.#request('workers were lost'), restore: snapshot.restore });
     try {
       await this.#adopt(planned);
     } catch (error) {
@@ -280,21 +301,25 @@ export class Trainer {
   }
 
   async #evaluate(): Promise<void> {
-    const { dataset, model, sampler } = this.#setup;
+    const { model, sampler } = this.#setup;
     const step = this.#progress.steps;
     const begin = performance.now();
-    const results = await this.#coordinator.evaluate();
-    const loss = results.reduce((sum, one) => sum + one.loss, 0) / dataset.numValidation;
-    const metric = model.score === null ? loss : results.reduce((sum, { score }) => sum + (score ?? 0), 0) / dataset.numValidation;
+    const { loss, metric, samples } = await this.#validate(1);
     this.#progress.validated(metric);
     const seconds = (performance.now() - begin) / 1000;
-    this.#host.emit({ type: 'evaluation', step, epoch: step / sampler.stepsPerEpoch, loss, metric, metricName: model.metric.name, samples: dataset.numValidation, seconds });
+    this.#host.emit({ type: 'evaluation', step, epoch: step / sampler.stepsPerEpoch, loss, metric, metricName: model.metric.name, samples, seconds });
+  }
+
+  async #validate(stride: number): Promise<Validation> {
+    return assembleValidation(await this.#coordinator.evaluate(stride), this.#setup.dataset.numValidation, this.#plan.microBatch, this.#setup.model);
   }
 
   async #finish(): Promise<void> {
     const { model, dataset, config } = this.#setup;
     if (this.#progress.metric?.step !== this.#progress.steps && dataset.numValidation > 0) await this.#evaluate();
-    const { weightsSha256, path } = await this.#saveLast();
+    const saved = await this.#saveNow();
+    if (saved === null) throw notSaved(this.#host.runFolder.checkpointsPath);
+    const { weightsSha256, path } = saved;
     const isInterrupted = this.#host.signal.aborted;
     const wallSeconds = (performance.now() - this.#startedAt) / 1000;
     if (!isInterrupted && config.breakdown) await this.#breakDown();
@@ -318,6 +343,7 @@ export class Trainer {
   /** A checkpoint on the way: training stands still while the state is copied, and goes on while the copy is written. */
   async #checkpoint(): Promise<void> {
     const begin = performance.now();
+    this.#savedAt = this.#progress.steps;
     // More checkpoints than the disk can take: training waits, and the event says for how long.
     await this.#checkpointer.idle();
     const state = runState(this.#setup, this.#plan, this.#progress, this.#freezer);
@@ -326,25 +352,11 @@ export class Trainer {
     else this.#checkpointer.start(state, copy, performance.now() - begin);
   }
 
-  /** The last checkpoint of the run; nothing goes on meanwhile. */
-  async #saveLast(): Promise<SavedCheckpoint> {
+  /** A checkpoint of now; nothing goes on meanwhile. */
+  async #saveNow(): Promise<SavedCheckpoint | null> {
+    this.#savedAt = this.#progress.steps;
     await this.#checkpointer.idle();
-    const saved = await this.#checkpointer.write(runState(this.#setup, this.#plan, this.#progress, this.#freezer), this.#coordinator.liveState());
-    if (saved === null) throw notSaved(this.#host.runFolder.checkpointsPath);
-    return saved;
-  }
-
-  #learningRateAt(step: number): number {
-    const { totalSteps, sampler, config } = this.#setup;
-    const epochs = config.epochs ?? totalSteps / sampler.stepsPerEpoch;
-    return this.#learningRate({ step, steps: totalSteps, epoch: Math.floor(step / sampler.stepsPerEpoch), epochs });
-  }
-
-  /** One copy of parameters, optimizer states, gradient and reduced gradient is the least any plan needs. */
-  #requireMemory(): void {
-    const { layouts, model, config } = this.#setup;
-    const floats = layouts.reduce((sum, { length }) => sum + length, 0);
-    this.#coordinator.memoryFolder.require(4 * floats * (3 + stateCount(optimizerSpec(config))), `the model ${model.name} (${floats} parameters)`);
+    return this.#checkpointer.write(runState(this.#setup, this.#plan, this.#progress, this.#freezer), this.#coordinator.liveState());
   }
 
   get #plan(): Plan {
@@ -360,7 +372,7 @@ export class Trainer {
 
   /** The files of levels that no plan reads any more; their memory goes when the workers have unmapped them. */
   #removeOldCaches(plan: Plan): void {
-    for (let depth = 1; depth < plan.frozen; depth++) if (depth !== plan.previousCacheDepth) this.#coordinator.removeCache(depth);
+    for (let depth = 1; depth < this.#setup.model.blocks.length; depth++) if (depth !== plan.frozen && depth !== plan.previousCacheDepth) this.#coordinator.removeCache(depth);
   }
 
   /** Takes note of a connection that was not let in, or was cut. */

@@ -9,6 +9,7 @@ import { Sampler } from './data/sampler.js';
 import type { Dataset } from './data/dataset.js';
 import { deviceNumberOf } from './devices.js';
 import { BlockStore } from './dp/block-store.js';
+import { initialWeights } from './initial-weights.js';
 import type { Order, Report } from './messages.js';
 import { BlockTraces } from './model/block-traces.js';
 import { buildModel, loadModelDefinition } from './model/load-model.js';
@@ -134,7 +135,7 @@ export class Worker {
       case 'start':
         return this.#train(order.generation, order.step);
       case 'evaluate':
-        return this.#evaluate(order.generation);
+        return this.#evaluate(order.generation, order.stride);
       case 'copy-state':
         return this.#copyState(order.generation);
       case 'snapshot':
@@ -162,7 +163,9 @@ export class Worker {
     const compiler = new StageCompiler(model, dataset.info, new BlockTraces(kept, builtInIdentity(config, dataset.info)));
     const spec = optimizerSpec(config);
     const shapes = compiler.outputShapes(order.microBatch);
-    const store = new BlockStore({ folder: order.memoryFolder, worker: this.#host.worker, blocks: model.blocks, layouts, numStates: stateCount(spec), seed: config.seed });
+    // A run that goes on is told nothing of what it started from.
+    const { blocks } = config.initFrom === '' ? model : initialWeights(model, config.initFrom, config.initStrict);
+    const store = new BlockStore({ folder: order.memoryFolder, worker: this.#host.worker, blocks, layouts, numStates: stateCount(spec), seed: config.seed });
     this.#equipment = {
       setup: order,
       model,
@@ -281,13 +284,13 @@ export class Worker {
     return (block, weights, states) => loadBlock(restore.folder, block, present(model.blocks[block], 'block'), present(layouts[block], 'layout'), weights, states);
   }
 
-  async #evaluate(generation: number): Promise<void> {
+  async #evaluate(generation: number, stride: number): Promise<void> {
     const plan = this.#planOf(generation);
     const { replica } = present(seatOf(plan, this.#host.worker), 'seat');
     const { sampler, dataset } = this.#own;
     const size = plan.microBatch;
     const batches = Array.from({ length: Math.ceil(dataset.numValidation / size) }, (_, index) => index)
-      .filter((index) => index % plan.replicas.length === replica)
+      .filter((index) => index % stride === 0 && (index / stride) % plan.replicas.length === replica)
       .map((index) => ({ index, ids: sampler.validationBatch(index, size) }));
     this.#host.report({ type: 'evaluated', generation, results: await present(this.#seating, 'seat').evaluate(batches) });
   }

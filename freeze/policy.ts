@@ -1,17 +1,21 @@
-// FreezePolicy: a pure function from signals to the number of frozen layers, with its reason. It holds no state and touches no model; the
-// same input gives the same decision, so that a run can be replayed from its events.
+// FreezePolicy: a pure function from signals and history to the number of frozen layers, with its reason. It holds no state and touches no
+// model; the same input gives the same decision, so that a run can be replayed from its events.
 
 export interface FreezeInput {
   /** T, the number of this decision, from 1. */
   readonly interval: number;
   /** Steps done so far. */
   readonly step: number;
+  /** Steps of the whole run. */
+  readonly totalSteps: number;
   /** L_f(T-1), layers frozen so far. */
   readonly frozenLayers: number;
   /** L. */
   readonly numLayers: number;
   /** Gradient norm per layer over the interval (L of them; those of frozen layers are ignored), or empty where no step was made. */
   readonly layerNorms: readonly number[];
+  /** The same over the interval before, or empty where there was none. */
+  readonly previousNorms: readonly number[];
   /** Most layers that may be frozen. */
   readonly maxLayers: number;
 }
@@ -28,6 +32,17 @@ export interface FreezePolicy {
   /** True where the policy must be asked after every step; false where freeze intervals are enough. */
   readonly everyStep: boolean;
   decide(input: FreezeInput): FreezeDecision;
+  /** Factor of the learning rate of a layer (0-based; 0 also stands for what lies before the layers). Absent: 1 for all. */
+  readonly rate?: (layer: number, at: RateInput) => number;
+}
+
+/** When a layer's own learning rate is asked for. */
+export interface RateInput {
+  /** Steps done, from 0, as a share of all steps. */
+  readonly progress: number;
+  readonly numLayers: number;
+  /** Most layers that may be frozen. */
+  readonly maxLayers: number;
 }
 
 /** Turns what a rule wants into a decision: whole, never less than now, never above the most. `because` explains the wanted number. */

@@ -1,5 +1,8 @@
 // The freeze policies by name. Adding one is one file and one line here.
 import { alphaFreeze } from './alpha.js';
+import { annealFreeze } from './anneal.js';
+import { autoFreeze } from './auto.js';
+import { changeFreeze } from './change.js';
 import { manualFreeze } from './manual.js';
 import { noFreeze } from './none.js';
 import { paperFreeze } from './paper.js';
@@ -10,12 +13,21 @@ export interface FreezePolicyOptions {
   readonly alpha: number;
   /** manual: `STEP:LAYERS,...`. */
   readonly schedule: string;
+  /** change, auto: percentile of the changes below which a layer counts as calm, 0 to 100. */
+  readonly percentile: number;
+  /** anneal: share of the run after which the first layer freezes. */
+  readonly start: number;
+  /** auto: whether the run starts from weights that were trained before. */
+  readonly isPretrained: boolean;
 }
 
 const POLICIES = {
   none: () => noFreeze,
+  auto: ({ percentile, isPretrained }: FreezePolicyOptions) => autoFreeze(percentile, isPretrained),
   paper: ({ alpha }: FreezePolicyOptions) => paperFreeze(alpha),
   alpha: ({ alpha }: FreezePolicyOptions) => alphaFreeze(alpha),
+  change: ({ percentile }: FreezePolicyOptions) => changeFreeze(percentile),
+  anneal: ({ start }: FreezePolicyOptions) => annealFreeze(start),
   manual: ({ schedule }: FreezePolicyOptions) => manualFreeze(schedule),
 } as const;
 

@@ -84,6 +84,25 @@ describe('a plan after freezing', () => {
     expect(plan.usesCache).toBe(false);
     expect(cacheReason).toMatch(/no sample will be read again/);
   });
+  it('goes back to the shape it had, and without the deeper cache, where less is frozen than before', () => {
+    const planner = replanner({ pipeline: 2, replicas: 1 }, 2);
+    planner.next(at(0));
+    planner.next(at(5));
+    const short = planner.next(at(7)).plan;
+    expect(shapeOf(short)).toEqual({ K: 1, R: 2 });
+    const long = planner.next(at(5)).plan;
+    expect(shapeOf(long)).toEqual({ K: 2, R: 1 });
+    expect(long).toMatchObject({ frozen: 5, previousCacheDepth: null, generation: short.generation + 1 });
+    expect(seatOf(long, 'w0')?.from).toBe(5);
+    // and from there on as before
+    expect(shapeOf(planner.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
+  });
+  it('takes the shape it was asked for where a run that began with frozen blocks unfreezes them', () => {
+    const planner = replanner({ pipeline: 2, replicas: 1 }, 2);
+    planner.next(at(7));
+    expect(shapeOf(planner.next(at(0)).plan)).toEqual({ K: 2, R: 1 });
+    expect(shapeOf(planner.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
+  });
   it('keeps the level before readable when the depth grows', () => {
     const planner = replanner({ pipeline: 1, replicas: 1 }, 1);
     planner.next(at(0));

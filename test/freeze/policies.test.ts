@@ -2,12 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../engine/core/errors.js';
 import { alphaSchedule } from '../../freeze/alpha.js';
+import { annealedRate, restAt } from '../../freeze/anneal.js';
+import { percentile } from '../../freeze/change.js';
 import { parseFreezeSchedule } from '../../freeze/manual.js';
 import type { FreezeInput } from '../../freeze/policy.js';
 import { freezePolicyNames, makeFreezePolicy } from '../../freeze/registry.js';
 
-const input: FreezeInput = { interval: 1, step: 100, frozenLayers: 0, numLayers: 12, layerNorms: Array.from({ length: 12 }, () => 1), maxLayers: 12 };
-const policy = (name: (typeof freezePolicyNames)[number], alpha = 1 / 3, schedule = '100:2,200:4') => makeFreezePolicy(name, { alpha, schedule });
+const input: FreezeInput = { interval: 1, step: 100, frozenLayers: 0, numLayers: 12, totalSteps: 1000, layerNorms: Array.from({ length: 12 }, () => 1), previousNorms: [], maxLayers: 12 };
+const policy = (name: (typeof freezePolicyNames)[number], alpha = 1 / 3, schedule = '100:2,200:4', isPretrained = true) => makeFreezePolicy(name, { alpha, schedule, percentile: 50, start: 0.5, isPretrained });
 /** Norms 1, but the given ones (1-based layers). */
 const normsWith = (changes: Readonly<Record<number, number>>): number[] => Array.from({ length: 12 }, (_, i) => changes[i + 1] ?? 1);
 
@@ -120,6 +122,78 @@ describe('the manual policy', () => {
   });
 });
 
+describe('the change of the gradient norm', () => {
+  const ask = (layerNorms: number[], previousNorms: number[], frozenLayers = 0) => policy('change').decide({ ...input, numLayers: layerNorms.length, layerNorms, previousNorms, frozenLayers });
+
+  it('freezes from the bottom up to the first layer that changed at least as much as the percentile', () => {
+    // changes 1 %, 2 %, 50 %, 10 %: the median is 6 %
+    expect(ask([1.01, 0.98, 1.5, 0.9], [1, 1, 1, 1]).layers).toBe(2);
+    // a calm layer above a restless one stays: what is frozen is a prefix
+    expect(ask([1.5, 0.98, 1.01, 0.9], [1, 1, 1, 1]).layers).toBe(0);
+  });
+  it('compares the active layers only', () => {
+    // of layers 3 to 6 the changes are 1 %, 2 %, 50 %, 10 %
+    expect(ask([9, 9, 1.01, 0.98, 1.5, 0.9], [1, 1, 1, 1, 1, 1], 2).layers).toBe(4);
+  });
+  it('waits for two intervals, and says so', () => {
+    expect(ask([1, 1], [])).toEqual({ layers: 0, reason: 'stays at 0 of 2 frozen layers: there are no gradients of two intervals to compare yet' });
+  });
+  it('stops at a layer whose change is unknown', () => {
+    expect(ask([1, NaN, 1, 2], [1, 1, 1, 1]).layers).toBe(0);
+    expect(ask([1.01, 1, 1.5, 1.6], [1, 0, 1, 1]).layers).toBe(1);
+  });
+  it('gives the numbers as its reason', () => {
+    expect(ask([1.01, 0.98, 1.5, 0.9], [1, 1, 1, 1]).reason).toBe('freezes 2 of 4 layers (0 before): percentile 50 of the changes of 4 active layers is 6.00 %; the norm of layer 3 of 4 changed by 50.0 %; the 2 layers before it changed less');
+  });
+  it('takes percentiles between values by linear interpolation', () => {
+    expect(percentile([4, 1, 3, 2], 50)).toBe(2.5);
+    expect(percentile([1, 2, 3], 25)).toBe(1.5);
+    expect([0, 100].map((percent) => percentile([5, 7, 6], percent))).toEqual([5, 7]);
+  });
+});
+
+describe('annealing', () => {
+  const at = (progress: number) => ({ progress, numLayers: 6, maxLayers: 6 });
+
+  it('brings the layers to rest one after the other, the last one at the end', () => {
+    expect([0, 1, 2, 3, 4, 5].map((layer) => Number(restAt(0.5, layer, 6).toFixed(3)))).toEqual([0.5, 0.6, 0.7, 0.8, 0.9, 1]);
+  });
+  it('freezes a layer at the very step at which its rate has become zero', () => {
+    for (let step = 0; step <= 1000; step++) {
+      const { layers } = policy('anneal').decide({ ...input, numLayers: 6, step });
+      const resting = [0, 1, 2, 3, 4, 5].filter((layer) => annealedRate(0.5, layer, at(step / 1000)) === 0).length;
+      expect(layers, `step ${step}`).toBe(resting);
+    }
+  });
+  it('makes of a cosine over the run a cosine of its own, higher by what it is shorter', () => {
+    const cosine = (share: number): number => 0.5 * (1 + Math.cos(Math.PI * share));
+    for (const progress of [0, 0.1, 0.33, 0.59])
+      // 12 digits: a handful of operations on doubles.
+      expect(cosine(progress) * annealedRate(0.5, 1, at(progress))).toBeCloseTo(cosine(progress / 0.6) / 0.6, 12);
+  });
+  it('leaves layers alone that may not freeze', () => {
+    expect(annealedRate(0.5, 3, { progress: 0.95, numLayers: 6, maxLayers: 2 })).toBe(1);
+    expect(annealedRate(0.5, 5, at(0.99))).toBe(1);
+    expect(annealedRate(0.5, 0, { progress: 0.9, numLayers: 1, maxLayers: 1 })).toBe(1);
+  });
+});
+
+describe('the automatic policy', () => {
+  const norms = { layerNorms: Array.from({ length: 12 }, (_, i) => (i < 6 ? 1.01 : 2)), previousNorms: Array.from({ length: 12 }, () => 1) };
+
+  it('never freezes what starts from scratch', () => {
+    for (const step of [1, 500, 999]) expect(policy('auto', 0.5, '', false).decide({ ...input, ...norms, step }).layers).toBe(0);
+  });
+  it('freezes pretrained weights one layer at a time, not at once, and at most two thirds', () => {
+    const auto = policy('auto', 0.5, '', true);
+    expect(auto.decide({ ...input, ...norms, step: 199 })).toMatchObject({ layers: 0, reason: expect.stringContaining('nothing freezes before 20 % of the run, this is step 199 of 1000') as string });
+    expect(auto.decide({ ...input, ...norms, step: 200 }).layers).toBe(1);
+    expect(auto.decide({ ...input, ...norms, step: 400, frozenLayers: 4 }).layers).toBe(5);
+    const calm = { ...norms, layerNorms: norms.layerNorms.map((_, i) => (i < 9 ? 1.01 : 2)) };
+    expect(auto.decide({ ...input, ...calm, step: 900, frozenLayers: 8 }).layers).toBe(8);
+  });
+});
+
 describe('every policy', () => {
   const inputs = fc.record({
     name: fc.constantFrom(...freezePolicyNames),
@@ -134,7 +208,7 @@ describe('every policy', () => {
       fc.property(inputs, ({ name, alpha, numLayers, maxLayers, norms }) => {
         let frozenLayers = 0;
         for (const [i, layerNorms] of norms.entries()) {
-          const { layers, reason } = policy(name, alpha).decide({ interval: i + 1, step: (i + 1) * 50, frozenLayers, numLayers, maxLayers, layerNorms: layerNorms.slice(0, numLayers) });
+          const { layers, reason } = policy(name, alpha).decide({ interval: i + 1, step: (i + 1) * 50, totalSteps: 400, frozenLayers, numLayers, maxLayers, layerNorms: layerNorms.slice(0, numLayers), previousNorms: (norms[i - 1] ?? []).slice(0, numLayers) });
           expect(Number.isInteger(layers)).toBe(true);
           expect(layers).toBeGreaterThanOrEqual(frozenLayers);
           expect(layers).toBeLessThanOrEqual(Math.min(maxLayers, numLayers));

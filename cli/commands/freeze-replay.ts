@@ -1,0 +1,79 @@
+// pipetrain freeze-replay: what another freeze policy would have done in a run, from its events.
+import { Command } from 'commander';
+import { UsageError } from '../../engine/core/errors.js';
+import { didYouMean } from '../../engine/core/suggest.js';
+import { readEvents } from '../../engine/event-log.js';
+import { replayFreezing, type ReplayRequest } from '../../engine/freeze-replay.js';
+import { RunFolder } from '../../engine/run-folder.js';
+import { freezePolicyNames, type FreezePolicyName } from '../../freeze/registry.js';
+import type { CommandContext } from '../command-context.js';
+import { replayLines } from '../replay-text.js';
+import { resolveConfig } from '../resolve-config.js';
+import { parseAlpha, wholeNumber } from '../simulate-options.js';
+
+interface ReplayFlags {
+  readonly policy?: string;
+  readonly alpha?: string;
+  readonly schedule?: string;
+  readonly percentile?: string;
+  readonly start?: string;
+  readonly max?: string;
+  readonly pretrained?: boolean;
+  readonly json?: boolean;
+}
+
+/** A file or a pipe gets the table whole. */
+const PLAIN_COLUMNS = 160;
+
+export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
+  return new Command('freeze-replay')
+    .summary('what would another freeze policy have done?')
+    .description(
+      'Answers from the events of a run which layers a policy would have frozen and when, beside what the run did. Every run records the gradient norms it needs, also one with --freeze none. The policy sees the gradients of the run as it was; options that are not named are those of the run.',
+    )
+    .argument('<run>', 'run folder')
+    .option('--policy <name>', `${freezePolicyNames.join(', ')} (default: that of the run)`)
+    .option('--alpha <share>', 'paper, alpha: share of the active layers that one decision may freeze')
+    .option('--schedule <pairs>', 'manual: STEP:LAYERS pairs, e.g. 100:2,200:4')
+    .option('--percentile <p>', 'change, auto: percentile of the changes, 0 to 100')
+    .option('--start <share>', 'anneal: share of the run after which the first layer freezes')
+    .option('--max <n>', 'most layers that may freeze')
+    .option('--pretrained', 'auto: as if the run had started from pretrained weights')
+    .option('--no-pretrained', 'auto: as if it had started from scratch')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExamples:\n  pipetrain freeze-replay runs/20260101-120000-vit --policy paper --alpha 0.2\n  pipetrain freeze-replay runs/20260101-120000-vit --policy anneal --start 0.7')
+    .action(
+      exitWith(async (run: string, flags: ReplayFlags) => {
+        const folder = RunFolder.open(run);
+        const { config } = await resolveConfig({ file: folder.configPath, env: {}, flags: new Map(), modelDefaults: () => Promise.resolve({}) });
+        const replay = replayFreezing(readEvents(folder.eventsPath), config, requestOf(flags, config.freeze));
+        const columns = io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS;
+        io.stdout.write(flags.json === true ? `${JSON.stringify(replay)}\n` : `${replayLines(replay, columns).join('\n')}\n`);
+        return 0;
+      }),
+    );
+}
+
+function requestOf({ policy, alpha, schedule, percentile, start, max, pretrained }: ReplayFlags, own: FreezePolicyName): ReplayRequest {
+  return {
+    name: policy === undefined ? own : policyOf(policy),
+    ...(alpha === undefined ? {} : { alpha: parseAlpha(alpha) }),
+    ...(schedule === undefined ? {} : { schedule }),
+    ...(percentile === undefined ? {} : { percentile: within('percentile', percentile, 100) }),
+    ...(start === undefined ? {} : { start: within('start', start, 1) }),
+    ...(max === undefined ? {} : { maxLayers: wholeNumber('max', max) }),
+    ...(pretrained === undefined ? {} : { isPretrained: pretrained }),
+  };
+}
+
+function policyOf(name: string): FreezePolicyName {
+  const found = freezePolicyNames.find((one) => one === name);
+  if (found !== undefined) return found;
+  throw new UsageError('PT_USAGE', `there is no freeze policy "${name}".${didYouMean(name, freezePolicyNames)}`, `Policies: ${freezePolicyNames.join(', ')}.`);
+}
+
+function within(flag: string, text: string, most: number): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= most) return value;
+  throw new UsageError('PT_USAGE', `--${flag} "${text}" is not a number from 0 to ${most}`, `Write a number from 0 to ${most}.`);
+}

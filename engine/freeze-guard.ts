@@ -1,0 +1,106 @@
+// FreezeGuard: watches the validation metric after a freeze, says when one has to be rolled back, and holds freezes back for a while afterwards. It
+// remembers and judges; rolling back is the trainer's business.
+import { judgeFreeze, type GuardVerdict, type MetricPoint } from '../freeze/guard.js';
+import { durationInSteps } from './duration.js';
+import type { FreezeProgress, GuardState } from './freezer-state.js';
+import type { RunSetup } from './run-setup.js';
+
+/** Looks at the metric after which a freeze is accepted. */
+const LOOKS = 2;
+/** Looks that are remembered: two spans before the freeze are enough for any judgement. */
+const MEMORY = 4 * LOOKS;
+/** Policies that decide by themselves, from signals or a formula. A schedule was written by a person; annealing cannot be undone by unfreezing. */
+const WATCHED = ['paper', 'alpha', 'change', 'auto'];
+/** Where nothing is said, a look costs about this share of the training between two looks (forward against forward and twice that backward). */
+const COST = 0.02;
+const LEAST_SAMPLES = 128;
+
+export type Watch = NonNullable<GuardState['watch']>;
+
+export class FreezeGuard {
+  readonly isOn: boolean;
+  readonly #setup: RunSetup;
+  readonly #interval: number;
+  readonly #cooldown: number;
+  #state: GuardState = { looks: [], watch: null, heldUntil: 0, rollbacks: 0 };
+
+  constructor(setup: RunSetup) {
+    const { config, sampler, dataset } = setup;
+    this.#setup = setup;
+    this.#interval = durationInSteps(config.guardEvery, sampler.stepsPerEpoch);
+    this.#cooldown = durationInSteps(config.guardCooldown, sampler.stepsPerEpoch);
+    this.isOn = dataset.numValidation > 0 && config.freeze !== 'none' && (config.guard === 'on' || (config.guard === 'auto' && WATCHED.includes(config.freeze)));
+  }
+
+  /** The freeze that is being watched, or null. */
+  get watch(): Watch | null {
+    return this.#state.watch;
+  }
+
+  /** Every how many micro-batches of the validation samples one is looked at. */
+  get stride(): number {
+    const { config, dataset, microBatch } = this.#setup;
+    const wanted = config.guardSamples ?? Math.max(LEAST_SAMPLES, Math.round(COST * 3 * this.#interval * config.batch));
+    return Math.max(1, Math.floor(Math.ceil(dataset.numValidation / microBatch) / Math.ceil(wanted / microBatch)));
+  }
+
+  save(): GuardState {
+    return this.#state;
+  }
+
+  restore(state: GuardState): void {
+    this.#state = state;
+  }
+
+  /** Whether the metric has to be looked at when `stepsDone` steps are done. */
+  isDue(stepsDone: number): boolean {
+    return this.isOn && stepsDone % this.#interval === 0 && !this.hasLooked(stepsDone);
+  }
+
+  hasLooked(stepsDone: number): boolean {
+    return this.#state.looks.at(-1)?.step === stepsDone;
+  }
+
+  /** Takes a look. Returns the verdict on the freeze that is watched, or null where none is. A freeze that passed its last look is accepted. */
+  look(now: MetricPoint, samples: number): GuardVerdict | null {
+    const { watch, looks } = this.#state;
+    this.#state = { ...this.#state, looks: [...looks, now].slice(-MEMORY) };
+    if (watch === null || now.step <= watch.step) return null;
+    const verdict = judgeFreeze({
+      before: looks.filter(({ step }) => step <= watch.step),
+      now,
+      higherIsBetter: this.#setup.model.metric.higherIsBetter,
+      tolerance: this.#setup.config.guardTolerance,
+      samples,
+    });
+    if (!verdict.hurts) this.#state = { ...this.#state, watch: watch.looks + 1 < LOOKS ? { ...watch, looks: watch.looks + 1 } : null };
+    return verdict;
+  }
+
+  /** Why no layer may freeze now, or null. */
+  holds(stepsDone: number): string | null {
+    const { watch, heldUntil, rollbacks } = this.#state;
+    if (!this.isOn) return null;
+    if (watch !== null) return `the guard still watches the freeze at step ${watch.step}`;
+    return stepsDone < heldUntil ? `the guard holds freezes back until step ${heldUntil}, after ${rollbacks} rolled back` : null;
+  }
+
+  /** A freeze begins; `before` is what to go back to. */
+  begin(step: number, before: FreezeProgress): void {
+    if (this.isOn) this.#state = { ...this.#state, watch: { step, looks: 0, checkpoint: null, before } };
+  }
+
+  /** The checkpoint of the watched freeze has this name. */
+  keep(checkpoint: string): void {
+    const { watch } = this.#state;
+    if (watch !== null) this.#state = { ...this.#state, watch: { ...watch, checkpoint } };
+  }
+
+  /** The watched freeze is rolled back: forgets what came after it, and waits, twice as long every time. Returns until which step. */
+  rollBack({ step }: Watch): number {
+    const { looks, rollbacks } = this.#state;
+    const heldUntil = step + Math.min(Number.MAX_SAFE_INTEGER - step, this.#cooldown * 2 ** rollbacks);
+    this.#state = { looks: looks.filter((look) => look.step <= step), watch: null, heldUntil, rollbacks: rollbacks + 1 };
+    return heldUntil;
+  }
+}
