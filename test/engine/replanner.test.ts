@@ -93,7 +93,7 @@ describe('a plan after freezing', () => {
     const long = planner.next(at(5)).plan;
     expect(shapeOf(long)).toEqual({ K: 2, R: 1 });
     expect(long).toMatchObject({ frozen: 5, previousCacheDepth: null, generation: short.generation + 1 });
-    expect(seatOf(long, 'w0')?.from).toBe(5);
+    expect(long.replicas[0]?.stages[0]?.from).toBe(5);
     // and from there on as before
     expect(shapeOf(planner.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
   });
