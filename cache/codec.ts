@@ -24,8 +24,8 @@ const f32: CacheCodec = {
   decode: (from, to) => bitsOf(to).set(from),
 };
 
-/** Largest finite half; what is larger is stored as it, so that a large activation stays finite. */
-const LARGEST_HALF = 65504;
+/** Two to the difference between the bias of a float's exponent and that of a half. */
+const BIAS = 2 ** 112;
 
 const f16: CacheCodec = {
   name: 'f16',
@@ -39,7 +39,13 @@ const f16: CacheCodec = {
   },
   decode(from, to) {
     const halves = new Uint16Array(from.buffer, from.byteOffset, 2 * from.length);
-    for (let i = 0; i < to.length; i++) to[i] = floatOfHalf(halves[i] as number);
+    const bits = bitsOf(to);
+    for (let i = 0; i < to.length; i++) {
+      const half = halves[i] as number;
+      // Read as a float, the fields of a half are those of a number smaller by the difference of the biases, subnormal ones included.
+      bits[i] = ((half & 0x8000) << 16) | ((half & 0x7fff) << 13);
+      to[i] = (half & 0x7c00) === 0x7c00 ? NaN : (to[i] as number) * BIAS;
+    }
   },
 };
 
@@ -48,7 +54,7 @@ function halfOf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00; // NaN
-  if (magnitude >= 0x477fe000) return sign | 0x7bff; // LARGEST_HALF and above
+  if (magnitude >= 0x477fe000) return sign | 0x7bff; // the largest half, 65504, and what is above it: a large activation stays finite
   if (magnitude >= 0x38800000) {
     // Normal: the exponent is moved from a bias of 127 to one of 15, 13 bits of the mantissa are rounded off.
     const odd = (magnitude >>> 13) & 1;
@@ -61,13 +67,6 @@ function halfOf(bits: number): number {
   const rest = mantissa & ((1 << shift) - 1);
   const middle = 1 << (shift - 1);
   return sign | (half + (rest > middle || (rest === middle && (half & 1) === 1) ? 1 : 0));
-}
-
-function floatOfHalf(half: number): number {
-  const exponent = (half >>> 10) & 31;
-  const mantissa = half & 0x3ff;
-  const magnitude = exponent === 31 ? (mantissa === 0 ? LARGEST_HALF : NaN) : exponent === 0 ? mantissa * 2 ** -24 : (1024 + mantissa) * 2 ** (exponent - 25);
-  return half & 0x8000 ? -magnitude : magnitude;
 }
 
 /** Elements that share a scale: few enough that one outlier spoils little, many enough that scales cost a sixteenth. */
