@@ -2,7 +2,7 @@
 // commands print them.
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { toErrorRecord } from '../engine/core/errors.js';
-import { EXECUTOR_KINDS, TFJS_BACKENDS, type ExecutorKind } from '../engine/tensor/executor-kind.js';
+import { EXECUTOR_KINDS, ORT_DEVICES, TFJS_BACKENDS, type ExecutorKind } from '../engine/tensor/executor-kind.js';
 import { bytes, plural } from './format.js';
 
 export interface ExecutorFinding {
@@ -34,7 +34,12 @@ async function find(kind: ExecutorKind): Promise<ExecutorFinding> {
     const { message, hint } = toErrorRecord(error);
     return { kind, device, isUsable: false, text: message, remedy: hint };
   }
+  return { kind, device, isUsable: true, text: whatComputes(kind, cores), remedy: '' };
+}
+
+function whatComputes(kind: ExecutorKind, cores: number): string {
+  if (kind === 'ort-webgpu' || kind === 'ort-cuda') return ORT_DEVICES[kind];
+  if (kind !== 'ort-cpu') return TFJS_BACKENDS[kind].what;
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
-  const text = kind === 'ort-cpu' ? `ONNX Runtime on ${processor}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory` : TFJS_BACKENDS[kind].what;
-  return { kind, device, isUsable: true, text, remedy: '' };
+  return `ONNX Runtime on ${processor}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory`;
 }

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { UsageError } from './core/errors.js';
 import { EXECUTOR_KINDS, type ExecutorKind } from './tensor/executor-kind.js';
-import { findBackend } from './tensor/tfjs-backends.js';
+import { findExecutor } from './tensor/open-executor.js';
 
 /** `auto` uses at most so many workers: more replicas of a small batch rarely pay on one machine. */
 const AUTO_LIMIT = 8;
@@ -13,10 +13,10 @@ interface Devices {
   readonly count: number;
 }
 
-/** Worker names for a device text: `cpu:N`, `tfjs-cpu:N` and its like, or `auto` (one per core). Throws a UsageError (PT_DEVICES) where this machine has no such device. */
+/** Worker names for a device text: `cpu:N`, `cuda:N`, `tfjs-cpu:N` and its like, or `auto` (one per core). Throws a UsageError (PT_DEVICES) where this machine has no such device. */
 export function workersOf(devices: string): string[] {
   const { executor, count } = parsed(devices);
-  if (executor !== 'ort-cpu') findBackend(executor);
+  findExecutor(executor);
   return Array.from({ length: count }, (_, i) => `w${i}`);
 }
 
@@ -28,10 +28,8 @@ export const deviceNumberOf = (devices: string, worker: string): number => (Numb
 
 function parsed(devices: string): Devices {
   if (devices === 'auto') return { executor: 'ort-cpu', count: Math.min(AUTO_LIMIT, availableParallelism()) };
-  if (/^cuda:/.test(devices))
-    throw new UsageError('PT_DEVICES', `--devices ${devices}: this version has no CUDA executor of its own`, 'Use cpu:N, or tfjs-node-gpu:N with TensorFlow; "pipetrain devices" lists what can be used here.');
   const [, name, digits] = /^([a-z-]+):(\d+)$/.exec(devices) ?? [];
-  const executor = name === 'cpu' ? 'ort-cpu' : EXECUTOR_KINDS.find((kind) => kind === name);
+  const executor = name === 'cpu' || name === 'cuda' ? (`ort-${name}` as const) : EXECUTOR_KINDS.find((kind) => kind === name);
   if (executor === undefined)
     throw new UsageError('PT_DEVICES', `--devices ${devices} is not understood`, 'Use cpu:N (N workers of one compute thread each) or auto; "pipetrain devices" lists what else there is.');
   const count = Number(digits);

@@ -1,10 +1,16 @@
 // ExecutorKind: the names of the executors that a worker can be told to use, and what has to be installed for each. It opens none.
 
-/** `ort-cpu` falls back to `ort-cpu-binding` by itself; the others replay programs on a TensorFlow.js backend. */
-export const EXECUTOR_KINDS = ['ort-cpu', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node', 'tfjs-node-gpu', 'tfjs-webgpu'] as const;
+/** `ort-cpu` falls back to `ort-cpu-binding` by itself; those of tfjs replay programs on a TensorFlow.js backend. */
+export const EXECUTOR_KINDS = ['ort-cpu', 'ort-webgpu', 'ort-cuda', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node', 'tfjs-node-gpu', 'tfjs-webgpu'] as const;
 export type ExecutorKind = (typeof EXECUTOR_KINDS)[number];
 
-export type TfjsKind = Exclude<ExecutorKind, 'ort-cpu'>;
+export type TfjsKind = Exclude<ExecutorKind, `ort-${string}`>;
+
+/** What computes, in words. */
+export const ORT_DEVICES = {
+  'ort-webgpu': 'ONNX Runtime with WebGPU on the GPU that its driver offers; all workers share it',
+  'ort-cuda': 'ONNX Runtime on NVIDIA GPUs, one worker each; not proven on a GPU yet',
+} as const;
 
 export interface TfjsBackend {
   /** Name of the backend in TensorFlow.js. */

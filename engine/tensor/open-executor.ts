@@ -5,6 +5,8 @@ import type { ExecutorKind } from './executor-kind.js';
 import type { OnnxExecutor } from './onnx-executor.js';
 import { OrtBindingExecutor } from './ort-binding.js';
 import { OrtCpuExecutor } from './ort-cpu.js';
+import { OrtDeviceExecutor } from './ort-device.js';
+import { findCudaProvider } from './ort-provider.js';
 import type { Port, Program } from './program.js';
 import { ThreadedExecutor } from './threaded-executor.js';
 import { findBackend, startBackend } from './tfjs-backends.js';
@@ -40,15 +42,23 @@ export function openExecutor(options: OpenExecutorOptions): OnnxExecutor {
   }
 }
 
+/** Throws a UsageError (PT_DEVICES) where an executor needs something that is not installed. It opens none: that shows whether it works. */
+export function findExecutor(kind: ExecutorKind): void {
+  if (kind === 'ort-cuda') findCudaProvider();
+  else if (kind !== 'ort-cpu' && kind !== 'ort-webgpu') findBackend(kind);
+}
+
 /**
  * Opens and tests the executor of that kind on the device of that number (GPUs only). Throws a UsageError (PT_DEVICES) where this machine does not
  * have it, a ModelError (PT_EXECUTOR) where it does not work.
  */
 export async function openExecutorOf(kind: ExecutorKind, options: ExecutorOptions, device = 0): Promise<Executor> {
+  findExecutor(kind);
   if (kind === 'ort-cpu') return openExecutor(options);
+  if (kind === 'ort-webgpu') return opened(() => new OrtDeviceExecutor(kind, { kind: 'webgpu' }, options));
+  if (kind === 'ort-cuda') return opened(() => new OrtDeviceExecutor(kind, { kind: 'cuda', device }, options));
   // WebGPU hands results over later, and where it is asked to wait it cannot.
   if (kind === 'tfjs-webgpu') {
-    findBackend(kind);
     const executor = await ThreadedExecutor.open(kind, options);
     return opened(() => executor);
   }

@@ -51,11 +51,22 @@ interface OrtFunctions {
   createAndRegisterAllocator(env: Pointer, memory: Pointer, arena: Pointer): Status;
   createArenaCfg(mostBytes: number, extendStrategy: number, firstChunkBytes: number, deadBytesPerChunk: number, out: PointerCell): Status;
   releaseArenaCfg(arena: Pointer): void;
+  runWithBinding(session: Pointer, runOptions: null, binding: Pointer): Status;
+  createIoBinding(session: Pointer, out: PointerCell): Status;
+  releaseIoBinding(binding: Pointer): void;
+  bindInput(binding: Pointer, name: Pointer, value: Pointer): Status;
+  bindOutput(binding: Pointer, name: Pointer, value: Pointer): Status;
+  synchronizeBoundOutputs(binding: Pointer): Status;
+  appendProvider(options: Pointer, name: string, keys: Pointer, values: Pointer, count: number): Status;
+  appendCuda(options: Pointer, cudaOptions: Pointer): Status;
+  createCudaOptions(out: PointerCell): Status;
+  updateCudaOptions(cudaOptions: Pointer, keys: Pointer, values: Pointer, count: number): Status;
+  releaseCudaOptions(cudaOptions: Pointer): void;
 }
 
 /**
  * Position of each function in the OrtApi structure, its result and its arguments. The structure only ever grows at its end: these
- * positions hold for every interface version since 6 (position 101 closes version 1, 149 version 5, 157 version 6).
+ * positions hold for every interface version since 6 (position 101 closes version 1, 149 version 5, 157 version 6); those after 157 hold since 12 (203 closes version 10, 209 version 11, 218 version 12).
  */
 const SLOTS: Readonly<Record<keyof OrtFunctions, readonly [slot: number, result: string, args: readonly string[]]>> = {
   getErrorMessage: [2, 'const char *', ['void *']],
@@ -79,6 +90,17 @@ const SLOTS: Readonly<Record<keyof OrtFunctions, readonly [slot: number, result:
   createAndRegisterAllocator: [144, 'void *', ['void *', 'void *', 'void *']],
   createArenaCfg: [156, 'void *', ['size_t', 'int', 'int', 'int', 'void *']],
   releaseArenaCfg: [157, 'void', ['void *']],
+  runWithBinding: [133, 'void *', ['void *', 'void *', 'void *']],
+  createIoBinding: [134, 'void *', ['void *', 'void *']],
+  releaseIoBinding: [135, 'void', ['void *']],
+  bindInput: [136, 'void *', ['void *', 'void *', 'void *']],
+  bindOutput: [137, 'void *', ['void *', 'void *', 'void *']],
+  synchronizeBoundOutputs: [203, 'void *', ['void *']],
+  appendProvider: [216, 'void *', ['void *', 'const char *', 'void *', 'void *', 'size_t']],
+  appendCuda: [204, 'void *', ['void *', 'void *']],
+  createCudaOptions: [205, 'void *', ['void *']],
+  updateCudaOptions: [206, 'void *', ['void *', 'void *', 'void *', 'size_t']],
+  releaseCudaOptions: [208, 'void', ['void *']],
 };
 
 /** Interface version asked for: old enough for any library of the last years, new enough for every slot above. */
@@ -194,5 +216,10 @@ export class NativeStrings {
       offset += Buffer.byteLength(text) + 1;
     });
     this.address = addressOf(this.#table);
+  }
+
+  /** Address of the first string. */
+  get first(): Pointer {
+    return present(this.#table[0], 'a string');
   }
 }

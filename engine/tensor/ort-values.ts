@@ -45,6 +45,11 @@ export class OrtValues {
     );
   }
 
+  /** The OrtValue of one tensor. */
+  at(index: number): Pointer {
+    return present(this.#table[index], 'a value');
+  }
+
   release(): void {
     for (let i = 0; i < this.#count; i++) this.#api.call.releaseValue(present(this.#table[i], 'a value'));
     this.#count = 0;

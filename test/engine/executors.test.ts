@@ -1,7 +1,7 @@
 // The same training on other executors than the default one. Those whose package is not installed here are skipped, by name and with the reason.
 import { describe, expect, test } from 'vitest';
 import { deviceNumberOf, executorOf, workersOf } from '../../engine/devices.js';
-import type { TfjsKind } from '../../engine/tensor/executor-kind.js';
+import type { ExecutorKind } from '../../engine/tensor/executor-kind.js';
 import { obstacleTo } from '../tensor/obstacle.js';
 import { trainRun, type TrainedRun } from './train-run.js';
 
@@ -17,10 +17,10 @@ function runOn(devices: string): Promise<TrainedRun> {
 
 
 // Roundings of 6e-8 per op in another order, and an erf that is off by 1.5e-7 (plain JavaScript); twenty updates do not amplify them to 1e-5.
-const TOLERANCES: readonly (readonly [kind: TfjsKind, tolerance: number])[] = [['tfjs-cpu', 1e-5], ['tfjs-wasm', 1e-5], ['tfjs-node', 1e-5], ['tfjs-webgpu', 1e-5]];
+const TOLERANCES: readonly (readonly [kind: ExecutorKind, tolerance: number])[] = [['tfjs-cpu', 1e-5], ['tfjs-wasm', 1e-5], ['tfjs-node', 1e-5], ['tfjs-webgpu', 1e-5], ['ort-webgpu', 1e-5], ['ort-cuda', 1e-5]];
 
-describe.each(TOLERANCES)('a run on %s', (kind, tolerance) => {
-  const reason = obstacleTo(kind);
+describe.each(TOLERANCES)('a run on %s', async (kind, tolerance) => {
+  const reason = await obstacleTo(kind);
   if (reason !== null) {
     test.skip(`(skipped: ${reason})`, () => undefined);
     return;
@@ -48,8 +48,8 @@ describe.each(TOLERANCES)('a run on %s', (kind, tolerance) => {
 
 describe('devices', () => {
   test('name the executor of the workers', () => {
-    expect(['cpu:2', 'auto', 'tfjs-cpu:2', 'tfjs-wasm:1', 'tfjs-node:3', 'tfjs-node-gpu:4', 'tfjs-webgpu:1'].map(executorOf)).toEqual([
-      'ort-cpu', 'ort-cpu', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node', 'tfjs-node-gpu', 'tfjs-webgpu',
+    expect(['cpu:2', 'auto', 'tfjs-cpu:2', 'tfjs-wasm:1', 'tfjs-node:3', 'tfjs-node-gpu:4', 'tfjs-webgpu:1', 'ort-webgpu:1', 'cuda:2'].map(executorOf)).toEqual([
+      'ort-cpu', 'ort-cpu', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node', 'tfjs-node-gpu', 'tfjs-webgpu', 'ort-webgpu', 'ort-cuda',
     ]);
     expect(workersOf('tfjs-cpu:3')).toEqual(['w0', 'w1', 'w2']);
   });

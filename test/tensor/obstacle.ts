@@ -1,12 +1,13 @@
-// Why an executor cannot be tested on this machine, if so: what `pipetrain devices` says of it.
-import type { TfjsKind } from '../../engine/tensor/executor-kind.js';
-import { findBackend } from '../../engine/tensor/tfjs-backends.js';
+// Why an executor cannot be tested on this machine, if so: what `pipetrain devices` says of it. One that is there and broken is no obstacle: its tests fail.
+import { UsageError } from '../../engine/core/errors.js';
+import type { ExecutorKind } from '../../engine/tensor/executor-kind.js';
+import { openExecutorOf } from '../../engine/tensor/open-executor.js';
 
-export function obstacleTo(kind: TfjsKind): string | null {
+export async function obstacleTo(kind: ExecutorKind): Promise<string | null> {
   try {
-    findBackend(kind);
-    return null;
+    (await openExecutorOf(kind, { threads: 1 })).close();
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    if (error instanceof UsageError || (error as { code?: string }).code === 'PT_DEVICES') return (error as Error).message;
   }
+  return null;
 }

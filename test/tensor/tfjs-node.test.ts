@@ -9,7 +9,7 @@ import { tfjsSuite } from './tfjs-executor-suite.js';
 
 const open = (threads = 1): ReturnType<typeof openExecutorOf> => openExecutorOf('tfjs-node', { threads });
 
-const reason = obstacleTo('tfjs-node');
+const reason = await obstacleTo('tfjs-node');
 if (reason === null) {
   executorSuite('tfjs-node', open, () => tf.memory().numTensors);
   // Single floats throughout, where the reference computes in double precision and rounds once per op.

@@ -9,7 +9,7 @@ import { tfjsSuite } from './tfjs-executor-suite.js';
 
 const open = (threads = 1): ReturnType<typeof openExecutorOf> => openExecutorOf('tfjs-wasm', { threads });
 
-const reason = obstacleTo('tfjs-wasm');
+const reason = await obstacleTo('tfjs-wasm');
 if (reason === null) {
   executorSuite('tfjs-wasm', open, () => tf.memory().numTensors);
   // Single floats throughout, where the reference computes in double precision and rounds once per op.

@@ -6,16 +6,13 @@ import { NN_ROUNDING } from './nn-cases.js';
 import { obstacleTo } from './obstacle.js';
 import { ROUNDING } from './op-cases.js';
 import { tfjsSuite } from './tfjs-executor-suite.js';
-
-// What WGSL allows: 2^-11 for sines and cosines, and 6.77e-5 for the inverse functions. No model uses them.
-const SINE = 2 ** -11;
-const ARC = 6.77e-5;
+import { WGSL_ROUGH } from './wgsl-rounding.js';
 
 let opened: ThreadedExecutor | null = null;
 const open = async (threads = 1): Promise<ThreadedExecutor> => (opened ??= (await openExecutorOf('tfjs-webgpu', { threads })) as ThreadedExecutor);
 
-const reason = obstacleTo('tfjs-webgpu');
+const reason = await obstacleTo('tfjs-webgpu');
 if (reason === null) {
   executorSuite('tfjs-webgpu', async (threads) => (await openExecutorOf('tfjs-webgpu', { threads })) as ThreadedExecutor);
-  tfjsSuite('tfjs-webgpu', { open, backend: null, opTolerance: ROUNDING, nnTolerance: NN_ROUNDING, roughOps: { Sin: SINE, Cos: SINE, Tan: 2 * SINE, Acos: ARC, Asin: ARC, Atan: ARC, Atan2: ARC } });
+  tfjsSuite('tfjs-webgpu', { open, backend: null, opTolerance: ROUNDING, nnTolerance: NN_ROUNDING, roughOps: WGSL_ROUGH });
 } else describe('executor tfjs-webgpu', () => it.skip(reason, () => undefined));
