@@ -2,7 +2,6 @@
 // memory, tied through I/O binding, which copies them at each run; everything between stays on the device.
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, ExecutorOptions, LoadedProgram } from './executor.js';
-import { hugePages, type HugePages } from './huge-pages.js';
 import type { Pointer } from './native.js';
 import { loadProgram, type HostTensor, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
 import { NativeStrings, OrtApi, ortLibraryPath } from './ort-api.js';
@@ -29,7 +28,6 @@ export class OrtDeviceExecutor implements OnnxExecutor {
   readonly #env: Pointer;
   readonly #hostMemory: Pointer;
   readonly #provider: OrtProvider;
-  readonly #wish = hugePages();
   readonly #sessions = new Set<DeviceSession>();
   #closed = false;
 
@@ -87,7 +85,7 @@ export class OrtDeviceExecutor implements OnnxExecutor {
     } finally {
       call.releaseSessionOptions(options);
     }
-    const session = new DeviceSession({ name: this.name, api: this.#api, memory: this.#hostMemory, wish: this.#wish, handle, model, onFree: () => this.#sessions.delete(session) });
+    const session = new DeviceSession({ name: this.name, api: this.#api, memory: this.#hostMemory, handle, model, onFree: () => this.#sessions.delete(session) });
     this.#sessions.add(session);
     return session;
   }
@@ -106,7 +104,6 @@ interface SessionParts {
   readonly name: string;
   readonly api: OrtApi;
   readonly memory: Pointer;
-  readonly wish: HugePages;
   readonly handle: Pointer;
   readonly model: OnnxModel;
   readonly onFree: () => void;
@@ -122,7 +119,7 @@ class DeviceSession implements OnnxSession {
   }
 
   bind(inputs: readonly HostTensor[], outputs: readonly HostTensor[]): BoundProgram {
-    const { name: executor, api, memory, wish, handle, model } = this.#parts;
+    const { name: executor, api, memory, handle, model } = this.#parts;
     const { name, inputNames, outputNames } = model;
     invariant(!this.#freed, () => `${name} is freed`);
     invariant(
@@ -130,7 +127,7 @@ class DeviceSession implements OnnxSession {
       () => `${name}: ${inputs.length}/${outputs.length} buffers for ${inputNames.length}/${outputNames.length} ports`,
     );
     const { call } = api;
-    const values = new OrtValues(api, memory, wish, name, [...inputs, ...outputs]);
+    const values = new OrtValues(api, memory, name, [...inputs, ...outputs]);
     const native = api.create(`Program "${name}" cannot be bound`, RUN_HINT, (out) => call.createIoBinding(handle, out));
     const [from, to] = [inputNames, outputNames].map((names) => names.map((text) => new NativeStrings([text]))) as [NativeStrings[], NativeStrings[]];
     const tie = (status: Pointer | null): void => api.check(status, `Program "${name}" fails on ${executor}`, RUN_HINT);
