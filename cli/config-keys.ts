@@ -36,10 +36,10 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Shape of the run', names: ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'exact'] },
   { title: 'Memory', names: ['memoryLimit', 'recompute', 'poolMb'] },
   { title: 'Cache', names: ['cache', 'cacheMb', 'cacheCodec', 'cacheDiskMb', 'cacheDir', 'verifyCache'] },
-  { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'checkpointEvery', 'keep'] },
+  { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'heartbeatSeconds', 'checkpointEvery', 'keep'] },
   { title: 'Start-up', names: ['programCache', 'programCacheMb', 'costs'] },
   { title: 'Run', names: ['out', 'memoryDir', 'breakdown'] },
-  { title: 'Connections', names: ['port', 'tlsCert', 'tlsKey'] },
+  { title: 'Connections', names: ['listen', 'port', 'tlsCert', 'tlsKey'] },
 ];
 
 export const toKebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

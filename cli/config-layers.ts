@@ -22,7 +22,9 @@ const byKebab = new Map(configKeys.map((key) => [key.kebab, key]));
 const byVariable = new Map(configKeys.map((key) => [key.variable, key]));
 
 /** Variables with our prefix that are not settings. */
-const OTHER_VARIABLES = new Set(['PIPETRAIN_TEST_DATA']);
+/** The token of a run is no setting: it must not end up in the run folder. */
+export const TOKEN_VARIABLE = 'PIPETRAIN_TOKEN';
+const OTHER_VARIABLES = new Set(['PIPETRAIN_TEST_DATA', TOKEN_VARIABLE]);
 
 /** A layer from camelCase values; undefined ones are left out. */
 export function layerOf(values: Readonly<Record<string, unknown>>, origin: string): Layer {
@@ -119,7 +121,7 @@ function readText(key: ConfigKey, text: string): unknown {
 }
 
 /** `layers=4,width=128` as {layers: 4, width: 128}; the text itself where it is not made of pairs. */
-function readPairs(text: string): unknown {
+export function readPairs(text: string): unknown {
   const pairs: Record<string, unknown> = {};
   // A comma separates pairs only where another NAME= follows, so that a value may hold commas.
   for (const part of text.split(/,(?=\s*[\w-]+=)/)) {

@@ -60,6 +60,10 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return story(`checkpoint at step ${event.step}: ${event.path} (${bytes(event.bytes)}, ${duration(event.seconds)}${event.stallMs === undefined ? '' : `; training stood still for ${millis(event.stallMs)}`})`);
     case 'checkpoint.failed':
       return story(`warning: the checkpoint at step ${event.step} could not be written (${event.code}): ${event.reason}; the ones before are as they were`, [], 'bad');
+    case 'worker.joined':
+      return event.origin === undefined ? null : story(`worker ${event.worker} joined: ${event.origin.name} on ${event.origin.host}, ${event.device}`, [], 'good');
+    case 'worker.left':
+      return story(`worker ${event.worker} left at step ${event.step}`);
     case 'worker.lost':
       return story(`worker ${event.worker} is lost: ${event.reason}`, [], 'bad');
     case 'peer.dropped':

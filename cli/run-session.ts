@@ -1,5 +1,6 @@
 // RunSession: one training run from its folder to a report: opens the folder and the event log, shows and records events, watches the
 // signals, and closes everything whatever happens. It does not train.
+import { joinCommand, type Entrance } from '../engine/entrance.js';
 import { EXIT, PipetrainError, toErrorRecord, type ExitCode } from '../engine/core/errors.js';
 import { EventLog, readEvents } from '../engine/event-log.js';
 import type { RunEventBody } from '../engine/events.js';
@@ -22,12 +23,13 @@ export interface SessionOptions {
   /** Events as JSON lines instead of the console view. */
   readonly json: boolean;
   readonly quickstart: boolean;
+  readonly token?: string | undefined;
   /** A run that goes on in its folder, from a checkpoint of it. */
   readonly resume?: { readonly folder: RunFolder; readonly point: ResumePoint };
 }
 
 /** Trains, and returns the exit code. Whatever ends the run, the folder holds its events, a summary and a report. */
-export async function runSession({ io, services, resolved, json, quickstart, resume }: SessionOptions): Promise<ExitCode> {
+export async function runSession({ io, services, resolved, json, quickstart, token, resume }: SessionOptions): Promise<ExitCode> {
   const { config } = resolved;
   const folder = resume?.folder ?? RunFolder.create(config.out === '' ? defaultRunPath(config.model, io.now()) : config.out);
   folder.writeConfig(showResolved(resolved));
@@ -48,6 +50,9 @@ export async function runSession({ io, services, resolved, json, quickstart, res
     if (event.type === 'run.failed') seen.failure = true;
     view.show(event);
   };
+  const onOpen = (entrance: Entrance): void => {
+    if (config.listen !== '') io.stderr.write(`workers may join with:\n  ${joinCommand(entrance)}\n`);
+  };
   const finish = (): Summary => {
     log.close();
     const summary = writeResults(folder);
@@ -55,7 +60,7 @@ export async function runSession({ io, services, resolved, json, quickstart, res
     return summary;
   };
   try {
-    await services.runTraining(config, { runFolder: folder, emit, signal: stop.signal, quickstart, ...standardCacheFolder(io.env) }, resume?.point ?? null);
+    await services.runTraining(config, { runFolder: folder, emit, signal: stop.signal, quickstart, token, onOpen, ...standardCacheFolder(io.env) }, resume?.point ?? null);
   } catch (error) {
     // The first error is the one to tell: what fails while it is recorded (a full disk, say) only follows from it.
     try {

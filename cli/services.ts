@@ -10,6 +10,7 @@ import type { Check } from '../engine/ledger.js';
 import type { TrialResult } from '../engine/verify-model.js';
 import type { RunFolder } from '../engine/run-folder.js';
 import type { TrainHost } from '../engine/train-host.js';
+import type { AgentOptions } from '../engine/worker-agent.js';
 
 export interface CliServices {
   modelDefaults(model: string): Promise<ModelDefaults>;
@@ -21,6 +22,7 @@ export interface CliServices {
   verifyRun(run: RunFolder): Promise<readonly Check[]>;
   verifyModel(config: TrainConfig, steps: number, onResult: (result: TrialResult) => void): Promise<readonly TrialResult[]>;
   exportWeights(run: RunFolder, out: string): Promise<ExportedWeights>;
+  runWorkers(options: AgentOptions): Promise<void>;
 }
 
 export const engineServices: CliServices = {
@@ -59,5 +61,9 @@ export const engineServices: CliServices = {
   exportWeights: async (run, out) => {
     const { exportWeights } = await import('../engine/export-weights.js');
     return exportWeights(run, out);
+  },
+  runWorkers: async (options) => {
+    const { runWorkers } = await import('../engine/worker-agent.js');
+    return runWorkers(options);
   },
 };

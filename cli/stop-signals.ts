@@ -8,16 +8,19 @@ export interface StopSignals {
   readonly release: () => void;
 }
 
+/** What is said at the first signal and at the second one. */
+const TRAINING = { first: 'stopping: finishing this step and saving (once more to stop now)', second: 'stopped now; what was not saved is lost' };
+
 /** Listens until released. */
-export function watchStopSignals(io: CliIo): StopSignals {
+export function watchStopSignals(io: CliIo, texts: { readonly first: string; readonly second: string } = TRAINING): StopSignals {
   const controller = new AbortController();
   const onSignal = (): void => {
     if (controller.signal.aborted) {
-      io.stderr.write('\nstopped now; what was not saved is lost\n');
+      io.stderr.write(`\n${texts.second}\n`);
       io.exitNow(EXIT.interrupted);
       return;
     }
-    io.stderr.write('\nstopping: finishing this step and saving (once more to stop now)\n');
+    io.stderr.write(`\n${texts.first}\n`);
     controller.abort();
   };
   io.signals.on('SIGINT', onSignal);

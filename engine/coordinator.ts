@@ -2,79 +2,50 @@
 // brings those that are left (and replacements) to a state from which a new plan can start. It holds no tensor and takes no decision about
 // training: the trainer does.
 import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
+import { Admission } from './admission.js';
 import { blockSources } from './block-sources.js';
 import type { BlockSource } from './checkpoint.js';
-import { listen, type Listener } from './comm/listen.js';
-import { fingerprintOf, readCredentials, type Trust } from './comm/tls.js';
-import type { TrainConfig } from './config.js';
+import type { Hello } from './comm/handshake.js';
+import type { Listener } from './comm/listen.js';
+import type { Peer } from './comm/peer.js';
+import type { Trust } from './comm/tls.js';
+import type { CoordinatorOptions, Update } from './coordinator-options.js';
 import { Deferred } from './core/deferred.js';
-import { PipetrainError, UsageError, WorkerError } from './core/errors.js';
+import { PipetrainError, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
-import { executorOf } from './devices.js';
-import { cacheFile, diskFile, diskIndexFile } from './dp/memory-names.js';
-import { MemoryFolder } from './memory-folder.js';
-import type { Order, Report, ReportOf } from './messages.js';
+import { JoinedWorker } from './joined-worker.js';
+import { entranceOf, ownUrl, type Entrance } from './entrance.js';
+import type { Member, MembershipNews, Regrouping } from './member.js';
+import type { MemoryFolder } from './memory-folder.js';
+import type { Colleague, Order, Report, ReportOf } from './messages.js';
 import { seatOf, type Plan } from './plan.js';
+import { RunMemory } from './run-memory.js';
+import { openPort, placeOf } from './port.js';
+import { setupOrder } from './setup-order.js';
+import { snapshotProblem } from './snapshots.js';
+import { RollCall } from './roll-call.js';
 import { adoptionOf, type Adoption } from './transition-parts.js';
-import { LostWorker, WorkerProcess } from './worker-process.js';
+import { LostWorker, type WorkerLink } from './worker-link.js';
+import { WorkerProcess } from './worker-process.js';
 
 /** A worker has this long to start, load the data and compile. */
 const START_TIMEOUT_MS = 120_000;
-/** Part of the step time-out after which a silent worker is asked whether it is there; it has the rest to answer. */
-const PATIENCE = 0.75;
-
-export interface CoordinatorOptions {
-  readonly config: TrainConfig;
-  readonly workers: readonly string[];
-  readonly microBatch: number;
-  /** Folder for what the workers keep between runs, or null. */
-  readonly programCache: string | null;
-  readonly onReport: (report: Report, worker: string) => void;
-  /** Told of connections that were not let in or were cut: who, and why. */
-  readonly onDropped: (peer: string, reason: string) => void;
-}
-
-export interface Member {
-  readonly worker: string;
-  readonly pid: number;
-  readonly device: string;
-}
-
-export interface Update {
-  readonly learningRate: number;
-  readonly gradientScale: number;
-  readonly updateCount: number;
-  /** Factors of the learning rate per block; absent: 1 for all. */
-  readonly rates?: number[] | undefined;
-  /** Version of the snapshot to write after the update, or null. */
-  readonly snapshot: number | null;
-}
-
-/** What a recovery found and did. */
-export interface Regrouping {
-  readonly lost: readonly { readonly worker: string; readonly reason: string }[];
-  readonly joined: readonly Member[];
-  /** Workers that were started, those that were lost again included. */
-  readonly numStarted: number;
-}
-
-/** What kept a snapshot from being whole, at any of its writers. */
-function problemIn(written: ReadonlyMap<string, ReportOf<'snapshot-written'>>): string | null {
-  return [...written.values()].find(({ problem }) => problem !== null)?.problem ?? null;
-}
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
-  readonly #token = randomBytes(24).toString('base64url');
-  readonly #memory: MemoryFolder;
-  /** Where cached activations go that memory has no room for; null where the run has no disk tier. */
-  readonly #cacheFolder: MemoryFolder | null;
-  readonly #workers = new Map<string, WorkerProcess>();
-  readonly #addresses: Record<string, string> = {};
+  readonly #token: string;
+  readonly #memory: RunMemory;
+  readonly #admission: Admission;
+  readonly #workers = new Map<string, WorkerLink>();
+  readonly #colleagues: Record<string, Colleague> = {};
+  readonly #leaving = new Set<string>();
+  /** Leave requests that cannot be met: the last worker stays. */
+  readonly #kept = new Set<string>();
+  #gone: { worker: string; reason: string }[] = [];
   readonly #arrivals = new Map<string, Deferred<void>>();
   /** Workers whose loss has not been dealt with, and why they are gone. */
   readonly #lost = new Map<string, string>();
+  readonly #calls = new RollCall({ linkOf: (id) => this.#workers.get(id), trouble: () => this.#trouble.promise, onSilent: (error) => this.#fail(error, error.worker) });
   /** Rejects at the first failure since the last recovery. */
   #trouble = new Deferred<never>();
   #listener: Listener | null = null;
@@ -83,31 +54,39 @@ export class Coordinator {
   #plan: Plan | null = null;
   #numInvited = 0;
   #isClosing = false;
+  /** While a plan is adopted or the workers are regrouped, everybody is waited for; so it stays until the next plan is adopted. */
+  #isGathering = false;
+  #heartbeat: NodeJS.Timeout | undefined;
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
-    this.#cacheFolder = openCacheFolder(options.config);
-    try {
-      this.#memory = new MemoryFolder(options.config.memoryDir);
-    } catch (error) {
-      this.#cacheFolder?.close();
-      throw error;
-    }
+    this.#memory = new RunMemory(options.config);
+    this.#token = options.token ?? randomBytes(24).toString('base64url');
+    this.#admission = new Admission({
+      heartbeatSeconds: options.config.heartbeatSeconds,
+      nextName: () => this.#nextName(),
+      setup: () => setupOrder(options, this.#memory, present(options.digests?.(), 'digests')),
+      handlers: this.#handlers,
+      onRefused: (worker, reason) => options.onRefused?.(worker, reason),
+    });
   }
 
-  /** Where cached activations go that memory has no room for, or null. */
   get cacheFolder(): MemoryFolder | null {
-    return this.#cacheFolder;
+    return this.#memory.disk;
   }
 
-  /** Removes the cache of a level that no plan reads any more; the memory goes when the workers have unmapped it. */
+  /** As RunMemory. */
   removeCache(depth: number): void {
-    for (const file of [cacheFile(this.#memory.path, depth), diskIndexFile(this.#memory.path, depth)]) this.#memory.remove(file);
-    if (this.#cacheFolder !== null) this.#cacheFolder.remove(diskFile(this.#cacheFolder.path, depth));
+    this.#memory.removeCache(depth);
+  }
+
+  /** How others reach this run. */
+  get entrance(): Entrance {
+    return entranceOf(present(this.#listener, 'listener').url, this.#token);
   }
 
   get memoryFolder(): MemoryFolder {
-    return this.#memory;
+    return this.#memory.shared;
   }
 
   /** Workers that take part, in the order in which they joined. */
@@ -117,22 +96,11 @@ export class Coordinator {
 
   /** Starts the processes of the workers. They load their code while the coordinator still reads the data. */
   async open(): Promise<void> {
-    const { port, tlsCert, tlsKey } = this.#options.config;
-    const tls = readCredentials(tlsCert, tlsKey);
-    if (tls !== null) this.#trust = { fingerprint: fingerprintOf(tls.cert) };
-    this.#listener = await listen({
-      port,
-      ...(tls === null ? {} : { tls }),
-      onRefused: this.#options.onDropped,
-      token: this.#token,
-      name: 'coordinator',
-      onPeer: (peer) => {
-        const worker = this.#workers.get(peer.name);
-        if (worker === undefined || worker.isConnected) throw new WorkerError('PT_UNKNOWN_WORKER', `no worker "${peer.name}" is expected`, 'Start workers through the command.');
-        worker.connect(peer);
-        this.#arrivals.get(peer.name)?.resolve();
-      },
-    });
+    const { onDropped, config } = this.#options;
+    const { listener, trust } = await openPort(config, { onRefused: onDropped, token: this.#token, name: 'coordinator', onPeer: (peer, hello) => this.#greet(peer, hello) });
+    this.#listener = listener;
+    this.#trust = trust;
+    this.#heartbeat = setInterval(() => this.#beat(), (this.#options.config.heartbeatSeconds * 1000) / 4).unref();
     if (!this.#isClosing) this.#invite(this.#options.workers.length);
   }
 
@@ -149,15 +117,49 @@ export class Coordinator {
 
   /** Makes every worker adopt a plan; to be called between steps only. Resolves to what it took. */
   async adopt(plan: Plan): Promise<Adoption> {
-    const prepared = await this.#ask(this.workers, { type: 'prepare', plan, addresses: this.#addresses }, 'prepared', START_TIMEOUT_MS);
+    this.#isGathering = true;
+    const prepared = await this.#ask(this.workers, { type: 'prepare', plan, colleagues: this.#colleagues }, 'prepared', START_TIMEOUT_MS);
     const active = await this.#ask(this.workers, { type: 'activate', generation: plan.generation }, 'active');
     this.#plan = plan;
+    this.#isGathering = false;
     return adoptionOf(prepared.values(), active.values());
   }
 
   /** Lets the workers compile for plans that may come next, while they wait for something else. Has no effect but that. */
   prewarm(plans: readonly Plan[]): void {
     if (plans.length > 0) for (const worker of this.workers) this.#worker(worker).order({ type: 'prewarm', plans: [...plans] });
+  }
+
+  /** Whether somebody came, wants to go or is gone, so that the next step boundary should be one for all. */
+  get hasNews(): boolean {
+    return this.#admission.numReady > 0 || this.#leaving.size > 0 || this.#gone.length > 0;
+  }
+
+  /** Takes what changed: those that joined are members from now on. To be called between steps only. */
+  takeNews(): MembershipNews {
+    const joined = this.#admission.take().map(({ worker, ready }): Member => {
+      this.#workers.set(worker.id, worker);
+      return this.#enlist(worker, ready);
+    });
+    const gone = this.#gone;
+    this.#gone = [];
+    return { joined, leaving: [...this.#leaving], gone };
+  }
+
+  /** Tells workers that wanted to go that they cannot. */
+  keep(workers: readonly string[]): void {
+    for (const id of workers) {
+      this.#leaving.delete(id);
+      this.#kept.add(id);
+    }
+  }
+
+  /** Lets a worker go that has no seat any more. */
+  async dismiss(id: string): Promise<void> {
+    this.#leaving.delete(id);
+    const worker = this.#workers.get(id);
+    this.#remove(id);
+    await worker?.stop();
   }
 
   /** Starts a run of steps at `step`; every commit tells the workers whether the next one follows. */
@@ -167,7 +169,7 @@ export class Coordinator {
 
   /** What the seated workers report of the step that runs now. */
   async stepReports(): Promise<Map<string, ReportOf<'step-ready'>>> {
-    return this.#collect(this.#seated, 'step-ready', this.#stepTimeoutMs);
+    return this.#calls.collect(this.#seated, 'step-ready', this.#stepTimeoutMs);
   }
 
   /**
@@ -176,17 +178,17 @@ export class Coordinator {
    */
   async commit(step: number, update: Update, goesOn: boolean): Promise<void> {
     this.#tell({ type: 'commit', generation: this.#current.generation, step, ...update, goesOn });
-    if (!goesOn) await this.#collect(this.#seated, 'paused', this.#stepTimeoutMs);
+    if (!goesOn) await this.#calls.collect(this.#seated, 'paused', this.#stepTimeoutMs);
   }
 
   /** Lets replica 0 write a snapshot between steps. Resolves to why it is not whole, or null. */
   async snapshot(step: number, version: number): Promise<string | null> {
-    return problemIn(await this.#ask(this.#writers, { type: 'snapshot', generation: this.#current.generation, step, version }, 'snapshot-written'));
+    return snapshotProblem(await this.#ask(this.#writers, { type: 'snapshot', generation: this.#current.generation, step, version }, 'snapshot-written'));
   }
 
   /** Waits for the snapshot that a commit asked for; as `snapshot`. */
   async snapshotWritten(): Promise<string | null> {
-    return problemIn(await this.#collect(this.#writers, 'snapshot-written', this.#stepTimeoutMs));
+    return snapshotProblem(await this.#calls.collect(this.#writers, 'snapshot-written', this.#stepTimeoutMs));
   }
 
   /** Sums over the validation samples, or every `stride`-th micro-batch of them, micro-batch by micro-batch in order. */
@@ -197,14 +199,14 @@ export class Coordinator {
 
   /** Where the state of every block lies now; between steps, and until the next one. */
   liveState(): BlockSource[] {
-    return blockSources(this.#current, this.#memory.path, 'live');
+    return blockSources(this.#current, this.#memory.shared.path, 'live');
   }
 
   /** Lets replica 0 copy the state of every block, between steps; where it then lies for as long as nobody copies again. Null: no memory for it. */
   async copyState(): Promise<BlockSource[] | null> {
     const plan = this.#current;
     const copied = await this.#ask(this.#writers, { type: 'copy-state', generation: plan.generation }, 'state-copied');
-    return [...copied.values()].some(({ problem }) => problem !== null) ? null : blockSources(plan, this.#memory.path, 'copy');
+    return [...copied.values()].some(({ problem }) => problem !== null) ? null : blockSources(plan, this.#memory.shared.path, 'copy');
   }
 
   /**
@@ -213,20 +215,22 @@ export class Coordinator {
    * Afterwards a plan may be adopted that restores state. Losses during the recovery are dealt with in it.
    */
   async regroup(maxNew: number): Promise<Regrouping> {
+    this.#isGathering = true;
     const lost = new Map<string, string>();
     const joined = new Map<string, Member>();
     const target = this.workers.length;
+    const numOwn = this.#numOwn;
     let numStarted = 0;
     for (;;) {
       // Started beside one that was lost while it started: it knows nothing yet, and another one may as well be asked.
-      const unready = this.workers.filter((worker) => this.#addresses[worker] === undefined && !this.#lost.has(worker));
+      const unready = this.workers.filter((worker) => this.#colleagues[worker] === undefined && !this.#lost.has(worker));
       numStarted -= unready.length;
-      for (const id of unready) await this.#dismiss(id);
+      for (const id of unready) await this.#cutOff(id);
       // Whoever is lost while others are dismissed is met by this loop too.
       for (const [id, reason] of this.#lost) {
         lost.set(id, reason);
         joined.delete(id);
-        await this.#dismiss(id);
+        await this.#cutOff(id);
       }
       // Only now: what was lost up to here has been dealt with, and must not fail what comes.
       this.#lost.clear();
@@ -236,7 +240,8 @@ export class Coordinator {
         await this.#ask(this.workers, { type: 'abort' }, 'aborted');
         // What they reported before they gave up has arrived by now, and means nothing any more.
         for (const id of this.workers) this.#worker(id).forget();
-        const count = Math.min(target - this.workers.length, maxNew - numStarted);
+        // Spares that joined come first; and nobody can start a worker again that joined from elsewhere.
+        const count = Math.min(target - this.workers.length - this.#numSpares, numOwn - this.#numOwn, maxNew - numStarted);
         if (count <= 0) break;
         numStarted += count;
         for (const member of await this.#setUp(this.#invite(count))) joined.set(member.worker, member);
@@ -251,10 +256,10 @@ export class Coordinator {
   /** Stops every worker and removes the shared memory. Never throws; safe after a failure. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
+    clearInterval(this.#heartbeat);
+    await Promise.all([this.#admission.close(), ...[...this.#workers.values()].map((worker) => worker.stop())]);
     await this.#listener?.close();
     this.#memory.close();
-    this.#cacheFolder?.close();
   }
 
   /** Kills every worker and removes the shared memory at once, for a process that is about to exit. */
@@ -262,7 +267,6 @@ export class Coordinator {
     this.#isClosing = true;
     for (const worker of this.#workers.values()) worker.kill();
     this.#memory.close();
-    this.#cacheFolder?.close();
   }
 
   get #current(): Plan {
@@ -278,48 +282,108 @@ export class Coordinator {
     return this.workers.filter((worker) => seatOf(this.#current, worker)?.replica === 0);
   }
 
+  get #numOwn(): number {
+    return [...this.#workers.values()].filter(({ isOwn }) => isOwn).length;
+  }
+
+  /** Workers that joined and have no seat. */
+  get #numSpares(): number {
+    return [...this.#workers.values()].filter(({ isOwn, id }) => !isOwn && (this.#plan === null || seatOf(this.#plan, id) === null)).length;
+  }
+
+  /** Whether nobody waits for a worker: it joined, and has no seat in the plan that is in force or on its way. */
+  #isSpare(id: string): boolean {
+    return this.#workers.get(id)?.isOwn === false && !this.#isGathering && this.#plan !== null && seatOf(this.#plan, id) === null;
+  }
+
   get #stepTimeoutMs(): number {
     return this.#options.config.stepTimeoutSeconds * 1000;
   }
 
-  #worker(id: string): WorkerProcess {
+  readonly #handlers = {
+    onFailure: (error: Error, worker: string): void => this.#fail(error, worker),
+    onReport: (report: Report, worker: string): void => {
+      if (report.type === 'leaving' && this.#workers.has(worker) && !this.#kept.has(worker)) this.#leaving.add(worker);
+      this.#options.onReport(report, worker);
+    },
+  };
+
+  #greet(peer: Peer, hello: Hello): void {
+    if (this.#isClosing) throw new WorkerError('PT_RUN_ENDS', 'the run is about to end', 'Join another one.');
+    if (hello['role'] === 'join') {
+      if ((this.#options.digests?.() ?? null) === null) throw new WorkerError('PT_RUN_STARTS', 'the run is still starting', 'Try again in a moment.');
+      return this.#admission.arrive(peer, hello);
+    }
+    const worker = this.#workers.get(peer.name);
+    if (!(worker instanceof WorkerProcess) || worker.isConnected) throw new WorkerError('PT_UNKNOWN_WORKER', `no worker "${peer.name}" is expected`, 'Start workers through the command.');
+    worker.connect(peer);
+    this.#arrivals.get(peer.name)?.resolve();
+  }
+
+  /** Lets everybody show a sign of life, and gives up those that joined and show none: a link that is cut closes no connection. */
+  #beat(): void {
+    const limit = this.#options.config.heartbeatSeconds;
+    for (const worker of [...this.#workers.values(), ...this.#admission.waiting]) {
+      if (!worker.isOwn && worker.silentMs > limit * 1000) this.#fail(new LostWorker(worker.id, `nothing was heard of worker ${worker.id} for ${limit} s`, 'Check the network and that host; raise --heartbeat-seconds where silences are that long.'), worker.id);
+      else worker.order({ type: 'ping' });
+    }
+  }
+
+  #nextName(): string {
+    return `w${this.#numInvited++}`;
+  }
+
+  #enlist(worker: WorkerLink, { device, address, domain }: ReportOf<'ready'>): Member {
+    this.#colleagues[worker.id] = { address, domain };
+    return { worker: worker.id, pid: worker.pid, device, ...(worker instanceof JoinedWorker ? { origin: worker.origin } : {}) };
+  }
+
+  #worker(id: string): WorkerLink {
     return present(this.#workers.get(id), `worker ${id}`);
   }
 
   /** Starts the processes of `count` workers; returns their names. */
   #invite(count: number): string[] {
-    const ids = Array.from({ length: count }, () => `w${this.#numInvited++}`);
-    const url = present(this.#listener, 'listener').url;
+    const ids = Array.from({ length: count }, () => this.#nextName());
+    const url = ownUrl(present(this.#listener, 'listener').url);
     for (const id of ids) {
       this.#arrivals.set(id, new Deferred());
-      this.#workers.set(
-        id,
-        new WorkerProcess({ url, token: this.#token, worker: id, trust: this.#trust }, { onFailure: (error, worker) => this.#fail(error, worker), onReport: this.#options.onReport }),
-      );
+      this.#workers.set(id, new WorkerProcess({ url, token: this.#token, worker: id, host: placeOf(this.#options.config).host, trust: this.#trust, own: null }, this.#handlers));
     }
     return ids;
   }
 
   /** Waits until invited workers have come, and sets them up. */
   async #setUp(ids: readonly string[]): Promise<Member[]> {
-    await this.#within(START_TIMEOUT_MS, 'start', Promise.all(ids.map((id) => present(this.#arrivals.get(id), 'arrival').promise)));
-    const { config, microBatch, programCache } = this.#options;
-    const ready = await this.#ask(ids, { type: 'setup', config, executor: executorOf(config.devices), memoryFolder: this.#memory.path, cacheFolder: this.#cacheFolder?.path ?? null, microBatch, programCache }, 'ready', START_TIMEOUT_MS);
-    for (const [worker, report] of ready) this.#addresses[worker] = report.address;
-    return [...ready].map(([worker, { device }]) => ({ worker, pid: this.#worker(worker).pid, device }));
+    await this.#calls.within(START_TIMEOUT_MS, 'start', Promise.all(ids.map((id) => present(this.#arrivals.get(id), 'arrival').promise)));
+    const ready = await this.#ask(ids, setupOrder(this.#options, this.#memory, null), 'ready', START_TIMEOUT_MS);
+    return [...ready].map(([worker, report]) => this.#enlist(this.#worker(worker), report));
   }
 
-  async #dismiss(id: string): Promise<void> {
+  async #cutOff(id: string): Promise<void> {
     const worker = this.#workers.get(id);
     worker?.kill();
     await worker?.stop();
-    this.#workers.delete(id);
-    delete this.#addresses[id];
-    this.#memory.removeAllOf(id);
+    this.#remove(id);
+    this.#memory.shared.removeAllOf(id);
   }
 
-  #fail(error: Error, worker: string): void {
+  #remove(id: string): void {
+    this.#workers.delete(id);
+    this.#leaving.delete(id);
+    delete this.#colleagues[id];
+  }
+
+  #fail(cause: Error, worker: string): void {
     if (this.#isClosing || !this.#workers.has(worker)) return;
+    const isOwn = this.#worker(worker).isOwn || (cause instanceof WorkerError && cause.code === 'PT_WORKER_STUCK');
+    const error = isOwn || cause instanceof LostWorker ? cause : new LostWorker(worker, `worker ${worker} failed: ${cause.message}`, 'See what it says itself.');
+    if (error instanceof LostWorker && this.#isSpare(worker)) {
+      this.#gone.push({ worker, reason: error.message });
+      this.#worker(worker).kill();
+      this.#remove(worker);
+      return;
+    }
     // A worker that found no memory has ended, or is about to.
     if (error instanceof LostWorker || (error instanceof PipetrainError && error.code === 'PT_SHM_FULL')) this.#lost.set(worker, error.message);
     this.#trouble.reject(error);
@@ -329,63 +393,7 @@ export class Coordinator {
     for (const worker of this.#seated) this.#worker(worker).order(order);
   }
 
-  async #ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs?: number): Promise<Map<string, ReportOf<T>>> {
-    for (const worker of workers) this.#worker(worker).order(order);
-    return this.#collect(workers, answer, timeoutMs ?? this.#stepTimeoutMs);
-  }
-
-  async #collect<T extends Report['type']>(workers: readonly string[], type: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>> {
-    const silent = new Set(workers);
-    const all = Promise.all(
-      workers.map(async (worker) => {
-        const report = await this.#worker(worker).next(type);
-        silent.delete(worker);
-        return [worker, report] as const;
-      }),
-    );
-    return new Map(await this.#within(timeoutMs, `report "${type}"`, all, silent));
-  }
-
-  /** The value, unless a worker fails or the time is over before. */
-  async #within<T>(timeoutMs: number, what: string, value: Promise<T>, silent: ReadonlySet<string> = new Set()): Promise<T> {
-    const late = new Deferred<never>();
-    const timer = setTimeout(() => this.#findSilent(silent, what, timeoutMs, late), timeoutMs * PATIENCE);
-    try {
-      return await Promise.race([value, this.#trouble.promise, late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Tells workers that hang from those that wait for them: the latter answer. */
-  #findSilent(silent: ReadonlySet<string>, what: string, timeoutMs: number, late: Deferred<never>): void {
-    const asked = [...silent].filter((worker) => this.#workers.has(worker));
-    const missing = new Set(asked);
-    for (const worker of asked) {
-      const process = this.#worker(worker);
-      process.onPong(() => missing.delete(worker));
-      process.order({ type: 'ping' });
-    }
-    setTimeout(() => {
-      // All of them answer: whatever they wait for is not a worker that hangs; give it the same time once more.
-      if (missing.size === 0 && asked.length > 0) {
-        late.reject(new WorkerError('PT_WORKER_SILENT', `worker ${asked.join(', ')} did not ${what} within ${timeoutMs / 1000} s, though alive`, 'Raise --step-timeout-seconds where steps are that long; otherwise report this.'));
-        return;
-      }
-      for (const worker of missing)
-        this.#fail(new LostWorker(worker, `worker ${worker} did not ${what} within ${timeoutMs / 1000} s and does not answer`, 'Raise --step-timeout-seconds where steps are that long; otherwise see what stops the process.'), worker);
-      late.reject(new WorkerError('PT_WORKER_SILENT', `a worker did not ${what} within ${timeoutMs / 1000} s`, 'Raise --step-timeout-seconds.'));
-    }, timeoutMs * (1 - PATIENCE)).unref();
-  }
-}
-
-/** Throws a UsageError (PT_CACHE_DIR) where the folder cannot be used. */
-function openCacheFolder({ cacheDiskMb, cacheDir }: CoordinatorOptions['config']): MemoryFolder | null {
-  if (cacheDiskMb === 0) return null;
-  const parent = cacheDir ?? tmpdir();
-  try {
-    return new MemoryFolder(parent);
-  } catch (error) {
-    throw new UsageError('PT_CACHE_DIR', `no folder for the cache can be made in ${parent}: ${error instanceof Error ? error.message : String(error)}`, 'Pass --cache-dir with a folder that exists and is writable, or --cache-disk-mb 0.', { cause: error });
+  #ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs = this.#stepTimeoutMs): Promise<Map<string, ReportOf<T>>> {
+    return this.#calls.ask(workers, order, answer, timeoutMs);
   }
 }

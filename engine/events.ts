@@ -11,7 +11,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
   /** A run that goes on from a checkpoint, after `step` steps. Follows on `run.started`. */
   z.object({ type: z.literal('resumed'), step: z.number(), checkpoint: z.string() }),
   z.object({ type: z.literal('weights.loaded'), from: z.string(), fromStep: z.number(), loaded: z.array(z.string()), fresh: z.array(z.object({ block: z.string(), why: z.string() })), unused: z.array(z.string()) }),
-  z.object({ type: z.literal('worker.joined'), worker: z.string(), pid: z.number(), device: z.string() }),
+  z.object({ type: z.literal('worker.joined'), worker: z.string(), pid: z.number(), device: z.string(), origin: z.object({ name: z.string(), host: z.string() }).optional() }),
+  z.object({ type: z.literal('worker.left'), worker: z.string(), step: z.number() }),
   z.object({ type: z.literal('worker.lost'), worker: z.string(), reason: z.string() }),
   /** A connection that was not let in, or one that was cut because it broke the rules; `count` is how many there were by now. */
   z.object({ type: z.literal('peer.dropped'), peer: z.string(), reason: z.string(), count: z.number() }),

@@ -1,16 +1,20 @@
-// MemoryFolder: the folder of a run in shared memory, or for what does not fit there on a disk. The coordinator makes it, removes it, and sweeps away those of
-// coordinators that died.
+// MemoryFolder: a folder in shared memory, or for what does not fit there on a disk. The coordinator makes it for its workers,
+// removes it, and sweeps away those of coordinators that died.
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { UsageError, WorkerError } from './core/errors.js';
 import { sharedMemoryFolder } from './tensor/mapped-file.js';
 
 const PREFIX = 'pipetrain-';
+/** A file with random text: who can read it has this very memory before it, whatever its host is called. */
+const PROBE = 'probe';
 
 export class MemoryFolder {
   readonly path: string;
+  /** Random text that lies in the folder. */
+  readonly probe = randomBytes(16).toString('hex');
 
   /** `parent` is where it is made; default: shared memory. Throws a UsageError (PT_MEMORY_DIR) where that cannot be written. */
   constructor(parent: string = sharedMemoryFolder()) {
@@ -22,6 +26,7 @@ export class MemoryFolder {
     sweep(parent);
     this.path = join(parent, `${PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`);
     mkdirSync(this.path, { mode: 0o700 });
+    writeFileSync(join(this.path, PROBE), this.probe, { mode: 0o600 });
   }
 
   /** Throws a WorkerError (PT_SHM_FULL) where there is not room for `bytes`; asked before anything large is made. */
@@ -45,6 +50,22 @@ export class MemoryFolder {
   close(): void {
     rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+/**
+ * The folder whose probe has this text, or null where this process cannot see it: it is on another host, in another container or belongs to somebody
+ * else. The text is compared, never made part of a path: it may come from a network.
+ */
+export function findMemoryFolder(probe: string, parent: string = sharedMemoryFolder()): string | null {
+  for (const name of readdirSync(parent)) {
+    if (!name.startsWith(PREFIX)) continue;
+    try {
+      if (readFileSync(join(parent, name, PROBE), 'utf8') === probe) return join(parent, name);
+    } catch {
+      // A folder of somebody else, or one that goes away just now.
+    }
+  }
+  return null;
 }
 
 /** Removes the folders of processes that are gone: a killed coordinator cannot clean up after itself. */

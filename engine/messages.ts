@@ -2,7 +2,7 @@
 // through shared memory between workers.
 import { z } from 'zod';
 import { trainConfigSchema } from './config.js';
-import { planSchema } from './plan.js';
+import { planSchema, WORKER_NAME } from './plan.js';
 import { EXECUTOR_KINDS } from './tensor/executor-kind.js';
 
 const errorSchema = z.object({ code: z.string(), exitCode: z.number(), message: z.string(), hint: z.string(), stack: z.string().optional() });
@@ -10,12 +10,29 @@ const index = z.number().int().nonnegative();
 /** Any float: z.number() refuses NaN and infinities, which are just what the coordinator must learn of. */
 const float = z.custom<number>((value) => typeof value === 'number', 'expected a number');
 
+/** How a worker is reached by the others: its address, and the name of the memory it keeps its tensors in. */
+const colleagueSchema = z.object({ address: z.string(), domain: z.string() });
+export type Colleague = z.infer<typeof colleagueSchema>;
+
 /** What the coordinator tells a worker. */
 export const orderSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('setup'), config: trainConfigSchema, executor: z.enum(EXECUTOR_KINDS), memoryFolder: z.string(), cacheFolder: z.string().nullable(), microBatch: z.number().int().positive(), programCache: z.string().nullable() }),
+  z.object({
+    type: z.literal('setup'),
+    config: trainConfigSchema,
+    executor: z.enum(EXECUTOR_KINDS),
+    microBatch: z.number().int().positive(),
+    /** What the run's shared memory can be told by (see memory-folder.ts); a worker that does not find it cannot take part. */
+    probe: z.string(),
+    /** Where the coordinator's own workers keep programs between runs; null for all others. */
+    programCache: z.string().nullable(),
+    /** Where they put cached activations that memory has no room for; null for all others. */
+    cacheFolder: z.string().nullable(),
+    /** What a worker that joins must find on its own: the same model and the same data. */
+    expects: z.object({ model: z.string(), data: z.string() }).nullable(),
+  }),
   z.object({ type: z.literal('measure-costs') }),
   /** First half of a transition: allocate, fetch state, compile. */
-  z.object({ type: z.literal('prepare'), plan: planSchema, addresses: z.record(z.string(), z.string()) }),
+  z.object({ type: z.literal('prepare'), plan: planSchema, colleagues: z.record(z.string(), colleagueSchema) }),
   /** Second half: connect to the neighbours, drop what is no longer needed. */
   z.object({ type: z.literal('activate'), generation: index }),
   /** Run one step (and, by the commits, those after it). */
@@ -39,7 +56,7 @@ export const orderSchema = z.discriminatedUnion('type', [
 
 /** What a worker tells the coordinator. */
 export const reportSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), startSeconds: z.number() }),
+  z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), domain: z.string(), startSeconds: z.number() }),
   z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), inputGradientMs: z.number(), weightGradientMs: z.number(), savedBytes: z.number(), carriedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.object({ f32: z.number(), f16: z.number(), i8: z.number() }), updateMsPerMb: z.number() }),
   z.object({ type: z.literal('prepared'), generation: index, movedBytes: z.number(), stateMs: z.number() }),
   z.object({ type: z.literal('active'), generation: index, programs: z.object({ ms: z.number(), traced: index, kept: index, fromDisk: index, compiled: index }) }),
@@ -77,7 +94,12 @@ export const reportSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('state-copied'), generation: index, problem: z.string().nullable() }),
   z.object({ type: z.literal('cache-off'), reason: z.string() }),
   z.object({ type: z.literal('failed'), error: errorSchema }),
+  /** Somebody wants this worker to go: it works on until its state is with others and it is told to stop. */
+  z.object({ type: z.literal('leaving') }),
 ]);
+
+/** The first word to a worker that joins: its name in this run, and after how long a silence each side gives up the other. */
+export const assignmentSchema = z.object({ type: z.literal('assigned'), worker: z.string().regex(WORKER_NAME), heartbeatSeconds: z.number().positive() });
 
 export type Order = z.infer<typeof orderSchema>;
 export type Report = z.infer<typeof reportSchema>;

@@ -7,27 +7,36 @@ import { listen, type Listener } from './comm/listen.js';
 import type { Peer } from './comm/peer.js';
 import { WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
+import type { Colleague } from './messages.js';
 
 const bellSchema = z.object({ type: z.literal('bell'), key: z.string().max(200) });
 
+export interface NeighboursHost {
+  readonly worker: string;
+  readonly token: string;
+  /** Where it listens. */
+  readonly host: string;
+  readonly port: number;
+}
+
 export class Neighbours {
-  readonly #worker: string;
-  readonly #token: string;
+  readonly #host: NeighboursHost;
   readonly #inbox = new Inbox();
   readonly #dialled = new Map<string, Peer>();
   #listening: Listener | null = null;
   /** Workers of the current plan that ring this one or are rung by it; the loss of any other is no news. */
   #needed: ReadonlySet<string> = new Set();
 
-  constructor(worker: string, token: string) {
-    this.#worker = worker;
-    this.#token = token;
+  constructor(host: NeighboursHost) {
+    this.#host = host;
   }
 
   /** Starts to listen; returns the address for the others. */
   async open(): Promise<string> {
     this.#listening = await listen({
-      token: this.#token,
+      host: this.#host.host,
+      port: this.#host.port,
+      token: this.#host.token,
       onPeer: (peer) => {
         peer.onMessage((message) => {
           const bell = bellSchema.safeParse(message);
@@ -42,11 +51,11 @@ export class Neighbours {
   }
 
   /** Connects to the workers that are to be rung, and that will ring back. */
-  async reach(addresses: Readonly<Record<string, string>>, workers: readonly string[]): Promise<void> {
+  async reach(colleagues: Readonly<Record<string, Colleague>>, workers: readonly string[]): Promise<void> {
     this.#needed = new Set(workers);
     for (const worker of workers) {
       if (this.#dialled.has(worker)) continue;
-      const peer = await dial(present(addresses[worker], `address of ${worker}`), { token: this.#token, hello: { name: this.#worker }, timeoutMs: 10_000 });
+      const peer = await dial(present(colleagues[worker], `address of ${worker}`).address, { token: this.#host.token, hello: { name: this.#host.worker }, timeoutMs: 10_000 });
       peer.onClose((reason) => this.#lost(worker, reason));
       this.#dialled.set(worker, peer);
     }
@@ -62,7 +71,7 @@ export class Neighbours {
 
   /** Ends every wait, now and until `reset`, with an error that says that the work was given up. */
   abort(): void {
-    this.#inbox.fail(new WorkerError('PT_ABORTED', `worker ${this.#worker} gave up what it was doing`, 'This is part of a recovery.'));
+    this.#inbox.fail(new WorkerError('PT_ABORTED', `worker ${this.#host.worker} gave up what it was doing`, 'This is part of a recovery.'));
   }
 
   /** Forgets doorbells and failures, before the work of a new generation. */
@@ -80,6 +89,6 @@ export class Neighbours {
   #lost(worker: string, reason: string): void {
     this.#dialled.delete(worker);
     if (this.#needed.has(worker))
-      this.#inbox.fail(new WorkerError('PT_PEER_LOST', `worker ${this.#worker} lost its connection to worker ${worker}: ${reason}`, 'See what happened to that worker.'));
+      this.#inbox.fail(new WorkerError('PT_PEER_LOST', `worker ${this.#host.worker} lost its connection to worker ${worker}: ${reason}`, 'See what happened to that worker.'));
   }
 }

@@ -3,11 +3,14 @@
 import { z } from 'zod';
 import { UsageError } from './core/errors.js';
 
+/** Names of workers are parts of file names, and plans come over a network: nothing in one may look like a path. */
+export const WORKER_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+const workerName = z.string().regex(WORKER_NAME);
 const index = z.number().int().nonnegative();
 const count = z.number().int().positive();
 
 const stageSchema = z.object({
-  worker: z.string(),
+  worker: workerName,
   /** Active blocks [from, to). */
   from: index,
   to: count,
@@ -36,7 +39,7 @@ export const planSchema = z.object({
   /** Depth below `frozen` whose cache may still serve, or null. */
   previousCacheDepth: index.nullable(),
   /** Per block a worker that holds it in generation - 1, or null where it starts from its initial values. */
-  sources: z.array(z.string().nullable()),
+  sources: z.array(workerName.nullable()),
   /** Where every block comes from instead, when state has to be restored: a snapshot in shared memory, or a checkpoint folder. */
   restore: z.discriminatedUnion('kind', [z.object({ kind: z.literal('snapshot'), version: index }), z.object({ kind: z.literal('checkpoint'), folder: z.string() })]).nullable(),
   reason: z.string(),

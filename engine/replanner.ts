@@ -67,6 +67,8 @@ export interface Planned {
 
 /** What reducing a gradient costs next to updating it, when nothing was measured: both stream the same memory, the reduction without arithmetic. */
 const REDUCE_TO_UPDATE = 0.5;
+/** Share of the step time that a change of plan nobody has to make must save. */
+const WORTH_A_TRANSITION = 0.03;
 
 export class Replanner {
   readonly #options: ReplannerOptions;
@@ -114,6 +116,26 @@ export class Replanner {
     const input = { ...this.#plannerInput(request.frozen, isOn), fixedK: fits ? K : null, fixedR: fits ? R : null, maxK: null };
     const choice = chooseWithin(this.#memoryLimit, input);
     return this.#make(request, this.#options.config.exact ? choice : this.#widened(choice), isOn, reason);
+  }
+
+  /**
+   * A better plan now that other workers are there, or null where none is predicted to be faster by more than a transition is worth; then the new ones
+   * are spares. A shape that was asked for is kept until freezing has changed it.
+   */
+  forMore(workers: readonly string[], request: PlanRequest): Planned | null {
+    this.#workers = workers;
+    const { config } = this.#options;
+    const now = present(this.#choice, 'choice');
+    const isGiven = request.frozen === 0;
+    const fixedK = isGiven && config.pipeline !== 'auto' ? config.pipeline : null;
+    const fixedR = isGiven && config.replicas !== 'auto' ? config.replicas : null;
+    if (config.dp === 'off' || (fixedK ?? 1) * (fixedR ?? 1) > workers.length) return null;
+    const { isOn, reason } = this.#admitCache(request);
+    const input = { ...this.#plannerInput(request.frozen, isOn), maxK: config.pipeline === 'auto' ? null : now.K };
+    const before = chooseWithin(this.#memoryLimit, { ...input, fixedK: now.K, fixedR: now.R });
+    const choice = chooseWithin(this.#memoryLimit, { ...input, fixedK, fixedR });
+    if (choice.predictedStepMs > before.predictedStepMs * (1 - WORTH_A_TRANSITION)) return null;
+    return this.#make(request, config.exact ? choice : this.#widened(choice), isOn, reason);
   }
 
   /** The next plan for what is frozen, in the shape that the configuration allows. */

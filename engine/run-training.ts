@@ -22,8 +22,11 @@ export async function runTraining(given: TrainConfig, host: TrainHost, from: Res
     workers: workersOf(config.devices),
     microBatch: microBatchOf(config),
     programCache: kept,
+    token: host.token,
     onReport: (report, worker) => early.trainer?.note(report, worker),
     onDropped: (peer, reason) => early.trainer?.noteDropped(peer, reason),
+    digests: () => early.trainer?.digests() ?? null,
+    onRefused: (worker, reason) => host.emit({ type: 'warning', message: `worker ${worker} cannot join: ${reason}` }),
   });
   const abort = (): void => coordinator.abort();
   process.on('exit', abort);

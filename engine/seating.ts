@@ -1,5 +1,5 @@
 // Seating: all that a worker has because of its seat in one plan: its stages, and the order in which they act. It is thrown away as a whole on the next plan.
-import type { Order, Report } from './messages.js';
+import type { Colleague, Order, Report } from './messages.js';
 import { pipelineLength } from './plan.js';
 import { present } from './core/invariant.js';
 import { StageSeat, type Evaluation, type SeatingOptions, type ValidationBatch } from './stage-seat.js';
@@ -20,10 +20,10 @@ export class Seating {
   }
 
   /** Second half: everybody's memory exists; connect to it. */
-  async activate(addresses: Readonly<Record<string, string>>): Promise<void> {
+  async activate(colleagues: Readonly<Record<string, Colleague>>): Promise<void> {
     const { plan, seat, neighbours } = this.#options;
     const K = pipelineLength(seat);
-    await neighbours.reach(addresses, [...new Set(this.#stages.flatMap(({ contacts }) => contacts))]);
+    await neighbours.reach(colleagues, [...new Set(this.#stages.flatMap(({ contacts }) => contacts))]);
     const schedule = makeSchedule(plan.schedule, K, seat.count, seat.stages.length / K);
     const actions = present(schedule.workers[present(seat.own[0], 'a stage')], 'actions of the worker');
     const runners = this.#stages.map((stage) => [stage.stage, stage.open(actions.filter((action) => action.stage === stage.stage))] as const);

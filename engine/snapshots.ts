@@ -1,6 +1,7 @@
 // Snapshots: which snapshot in shared memory is whole, and when the next one is due. Two versions take turns; the older one is good until the newer
 // one is complete. It holds no tensor: the workers write, it keeps count.
 import type { FreezerState } from './freezer.js';
+import type { ReportOf } from './messages.js';
 import type { Restore } from './plan.js';
 
 /** Steps that a recovery has to do again take about so long at most. */
@@ -73,4 +74,9 @@ export class Snapshots {
     this.#version = this.#pending.version;
     this.#pending = null;
   }
+}
+
+/** What kept a snapshot from being whole, at any of its writers. */
+export function snapshotProblem(written: ReadonlyMap<string, ReportOf<'snapshot-written'>>): string | null {
+  return [...written.values()].find(({ problem }) => problem !== null)?.problem ?? null;
 }

@@ -1,6 +1,8 @@
 // StepResult: one step, assembled from the reports of its workers in an order that does not depend on the shape of the run: losses by micro-batch,
 // squares by block and chunk. Pure functions.
-import { invariant } from './core/invariant.js';
+import { NonFiniteError } from './core/errors.js';
+import { invariant, present } from './core/invariant.js';
+import type { Model } from './model/block.js';
 import type { ReportOf } from './messages.js';
 import type { SampleShare } from './sample-share.js';
 
@@ -64,3 +66,14 @@ function blockSquares(parts: ReportOf<'step-ready'>['squares'], numBlocks: numbe
 
 /** The factor that brings a gradient of norm `gradNorm` down to `clip`; 1 where it is below or `clip` is 0. */
 export const clipScale = (gradNorm: number, clip: number): number => (clip > 0 && gradNorm > clip ? clip / gradNorm : 1);
+
+/** Throws a NonFiniteError where a step must not be applied, with the first block that is to blame. */
+export function requireFinite({ loss, gradNorm, blockNorms }: StepResult, step: number, { blocks }: Model): void {
+  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return;
+  const block = blockNorms.findIndex((norm) => !Number.isFinite(norm));
+  const where = block < 0 ? '' : `; the first block whose gradient is not finite is ${block} (${present(blocks[block], 'block').name})`;
+  throw new NonFiniteError(
+    `step ${step}: the loss is ${loss} and the gradient norm ${gradNorm}${where}. The update was not applied`,
+    'Use a smaller --lr, a longer --warmup, or --clip 1; check the data for values that are not numbers.',
+  );
+}

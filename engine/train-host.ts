@@ -1,5 +1,6 @@
 // TrainHost: what a training run needs from whoever started it: a folder, a place for events, and a way to be told to stop. Not the
 // console, not the configuration.
+import type { Entrance } from './entrance.js';
 import type { RunEventBody } from './events.js';
 import type { FileLayer } from './file-layer.js';
 import type { RunFolder } from './run-folder.js';
@@ -15,6 +16,10 @@ export interface TrainHost {
   readonly files?: FileLayer;
   /** Folder for compiled programs and measured costs that outlive a run, where the configuration leaves the choice; nowhere where it is not given. */
   readonly cacheFolder?: string;
+  /** What everybody who connects to the run must know; a random one where none is given. */
+  readonly token?: string | undefined;
+  /** Called when workers may join. */
+  readonly onOpen?: (entrance: Entrance) => void;
   /** True for the `quickstart` command: short, with a breakdown and a sample at the end. */
   readonly quickstart?: boolean;
 }

@@ -6,7 +6,7 @@ import { frozenBlocks } from '../freeze/layers.js';
 import { measureBreakdown } from './breakdown.js';
 import { Checkpointer, notSaved } from './checkpointer.js';
 import type { Coordinator } from './coordinator.js';
-import { NonFiniteError, PipetrainError, type WorkerError } from './core/errors.js';
+import { PipetrainError, type WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { DroppedPeers } from './dropped-peers.js';
 import { durationInSteps } from './duration.js';
@@ -19,6 +19,8 @@ import { writeSample } from './generate.js';
 import { initialWeights, weightsEvent, type InitialWeights } from './initial-weights.js';
 import { requireMemory } from './memory-need.js';
 import type { Report } from './messages.js';
+import { joinedEvent, regardMembers } from './membership.js';
+import { modelDigest } from './model/model-digest.js';
 import { shapeOf, type Plan } from './plan.js';
 import { Progress } from './progress.js';
 import { Replanner, type Planned, type PlanRequest } from './replanner.js';
@@ -29,7 +31,7 @@ import type { RunSetup } from './run-setup.js';
 import { Snapshots, type Snapshot } from './snapshots.js';
 import { startEvent } from './start-event.js';
 import { stepEvent } from './step-event.js';
-import { assembleStep, clipScale, type StepResult } from './step-result.js';
+import { assembleStep, clipScale, requireFinite, type StepResult } from './step-result.js';
 import type { KeptResults } from './tensor/program-shelf.js';
 import type { TrainHost } from './train-host.js';
 import { assembleValidation, type Validation } from './validation.js';
@@ -63,6 +65,7 @@ export class Trainer {
   /** Steps of the last checkpoint. */
   #savedAt = -1;
   #isCacheOff = false;
+  #modelDigest: string | null = null;
   #numRestarts = 0;
   #numFutile = 0;
   /** The last step that was done, whether or not a recovery undid it. */
@@ -89,7 +92,8 @@ export class Trainer {
     this.#host.emit(startEvent(this.#setup));
     if (this.#initial !== null) this.#host.emit(weightsEvent(this.#initial));
     requireMemory(this.#coordinator.memoryFolder, this.#setup);
-    for (const { worker, pid, device } of await this.#coordinator.launch()) this.#host.emit({ type: 'worker.joined', worker, pid, device });
+    for (const member of await this.#coordinator.launch()) this.#host.emit(joinedEvent(member));
+    this.#host.onOpen?.(this.#coordinator.entrance);
     const { dataset, ...setup } = this.#setup;
     const { event, ...costs } = await runCosts(this.#setup, this.#coordinator, this.#kept);
     this.#costs = costs.costs;
@@ -113,6 +117,12 @@ export class Trainer {
     }
   }
 
+  /** What tells the model and the data of this run from others. */
+  digests(): { readonly model: string; readonly data: string } {
+    const { model, dataset, microBatch } = this.#setup;
+    return { model: (this.#modelDigest ??= modelDigest(model, dataset.info, microBatch)), data: dataset.digest };
+  }
+
   async close(): Promise<void> {
     await this.#checkpointer.close();
   }
@@ -131,6 +141,7 @@ export class Trainer {
       await this.#freezing.decide();
       if (done > 0 && done % checkpointInterval === 0 && this.#savedAt !== done) await this.#checkpoint();
       if (this.#host.signal.aborted) return;
+      if (this.#coordinator.hasNews) await regardMembers(this.#coordinator, present(this.#replanner, 'replanner'), { step: done, emit: this.#host.emit, request: (because) => this.#request(because), adopt: (planned) => this.#adopt(planned) });
       await this.#runSteps((steps) => steps % evaluationInterval === 0 || steps % checkpointInterval === 0 || this.#freezer.isDue(steps) || guard.isDue(steps));
     }
   }
@@ -143,7 +154,7 @@ export class Trainer {
       const step = this.#progress.steps;
       const done = step + 1;
       const result = await this.#awaitStep(step);
-      goesOn = done < this.#setup.totalSteps && !isBoundary(done) && !this.#host.signal.aborted;
+      goesOn = done < this.#setup.totalSteps && !isBoundary(done) && !this.#host.signal.aborted && !this.#coordinator.hasNews;
       const learningRate = this.#learningRate(step);
       const rates = this.#freezer.rates(step);
       const signals = this.#freezer.observe(result.blockNorms, done);
@@ -166,14 +177,7 @@ export class Trainer {
     const { model } = this.#setup;
     const reports = await this.#coordinator.stepReports();
     const result = assembleStep(reports, model.blocks.length, this.#plan.numMicroBatches);
-    if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradNorm)) {
-      const block = result.blockNorms.findIndex((norm) => !Number.isFinite(norm));
-      const where = block < 0 ? '' : `; the first block whose gradient is not finite is ${block} (${present(model.blocks[block], 'block').name})`;
-      throw new NonFiniteError(
-        `step ${step}: the loss is ${result.loss} and the gradient norm ${result.gradNorm}${where}. The update was not applied`,
-        'Use a smaller --lr, a longer --warmup, or --clip 1; check the data for values that are not numbers.',
-      );
-    }
+    requireFinite(result, step, model);
     return result;
   }
 
@@ -282,7 +286,7 @@ export class Trainer {
     this.#numRestarts += numStarted;
     for (const { worker, reason } of lost) this.#host.emit({ type: 'worker.lost', worker, reason });
     if (lost.length === 0 || cause.code === 'PT_SHM_FULL') this.#host.emit({ type: 'warning', message: cause.message });
-    for (const { worker, pid, device } of joined) this.#host.emit({ type: 'worker.joined', worker, pid, device });
+    for (const member of joined) this.#host.emit(joinedEvent(member));
     const { workers } = this.#coordinator;
     if (workers.length === 0) throw cause;
     if (workers.length < this.#setup.workers.length)

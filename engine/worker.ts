@@ -1,58 +1,29 @@
 // Worker: a process that owns one device and obeys one plan at a time. It takes orders one by one, computes, and reports; it decides nothing.
-import { slabLayout, type SlabLayout } from './model/slab.js';
+import { loadBlock } from './checkpoint.js';
 import { InterruptedError, PipetrainError, toErrorRecord, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { measureCosts } from './cost-probe.js';
-import { limitDataset } from './data/limited-dataset.js';
-import { openDataset } from './data/open-dataset.js';
-import { Sampler } from './data/sampler.js';
-import type { Dataset } from './data/dataset.js';
-import { deviceNumberOf } from './devices.js';
-import { BlockStore } from './dp/block-store.js';
-import { initialWeights } from './initial-weights.js';
-import type { Order, Report } from './messages.js';
-import { BlockTraces } from './model/block-traces.js';
-import { buildModel, loadModelDefinition } from './model/load-model.js';
-import { StageCompiler } from './model/stage-compiler.js';
-import { builtInIdentity, openKeptResults } from './kept-results.js';
-import { Prewarmer } from './prewarmer.js';
-import type { Model } from './model/block.js';
+import type { BlockStore } from './dp/block-store.js';
+import { equip, type Equipment, type Setup } from './equipment.js';
+import type { OwnMeans } from './invitation.js';
+import type { Colleague, Order, Report } from './messages.js';
 import { Neighbours } from './neighbours.js';
 import { OrderQueue } from './order-queue.js';
-import { optimizerSpec } from './optimizer-spec.js';
 import { blocksOf, seatOf, type Plan, type Restore } from './plan.js';
-import { loadBlock } from './checkpoint.js';
-import { ProcessMemory } from './process-memory.js';
 import { Seating } from './seating.js';
 import type { CacheSettings } from './stage-seat.js';
-import { BufferPool } from './tensor/buffer-pool.js';
-import type { Shape } from './tensor/shape.js';
-import { openExecutorOf } from './tensor/open-executor.js';
-import { Optimizer, stateCount } from './tensor/optimizer.js';
-import { ProgramShelf } from './tensor/program-shelf.js';
 
 export interface WorkerHost {
   readonly worker: string;
   readonly token: string;
+  /** Address on which it listens for its neighbours, and port (0 for a free one). */
+  readonly host: string;
+  readonly port: number;
+  /** What a worker that joined uses whatever the run says; null where the coordinator started it. */
+  readonly own: OwnMeans | null;
   report(report: Report): void;
-}
-
-/** What a worker has once it knows the run. */
-interface Equipment {
-  readonly setup: Extract<Order, { type: 'setup' }>;
-  readonly model: Model;
-  readonly dataset: Dataset;
-  readonly layouts: readonly SlabLayout[];
-  readonly executor: ProgramShelf;
-  readonly compiler: StageCompiler;
-  readonly prewarmer: Prewarmer;
-  readonly optimizer: Optimizer;
-  readonly store: BlockStore;
-  readonly pool: BufferPool;
-  readonly memory: ProcessMemory;
-  readonly sampler: Sampler;
-  /** Output shape of every block for one micro-batch. */
-  readonly shapes: readonly Shape[];
+  /** Called with every plan this worker takes part in or is left out of. */
+  readonly onSeat?: (plan: Plan) => void;
 }
 
 export class Worker {
@@ -61,14 +32,14 @@ export class Worker {
   readonly #neighbours: Neighbours;
   #equipment: Equipment | null = null;
   #plan: Plan | null = null;
-  #addresses: Readonly<Record<string, string>> = {};
+  #colleagues: Readonly<Record<string, Colleague>> = {};
   #seating: Seating | null = null;
   /** The seating of the plan that is being prepared. */
   #next: Seating | null = null;
 
   constructor(host: WorkerHost) {
     this.#host = host;
-    this.#neighbours = new Neighbours(host.worker, host.token);
+    this.#neighbours = new Neighbours(host);
   }
 
   /** Takes an order of the coordinator. An abort reaches whatever waits for a neighbour at once; the rest comes in turn. */
@@ -79,8 +50,14 @@ export class Worker {
     this.#orders.push(order);
   }
 
+  /** Asks the coordinator to let this worker go; it works on until that says stop. */
+  leave(): void {
+    this.#host.report({ type: 'leaving' });
+  }
+
   /** Ends the worker: the coordinator is gone. */
   disconnect(): void {
+    this.#neighbours.abort();
     this.#orders.fail(new InterruptedError('the coordinator is gone', 'Look at the coordinator.'));
   }
 
@@ -129,7 +106,7 @@ export class Worker {
       case 'measure-costs':
         return this.#measure();
       case 'prepare':
-        return this.#prepare(order.plan, order.addresses);
+        return this.#prepare(order.plan, order.colleagues);
       case 'activate':
         return this.#activate(order.generation);
       case 'start':
@@ -150,39 +127,12 @@ export class Worker {
     }
   }
 
-  async #setUp(order: Extract<Order, { type: 'setup' }>): Promise<void> {
+  async #setUp(order: Setup): Promise<void> {
     const begin = performance.now();
-    const { config } = order;
-    const definition = await loadModelDefinition(config.model);
-    const dataset = limitDataset(openDataset(config.data, config.dataOptions, definition.dataDefaults), config.limitSamples);
-    const model = buildModel(definition, config.modelOptions, dataset.info);
-    const layouts = model.blocks.map(slabLayout);
-    const device = await openExecutorOf(order.executor, { threads: 1 }, deviceNumberOf(config.devices, this.#host.worker));
-    const kept = openKeptResults(order.programCache, config.programCacheMb);
-    const executor = new ProgramShelf(device, kept);
-    const compiler = new StageCompiler(model, dataset.info, new BlockTraces(kept, builtInIdentity(config, dataset.info)));
-    const spec = optimizerSpec(config);
-    const shapes = compiler.outputShapes(order.microBatch);
-    // A run that goes on is told nothing of what it started from.
-    const { blocks } = config.initFrom === '' ? model : initialWeights(model, config.initFrom, config.initStrict);
-    const store = new BlockStore({ folder: order.memoryFolder, worker: this.#host.worker, blocks, layouts, numStates: stateCount(spec), seed: config.seed });
-    this.#equipment = {
-      setup: order,
-      model,
-      dataset,
-      layouts,
-      executor,
-      compiler,
-      prewarmer: new Prewarmer(executor, compiler),
-      optimizer: new Optimizer(device, spec),
-      store,
-      pool: new BufferPool(config.poolMb * 2 ** 20),
-      memory: new ProcessMemory(order.memoryFolder, this.#host.worker),
-      shapes,
-      sampler: new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, batch: config.batch, seed: config.seed }),
-    };
+    this.#equipment = await equip(order, this.#host.worker, this.#host.own);
+    const { executor, domain } = this.#equipment;
     const address = await this.#neighbours.open();
-    this.#host.report({ type: 'ready', device: executor.name, address, startSeconds: (performance.now() - begin) / 1000 });
+    this.#host.report({ type: 'ready', device: executor.name, address, domain, startSeconds: (performance.now() - begin) / 1000 });
   }
 
   #measure(): void {
@@ -191,7 +141,7 @@ export class Worker {
   }
 
   /** First half of a transition. The old seating stays whole: others may still copy from this worker's memory. */
-  #prepare(plan: Plan, addresses: Readonly<Record<string, string>>): void {
+  #prepare(plan: Plan, colleagues: Readonly<Record<string, Colleague>>): void {
     if (this.#plan !== null && plan.generation <= this.#plan.generation)
       throw new WorkerError('PT_STALE_PLAN', `worker ${this.#host.worker} is at generation ${this.#plan.generation} and was given plan ${plan.generation}`, 'Report this.');
     const own = this.#own;
@@ -209,7 +159,7 @@ export class Worker {
       movedBytes += fill === null ? own.store.hold(block, plan.sources[block] ?? null, trains) : own.store.restore(block, trains, fill);
     }
     const stateMs = performance.now() - begin;
-    this.#addresses = addresses;
+    this.#colleagues = colleagues;
     this.#plan = plan;
     const seat = seatOf(plan, worker);
     if (seat !== null)
@@ -221,7 +171,6 @@ export class Worker {
         plan,
         seat,
         neighbours: this.#neighbours,
-        folder: own.setup.memoryFolder,
         seed: own.setup.config.seed,
         cache: cacheSettings(own.setup),
         verifiesCache: own.setup.config.verifyCache,
@@ -240,7 +189,8 @@ export class Worker {
     this.#own.store.release(frozen, active);
     this.#seating = this.#next;
     this.#next = null;
-    await this.#seating?.activate(this.#addresses);
+    await this.#seating?.activate(this.#colleagues);
+    this.#host.onSeat?.(plan);
     const { compiler, executor } = this.#own;
     const { ms, ...counts } = executor.takeCounts();
     this.#host.report({ type: 'active', generation, programs: { ...counts, ms: ms + compiler.takeMs(), traced: compiler.traces.takeTraced() } });
@@ -324,7 +274,7 @@ export class Worker {
     this.#seating?.close();
     this.#equipment?.store.release([], []);
     await this.#neighbours.close();
-    this.#equipment?.executor.close();
+    this.#equipment?.close();
   }
 }
 

@@ -2,13 +2,14 @@
 import { Command } from 'commander';
 import { RunFolder } from '../../engine/run-folder.js';
 import type { CommandContext } from '../command-context.js';
+import { TOKEN_VARIABLE } from '../config-layers.js';
 import { addConfigFlags, configFlagsOf } from '../config-flags.js';
 import type { ConfigName } from '../config-keys.js';
 import { resolveConfig } from '../resolve-config.js';
 import { runSession } from '../run-session.js';
 
 /** What may be different from before: it changes the shape and the speed of the run, never its result. */
-const CHANGEABLE: readonly ConfigName[] = ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'cache', 'cacheMb', 'cacheDiskMb', 'cacheDir', 'verifyCache', 'checkpointEvery', 'keep', 'maxRestarts', 'stepTimeoutSeconds', 'port', 'tlsCert', 'tlsKey', 'memoryDir', 'breakdown'];
+const CHANGEABLE: readonly ConfigName[] = ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'cache', 'cacheMb', 'cacheDiskMb', 'cacheDir', 'verifyCache', 'checkpointEvery', 'keep', 'maxRestarts', 'stepTimeoutSeconds', 'heartbeatSeconds', 'port', 'listen', 'tlsCert', 'tlsKey', 'memoryDir', 'breakdown'];
 
 export function resumeCommand({ io, services, exitWith }: CommandContext): Command {
   const command = new Command('resume')
@@ -18,10 +19,11 @@ export function resumeCommand({ io, services, exitWith }: CommandContext): Comma
     )
     .argument('<run>', 'run folder')
     .option('--json', 'print the events as JSON lines instead of the console view')
+    .option('--token <secret>', 'what workers that join must know, with --listen (default: a random one; or PIPETRAIN_TOKEN)')
     .addHelpText('after', '\nExamples:\n  pipetrain resume runs/20260101-120000-vit\n  pipetrain resume runs/20260101-120000-vit --devices cpu:4 --pipeline 2');
   addConfigFlags(command, CHANGEABLE);
   return command.action(
-    exitWith(async (run: string, options: { readonly json?: boolean }) => {
+    exitWith(async (run: string, options: { readonly json?: boolean; readonly token?: string }) => {
       const folder = RunFolder.open(run);
       const { point, refused } = await services.resumePoint(folder);
       for (const problem of refused) io.stderr.write(`warning: ${problem}; the checkpoint before it is used\n`);
@@ -32,7 +34,7 @@ export function resumeCommand({ io, services, exitWith }: CommandContext): Comma
         flags: configFlagsOf(command),
         modelDefaults: () => Promise.resolve({}),
       });
-      return runSession({ io, services, resolved, json: options.json === true, quickstart: false, resume: { folder, point } });
+      return runSession({ io, services, resolved, json: options.json === true, quickstart: false, token: options.token ?? io.env[TOKEN_VARIABLE], resume: { folder, point } });
     }),
   );
 }

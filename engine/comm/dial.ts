@@ -55,6 +55,8 @@ export function dial(url: string, options: DialOptions): Promise<Peer> {
     socket.on('error', (error) => fail(tlsProblem(url, error) ?? new WorkerError('PT_DIAL', `cannot reach ${url}: ${describe(error)}`, REACH_HINT, { cause: error })));
     socket.on('close', (code, reason) => fail(new WorkerError('PT_REFUSED', `${url} refused this process: ${reason.toString() || `code ${code}`}`, 'See the log of the other side.')));
     socket.on('unexpected-response', (_request, response) => void refusal(url, response).then(fail));
+    let localAddress: string | undefined;
+    socket.on('upgrade', (response) => (localAddress = response.socket.localAddress));
     socket.on('open', () => socket.send(encodeFrame({ ...hello, type: 'hello' }), { binary: true }));
     socket.once('message', (data: RawData) => {
       let name: string;
@@ -66,7 +68,7 @@ export function dial(url: string, options: DialOptions): Promise<Peer> {
       clearTimeout(timer);
       socket.removeAllListeners();
       // Before this turn ends: the next frame may be in the same packet.
-      resolve(new Peer(name, socket, { maxFrameBytes, maxFramesPerSecond }));
+      resolve(new Peer(name, socket, { maxFrameBytes, maxFramesPerSecond, localAddress }));
     });
   });
 }

@@ -20,11 +20,15 @@ export interface PeerOptions {
   readonly maxFrameBytes?: number | undefined;
   /** Frames that may arrive within a second, before the peer is dropped; default 200,000. */
   readonly maxFramesPerSecond?: number | undefined;
+  /** Address of this host on the way to the other end, where that is known. */
+  readonly localAddress?: string | undefined;
 }
 
 export class Peer {
   /** Who is at the other end, by its own words in the handshake. */
   readonly name: string;
+  /** Address of this host on the way to the other end, where that is known. */
+  readonly localAddress: string | null;
   readonly #socket: WebSocket;
   readonly #maxFrameBytes: number;
   readonly #maxFramesPerSecond: number;
@@ -44,6 +48,7 @@ export class Peer {
   /** Takes over an open socket; the socket must have no handlers for messages left. */
   constructor(name: string, socket: WebSocket, options: PeerOptions = {}) {
     this.name = name;
+    this.localAddress = options.localAddress ?? null;
     this.#socket = socket;
     this.#maxFrameBytes = options.maxFrameBytes ?? MAX_FRAME_BYTES;
     this.#maxFramesPerSecond = options.maxFramesPerSecond ?? MAX_FRAMES_PER_SECOND;

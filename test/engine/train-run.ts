@@ -6,6 +6,7 @@ import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js
 import type { RunEventBody } from '../../engine/events.js';
 import { RunFolder } from '../../engine/run-folder.js';
 import { runTraining } from '../../engine/run-training.js';
+import type { TrainHost } from '../../engine/train-host.js';
 
 export type EventOf<T extends RunEventBody['type']> = Extract<RunEventBody, { type: T }>;
 
@@ -30,7 +31,7 @@ export const TINY: TrainConfigInput = {
 };
 
 /** Trains with the tiny configuration and these changes. The folder is removed afterwards. */
-export async function trainRun(changes: Partial<TrainConfigInput>, onEvent: (event: RunEventBody) => void = () => undefined, signal = new AbortController().signal): Promise<TrainedRun> {
+export async function trainRun(changes: Partial<TrainConfigInput>, onEvent: (event: RunEventBody) => void = () => undefined, signal = new AbortController().signal, host: Partial<TrainHost> = {}): Promise<TrainedRun> {
   const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
   const events: RunEventBody[] = [];
   try {
@@ -41,6 +42,7 @@ export async function trainRun(changes: Partial<TrainConfigInput>, onEvent: (eve
         onEvent(event);
       },
       signal,
+      ...host,
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,0 +1,107 @@
+// pipetrain worker: devices of this host for a run that is going on, here or elsewhere.
+import { Command } from 'commander';
+import { hostname } from 'node:os';
+import { UsageError } from '../../engine/core/errors.js';
+import type { StageAssignment } from '../../engine/plan.js';
+import type { WorkerNews } from '../../engine/worker-news.js';
+import type { CommandContext } from '../command-context.js';
+import { readPairs, TOKEN_VARIABLE } from '../config-layers.js';
+import { plural, range } from '../format.js';
+import { watchStopSignals } from '../stop-signals.js';
+
+interface WorkerFlags {
+  readonly join: string;
+  readonly token?: string;
+  readonly devices: string;
+  readonly name: string;
+  readonly model?: string;
+  readonly data?: string;
+  readonly dataOptions?: string;
+  readonly listen?: string;
+  readonly retrySeconds: string;
+}
+
+export function workerCommand({ io, services, exitWith }: CommandContext): Command {
+  return new Command('worker')
+    .summary('join a run with devices of this host')
+    .description(
+      'Joins a run that was started with `pipetrain train --listen`. The workers are used from the next step on where that is predicted to pay; else they are spares and take the place of a worker that is lost. The result of the run is the same with and without them. Model and data are built-in names or what is named here; nothing is opened at a path that came over the network.',
+    )
+    .requiredOption('--join <url>', 'address of the run, as `pipetrain train --listen` prints it')
+    .option('--token <secret>', `token of the run (default: ${TOKEN_VARIABLE})`)
+    .option('--devices <text>', 'devices to join with, as for train', 'cpu:1')
+    .option('--name <text>', 'how the workers are called in listings', hostname())
+    .option('--model <name|file>', "this host's copy of the model file or folder, where the run trains no built-in one")
+    .option('--data <kind:path>', "this host's copy of the data, where the run reads files")
+    .option('--data-options <name=value,...>', 'data options that name files, e.g. vocab=FILE')
+    .option('--listen <host:port>', 'where other workers reach these (default: the address that reaches the run, a free port); one port per device, counting up')
+    .option('--retry-seconds <n>', 'for how long a run that is out of reach is tried again', '60')
+    .addHelpText('after', '\nThe first SIGTERM or Ctrl-C lets the workers leave: the step is finished, their state moves on, no step is done twice. A second one ends them now.\n\nExamples:\n  pipetrain worker --join ws://10.0.0.1:7000 --token SECRET\n  pipetrain worker --join ws://10.0.0.1:7000 --token SECRET --devices cpu:4 --data mnist:./mnist')
+    .action(
+      exitWith(async (flags: WorkerFlags) => {
+        const token = flags.token ?? io.env[TOKEN_VARIABLE];
+        if (token === undefined) throw new UsageError('PT_TOKEN', 'no token was given', `Pass the token that the run printed with --token, or set ${TOKEN_VARIABLE}.`);
+        const stop = watchStopSignals(io, { first: 'leaving: the workers go when their state is with others (once more to stop now)', second: 'stopped now' });
+        const say = (name: string, text: string): void => io.stderr.write(`${name}: ${text}\n`);
+        try {
+          await services.runWorkers({
+            url: flags.join,
+            token,
+            name: flags.name,
+            devices: flags.devices,
+            model: flags.model ?? null,
+            data: flags.data ?? null,
+            dataOptions: pairs(flags.dataOptions),
+            ...place(flags.listen),
+            retrySeconds: seconds(flags.retrySeconds),
+            signal: stop.signal,
+            onNews: (name, news) => {
+              const text = tell(news);
+              if (text !== null) say(name, text);
+            },
+            onRetry: (name, error) => say(name, `${error.message}; trying again`),
+          });
+        } finally {
+          stop.release();
+        }
+        return 0;
+      }),
+    );
+}
+
+function tell(news: WorkerNews): string | null {
+  switch (news.type) {
+    case 'joined':
+      return `is ${news.worker} of the run, and loads model and data`;
+    case 'seat':
+      if (news.seat === null) return `plan g${news.generation}: a spare`;
+      return `plan g${news.generation}: replica ${news.seat.replica}, ${news.seat.own.map((stage) => stageText(news.seat?.stages ?? [], stage)).join(', ')} of ${plural(news.seat.stages.length, 'stage')}`;
+    case 'ended':
+      // The error is told by whoever ends with it.
+      return news.reason === 'failed' ? null : news.reason === 'left' ? 'left the run' : 'the run is over';
+  }
+}
+
+function stageText(stages: readonly StageAssignment[], stage: number): string {
+  const found = stages[stage];
+  return found === undefined ? `stage ${stage}` : `stage ${stage} (blocks ${range(found.from, found.to)})`;
+}
+
+function pairs(text: string | undefined): Record<string, unknown> {
+  const read = text === undefined ? {} : readPairs(text);
+  if (typeof read !== 'object' || read === null) throw new UsageError('PT_USAGE', `--data-options ${text} is not understood`, 'Write NAME=VALUE,NAME=VALUE.');
+  return read as Record<string, unknown>;
+}
+
+function place(listen: string | undefined): { readonly host: string | null; readonly port: number } {
+  if (listen === undefined) return { host: null, port: 0 };
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(listen) ?? [];
+  if (host === undefined) throw new UsageError('PT_USAGE', `--listen ${listen} is not understood`, 'Write HOST:PORT, e.g. 10.0.0.2:7100.');
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new UsageError('PT_USAGE', `--retry-seconds ${text} is no number of seconds`, 'Write a number from 0 up.');
+  return value;
+}

@@ -1,0 +1,101 @@
+// Equipment: what a worker has once it knows the run: model, data, device, memory and the blocks it will hold. It is made once and outlives every plan.
+import type { Dataset } from './data/dataset.js';
+import { limitDataset } from './data/limited-dataset.js';
+import { openDataset } from './data/open-dataset.js';
+import { Sampler } from './data/sampler.js';
+import { UsageError } from './core/errors.js';
+import { deviceNumberOf } from './devices.js';
+import { BlockStore } from './dp/block-store.js';
+import { initialWeights } from './initial-weights.js';
+import type { OwnMeans } from './invitation.js';
+import { builtInIdentity, openKeptResults } from './kept-results.js';
+import { joinConfig, requireEqual } from './join-setup.js';
+import { findMemoryFolder } from './memory-folder.js';
+import type { Order } from './messages.js';
+import type { Model } from './model/block.js';
+import { BlockTraces } from './model/block-traces.js';
+import { buildModel, loadModelDefinition } from './model/load-model.js';
+import { modelDigest } from './model/model-digest.js';
+import { StageCompiler } from './model/stage-compiler.js';
+import { slabLayout, type SlabLayout } from './model/slab.js';
+import { optimizerSpec } from './optimizer-spec.js';
+import { BufferPool } from './tensor/buffer-pool.js';
+import { Prewarmer } from './prewarmer.js';
+import { ProcessMemory } from './process-memory.js';
+import { openExecutorOf } from './tensor/open-executor.js';
+import { Optimizer, stateCount } from './tensor/optimizer.js';
+import { ProgramShelf } from './tensor/program-shelf.js';
+import type { Shape } from './tensor/shape.js';
+
+export type Setup = Extract<Order, { type: 'setup' }>;
+
+export interface Equipment {
+  readonly setup: Setup;
+  readonly model: Model;
+  readonly dataset: Dataset;
+  readonly layouts: readonly SlabLayout[];
+  readonly executor: ProgramShelf;
+  readonly compiler: StageCompiler;
+  readonly prewarmer: Prewarmer;
+  readonly optimizer: Optimizer;
+  readonly store: BlockStore;
+  readonly pool: BufferPool;
+  readonly memory: ProcessMemory;
+  readonly sampler: Sampler;
+  /** Output shape of every block for one micro-batch. */
+  readonly shapes: readonly Shape[];
+  /** Where this worker keeps its tensors, and how workers that keep theirs in the same place are told. */
+  readonly folder: string;
+  readonly domain: string;
+  close(): void;
+}
+
+/**
+ * Loads everything. `own` are the means of a worker that joins; null where the coordinator started it. Throws what loading throws, and for one that
+ * joins PT_JOIN_MODEL, PT_JOIN_DATA, PT_JOIN_DEVICE, PT_JOIN_MEMORY and PT_JOIN_MISMATCH.
+ */
+export async function equip(setup: Setup, worker: string, own: OwnMeans | null): Promise<Equipment> {
+  const config = own === null ? setup.config : joinConfig(setup.config, own);
+  if (own !== null && config.exact && own.executor !== setup.executor)
+    throw new UsageError('PT_JOIN_DEVICE', `this worker computes with ${own.executor}, the run with ${setup.executor}; their results would not be equal bit for bit`, 'Name a device of the same kind with --devices, or train with --fast.');
+  const definition = await loadModelDefinition(config.model);
+  const dataset = limitDataset(openDataset(config.data, config.dataOptions, definition.dataDefaults), config.limitSamples);
+  if (setup.expects !== null) requireEqual('data', config.data, dataset.digest, setup.expects.data);
+  const model = buildModel(definition, config.modelOptions, dataset.info);
+  if (setup.expects !== null) requireEqual('model', config.model, modelDigest(model, dataset.info, setup.microBatch), setup.expects.model);
+  const layouts = model.blocks.map(slabLayout);
+  const number = own === null ? deviceNumberOf(config.devices, worker) : own.deviceNumber;
+  const device = await openExecutorOf(own?.executor ?? setup.executor, { threads: 1 }, number);
+  const kept = own === null ? openKeptResults(setup.programCache, config.programCacheMb) : null;
+  const executor = new ProgramShelf(device, kept);
+  const compiler = new StageCompiler(model, dataset.info, new BlockTraces(kept, builtInIdentity(config, dataset.info)));
+  const spec = optimizerSpec(config);
+  // A run that goes on is told nothing of what it started from, and who joins one is given its state.
+  const { blocks } = own !== null || config.initFrom === '' ? model : initialWeights(model, config.initFrom, config.initStrict);
+  const folder = memoryOf(setup, own);
+  return {
+    setup: { ...setup, config },
+    model,
+    dataset,
+    layouts,
+    executor,
+    compiler,
+    prewarmer: new Prewarmer(executor, compiler),
+    optimizer: new Optimizer(device, spec),
+    store: new BlockStore({ folder, worker, blocks, layouts, numStates: stateCount(spec), seed: config.seed }),
+    memory: new ProcessMemory(folder, worker),
+    pool: new BufferPool(config.poolMb * 2 ** 20),
+    shapes: compiler.outputShapes(setup.microBatch),
+    sampler: new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, batch: config.batch, seed: config.seed }),
+    folder,
+    domain: setup.probe,
+    close: () => executor.close(),
+  };
+}
+
+/** The memory of the run, which all its workers share. */
+function memoryOf({ probe, config }: Setup, own: OwnMeans | null): string {
+  const shared = findMemoryFolder(probe, own === null ? config.memoryDir : undefined);
+  if (shared !== null) return shared;
+  throw new UsageError('PT_JOIN_MEMORY', 'this worker does not see the shared memory of the run: it is on another host, in another container, or of another user', 'Join from the host of the run, as the same user; without --memory-dir at the run.');
+}

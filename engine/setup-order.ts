@@ -1,0 +1,12 @@
+// The first order to a worker: what the run is. Pure.
+import type { CoordinatorOptions } from './coordinator-options.js';
+import { executorOf } from './devices.js';
+import type { RunMemory } from './run-memory.js';
+import type { Order } from './messages.js';
+
+/** `expects` is what a worker that joins must find on its own; null for the coordinator's own workers, which read the very same files. */
+export function setupOrder({ config, microBatch, programCache }: CoordinatorOptions, { shared, disk }: RunMemory, expects: { readonly model: string; readonly data: string } | null): Order {
+  // A worker that joins opens no path that somebody else names.
+  const isOwn = expects === null;
+  return { type: 'setup', config, executor: executorOf(config.devices), microBatch, probe: shared.probe, programCache: isOwn ? programCache : null, cacheFolder: isOwn ? (disk?.path ?? null) : null, expects };
+}

@@ -1,0 +1,142 @@
+// WorkerLink: a worker seen from the coordinator: its connection, and what it has reported but nobody has asked for yet. It knows when the worker
+// is lost; what that means for the run is the coordinator's business, and how the process began and ends that of the classes below it.
+import type { Peer } from './comm/peer.js';
+import { fromErrorRecord, WorkerError } from './core/errors.js';
+import { reportSchema, type Order, type Report, type ReportOf } from './messages.js';
+
+/** A worker that is told to stop has this long before it is cut off. */
+export const STOP_GRACE_MS = 5000;
+/** A lost neighbour is often the first news of a death; the death itself, the better cause, follows within this time. */
+const ROOT_CAUSE_GRACE_MS = 500;
+
+/** News of a worker that is gone. The run may survive it; anything else that fails does not come as this. */
+export class LostWorker extends WorkerError {
+  readonly worker: string;
+
+  constructor(worker: string, message: string, hint: string) {
+    super('PT_WORKER_LOST', message, hint);
+    this.worker = worker;
+  }
+}
+
+export interface LinkHandlers {
+  readonly onFailure: (error: Error, worker: string) => void;
+  readonly onReport: (report: Report, worker: string) => void;
+}
+
+export abstract class WorkerLink {
+  readonly id: string;
+  /** Whether this process started the worker; one that joined was started by somebody else, perhaps on another host. */
+  abstract readonly isOwn: boolean;
+  readonly #handlers: LinkHandlers;
+  #reports: Report[] = [];
+  readonly #waiting = new Map<Report['type'], (report: Report) => void>();
+  #stuck: NodeJS.Timeout | undefined;
+  #pong: (() => void) | null = null;
+  #peer: Peer | null = null;
+  #heardAt = performance.now();
+  #isStopping = false;
+
+  constructor(id: string, handlers: LinkHandlers) {
+    this.id = id;
+    this.#handlers = handlers;
+  }
+
+  abstract get pid(): number;
+  /** Asks the worker to stop, and makes sure that it is gone within the grace time. */
+  abstract stop(): Promise<void>;
+  /** Cuts the worker off now. */
+  abstract kill(): void;
+
+  /** Milliseconds since anything arrived from the worker. */
+  get silentMs(): number {
+    return performance.now() - this.#heardAt;
+  }
+
+  get isConnected(): boolean {
+    return this.#peer !== null;
+  }
+
+  protected get peer(): Peer | null {
+    return this.#peer;
+  }
+
+  /** From now on its end is no failure. */
+  protected expectEnd(): void {
+    this.#isStopping = true;
+  }
+
+  protected get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
+  /** Takes the connection that introduced itself with this worker's name. */
+  connect(peer: Peer): void {
+    this.#peer = peer;
+    peer.onMessage((message) => {
+      this.#heardAt = performance.now();
+      const report = reportSchema.safeParse(message);
+      if (report.success) this.#receive(report.data);
+      else this.fail(new WorkerError('PT_PROTOCOL', `worker ${this.id} sent a report that cannot be read: ${report.error.message}`, 'All workers must run the same version.'));
+    });
+    peer.onError((error) => this.fail(error));
+    peer.onClose((reason) => {
+      if (this.#isStopping) return;
+      setTimeout(() => this.fail(new LostWorker(this.id, `worker ${this.id} closed its connection: ${reason}`, 'See the events of the run for what came before.')), ROOT_CAUSE_GRACE_MS).unref();
+    });
+  }
+
+  order(order: Order): void {
+    this.#peer?.send(order);
+  }
+
+  /** The next report of a type. One caller per type at a time; the coordinator's failure handling ends waits that will never be answered. */
+  next<T extends Report['type']>(type: T): Promise<ReportOf<T>> {
+    const found = this.#reports.findIndex((report) => report.type === type);
+    if (found >= 0) return Promise.resolve(this.#reports.splice(found, 1)[0] as ReportOf<T>);
+    return new Promise((resolve) => {
+      this.#waiting.set(type, (report) => resolve(report as ReportOf<T>));
+    });
+  }
+
+  /** Calls `handler` at the next answer to a ping. */
+  onPong(handler: () => void): void {
+    this.#pong = handler;
+  }
+
+  /** Drops what was reported for work that is given up, and whoever waited for it. */
+  forget(): void {
+    this.#reports = [];
+    this.#waiting.clear();
+    clearTimeout(this.#stuck);
+  }
+
+  protected fail(error: Error): void {
+    if (!this.#isStopping) this.#handlers.onFailure(error, this.id);
+  }
+
+  #receive(report: Report): void {
+    this.#handlers.onReport(report, this.id);
+    switch (report.type) {
+      case 'failed':
+        return this.fail(fromErrorRecord(report.error));
+      case 'pong':
+        this.#pong?.();
+        this.#pong = null;
+        return;
+      case 'leaving':
+        return;
+      case 'stuck':
+        // A neighbour's death shows here first; its own exit is the root cause and is on its way.
+        clearTimeout(this.#stuck);
+        this.#stuck = setTimeout(() => this.fail(new WorkerError('PT_WORKER_STUCK', `worker ${this.id} cannot go on: ${report.message}`, 'See the events of the run for what came before.')), ROOT_CAUSE_GRACE_MS).unref();
+        return;
+      default: {
+        const waiting = this.#waiting.get(report.type);
+        this.#waiting.delete(report.type);
+        if (waiting === undefined) this.#reports.push(report);
+        else waiting(report);
+      }
+    }
+  }
+}
