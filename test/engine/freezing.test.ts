@@ -1,5 +1,4 @@
-// Freezing in real runs: the guard takes a harmful freeze back, and the run is then, to the bit, one that never froze; annealing is as exact; and what
-// freezes gives its memory back.
+// Freezing in real runs: the guard takes a harmful freeze back, and the run is then, to the bit, one that never froze; and annealing is as exact.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
