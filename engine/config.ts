@@ -72,7 +72,7 @@ export const trainConfigSchema = z.strictObject({
   programCache: z.string().min(1).default('auto').describe('folder where compiled programs and measured costs are kept for later runs; auto: pipetrain/programs in XDG_CACHE_HOME or ~/.cache; off: nowhere'),
   programCacheMb: positive.default(256).describe('most disk space for that folder, MiB; what was not used for the longest time is deleted'),
   costs: choice(['auto', 'measure']).default('auto').describe('costs of the blocks: auto takes those of an earlier run of the same model on this machine'),
-  listen: z.string().regex(/^$|^.+:\d{1,5}$/).default('').describe('HOST:PORT on which workers of other hosts may join, e.g. 0.0.0.0:7000 (default: only this host, on --port)'),
+  listen: z.string().regex(/^$|^.+:\d{1,5}$/).default('').describe('HOST:PORT on which workers may join while the run goes on, e.g. 127.0.0.1:7000; the command that joins is printed (default: --port on the loopback address)'),
   heartbeatSeconds: z.number().positive().default(20).describe('a worker that joined and is not heard of for so long is lost'),
   stepTimeoutSeconds: z.number().positive().default(120).describe('a worker silent for so long is lost'),
 });

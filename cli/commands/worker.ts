@@ -1,4 +1,4 @@
-// pipetrain worker: devices of this host for a run that is going on, here or elsewhere.
+// pipetrain worker: devices of this host for a run of it that is going on.
 import { Command } from 'commander';
 import { hostname } from 'node:os';
 import { UsageError } from '../../engine/core/errors.js';
@@ -23,9 +23,9 @@ interface WorkerFlags {
 
 export function workerCommand({ io, services, exitWith }: CommandContext): Command {
   return new Command('worker')
-    .summary('join a run with devices of this host')
+    .summary('join a run of this host with more workers')
     .description(
-      'Joins a run that was started with `pipetrain train --listen`. The workers are used from the next step on where that is predicted to pay; else they are spares and take the place of a worker that is lost. The result of the run is the same with and without them. Model and data are built-in names or what is named here; nothing is opened at a path that came over the network.',
+      'Joins a run of this host and user that was started with `pipetrain train --listen`. The workers are used from the next step on where that is predicted to pay; else they are spares and take the place of a worker that is lost. The result of the run is the same with and without them. Model and data are built-in names or what is named here; nothing is opened at a path that came over the network.',
     )
     .requiredOption('--join <url>', 'address of the run, as `pipetrain train --listen` prints it')
     .option('--token <secret>', `token of the run (default: ${TOKEN_VARIABLE})`)
@@ -36,7 +36,7 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
     .option('--data-options <name=value,...>', 'data options that name files, e.g. vocab=FILE')
     .option('--listen <host:port>', 'where other workers reach these (default: the address that reaches the run, a free port); one port per device, counting up')
     .option('--retry-seconds <n>', 'for how long a run that is out of reach is tried again', '60')
-    .addHelpText('after', '\nThe first SIGTERM or Ctrl-C lets the workers leave: the step is finished, their state moves on, no step is done twice. A second one ends them now.\n\nExamples:\n  pipetrain worker --join ws://10.0.0.1:7000 --token SECRET\n  pipetrain worker --join ws://10.0.0.1:7000 --token SECRET --devices cpu:4 --data mnist:./mnist')
+    .addHelpText('after', '\nThe first SIGTERM or Ctrl-C lets the workers leave: the step is finished, their state moves on, no step is done twice. A second one ends them now.\n\nExamples:\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET --devices cpu:4 --data mnist:./mnist')
     .action(
       exitWith(async (flags: WorkerFlags) => {
         const token = flags.token ?? io.env[TOKEN_VARIABLE];
@@ -96,7 +96,7 @@ function pairs(text: string | undefined): Record<string, unknown> {
 function place(listen: string | undefined): { readonly host: string | null; readonly port: number } {
   if (listen === undefined) return { host: null, port: 0 };
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(listen) ?? [];
-  if (host === undefined) throw new UsageError('PT_USAGE', `--listen ${listen} is not understood`, 'Write HOST:PORT, e.g. 10.0.0.2:7100.');
+  if (host === undefined) throw new UsageError('PT_USAGE', `--listen ${listen} is not understood`, 'Write HOST:PORT, e.g. 127.0.0.1:7100.');
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
