@@ -105,18 +105,8 @@ async function measure(name, threads, gemms) {
   return { model: name, threads, flop: flopOf(name), sides: sides.map(({ runner: _, ...side }) => side) };
 }
 
-const python = findPython({ python: options.python, folder: options.venv });
-if (python.path === undefined) console.error(`PyTorch cannot be had: ${python.reason}. Only our own side is measured.`);
-try {
-  const gemms = [{ side: 'ONNX Runtime', runner: ours(['gemm', '1'], 1), rates: [] }];
-  if (python.path !== undefined) gemms.push({ side: 'PyTorch', runner: theirs(['gemm', '1'], 1), rates: [] });
-  for (const { runner } of gemms) await runner.start();
-  const results = [];
-  for (const threads of threadCounts.toSorted((a, b) => a - b)) {
-    if (threads > cpus().length) console.error(`${threads} threads are left out: this machine has ${cpus().length} cores.`);
-    else for (const model of models) results.push(await measure(model, threads, gemms));
-  }
-  for (const { runner } of gemms) await runner.stop();
+/** Writes the page and the record, and returns the page. */
+function write(results, gemms) {
   const require = createRequire(import.meta.url);
   const given = [...(options.python === undefined ? [] : ['--python PATH']), ...(options.venv === undefined ? [] : ['--venv FOLDER']), `--rounds ${rounds}`, `--threads ${options.threads}`];
   const record = {
@@ -138,11 +128,32 @@ try {
   };
   const notes = join(here, 'NOTES.md');
   const text = describe(record, existsSync(notes) ? readFileSync(notes, 'utf8') : '');
-  console.log(text);
   if (!options['no-write']) {
     writeFileSync(join(here, 'RESULT.md'), text);
     writeFileSync(join(here, 'result.json'), `${JSON.stringify(record, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value), 1)}\n`);
   }
+  return text;
+}
+
+const python = findPython({ python: options.python, folder: options.venv });
+if (python.path === undefined) console.error(`PyTorch cannot be had: ${python.reason}. Only our own side is measured.`);
+try {
+  const gemms = [{ side: 'ONNX Runtime', runner: ours(['gemm', '1'], 1), rates: [] }];
+  if (python.path !== undefined) gemms.push({ side: 'PyTorch', runner: theirs(['gemm', '1'], 1), rates: [] });
+  for (const { runner } of gemms) await runner.start();
+  const results = [];
+  for (const threads of threadCounts.toSorted((a, b) => a - b)) {
+    if (threads > cpus().length) console.error(`${threads} threads are left out: this machine has ${cpus().length} cores.`);
+    else {
+      for (const model of models) {
+        results.push(await measure(model, threads, gemms));
+        // A run takes minutes; what is done is not lost where it is interrupted.
+        write(results, gemms);
+      }
+    }
+  }
+  for (const { runner } of gemms) await runner.stop();
+  console.log(write(results, gemms));
 } finally {
   python.remove();
 }

@@ -6,13 +6,17 @@ const load = engineAt();
 const { BlockStore } = await load('engine/dp/block-store.js');
 const { Neighbours } = await load('engine/neighbours.js');
 const { Seating } = await load('engine/seating.js');
-const { blockOutputShapes } = await load('engine/model/compile.js');
+const { BlockTraces } = await load('engine/model/block-traces.js');
+const { StageCompiler } = await load('engine/model/stage-compiler.js');
+const { ProcessMemory } = await load('engine/process-memory.js');
+const { BufferPool } = await load('engine/tensor/buffer-pool.js');
 const { slabLayout } = await load('engine/model/slab.js');
 const { blocksOf, seatOf } = await load('engine/plan.js');
 const { openExecutor } = await load('engine/tensor/open-executor.js');
 const { Optimizer } = await load('engine/tensor/optimizer.js');
 
 const SEED = 1;
+const POOL_BYTES = 2 ** 30;
 const peakMb = () => process.resourceUsage().maxRSS / 1024;
 const neighbours = new Neighbours(worker, 'benchmark-token');
 const ids = Int32Array.from({ length: MODELS[name].sizes.B }, (_, i) => i);
@@ -36,10 +40,17 @@ async function prepare({ plan, folder }) {
   const layouts = model.blocks.map(slabLayout);
   const store = new BlockStore({ folder, worker, blocks: model.blocks, layouts, numStates: 2, seed: SEED });
   for (const block of blocksOf(plan, worker).active) store.hold(block, null, true);
+  const dataset = measuredData(name, data);
+  const compiler = new StageCompiler(model, data, new BlockTraces(null, null));
   seating = new Seating({
-    worker, plan, seat: seatOf(plan, worker), folder, seed: SEED, model, dataset: measuredData(name, data), layouts,
-    shapes: blockOutputShapes(model, data, plan.microBatch), executor, optimizer: new Optimizer(executor, ADAMW), store, neighbours,
-    cacheBytes: 0, verifiesCache: false, onCacheOff: () => undefined,
+    worker, plan, seat: seatOf(plan, worker), folder, seed: SEED, compiler, dataset, layouts, executor, store, neighbours,
+    shapes: compiler.outputShapes(plan.microBatch),
+    optimizer: new Optimizer(executor, ADAMW),
+    pool: new BufferPool(POOL_BYTES),
+    memory: new ProcessMemory(folder, worker),
+    cache: { codec: 'f32', bytes: 0, diskBytes: 0, diskFolder: null, isWanted: false },
+    verifiesCache: false,
+    onCacheOff: () => undefined,
   });
   return { worker, address: await neighbours.open(), baseMb };
 }

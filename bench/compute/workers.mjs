@@ -51,7 +51,7 @@ const processor = (reports) => reports.reduce((sum, { cpu }) => sum + cpu, 0);
 async function step() {
   const begin = performance.now();
   const reports = await all({ type: 'step', step: stepNumber });
-  const result = assembleStep(reports.map(({ report }) => report), model.blocks.length, count);
+  const result = assembleStep(new Map(reports.map(({ report }, i) => [ids[i], report])), model.blocks.length, count);
   loss = result.loss;
   const commit = { type: 'commit', generation: 1, step: stepNumber, learningRate: LEARNING_RATE, gradientScale: 1, updateCount: ++stepNumber, goesOn: true, snapshot: null };
   const applied = await all(commit);
