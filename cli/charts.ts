@@ -122,8 +122,14 @@ function xAxis(scale: Scale, bottom: number, label: string): string {
 const markerLines = (markers: LineChart['markers'], scale: Scale, bottom: number): string =>
   (markers ?? []).map(({ x, title }) => `<line class="marker" x1="${at(scale.to(x))}" x2="${at(scale.to(x))}" y1="${TOP}" y2="${bottom}"><title>${escapeText(title)}</title></line>`).join('');
 
-/** A chart of one or more series over a common axis. Points that are not finite are left out. */
+/** A chart of one or more series over a common axis, with its legend. Points that are not finite are left out. */
 export function lineChart(chart: LineChart): string {
+  const legend = chart.series.map(({ name, colour, style }) => `<span><i class="key c${colour % PALETTE_SIZE}${style === 'faint' ? ' faint' : ''}"></i>${escapeText(name)}</span>`);
+  return `${lineDrawing(chart)}<div class="legend">${legend.join('')}${(chart.markers ?? []).length > 0 ? '<span><i class="key mark"></i>the plan changes</span>' : ''}</div>`;
+}
+
+/** The drawing alone, as one svg element. */
+export function lineDrawing(chart: LineChart): string {
   const height = 260;
   const bottom = height - AXIS;
   const series = chart.series.map((one) => ({ ...one, points: one.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)) }));
@@ -142,9 +148,7 @@ export function lineChart(chart: LineChart): string {
     }
     return path(points, x, y, style === 'steps', `line ${style === 'faint' ? 'faint ' : ''}c${colour % PALETTE_SIZE}`);
   });
-  const drawing = svg(height, chart.label, `${grid.join('')}${markerLines(chart.markers, x, bottom)}${lines.join('')}${xAxis(x, bottom, chart.xLabel)}`);
-  const legend = series.map(({ name, colour, style }) => `<span><i class="key c${colour % PALETTE_SIZE}${style === 'faint' ? ' faint' : ''}"></i>${escapeText(name)}</span>`);
-  return `${drawing}<div class="legend">${legend.join('')}${(chart.markers ?? []).length > 0 ? '<span><i class="key mark"></i>the plan changes</span>' : ''}</div>`;
+  return svg(height, chart.label, `${grid.join('')}${markerLines(chart.markers, x, bottom)}${lines.join('')}${xAxis(x, bottom, chart.xLabel)}`);
 }
 
 function path(points: Series['points'], x: Scale, y: Scale, isStepped: boolean, className: string): string {

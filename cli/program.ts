@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, UsageError } from '../engine/core/errors.js';
 import { VERSION } from '../engine/version.js';
 import type { CommandContext } from './command-context.js';
+import { ablateCommand } from './commands/ablate.js';
 import { compareCommand } from './commands/compare.js';
 import { devicesCommand } from './commands/devices.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -22,7 +23,7 @@ import { reportError } from './exit.js';
 import type { CliIo } from './io.js';
 import { engineServices, type CliServices } from './services.js';
 
-const COMMANDS = [quickstartCommand, trainCommand, resumeCommand, workerCommand, evalCommand, reportCommand, compareCommand, verifyCommand, exportCommand, planCommand, simulateCommand, freezeReplayCommand, devicesCommand, doctorCommand];
+const COMMANDS = [quickstartCommand, trainCommand, resumeCommand, workerCommand, evalCommand, reportCommand, compareCommand, verifyCommand, exportCommand, planCommand, simulateCommand, ablateCommand, freezeReplayCommand, devicesCommand, doctorCommand];
 
 /** Runs one command line (without the program's own name) and returns its exit code. Never throws. */
 export async function runCli(argv: readonly string[], io: CliIo, services: CliServices = engineServices): Promise<number> {

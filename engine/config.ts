@@ -45,7 +45,7 @@ export const trainConfigSchema = z.strictObject({
   guardCooldown: z.string().regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/).default('2 epochs').describe('time without freezing after one was rolled back; doubles every time. never: no end'),
   pipeline: z.union([z.literal('auto'), positive]).default('auto').describe('pipeline length K to start with'),
   replicas: z.union([z.literal('auto'), positive]).default('auto').describe('pipeline replicas R to start with'),
-  dp: choice(['auto', 'off']).default('auto').describe('auto: repartition and add replicas as layers freeze; off: keep the shape'),
+  dp: choice(['auto', 'pipe', 'off']).default('auto').describe('auto: repartition and add replicas as layers freeze; pipe: repartition and shorten pipelines, but add no replicas; off: keep the shape'),
   partition: choice(['exact', 'paper']).default('exact').describe('exact optimum of the measured costs, or the greedy rule of the paper'),
   schedule: choice(['auto', '1f1b', 'gpipe', 'zb-h1', 'interleaved']).default('auto').describe('pipeline schedule; auto takes the one predicted to be fastest'),
   recompute: z.string().regex(/^(off|on|auto|\d+(,\d+)*)$/).default('auto').describe('stages that compute their forward again instead of keeping its tensors: off, on, auto (where a stage would not fit the memory limit), or a list such as 0,1'),

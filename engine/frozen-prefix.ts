@@ -82,6 +82,8 @@ export class FrozenPrefix {
   readonly #rest: PrefixProgram | null;
   hits = 0;
   misses = 0;
+  /** Milliseconds in the cache: reading and writing, without what was computed. */
+  cacheMs = 0;
 
   constructor(options: FrozenPrefixOptions) {
     invariant(options.frozen > 0, () => 'a prefix of no blocks');
@@ -99,14 +101,14 @@ export class FrozenPrefix {
       this.#compute(ids, out);
       return;
     }
-    const { hits, missing } = cache.load(ids, out);
+    const { hits, missing } = this.#timed(() => cache.load(ids, out));
     this.hits += hits;
     this.misses += missing.length;
     if (this.#options.verifies && hits > 0) this.#verify(ids, out, missing);
     const rowLength = out.length / ids.length;
     if (missing.length > 0) {
       const from = this.#computeMissing(cache, ids, missing);
-      cache.store(ids, missing, from);
+      this.#timed(() => cache.store(ids, missing, from));
       for (const row of missing) {
         out.set(from.subarray(row * rowLength, (row + 1) * rowLength), row * rowLength);
         throughCodec(this.#options.codec, out, row, rowLength);
@@ -137,12 +139,21 @@ export class FrozenPrefix {
   /** The activations of a micro-batch of which some rows are missing: continued from the level before where that has all of them. */
   #computeMissing(cache: ActivationCache, ids: Int32Array, missing: readonly number[]): Float32Array {
     const input = this.#rest?.input ?? null;
-    if (this.#rest !== null && input !== null && cache.loadPrevious(ids, missing, input).missing.length === 0) {
+    if (this.#rest !== null && input !== null && this.#timed(() => cache.loadPrevious(ids, missing, input)).missing.length === 0) {
       this.#rest.run(ids);
       return this.#rest.output;
     }
     this.#whole.run(ids);
     return this.#whole.output;
+  }
+
+  #timed<T>(work: () => T): T {
+    const begin = performance.now();
+    try {
+      return work();
+    } finally {
+      this.cacheMs += performance.now() - begin;
+    }
   }
 
   #verify(ids: Int32Array, out: Float32Array, missing: readonly number[]): void {

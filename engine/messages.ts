@@ -71,6 +71,8 @@ export const reportSchema = z.discriminatedUnion('type', [
     computeMs: z.number(),
     waitMs: z.number(),
     reduceMs: z.number(),
+    /** Reading and writing cached activations; not in \`computeMs\`. */
+    cacheMs: z.number(),
     cacheHits: z.number(),
     cacheMisses: z.number(),
     /** Bytes resident now, and the most this worker has needed so far (process-memory.ts). */

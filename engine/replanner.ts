@@ -149,10 +149,11 @@ export class Replanner {
     const { isOn, reason: cacheReason } = this.#admitCache(request);
     const active = this.#options.costs.length - request.frozen;
     const shape = earlier ?? (keepsShape ? { K: Math.min(present(this.#choice, 'choice').K, active), R: present(this.#choice, 'choice').R } : null);
+    const keptReplicas = !isFirst && config.dp === 'pipe' ? present(this.#choice, 'choice').R : null;
     const choice = choosePipeline({
       ...this.#plannerInput(request.frozen, isOn),
       fixedK: shape?.K ?? (isFirst && asked.pipeline !== 'auto' ? asked.pipeline : null),
-      fixedR: shape?.R ?? (isFirst && asked.replicas !== 'auto' ? asked.replicas : null),
+      fixedR: shape?.R ?? keptReplicas ?? (isFirst && asked.replicas !== 'auto' ? asked.replicas : null),
       maxK: isFirst || request.frozen < (this.#current?.frozen ?? 0) ? null : present(this.#choice, 'choice').K,
       memoryLimit: keepsShape || earlier !== null ? null : isFirst ? this.#memoryLimit : (this.#startMemory ?? this.#memoryLimit),
     });

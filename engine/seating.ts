@@ -12,6 +12,8 @@ export class Seating {
   readonly #options: SeatingOptions;
   readonly #stages: readonly StageSeat[];
   #runner: StepRunner | null = null;
+  /** What the update after the last step took. */
+  #updateMs = 0;
 
   /** First half: compiles, and creates the memory that others will map. */
   constructor(options: SeatingOptions) {
@@ -47,16 +49,23 @@ export class Seating {
     for (const stage of this.#stages) stage.announce(step);
     const squares = [];
     for (const stage of this.#stages) squares.push(...(await stage.reduce(step)));
+    const reduced = performance.now();
     const after = this.#prefixCounts;
     const { pool } = this.#options;
+    const cacheMs = after.cacheMs - before.cacheMs;
+    // Filling inputs and the cache are timed with the forward; the update of a step is done when its report has gone, so it is told with the next one.
+    const computeMs = times.computeMs - cacheMs + this.#updateMs;
+    this.#updateMs = 0;
     return {
       type: 'step-ready',
       generation: this.#options.plan.generation,
       step,
       losses,
       squares,
-      ...times,
-      reduceMs: performance.now() - begin,
+      computeMs,
+      waitMs: times.waitMs,
+      reduceMs: reduced - begin,
+      cacheMs,
       cacheHits: after.hits - before.hits,
       cacheMisses: after.misses - before.misses,
       ...this.#options.memory.read(),
@@ -68,7 +77,9 @@ export class Seating {
   /** Applies the update of a step that the coordinator has committed. */
   async apply(commit: Extract<Order, { type: 'commit' }>): Promise<void> {
     for (const stage of this.#stages) await stage.settled(commit.step);
+    const begin = performance.now();
     for (const stage of this.#stages) stage.apply(commit);
+    this.#updateMs = performance.now() - begin;
   }
 
   /** Evaluates this replica's share of the validation micro-batches, in order; the results are on the last stage. */
@@ -93,7 +104,7 @@ export class Seating {
     for (const stage of this.#stages) stage.close();
   }
 
-  get #prefixCounts(): { readonly hits: number; readonly misses: number } {
+  get #prefixCounts(): StageSeat['prefixCounts'] {
     return present(this.#stages[0], 'a stage').prefixCounts;
   }
 }

@@ -154,9 +154,9 @@ export class StageSeat {
     return this.#runner;
   }
 
-  /** Hits and misses of the frozen prefix's cache since the seat was taken. */
-  get prefixCounts(): { readonly hits: number; readonly misses: number } {
-    return { hits: this.#prefix?.hits ?? 0, misses: this.#prefix?.misses ?? 0 };
+  /** Hits and misses of the frozen prefix's cache since the seat was taken, and what reading and writing it took. */
+  get prefixCounts(): { readonly hits: number; readonly misses: number; readonly cacheMs: number } {
+    return { hits: this.#prefix?.hits ?? 0, misses: this.#prefix?.misses ?? 0, cacheMs: this.#prefix?.cacheMs ?? 0 };
   }
 
   /** Tells the cache of the frozen prefix which samples the next step will ask for: `ids` of the global batch. */

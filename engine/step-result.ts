@@ -19,6 +19,7 @@ export interface StepResult {
   readonly computeMs: number;
   readonly waitMs: number;
   readonly reduceMs: number;
+  readonly cacheMs: number;
   /** Most memory that each worker has needed so far, bytes. */
   readonly peakMemory: Readonly<Record<string, number>>;
   /** What each replica worked on, as places of the batch. */
@@ -41,6 +42,7 @@ export function assembleStep(reports: ReadonlyMap<string, ReportOf<'step-ready'>
     computeMs: sum((report) => report.computeMs),
     waitMs: sum((report) => report.waitMs),
     reduceMs: sum((report) => report.reduceMs),
+    cacheMs: sum((report) => report.cacheMs),
     peakMemory: Object.fromEntries([...reports].map(([worker, { peakBytes }]) => [worker, peakBytes])),
     shares: sharesOf(all.map(({ share }) => share)),
   };

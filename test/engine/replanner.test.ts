@@ -52,6 +52,13 @@ describe('a plan after freezing', () => {
     expect(shapeOf(planner.next(at(1)).plan)).toEqual({ K: 2, R: 1 });
     expect(shapeOf(planner.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
   });
+  it('shortens the pipeline without adding replicas where --dp is pipe', () => {
+    const planner = replanner({ pipeline: 2, replicas: 1, dp: 'pipe' }, 4);
+    planner.next(at(0));
+    const { plan, event } = planner.next(at(9));
+    expect(shapeOf(plan)).toEqual({ K: 1, R: 1 });
+    expect(event.idle).toHaveLength(3);
+  });
   it('keeps the shape where --dp is off', () => {
     const planner = replanner({ pipeline: 2, replicas: 1, dp: 'off' }, 2);
     planner.next(at(0));
