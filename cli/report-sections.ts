@@ -137,7 +137,7 @@ export function plansSection(events: readonly RunEvent[]): string | null {
   const rows = spans.map(({ plan, step }) => {
     const own = steps.filter(({ generation }) => generation === plan.generation);
     const measured = median(own.map(({ seconds }) => seconds * 1000));
-    const bubble = median(own.map(({ bubbleShare }) => bubbleShare));
+    const bubble = median(own.map(({ pipelineBubble, bubbleShare }) => pipelineBubble ?? bubbleShare));
     const facts = row([
       [`g${plan.generation}`], [String(step), 'n'], [`${plan.K} x ${plan.R}`, 'n'], [escapeText(plan.schedule)], [`${plan.frozenLayers}`, 'n'],
       [`${millis(plan.predictedStepMs)}`, 'n'], [measured === null ? '-' : millis(measured), 'n'],

@@ -70,6 +70,8 @@ export const reportSchema = z.discriminatedUnion('type', [
     squares: z.array(z.object({ block: index, fromChunk: index, values: z.array(float) })),
     computeMs: z.number(),
     waitMs: z.number(),
+    /** Begin and end of every action of this worker in the order of its schedule, milliseconds on the clock of the machine. */
+    spans: z.array(z.number()),
     reduceMs: z.number(),
     /** Reading and writing cached activations; not in \`computeMs\`. */
     cacheMs: z.number(),

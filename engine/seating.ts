@@ -8,6 +8,9 @@ import { StepRunner } from '../pipeline/step-runner.js';
 import type { StepTimes } from '../pipeline/stage-runner.js';
 import { shareOf } from './sample-share.js';
 
+/** What to add to `performance.now()` for a time that all processes of a machine share. */
+const sharedClock = (): number => Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
 export class Seating {
   readonly #options: SeatingOptions;
   readonly #stages: readonly StageSeat[];
@@ -40,7 +43,8 @@ export class Seating {
   /** Forward, backward and reduction of one step; the update waits for the commit. */
   async runStep(step: number, ids: Int32Array): Promise<Report> {
     const { plan, seat } = this.#options;
-    const times: StepTimes = { computeMs: 0, waitMs: 0 };
+    const times: StepTimes = { computeMs: 0, waitMs: 0, spans: [] };
+    const clock = sharedClock();
     const before = this.#prefixCounts;
     const total = ids.reduce((sum, id) => sum + (id >= 0 ? 1 : 0), 0);
     const sinks = new Map(this.#stages.map((stage) => [stage.stage, stage.beginStep()]));
@@ -64,6 +68,7 @@ export class Seating {
       squares,
       computeMs,
       waitMs: times.waitMs,
+      spans: times.spans.map((ms) => ms + clock),
       reduceMs: reduced - begin,
       cacheMs,
       cacheHits: after.hits - before.hits,

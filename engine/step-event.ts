@@ -20,5 +20,5 @@ export function stepEvent({ step, epoch, lr, samples, seconds, shares, isReplay 
   const share = (ms: number): number => Math.min(1, ms / (seated * seconds * 1000));
   const { loss, gradNorm, cacheHits, cacheMisses, peakMemory } = result;
   const { generation, frozen } = plan;
-  return { type: 'step', step, epoch, loss, lr, gradNorm, samples, seconds, generation, frozen, ...shapeOf(plan), cacheHits, cacheMisses, bubbleShare: share(result.waitMs), commShare: share(result.reduceMs), computeShare: share(result.computeMs), cacheShare: share(result.cacheMs), peakMemory, shares, ...(isReplay ? { replay: true } : {}) };
+  return { type: 'step', step, epoch, loss, lr, gradNorm, samples, seconds, generation, frozen, ...shapeOf(plan), cacheHits, cacheMisses, bubbleShare: share(result.waitMs), commShare: share(result.reduceMs), computeShare: share(result.computeMs), cacheShare: share(result.cacheMs), pipelineMs: result.pipelineMs, pipelineBubble: result.pipelineBubble, peakMemory, shares, ...(isReplay ? { replay: true } : {}) };
 }

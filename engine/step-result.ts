@@ -4,6 +4,7 @@ import { NonFiniteError } from './core/errors.js';
 import { invariant, present } from './core/invariant.js';
 import type { Model } from './model/block.js';
 import type { ReportOf } from './messages.js';
+import { measuredStep } from '../pipeline/measured-step.js';
 import type { SampleShare } from './sample-share.js';
 
 export interface StepResult {
@@ -20,6 +21,9 @@ export interface StepResult {
   readonly waitMs: number;
   readonly reduceMs: number;
   readonly cacheMs: number;
+  /** From the first forward to the last backward, of the slowest replica; and the idle share of the workers of all replicas in that time of theirs. */
+  readonly pipelineMs: number;
+  readonly pipelineBubble: number;
   /** Most memory that each worker has needed so far, bytes. */
   readonly peakMemory: Readonly<Record<string, number>>;
   /** What each replica worked on, as places of the batch. */
@@ -43,9 +47,17 @@ export function assembleStep(reports: ReadonlyMap<string, ReportOf<'step-ready'>
     waitMs: sum((report) => report.waitMs),
     reduceMs: sum((report) => report.reduceMs),
     cacheMs: sum((report) => report.cacheMs),
+    ...pipelineTime(all),
     peakMemory: Object.fromEntries([...reports].map(([worker, { peakBytes }]) => [worker, peakBytes])),
     shares: sharesOf(all.map(({ share }) => share)),
   };
+}
+
+function pipelineTime(reports: readonly ReportOf<'step-ready'>[]): { readonly pipelineMs: number; readonly pipelineBubble: number } {
+  const replicas = [...new Set(reports.map(({ share }) => share.replica))].map((replica) => measuredStep(reports.filter(({ share }) => share.replica === replica).map(({ spans }) => spans)));
+  const capacityMs = replicas.reduce((sum, { totalMs, busyMs }) => sum + totalMs * busyMs.length, 0);
+  const idleMs = replicas.reduce((sum, { totalMs, busyMs, bubbleShare }) => sum + bubbleShare * totalMs * busyMs.length, 0);
+  return { pipelineMs: Math.max(...replicas.map(({ totalMs }) => totalMs)), pipelineBubble: capacityMs === 0 ? 0 : idleMs / capacityMs };
 }
 
 /** One share per replica. All stages of a replica tell what they worked on, and must agree. */

@@ -55,13 +55,13 @@ function needs({ stage, kind, micro }: Action, stages: number): { readonly own: 
 
 /**
  * Runs the schedule on paper: every worker takes its actions in order, each as early as its inputs allow. Stages on one worker hand over
- * without a transfer. Throws a ScheduleError where no worker can go on (deadlock).
+ * without a transfer. `handlingMs` passes between two actions of a worker, in which it looks for messages; it counts as idle. Throws a ScheduleError where no worker can go on (deadlock).
  *
  * Not modelled: limited buffers between stages, transfers that slow each other or the computation down, workers that share cores or memory
  * bandwidth, the variation of times between micro-batches, gradient reduction, clipping and the update (the planner adds those), loading of
  * data, and the start of a step after the one before.
  */
-export function simulateActions(schedule: Schedule, durationOf: (action: Action) => number, transferOf: (stage: number) => number = () => 0): Simulation {
+export function simulateActions(schedule: Schedule, durationOf: (action: Action) => number, transferOf: (stage: number) => number = () => 0, handlingMs = 0): Simulation {
   const workerOf = workersByStage(schedule);
   const ends = workerOf.map(() => new Map<string, number>());
   const spans: Span[][] = schedule.workers.map(() => []);
@@ -71,7 +71,7 @@ export function simulateActions(schedule: Schedule, durationOf: (action: Action)
   const startOf = (action: Action): number | null => {
     const { own, neighbour } = needs(action, schedule.stages);
     const worker = present(workerOf[action.stage], `worker of stage ${action.stage}`);
-    let start = present(clocks[worker], 'clock');
+    let start = present(clocks[worker], 'clock') + (present(positions[worker], 'position') > 0 ? handlingMs : 0);
     for (const key of own) {
       const end = ends[action.stage]?.get(key);
       if (end === undefined) return null;
@@ -109,15 +109,18 @@ export function simulateActions(schedule: Schedule, durationOf: (action: Action)
 
   const totalMs = Math.max(0, ...clocks);
   const busyMs = spans.map((list) => list.reduce((sum, { startMs, endMs }) => sum + (endMs - startMs), 0));
-  const busy = busyMs.reduce((sum, ms) => sum + ms, 0);
   return {
     totalMs,
     busyMs,
-    bubbleShare: totalMs === 0 ? 0 : Math.max(0, 1 - busy / (schedule.workers.length * totalMs)),
+    bubbleShare: idleShare(busyMs, totalMs),
     peakLive: schedule.workers.map(peakLive),
     spans,
   };
 }
+
+/** Idle share of the workers of a pipeline between its first forward and its last backward, which are `totalMs` apart. */
+export const idleShare = (busyMs: readonly number[], totalMs: number): number =>
+  totalMs === 0 ? 0 : Math.max(0, 1 - busyMs.reduce((sum, ms) => sum + ms, 0) / (busyMs.length * totalMs));
 
 /** `simulateActions` with one set of times per stage. */
 export function simulate(schedule: Schedule, times: readonly StageTimes[]): Simulation {

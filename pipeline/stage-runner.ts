@@ -62,6 +62,8 @@ export interface StepTimes {
   computeMs: number;
   /** Waiting for neighbours: the bubble, and what their tensors took to arrive. */
   waitMs: number;
+  /** Begin and end of every action in the order in which they ran, by this process's clock: from when its inputs were there until its result was. */
+  readonly spans: number[];
 }
 
 /** What all actions of a step share. */
@@ -124,7 +126,7 @@ export class StageRunner {
     this.#loadPrefix(own, micro);
     this.#bind(this.#forward, `f${micro}`, micro, slot, null).run();
     this.#held = { step, micro };
-    times.computeMs += performance.now() - begin;
+    note(times, begin);
     if (borders.activationOut === null) return { micro: start + micro, loss: present(this.#buffers.get(`${slot} loss`), 'loss')[0] as number };
     signals.ring('F', step, micro);
     return null;
@@ -135,7 +137,7 @@ export class StageRunner {
     await this.#gradientArrived(input, micro);
     const begin = performance.now();
     this.#runInto(this.#backward, 'b', input, micro, sink);
-    input.times.computeMs += performance.now() - begin;
+    note(input.times, begin);
     this.#sendGradient(input, micro);
   }
 
@@ -144,7 +146,7 @@ export class StageRunner {
     await this.#gradientArrived(input, micro);
     const begin = performance.now();
     if (this.#backwardInput !== null) this.#run(this.#backwardInput, `i${micro}`, input, micro, null);
-    input.times.computeMs += performance.now() - begin;
+    note(input.times, begin);
     this.#sendGradient(input, micro);
   }
 
@@ -152,7 +154,7 @@ export class StageRunner {
   backwardWeight(input: StepInput, micro: number, sink: GradientSink): void {
     const begin = performance.now();
     this.#runInto(this.#backwardWeight, 'w', input, micro, sink);
-    input.times.computeMs += performance.now() - begin;
+    note(input.times, begin);
   }
 
   /**
@@ -309,6 +311,13 @@ export class StageRunner {
     if (!this.#bufferIds.has(owner)) this.#bufferIds.set(owner, this.#bufferIds.size);
     return `${this.#bufferIds.get(owner)}+${gradient.byteOffset}`;
   }
+}
+
+/** Takes down an action that began at `begin` and ends now. */
+function note(times: StepTimes, begin: number): void {
+  const end = performance.now();
+  times.computeMs += end - begin;
+  times.spans.push(begin, end);
 }
 
 /** Waiting for a neighbour. */

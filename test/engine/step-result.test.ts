@@ -5,7 +5,7 @@ import { assembleStep, clipScale } from '../../engine/step-result.js';
 
 type StepReport = Parameters<typeof assembleStep>[0] extends ReadonlyMap<string, infer T> ? T : never;
 
-const report = (changes: Partial<StepReport>): StepReport => ({ type: 'step-ready', generation: 0, step: 0, losses: [], squares: [], computeMs: 1, waitMs: 2, reduceMs: 3, cacheMs: 0.5, cacheHits: 4, cacheMisses: 5, residentBytes: 6, peakBytes: 7, share: { replica: 0, from: 0, to: 0, digest: '' }, pool: { lent: 0, lentBytes: 0, bytes: 0 }, ...changes });
+const report = (changes: Partial<StepReport>): StepReport => ({ type: 'step-ready', generation: 0, step: 0, losses: [], squares: [], computeMs: 1, waitMs: 2, spans: [], reduceMs: 3, cacheMs: 0.5, cacheHits: 4, cacheMisses: 5, residentBytes: 6, peakBytes: 7, share: { replica: 0, from: 0, to: 0, digest: '' }, pool: { lent: 0, lentBytes: 0, bytes: 0 }, ...changes });
 
 /** The reports of the workers w0, w1, ... */
 const of = (...reports: StepReport[]): ReadonlyMap<string, StepReport> => new Map(reports.map((one, i) => [`w${i}`, one]));

@@ -1,0 +1,106 @@
+// Measures the bubble of every schedule with real workers, and simulates the same schedules with the durations that were measured in the same steps.
+// Two workers of one thread each; all four schedules in turn, several times over. Prints a table and writes it to RESULT.md beside this file.
+// Usage: node bench/bubble/run.mjs [--rounds N] [--steps N] [--layers N] [--width N] [--sequence N]
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { trainConfigSchema } from '../../dist/engine/config.js';
+import { Coordinator } from '../../dist/engine/coordinator.js';
+import { Replanner } from '../../dist/engine/replanner.js';
+import { runCosts } from '../../dist/engine/run-costs.js';
+import { setUpRun } from '../../dist/engine/run-setup.js';
+import { measuredStep, measuredTimes, median, replayed } from '../../dist/pipeline/measured-step.js';
+import { makeSchedule, scheduleNames } from '../../dist/pipeline/schedules/registry.js';
+import { simulateActions } from '../../dist/pipeline/simulate.js';
+
+const defaults = { rounds: '3', steps: '10', layers: '6', width: '256', sequence: '128', micros: '8' };
+const { values } = parseArgs({ options: Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { type: 'string', default: value }])) });
+const sizes = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Number(value)]));
+if (Object.values(sizes).some((size) => !Number.isInteger(size) || size < 1)) {
+  console.error(`all options take a positive whole number: ${JSON.stringify(values)}`);
+  process.exit(2);
+}
+const { rounds, steps, layers, width, sequence, micros } = sizes;
+/** Steps at the start of a turn that do not count: memory is touched for the first time. */
+const WARM_UP = 2;
+
+const config = trainConfigSchema.parse({
+  model: 'gpt', modelOptions: { layers, width, heads: 4 }, data: 'synthetic:text', dataOptions: { sequence },
+  devices: 'cpu:2', batch: micros, microBatch: 1, steps: 1000, pipeline: 2, replicas: 1, evalEvery: 'never', programCache: 'off', recompute: 'off',
+});
+const setup = await setUpRun(config);
+const coordinator = new Coordinator({ config, workers: setup.workers, microBatch: setup.microBatch, programCache: null, onReport: () => undefined, onDropped: () => undefined });
+process.on('exit', () => coordinator.abort());
+await coordinator.open();
+await coordinator.launch();
+const { event, ...costs } = await runCosts(setup, coordinator, null);
+const { dataset, ...rest } = setup;
+const replanner = new Replanner({ ...rest, ...costs, numSamples: dataset.numTrain + dataset.numValidation });
+
+/** The spans of both workers in a step, in the order of the pipeline. */
+async function turn(schedule) {
+  const { plan, choice } = replanner.fixed({ frozen: 0, frozenLayers: 0, epochsLeft: 1, because: schedule }, { K: 2, R: 1, schedule, usesCache: false });
+  await coordinator.adopt(plan);
+  coordinator.start(0);
+  const order = [...new Set(plan.replicas[0].stages.map(({ worker }) => worker))];
+  const spans = [];
+  for (let step = 0; step < WARM_UP + steps; step++) {
+    const reports = await coordinator.stepReports();
+    await coordinator.commit(step, { learningRate: 0, gradientScale: 1, updateCount: step + 1, snapshot: null }, step + 1 < WARM_UP + steps);
+    spans.push(order.map((worker) => reports.get(worker).spans));
+  }
+  return { spans: spans.slice(WARM_UP), choice };
+}
+
+const turns = new Map(scheduleNames.map((name) => [name, []]));
+const choices = new Map();
+for (let round = 0; round < rounds; round++)
+  for (const name of scheduleNames) {
+    const { spans, choice } = await turn(name);
+    turns.get(name).push(...spans);
+    choices.set(name, choice);
+  }
+await coordinator.close();
+
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const ms = (value) => value.toFixed(value < 10 ? 2 : 1);
+const lines = [];
+const say = (line = '') => (lines.push(line), console.log(line));
+
+const rows = scheduleNames.map((name) => {
+  const schedule = makeSchedule(name, 2, micros);
+  const all = turns.get(name);
+  const measured = all.map(measuredStep);
+  const times = measuredTimes(schedule, all);
+  const bubble = median(measured.map(({ bubbleShare }) => bubbleShare));
+  const simulated = simulateActions(schedule, ({ stage, kind }) => times.byKind.get(`${stage}${kind}`), () => times.transferMs, times.handlingMs);
+  const replay = median(all.map((step) => replayed(schedule, step, times).bubbleShare));
+  const off = (predicted) => predicted / bubble - 1;
+  return { name, bubble, pipelineMs: median(measured.map(({ totalMs }) => totalMs)), simulated, replay, off, times, choice: choices.get(name) };
+});
+
+say('# Bubble of the schedules, measured and simulated');
+say();
+say(`Machine: ${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.version}.`);
+say(`Load of the machine at the end (1, 5, 15 minutes): ${loadavg().map((value) => value.toFixed(1)).join(', ')}; on a quiet machine the first is near 2.`);
+say(`Command: \`npm run bench:bubble -- ${process.argv.slice(2).join(' ')}\``);
+say();
+say(`GPT of ${layers} layers, width ${width}, ${sequence} tokens; two workers with one thread each, ${micros} micro-batches of one sample; medians of ${rounds} times ${steps} steps of each schedule, in turns.`);
+say();
+say('Bubble: idle share of the two workers between the first forward and the last backward of a step. Simulated: the simulator with one duration for every kind of action on every stage');
+say('(mean over micro-batches of the medians over steps), and the median time from the end of an action to the start of one that waited for it (transfer) or that followed on the same worker');
+say('(handling), all from the same steps. Replayed: every step simulated with the durations that its own actions had, median. What differs between the two is how much the durations of one kind');
+say('vary; what is left between replayed and measured is how well the simulator knows the order and the hand-overs.');
+say();
+say('| schedule | pipeline ms | simulated ms | bubble measured | simulated | off by | replayed | off by | transfer ms | handling ms |');
+say('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
+for (const { name, bubble, pipelineMs, simulated, replay, off, times } of rows)
+  say(`| ${name} | ${ms(pipelineMs)} | ${ms(simulated.totalMs)} | ${percent(bubble)} | ${percent(simulated.bubbleShare)} | ${percent(off(simulated.bubbleShare))} | ${percent(replay)} | ${percent(off(replay))} | ${ms(times.transferMs)} | ${ms(times.handlingMs)} |`);
+say();
+say('Median durations of the actions, milliseconds by stage and kind, and the bubble that was predicted from the costs measured before the run:');
+say();
+for (const { name, times, choice } of rows) say(`- ${name}: ${[...times.byKind].sort().map(([key, value]) => `${key} ${ms(value)}`).join(', ')}; predicted ${percent(choice.predictedBubble)}, cuts ${choice.cuts.join(', ')}`);
+writeFileSync(join(dirname(fileURLToPath(import.meta.url)), 'RESULT.md'), `${lines.join('\n')}\n`);
+process.exit(0);
