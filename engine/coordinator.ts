@@ -19,13 +19,14 @@ import type { Member, MembershipNews, Regrouping } from './member.js';
 import type { MemoryFolder } from './memory-folder.js';
 import type { Colleague, Order, Report, ReportOf } from './messages.js';
 import { seatOf, type Plan } from './plan.js';
+import { PlanTransition } from './plan-transition.js';
 import { RunMemory } from './run-memory.js';
 import { openPort, placeOf } from './port.js';
 import { setupOrder } from './setup-order.js';
 import { snapshotProblem } from './snapshots.js';
 import { RollCall } from './roll-call.js';
 import { adoptionOf, type Adoption } from './transition-parts.js';
-import { LostWorker, type WorkerLink } from './worker-link.js';
+import { failureFrom, LostWorker, type WorkerLink } from './worker-link.js';
 import { WorkerProcess } from './worker-process.js';
 
 /** A worker has this long to start, load the data and compile. */
@@ -51,6 +52,7 @@ export class Coordinator {
   #listener: Listener | null = null;
   /** How the workers know this process where its port speaks TLS. */
   #trust: Trust | undefined;
+  readonly #transition = new PlanTransition('the coordinator');
   #plan: Plan | null = null;
   #numInvited = 0;
   #isClosing = false;
@@ -118,8 +120,11 @@ export class Coordinator {
   /** Makes every worker adopt a plan; to be called between steps only. Resolves to what it took. */
   async adopt(plan: Plan): Promise<Adoption> {
     this.#isGathering = true;
+    this.#transition.prepare(plan.generation);
     const prepared = await this.#ask(this.workers, { type: 'prepare', plan, colleagues: this.#colleagues }, 'prepared', START_TIMEOUT_MS);
+    this.#transition.prepared();
     const active = await this.#ask(this.workers, { type: 'activate', generation: plan.generation }, 'active');
+    this.#transition.active();
     this.#plan = plan;
     this.#isGathering = false;
     return adoptionOf(prepared.values(), active.values());
@@ -164,7 +169,7 @@ export class Coordinator {
 
   /** Starts a run of steps at `step`; every commit tells the workers whether the next one follows. */
   start(step: number): void {
-    this.#tell({ type: 'start', generation: this.#current.generation, step });
+    this.#calls.tell(this.#seated, { type: 'start', generation: this.#current.generation, step });
   }
 
   /** What the seated workers report of the step that runs now. */
@@ -177,7 +182,7 @@ export class Coordinator {
    * anybody copy anybody's state.
    */
   async commit(step: number, update: Update, goesOn: boolean): Promise<void> {
-    this.#tell({ type: 'commit', generation: this.#current.generation, step, ...update, goesOn });
+    this.#calls.tell(this.#seated, { type: 'commit', generation: this.#current.generation, step, ...update, goesOn });
     if (!goesOn) await this.#calls.collect(this.#seated, 'paused', this.#stepTimeoutMs);
   }
 
@@ -211,10 +216,10 @@ export class Coordinator {
 
   /**
    * After a failure: makes sure that the lost are gone, lets everybody else give up what they do, and starts replacements until as many workers are there
-   * as before, or `maxNew` were started.
-   * Afterwards a plan may be adopted that restores state. Losses during the recovery are dealt with in it.
+   * as before, or `maxNew` were started. Afterwards a plan may be adopted that restores state. Losses during the recovery are dealt with in it.
    */
   async regroup(maxNew: number): Promise<Regrouping> {
+    this.#transition.abandon();
     this.#isGathering = true;
     const lost = new Map<string, string>();
     const joined = new Map<string, Member>();
@@ -270,7 +275,7 @@ export class Coordinator {
   }
 
   get #current(): Plan {
-    return present(this.#plan, 'plan');
+    return this.#transition.inForce(this.#plan);
   }
 
   get #seated(): string[] {
@@ -302,6 +307,7 @@ export class Coordinator {
 
   readonly #handlers = {
     onFailure: (error: Error, worker: string): void => this.#fail(error, worker),
+    onDropped: (worker: string, reason: string): void => this.#options.onDropped(worker, reason),
     onReport: (report: Report, worker: string): void => {
       if (report.type === 'leaving' && this.#workers.has(worker) && !this.#kept.has(worker)) this.#leaving.add(worker);
       this.#options.onReport(report, worker);
@@ -376,21 +382,15 @@ export class Coordinator {
 
   #fail(cause: Error, worker: string): void {
     if (this.#isClosing || !this.#workers.has(worker)) return;
-    const isOwn = this.#worker(worker).isOwn || (cause instanceof WorkerError && cause.code === 'PT_WORKER_STUCK');
-    const error = isOwn || cause instanceof LostWorker ? cause : new LostWorker(worker, `worker ${worker} failed: ${cause.message}`, 'See what it says itself.');
+    const error = failureFrom(this.#worker(worker), cause);
     if (error instanceof LostWorker && this.#isSpare(worker)) {
       this.#gone.push({ worker, reason: error.message });
       this.#worker(worker).kill();
-      this.#remove(worker);
-      return;
+      return this.#remove(worker);
     }
     // A worker that found no memory has ended, or is about to.
     if (error instanceof LostWorker || (error instanceof PipetrainError && error.code === 'PT_SHM_FULL')) this.#lost.set(worker, error.message);
     this.#trouble.reject(error);
-  }
-
-  #tell(order: Order): void {
-    for (const worker of this.#seated) this.#worker(worker).order(order);
   }
 
   #ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs = this.#stepTimeoutMs): Promise<Map<string, ReportOf<T>>> {

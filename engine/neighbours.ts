@@ -23,6 +23,8 @@ export class Neighbours {
   readonly #host: NeighboursHost;
   readonly #inbox = new Inbox();
   readonly #dialled = new Map<string, Peer>();
+  /** Who has dialled this worker. */
+  readonly #heard = new Map<string, Peer>();
   #listening: Listener | null = null;
   /** Workers of the current plan that ring this one or are rung by it; the loss of any other is no news. */
   #needed: ReadonlySet<string> = new Set();
@@ -38,13 +40,20 @@ export class Neighbours {
       port: this.#host.port,
       token: this.#host.token,
       onPeer: (peer) => {
+        // Whoever comes under a name that is here already is not who it says.
+        if (this.#heard.get(peer.name)?.isOpen === true) throw new WorkerError('PT_REFUSED', `worker ${peer.name} is connected already`, 'Start workers through the command.');
+        this.#heard.set(peer.name, peer);
         peer.onMessage((message) => {
           const bell = bellSchema.safeParse(message);
           if (bell.success) this.#inbox.deliver(bell.data.key);
           else peer.close('not a doorbell');
         });
         // A worker whose socket closes cannot ring any more: whoever waits for it has to learn of it now.
-        peer.onClose((reason) => this.#lost(peer.name, reason));
+        peer.onClose((reason) => {
+          if (this.#heard.get(peer.name) !== peer) return;
+          this.#heard.delete(peer.name);
+          this.#lost(peer.name, reason);
+        });
       },
     });
     return this.#listening.url;
@@ -62,7 +71,9 @@ export class Neighbours {
   }
 
   ring(worker: string, key: string): void {
-    present(this.#dialled.get(worker), `connection to ${worker}`).send({ type: 'bell', key });
+    const peer = this.#dialled.get(worker);
+    if (peer === undefined) throw this.#peerLost(worker, 'it was closed before');
+    peer.send({ type: 'bell', key });
   }
 
   wait(key: string): Promise<void> {
@@ -87,8 +98,15 @@ export class Neighbours {
   }
 
   #lost(worker: string, reason: string): void {
+    // Whichever way was cut, the next plan dials anew; the other side must not take that for a second one of the same name.
+    const dialled = this.#dialled.get(worker);
     this.#dialled.delete(worker);
+    dialled?.close(reason);
     if (this.#needed.has(worker))
-      this.#inbox.fail(new WorkerError('PT_PEER_LOST', `worker ${this.#host.worker} lost its connection to worker ${worker}: ${reason}`, 'See what happened to that worker.'));
+      this.#inbox.fail(this.#peerLost(worker, reason));
+  }
+
+  #peerLost(worker: string, reason: string): WorkerError {
+    return new WorkerError('PT_PEER_LOST', `worker ${this.#host.worker} lost its connection to worker ${worker}: ${reason}`, 'See what happened to that worker.');
   }
 }

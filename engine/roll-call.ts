@@ -24,8 +24,12 @@ export class RollCall {
     this.#options = options;
   }
 
-  async ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>> {
+  tell(workers: readonly string[], order: Order): void {
     for (const worker of workers) this.#link(worker).order(order);
+  }
+
+  async ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>> {
+    this.tell(workers, order);
     return this.collect(workers, answer, timeoutMs);
   }
 

@@ -1,7 +1,9 @@
 // WorkerLink: a worker seen from the coordinator: its connection, and what it has reported but nobody has asked for yet. It knows when the worker
 // is lost; what that means for the run is the coordinator's business, and how the process began and ends that of the classes below it.
+import { FrameError } from './comm/frame.js';
 import type { Peer } from './comm/peer.js';
 import { fromErrorRecord, WorkerError } from './core/errors.js';
+import { WorkerStanding } from './worker-state.js';
 import { reportSchema, type Order, type Report, type ReportOf } from './messages.js';
 
 /** A worker that is told to stop has this long before it is cut off. */
@@ -19,9 +21,17 @@ export class LostWorker extends WorkerError {
   }
 }
 
+/** What a failure means for the run: whatever goes wrong on a host of somebody else, it can go on without that worker. */
+export function failureFrom({ id, isOwn }: WorkerLink, cause: Error): Error {
+  if (isOwn || cause instanceof LostWorker || (cause instanceof WorkerError && cause.code === 'PT_WORKER_STUCK')) return cause;
+  return new LostWorker(id, `worker ${id} failed: ${cause.message}`, 'See what it says itself.');
+}
+
 export interface LinkHandlers {
   readonly onFailure: (error: Error, worker: string) => void;
   readonly onReport: (report: Report, worker: string) => void;
+  /** The worker broke the rules and was cut off; `onFailure` follows. */
+  readonly onDropped: (worker: string, reason: string) => void;
 }
 
 export abstract class WorkerLink {
@@ -29,6 +39,7 @@ export abstract class WorkerLink {
   /** Whether this process started the worker; one that joined was started by somebody else, perhaps on another host. */
   abstract readonly isOwn: boolean;
   readonly #handlers: LinkHandlers;
+  readonly #standing: WorkerStanding;
   #reports: Report[] = [];
   readonly #waiting = new Map<Report['type'], (report: Report) => void>();
   #stuck: NodeJS.Timeout | undefined;
@@ -40,6 +51,7 @@ export abstract class WorkerLink {
   constructor(id: string, handlers: LinkHandlers) {
     this.id = id;
     this.#handlers = handlers;
+    this.#standing = new WorkerStanding(id);
   }
 
   abstract get pid(): number;
@@ -75,11 +87,17 @@ export abstract class WorkerLink {
     this.#peer = peer;
     peer.onMessage((message) => {
       this.#heardAt = performance.now();
+      if (this.#isStopping) return;
       const report = reportSchema.safeParse(message);
-      if (report.success) this.#receive(report.data);
-      else this.fail(new WorkerError('PT_PROTOCOL', `worker ${this.id} sent a report that cannot be read: ${report.error.message}`, 'All workers must run the same version.'));
+      if (!report.success) return this.#drop(`it sent a report that cannot be read: ${report.error.message}`);
+      try {
+        this.#standing.reported(report.data.type);
+      } catch (error) {
+        return this.#drop(error instanceof Error ? error.message : String(error));
+      }
+      this.#receive(report.data);
     });
-    peer.onError((error) => this.fail(error));
+    peer.onError((error) => (error instanceof FrameError ? this.#drop(error.message) : this.fail(error)));
     peer.onClose((reason) => {
       if (this.#isStopping) return;
       setTimeout(() => this.fail(new LostWorker(this.id, `worker ${this.id} closed its connection: ${reason}`, 'See the events of the run for what came before.')), ROOT_CAUSE_GRACE_MS).unref();
@@ -87,6 +105,9 @@ export abstract class WorkerLink {
   }
 
   order(order: Order): void {
+    // News of its end is on its way to whoever gives orders.
+    if (this.#standing.state === 'lost') return;
+    this.#standing.ordered(order);
     this.#peer?.send(order);
   }
 
@@ -109,6 +130,14 @@ export abstract class WorkerLink {
     this.#reports = [];
     this.#waiting.clear();
     clearTimeout(this.#stuck);
+  }
+
+  /** Cuts a worker off that breaks the rules. It is lost like any other; the run goes on without it. */
+  #drop(reason: string): void {
+    if (this.#isStopping) return;
+    this.#handlers.onDropped(this.id, reason);
+    this.#peer?.close(reason);
+    this.fail(new LostWorker(this.id, `worker ${this.id} was dropped: ${reason}`, 'All workers must run the same version of pipetrain.'));
   }
 
   protected fail(error: Error): void {

@@ -10,6 +10,8 @@ import type { Colleague, Order, Report } from './messages.js';
 import { Neighbours } from './neighbours.js';
 import { OrderQueue } from './order-queue.js';
 import { blocksOf, seatOf, type Plan, type Restore } from './plan.js';
+import { PlanTransition } from './plan-transition.js';
+import { nextWorkerState, type WorkerCause, type WorkerState } from './worker-state.js';
 import { Seating } from './seating.js';
 import type { CacheSettings } from './stage-seat.js';
 
@@ -31,6 +33,8 @@ export class Worker {
   readonly #orders = new OrderQueue<Order>();
   readonly #neighbours: Neighbours;
   #equipment: Equipment | null = null;
+  #state: WorkerState = 'joining';
+  readonly #transition: PlanTransition;
   #plan: Plan | null = null;
   #colleagues: Readonly<Record<string, Colleague>> = {};
   #seating: Seating | null = null;
@@ -38,7 +42,14 @@ export class Worker {
   #next: Seating | null = null;
 
   constructor(host: WorkerHost) {
-    this.#host = host;
+    this.#host = {
+      ...host,
+      report: (report) => {
+        this.#move(report.type);
+        host.report(report);
+      },
+    };
+    this.#transition = new PlanTransition(`worker ${host.worker}`);
     this.#neighbours = new Neighbours(host);
   }
 
@@ -66,6 +77,7 @@ export class Worker {
     try {
       for (;;) {
         const order = await this.#orders.next();
+        this.#move(order.type);
         if (order.type === 'stop') break;
         try {
           await this.#obey(order);
@@ -88,11 +100,19 @@ export class Worker {
     for (;;) {
       const order = await this.#orders.next();
       if (order.type === 'stop') return this.#orders.putBack(order);
-      if (order.type === 'abort') return this.#abort();
+      if (order.type !== 'abort') continue;
+      this.#move('abort');
+      return this.#abort();
     }
   }
 
+  /** Throws a WorkerError (PT_PROTOCOL) for an order that has no place here, or a report that this worker must not make. */
+  #move(cause: WorkerCause): void {
+    this.#state = nextWorkerState(this.#host.worker, this.#state, cause);
+  }
+
   #abort(): void {
+    this.#transition.abandon();
     this.#next?.close();
     this.#next = null;
     this.#neighbours.reset();
@@ -142,8 +162,7 @@ export class Worker {
 
   /** First half of a transition. The old seating stays whole: others may still copy from this worker's memory. */
   #prepare(plan: Plan, colleagues: Readonly<Record<string, Colleague>>): void {
-    if (this.#plan !== null && plan.generation <= this.#plan.generation)
-      throw new WorkerError('PT_STALE_PLAN', `worker ${this.#host.worker} is at generation ${this.#plan.generation} and was given plan ${plan.generation}`, 'Report this.');
+    this.#transition.prepare(plan.generation);
     const own = this.#own;
     // What is not ready by now is needed now, or not at all.
     own.prewarmer.stop();
@@ -178,12 +197,14 @@ export class Worker {
       });
     // Old and new seat exist side by side: the most shared memory of a transition.
     own.memory.noteShared();
+    this.#transition.prepared();
     this.#host.report({ type: 'prepared', generation: plan.generation, movedBytes, stateMs });
   }
 
   /** Second half: leaves the old seat, takes the new one. */
   async #activate(generation: number): Promise<void> {
-    const plan = this.#planOf(generation);
+    this.#transition.require(generation, 'activating');
+    const plan = present(this.#plan, 'plan');
     this.#seating?.close();
     const { frozen, active } = blocksOf(plan, this.#host.worker);
     this.#own.store.release(frozen, active);
@@ -193,6 +214,7 @@ export class Worker {
     this.#host.onSeat?.(plan);
     const { compiler, executor } = this.#own;
     const { ms, ...counts } = executor.takeCounts();
+    this.#transition.active();
     this.#host.report({ type: 'active', generation, programs: { ...counts, ms: ms + compiler.takeMs(), traced: compiler.traces.takeTraced() } });
   }
 
@@ -208,6 +230,7 @@ export class Worker {
       if (order.type === 'stop' || order.type === 'abort') return this.#orders.putBack(order);
       if (order.type !== 'commit' || order.step !== step || order.generation !== generation)
         throw new WorkerError('PT_PROTOCOL', `worker ${this.#host.worker} waits for the commit of step ${step} and got "${order.type}"`, 'Report this.');
+      this.#move('commit');
       await seating.apply(order);
       if (order.snapshot !== null) this.#writeSnapshot(step, order.snapshot);
       if (!order.goesOn) return this.#host.report({ type: 'paused', generation, step });
@@ -263,10 +286,8 @@ export class Worker {
   }
 
   #planOf(generation: number): Plan {
-    const plan = present(this.#plan, 'plan');
-    if (plan.generation !== generation)
-      throw new WorkerError('PT_STALE_PLAN', `worker ${this.#host.worker} is at generation ${plan.generation} and was ordered to work for ${generation}`, 'Report this.');
-    return plan;
+    this.#transition.require(generation, 'settled');
+    return present(this.#plan, 'plan');
   }
 
   async #close(): Promise<void> {
