@@ -155,7 +155,8 @@ async function onEvent(event, coordinator) {
   }
   if (event.step < nextAt || isBusy || done >= numFaults) return;
   isBusy = true;
-  nextAt = event.step + STEPS_BETWEEN;
+  // Closer together where long faults have let many steps pass.
+  nextAt = event.step + Math.max(1, Math.min(STEPS_BETWEEN, Math.floor((steps - event.step) / (numFaults - done + 1))));
   workers = workers.filter(isAlive);
   const kind = KINDS[below(KINDS.length)];
   // At a random moment of the step, the reduction, the update or the snapshot.
