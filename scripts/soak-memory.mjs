@@ -16,7 +16,8 @@ const POOL_MB = 4;
 /**
  * What a resident set may gain after the first tenth of the steps, or the first third of the shapes: the collector lets a heap of this size swing by
  * some MB, and code that becomes hot is compiled and kept. A leak of one activation (4 x 32 x 64 floats, 32 kB) per step would be 59 MB over
- * 1,800 steps; one set of programs left behind per shape is about 1 MB, 40 MB over 40 shapes.
+ * 1,800 steps; one set of programs left behind per shape is about 1 MB, 40 MB over 40 shapes. A worker keeps the programs that were used last, some dozens:
+ * the first third of the shapes fills that.
  */
 const ALLOWED_BYTES = 24 * 2 ** 20;
 
@@ -27,7 +28,7 @@ const config = trainConfigSchema.parse({
 const setup = await setUpRun(config);
 const latest = new Map();
 const coordinator = new Coordinator({
-  config, workers: setup.workers, microBatch: setup.microBatch, onDropped: () => undefined,
+  programCache: null, config, workers: setup.workers, microBatch: setup.microBatch, onDropped: () => undefined,
   onReport: (report, worker) => report.type === 'step-ready' && latest.set(worker, report),
 });
 const failures = [];
@@ -79,10 +80,11 @@ function makeShapes(count) {
 
 const began = performance.now();
 try {
+  await coordinator.open();
   await coordinator.launch();
   const measured = await coordinator.measureCosts();
   const { dataset } = setup;
-  const replanner = new Replanner({ ...setup, costs: measuredCosts(setup, measured), readMsPerMb: measured.readMsPerMb, updateMsPerMb: measured.updateMsPerMb, numSamples: dataset.numTrain + dataset.numValidation });
+  const replanner = new Replanner({ ...setup, costs: measuredCosts(setup, measured), readMsPerMb: measured.readMsPerMb, diskReadMsPerMb: null, updateMsPerMb: measured.updateMsPerMb, numSamples: dataset.numTrain + dataset.numValidation });
   const adopt = ({ frozen, K, R, cuts }) => coordinator.adopt(replanner.fixed({ frozen, frozenLayers: 0, epochsLeft: 1, because: 'soak' }, { K, R, cuts, usesCache: false }).plan);
 
   console.log(`soak:memory: ${numSteps} steps of ${setup.model.name} on ${WORKERS} workers, then ${numShapes} shapes`);
