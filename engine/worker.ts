@@ -299,9 +299,12 @@ export class Worker {
   }
 }
 
-/** Whether an error means that the work in hand is lost but this worker is not: a neighbour is gone, or the coordinator said so. */
+/**
+ * Whether an error means that the work in hand is lost but this worker is not: a neighbour is gone, perhaps with the memory that was to be copied from
+ * (PT_SHM_FILE), or the coordinator said so.
+ */
 function isAbandonable(error: unknown): error is PipetrainError {
-  return error instanceof PipetrainError && ['PT_ABORTED', 'PT_PEER_LOST', 'PT_DIAL', 'PT_PEER_CLOSED'].includes(error.code);
+  return error instanceof PipetrainError && ['PT_ABORTED', 'PT_PEER_LOST', 'PT_DIAL', 'PT_PEER_CLOSED', 'PT_SHM_FILE'].includes(error.code);
 }
 
 function cacheSettings({ config, cacheFolder }: Equipment['setup']): CacheSettings {

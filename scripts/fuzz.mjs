@@ -53,7 +53,7 @@ const { listen } = await import('../dist/engine/comm/listen.js');
 const { orderSchema, reportSchema } = await import('../dist/engine/messages.js');
 const { trainConfigSchema } = await import('../dist/engine/config.js');
 const { RunFolder } = await import('../dist/engine/run-folder.js');
-const { runTraining } = await import('../dist/engine/trainer.js');
+const { runTraining } = await import('../dist/engine/run-training.js');
 
 const failures = [];
 // Nothing that is sent may reach this.
