@@ -115,12 +115,15 @@ function tellPlan(event: PlanMade, before: PlanMade | null): Story {
       `${event.schedule}, ${event.microBatches} micro-batch${event.microBatches === 1 ? '' : 'es'} per replica; predicted ${millis(event.predictedStepMs)} per step, bubble ${percent(event.predictedBubble)}`,
       ...why(event),
       `${seats.join('; ')}${event.idle.length > 0 ? `; idle: ${event.idle.join(', ')}` : ''}`,
-      ...(event.frozen > 0 ? [`blocks ${range(0, event.frozen)} frozen${event.usesCache ? ', their outputs come from the cache' : ''}`] : []),
+      ...(event.frozen > 0 ? [`blocks ${range(0, event.frozen)} frozen${event.usesCache ? ', their outputs come from the cache' : ''}${cachedSteps(event)}`] : []),
     ],
     // The grid of the first plan shows the idea; the later ones lie in plans/.
     grid: before === null ? event.grid.split('\n').filter((line) => line.trim() !== '') : [],
   };
 }
+
+const cachedSteps = ({ predictedFillMs, predictedReadMs }: PlanMade): string =>
+  predictedFillMs === undefined || predictedReadMs === undefined ? '' : `; predicted ${millis(predictedFillMs)} per step while it fills, ${millis(predictedReadMs)} afterwards`;
 
 function tellFreeze(event: EventOf<'freeze.decided'>): Story {
   const change =

@@ -12,7 +12,7 @@ export function planLines(preview: PlanPreview, columns: number): string[] {
   return [
     ...wrap(`${model} on ${plural(workers, 'worker')} (${device}): ${plural(totalSteps, 'step')} of ${plural(batch, 'sample')}, in micro-batches of ${microBatch} (${numMicroBatches} a step)`, columns, 2),
     '',
-    `costs of a micro-batch, measured on one worker in ${duration(preview.measureSeconds)}`,
+    `costs of a micro-batch, measured on ${workers === 1 ? 'one worker' : `${workers} workers at once`} in ${duration(preview.measureSeconds)}`,
     ...costRows(preview, columns),
     ...plans.flatMap((plan) => ['', ...planSection(plan, preview, columns)]),
     '',

@@ -14,6 +14,7 @@ import { Deferred } from './core/deferred.js';
 import { PipetrainError, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { JoinedWorker } from './joined-worker.js';
+import { jointCosts } from './joint-costs.js';
 import { entranceOf, ownUrl, type Entrance } from './entrance.js';
 import type { Member, MembershipNews, Regrouping } from './member.js';
 import type { MemoryFolder } from './memory-folder.js';
@@ -111,10 +112,9 @@ export class Coordinator {
     return this.#setUp(this.workers);
   }
 
-  /** Lets one worker measure what every block costs on its device. */
+  /** Lets all workers measure at the same time what every block costs: they will also train at the same time. */
   async measureCosts(): Promise<ReportOf<'costs'>> {
-    const first = present(this.workers[0], 'worker');
-    return present((await this.#ask([first], { type: 'measure-costs' }, 'costs', START_TIMEOUT_MS)).get(first), 'costs');
+    return jointCosts([...(await this.#ask(this.workers, { type: 'measure-costs' }, 'costs', START_TIMEOUT_MS)).values()]);
   }
 
   /** Makes every worker adopt a plan; to be called between steps only. Resolves to what it took. */

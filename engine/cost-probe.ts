@@ -2,6 +2,7 @@
 // It runs before training, on data of the run and initial parameters; it changes nothing.
 import { checksum } from '../cache/checksum.js';
 import { codecOf, type CodecName } from '../cache/codec.js';
+import { median } from '../pipeline/measured-step.js';
 import type { ReportOf } from './messages.js';
 import { present } from './core/invariant.js';
 import type { Dataset } from './data/dataset.js';
@@ -73,7 +74,7 @@ function measureBlock(options: CostProbeOptions, index: number): BlockMeasuremen
   for (const [part, program] of Object.entries(programsOf) as [keyof typeof programsOf, Program | null][]) {
     if (program === null || program.outputs.length === 0) continue;
     const { loaded, bound } = bind(program);
-    ms[part] = fastest(() => bound.run());
+    ms[part] = typical(() => bound.run());
     bound.free();
     loaded.free();
   }
@@ -107,16 +108,15 @@ function filled({ dataset, microBatch, model, layouts, seed }: CostProbeOptions,
   return data;
 }
 
-/** The fastest of a few runs: what else the machine does can only slow a run down. */
-function fastest(run: () => void): number {
+/** The median of a few runs: the fastest one would be one beside which another worker rested, which it will not do in training. */
+function typical(run: () => void): number {
   for (let i = 0; i < WARM_UP; i++) run();
-  let best = Infinity;
-  for (let i = 0; i < RUNS; i++) {
+  const times = Array.from({ length: RUNS }, () => {
     const begin = performance.now();
     run();
-    best = Math.min(best, performance.now() - begin);
-  }
-  return best;
+    return performance.now() - begin;
+  });
+  return median(times);
 }
 
 /** Milliseconds to check and decode what the cache keeps for 10^6 bytes of activations, by codec. */
@@ -127,7 +127,7 @@ function measureReads(): Record<CodecName, number> {
     const codec = codecOf(name);
     const record = new Int32Array(codec.words(READ_ELEMENTS));
     codec.encode(activation, record);
-    return (fastest(() => (checksum(record), codec.decode(record, out))) * 1e6) / activation.byteLength;
+    return (typical(() => (checksum(record), codec.decode(record, out))) * 1e6) / activation.byteLength;
   };
   return { f32: measure('f32'), f16: measure('f16'), i8: measure('i8') };
 }
@@ -137,7 +137,7 @@ function measureUpdate(optimizer: Optimizer): number {
   const slab = (): Float32Array => new Float32Array(UPDATE_ELEMENTS).fill(1e-3);
   const numStates = stateCount(optimizer.spec);
   const update = optimizer.bind(slab(), slab(), Array.from({ length: numStates }, slab), [{ offset: 0, length: UPDATE_ELEMENTS, decays: true }]);
-  const ms = fastest(() => update.run({ learningRate: 1e-6, gradientScale: 1, updateCount: 1 }));
+  const ms = typical(() => update.run({ learningRate: 1e-6, gradientScale: 1, updateCount: 1 }));
   update.free();
   return (ms * 1e6) / (4 * UPDATE_ELEMENTS);
 }

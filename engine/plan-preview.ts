@@ -1,4 +1,4 @@
-// PlanPreview: the plans a run would have, without training: costs measured by one worker, then the choice at the start and at some frozen depths.
+// PlanPreview: the plans a run would have, without training: costs measured by all workers at once, then the choice at the start and at some frozen depths.
 // It asks the same replanner as a run; which depths a policy will reach is not known beforehand.
 import { tmpdir } from 'node:os';
 import { countLayers, frozenBlocks } from '../freeze/layers.js';
@@ -83,10 +83,10 @@ function depthsOf({ freeze, freezeMax }: TrainConfig, numLayers: number): number
   return [...new Set(SHARES.map((share) => Math.round(share * most)))];
 }
 
-/** Lets one worker, started for this alone, measure the blocks. */
+/** Lets workers that are started for this alone measure the blocks. */
 async function measure({ config, workers, microBatch }: RunSetup) {
   const begin = performance.now();
-  const coordinator = new Coordinator({ config, workers: workers.slice(0, 1), microBatch, programCache: null, onReport: () => undefined, onDropped: () => undefined });
+  const coordinator = new Coordinator({ config, workers, microBatch, programCache: null, onReport: () => undefined, onDropped: () => undefined });
   const abort = (): void => coordinator.abort();
   process.on('exit', abort);
   try {

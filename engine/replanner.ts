@@ -2,6 +2,7 @@
 // state moves. It decides nothing about freezing and speaks to no worker.
 import { shouldCache } from '../cache/admission.js';
 import { codecOf, type CodecName } from '../cache/codec.js';
+import { stepMsOf } from '../pipeline/candidate.js';
 import type { PipelineChoice } from '../pipeline/choice.js';
 import type { BlockCost } from '../pipeline/costs.js';
 import { sumCosts } from '../pipeline/costs.js';
@@ -9,6 +10,7 @@ import { showGrid } from '../pipeline/grid.js';
 import { choosePipeline, type PlannerInput } from '../pipeline/planner.js';
 import { parseRecompute } from '../pipeline/recompute.js';
 import { makeSchedule, type ScheduleName } from '../pipeline/schedules/registry.js';
+import { cacheForecast, type CacheForecast } from './cache-forecast.js';
 import type { TrainConfig } from './config.js';
 import { PipetrainError } from './core/errors.js';
 import { present } from './core/invariant.js';
@@ -113,7 +115,7 @@ export class Replanner {
     const { K, R } = present(this.#choice, 'choice');
     const { isOn, reason } = this.#admitCache(request);
     const fits = K * R <= workers.length && K <= this.#options.costs.length - request.frozen;
-    const input = { ...this.#plannerInput(request.frozen, isOn), fixedK: fits ? K : null, fixedR: fits ? R : null, maxK: null };
+    const input = { ...this.#plannerInput(request, isOn), fixedK: fits ? K : null, fixedR: fits ? R : null, maxK: null };
     const choice = chooseWithin(this.#memoryLimit, input);
     return this.#make(request, this.#options.config.exact ? choice : this.#widened(choice), isOn, reason);
   }
@@ -131,7 +133,7 @@ export class Replanner {
     const fixedR = isGiven && config.replicas !== 'auto' ? config.replicas : null;
     if (config.dp === 'off' || (fixedK ?? 1) * (fixedR ?? 1) > workers.length) return null;
     const { isOn, reason } = this.#admitCache(request);
-    const input = { ...this.#plannerInput(request.frozen, isOn), maxK: config.pipeline === 'auto' ? null : now.K };
+    const input = { ...this.#plannerInput(request, isOn), maxK: config.pipeline === 'auto' ? null : now.K };
     const before = chooseWithin(this.#memoryLimit, { ...input, fixedK: now.K, fixedR: now.R });
     const choice = chooseWithin(this.#memoryLimit, { ...input, fixedK, fixedR });
     if (choice.predictedStepMs > before.predictedStepMs * (1 - WORTH_A_TRANSITION)) return null;
@@ -151,7 +153,7 @@ export class Replanner {
     const shape = earlier ?? (keepsShape ? { K: Math.min(present(this.#choice, 'choice').K, active), R: present(this.#choice, 'choice').R } : null);
     const keptReplicas = !isFirst && config.dp === 'pipe' ? present(this.#choice, 'choice').R : null;
     const choice = choosePipeline({
-      ...this.#plannerInput(request.frozen, isOn),
+      ...this.#plannerInput(request, isOn),
       fixedK: shape?.K ?? (isFirst && asked.pipeline !== 'auto' ? asked.pipeline : null),
       fixedR: shape?.R ?? keptReplicas ?? (isFirst && asked.replicas !== 'auto' ? asked.replicas : null),
       maxK: isFirst || request.frozen < (this.#current?.frozen ?? 0) ? null : present(this.#choice, 'choice').K,
@@ -173,7 +175,7 @@ export class Replanner {
 
   /** A plan of a given shape, for measurements beside the training. */
   fixed(request: PlanRequest, shape: FixedShape): Planned {
-    const choice = choosePipeline({ ...this.#plannerInput(request.frozen, shape.usesCache), fixedK: shape.K, fixedR: shape.R, maxK: null, memoryLimit: null, ...(shape.schedule === undefined ? {} : { schedule: shape.schedule }) });
+    const choice = choosePipeline({ ...this.#plannerInput(request, shape.usesCache), fixedK: shape.K, fixedR: shape.R, maxK: null, memoryLimit: null, ...(shape.schedule === undefined ? {} : { schedule: shape.schedule }) });
     return this.#make(request, shape.cuts === undefined ? choice : { ...choice, cuts: shape.cuts }, shape.usesCache, 'given');
   }
 
@@ -201,7 +203,8 @@ export class Replanner {
     return { ...choice, microBatches: 1, ranges: Array.from({ length: choice.R }, (_, start) => ({ start, count: 1 })) };
   }
 
-  #plannerInput(frozen: number, usesCache: boolean) {
+  #plannerInput(request: PlanRequest, usesCache: boolean) {
+    const { frozen } = request;
     const { config, costs, microBatch, numMicroBatches, updateMsPerMb } = this.#options;
     return {
       costs,
@@ -212,7 +215,7 @@ export class Replanner {
       usesCache,
       recompute: parseRecompute(config.recompute),
       recomputeLimit: this.#memoryLimit,
-      cacheReadMs: frozen === 0 ? 0 : this.#cacheSize(frozen).readMs * microBatch,
+      cacheReadMs: frozen === 0 ? 0 : this.#forecast(request).averageMs * microBatch,
       schedule: config.schedule,
       mayChangeSchedule: this.#current !== null,
       partition: config.partition,
@@ -234,6 +237,26 @@ export class Replanner {
     const decodeMs = (readMsPerMb[config.cacheCodec] * activationBytes) / 1e6;
     const diskMs = onDisk === 0 ? 0 : ((diskReadMsPerMb ?? 0) * recordBytes) / 1e6;
     return { recordBytes, capBytes: memoryBytes + diskBytes, readMs: decodeMs + (diskMs * onDisk) / Math.max(1, inMemory + onDisk) };
+  }
+
+  /** What a sample of the frozen prefix costs with the cache, by epoch. A level that exists already serves from the first one. */
+  #forecast({ frozen, epochsLeft }: PlanRequest): CacheForecast {
+    const { costs, microBatch, numSamples } = this.#options;
+    const { recordBytes, capBytes, readMs } = this.#cacheSize(frozen);
+    const computeMs = sumCosts(costs, 0, frozen).forwardMs / microBatch;
+    const share = Math.min(1, Math.floor(capBytes / recordBytes) / numSamples);
+    const before = this.#cachedDepth;
+    if (before === frozen) return cacheForecast({ computeMs, newComputeMs: share * readMs + (1 - share) * computeMs, readMs, writeMs: 0, share, epochsLeft });
+    const newComputeMs = before === null || before > frozen ? computeMs : Math.min(computeMs, this.#cacheSize(before).readMs + sumCosts(costs, before, frozen).forwardMs / microBatch);
+    return cacheForecast({ computeMs, newComputeMs, readMs, writeMs: readMs, share, epochsLeft });
+  }
+
+  /** Predicted steps while the cache fills and afterwards; nothing where there is no cache. */
+  #cachedSteps(request: PlanRequest, choice: PipelineChoice, usesCache: boolean): { predictedFillMs?: number; predictedReadMs?: number } {
+    if (!usesCache) return {};
+    const { fillMs, steadyMs } = this.#forecast(request);
+    const stepMs = (sampleMs: number): number => stepMsOf(this.#plannerInput(request, true), choice, sampleMs * this.#options.microBatch);
+    return { predictedFillMs: stepMs(fillMs), predictedReadMs: stepMs(steadyMs) };
   }
 
   #admitCache({ frozen, epochsLeft }: PlanRequest): { isOn: boolean; reason: string } {
@@ -258,6 +281,7 @@ export class Replanner {
     const microBatch = config.batch / numMicroBatches;
     const previous = this.#current;
     const seats = this.#seat(choice);
+    const cachedSteps = this.#cachedSteps(request, choice, usesCache);
     const previousCacheDepth = usesCache && this.#cachedDepth !== null && this.#cachedDepth < request.frozen ? this.#cachedDepth : null;
     const plan: Plan = {
       generation: previous === null ? 0 : previous.generation + 1,
@@ -299,6 +323,7 @@ export class Replanner {
       stages: plan.replicas.flatMap(({ stages }, replica) => stages.map(({ worker, from, to }, stage) => ({ worker, replica, stage, from, to }))),
       idle: this.#workers.filter((worker) => seatOf(plan, worker) === null),
       predictedStepMs: choice.predictedStepMs,
+      ...cachedSteps,
       predictedBubble: choice.predictedBubble,
       usesCache,
       recompute: choice.recompute.flatMap((isRecomputed, stage) => (isRecomputed ? [stage] : [])),

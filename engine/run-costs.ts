@@ -1,4 +1,4 @@
-// RunCosts: what every block costs on this machine: measured by a worker, or known from an earlier run of the same model here. Costs decide plans, never
+// RunCosts: what every block costs on this machine: measured by all workers at once, or known from an earlier run of the same model here. Costs decide plans, never
 // results, so what is remembered needs to be about right only; `--costs measure` measures again.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -34,12 +34,12 @@ export async function runCosts(setup: RunSetup, coordinator: Pick<Coordinator, '
   return { costs, readMsPerMb: report.readMsPerMb, diskReadMsPerMb: cacheFolder === null ? null : measureDisk(cacheFolder.path), updateMsPerMb: report.updateMsPerMb, event };
 }
 
-/** The machine, the code, the model and the size of a micro-batch. */
-function costKey({ config, model, dataset, microBatch }: RunSetup, codeDigest: string): string {
+/** The machine, the code, the model, the size of a micro-batch, and how many workers measured together. */
+export function costKey({ config, model, dataset, microBatch, workers }: Pick<RunSetup, 'config' | 'model' | 'dataset' | 'microBatch' | 'workers'>, codeDigest: string): string {
   const machine = [cpus()[0]?.model, cpus().length, totalmem(), arch(), process.version];
   const blocks = model.blocks.map(({ name, kind, params }) => [name, kind, Object.values(params).map(({ shape }) => shape)]);
   const file = existsSync(config.model) ? digestOf(config.model) : null;
-  return `costs ${codeDigest} ${JSON.stringify([machine, executorOf(config.devices), config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config)])}`;
+  return `costs ${codeDigest} ${JSON.stringify([machine, executorOf(config.devices), config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config), workers.length])}`;
 }
 
 function digestOf(file: string): string | null {

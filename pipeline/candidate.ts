@@ -1,7 +1,7 @@
 // Prediction: what one candidate shape (K, R, M, schedule) would take, from the costs of the blocks. Not the choice between candidates: that is
 // planner.ts.
 import { present } from '../engine/core/invariant.js';
-import type { PlannerInput } from './choice.js';
+import type { PipelineChoice, PlannerInput } from './choice.js';
 import { stageMemory, sumCosts, type BlockCost, type RunCost } from './costs.js';
 import { paperPartition } from './paper-partition.js';
 import { exactPartition, runsOf, type Cuts } from './partition.js';
@@ -28,7 +28,7 @@ export interface Misfit {
 }
 
 /** What stage 0 spends per micro-batch on the frozen prefix. */
-export const prefixMs = ({ costs, frozen, usesCache, cacheReadMs }: PlannerInput): number => {
+export const prefixMs = ({ costs, frozen, usesCache, cacheReadMs }: Pick<PlannerInput, 'costs' | 'frozen' | 'usesCache' | 'cacheReadMs'>): number => {
   if (frozen === 0) return 0;
   return usesCache ? cacheReadMs : sumCosts(costs, 0, frozen).forwardMs;
 };
@@ -74,6 +74,18 @@ export function predict(input: PlannerInput, K: number, counts: readonly number[
   const recompute = runs.map(({ from, to }, stage) => isRecomputed(stage, from, to));
   const { pipelineMs, afterMs, bubble } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule, replicas: counts.length, extraMs, transferMsPerMB, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
   return { schedule: name, micros, cuts, stepMs: pipelineMs + afterMs, bubble, memoryPerWorker: memoryOfCuts(cuts), recompute };
+}
+
+/** The predicted step of a shape as it is, with the costs of `input`; `extraMs` is what stage 0 spends per micro-batch besides its blocks. */
+export function stepMsOf(
+  input: Pick<PlannerInput, 'costs' | 'frozen' | 'usesCache' | 'cacheReadMs' | 'transferMsPerMB' | 'updateMsPerMB' | 'reduceMsPerMB'>,
+  { K, ranges, cuts, schedule: name, microBatches, recompute }: Pick<PipelineChoice, 'K' | 'ranges' | 'cuts' | 'schedule' | 'microBatches' | 'recompute'>,
+  extraMs = prefixMs(input),
+): number {
+  const { costs, transferMsPerMB = 0, updateMsPerMB, reduceMsPerMB } = input;
+  const runs = runsOf(cuts, costs.length);
+  const { pipelineMs, afterMs } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule: makeSchedule(name, K, microBatches), replicas: ranges.length, extraMs, transferMsPerMB, updateMsPerMB, reduceMsPerMB });
+  return pipelineMs + afterMs;
 }
 
 export interface StepInput {

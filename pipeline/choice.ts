@@ -16,7 +16,7 @@ export interface PlannerInput {
   readonly numMicroBatches: number;
   /** Samples per micro-batch. */
   readonly microBatch: number;
-  /** Whether the output of the frozen blocks comes from the cache, and what a micro-batch of it takes to read. */
+  /** Whether the output of the frozen blocks comes from the cache, and what a micro-batch of it takes on average over the epochs that are left. */
   readonly usesCache: boolean;
   readonly cacheReadMs: number;
   /** K and R the user asked for, or null. */

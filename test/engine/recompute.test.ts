@@ -18,6 +18,9 @@ describe('a stage that computes its forward again', () => {
     ['GPipe, the first stage only', { ...gpipe, recompute: '0' }, [0]],
     ['1F1B, where the last stage holds one micro-batch and has nothing to repeat', { ...gpipe, schedule: '1f1b', recompute: 'on' }, [0]],
     ['ZB-H1, whose backward is split', { ...gpipe, schedule: 'zb-h1', recompute: 'on' }, [0, 1]],
+    ['ZB-H1, the last stage only', { ...gpipe, schedule: 'zb-h1', recompute: '1' }, [1]],
+    ['interleaved 1F1B, all stages but the last, which holds one micro-batch', { ...gpipe, schedule: 'interleaved', recompute: 'on' }, [0, 1, 2]],
+    ['interleaved 1F1B, one stage of each worker', { ...gpipe, schedule: 'interleaved', recompute: '1,2' }, [1, 2]],
   ];
   it.each(cases)('gives the same losses and weights: %s', async (_, changes, stages) => {
     const run = await trainRun(changes);

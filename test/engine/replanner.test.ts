@@ -91,6 +91,17 @@ describe('a plan after freezing', () => {
     expect(plan.usesCache).toBe(false);
     expect(cacheReason).toMatch(/no sample will be read again/);
   });
+  it('predicts the average of the epoch that fills the cache and those that read it, and tells both', () => {
+    const stepMs = (epochsLeft: number) => {
+      const planner = replanner({ pipeline: 1, replicas: 1 }, 1);
+      planner.next(at(0));
+      return planner.next(at(6, epochsLeft)).event;
+    };
+    const { predictedStepMs, predictedFillMs = 0, predictedReadMs = 0 } = stepMs(4);
+    expect(predictedFillMs).toBeGreaterThan(predictedReadMs);
+    expect(predictedStepMs).toBeCloseTo((predictedFillMs + 3 * predictedReadMs) / 4, 9);
+    expect(stepMs(100).predictedStepMs).toBeLessThan(predictedStepMs);
+  });
   it('goes back to the shape it had, and without the deeper cache, where less is frozen than before', () => {
     const planner = replanner({ pipeline: 2, replicas: 1 }, 2);
     planner.next(at(0));

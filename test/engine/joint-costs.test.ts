@@ -1,0 +1,17 @@
+// Costs that several workers measured at the same time.
+import { describe, expect, it } from 'vitest';
+import { jointCosts } from '../../engine/joint-costs.js';
+
+const report = (factor: number): Parameters<typeof jointCosts>[0][number] => ({
+  type: 'costs',
+  blocks: [1, 2].map((ms) => ({ forwardMs: factor * ms, backwardMs: 2 * factor * ms, inputGradientMs: factor * ms, weightGradientMs: factor * ms, savedBytes: 10, carriedBytes: 20, outputBytes: 30 })),
+  readMsPerMb: { f32: factor, f16: 2 * factor, i8: 3 * factor },
+  updateMsPerMb: factor,
+});
+
+describe('costs of several workers', () => {
+  it('are the mean of their times, with the sizes of any', () => {
+    expect(jointCosts([report(1), report(3)])).toEqual(report(2));
+    expect(jointCosts([report(5)])).toEqual(report(5));
+  });
+});
