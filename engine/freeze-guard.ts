@@ -2,6 +2,7 @@
 // remembers and judges; rolling back is the trainer's business.
 import { judgeFreeze, type GuardVerdict, type MetricPoint } from '../freeze/guard.js';
 import { durationInSteps } from './duration.js';
+import { freezePolicyOptions } from './freeze-policy.js';
 import type { FreezeProgress, GuardState } from './freezer-state.js';
 import type { RunSetup } from './run-setup.js';
 
@@ -29,7 +30,9 @@ export class FreezeGuard {
     this.#setup = setup;
     this.#interval = durationInSteps(config.guardEvery, sampler.stepsPerEpoch);
     this.#cooldown = durationInSteps(config.guardCooldown, sampler.stepsPerEpoch);
-    this.isOn = dataset.numValidation > 0 && config.freeze !== 'none' && (config.guard === 'on' || (config.guard === 'auto' && WATCHED.includes(config.freeze)));
+    // From scratch `auto` freezes nothing: looks would cost their time for no freeze.
+    const decides = WATCHED.includes(config.freeze) && (config.freeze !== 'auto' || freezePolicyOptions(config).isPretrained);
+    this.isOn = dataset.numValidation > 0 && config.freeze !== 'none' && (config.guard === 'on' || (config.guard === 'auto' && decides));
   }
 
   /** The freeze that is being watched, or null. */
