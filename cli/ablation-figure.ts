@@ -31,7 +31,7 @@ function bars(ablation: Ablation): { readonly body: string; readonly height: num
   const scale = (value: number): number => (value / most) * (WIDTH - LABEL - 190);
   const bar = (value: number | null, y: number, className: string, text: string): string => {
     if (value === null) return `<text class="soft" x="${LABEL}" y="${y + 11}">${escapeText(text)}: -</text>`;
-    return `<rect class="${className}" x="${LABEL}" y="${y}" width="${scale(value).toFixed(1)}" height="${BAR}" rx="2"/><text x="${(LABEL + scale(value) + 6).toFixed(1)}" y="${y + 11}">${value.toFixed(2)}x<tspan class="soft"> ${escapeText(text)}</tspan></text>`;
+    return `<rect class="${className}" x="${LABEL}" y="${y}" width="${scale(value).toFixed(1)}" height="${BAR}" rx="2"/><text x="${(LABEL + scale(value) + 6).toFixed(1)}" y="${y + 11}">${value.toFixed(2)}x<tspan class="soft" dx="5">${escapeText(text)}</tspan></text>`;
   };
   const body = ablation.rows.map((row, i) => {
     const y = TOP + i * ROW;
