@@ -20,6 +20,8 @@ export function quickstartConfig(): TrainConfigInput {
     freezeAlpha: 0.3,
     freezeInterval: '2 epochs',
     freezeMax: 2,
+    // So short a run from scratch still improves everywhere: the guard would take every freeze back, rightly, and there would be nothing to see.
+    guard: 'off',
     pipeline: 2,
     breakdown: true,
     evalEvery: '1 epoch',
