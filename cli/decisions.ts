@@ -32,6 +32,8 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
         ...event.fresh.map(({ block, why: reason }) => `${block} starts fresh: ${reason}`),
         ...(event.unused.length === 0 ? [] : [`not used: ${event.unused.join(', ')}`]),
       ]);
+    case 'prediction.off':
+      return story(event.reason, [], event.isReplanned ? 'good' : undefined);
     case 'costs.measured':
       return story(`costs of ${plural(event.blocks.length, 'block')} ${event.isCached ? 'known from an earlier run' : `measured in ${duration(event.seconds)}`}`);
     case 'plan.made':

@@ -1,7 +1,7 @@
 // Replanner: from what is frozen to the next plan. It asks the planner for a shape, decides about the cache, and seats the workers so that little
 // state moves. It decides nothing about freezing and speaks to no worker.
 import { shouldCache } from '../cache/admission.js';
-import { codecOf, type CodecName } from '../cache/codec.js';
+import type { CodecName } from '../cache/codec.js';
 import { stepMsOf } from '../pipeline/candidate.js';
 import type { PipelineChoice } from '../pipeline/choice.js';
 import type { BlockCost } from '../pipeline/costs.js';
@@ -10,7 +10,8 @@ import { showGrid } from '../pipeline/grid.js';
 import { choosePipeline, type PlannerInput } from '../pipeline/planner.js';
 import { parseRecompute } from '../pipeline/recompute.js';
 import { makeSchedule, type ScheduleName } from '../pipeline/schedules/registry.js';
-import { cacheForecast, type CacheForecast } from './cache-forecast.js';
+import type { CacheForecast } from './cache-forecast.js';
+import { cacheSize, forecastCache } from './cache-size.js';
 import type { TrainConfig } from './config.js';
 import { PipetrainError } from './core/errors.js';
 import { present } from './core/invariant.js';
@@ -71,9 +72,13 @@ export interface Planned {
 const REDUCE_TO_UPDATE = 0.5;
 /** Share of the step time that a change of plan nobody has to make must save. */
 const WORTH_A_TRANSITION = 0.03;
+/** The same where measurement has just shown that predictions may be wrong. */
+const WORTH_A_CORRECTION = 0.1;
 
 export class Replanner {
-  readonly #options: ReplannerOptions;
+  #options: ReplannerOptions;
+  /** Depths at which a measurement has changed the plan: once each, so that two shapes cannot take turns. */
+  readonly #corrected = new Set<number>();
   #workers: readonly string[];
   #first: Plan | null = null;
   #current: Plan | null = null;
@@ -138,6 +143,35 @@ export class Replanner {
     const choice = chooseWithin(this.#memoryLimit, { ...input, fixedK, fixedR });
     if (choice.predictedStepMs > before.predictedStepMs * (1 - WORTH_A_TRANSITION)) return null;
     return this.#make(request, config.exact ? choice : this.#widened(choice), isOn, reason);
+  }
+
+  /**
+   * A better plan now that steps have shown what the blocks really cost, or null where none is predicted to be faster by enough. `measuredMs` is the whole step; what the
+   * corrected costs do not explain of it is taken to be the same in every shape.
+   */
+  forMeasured(costs: readonly BlockCost[], measuredMs: number, request: PlanRequest): Planned | null {
+    this.#options = { ...this.#options, costs };
+    const { config } = this.#options;
+    const now = present(this.#choice, 'choice');
+    if (config.dp === 'off' || !config.exact || this.#corrected.has(request.frozen)) return null;
+    const asked = request.frozen === 0 ? this.#askedShape() : { pipeline: 'auto', replicas: config.dp === 'pipe' ? now.R : 'auto' } as const;
+    const { isOn, reason } = this.#admitCache(request);
+    const input = { ...this.#plannerInput(request, isOn), fixedK: asked.pipeline === 'auto' ? null : asked.pipeline, fixedR: asked.replicas === 'auto' ? null : asked.replicas, maxK: request.frozen === 0 ? null : now.K };
+    const choice = chooseWithin(request.frozen === 0 ? this.#memoryLimit : (this.#startMemory ?? this.#memoryLimit), input);
+    const nowMs = stepMsOf(input, now);
+    const restMs = Math.max(0, measuredMs - nowMs);
+    if (restMs + choice.predictedStepMs > (restMs + nowMs) * (1 - WORTH_A_CORRECTION)) return null;
+    this.#corrected.add(request.frozen);
+    return this.#make(request, choice, isOn, reason);
+  }
+
+  /** What stage 0 is predicted to spend per micro-batch on the frozen prefix under the current plan. */
+  prefixMs(request: PlanRequest, isFilling: boolean): number {
+    const { costs, microBatch } = this.#options;
+    if (request.frozen === 0) return 0;
+    if (this.#current?.usesCache !== true) return sumCosts(costs, 0, request.frozen).forwardMs;
+    const { fillMs, steadyMs } = this.#forecast(request);
+    return microBatch * (isFilling ? fillMs : steadyMs);
   }
 
   /** The next plan for what is frozen, in the shape that the configuration allows. */
@@ -224,31 +258,8 @@ export class Replanner {
     };
   }
 
-  /** What the cache of a level would hold, and what a sample of it costs to read on average. */
-  #cacheSize(frozen: number): { readonly recordBytes: number; readonly capBytes: number; readonly readMs: number } {
-    const { config, costs, microBatch, numSamples, readMsPerMb, diskReadMsPerMb } = this.#options;
-    const activationBytes = present(costs[frozen - 1], 'cost').outputBytes / microBatch;
-    const recordBytes = 4 * codecOf(config.cacheCodec).words(activationBytes / 4);
-    // Two levels exist while the depth changes.
-    const memoryBytes = (config.cacheMb * 2 ** 20) / 2;
-    const diskBytes = diskReadMsPerMb === null ? 0 : (config.cacheDiskMb * 2 ** 20) / 2;
-    const inMemory = Math.min(numSamples, Math.floor(memoryBytes / recordBytes));
-    const onDisk = Math.min(numSamples - inMemory, Math.floor(diskBytes / recordBytes));
-    const decodeMs = (readMsPerMb[config.cacheCodec] * activationBytes) / 1e6;
-    const diskMs = onDisk === 0 ? 0 : ((diskReadMsPerMb ?? 0) * recordBytes) / 1e6;
-    return { recordBytes, capBytes: memoryBytes + diskBytes, readMs: decodeMs + (diskMs * onDisk) / Math.max(1, inMemory + onDisk) };
-  }
-
-  /** What a sample of the frozen prefix costs with the cache, by epoch. A level that exists already serves from the first one. */
   #forecast({ frozen, epochsLeft }: PlanRequest): CacheForecast {
-    const { costs, microBatch, numSamples } = this.#options;
-    const { recordBytes, capBytes, readMs } = this.#cacheSize(frozen);
-    const computeMs = sumCosts(costs, 0, frozen).forwardMs / microBatch;
-    const share = Math.min(1, Math.floor(capBytes / recordBytes) / numSamples);
-    const before = this.#cachedDepth;
-    if (before === frozen) return cacheForecast({ computeMs, newComputeMs: share * readMs + (1 - share) * computeMs, readMs, writeMs: 0, share, epochsLeft });
-    const newComputeMs = before === null || before > frozen ? computeMs : Math.min(computeMs, this.#cacheSize(before).readMs + sumCosts(costs, before, frozen).forwardMs / microBatch);
-    return cacheForecast({ computeMs, newComputeMs, readMs, writeMs: readMs, share, epochsLeft });
+    return forecastCache(this.#options, frozen, epochsLeft, this.#cachedDepth);
   }
 
   /** Predicted steps while the cache fills and afterwards; nothing where there is no cache. */
@@ -263,7 +274,7 @@ export class Replanner {
     const { config, costs, microBatch, numSamples } = this.#options;
     if (frozen === 0) return { isOn: false, reason: 'nothing is frozen' };
     if (config.cache === 'off') return { isOn: false, reason: 'switched off by --cache off' };
-    const { recordBytes, capBytes, readMs } = this.#cacheSize(frozen);
+    const { recordBytes, capBytes, readMs } = cacheSize(this.#options, frozen);
     return shouldCache({
       recomputeMs: sumCosts(costs, 0, frozen).forwardMs / microBatch,
       readMs,

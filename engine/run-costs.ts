@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, totalmem } from 'node:os';
 import type { BlockCost } from '../pipeline/costs.js';
 import type { Coordinator } from './coordinator.js';
+import { present } from './core/invariant.js';
 import { executorOf } from './devices.js';
 import { measureDisk } from './disk-probe.js';
 import type { RunEventBody } from './events.js';
@@ -17,6 +18,8 @@ import type { KeptResults } from './tensor/program-shelf.js';
 
 export interface RunCosts extends ReplannerRates {
   readonly costs: readonly BlockCost[];
+  /** Keeps costs that training has corrected, for later runs. */
+  readonly keep: (corrected: readonly BlockCost[]) => void;
   readonly event: Extract<RunEventBody, { type: 'costs.measured' }>;
 }
 
@@ -31,7 +34,14 @@ export async function runCosts(setup: RunSetup, coordinator: Pick<Coordinator, '
   const blocks = costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }));
   const event = { type: 'costs.measured', isCached: known !== null, seconds: (performance.now() - begin) / 1000, blocks } as const;
   const { cacheFolder } = coordinator;
-  return { costs, readMsPerMb: report.readMsPerMb, diskReadMsPerMb: cacheFolder === null ? null : measureDisk(cacheFolder.path), updateMsPerMb: report.updateMsPerMb, event };
+  const keep = (corrected: readonly BlockCost[]): void => {
+    const blocks = report.blocks.map((block, index) => {
+      const { forwardMs, backwardMs, inputGradientMs = backwardMs / 2, weightGradientMs = backwardMs / 2 } = present(corrected[index], 'cost');
+      return { ...block, forwardMs, backwardMs, inputGradientMs, weightGradientMs };
+    });
+    kept?.disk.put(key, Buffer.from(JSON.stringify({ ...report, blocks })));
+  };
+  return { costs, keep, readMsPerMb: report.readMsPerMb, diskReadMsPerMb: cacheFolder === null ? null : measureDisk(cacheFolder.path), updateMsPerMb: report.updateMsPerMb, event };
 }
 
 /** The machine, the code, the model, the size of a micro-batch, and how many workers measured together. */

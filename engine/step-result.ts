@@ -24,6 +24,8 @@ export interface StepResult {
   /** From the first forward to the last backward, of the slowest replica; and the idle share of the workers of all replicas in that time of theirs. */
   readonly pipelineMs: number;
   readonly pipelineBubble: number;
+  /** Begin and end of every action, by worker (see `step-ready`). */
+  readonly spans: ReadonlyMap<string, readonly number[]>;
   /** Most memory that each worker has needed so far, bytes. */
   readonly peakMemory: Readonly<Record<string, number>>;
   /** What each replica worked on, as places of the batch. */
@@ -48,6 +50,7 @@ export function assembleStep(reports: ReadonlyMap<string, ReportOf<'step-ready'>
     reduceMs: sum((report) => report.reduceMs),
     cacheMs: sum((report) => report.cacheMs),
     ...pipelineTime(all),
+    spans: new Map([...reports].map(([worker, { spans }]) => [worker, spans])),
     peakMemory: Object.fromEntries([...reports].map(([worker, { peakBytes }]) => [worker, peakBytes])),
     shares: sharesOf(all.map(({ share }) => share)),
   };

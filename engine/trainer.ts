@@ -4,13 +4,13 @@ import { basename, join } from 'node:path';
 import type { BlockCost } from '../pipeline/costs.js';
 import { frozenBlocks } from '../freeze/layers.js';
 import { measureBreakdown } from './breakdown.js';
+import { cacheEvent } from './cache-event.js';
 import { Checkpointer, notSaved } from './checkpointer.js';
 import type { Coordinator } from './coordinator.js';
 import { PipetrainError, type WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { DroppedPeers } from './dropped-peers.js';
 import { durationInSteps } from './duration.js';
-import type { RunEventBody } from './events.js';
 import { expectedLayers } from './expected-freeze.js';
 import { realFiles } from './file-layer.js';
 import { Freezer } from './freezer.js';
@@ -22,6 +22,7 @@ import type { Report } from './messages.js';
 import { joinedEvent, regardMembers } from './membership.js';
 import { modelDigest } from './model/model-digest.js';
 import { shapeOf, type Plan } from './plan.js';
+import { PredictionWatch, type WatchHost } from './prediction-watch.js';
 import { Progress } from './progress.js';
 import { Replanner, type Planned, type PlanRequest } from './replanner.js';
 import { removeLaterCheckpoints, restoreFrom, runState, type ResumePoint, type SavedCheckpoint } from './run-checkpoint.js';
@@ -60,6 +61,7 @@ export class Trainer {
   readonly #learningRate: (step: number) => number;
   readonly #startedAt = performance.now();
   #replanner: Replanner | null = null;
+  #watch: PredictionWatch | null = null;
   #adopted: Plan | null = null;
   #costs: readonly BlockCost[] = [];
   /** Steps of the last checkpoint. */
@@ -95,10 +97,11 @@ export class Trainer {
     for (const member of await this.#coordinator.launch()) this.#host.emit(joinedEvent(member));
     this.#host.onOpen?.(this.#coordinator.entrance);
     const { dataset, ...setup } = this.#setup;
-    const { event, ...costs } = await runCosts(this.#setup, this.#coordinator, this.#kept);
+    const { event, keep, ...costs } = await runCosts(this.#setup, this.#coordinator, this.#kept);
     this.#costs = costs.costs;
     this.#host.emit(event);
     this.#replanner = new Replanner({ ...setup, ...costs, numSamples: dataset.numTrain + dataset.numValidation });
+    if (setup.config.replan === 'auto' && setup.config.exact) this.#watch = new PredictionWatch(costs.costs, keep);
     if (this.#from !== null) {
       restoreFrom(this.#from, this.#progress, this.#freezer);
       this.#host.emit({ type: 'resumed', step: this.#progress.steps, checkpoint: this.#from.folder });
@@ -141,7 +144,8 @@ export class Trainer {
       await this.#freezing.decide();
       if (done > 0 && done % checkpointInterval === 0 && this.#savedAt !== done) await this.#checkpoint();
       if (this.#host.signal.aborted) return;
-      if (this.#coordinator.hasNews) await regardMembers(this.#coordinator, present(this.#replanner, 'replanner'), { step: done, emit: this.#host.emit, request: (because) => this.#request(because), adopt: (planned) => this.#adopt(planned) });
+      if (this.#coordinator.hasNews) await regardMembers(this.#coordinator, present(this.#replanner, 'replanner'), this.#planHost);
+      if (this.#watch?.isDue === true) await this.#watch.settle(present(this.#replanner, 'replanner'), this.#planHost);
       await this.#runSteps((steps) => steps % evaluationInterval === 0 || steps % checkpointInterval === 0 || this.#freezer.isDue(steps) || guard.isDue(steps));
     }
   }
@@ -154,7 +158,7 @@ export class Trainer {
       const step = this.#progress.steps;
       const done = step + 1;
       const result = await this.#awaitStep(step);
-      goesOn = done < this.#setup.totalSteps && !isBoundary(done) && !this.#host.signal.aborted && !this.#coordinator.hasNews;
+      goesOn = done < this.#setup.totalSteps && !isBoundary(done) && !this.#host.signal.aborted && !this.#coordinator.hasNews && this.#watch?.isDue !== true;
       const learningRate = this.#learningRate(step);
       const rates = this.#freezer.rates(step);
       const signals = this.#freezer.observe(result.blockNorms, done);
@@ -188,6 +192,7 @@ export class Trainer {
     const start = (step % sampler.stepsPerEpoch) * sampler.batch;
     const shares = result.shares.map(({ from, to, digest }) => ({ from: start + from, to: start + to, digest }));
     this.#progress.add(result.loss, samples, seconds);
+    this.#watch?.add(seconds, result);
     this.#numFutile = 0;
     this.#host.emit(stepEvent({ step, epoch, lr, samples, seconds, shares, isReplay: step <= this.#highest }, result, this.#plan));
     this.#highest = Math.max(this.#highest, step);
@@ -229,8 +234,14 @@ export class Trainer {
     return { frozen: this.#freezer.blocks, frozenLayers: this.#freezer.layers, epochsLeft: (totalSteps - this.#progress.steps) / sampler.stepsPerEpoch, because };
   }
 
+  get #planHost(): WatchHost {
+    return { step: this.#progress.steps, emit: this.#host.emit, request: (because) => this.#request(because), adopt: (planned) => this.#adopt(planned) };
+  }
+
   /** Makes the workers adopt a plan, tells what it cost, and takes a snapshot, so that no recovery goes back over a change of plan. */
-  async #adopt({ plan, event, cacheReason }: Planned, begin = performance.now()): Promise<void> {
+  async #adopt(planned: Planned, begin = performance.now()): Promise<void> {
+    const { plan, event, cacheReason } = planned;
+    this.#watch?.begin(planned);
     const before = this.#adopted;
     const step = this.#progress.steps;
     const planMs = performance.now() - begin;
@@ -241,7 +252,7 @@ export class Trainer {
     const { ms: compileMs, ...counts } = programs;
     this.#host.emit({ type: 'programs.ready', generation: plan.generation, seconds: compileMs / 1000, ...counts });
     if (before !== null) this.#removeOldCaches(plan);
-    if (plan.frozen > 0) this.#reportCache(plan, step, cacheReason);
+    if (plan.frozen > 0) this.#host.emit(cacheEvent(this.#setup, this.#costs, plan, step, cacheReason));
     const snapshot = this.#snapshots.begin(step, this.#freezer.save(), performance.now());
     this.#endSnapshot(snapshot, await this.#coordinator.snapshot(step, snapshot.version));
     if (before !== null) {
@@ -367,13 +378,6 @@ export class Trainer {
     return present(this.#adopted, 'plan');
   }
 
-  #reportCache(plan: Plan, step: number, reason: string): void {
-    const { dataset, microBatch } = this.#setup;
-    const recordBytes = present(this.#costs[plan.frozen - 1], 'cost').outputBytes / microBatch;
-    const capacity = plan.usesCache ? dataset.numTrain + dataset.numValidation : 0;
-    this.#host.emit({ type: 'cache.changed', step, state: plan.usesCache ? 'on' : 'off', depth: plan.frozen, recordBytes, capacity, reason });
-  }
-
   /** The files of levels that no plan reads any more; their memory goes when the workers have unmapped them. */
   #removeOldCaches(plan: Plan): void {
     for (let depth = 1; depth < this.#setup.model.blocks.length; depth++) if (depth !== plan.frozen && depth !== plan.previousCacheDepth) this.#coordinator.removeCache(depth);
@@ -389,7 +393,6 @@ export class Trainer {
   note(report: Report, worker: string): void {
     if (report.type !== 'cache-off' || this.#isCacheOff) return;
     this.#isCacheOff = true;
-    const event: RunEventBody = { type: 'cache.changed', step: this.#progress.steps, state: 'off', depth: this.#adopted?.frozen ?? 0, recordBytes: 0, capacity: 0, reason: `worker ${worker}: ${report.reason}` };
-    this.#host.emit(event);
+    this.#host.emit({ type: 'cache.changed', step: this.#progress.steps, state: 'off', depth: this.#adopted?.frozen ?? 0, recordBytes: 0, capacity: 0, reason: `worker ${worker}: ${report.reason}` });
   }
 }
