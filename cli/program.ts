@@ -16,6 +16,7 @@ import { quickstartCommand } from './commands/quickstart.js';
 import { reportCommand } from './commands/report.js';
 import { resumeCommand } from './commands/resume.js';
 import { simulateCommand } from './commands/simulate.js';
+import { statusCommand } from './commands/status.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
 import { workerCommand } from './commands/worker.js';
@@ -23,7 +24,7 @@ import { reportError } from './exit.js';
 import type { CliIo } from './io.js';
 import { engineServices, type CliServices } from './services.js';
 
-const COMMANDS = [quickstartCommand, trainCommand, resumeCommand, workerCommand, evalCommand, reportCommand, compareCommand, verifyCommand, exportCommand, planCommand, simulateCommand, ablateCommand, freezeReplayCommand, devicesCommand, doctorCommand];
+const COMMANDS = [quickstartCommand, trainCommand, resumeCommand, workerCommand, statusCommand, evalCommand, reportCommand, compareCommand, verifyCommand, exportCommand, planCommand, simulateCommand, ablateCommand, freezeReplayCommand, devicesCommand, doctorCommand];
 
 /** Runs one command line (without the program's own name) and returns its exit code. Never throws. */
 export async function runCli(argv: readonly string[], io: CliIo, services: CliServices = engineServices): Promise<number> {

@@ -10,6 +10,8 @@ import type { Check } from '../engine/ledger.js';
 import type { TrialResult } from '../engine/verify-model.js';
 import type { RunFolder } from '../engine/run-folder.js';
 import type { TrainHost } from '../engine/train-host.js';
+import type { RunStatus } from '../engine/run-status.js';
+import type { Trust } from '../engine/comm/tls.js';
 import type { AgentOptions } from '../engine/worker-agent.js';
 
 export interface CliServices {
@@ -23,6 +25,8 @@ export interface CliServices {
   verifyModel(config: TrainConfig, steps: number, onResult: (result: TrialResult) => void): Promise<readonly TrialResult[]>;
   exportWeights(run: RunFolder, out: string): Promise<ExportedWeights>;
   runWorkers(options: AgentOptions): Promise<void>;
+  askCoordinator(url: string, token: string, trust: Trust): Promise<RunStatus>;
+  statusOfFolder(run: RunFolder): Promise<RunStatus>;
 }
 
 export const engineServices: CliServices = {
@@ -65,5 +69,13 @@ export const engineServices: CliServices = {
   runWorkers: async (options) => {
     const { runWorkers } = await import('../engine/worker-agent.js');
     return runWorkers(options);
+  },
+  askCoordinator: async (url, token, trust) => {
+    const { askCoordinator } = await import('../engine/ask-status.js');
+    return askCoordinator(url, token, trust);
+  },
+  statusOfFolder: async (run) => {
+    const { statusOfFolder } = await import('../engine/ask-status.js');
+    return statusOfFolder(run);
   },
 };

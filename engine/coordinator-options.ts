@@ -1,6 +1,8 @@
 // CoordinatorOptions: what a coordinator is made with, and what it is told with every commit. Types only.
 import type { TrainConfig } from './config.js';
 import type { Report } from './messages.js';
+import type { RunStatus } from './run-status.js';
+import type { SignOfLife } from './status-board.js';
 
 export interface CoordinatorOptions {
   readonly config: TrainConfig;
@@ -15,6 +17,8 @@ export interface CoordinatorOptions {
   readonly token?: string | undefined;
   /** Digests of the model and the data, for workers that join; asked when one comes. Nobody may join while there are none. */
   readonly digests?: () => { readonly model: string; readonly data: string } | null;
+  /** How the run stands, for those who ask; given the signs of life of the workers. */
+  readonly status: (signs: readonly SignOfLife[]) => RunStatus;
   /** Called where a worker that wants to join cannot take part. */
   readonly onRefused?: (worker: string, reason: string) => void;
 }

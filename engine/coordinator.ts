@@ -26,6 +26,7 @@ import { openPort, placeOf } from './port.js';
 import { setupOrder } from './setup-order.js';
 import { snapshotProblem } from './snapshots.js';
 import { RollCall } from './roll-call.js';
+import { answerStatus, signsOfLife } from './status-desk.js';
 import { adoptionOf, type Adoption } from './transition-parts.js';
 import { failureFrom, LostWorker, type WorkerLink } from './worker-link.js';
 import { WorkerProcess } from './worker-process.js';
@@ -36,6 +37,7 @@ const START_TIMEOUT_MS = 120_000;
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #token: string;
+  readonly #stepTimeoutMs: number;
   readonly #memory: RunMemory;
   readonly #admission: Admission;
   readonly #workers = new Map<string, WorkerLink>();
@@ -63,6 +65,7 @@ export class Coordinator {
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
+    this.#stepTimeoutMs = options.config.stepTimeoutSeconds * 1000;
     this.#memory = new RunMemory(options.config);
     this.#token = options.token ?? randomBytes(24).toString('base64url');
     this.#admission = new Admission({
@@ -85,7 +88,7 @@ export class Coordinator {
 
   /** How others reach this run. */
   get entrance(): Entrance {
-    return entranceOf(present(this.#listener, 'listener').url, this.#token);
+    return entranceOf(present(this.#listener, 'listener').url, this.#token, this.#trust?.fingerprint);
   }
 
   get memoryFolder(): MemoryFolder {
@@ -301,10 +304,6 @@ export class Coordinator {
     return this.#workers.get(id)?.isOwn === false && !this.#isGathering && this.#plan !== null && seatOf(this.#plan, id) === null;
   }
 
-  get #stepTimeoutMs(): number {
-    return this.#options.config.stepTimeoutSeconds * 1000;
-  }
-
   readonly #handlers = {
     onFailure: (error: Error, worker: string): void => this.#fail(error, worker),
     onDropped: (worker: string, reason: string): void => this.#options.onDropped(worker, reason),
@@ -316,6 +315,7 @@ export class Coordinator {
 
   #greet(peer: Peer, hello: Hello): void {
     if (this.#isClosing) throw new WorkerError('PT_RUN_ENDS', 'the run is about to end', 'Join another one.');
+    if (hello['role'] === 'status') return answerStatus(peer, this.#options.status(signsOfLife([...this.#workers.values(), ...this.#admission.waiting], this.#leaving)), this.#options.onDropped);
     if (hello['role'] === 'join') {
       if ((this.#options.digests?.() ?? null) === null) throw new WorkerError('PT_RUN_STARTS', 'the run is still starting', 'Try again in a moment.');
       return this.#admission.arrive(peer, hello);

@@ -5,6 +5,10 @@ export interface Entrance {
   /** An address that means this host elsewhere, too. */
   readonly url: string;
   readonly token: string;
+  /** An address under which this host itself reaches it. */
+  readonly own: string;
+  /** SHA-256 of the certificate where the port speaks TLS, or null. */
+  readonly fingerprint: string | null;
   /** Whether only processes of this host reach it. */
   readonly isLocal: boolean;
 }
@@ -12,10 +16,10 @@ export interface Entrance {
 const WILDCARDS = ['0.0.0.0', '[::]'];
 
 /** The entrance of a listener. One that listens everywhere is named by the first address of this host that is not its loopback. */
-export function entranceOf(url: string, token: string): Entrance {
+export function entranceOf(url: string, token: string, fingerprint: string | null = null): Entrance {
   const { hostname } = new URL(url);
   const isLocal = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  return { url: WILDCARDS.includes(hostname) ? withHost(url, publicAddress()) : url, token, isLocal };
+  return { url: WILDCARDS.includes(hostname) ? withHost(url, publicAddress()) : url, token, own: ownUrl(url), fingerprint, isLocal };
 }
 
 /** An address under which this host reaches its own listener. */
@@ -29,7 +33,7 @@ export function reachable(url: string, via: string): string {
 }
 
 /** The command line that joins a run. */
-export const joinCommand = ({ url, token }: Entrance): string => `pipetrain worker --join ${url} --token ${token}`;
+export const joinCommand = ({ url, token, fingerprint }: Entrance): string => `pipetrain worker --join ${url} --token ${token}${fingerprint === null ? '' : ` --tls-fingerprint ${fingerprint}`}`;
 
 const withHost = (url: string, host: string): string => url.replace(/^(wss?:\/\/)(\[[^\]]*\]|[^:/]*)/, `$1${host}`);
 

@@ -11,6 +11,7 @@ import { measureDisk } from './disk-probe.js';
 import { measuredCosts } from './measured-costs.js';
 import { Replanner } from './replanner.js';
 import { setUpRun, type RunSetup } from './run-setup.js';
+import { StatusBoard } from './status-board.js';
 
 export interface PreviewedPlan extends PipelineChoice {
   readonly frozenLayers: number;
@@ -86,7 +87,7 @@ function depthsOf({ freeze, freezeMax }: TrainConfig, numLayers: number): number
 /** Lets workers that are started for this alone measure the blocks. */
 async function measure({ config, workers, microBatch }: RunSetup) {
   const begin = performance.now();
-  const coordinator = new Coordinator({ config, workers, microBatch, programCache: null, onReport: () => undefined, onDropped: () => undefined });
+  const coordinator = new Coordinator({ config, workers, microBatch, programCache: null, onReport: () => undefined, onDropped: () => undefined, status: (signs) => new StatusBoard().status(signs) });
   const abort = (): void => coordinator.abort();
   process.on('exit', abort);
   try {

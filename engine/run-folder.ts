@@ -12,6 +12,7 @@ const NAMES = {
   checkpoints: 'checkpoints',
   summary: 'summary.json',
   report: 'report.html',
+  doorplate: 'coordinator.json',
 } as const;
 
 export class RunFolder {
@@ -90,6 +91,26 @@ export class RunFolder {
     this.#write(this.summaryPath, `${JSON.stringify(summary, null, 2)}\n`);
   }
 
+  /** How to reach the run while it goes on, token included: for the user who started it alone (mode 0600). */
+  writeDoorplate(text: string): void {
+    this.#write(join(this.path, NAMES.doorplate), text, 0o600);
+  }
+
+  /** What `writeDoorplate` wrote, or null where the run is over, or cannot be asked. */
+  readDoorplate(): string | null {
+    const path = join(this.path, NAMES.doorplate);
+    return existsSync(path) ? readFileSync(path, 'utf8') : null;
+  }
+
+  /** Never throws: it may be called while the process ends. */
+  removeDoorplate(): void {
+    try {
+      rmSync(join(this.path, NAMES.doorplate), { force: true });
+    } catch {
+      // A stale one only leads to a process that is not there.
+    }
+  }
+
   writeReport(html: string): void {
     this.#write(this.reportPath, html);
   }
@@ -101,10 +122,10 @@ export class RunFolder {
   }
 
   /** Whole or not at all: a reader never sees half a file. */
-  #write(path: string, text: string): void {
+  #write(path: string, text: string, mode = 0o666): void {
     this.#guard(() => {
       try {
-        writeFileSync(`${path}.tmp`, text);
+        writeFileSync(`${path}.tmp`, text, { mode });
         renameSync(`${path}.tmp`, path);
       } catch (error) {
         rmSync(`${path}.tmp`, { force: true });

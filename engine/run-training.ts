@@ -1,19 +1,32 @@
 // One training run from its configuration to its end: starts the workers, sets the run up beside them, lets the trainer train, and leaves nothing behind.
+import { hostname } from 'node:os';
+import type { Doorplate } from './ask-status.js';
 import type { TrainConfig } from './config.js';
 import { Coordinator } from './coordinator.js';
+import { PipetrainError } from './core/errors.js';
 import { workersOf } from './devices.js';
+import type { Entrance } from './entrance.js';
 import { findCheckpoint } from './initial-weights.js';
 import { openKeptResults, programCacheFolder } from './kept-results.js';
 import { setUpRunFrom } from './resumed-setup.js';
 import type { ResumePoint } from './run-checkpoint.js';
 import { microBatchOf } from './run-setup.js';
+import { StatusBoard } from './status-board.js';
 import type { TrainHost } from './train-host.js';
 import { Trainer } from './trainer.js';
 
 /** Trains as the configuration says. Rejects with the root cause; whatever happens, no process and no shared memory is left. */
-export async function runTraining(given: TrainConfig, host: TrainHost, from: ResumePoint | null = null): Promise<void> {
+export async function runTraining(given: TrainConfig, givenHost: TrainHost, from: ResumePoint | null = null): Promise<void> {
   // Resolved once: the run it names may write newer checkpoints while workers start.
   const config = from === null && given.initFrom !== '' ? { ...given, initFrom: findCheckpoint(given.initFrom).folder } : given;
+  const board = new StatusBoard();
+  const host: TrainHost = {
+    ...givenHost,
+    emit: (event) => {
+      board.note(event);
+      givenHost.emit(event);
+    },
+  };
   const kept = programCacheFolder(config, host.cacheFolder ?? null);
   const early: { trainer: Trainer | null } = { trainer: null };
   const coordinator = new Coordinator({
@@ -26,9 +39,13 @@ export async function runTraining(given: TrainConfig, host: TrainHost, from: Res
     onReport: (report, worker) => early.trainer?.note(report, worker),
     onDropped: (peer, reason) => early.trainer?.noteDropped(peer, reason),
     digests: () => early.trainer?.digests() ?? null,
+    status: (signs) => board.status(signs),
     onRefused: (worker, reason) => host.emit({ type: 'warning', message: `worker ${worker} cannot join: ${reason}` }),
   });
-  const abort = (): void => coordinator.abort();
+  const abort = (): void => {
+    coordinator.abort();
+    host.runFolder.removeDoorplate();
+  };
   process.on('exit', abort);
   const opened = coordinator.open();
   // Whoever waits for it below gets the error; until then it is nobody's.
@@ -37,6 +54,7 @@ export async function runTraining(given: TrainConfig, host: TrainHost, from: Res
     const setup = await setUpRunFrom(config, from);
     early.trainer = new Trainer(setup, host, from, coordinator, openKeptResults(kept, config.programCacheMb));
     await opened;
+    hangDoorplate(host, coordinator.entrance);
     await early.trainer.train();
   } finally {
     process.off('exit', abort);
@@ -44,6 +62,17 @@ export async function runTraining(given: TrainConfig, host: TrainHost, from: Res
     if (early.trainer === null) abort();
     await opened.catch(() => undefined);
     await early.trainer?.close();
+    host.runFolder.removeDoorplate();
     await coordinator.close();
+  }
+}
+
+/** Lets those who may read the run folder ask how the run stands. A run that cannot be asked is no worse a run. */
+function hangDoorplate({ runFolder, emit }: TrainHost, { own, token, fingerprint }: Entrance): void {
+  try {
+    runFolder.writeDoorplate(`${JSON.stringify({ pid: process.pid, host: hostname(), url: own, token, fingerprint } satisfies Doorplate)}\n`);
+  } catch (error) {
+    if (!(error instanceof PipetrainError)) throw error;
+    emit({ type: 'warning', message: `\`pipetrain status\` cannot ask this run: ${error.message}` });
   }
 }

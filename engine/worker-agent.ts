@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Trust } from './comm/tls.js';
 import { fromErrorRecord, WorkerError, type PipetrainError } from './core/errors.js';
 import { executorOf, workersOf } from './devices.js';
 import type { Invitation } from './invitation.js';
@@ -17,6 +18,8 @@ const STDERR_TAIL = 4000;
 export interface AgentOptions {
   readonly url: string;
   readonly token: string;
+  /** For `wss://`: which certificate to believe. */
+  readonly trust?: Trust;
   readonly name: string;
   readonly devices: string;
   /** The model and the data of this host; null takes a built-in name from the run. */
@@ -45,6 +48,7 @@ export async function runWorkers(options: AgentOptions): Promise<void> {
         token: options.token,
         worker: null,
         host: null,
+        trust: options.trust,
         own: {
           name: workers.length > 1 ? `${options.name}-${index}` : options.name,
           executor: executorOf(options.devices),

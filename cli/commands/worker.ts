@@ -8,8 +8,9 @@ import type { CommandContext } from '../command-context.js';
 import { readPairs, TOKEN_VARIABLE } from '../config-layers.js';
 import { plural, range } from '../format.js';
 import { watchStopSignals } from '../stop-signals.js';
+import { addTlsFlags, trustOf, type TlsFlags } from '../tls-flags.js';
 
-interface WorkerFlags {
+interface WorkerFlags extends TlsFlags {
   readonly join: string;
   readonly token?: string;
   readonly devices: string;
@@ -22,7 +23,7 @@ interface WorkerFlags {
 }
 
 export function workerCommand({ io, services, exitWith }: CommandContext): Command {
-  return new Command('worker')
+  const command = new Command('worker')
     .summary('join a run of this host with more workers')
     .description(
       'Joins a run of this host and user that was started with `pipetrain train --listen`. The workers are used from the next step on where that is predicted to pay; else they are spares and take the place of a worker that is lost. The result of the run is the same with and without them. Model and data are built-in names or what is named here; nothing is opened at a path that came over the network.',
@@ -35,18 +36,21 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
     .option('--data <kind:path>', "this host's copy of the data, where the run reads files")
     .option('--data-options <name=value,...>', 'data options that name files, e.g. vocab=FILE')
     .option('--listen <host:port>', 'where other workers reach these (default: the address that reaches the run, a free port); one port per device, counting up')
-    .option('--retry-seconds <n>', 'for how long a run that is out of reach is tried again', '60')
-    .addHelpText('after', '\nThe first SIGTERM or Ctrl-C lets the workers leave: the step is finished, their state moves on, no step is done twice. A second one ends them now.\n\nExamples:\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET --devices cpu:4 --data mnist:./mnist')
+    .option('--retry-seconds <n>', 'for how long a run that is out of reach is tried again', '60');
+  return addTlsFlags(command)
+    .addHelpText('after', '\nThe first SIGTERM or Ctrl-C lets the workers leave: the step is finished, their state moves on, no step is done twice. A second one ends them now.\n\nExamples:\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET --devices cpu:4 --data mnist:./mnist\n  pipetrain worker --join wss://127.0.0.1:7000 --token SECRET --tls-ca cert.pem')
     .action(
       exitWith(async (flags: WorkerFlags) => {
         const token = flags.token ?? io.env[TOKEN_VARIABLE];
         if (token === undefined) throw new UsageError('PT_TOKEN', 'no token was given', `Pass the token that the run printed with --token, or set ${TOKEN_VARIABLE}.`);
+        const trust = trustOf(flags);
         const stop = watchStopSignals(io, { first: 'leaving: the workers go when their state is with others (once more to stop now)', second: 'stopped now' });
         const say = (name: string, text: string): void => io.stderr.write(`${name}: ${text}\n`);
         try {
           await services.runWorkers({
             url: flags.join,
             token,
+            trust,
             name: flags.name,
             devices: flags.devices,
             model: flags.model ?? null,

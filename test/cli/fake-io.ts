@@ -44,6 +44,8 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
     exportWeights: () => Promise.reject(new Error('no weights here')),
     previewPlan: () => Promise.reject(new Error('no preview here')),
     runWorkers: () => Promise.reject(new Error('no workers here')),
+    askCoordinator: () => Promise.reject(new Error('no run here')),
+    statusOfFolder: () => Promise.reject(new Error('no run here')),
     evaluateRun: () => Promise.resolve({ checkpoint: 'c', step: 300, loss: 1.5, metric: { name: 'accuracy', value: 0.5 }, samples: 700 }),
   };
 }
