@@ -19,17 +19,18 @@ async function whileTraining<T>(look: (folder: RunFolder, url: string, token: st
   const folder = RunFolder.create(mkdtempSync(join(scratch, 'run-')));
   const stop = new AbortController();
   let entrance = { own: '', token: '' };
-  let looking: Promise<T> | null = null;
+  const looks: Promise<T>[] = [];
   const run = await trainRun(
     { devices: 'cpu:2', pipeline: 2, replicas: 1, steps: 100_000 },
     (event) => {
-      if (event.type === 'step' && event.step === 5) looking = look(folder, entrance.own, entrance.token).finally(() => stop.abort());
+      if (event.type === 'step' && event.step === 5) looks.push(look(folder, entrance.own, entrance.token).finally(() => stop.abort()));
     },
     stop.signal,
     { runFolder: folder, onOpen: (opened) => (entrance = opened) },
   );
-  if (looking === null) throw new Error('nobody looked');
-  return { seen: await looking, folder, run };
+  const [looked] = looks;
+  if (looked === undefined) throw new Error('nobody looked');
+  return { seen: await looked, folder, run };
 }
 
 describe('a run that trains', () => {
