@@ -304,7 +304,7 @@ export class Worker {
  * (PT_SHM_FILE), or the coordinator said so.
  */
 function isAbandonable(error: unknown): error is PipetrainError {
-  return error instanceof PipetrainError && ['PT_ABORTED', 'PT_PEER_LOST', 'PT_DIAL', 'PT_PEER_CLOSED', 'PT_SHM_FILE'].includes(error.code);
+  return error instanceof PipetrainError && ['PT_ABORTED', 'PT_PEER_LOST', 'PT_DIAL', 'PT_REFUSED', 'PT_PEER_CLOSED', 'PT_SHM_FILE'].includes(error.code);
 }
 
 function cacheSettings({ config, cacheFolder }: Equipment['setup']): CacheSettings {

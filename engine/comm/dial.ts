@@ -53,7 +53,11 @@ export function dial(url: string, options: DialOptions): Promise<Peer> {
     };
     const timer = setTimeout(() => fail(new WorkerError('PT_DIAL', `${url} did not answer within ${timeoutMs} ms`, REACH_HINT)), timeoutMs);
     socket.on('error', (error) => fail(tlsProblem(url, error) ?? new WorkerError('PT_DIAL', `cannot reach ${url}: ${describe(error)}`, REACH_HINT, { cause: error })));
-    socket.on('close', (code, reason) => fail(new WorkerError('PT_REFUSED', `${url} refused this process: ${reason.toString() || `code ${code}`}`, 'See the log of the other side.')));
+    socket.on('close', (code, reason) => {
+      // Gone without a word: it died, or the connection was cut. Who refuses says why.
+      if (code === ABNORMAL) fail(new WorkerError('PT_DIAL', `${url} closed the connection before it answered`, REACH_HINT));
+      else fail(new WorkerError('PT_REFUSED', `${url} refused this process: ${reason.toString() || `code ${code}`}`, 'See the log of the other side.'));
+    });
     socket.on('unexpected-response', (_request, response) => void refusal(url, response).then(fail));
     let localAddress: string | undefined;
     socket.on('upgrade', (response) => (localAddress = response.socket.localAddress));
@@ -73,6 +77,8 @@ export function dial(url: string, options: DialOptions): Promise<Peer> {
   });
 }
 
+/** The code that ws gives a connection that ended without a closing frame (RFC 6455, 7.1.5). */
+const ABNORMAL = 1006;
 const REACH_HINT = 'Check the address, that the other side runs, and that no firewall lies between.';
 
 /** As the `createConnection` of a request that calls back, which the types of ws do not know. */
