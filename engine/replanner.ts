@@ -170,7 +170,7 @@ export class Replanner {
     const { costs, microBatch } = this.#options;
     if (request.frozen === 0) return 0;
     if (this.#current?.usesCache !== true) return sumCosts(costs, 0, request.frozen).forwardMs;
-    const { fillMs, steadyMs } = this.#forecast(request);
+    const { fillMs, steadyMs } = forecastCache(this.#options, request.frozen, request.epochsLeft, this.#current.previousCacheDepth);
     return microBatch * (isFilling ? fillMs : steadyMs);
   }
 

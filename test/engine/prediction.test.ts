@@ -72,6 +72,18 @@ describe('a plan', () => {
   });
 });
 
+describe('what stage 0 is predicted to spend on the frozen prefix', () => {
+  it('is computing and writing while the cache fills, and reading afterwards', () => {
+    const replanner = replannerOf({ pipeline: 1, replicas: 1 });
+    replanner.next(request);
+    const frozen = { ...request, frozen: 6, frozenLayers: 3 };
+    expect(replanner.next(frozen).plan.usesCache).toBe(true);
+    expect(replanner.prefixMs(frozen, true)).toBeGreaterThan(6);
+    expect(replanner.prefixMs(frozen, false)).toBeLessThan(1);
+    expect(replanner.prefixMs(request, true)).toBe(0);
+  });
+});
+
 describe('a run that begins with wrong costs', () => {
   const folder = mkdtempSync(join(tmpdir(), 'pipetrain-prediction-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
