@@ -114,6 +114,8 @@ export function tlsProblem(url: string, error: Error): PipetrainError | null {
   const code = 'code' in error ? String(error.code) : '';
   if (code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER')
     return new UsageError('PT_TLS', `${url} answers in plain text, this side was told to use TLS`, 'Dial ws://, or start the other side with --tls-cert and --tls-key.', { cause: error });
+  if (code === 'CERT_HAS_EXPIRED')
+    return new UsageError('PT_TLS_CERT', `the certificate of ${url} is out of date: ${error.message}`, 'Start the other side with a new certificate, or pin this one with --tls-fingerprint SHA256: its dates do not count then.', { cause: error });
   if (/CERT|SIGNATURE|ALTNAME|ISSUER/.test(code))
     return new UsageError('PT_TLS_CERT', `the certificate of ${url} is not believed: ${error.message}`, 'Name the certificate or its authority with --tls-ca FILE, or pin it with --tls-fingerprint SHA256 (openssl x509 -noout -fingerprint -sha256 -in CERT prints it).', { cause: error });
   return null;
