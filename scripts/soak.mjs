@@ -15,10 +15,10 @@ import { cutConnection, damageCache, emptyDisk, fillDisk, knock } from './soak/f
 
 const { values: options } = parseArgs({ options: { faults: { type: 'string', default: '24' }, seed: { type: 'string', default: '1' }, steps: { type: 'string' }, kinds: { type: 'string' }, keep: { type: 'string' } } });
 const numFaults = Number(options.faults);
-// A fault comes every 60 steps, so a storm of n faults needs at least that many.
+// A fault comes every 60 steps; long faults let more pass, and a storm of n faults needs steps for all of them.
 const STEPS_BETWEEN = 60;
 const HANG_SECONDS = 2;
-const steps = Number(options.steps ?? (numFaults + 3) * STEPS_BETWEEN);
+const steps = Number(options.steps ?? Math.ceil(1.15 * numFaults + 3) * STEPS_BETWEEN);
 const key = randomKey(Number(options.seed), 'soak');
 let draws = 0;
 const below = (n) => bitsAt(key, draws++) % n;
