@@ -15,10 +15,12 @@ import { cutConnection, damageCache, emptyDisk, fillDisk, knock } from './soak/f
 
 const { values: options } = parseArgs({ options: { faults: { type: 'string', default: '24' }, seed: { type: 'string', default: '1' }, steps: { type: 'string' }, kinds: { type: 'string' }, keep: { type: 'string' } } });
 const numFaults = Number(options.faults);
+/** Share of the run by which the last fault should have come. */
+const LAST_SHARE = 0.85;
 // A fault comes every 60 steps; long faults let more pass, and a storm of n faults needs steps for all of them.
 const STEPS_BETWEEN = 60;
 const HANG_SECONDS = 2;
-const steps = Number(options.steps ?? Math.ceil(1.15 * numFaults + 3) * STEPS_BETWEEN);
+const steps = Number(options.steps ?? Math.ceil(1.3 * numFaults + 3) * STEPS_BETWEEN);
 const key = randomKey(Number(options.seed), 'soak');
 let draws = 0;
 const below = (n) => bitsAt(key, draws++) % n;
@@ -155,8 +157,8 @@ async function onEvent(event, coordinator) {
   }
   if (event.step < nextAt || isBusy || done >= numFaults) return;
   isBusy = true;
-  // Closer together where long faults have let many steps pass.
-  nextAt = event.step + Math.max(1, Math.min(STEPS_BETWEEN, Math.floor((steps - event.step) / (numFaults - done + 1))));
+  // Closer together where long faults have let many steps pass; all are to be done well before the end.
+  nextAt = event.step + Math.max(1, Math.min(STEPS_BETWEEN, Math.floor((LAST_SHARE * steps - event.step) / (numFaults - done + 1))));
   workers = workers.filter(isAlive);
   const kind = KINDS[below(KINDS.length)];
   // At a random moment of the step, the reduction, the update or the snapshot.
