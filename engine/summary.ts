@@ -88,8 +88,10 @@ function guardFigures(events: readonly RunEvent[]): Summary['guard'] {
 /** The run in numbers; also for a run that failed or still runs. */
 export function summarize(events: readonly RunEvent[]): Summary {
   const started = eventsOf(events, 'run.started').at(-1);
-  const finished = eventsOf(events, 'run.finished').at(-1);
-  const failed = eventsOf(events, 'run.failed').at(-1);
+  // How an earlier attempt ended says nothing about a run that was taken up again since.
+  const attempt = events.slice(Math.max(0, events.findLastIndex(({ type }) => type === 'run.started')));
+  const failed = eventsOf(attempt, 'run.failed').at(-1);
+  const finished = eventsOf(attempt, 'run.finished').at(-1);
   const evaluation = eventsOf(events, 'evaluation').at(-1);
   const steps = effectiveSteps(events);
   const sum = (of: (step: EventOf<'step'>) => number): number => steps.reduce((total, step) => total + of(step), 0);

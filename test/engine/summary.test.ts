@@ -74,3 +74,14 @@ test('values that JSON cannot hold become null', () => {
 test('a failed run says so even where it had finished steps', () => {
   expect(summarize([step(0), { type: 'run.failed', time: 1, code: 'PT_X', message: 'x' }]).status).toBe('failed');
 });
+
+test('a run that failed once and was taken up again is what it became since', () => {
+  const run = sampleRun();
+  const [start] = run;
+  if (start?.type !== 'run.started') throw new Error('a sample run begins with its start');
+  const failure: RunEvent = { type: 'run.failed', time: 9, code: 'PT_SHM_FULL', message: 'full' };
+  expect(summarize([start, failure]).status).toBe('failed');
+  expect(summarize([start, failure, ...run]).status).toBe('finished');
+  expect(summarize([start, failure, ...run.map((event) => (event.type === 'run.finished' ? { ...event, isInterrupted: true } : event))]).status).toBe('interrupted');
+  expect(summarize([...run, start]).status).toBe('unfinished');
+});
