@@ -18,7 +18,7 @@ const { Optimizer } = await load('engine/tensor/optimizer.js');
 const SEED = 1;
 const POOL_BYTES = 2 ** 30;
 const peakMb = () => process.resourceUsage().maxRSS / 1024;
-const neighbours = new Neighbours(worker, 'benchmark-token');
+const neighbours = new Neighbours({ worker, token: 'benchmark-token', host: '127.0.0.1', port: 0 });
 const ids = Int32Array.from({ length: MODELS[name].sizes.B }, (_, i) => i);
 let seating;
 
@@ -60,7 +60,7 @@ async function answer(message) {
     case 'prepare':
       return prepare(message);
     case 'activate':
-      await seating.activate(message.addresses);
+      await seating.activate(message.colleagues);
       sinceLast();
       return {};
     case 'step': {

@@ -41,8 +41,8 @@ async function all(message) {
 }
 
 const prepared = await all({ type: 'prepare', plan, folder: memory.path });
-const addresses = Object.fromEntries(prepared.map(({ worker, address }) => [worker, address]));
-await all({ type: 'activate', addresses });
+const colleagues = Object.fromEntries(prepared.map(({ worker, address }) => [worker, { address, domain: 'bench' }]));
+await all({ type: 'activate', colleagues });
 
 let stepNumber = 0;
 let loss = 0;
