@@ -1,0 +1,64 @@
+// VectorCode: code with the forms that instructions on vectors come in: which operand is encoded where. The instructions themselves are its subclasses.
+import { invariant } from '../../core/invariant.js';
+import { MaskCode } from './mask-code.js';
+import { evex, int8, type AnyRegister, type VectorOpcode } from './encoding.js';
+import type { MemoryOperand } from './memory.js';
+import { VectorRegister, type MaskRegister } from './registers.js';
+
+export type Vector = VectorRegister;
+/** What a last operand may be. */
+export type Source = VectorRegister | MemoryOperand;
+
+/** Opcodes by prefix, map and element: `ps` is 0F with 32-bit floats, `i38` is 66 0F38 with 32-bit elements, and so on. */
+export const ps = (code: number): VectorOpcode => ({ map: 1, prefix: 0, w: 0, code, reads: 'vector' });
+export const pd = (code: number): VectorOpcode => ({ map: 1, prefix: 1, w: 1, code, reads: 'vector' });
+export const ss = (code: number): VectorOpcode => ({ map: 1, prefix: 2, w: 0, code, reads: 'element' });
+export const sd = (code: number): VectorOpcode => ({ map: 1, prefix: 3, w: 1, code, reads: 'element' });
+export const i0f = (code: number): VectorOpcode => ({ map: 1, prefix: 1, w: 0, code, reads: 'vector' });
+export const i38 = (code: number): VectorOpcode => ({ map: 2, prefix: 1, w: 0, code, reads: 'vector' });
+export const i3a = (code: number): VectorOpcode => ({ map: 3, prefix: 1, w: 0, code, reads: 'vector' });
+/** The same with 64-bit elements. */
+export const wide = (opcode: VectorOpcode): VectorOpcode => ({ ...opcode, w: 1 });
+/** The same on one element. */
+export const single = (opcode: VectorOpcode): VectorOpcode => ({ ...opcode, reads: 'element' });
+/** The same with another operand in memory. */
+export const reading = (opcode: VectorOpcode, reads: VectorOpcode['reads']): VectorOpcode => ({ ...opcode, reads });
+
+const noMask = { mask: null, isZeroing: false };
+
+export class VectorCode extends MaskCode {
+  /** to = f(a, b): b may be in memory. The vectors are as long as `to`. */
+  protected two(opcode: VectorOpcode, to: Vector, a: Vector, b: Source, ...immediate: readonly number[]): void {
+    this.emitInstruction(evex(opcode, to, to.index, a.index, b, immediate.flatMap(int8)));
+  }
+
+  /** to = f(from). */
+  protected one(opcode: VectorOpcode, to: Vector, from: AnyRegister | MemoryOperand, ...immediate: readonly number[]): void {
+    this.emitInstruction(evex(opcode, to, to.index, 0, from, immediate.flatMap(int8)));
+  }
+
+  /** Writes (a part of) a vector into memory, under a mask if there is one, or into another register. */
+  protected store(opcode: VectorOpcode, to: Source | AnyRegister, from: Vector, mask: MaskRegister | null, ...immediate: readonly number[]): void {
+    const state = to instanceof VectorRegister ? { ...to, bits: from.bits } : { bits: from.bits, ...noMask, mask };
+    this.emitInstruction(evex(opcode, state, from.index, 0, to, immediate.flatMap(int8)));
+  }
+
+  /** to = from shifted by a number. */
+  protected shift(opcode: VectorOpcode, extension: number, to: Vector, from: Source, count: number): void {
+    this.emitInstruction(evex(opcode, to, extension, to.index, from, int8(count)));
+  }
+
+  /** A mask of the elements for which something holds; `within` leaves out others. */
+  protected compare(opcode: VectorOpcode, to: MaskRegister, a: Vector, b: Source, immediate: number | null, within: MaskRegister | null): void {
+    this.emitInstruction(evex(opcode, { ...noMask, bits: a.bits, mask: within }, to.index, a.index, b, immediate === null ? [] : int8(immediate)));
+  }
+
+  /** Between memory and a register, in either direction: to memory, `mask` says which elements are written. */
+  protected transfer(load: VectorOpcode, store: VectorOpcode, to: Source, from: Source, mask: MaskRegister | null): void {
+    if (to instanceof VectorRegister) this.one(load, to, from);
+    else {
+      invariant(from instanceof VectorRegister, () => 'two operands in memory');
+      this.store(store, to, from, mask);
+    }
+  }
+}

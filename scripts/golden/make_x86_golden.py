@@ -1,0 +1,243 @@
+"""Writes test/golden/x86/instructions.txt and routine.txt: what GNU as makes of instructions, as `hexadecimal bytes | instruction`.
+
+Run `python scripts/golden/make_x86_golden.py` where `as` and `objdump` (binutils 2.38 or newer) are. Only whoever changes the cases needs it: the files
+are part of the repository, and neither the product nor its tests run an assembler.
+
+The instructions cover every method of the assembler, and for each form: low and high registers, every kind of displacement, the bases that need
+bytes of their own (rsp, r12, rbp, r13), scales, masks, repeated elements. The routine has labels and constants.
+"""
+import itertools
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+OUT = Path(__file__).resolve().parents[2] / "test" / "golden" / "x86"
+
+ADDRESSES = ["rax", "rsp", "rbp", "r12", "r13", "rdi+4", "rdi+64", "r9-128", "rdi+127", "rdi+128", "rbp-4", "r13+256", "rsp+4096", "r12+8064", "rdi+8128",
+             "rdi-8192", "rdi-8256", "rdi+508", "rdi+512", "rax+rcx", "rax+rcx*4", "rbp+r9*8", "r13+r15*2+64", "rsp+rbp*4-64", "r12+r13*8+100000", "rsi+r12*4+16"]
+MIXED = itertools.cycle(ADDRESSES)
+NUMBERS = itertools.cycle([1, 9, 17, 30, 2, 12, 23, 31, 0, 7, 15, 16])
+
+
+def general():
+    for a, b in [("rax", "rbx"), ("r8", "rcx"), ("rdx", "r15"), ("eax", "r9d"), ("r10d", "esi")]:
+        for name in ["mov", "add", "or", "and", "sub", "xor", "cmp", "imul", "test"]:
+            yield f"{name} {a}, {b}"
+    for at in ADDRESSES:
+        yield f"mov r11, [{at}]"
+        yield f"lea rbx, [{at}]"
+        yield f"mov [{at}], rdx"
+    for name in ["add", "or", "and", "sub", "xor", "cmp", "imul"]:
+        yield f"{name} r9, [{next(MIXED)}]"
+        yield f"{name} ecx, [{next(MIXED)}]"
+    for name in ["add", "or", "and", "sub", "xor", "cmp"]:
+        yield f"{name} [{next(MIXED)}], r9"
+        yield f"{name} qword ptr [{next(MIXED)}], 5"
+        yield f"{name} qword ptr [{next(MIXED)}], 500"
+        for register in ["rax", "rcx", "r8", "eax", "r12d"]:
+            for number in [1, -128, 127, 128, 100000, -2147483648]:
+                yield f"{name} {register}, {number}"
+    for register in ["rax", "r9", "rdi", "ecx", "r13d"]:
+        for name in ["shl", "shr", "sar"]:
+            yield f"{name} {register}, 1"
+            yield f"{name} {register}, 6"
+        for name in ["inc", "dec", "neg"]:
+            yield f"{name} {register}"
+        yield f"test {register}, 4096"
+        yield f"imul {register}, {'rdx' if register[0] == 'r' and register[-1] != 'd' else 'edx'}, 12"
+        yield f"imul {register}, {register}, 3072"
+    for register in ["rax", "rsp", "rbp", "r8", "r12", "r15"]:
+        yield f"push {register}"
+        yield f"pop {register}"
+        yield f"call {register}"
+        yield f"jmp {register}"
+        yield f"movsxd {register}, ecx"
+        yield f"mov {register}, 5"
+        yield f"mov {register}, -5"
+        yield f"movabs {register}, 4294967295"
+        yield f"movabs {register}, 1311768467463790320"
+    yield "movsxd r9, dword ptr [rdi+4]"
+    for register in ["eax", "r8d"]:
+        yield f"mov {register}, 7"
+        yield f"mov {register}, 2147483647"
+    for condition in ["b", "ae", "e", "ne", "be", "a", "s", "ns", "l", "ge", "le", "g"]:
+        yield f"cmov{condition} rax, r9"
+    for name in ["prefetcht0", "prefetcht1", "prefetchnta", "prefetchw"]:
+        for at in ["rax", "r13", "rsp+64", "r12+r9*4+4096"]:
+            yield f"{name} [{at}]"
+    yield "ret"
+    yield "vzeroupper"
+    for k in ["k1", "k7"]:
+        for register in ["eax", "r9d"]:
+            yield f"kmovw {k}, {register}"
+            yield f"kmovw {register}, {k}"
+        yield f"kmovw {k}, k2"
+        yield f"knotw {k}, k3"
+        yield f"kortestw {k}, k5"
+        for name in ["kandw", "kandnw", "korw", "kxorw"]:
+            yield f"{name} {k}, k6, k2"
+        for name in ["kshiftlw", "kshiftrw"]:
+            yield f"{name} {k}, k4, 9"
+
+
+def vector(bits):
+    return f"{ {128: 'x', 256: 'y', 512: 'z'}[bits] }mm{next(NUMBERS)}"
+
+
+def lines(name, bits, sources, tail="", repeats=None, is_masked=True, size="", last=None):
+    """`sources` vectors before the last operand, which may be in memory."""
+    head = lambda mask="": ", ".join([vector(bits) + mask] + [vector(bits) for _ in range(sources)])
+    last = last or bits
+    for mask in ["", "", "{k1}", "{k7}{z}"] if is_masked else ["", "", ""]:
+        yield f"{name} {head(mask)}, {vector(last)}{tail}"
+    for at in [next(MIXED), next(MIXED), next(MIXED)]:
+        yield f"{name} {head()}, {size}[{at}]{tail}"
+    if is_masked:
+        yield f"{name} {head('{k3}')}, {size}[{next(MIXED)}]{tail}"
+    if repeats:
+        for at in ["rdi+4", "rdi+512", "rsp+r9*4-516", next(MIXED)]:
+            yield f"{name} {head()}, {'qword' if repeats == 64 else 'dword'} ptr [{at}]{{1to{bits // repeats}}}{tail}"
+
+
+ARITHMETIC = ["vaddps", "vsubps", "vmulps", "vdivps", "vminps", "vmaxps", "vandps", "vandnps", "vorps", "vxorps", "vpandd", "vpord", "vpxord", "vpaddd", "vpsubd",
+              "vpmulld", "vpmaxsd", "vpminsd", "vscalefps", "vblendmps", "vunpcklps", "vunpckhps", "vpermps", "vpermd", "vpermi2ps", "vpermt2ps"]
+ARITHMETIC += [f"vf{kind}{order}ps" for kind in ["madd", "msub", "nmadd", "nmsub"] for order in ["132", "213", "231"]]
+DOUBLES = ["vaddpd", "vsubpd", "vmulpd", "vdivpd", "vunpcklpd", "vunpckhpd", "vpermt2pd"] + [f"vf{kind}{order}pd" for kind in ["madd", "nmadd"] for order in ["132", "213", "231"]]
+SINGLES = ["vaddss", "vsubss", "vmulss", "vdivss", "vminss", "vmaxss", "vsqrtss"] + [f"vf{kind}{order}ss" for kind in ["madd", "nmadd"] for order in ["132", "213", "231"]]
+UNARY = ["vsqrtps", "vgetexpps", "vrsqrt14ps", "vrcp14ps", "vcvtps2dq", "vcvttps2dq", "vcvtdq2ps"]
+
+
+def vectors():
+    for name in ["vmovups", "vmovaps", "vmovupd", "vmovdqu32"]:
+        yield from lines(name, 512, 0)
+        yield from lines(name, 256, 0)
+        for at in ADDRESSES:
+            yield f"{name} [{at}], {vector(512)}"
+        yield f"{name} [r9+64]{{k1}}, zmm20"
+        yield f"{name} [r9+64]{{k1}}, ymm20"
+        yield f"{name} [r9+64], xmm3"
+    for at in ADDRESSES:
+        yield f"vaddps zmm5, zmm26, [{at}]"
+        yield f"vaddps zmm5, zmm26, dword ptr [{at}]{{1to16}}"
+        yield f"vbroadcastss zmm9, dword ptr [{at}]"
+    for name in ARITHMETIC:
+        yield from lines(name, 512, 1, repeats=32)
+    for name in ["vaddps", "vfmadd231ps"]:
+        yield from lines(name, 256, 1, repeats=32)
+        yield from lines(name, 128, 1, repeats=32)
+    for name in DOUBLES:
+        yield from lines(name, 512, 1, repeats=64)
+    for name in SINGLES:
+        yield from lines(name, 128, 1, size="dword ptr ")
+    yield from lines("vaddsd", 128, 1, size="qword ptr ")
+    for name in UNARY:
+        yield from lines(name, 512, 0, repeats=32)
+    yield from lines("vsqrtpd", 512, 0, repeats=64)
+    for name, tail in [("vrndscaleps", ", 8"), ("vgetmantps", ", 2"), ("vpermilps", ", 177"), ("vpslld", ", 23"), ("vpsrld", ", 31"), ("vpsrad", ", 2")]:
+        yield from lines(name, 512, 0, tail, repeats=32)
+    for name, tail in [("vpternlogd", ", 202"), ("vshufps", ", 68"), ("vshuff32x4", ", 136"), ("valignd", ", 3")]:
+        yield from lines(name, 512, 1, tail, repeats=32)
+    yield from lines("vshuff64x2", 512, 1, ", 238", repeats=64)
+    for name, tail in [("vcmpps", ", 13"), ("vpcmpd", ", 1"), ("vptestmd", "")]:
+        for mask in ["k2", "k5{k3}"]:
+            yield f"{name} {mask}, {vector(512)}, {vector(512)}{tail}"
+            yield f"{name} {mask}, {vector(512)}, [{next(MIXED)}]{tail}"
+            yield f"{name} {mask}, {vector(512)}, dword ptr [{next(MIXED)}]{{1to16}}{tail}"
+    for bits in [512, 256]:
+        yield from lines("vbroadcastss", bits, 0, size="dword ptr ", last=128)
+        yield from lines("vbroadcastsd", bits, 0, size="qword ptr ", last=128)
+        yield from lines("vpbroadcastd", bits, 0, size="dword ptr ", last=128)
+    for register in ["eax", "r9d"]:
+        yield f"vpbroadcastd {vector(512)}, {register}"
+        yield f"vpbroadcastd {vector(512)}{{k2}}{{z}}, {register}"
+        yield f"vmovd {vector(128)}, {register}"
+        yield f"vmovd {register}, {vector(128)}"
+    yield "vmovd xmm17, dword ptr [rdi+8]"
+    for register in ["rax", "r9"]:
+        yield f"vmovq {vector(128)}, {register}"
+        yield f"vmovq {register}, {vector(128)}"
+    for at in ["rsi", "rsi+48", "r13+4096", "rsi+rax*4+32"]:
+        yield f"vbroadcastf32x4 {vector(512)}, [{at}]"
+        yield f"vbroadcastf32x8 {vector(512)}, [{at}]"
+        yield f"vmovntps [{at}], {vector(512)}"
+        for name, size in [("vmovss", "dword"), ("vmovsd", "qword")]:
+            yield f"{name} {vector(128)}, {size} ptr [{at}]"
+            yield f"{name} {size} ptr [{at}], {vector(128)}"
+            yield f"{name} {vector(128)}{{k1}}{{z}}, {size} ptr [{at}]"
+            yield f"{name} {size} ptr [{at}]{{k1}}, {vector(128)}"
+        yield f"vextractf32x4 [{at}], {vector(512)}, 3"
+        yield f"vextractf32x8 [{at}], {vector(512)}, 1"
+        yield f"vextractf64x4 [{at}], {vector(512)}, 1"
+        yield f"vinsertf32x4 {vector(512)}, {vector(512)}, [{at}], 2"
+        yield f"vinsertf32x8 {vector(512)}, {vector(512)}, [{at}], 1"
+        yield f"vinsertf64x4 {vector(512)}, {vector(512)}, [{at}], 1"
+        yield f"vcvtps2pd {vector(512)}, [{at}]"
+    yield "vcvtps2pd zmm3, dword ptr [rdi+4]{1to8}"
+    for _ in range(3):
+        yield f"vextractf32x4 {vector(128)}, {vector(512)}, 3"
+        yield f"vextractf32x8 {vector(256)}, {vector(512)}, 1"
+        yield f"vextractf64x4 {vector(256)}, {vector(512)}, 1"
+        yield f"vinsertf32x4 {vector(512)}, {vector(512)}, {vector(128)}, 2"
+        yield f"vinsertf32x8 {vector(512)}, {vector(512)}, {vector(256)}, 1"
+        yield f"vinsertf64x4 {vector(512)}{{k2}}, {vector(512)}, {vector(256)}, 1"
+        yield f"vmovhlps {vector(128)}, {vector(128)}, {vector(128)}"
+        yield f"vmovshdup {vector(128)}, {vector(128)}"
+        yield f"vcvtps2pd {vector(512)}, {vector(256)}"
+        yield f"vcvtpd2ps {vector(256)}, {vector(512)}"
+    yield "vcvtpd2ps ymm30{k1}{z}, zmm20"
+
+
+ROUTINE = """
+  xor eax, eax
+  test rdi, rdi
+  {disp32} je 2f
+  {evex} vmovss xmm0, [rip+half]
+1:
+  vmulps zmm1, zmm16, dword ptr [rip+half]{1to16}
+  vaddps zmm2, zmm1, [rip+table]
+  vcmpps k1, zmm2, [rip+table+64], 1
+  vbroadcastsd zmm3, qword ptr [rip+wide]
+  add rax, 4
+  cmp rax, rdi
+  {disp32} jb 1b
+  lea rsi, [rip+2f]
+  {disp32} call 3f
+2:
+  {disp32} jmp 3f
+3:
+  ret
+"""
+CONSTANTS = """
+  .balign 64, 0xcc
+table: .long 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+wide: .double 0.1
+half: .float 0.5
+"""
+
+
+def assembled(source):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.s"
+        path.write_text(".intel_syntax noprefix\n" + source)
+        subprocess.run(["as", "--64", "-o", f"{folder}/a.o", str(path)], check=True)
+        return path.read_text(), subprocess.run(["objdump", "-d", "-w", "--insn-width=16", f"{folder}/a.o"], check=True, capture_output=True, text=True).stdout, \
+            subprocess.run(["objdump", "-s", "-j", ".text", f"{folder}/a.o"], check=True, capture_output=True, text=True).stdout
+
+
+def main():
+    texts = list(dict.fromkeys([*general(), *vectors()]))
+    # Short vectors in low registers have older encodings, which ours never uses.
+    source = [f"{{evex}} {text}" if text[0] == "v" and text != "vzeroupper" else text for text in texts]
+    _, listing, _ = assembled("\n".join(source) + "\n")
+    codes = [match[1].replace(" ", "") for match in re.finditer(r"^ *[0-9a-f]+:\t((?:[0-9a-f]{2} )+)", listing, re.M)]
+    assert len(codes) == len(texts), (len(codes), len(texts))
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "instructions.txt").write_text("".join(f"{code} | {text}\n" for code, text in zip(codes, texts)))
+    _, _, dump = assembled(ROUTINE + CONSTANTS)
+    code = "".join("".join(line[6:].split("  ")[0].split()) for line in dump.splitlines() if re.match(r"^ [0-9a-f]{4} ", line))
+    (OUT / "routine.txt").write_text(code + "\n")
+    print(len(texts), "instructions,", len(code) // 2, "bytes of routine")
+
+
+main()
