@@ -33,4 +33,6 @@ export interface Executor {
 export interface ExecutorOptions {
   /** Compute threads of this process (1 unless one worker owns the machine). */
   readonly threads: number;
+  /** `off`: only the device's own operators. Default: our kernels where they can run. */
+  readonly kernels?: 'auto' | 'off';
 }

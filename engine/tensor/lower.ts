@@ -1,5 +1,6 @@
 // Lowering: a program to an ONNX model, by the op table. Nothing is fused or reordered here; ONNX nodes that no output depends on are left out.
 import { invariant, present } from '../core/invariant.js';
+import { KERNEL_DOMAIN, operatorName } from './jit/catalogue.js';
 import type { Literal, Node, Value, ValueId } from './graph.js';
 import { capturedBy, OnnxBuilder, type OnnxAttributes, type OnnxData } from './onnx.js';
 import type { EmitContext, NodeWriter, Operand } from './ops/definition.js';
@@ -13,6 +14,8 @@ export interface LoweredProgram {
   readonly bytes: Uint8Array;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** Names of the kernels among its operators. */
+  readonly kernels: readonly string[];
 }
 
 interface OnnxNode {
@@ -21,6 +24,8 @@ interface OnnxNode {
   readonly outputs: readonly string[];
   readonly attributes: OnnxAttributes;
   readonly domain: string;
+  /** Shapes of the outputs, where the runtime cannot infer them. */
+  readonly shapes?: readonly Shape[];
 }
 
 interface Constant {
@@ -32,21 +37,26 @@ interface Constant {
 
 const LARGEST_SHARED = 64;
 
-/** Lowers a program. All input ports are declared, used or not; every output port gets a value of its own. */
-export function lowerProgram(program: Program): LoweredProgram {
-  return new Lowering(program).encode();
+/**
+ * Lowers a program. All input ports are declared, used or not; every output port gets a value of its own. With `hasKernels` it may use our kernels, which only
+ * some executors have.
+ */
+export function lowerProgram(program: Program, hasKernels = false): LoweredProgram {
+  return new Lowering(program, hasKernels).encode();
 }
 
 class Lowering {
   readonly #program: Program;
+  readonly #hasKernels: boolean;
   readonly #given: ReadonlySet<ValueId>;
   readonly #names = new Map<ValueId, string>();
   readonly #nodes: OnnxNode[] = [];
   readonly #constants = new Map<string, Constant>();
   #fresh = 0;
 
-  constructor(program: Program) {
+  constructor(program: Program, hasKernels: boolean) {
     this.#program = program;
+    this.#hasKernels = hasKernels;
     this.#given = new Set(program.inputs.map((port) => port.value));
   }
 
@@ -74,9 +84,16 @@ class Lowering {
     const used = new Set(live.flatMap(readBy));
     for (const { name: constant, dtype, dims, data } of this.#constants.values())
       if (used.has(constant)) onnx.initializer(constant, dtype, dims, data);
-    for (const node of live) onnx.node(node.operator, node.inputs, node.outputs, node.attributes, node.domain);
+    const declared = new Set(outputNames);
+    for (const node of live) {
+      onnx.node(node.operator, node.inputs, node.outputs, node.attributes, node.domain);
+      node.shapes?.forEach((shape, i) => {
+        if (!declared.has(at(node.outputs, i))) onnx.shape(at(node.outputs, i), 'float32', shape);
+      });
+    }
     outputs.forEach((port, i) => onnx.output(at(outputNames, i), port.dtype, port.shape));
-    return { bytes: onnx.encode(name), inputNames, outputNames };
+    const kernels = [...new Set(live.filter(({ domain }) => domain === KERNEL_DOMAIN).map(({ operator }) => operator))];
+    return { bytes: onnx.encode(name), inputNames, outputNames, kernels };
   }
 
   #emit(node: Node): void {
@@ -107,6 +124,13 @@ class Lowering {
       output: (i) => at(outputs, i),
       finish: (operator, names, attributes, domain, which = [0]) =>
         append(operator, names, which.map((i) => (i === null ? '' : at(outputs, i).name)), attributes, domain),
+      hasKernels: this.#hasKernels,
+      finishKernel: (kernel, names) => {
+        const shapes = outputs.map(({ shape }) => shape);
+        this.#nodes.push({
+          operator: operatorName({ kernel, outputs: shapes }), inputs: names, outputs: outputs.map((output) => output.name), attributes: {}, domain: KERNEL_DOMAIN, shapes,
+        });
+      },
       tiled: (stacked, write, which = []) => this.#tiled(stacked, write, which.map((i) => at(outputs, i).name)),
     };
   }

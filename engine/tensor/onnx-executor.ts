@@ -14,6 +14,8 @@ export interface OnnxModel {
   readonly bytes: Uint8Array;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** Names of the kernels among its operators. */
+  readonly kernels?: readonly string[];
 }
 
 /** A loaded model. Dynamic dimensions take the sizes of each binding. */
@@ -26,6 +28,8 @@ export interface OnnxExecutor extends Executor {
   readonly options: ExecutorOptions;
   /** Why the preferred executor is not in use; null where it is. */
   readonly fallbackReason: string | null;
+  /** Whether models may have our kernels among their operators. */
+  readonly hasKernels: boolean;
   /** Throws a ModelError (PT_EXECUTOR) where the device has no kernel for a node. */
   loadModel(model: OnnxModel): OnnxSession;
 }
@@ -35,8 +39,7 @@ export const runsOnnx = (executor: Executor): executor is OnnxExecutor => 'loadM
 
 /** Lowers a program to ONNX and loads it. */
 export function loadProgram(executor: OnnxExecutor, program: Program): LoadedProgram {
-  const { bytes, inputNames, outputNames } = lowerProgram(program);
-  return onnxProgram(program, executor.loadModel({ name: program.name, bytes, inputNames, outputNames }));
+  return onnxProgram(program, executor.loadModel({ name: program.name, ...lowerProgram(program, executor.hasKernels) }));
 }
 
 /** A program whose lowered form is loaded already. */

@@ -32,7 +32,7 @@ const ELEMENT_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisf
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const;
 const MODEL = { irVersion: 1, producer: 2, graph: 7, operatorSet: 8 } as const;
 const OPERATOR_SET = { domain: 1, version: 2 } as const;
-const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
+const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12, value: 13 } as const;
 const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 } as const;
 const ATTRIBUTE = { name: 1, float: 2, int: 3, string: 4, tensor: 5, graph: 6, floats: 7, ints: 8, type: 20 } as const;
 const TENSOR = { dims: 1, elementType: 2, name: 8, raw: 9 } as const;
@@ -109,6 +109,7 @@ export class OnnxBuilder {
   readonly #read = new Set<string>();
   readonly #defined = new Set<string>();
   readonly #outputs = new Set<string>();
+  readonly #domains = new Set<string>();
 
   /** A graph input; a dimension given as text is known at run time only. */
   input(name: string, dtype: OnnxDType, dims: readonly OnnxDim[]): void {
@@ -121,6 +122,11 @@ export class OnnxBuilder {
     invariant(!this.#outputs.has(name), () => `ONNX output ${name} is declared twice`);
     this.#outputs.add(name);
     this.#valueInfo(GRAPH.output, name, dtype, dims);
+  }
+
+  /** Shape of a value that the runtime cannot infer. */
+  shape(name: string, dtype: OnnxDType, dims: readonly OnnxDim[]): void {
+    this.#valueInfo(GRAPH.value, name, dtype, dims);
   }
 
   /** A constant inside the model. The data is copied now. */
@@ -155,6 +161,7 @@ export class OnnxBuilder {
     for (const [name, value] of Object.entries(attributes))
       message.message(NODE.attribute, (attribute) => writeAttribute(attribute, name, value));
     if (domain !== '') message.text(NODE.domain, domain);
+    this.#domains.add(domain);
     this.#nodes.push({ message, outputs });
   }
 
@@ -178,7 +185,9 @@ export class OnnxBuilder {
     const model = new ProtobufWriter();
     model.int(MODEL.irVersion, IR_VERSION);
     model.text(MODEL.producer, 'pipetrain');
-    for (const [domain, version] of OPERATOR_SETS)
+    const known = new Set<string>(OPERATOR_SETS.map(([domain]) => domain));
+    const others = [...this.#domains].filter((domain) => !known.has(domain)).map((domain) => [domain, 1] as const);
+    for (const [domain, version] of [...OPERATOR_SETS, ...others])
       model.message(MODEL.operatorSet, (inner) => {
         inner.text(OPERATOR_SET.domain, domain);
         inner.int(OPERATOR_SET.version, version);

@@ -62,6 +62,10 @@ interface OrtFunctions {
   createCudaOptions(out: PointerCell): Status;
   updateCudaOptions(cudaOptions: Pointer, keys: Pointer, values: Pointer, count: number): Status;
   releaseCudaOptions(cudaOptions: Pointer): void;
+  createCustomOpDomain(name: string, out: PointerCell): Status;
+  addCustomOp(domain: Pointer, op: Pointer): Status;
+  addCustomOpDomain(options: Pointer, domain: Pointer): Status;
+  releaseCustomOpDomain(domain: Pointer): void;
 }
 
 /**
@@ -101,7 +105,14 @@ const SLOTS: Readonly<Record<keyof OrtFunctions, readonly [slot: number, result:
   createCudaOptions: [205, 'void *', ['void *']],
   updateCudaOptions: [206, 'void *', ['void *', 'void *', 'void *', 'size_t']],
   releaseCudaOptions: [208, 'void', ['void *']],
+  createCustomOpDomain: [26, 'void *', ['const char *', 'void *']],
+  addCustomOp: [27, 'void *', ['void *', 'void *']],
+  addCustomOpDomain: [28, 'void *', ['void *', 'void *']],
+  releaseCustomOpDomain: [101, 'void', ['void *']],
 };
+
+/** Functions that machine code calls, by their positions. */
+const ADDRESSES = { getTensorMutableData: 51, kernelContextGetInput: 90, kernelContextGetOutput: 91 } as const;
 
 /** Interface version asked for: old enough for any library of the last years, new enough for every slot above. */
 const API_VERSION = 17;
@@ -131,6 +142,8 @@ export class OrtApi {
   readonly version: string;
   /** Held because koffi unloads the library, and with it the functions of `call`, once its handle is collected. */
   readonly library: unknown;
+  readonly #koffi: Koffi;
+  readonly #table: Pointer;
 
   /** Opens the library. Throws where it cannot be loaded or does not know the interface. */
   constructor(libraryPath: string) {
@@ -148,9 +161,16 @@ export class OrtApi {
         `ONNX Runtime ${this.version} (${libraryPath}) does not offer version ${API_VERSION} of its C interface`,
         'Install the version of onnxruntime-node that pipetrain depends on.',
       );
+    this.#koffi = koffi;
+    this.#table = api;
     this.call = Object.fromEntries(
       Object.entries(SLOTS).map(([name, [slot, result, args]]) => [name, functionAt(koffi, api, slot, result, args)]),
     ) as unknown as OrtFunctions;
+  }
+
+  /** Where a function lies. */
+  address(name: keyof typeof ADDRESSES): Pointer {
+    return asPointer(this.#koffi.decode(this.#table, ADDRESSES[name] * POINTER_BYTES, 'void *'));
   }
 
   /** The message of a status that is not null, which is released; null for success. */

@@ -2,6 +2,8 @@
 // once; a run is one synchronous native call without copies.
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, ExecutorOptions, LoadedProgram } from './executor.js';
+import { missingForKernels } from './jit/cpu-features.js';
+import { KernelLibrary } from './jit/kernel-library.js';
 import type { Pointer } from './native.js';
 import { loadProgram, type HostTensor, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
 import { NativeStrings, OrtApi, ortLibraryPath } from './ort-api.js';
@@ -29,6 +31,7 @@ export class OrtCpuExecutor implements OnnxExecutor {
   readonly #env: Pointer;
   readonly #memory: Pointer;
   readonly #sessionOptions: Pointer;
+  readonly #kernels: KernelLibrary | null;
   readonly #sessions = new Set<OrtSession>();
   #closed = false;
 
@@ -44,6 +47,11 @@ export class OrtCpuExecutor implements OnnxExecutor {
     );
     this.#sessionOptions = newSessionOptions(api, options);
     registerArena(api, this.#env, this.#memory);
+    this.#kernels = options.kernels === 'off' || options.threads > 1 || missingForKernels() !== null ? null : openKernels(api);
+  }
+
+  get hasKernels(): boolean {
+    return this.#kernels !== null;
   }
 
   load(program: Program): LoadedProgram {
@@ -53,10 +61,19 @@ export class OrtCpuExecutor implements OnnxExecutor {
   loadModel(model: OnnxModel): OnnxSession {
     invariant(!this.#closed, () => `${model.name}: the executor is closed`);
     const { call } = this.#api;
+    const { kernels = [] } = model;
+    invariant(kernels.length === 0 || this.#kernels !== null, () => `${model.name} wants kernels, this executor has none`);
+    const domain = kernels.length === 0 ? null : present(this.#kernels, 'kernels').domain(kernels);
+    const options = domain === null ? this.#sessionOptions : newSessionOptions(this.#api, this.options);
+    if (domain !== null) this.#api.check(call.addCustomOpDomain(options, domain), 'ONNX Runtime refuses our operators', INSTALL_HINT);
     const handle = this.#api.create(`Program "${model.name}" cannot be loaded by ${this.name}`, LOAD_HINT, (out) =>
-      call.createSessionFromArray(this.#env, model.bytes, model.bytes.byteLength, this.#sessionOptions, out),
+      call.createSessionFromArray(this.#env, model.bytes, model.bytes.byteLength, options, out),
     );
-    const session = new OrtSession(this.#api, this.#memory, handle, model, () => this.#sessions.delete(session));
+    if (domain !== null) call.releaseSessionOptions(options);
+    const session = new OrtSession(this.#api, this.#memory, handle, model, () => {
+      if (domain !== null) call.releaseCustomOpDomain(domain);
+      this.#sessions.delete(session);
+    });
     this.#sessions.add(session);
     return session;
   }
@@ -69,6 +86,16 @@ export class OrtCpuExecutor implements OnnxExecutor {
     call.releaseSessionOptions(this.#sessionOptions);
     call.releaseMemoryInfo(this.#memory);
     call.releaseEnv(this.#env);
+    this.#kernels?.free();
+  }
+}
+
+/** Null where the system forbids executable memory. */
+function openKernels(api: OrtApi): KernelLibrary | null {
+  try {
+    return new KernelLibrary(api);
+  } catch {
+    return null;
   }
 }
 

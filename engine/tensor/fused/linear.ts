@@ -11,7 +11,13 @@ export const linearOps: readonly OpDefinition[] = [
     name: 'PtLinear',
     inputs: ['x', 'w', 'b?'],
     infer: (inputs) => [{ shape: [at(at(inputs, 0).shape, 0), at(at(inputs, 1).shape, 1)], dtype: 'float32' }],
-    emit: (e) => e.finish('Gemm', e.inputs.map(({ name }) => name)),
+    emit: (e) => {
+      const names = e.inputs.map(({ name }) => name);
+      const [rows, columns] = e.output(0).shape as [number, number];
+      const inner = at(e.input(0).shape, 1);
+      if (!e.hasKernels || rows * columns * inner === 0) e.finish('Gemm', names);
+      else e.finishKernel({ kind: 'gemm', rows, columns, inner, transA: false, transB: false, hasBias: names.length === 3 }, names);
+    },
   }),
   defineOp({
     name: 'PtRowSum',

@@ -52,7 +52,7 @@ export const contractionOps: readonly OpDefinition[] = [
       const rest = e.inputs.slice(2).map((x) => x.name);
       const weights = e.attrs['activation'] === 'prelu' ? rest.pop() : undefined;
       let product = '';
-      batchMatMul.emit({ ...e, finish: (...node) => void (product = e.node(...(node.slice(0, 4) as Parameters<EmitContext['node']>))) });
+      batchMatMul.emit({ ...e, hasKernels: false, finish: (...node) => void (product = e.node(...(node.slice(0, 4) as Parameters<EmitContext['node']>))) });
       for (const bias of rest) product = e.node('Add', [product, bias]);
       activate(e, product, weights);
     },

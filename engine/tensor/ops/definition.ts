@@ -1,6 +1,7 @@
 // OpDefinition: everything the project knows about one op: its output shapes, its ONNX nodes, its name in caches. The eager backend, the
 // trace and the lowering all read the same definition. It holds no kernel code.
 import type { Attrs } from '../graph.js';
+import type { KernelSpec } from '../jit/catalogue.js';
 import type { OnnxAttributes, OnnxData } from '../onnx.js';
 import type { DType, Shape } from '../shape.js';
 
@@ -36,6 +37,10 @@ export interface EmitContext extends NodeWriter {
   output(i: number): Operand;
   /** Appends a node whose results are outputs of the call, by index from 0; an index of null stands for a result nobody needs. */
   finish(operator: string, inputs: readonly string[], attributes?: OnnxAttributes, domain?: string, outputs?: readonly (number | null)[]): void;
+  /** Whether `finishKernel` may be used; else there are only the runtime's operators. */
+  readonly hasKernels: boolean;
+  /** Appends a call of one of our kernels that writes all outputs of the call. */
+  finishKernel(kernel: KernelSpec, inputs: readonly string[]): void;
   /**
    * Appends nodes that run once per slice along the first axis of `stacked`, one slice after the other, without copying slices: what they
    * leave for each other stays in the cache. `write` gets the names of one slice of each and returns the slice of each result, whose

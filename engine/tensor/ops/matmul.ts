@@ -34,7 +34,11 @@ export const matmulOps: readonly OpDefinition[] = [
     emit: (e) => {
       const [a, b] = [e.input(0), e.input(1)];
       const [transA, transB] = [flagAttr(e.attrs, 'transposeA'), flagAttr(e.attrs, 'transposeB')];
-      if (!transA && !transB) e.finish('MatMul', [a.name, b.name]);
+      const isPlain = a.dtype === 'float32' && a.shape.length === 2 && b.shape.length === 2 && sizeOf(a.shape) > 0 && sizeOf(b.shape) > 0;
+      if (e.hasKernels && isPlain && !(transA && transB)) {
+        const [rows, columns] = e.output(0).shape as [number, number];
+        e.finishKernel({ kind: 'gemm', rows, columns, inner: at(a.shape, transA ? 0 : 1), transA, transB, hasBias: false }, [a.name, b.name]);
+      } else if (!transA && !transB) e.finish('MatMul', [a.name, b.name]);
       else if (a.dtype !== 'float32') e.finish('MatMul', [transA ? swapped(e, a) : a.name, transB ? swapped(e, b) : b.name]);
       else if (a.shape.length === 2 && b.shape.length === 2 && transA && !transB && isSmallBesideLarge(a, b)) e.finish('MatMul', [swapped(e, a), b.name]);
       else if (a.shape.length === 2 && b.shape.length === 2) e.finish('Gemm', [a.name, b.name], { transA: Number(transA), transB: Number(transB) });
