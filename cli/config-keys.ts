@@ -29,7 +29,7 @@ export interface ConfigKey extends DescribedProperty {
 
 /** Headings of `--help` and of docs/config.md. A setting in no group lands in the last one. */
 const GROUPS: readonly { readonly title: string; readonly names: readonly ConfigName[] }[] = [
-  { title: 'Model and data', names: ['model', 'modelOptions', 'initFrom', 'initStrict', 'data', 'dataOptions', 'limitSamples', 'seed'] },
+  { title: 'Model and data', names: ['model', 'modelOptions', 'initFrom', 'initStrict', 'data', 'dataOptions', 'augment', 'augmentPixels', 'views', 'limitSamples', 'seed'] },
   { title: 'Length', names: ['epochs', 'steps', 'batch', 'microBatch', 'evalEvery', 'targetMetric'] },
   { title: 'Optimizer', names: ['lr', 'warmup', 'optimizer', 'weightDecay', 'beta1', 'beta2', 'epsilon', 'momentum', 'nesterov', 'clip'] },
   { title: 'Freezing', names: ['freeze', 'freezeAlpha', 'freezePercentile', 'freezeStart', 'freezeInterval', 'freezeSchedule', 'freezeMax', 'guard', 'guardEvery', 'guardSamples', 'guardTolerance', 'guardCooldown'] },

@@ -27,8 +27,10 @@ export function cacheSize({ config, costs, microBatch, numSamples, readMsPerMb, 
 }
 
 /** What a sample of the frozen prefix costs with the cache, by epoch. A level that exists already (`before`, or null) serves from the first one. */
-export function forecastCache(options: ReplannerOptions, frozen: number, epochsLeft: number, before: number | null): CacheForecast {
-  const { costs, microBatch, numSamples } = options;
+export function forecastCache(options: ReplannerOptions, frozen: number, epochs: number, before: number | null): CacheForecast {
+  const { costs, microBatch, numSamples, numViews = 1 } = options;
+  // A view comes again when all the others have been there.
+  const epochsLeft = epochs / (numViews ?? 1);
   const { recordBytes, capBytes, readMs } = cacheSize(options, frozen);
   const computeMs = sumCosts(costs, 0, frozen).forwardMs / microBatch;
   const share = Math.min(1, Math.floor(capBytes / recordBytes) / numSamples);

@@ -1,7 +1,5 @@
 // Equipment: what a worker has once it knows the run: model, data, device, memory and the blocks it will hold. It is made once and outlives every plan.
 import type { Dataset } from './data/dataset.js';
-import { limitDataset } from './data/limited-dataset.js';
-import { openDataset } from './data/open-dataset.js';
 import { Sampler } from './data/sampler.js';
 import { UsageError } from './core/errors.js';
 import { deviceNumberOf } from './devices.js';
@@ -22,6 +20,7 @@ import { optimizerSpec } from './optimizer-spec.js';
 import { BufferPool } from './tensor/buffer-pool.js';
 import { Prewarmer } from './prewarmer.js';
 import { ProcessMemory } from './process-memory.js';
+import { openRunDataset } from './run-dataset.js';
 import { openExecutorOf } from './tensor/open-executor.js';
 import { Optimizer, stateCount } from './tensor/optimizer.js';
 import { ProgramShelf } from './tensor/program-shelf.js';
@@ -59,7 +58,7 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
   if (own !== null && config.exact && own.executor !== setup.executor)
     throw new UsageError('PT_JOIN_DEVICE', `this worker computes with ${own.executor}, the run with ${setup.executor}; their results would not be equal bit for bit`, 'Name a device of the same kind with --devices, or train with --fast.');
   const definition = await loadModelDefinition(config.model);
-  const dataset = limitDataset(openDataset(config.data, config.dataOptions, definition.dataDefaults), config.limitSamples);
+  const dataset = openRunDataset(config, definition.dataDefaults);
   if (setup.expects !== null) requireEqual('data', config.data, dataset.digest, setup.expects.data);
   const model = buildModel(definition, config.modelOptions, dataset.info);
   if (setup.expects !== null) requireEqual('model', config.model, modelDigest(model, dataset.info, setup.microBatch), setup.expects.model);
@@ -86,7 +85,7 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
     memory: new ProcessMemory(folder, worker),
     pool: new BufferPool(config.poolMb * 2 ** 20),
     shapes: compiler.outputShapes(setup.microBatch),
-    sampler: new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, batch: config.batch, seed: config.seed }),
+    sampler: new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, numViews: dataset.numViews, batch: config.batch, seed: config.seed }),
     folder,
     domain: setup.probe,
     close: () => executor.close(),

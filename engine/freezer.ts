@@ -86,9 +86,10 @@ export class Freezer {
     return blocks.map(({ layer }, b) => (layer !== null ? rate(layer, at) : b < first ? rate(0, at) : 1));
   }
 
-  /** Whether a decision is due when `stepsDone` steps are done, and was not taken yet. */
+  /** Whether a decision is due when `stepsDone` steps are done, and was not taken yet. Before the first step only policies that need no signals decide. */
   isDue(stepsDone: number): boolean {
-    if (this.#policy.name === 'none' || stepsDone === 0 || this.#decidedAt >= stepsDone) return false;
+    if (this.#policy.name === 'none' || this.#decidedAt >= stepsDone) return false;
+    if (stepsDone === 0) return this.#policy.atStart === true;
     if (!this.#policy.everyStep) return stepsDone % this.#interval === 0;
     return this.guard.holds(stepsDone) === null && this.#ask(stepsDone).layers !== this.#layers;
   }
@@ -103,7 +104,8 @@ export class Freezer {
     const { layers, reason } = this.#ask(stepsDone);
     const held = layers > this.#layers ? this.guard.holds(stepsDone) : null;
     const norms = this.#policy.everyStep ? [] : [...this.#norms];
-    if (held === null && layers > this.#layers) this.guard.begin(stepsDone, { ...before, decisions: this.#decisions, decidedAt: stepsDone });
+    // Before the first step there is no metric that could have suffered.
+    if (held === null && layers > this.#layers && stepsDone > 0) this.guard.begin(stepsDone, { ...before, decisions: this.#decisions, decidedAt: stepsDone });
     if (held === null) this.#layers = layers;
     return {
       type: 'freeze.decided',

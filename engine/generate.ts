@@ -1,6 +1,7 @@
 // Generate: text written by a trained language model, one token after the other. Sampling is seeded: the same checkpoint writes the same text.
 import { randomKey, uniformAt } from './core/random.js';
 import { invariant, present } from './core/invariant.js';
+import { firstValidationId } from './data/dataset.js';
 import type { RunEventBody } from './events.js';
 import type { RunSetup } from './run-setup.js';
 import { SingleDevice } from './single-device.js';
@@ -18,7 +19,7 @@ export function writeSample(checkpoint: string, setup: RunSetup): Extract<RunEve
   const window = present(dataset.info.sequence, 'sequence length');
   invariant(dataset.info.task === 'language-model', () => `a ${dataset.info.task} model writes no text`);
   const first = new Int32Array(window);
-  dataset.read(dataset.numTrain, 'tokens', first, 0);
+  dataset.read(firstValidationId(dataset), 'tokens', first, 0);
   const tokens = [...first.subarray(0, Math.max(1, Math.floor(window * PROMPT_SHARE)))];
   const promptLength = tokens.length;
   const device = new SingleDevice(checkpoint, model, dataset);

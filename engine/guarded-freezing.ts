@@ -40,6 +40,11 @@ export class GuardedFreezing {
     return this.#lookNow(step);
   }
 
+  /** Before the first plan: what a policy freezes without having seen a gradient. Nobody looks at the metric, which would have nothing to be compared with. */
+  begin(): void {
+    if (this.#freezer.isDue(0)) this.#host.emit(this.#freezer.decide(0));
+  }
+
   /** Asks the policy where a decision is due, and acts on it. */
   async decide(): Promise<void> {
     const freezer = this.#freezer;

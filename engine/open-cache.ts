@@ -22,6 +22,8 @@ export interface CacheRequest {
   readonly capBytes: number;
   readonly diskBytes: number;
   readonly codec: CodecName;
+  /** Names what is random about the samples; samples with several views have an id for each. */
+  readonly augmentation: string;
   readonly weights: (block: number) => Float32Array;
   readonly depth: number;
   readonly previousDepth: number | null;
@@ -42,12 +44,12 @@ export function openCache(request: CacheRequest): ActivationCache | null {
   }
 }
 
-function attach({ folder, diskFolder, shapes, numSamples, capBytes, diskBytes, codec, weights }: CacheRequest, depth: number): ActivationTier {
+function attach({ folder, diskFolder, shapes, numSamples, capBytes, diskBytes, codec, augmentation, weights }: CacheRequest, depth: number): ActivationTier {
   const shape = present(shapes[depth - 1], `output shape of block ${depth - 1}`);
   const digest = levelDigest({
     depth,
     weights: weightsDigest(Array.from({ length: depth }, (_, block) => weights(block))),
-    augmentation: 'none',
+    augmentation,
     codec,
   });
   const level = { recordFloats: sizeOf(shape.slice(1)), numSamples, depth, digest, codec };

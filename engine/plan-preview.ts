@@ -9,6 +9,7 @@ import type { TrainConfig } from './config.js';
 import { present } from './core/invariant.js';
 import { measureDisk } from './disk-probe.js';
 import { measuredCosts } from './measured-costs.js';
+import { readsOf } from './cache-reads.js';
 import { Replanner } from './replanner.js';
 import { setUpRun, type RunSetup } from './run-setup.js';
 import { StatusBoard } from './status-board.js';
@@ -49,8 +50,8 @@ export async function previewPlan(config: TrainConfig): Promise<PlanPreview> {
   const setup = await setUpRun(config);
   const { device, measured, seconds } = await measure(setup);
   const costs = measuredCosts(setup, measured);
-  const { model, sampler, totalSteps, workers, microBatch, numMicroBatches, dataset } = setup;
-  const replanner = new Replanner({ ...setup, costs, readMsPerMb: measured.readMsPerMb, diskReadMsPerMb: config.cacheDiskMb === 0 ? null : measureDisk(config.cacheDir ?? tmpdir()), updateMsPerMb: measured.updateMsPerMb, numSamples: dataset.numTrain + dataset.numValidation });
+  const { model, sampler, totalSteps, workers, microBatch, numMicroBatches } = setup;
+  const replanner = new Replanner({ ...setup, costs, readMsPerMb: measured.readMsPerMb, diskReadMsPerMb: config.cacheDiskMb === 0 ? null : measureDisk(config.cacheDir ?? tmpdir()), updateMsPerMb: measured.updateMsPerMb, ...readsOf(setup) });
   const numLayers = countLayers(model.blocks);
   const epochs = totalSteps / sampler.stepsPerEpoch;
   const plans = depthsOf(config, numLayers).map((frozenLayers, i, depths): PreviewedPlan => {

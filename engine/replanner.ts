@@ -11,6 +11,7 @@ import { choosePipeline, type PlannerInput } from '../pipeline/planner.js';
 import { parseRecompute } from '../pipeline/recompute.js';
 import { makeSchedule, type ScheduleName } from '../pipeline/schedules/registry.js';
 import type { CacheForecast } from './cache-forecast.js';
+import { expectedReads, type CacheReads } from './cache-reads.js';
 import { cacheSize, forecastCache } from './cache-size.js';
 import type { TrainConfig } from './config.js';
 import { PipetrainError } from './core/errors.js';
@@ -29,13 +30,12 @@ export interface ReplannerRates {
   readonly updateMsPerMb: number;
 }
 
-export interface ReplannerOptions extends ReplannerRates {
+export interface ReplannerOptions extends ReplannerRates, CacheReads {
   readonly config: TrainConfig;
   readonly workers: readonly string[];
   readonly costs: readonly BlockCost[];
   readonly microBatch: number;
   readonly numMicroBatches: number;
-  readonly numSamples: number;
 }
 
 /** What the next plan has to respect. */
@@ -271,15 +271,16 @@ export class Replanner {
   }
 
   #admitCache({ frozen, epochsLeft }: PlanRequest): { isOn: boolean; reason: string } {
-    const { config, costs, microBatch, numSamples } = this.#options;
+    const { config, costs, microBatch, numSamples, numViews } = this.#options;
     if (frozen === 0) return { isOn: false, reason: 'nothing is frozen' };
     if (config.cache === 'off') return { isOn: false, reason: 'switched off by --cache off' };
+    if (numViews === null) return { isOn: false, reason: 'every epoch augments the samples anew, so that nothing comes twice; --views K makes K fixed views of each' };
     const { recordBytes, capBytes, readMs } = cacheSize(this.#options, frozen);
     return shouldCache({
       recomputeMs: sumCosts(costs, 0, frozen).forwardMs / microBatch,
       readMs,
       writeMs: readMs,
-      expectedReads: Math.max(0, epochsLeft - 1),
+      expectedReads: expectedReads(this.#options, epochsLeft),
       recordBytes,
       numSamples,
       capBytes,

@@ -3,14 +3,13 @@ import type { TrainConfig } from './config.js';
 import { requireBlocks } from '../pipeline/partition.js';
 import { UsageError } from './core/errors.js';
 import type { Dataset } from './data/dataset.js';
-import { limitDataset } from './data/limited-dataset.js';
-import { openDataset } from './data/open-dataset.js';
 import { Sampler } from './data/sampler.js';
 import { workersOf } from './devices.js';
 import type { Model } from './model/block.js';
 import { buildModel } from './model/build-model.js';
 import { loadModelDefinition } from './model/load-model.js';
 import { slabLayout, type SlabLayout } from './model/slab.js';
+import { openRunDataset } from './run-dataset.js';
 
 /** Micro-batches of a step where the user does not say: enough to fill a short pipeline, few enough to keep matrix products large. */
 const DEFAULT_MICRO_BATCHES = 8;
@@ -41,11 +40,11 @@ export function microBatchOf({ microBatch: wanted, batch }: TrainConfig): number
 export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const workers = workersOf(config.devices);
   const definition = await loadModelDefinition(config.model);
-  const dataset = limitDataset(openDataset(config.data, config.dataOptions, definition.dataDefaults), config.limitSamples);
+  const dataset = openRunDataset(config, definition.dataDefaults);
   const model = buildModel(definition, config.modelOptions, dataset.info);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);
-  const sampler = new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, batch: config.batch, seed: config.seed });
+  const sampler = new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, numViews: dataset.numViews, batch: config.batch, seed: config.seed });
   return {
     config,
     model,

@@ -1,7 +1,7 @@
 // SingleDevice: a whole trained model in this process, for evaluation and for writing samples. It reads a checkpoint; it does not train.
 import { present } from './core/invariant.js';
 import { loadWeights } from './checkpoint.js';
-import type { Dataset } from './data/dataset.js';
+import { firstValidationId, type Dataset } from './data/dataset.js';
 import { fillField, fillWeights } from './data/micro-batch.js';
 import type { Model } from './model/block.js';
 import { compilePrefix, compileStage } from './model/compile.js';
@@ -55,14 +55,15 @@ export class SingleDevice {
 
   /** Mean loss and metric over all validation samples, in micro-batches of the size that was trained. */
   evaluate(microBatch: number): { readonly loss: number; readonly metric: number } {
-    const { numTrain, numValidation, info } = this.#dataset;
+    const { numValidation, info } = this.#dataset;
+    const firstId = firstValidationId(this.#dataset);
     const model = this.#model;
     const { evaluate } = compileStage({ model, data: info, from: 0, to: model.blocks.length, microBatch, needsInputGradient: false });
     const program = new WholeProgram(this.#executor, evaluate, this.#parameter);
     let loss = 0;
     let score = 0;
     for (let first = 0; first < numValidation; first += microBatch) {
-      const ids = Int32Array.from({ length: microBatch }, (_, i) => (first + i < numValidation ? numTrain + first + i : -1));
+      const ids = Int32Array.from({ length: microBatch }, (_, i) => (first + i < numValidation ? firstId + first + i : -1));
       for (const { role } of evaluate.inputs) {
         if (role.kind !== 'field') continue;
         const buffer = present(program.buffers.get(roleName(role)), roleName(role));

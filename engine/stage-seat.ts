@@ -4,7 +4,7 @@ import { codecOf, type CodecName } from '../cache/codec.js';
 import type { Order } from './messages.js';
 import type { Plan, Seat, StageAssignment } from './plan.js';
 import { invariant, present } from './core/invariant.js';
-import type { Dataset } from './data/dataset.js';
+import { countIds, type Dataset } from './data/dataset.js';
 import type { BlockStore } from './dp/block-store.js';
 import { GradientExchange, type ChunkSquares } from './dp/gradient-exchange.js';
 import { Mailbox } from './dp/mailbox.js';
@@ -31,6 +31,8 @@ export interface CacheSettings {
   readonly diskBytes: number;
   /** Folder on the disk, or null. */
   readonly diskFolder: string | null;
+  /** Names what is random about the samples. */
+  readonly augmentation: string;
   /** Whether the run may cache at all. */
   readonly isWanted: boolean;
 }
@@ -239,9 +241,8 @@ export class StageSeat {
     if (this.stage > 0 || plan.frozen === 0) return null;
     invariant(this.#blocks.from === plan.frozen, () => `stage 0 starts at block ${this.#blocks.from}, ${plan.frozen} are frozen`);
     const weights = (block: number): Float32Array => store.weights(block);
-    const numSamples = dataset.numTrain + dataset.numValidation;
     const cache = plan.usesCache
-      ? openCache({ folder, diskFolder: settings.diskFolder, shapes, numSamples, capBytes: settings.bytes, diskBytes: settings.diskBytes, codec: settings.codec, weights, depth: plan.frozen, previousDepth: plan.previousCacheDepth, onOff: onCacheOff })
+      ? openCache({ folder, diskFolder: settings.diskFolder, shapes, numSamples: countIds(dataset), augmentation: settings.augmentation, capBytes: settings.bytes, diskBytes: settings.diskBytes, codec: settings.codec, weights, depth: plan.frozen, previousDepth: plan.previousCacheDepth, onOff: onCacheOff })
       : null;
     return new FrozenPrefix({ executor, compiler, dataset, layouts, weights, frozen: plan.frozen, microBatch: plan.microBatch, cache, codec: codecOf(settings.isWanted ? settings.codec : 'f32'), verifies: verifiesCache });
   }

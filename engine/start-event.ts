@@ -14,6 +14,7 @@ export function startEvent({ config, model, layouts, dataset, sampler, totalStep
     seed: config.seed,
     blocks: model.blocks.map(({ name, kind, layer }, index) => ({ name, kind, layer, parameters: present(layouts[index], 'layout').numParameters })),
     numTrain: dataset.numTrain,
+    ...(dataset.numViews === undefined ? {} : { numViews: dataset.numViews }),
     numValidation: dataset.numValidation,
     stepsPlanned: totalSteps,
     stepsPerEpoch: sampler.stepsPerEpoch,

@@ -5,6 +5,7 @@ import type { BlockCost } from '../pipeline/costs.js';
 import { frozenBlocks } from '../freeze/layers.js';
 import { measureBreakdown } from './breakdown.js';
 import { cacheEvent } from './cache-event.js';
+import { readsOf } from './cache-reads.js';
 import { Checkpointer, notSaved } from './checkpointer.js';
 import type { Coordinator } from './coordinator.js';
 import { PipetrainError, type WorkerError } from './core/errors.js';
@@ -96,17 +97,17 @@ export class Trainer {
     requireMemory(this.#coordinator.memoryFolder, this.#setup);
     for (const member of await this.#coordinator.launch()) this.#host.emit(joinedEvent(member));
     this.#host.onOpen?.(this.#coordinator.entrance);
-    const { dataset, ...setup } = this.#setup;
     const { event, keep, ...costs } = await runCosts(this.#setup, this.#coordinator, this.#kept);
     this.#costs = costs.costs;
     this.#host.emit(event);
-    this.#replanner = new Replanner({ ...setup, ...costs, numSamples: dataset.numTrain + dataset.numValidation });
-    if (setup.config.replan === 'auto' && setup.config.exact) this.#watch = new PredictionWatch(costs.costs, keep);
+    this.#replanner = new Replanner({ ...this.#setup, ...costs, ...readsOf(this.#setup) });
+    const { config } = this.#setup;
+    if (config.replan === 'auto' && config.exact) this.#watch = new PredictionWatch(costs.costs, keep);
     if (this.#from !== null) {
       restoreFrom(this.#from, this.#progress, this.#freezer);
       this.#host.emit({ type: 'resumed', step: this.#progress.steps, checkpoint: this.#from.folder });
       this.#savedAt = this.#from.manifest.step;
-    }
+    } else this.#freezing.begin();
     const restore = this.#from === null ? null : ({ kind: 'checkpoint', folder: this.#from.folder } as const);
     await this.#adopt(this.#replanner.next({ ...this.#request(this.#from === null ? 'the run starts' : 'the run goes on'), restore }));
     for (;;) {

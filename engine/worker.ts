@@ -9,6 +9,7 @@ import type { OwnMeans } from './invitation.js';
 import type { Colleague, Order, Report } from './messages.js';
 import { Neighbours } from './neighbours.js';
 import { OrderQueue } from './order-queue.js';
+import { augmentationId } from './run-dataset.js';
 import { blocksOf, seatOf, type Plan, type Restore } from './plan.js';
 import { PlanTransition } from './plan-transition.js';
 import { nextWorkerState, type WorkerCause, type WorkerState } from './worker-state.js';
@@ -308,5 +309,5 @@ function isAbandonable(error: unknown): error is PipetrainError {
 }
 
 function cacheSettings({ config, cacheFolder }: Equipment['setup']): CacheSettings {
-  return { codec: config.cacheCodec, bytes: config.cacheMb * 2 ** 20, diskBytes: config.cacheDiskMb * 2 ** 20, diskFolder: cacheFolder, isWanted: config.cache !== 'off' };
+  return { codec: config.cacheCodec, bytes: config.cacheMb * 2 ** 20, diskBytes: config.cacheDiskMb * 2 ** 20, diskFolder: cacheFolder, augmentation: augmentationId(config), isWanted: config.cache !== 'off' };
 }

@@ -36,6 +36,7 @@ export function manualFreeze(schedule: string): FreezePolicy {
   return {
     name: 'manual',
     everyStep: true,
+    atStart: true,
     decide(input) {
       const entry = entries.findLast(({ step }) => step <= input.step);
       const [first] = entries;

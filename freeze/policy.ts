@@ -31,6 +31,8 @@ export interface FreezePolicy {
   readonly name: string;
   /** True where the policy must be asked after every step; false where freeze intervals are enough. */
   readonly everyStep: boolean;
+  /** True where the policy is also asked before the first step, when there are no signals yet. Default: false. */
+  readonly atStart?: boolean;
   decide(input: FreezeInput): FreezeDecision;
   /** Factor of the learning rate of a layer (0-based; 0 also stands for what lies before the layers). Absent: 1 for all. */
   readonly rate?: (layer: number, at: RateInput) => number;

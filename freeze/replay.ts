@@ -33,10 +33,11 @@ export interface ReplayOptions {
 export function replayPolicy(options: ReplayOptions): ReplayedDecision[] {
   const { policy, signals, steps, totalSteps } = options;
   if (policy.name === 'none') return [];
-  // At the end of the run nobody asks.
-  const asked = policy.everyStep ? Array.from({ length: steps }, (_, i) => i + 1) : signals.map(({ step }) => step);
+  const later = policy.everyStep ? Array.from({ length: steps }, (_, i) => i + 1) : signals.map(({ step }) => step);
+  const asked = policy.atStart === true ? [0, ...later] : later;
   const decisions: ReplayedDecision[] = [];
   let layers = 0;
+  // At the end of the run nobody asks.
   for (const step of asked.filter((one) => one < totalSteps)) {
     const decided = ask(options, step, decisions.length + 1, layers);
     if (!policy.everyStep || decided.toLayers !== layers) decisions.push(decided);

@@ -2,10 +2,13 @@
 // and gets the same ids.
 import { invariant } from '../core/invariant.js';
 import { permutation, randomKey } from '../core/random.js';
+import { firstValidationId } from './dataset.js';
 
 export interface SamplerOptions {
   readonly numTrain: number;
   readonly numValidation?: number;
+  /** Views of every training sample (see augmented-dataset.ts). Default: 1. */
+  readonly numViews?: number | undefined;
   /** Samples per step. */
   readonly batch: number;
   readonly seed: number;
@@ -20,16 +23,18 @@ export interface Batch {
 export class Sampler {
   readonly numTrain: number;
   readonly numValidation: number;
+  readonly numViews: number;
   readonly batch: number;
   readonly seed: number;
   /** Steps of one epoch; the last one may be short. */
   readonly stepsPerEpoch: number;
   #shuffled: { readonly epoch: number; readonly order: Uint32Array } | null = null;
 
-  constructor({ numTrain, numValidation = 0, batch, seed }: SamplerOptions) {
+  constructor({ numTrain, numValidation = 0, numViews = 1, batch, seed }: SamplerOptions) {
     invariant(numTrain > 0 && batch > 0, () => `a sampler needs samples and a batch; it got ${numTrain} and ${batch}`);
     this.numTrain = numTrain;
     this.numValidation = numValidation;
+    this.numViews = numViews;
     this.batch = batch;
     this.seed = seed;
     this.stepsPerEpoch = Math.ceil(numTrain / batch);
@@ -53,14 +58,16 @@ export class Sampler {
   /** Ids of validation batch `index`, in order, padded with -1. */
   validationBatch(index: number, batch: number = this.batch): Int32Array {
     const from = index * batch;
-    return Int32Array.from({ length: batch }, (_, i) => (from + i < this.numValidation ? this.numTrain + from + i : -1));
+    const first = firstValidationId(this);
+    return Int32Array.from({ length: batch }, (_, i) => (from + i < this.numValidation ? first + from + i : -1));
   }
 
-  /** The order of the training samples in an epoch. */
+  /** The order of the training samples in an epoch, by the ids of their views: epoch e shows view e modulo the number of views. */
   orderOf(epoch: number): Uint32Array {
     // Steps come in order, so one permutation is enough; its size is that of the data set.
     if (this.#shuffled?.epoch !== epoch) {
-      this.#shuffled = { epoch, order: permutation(randomKey(this.seed, 'shuffle', epoch), this.numTrain) };
+      const firstOfView = (epoch % this.numViews) * this.numTrain;
+      this.#shuffled = { epoch, order: permutation(randomKey(this.seed, 'shuffle', epoch), this.numTrain).map((sample) => firstOfView + sample) };
     }
     return this.#shuffled.order;
   }

@@ -141,6 +141,17 @@ describe('policies in a run', () => {
     expect(replayFreezing(events, config, { name: 'alpha', alpha: 0.01 }).decisions.at(-1)?.toLayers).toBe(1);
     expect(replayFreezing(events, config, { name: 'manual', schedule: '7:1,9:2' }).decisions.map(({ step, toLayers }) => `${step}:${toLayers}`)).toEqual(['7:1', '9:2']);
   });
+  it('a schedule that begins at step 0 freezes before the first step: one plan, no transition, in every shape the same bits', async () => {
+    const early: Partial<TrainConfigInput> = { ...layered, freeze: 'manual', freezeSchedule: '0:1,12:2' };
+    const one = await trainRun({ ...early, devices: 'cpu:1' });
+    expect(one.of('plan.made').map(({ generation, frozenLayers }) => `${generation}:${frozenLayers}`)).toEqual(['0:1', '1:2']);
+    expect(one.of('step')[0]?.frozen).toBe(one.of('freeze.decided')[0]?.toBlocks);
+    const replay = replayFreezing(timed(one.events), trainConfigSchema.parse({ ...TINY, ...early }), { name: 'manual' });
+    expect(replay.decisions.map(({ step, toLayers }) => `${step}:${toLayers}`)).toEqual(['0:1', '12:2']);
+    expect(replayFreezing(timed(one.events), trainConfigSchema.parse({ ...TINY, ...early }), { name: 'manual', schedule: '0:1,12:2,20:2' }).decisions.map(({ step, toLayers }) => `${step}:${toLayers}`)).toEqual(['0:1', '12:2']);
+    expect(hashesOf(await trainRun({ ...early, devices: 'cpu:2', pipeline: 2 }))).toEqual(hashesOf(one));
+    expect(hashesOf(await trainRun({ ...early, devices: 'cpu:2', pipeline: 1, replicas: 2, guard: 'on' }))).toEqual(hashesOf(one));
+  });
   it('annealing freezes each layer when its own learning rate is zero, to the same bits in every shape', async () => {
     const anneal: Partial<TrainConfigInput> = { ...layered, freeze: 'anneal', freezeStart: 0.5 };
     const one = await trainRun({ ...anneal, devices: 'cpu:1' });
