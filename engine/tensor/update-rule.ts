@@ -1,6 +1,7 @@
-// UpdateRule: what an optimizer does to one tile of weights, as an ONNX model over vectors of any length, and the numbers that change from
-// step to step. It holds no state and no buffers; optimizer.ts applies it to them.
+// UpdateRule: what an optimizer does to a run of weights, as operations and as an ONNX model of them over vectors of any length, and the numbers that
+// change from step to step. It holds no state and no buffers; optimizer.ts applies it to them.
 import { UsageError } from '../core/errors.js';
+import type { ElementwiseSpec, Operation } from './jit/elementwise.js';
 import { OnnxBuilder } from './onnx.js';
 import type { OnnxModel } from './onnx-executor.js';
 
@@ -37,6 +38,8 @@ export interface UpdateSettings {
  */
 export interface UpdateRule {
   readonly model: OnnxModel;
+  /** The same operations in the same order. */
+  readonly pass: ElementwiseSpec;
   readonly stateCount: number;
   readonly scalarCount: number;
   /** The scalars of a step, in input order. `decays` is false for weights without weight decay. */
@@ -54,24 +57,29 @@ export function updateRule(spec: OptimizerSpec): UpdateRule {
   return spec.kind === 'adamw' ? adamW(spec) : sgd(spec);
 }
 
-/** Writes the model of a rule: `write` gets a function that adds a node and returns the name of its result. */
-function ruleModel(
+/** Writes the operations of a rule: `write` gets a function that adds one and returns the name of its result. */
+function written(
   name: string,
   states: readonly string[],
   scalars: readonly string[],
   write: (call: (operator: string, result: string, ...inputs: readonly string[]) => string) => void,
-): OnnxModel {
+): Pick<UpdateRule, 'model' | 'pass'> {
   const onnx = new OnnxBuilder();
+  const operations: Operation[] = [];
   const vectors = ['weight', 'gradient', ...states];
   for (const vector of vectors) onnx.input(vector, 'float32', ['n']);
   for (const scalar of scalars) onnx.input(scalar, 'float32', []);
   write((operator, result, ...inputs) => {
     onnx.node(operator, inputs, [result]);
+    operations.push({ operator, result, inputs });
     return result;
   });
   const outputNames = ['weight', ...states].map((vector) => `new_${vector}`);
   for (const output of outputNames) onnx.output(output, 'float32', ['n']);
-  return { name, bytes: onnx.encode(name), inputNames: [...vectors, ...scalars], outputNames };
+  return {
+    model: { name, bytes: onnx.encode(name), inputNames: [...vectors, ...scalars], outputNames },
+    pass: { vectors, scalars, operations, outputs: outputNames },
+  };
 }
 
 /** Adam with decoupled weight decay; Kingma and Ba 2015, algorithm 1 with the bias correction in the scalars (end of their section 2). */
@@ -80,7 +88,7 @@ function adamW(spec: OptimizerSpec & { kind: 'adamw' }): UpdateRule {
   requireBelowOne('beta1', beta1);
   requireBelowOne('beta2', beta2);
   const scalarNames = ['scale', 'beta1', 'rest1', 'beta2', 'rest2', 'keep', 'step', 'epsilon'];
-  const model = ruleModel('adamw', ['first', 'second'], scalarNames, (call) => {
+  const rule = written('adamw', ['first', 'second'], scalarNames, (call) => {
     const gradient = call('Mul', 'scaled', 'gradient', 'scale');
     const first = call('Add', 'new_first', call('Mul', 'a1', 'first', 'beta1'), call('Mul', 'a2', gradient, 'rest1'));
     const square = call('Mul', 'square', gradient, gradient);
@@ -90,7 +98,7 @@ function adamW(spec: OptimizerSpec & { kind: 'adamw' }): UpdateRule {
     call('Sub', 'new_weight', call('Mul', 'kept', 'weight', 'keep'), change);
   });
   return {
-    model,
+    ...rule,
     stateCount: 2,
     scalarCount: scalarNames.length,
     scalars({ learningRate, gradientScale, updateCount }, decays) {
@@ -110,7 +118,7 @@ function sgd(spec: OptimizerSpec & { kind: 'sgd' }): UpdateRule {
   const hasMomentum = momentum > 0;
   const states = hasMomentum ? ['velocity'] : [];
   const scalarNames = ['scale', 'decay', 'rate', ...(hasMomentum ? ['momentum'] : [])];
-  const model = ruleModel('sgd', states, scalarNames, (call) => {
+  const rule = written('sgd', states, scalarNames, (call) => {
     const scaled = call('Mul', 'scaled', 'gradient', 'scale');
     const gradient = call('Add', 'decayed', scaled, call('Mul', 'pull', 'weight', 'decay'));
     let direction = gradient;
@@ -121,7 +129,7 @@ function sgd(spec: OptimizerSpec & { kind: 'sgd' }): UpdateRule {
     call('Sub', 'new_weight', 'weight', call('Mul', 'change', direction, 'rate'));
   });
   return {
-    model,
+    ...rule,
     stateCount: states.length,
     scalarCount: scalarNames.length,
     scalars: ({ learningRate, gradientScale }, decays) => [

@@ -68,6 +68,8 @@ def general():
             yield f"{name} [{at}]"
     yield "ret"
     yield "vzeroupper"
+    yield "bzhi rax, rdx, rcx"
+    yield "bzhi r9d, r12d, r15d"
     for k in ["k1", "k7"]:
         for register in ["eax", "r9d"]:
             yield f"kmovw {k}, {register}"

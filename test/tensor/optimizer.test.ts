@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../../engine/core/errors.js';
 import { normalAt, randomKey } from '../../engine/core/random.js';
-import { Optimizer, stateCount, type OptimizerSpec, type Segment } from '../../engine/tensor/optimizer.js';
+import { missingForKernels } from '../../engine/tensor/jit/cpu-features.js';
+import { Optimizer, stateCount, type OptimizerOptions, type OptimizerSpec, type Segment } from '../../engine/tensor/optimizer.js';
 import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 
 const f32 = Math.fround;
+const missing = missingForKernels();
 const adamw: OptimizerSpec = { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 };
 const sgd = (momentum: number, nesterov = false): OptimizerSpec => ({ kind: 'sgd', momentum, nesterov, weightDecay: 0.01 });
 
@@ -74,8 +76,8 @@ describe('Optimizer', () => {
   });
   afterAll(() => executor.close());
 
-  function update(spec: OptimizerSpec, held: Buffers, segments: readonly Segment[], steps: number, tile?: number): void {
-    const optimizer = new Optimizer(executor, spec, tile);
+  function update(spec: OptimizerSpec, held: Buffers, segments: readonly Segment[], steps: number, options: OptimizerOptions = {}): void {
+    const optimizer = new Optimizer(executor, spec, options);
     const bound = optimizer.bind(held.weights, held.grads, held.states, segments);
     for (let t = 1; t <= steps; t++) bound.run(settingsOf(t));
     bound.free();
@@ -93,11 +95,14 @@ describe('Optimizer', () => {
     { offset: 1501, length: 999, decays: false },
   ];
 
-  describe.each(Object.entries(specs))('%s', (_, spec) => {
+  const ways = { 'on the executor': { isNative: false }, ...(missing === null ? { 'by machine code': { isNative: true } } : {}) };
+  it.skipIf(missing === null)(`by machine code (not here: ${missing})`, () => undefined);
+
+  describe.each(Object.entries(specs).flatMap(([name, spec]) => Object.entries(ways).map(([way, options]) => [name, way, spec, options] as const)))('%s %s', (_, __, spec, options) => {
     it('equals the plain loop bit for bit over several steps, in place', () => {
       const actual = buffers(spec, n);
       const expected = buffers(spec, n);
-      update(spec, actual, segments, 5);
+      update(spec, actual, segments, 5, options);
       for (let t = 1; t <= 5; t++) reference(spec, expected, segments, settingsOf(t));
       // Bits, not tolerance: both round every single operation to the nearest 32-bit float.
       expect(actual).toEqual(expected);
@@ -106,15 +111,15 @@ describe('Optimizer', () => {
 
     it('gives the same bits for every tile size and however the weights are cut into segments', () => {
       const whole = buffers(spec, n);
-      update(spec, whole, [{ offset: 0, length: n, decays: true }], 3);
-      for (const tile of [1, 7, 64, 1000]) {
+      update(spec, whole, [{ offset: 0, length: n, decays: true }], 3, options);
+      for (const tileElements of [1, 7, 64, 1000]) {
         const tiled = buffers(spec, n);
-        update(spec, tiled, [{ offset: 0, length: n, decays: true }], 3, tile);
+        update(spec, tiled, [{ offset: 0, length: n, decays: true }], 3, { ...options, tileElements });
         expect(tiled).toEqual(whole);
       }
       const cut = buffers(spec, n);
       const cuts = [1777, 1, 722].map((length, i, all) => ({ offset: all.slice(0, i).reduce((a, b) => a + b, 0), length, decays: true }));
-      update(spec, cut, [...cuts].reverse(), 3, 100);
+      update(spec, cut, [...cuts].reverse(), 3, { ...options, tileElements: 100 });
       expect(cut).toEqual(whole);
     });
   });

@@ -1,7 +1,7 @@
 // CpuFeatures: whether this processor and system can run the kernels. What is missing is said in words, for people.
 import { readFileSync } from 'node:fs';
 
-const NEEDED = ['avx512f', 'avx512dq', 'avx512bw', 'avx512vl', 'fma'];
+const NEEDED = ['avx512f', 'avx512dq', 'avx512bw', 'avx512vl', 'fma', 'bmi2'];
 
 /** Why kernels cannot run here; null where they can. */
 export function missingForKernels(cpuInfo: () => string = () => readFileSync('/proc/cpuinfo', 'utf8')): string | null {

@@ -3,8 +3,7 @@
 import { invariant } from '../../core/invariant.js';
 import type { Label } from './label.js';
 import { MemoryOperand } from './memory.js';
-import type { GeneralRegister, VectorRegister } from './registers.js';
-import { type MaskRegister } from './registers.js';
+import type { GeneralRegister, MaskRegister, VectorRegister } from './registers.js';
 
 export type AnyRegister = GeneralRegister | VectorRegister | MaskRegister;
 

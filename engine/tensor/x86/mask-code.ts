@@ -1,4 +1,5 @@
-// MaskCode: code with the instructions on the mask registers of AVX-512, 16 bits of them: one per 32-bit element of a zmm register.
+// MaskCode: code with the instructions on the mask registers of AVX-512, 16 bits of them: one per 32-bit element of a zmm register, and what makes
+// such masks.
 import { GeneralCode } from './general-code.js';
 import { int8, vex } from './encoding.js';
 import type { GeneralRegister, MaskRegister } from './registers.js';
@@ -44,6 +45,11 @@ export class MaskCode extends GeneralCode {
 
   kshiftrw(to: MaskRegister, from: MaskRegister, count: number): void {
     this.emitInstruction(vex({ map: 3, prefix: 1, w: 1, code: 0x30 }, 0, to.index, 0, from, int8(count)));
+  }
+
+  /** The lowest `count` bits of `from`: makes the mask of a tail whose length is not known before. */
+  bzhi(to: GeneralRegister, from: GeneralRegister, count: GeneralRegister): void {
+    this.emitInstruction(vex({ map: 2, prefix: 0, w: to.bits === 64 ? 1 : 0, code: 0xf5 }, 0, to.index, count.index, from));
   }
 
   /** To be run before code that knows only older vector registers goes on: without it, that code becomes slow. */

@@ -1,0 +1,50 @@
+// NativeUpdate: an update rule as machine code on memory of this process, all segments in one call. The bits are those of the rule's ONNX model.
+import { elementwise, recordBytes } from './jit/elementwise.js';
+import { NativeRoutine } from './jit/native-routine.js';
+import { addressOf } from './native.js';
+import type { UpdateRule } from './update-rule.js';
+
+const WORD = BigUint64Array.BYTES_PER_ELEMENT;
+
+/** A run of elements and the scalars that it takes, in the order of the rule. */
+export interface NativeRun {
+  readonly offset: number;
+  readonly length: number;
+  readonly scalars: Float32Array;
+}
+
+export class NativeUpdate {
+  readonly #rule: UpdateRule;
+  readonly #routine: NativeRoutine;
+
+  /** Needs a processor that `missingForKernels` finds nothing missing in. Throws where the system forbids executable memory. */
+  constructor(rule: UpdateRule) {
+    this.#rule = rule;
+    this.#routine = new NativeRoutine(elementwise(rule.pass));
+  }
+
+  /** `vectors` are the weights, the gradients and the states, of one length; the runs lie within it. Returns what updates all runs. */
+  bind(vectors: readonly Float32Array[], runs: readonly NativeRun[]): () => void {
+    const { pass } = this.#rule;
+    const words = recordBytes(pass) / WORD;
+    const records = new BigUint64Array(Math.max(1, words * runs.length));
+    const bases = vectors.map(addressOf);
+    runs.forEach(({ offset, length, scalars }, i) => {
+      const at = bases.map((base) => base + BigInt(offset * Float32Array.BYTES_PER_ELEMENT));
+      // In place: what is written are the weights and the states.
+      const written = at.filter((_, vector) => vector !== 1);
+      records.set([...at, ...written, addressOf(scalars), BigInt(length)], i * words);
+    });
+    const address = addressOf(records);
+    const count = BigInt(runs.length);
+    // The closure keeps the memory alive that the records point to.
+    const held = [vectors, runs, records];
+    return () => {
+      if (held.length > 0) this.#routine.call(address, count);
+    };
+  }
+
+  free(): void {
+    this.#routine.free();
+  }
+}
