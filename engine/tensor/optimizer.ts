@@ -42,7 +42,7 @@ type BindTile = (tile: Segment) => BoundProgram;
 /** All ways give the same bits. */
 export interface OptimizerOptions {
   readonly tileElements?: number;
-  /** By machine code; where the processor can, unless given. */
+  /** By machine code; where the processor can and the executor's kernels are not off, unless given. */
   readonly isNative?: boolean;
 }
 
@@ -56,7 +56,7 @@ export class Optimizer {
   readonly #tileElements: number;
 
   /** Throws a UsageError (PT_OPTIMIZER) for settings that cannot train. */
-  constructor(executor: Executor, spec: OptimizerSpec, { tileElements = TILE_ELEMENTS, isNative = missingForKernels() === null }: OptimizerOptions = {}) {
+  constructor(executor: Executor, spec: OptimizerSpec, { tileElements = TILE_ELEMENTS, isNative = mayBeNative(executor) }: OptimizerOptions = {}) {
     this.spec = spec;
     this.#rule = updateRule(spec);
     this.#native = isNative ? nativeUpdate(this.#rule) : null;
@@ -121,6 +121,8 @@ export class Optimizer {
     this.#session?.free();
   }
 }
+
+const mayBeNative = (executor: Executor): boolean => !(runsOnnx(executor) && executor.options.kernels === 'off') && missingForKernels() === null;
 
 /** Null where the system forbids machine code. */
 function nativeUpdate(rule: UpdateRule): NativeUpdate | null {
