@@ -1,17 +1,15 @@
 // One schedule on simulated hardware: its grid, time, bubble and memory, for built-in schedules and for files with a grid of one's own.
-import { existsSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { present } from '../engine/core/invariant.js';
 import { usableBytes } from '../engine/simulator-hardware.js';
 import { simulatedCosts } from '../engine/simulator-model.js';
 import { linkSpeeds } from '../engine/simulator-hardware.js';
 import { stageMemory, sumCosts } from '../pipeline/costs.js';
-import { parseGrid, showGrid } from '../pipeline/grid.js';
+import { showGrid } from '../pipeline/grid.js';
 import { exactPartition, runsOf, type Cuts } from '../pipeline/partition.js';
-import { ScheduleError } from '../pipeline/schedule-error.js';
 import { peakBytes, requireMemory } from '../pipeline/schedule-memory.js';
 import type { Schedule } from '../pipeline/schedule.js';
-import { scheduleNames, makeSchedule, isScheduleName } from '../pipeline/schedules/registry.js';
+import { readSchedule } from '../pipeline/schedules/from-file.js';
+import { makeSchedule, isScheduleName } from '../pipeline/schedules/registry.js';
 import { simulate } from '../pipeline/simulate.js';
 import { validateSchedule } from '../pipeline/validate.js';
 import { bytes, clip, millis, percent } from './format.js';
@@ -74,11 +72,8 @@ export function simulateSchedule(nameOrFile: string, sizes: ScheduleSizes, { mod
   };
 }
 
-function open(nameOrFile: string, { workers, micros, chunks }: ScheduleSizes): Schedule {
-  if (isScheduleName(nameOrFile)) return makeSchedule(nameOrFile, workers, micros, chunks);
-  if (!existsSync(nameOrFile)) throw new ScheduleError(`"${nameOrFile}" is neither a schedule nor a file`, `Schedules: ${scheduleNames.join(', ')}. A file holds a grid: one row of actions such as 0F0 per worker.`);
-  return parseGrid(readFileSync(nameOrFile, 'utf8'), basename(nameOrFile));
-}
+const open = (nameOrFile: string, { workers, micros, chunks }: ScheduleSizes): Schedule =>
+  isScheduleName(nameOrFile) ? makeSchedule(nameOrFile, workers, micros, chunks) : readSchedule(nameOrFile);
 
 export function scheduleLines(result: ScheduleSimulation, columns: number): string[] {
   const rows = result.busyMs.map((busyMs, worker) => [

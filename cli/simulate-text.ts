@@ -3,6 +3,7 @@ import type { SimulatedComparison } from '../engine/simulator-comparison.js';
 import { NOT_MODELLED, type SimulatedRun } from '../engine/simulator.js';
 import { bytes, count, duration, millis, percent, plural, wrap } from './format.js';
 import type { SimulateOptions } from './simulate-options.js';
+import { scheduleName } from '../pipeline/schedules/registry.js';
 import { textColumns } from './text-columns.js';
 
 /** The published figures for ViT-B/16 on the machines of the paper (Fig. 9 and 10). */
@@ -33,7 +34,7 @@ export function runLines(run: SimulatedRun, columns: number): string[] {
     `${epoch.frozenLayers}`,
     `${epoch.K} x ${epoch.R}`,
     blocksText(epoch.blocksPerStage),
-    `${epoch.schedule} ${epoch.micros}`,
+    `${scheduleName(epoch.schedule)} ${epoch.micros}`,
     millis(epoch.stepMs),
     percent(epoch.bubble),
     count(epoch.samplesPerSecond),

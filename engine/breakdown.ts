@@ -4,6 +4,7 @@ import type { Coordinator } from './coordinator.js';
 import { present } from './core/invariant.js';
 import type { RunEventBody } from './events.js';
 import { shapeOf } from './plan.js';
+import { plannedSource } from './plan-schedule.js';
 import type { FixedShape, PlanRequest, Replanner } from './replanner.js';
 import type { RunSetup } from './run-setup.js';
 
@@ -33,7 +34,7 @@ export async function measureBreakdown(setup: RunSetup, coordinator: Coordinator
   const cuts = present(first.replicas[0], 'replica 0').stages.map(({ from }) => from);
   const numBlocks = setup.model.blocks.length;
   // Where too few blocks are left for the stages of the start, freezing alone cannot be told from repartitioning.
-  const sameCuts = cuts.length <= numBlocks - last.frozen ? { cuts: clip(cuts, last.frozen, numBlocks), schedule: first.schedule } : {};
+  const sameCuts = cuts.length <= numBlocks - last.frozen ? { cuts: clip(cuts, last.frozen, numBlocks), schedule: plannedSource(first) } : {};
   const variants: Variant[] = [
     { name: 'nothing frozen', request: request(0, 'as at the start'), shape: { ...start, usesCache: false } },
     { name: '+ freezing', request: request(last.frozen, 'same cuts'), shape: { ...start, ...sameCuts, usesCache: false } },

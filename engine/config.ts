@@ -50,7 +50,7 @@ export const trainConfigSchema = z.strictObject({
   replicas: z.union([z.literal('auto'), positive]).default('auto').describe('pipeline replicas R to start with'),
   dp: choice(['auto', 'pipe', 'off']).default('auto').describe('auto: repartition and add replicas as layers freeze; pipe: repartition and shorten pipelines, but add no replicas; off: keep the shape'),
   partition: choice(['exact', 'paper']).default('exact').describe('exact optimum of the measured costs, or the greedy rule of the paper'),
-  schedule: choice(['auto', '1f1b', 'gpipe', 'zb-h1', 'interleaved']).default('auto').describe('pipeline schedule; auto takes the one predicted to be fastest'),
+  schedule: z.string().min(1).default('auto').describe('pipeline schedule: 1f1b, gpipe, zb-h1, interleaved, a file with the grid of one, or auto, which takes the one predicted to be fastest'),
   replan: choice(['auto', 'off']).default('auto').describe('auto: where steps take 20 % more or less than predicted, correct the costs and take a plan that is then better; off: never'),
   recompute: z.string().regex(/^(off|on|auto|\d+(,\d+)*)$/).default('auto').describe('stages that compute their forward again instead of keeping its tensors: off, on, auto (where a stage would not fit the memory limit), or a list such as 0,1'),
   memoryLimit: z.string().regex(MEMORY_LIMIT_PATTERN).default('auto').describe('most memory of a worker for plans, e.g. 512MB or 2GiB; auto: the memory of the machine / workers'),

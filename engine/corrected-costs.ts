@@ -1,17 +1,16 @@
 // CorrectedCosts: costs of blocks, brought in line with what the stages that run them really took. A stage is all that can be seen in training, so the blocks
 // of one stage keep their proportions. Pure.
 import { present } from './core/invariant.js';
-import { pipelineLength, type Plan } from './plan.js';
+import type { Plan } from './plan.js';
+import { replicaSchedule } from './plan-schedule.js';
 import { sumCosts, type BlockCost } from '../pipeline/costs.js';
 import { measuredTimes, type WorkerSpans } from '../pipeline/measured-step.js';
 import { withRecompute } from '../pipeline/recompute.js';
-import { makeSchedule } from '../pipeline/schedules/registry.js';
 
 /** `extraMs` is what stage 0 was predicted to spend per micro-batch on the frozen prefix; `steps` are spans of the workers of replica 0, step by step. */
 export function correctedCosts(costs: readonly BlockCost[], plan: Plan, extraMs: number, steps: readonly (readonly WorkerSpans[])[]): BlockCost[] {
   const replica = present(plan.replicas[0], 'replica 0');
-  const K = pipelineLength(replica);
-  const { byKind } = measuredTimes(makeSchedule(plan.schedule, K, replica.count, replica.stages.length / K), steps);
+  const { byKind } = measuredTimes(replicaSchedule(plan, replica), steps);
   const known = withRecompute(costs, replica.stages, replica.stages.map(({ recompute = false }) => recompute));
   const corrected = [...costs];
   for (const [stage, { from, to }] of replica.stages.entries()) {

@@ -14,7 +14,8 @@ import { Replanner } from './replanner.js';
 import { setUpRun, type RunSetup } from './run-setup.js';
 import { StatusBoard } from './status-board.js';
 
-export interface PreviewedPlan extends PipelineChoice {
+export interface PreviewedPlan extends Omit<PipelineChoice, 'schedule'> {
+  readonly schedule: string;
   readonly frozenLayers: number;
   /** Frozen blocks. */
   readonly frozen: number;
@@ -59,7 +60,7 @@ export async function previewPlan(config: TrainConfig): Promise<PlanPreview> {
     // Taken as reached at equal distances over the run.
     const epochsLeft = epochs * (1 - i / depths.length);
     const { choice, event, cacheReason } = replanner.next({ frozen, frozenLayers, epochsLeft, because: frozen === 0 ? 'the run starts' : `${frozenLayers} layers are frozen` });
-    return { ...choice, frozenLayers, frozen, usesCache: event.usesCache, cacheReason, grid: event.grid };
+    return { ...choice, schedule: event.schedule, frozenLayers, frozen, usesCache: event.usesCache, cacheReason, grid: event.grid };
   });
   return {
     model: model.name,

@@ -33,7 +33,9 @@ export const planSchema = z.object({
   microBatch: count,
   /** G, micro-batches of a global batch. */
   numMicroBatches: count,
-  schedule: z.enum(['1f1b', 'gpipe', 'zb-h1', 'interleaved']),
+  /** By its name; one of somebody's own is drawn in `grid`. */
+  schedule: z.string().min(1).max(255),
+  grid: z.string().optional(),
   replicas: z.array(replicaSchema).min(1),
   usesCache: z.boolean(),
   /** Depth below `frozen` whose cache may still serve, or null. */

@@ -4,6 +4,8 @@ import { present } from './core/invariant.js';
 import type { StagePrograms } from './model/compile.js';
 import type { StageCompiler } from './model/stage-compiler.js';
 import { seatOf, type Plan } from './plan.js';
+import { replicaSchedule } from './plan-schedule.js';
+import { actionsOf, splitsBackward } from '../pipeline/schedule.js';
 import type { Executor } from './tensor/executor.js';
 import type { Program } from './tensor/program.js';
 
@@ -37,12 +39,13 @@ export class Prewarmer {
     if (seat === null) return;
     const { microBatch, frozen } = plan;
     const load = (find: () => Program | null): void => void this.#pieces.push(() => this.#load(find()));
+    const schedule = replicaSchedule(plan, seat);
     for (const stage of seat.own) {
       const { from, to } = present(seat.stages[stage], 'stage');
       const compiled = (): StagePrograms => this.#compiler.stage({ from, to, microBatch, needsInputGradient: stage > 0 });
       // The stage itself first: it is the longest of the pieces, and the others need it.
       this.#pieces.push(() => void compiled());
-      if (plan.schedule === 'zb-h1') {
+      if (splitsBackward(actionsOf(schedule, stage))) {
         load(() => compiled().split.input);
         load(() => compiled().split.weight);
       } else load(() => compiled().backward);

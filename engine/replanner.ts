@@ -9,7 +9,8 @@ import { sumCosts } from '../pipeline/costs.js';
 import { showGrid } from '../pipeline/grid.js';
 import { choosePipeline, type PlannerInput } from '../pipeline/planner.js';
 import { parseRecompute } from '../pipeline/recompute.js';
-import { makeSchedule, type ScheduleName } from '../pipeline/schedules/registry.js';
+import { drawSchedule, scheduleName, type ScheduleSource } from '../pipeline/schedules/registry.js';
+import { workersByStage } from '../pipeline/schedule.js';
 import type { CacheForecast } from './cache-forecast.js';
 import { expectedReads, type CacheReads } from './cache-reads.js';
 import { cacheSize, forecastCache } from './cache-size.js';
@@ -19,6 +20,8 @@ import { present } from './core/invariant.js';
 import type { RunEventBody } from './events.js';
 import { memoryLimitPerWorker } from './core/memory-limit.js';
 import { seatOf, type Plan } from './plan.js';
+import { asPlanned } from './plan-schedule.js';
+import { seatWorkers } from './seats.js';
 
 /** Measured rates, milliseconds per 10^6 bytes. */
 export interface ReplannerRates {
@@ -32,6 +35,8 @@ export interface ReplannerRates {
 
 export interface ReplannerOptions extends ReplannerRates, CacheReads {
   readonly config: TrainConfig;
+  /** What the configuration asks for, read. */
+  readonly schedule: 'auto' | ScheduleSource;
   readonly workers: readonly string[];
   readonly costs: readonly BlockCost[];
   readonly microBatch: number;
@@ -56,7 +61,7 @@ export interface FixedShape {
   readonly R: number;
   /** First blocks of the stages, where even the partition is given, and the schedule for that many stages. */
   readonly cuts?: readonly number[];
-  readonly schedule?: ScheduleName;
+  readonly schedule?: ScheduleSource;
   readonly usesCache: boolean;
 }
 
@@ -250,8 +255,9 @@ export class Replanner {
       recompute: parseRecompute(config.recompute),
       recomputeLimit: this.#memoryLimit,
       cacheReadMs: frozen === 0 ? 0 : this.#forecast(request).averageMs * microBatch,
-      schedule: config.schedule,
-      mayChangeSchedule: this.#current !== null,
+      schedule: this.#options.schedule,
+      // A run that goes on with frozen layers may have had another shape than at its start.
+      mayChangeSchedule: this.#current !== null || frozen > 0,
       partition: config.partition,
       updateMsPerMB: updateMsPerMb,
       reduceMsPerMB: updateMsPerMb * REDUCE_TO_UPDATE,
@@ -292,7 +298,9 @@ export class Replanner {
     const numMicroBatches = choice.ranges.reduce((sum, { count }) => sum + count, 0);
     const microBatch = config.batch / numMicroBatches;
     const previous = this.#current;
-    const seats = this.#seat(choice);
+    const schedule = drawSchedule(choice.schedule, choice.K, choice.microBatches);
+    const rowOf = workersByStage(schedule);
+    const seats = seatWorkers(previous, this.#workers, choice.K, choice.ranges.length);
     const cachedSteps = this.#cachedSteps(request, choice, usesCache);
     const previousCacheDepth = usesCache && this.#cachedDepth !== null && this.#cachedDepth < request.frozen ? this.#cachedDepth : null;
     const plan: Plan = {
@@ -300,13 +308,12 @@ export class Replanner {
       frozen: request.frozen,
       microBatch,
       numMicroBatches,
-      schedule: choice.schedule,
+      ...asPlanned(choice.schedule),
       replicas: choice.ranges.map(({ start, count }, replica) => ({
         start,
         count,
         stages: choice.cuts.map((from, stage) => ({
-          // Where there are more stages than workers, they go round: stage s is on worker s mod K.
-          worker: present(seats[replica]?.[stage % choice.K], 'seat'),
+          worker: present(seats[replica]?.[present(rowOf[stage], 'row')], 'seat'),
           from,
           to: choice.cuts[stage + 1] ?? costs.length,
           ...(choice.recompute[stage] === true ? { recompute: true } : {}),
@@ -330,7 +337,7 @@ export class Replanner {
       frozenLayers: request.frozenLayers,
       K: choice.K,
       R: choice.R,
-      schedule: choice.schedule,
+      schedule: scheduleName(choice.schedule),
       microBatches: choice.microBatches,
       stages: plan.replicas.flatMap(({ stages }, replica) => stages.map(({ worker, from, to }, stage) => ({ worker, replica, stage, from, to }))),
       idle: this.#workers.filter((worker) => seatOf(plan, worker) === null),
@@ -341,25 +348,9 @@ export class Replanner {
       recompute: choice.recompute.flatMap((isRecomputed, stage) => (isRecomputed ? [stage] : [])),
       memoryPerWorker: [...choice.memoryPerWorker],
       reason: plan.reason,
-      grid: showGrid(makeSchedule(choice.schedule, choice.K, choice.microBatches)),
+      grid: showGrid(schedule),
     };
     return { plan, event, choice, cacheReason };
-  }
-
-  /** Workers by replica and stage. A worker that stays in a replica's place needs no new blocks; the freed ones fill the new places in order. */
-  #seat({ K, R }: PipelineChoice): string[][] {
-    const free = [...this.#workers];
-    const take = (wanted: string | undefined): string => {
-      const at = wanted === undefined ? -1 : free.indexOf(wanted);
-      return present(free.splice(at < 0 ? 0 : at, 1)[0], 'free worker');
-    };
-    const before = this.#current?.replicas ?? [];
-    const isThere = ({ worker }: { worker: string }): boolean => this.#workers.includes(worker);
-    const kept = Array.from({ length: R }, (_, replica) => before[replica]?.stages.slice(0, K).filter(isThere).map(({ worker }) => worker) ?? []);
-    // Those that stay are seated before the free ones are handed out.
-    const staying = new Set(kept.flat());
-    const newcomers = free.filter((worker) => !staying.has(worker));
-    return kept.map((stages) => Array.from({ length: K }, (_, stage) => take(stages[stage] ?? newcomers.shift())));
   }
 }
 

@@ -1,6 +1,8 @@
 // RunSetup: the facts of a run that never change: model, data, sizes, number of steps. Everything in it follows from the configuration.
 import type { TrainConfig } from './config.js';
 import { requireBlocks } from '../pipeline/partition.js';
+import { readScheduleSetting } from '../pipeline/schedules/from-file.js';
+import type { ScheduleSource } from '../pipeline/schedules/registry.js';
 import { UsageError } from './core/errors.js';
 import type { Dataset } from './data/dataset.js';
 import { Sampler } from './data/sampler.js';
@@ -25,6 +27,8 @@ export interface RunSetup {
   /** G. */
   readonly numMicroBatches: number;
   readonly totalSteps: number;
+  /** The schedule asked for, read where it is a file. */
+  readonly schedule: 'auto' | ScheduleSource;
   readonly workers: readonly string[];
 }
 
@@ -38,6 +42,7 @@ export function microBatchOf({ microBatch: wanted, batch }: TrainConfig): number
 
 /** Loads what the configuration names and checks that it fits together. */
 export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
+  const schedule = readScheduleSetting(config.schedule);
   const workers = workersOf(config.devices);
   const definition = await loadModelDefinition(config.model);
   const dataset = openRunDataset(config, definition.dataDefaults);
@@ -55,5 +60,6 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
     numMicroBatches: config.batch / microBatch,
     totalSteps: config.steps ?? (config.epochs ?? 1) * sampler.stepsPerEpoch,
     workers,
+    schedule,
   };
 }

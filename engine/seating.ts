@@ -1,9 +1,10 @@
 // Seating: all that a worker has because of its seat in one plan: its stages, and the order in which they act. It is thrown away as a whole on the next plan.
 import type { Colleague, Order, Report } from './messages.js';
 import { pipelineLength } from './plan.js';
+import { replicaSchedule } from './plan-schedule.js';
 import { present } from './core/invariant.js';
 import { StageSeat, type Evaluation, type SeatingOptions, type ValidationBatch } from './stage-seat.js';
-import { makeSchedule } from '../pipeline/schedules/registry.js';
+import { workersByStage } from '../pipeline/schedule.js';
 import { StepRunner } from '../pipeline/step-runner.js';
 import type { StepTimes } from '../pipeline/stage-runner.js';
 import { shareOf } from './sample-share.js';
@@ -27,10 +28,10 @@ export class Seating {
   /** Second half: everybody's memory exists; connect to it. */
   async activate(colleagues: Readonly<Record<string, Colleague>>): Promise<void> {
     const { plan, seat, neighbours } = this.#options;
-    const K = pipelineLength(seat);
     await neighbours.reach(colleagues, [...new Set(this.#stages.flatMap(({ contacts }) => contacts))]);
-    const schedule = makeSchedule(plan.schedule, K, seat.count, seat.stages.length / K);
-    const actions = present(schedule.workers[present(seat.own[0], 'a stage')], 'actions of the worker');
+    const schedule = replicaSchedule(plan, seat);
+    const row = present(workersByStage(schedule)[present(seat.own[0], 'a stage')], 'row of the worker');
+    const actions = present(schedule.workers[row], 'actions of the worker');
     const runners = this.#stages.map((stage) => [stage.stage, stage.open(actions.filter((action) => action.stage === stage.stage))] as const);
     this.#runner = new StepRunner(actions, new Map(runners));
   }

@@ -5,7 +5,7 @@ import { timeStep, type StepTime } from '../pipeline/candidate.js';
 import { stageMemory, type BlockCost } from '../pipeline/costs.js';
 import { compressPipeline, loadBalance, paperChunks, stageLoads } from '../pipeline/paper-partition.js';
 import { runsOf, type Cuts } from '../pipeline/partition.js';
-import { makeSchedule, type ScheduleName } from '../pipeline/schedules/registry.js';
+import { drawSchedule, makeSchedule, type ScheduleSource } from '../pipeline/schedules/registry.js';
 import { peakLive } from '../pipeline/simulate.js';
 import { PipetrainError } from './core/errors.js';
 import { present } from './core/invariant.js';
@@ -20,7 +20,7 @@ export interface SimulatedShape {
   readonly microBatch: number;
   /** Samples per step over all replicas. */
   readonly batch: number;
-  readonly schedule: ScheduleName;
+  readonly schedule: ScheduleSource;
   readonly cuts: Cuts;
   /** Active blocks per stage. */
   readonly blocksPerStage: readonly number[];
@@ -155,5 +155,5 @@ const countsOf = (cuts: Cuts, numBlocks: number): number[] => runsOf(cuts, numBl
 /** The step of a shape, with `extraMs` per micro-batch on stage 0. */
 export function shapeTime(model: SimulatedModel, hardware: HardwareProfile, shape: SimulatedShape, extraMs: number): StepTime {
   const { costs, cuts, schedule, K, R, micros } = shape;
-  return timeStep({ costs, cuts, schedule: makeSchedule(schedule, K, micros), replicas: R, extraMs, updateMsPerMB: updateMsPerMB(model, hardware), ...linkSpeeds(hardware, K) });
+  return timeStep({ costs, cuts, schedule: drawSchedule(schedule, K, micros), replicas: R, extraMs, updateMsPerMB: updateMsPerMB(model, hardware), ...linkSpeeds(hardware, K) });
 }

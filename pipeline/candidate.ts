@@ -7,11 +7,12 @@ import { paperPartition } from './paper-partition.js';
 import { exactPartition, runsOf, type Cuts } from './partition.js';
 import { actionsOf, splitsBackward, workersByStage, type Schedule } from './schedule.js';
 import { recomputeMs, recomputes, withRecompute } from './recompute.js';
-import { makeSchedule, type ScheduleName } from './schedules/registry.js';
+import { requireMemory } from './schedule-memory.js';
+import { drawSchedule, type ScheduleSource } from './schedules/registry.js';
 import { peakLive, simulate } from './simulate.js';
 
 export interface Prediction {
-  readonly schedule: ScheduleName;
+  readonly schedule: ScheduleSource;
   /** M. */
   readonly micros: number;
   readonly cuts: Cuts;
@@ -35,21 +36,23 @@ export const prefixMs = ({ costs, frozen, usesCache, cacheReadMs }: Pick<Planner
 
 /**
  * Step time = simulated schedule of a replica with M micro-batches + the slowest worker's gradient reduction and update. `counts` are the
- * micro-batches of every replica. Throws a PartitionError where the stages cannot be filled, a ScheduleError where the schedule does not exist for these sizes.
+ * micro-batches of every replica. Throws a PartitionError where the stages cannot be filled, a ScheduleError where the schedule does not exist for these sizes, or where one of
+ * somebody's own takes a worker over the limit: with the action that does in brackets.
  */
-export function predict(input: PlannerInput, K: number, counts: readonly number[], name: ScheduleName): Prediction | Misfit {
+export function predict(input: PlannerInput, K: number, counts: readonly number[], source: ScheduleSource): Prediction | Misfit {
   const { costs, frozen, memoryLimit, transferMsPerMB = 0, recompute: mode = 'off', recomputeLimit = null } = input;
   const micros = Math.max(...counts);
-  for (const count of new Set(counts)) makeSchedule(name, K, count);
-  const schedule = makeSchedule(name, K, micros);
+  for (const count of new Set(counts)) drawSchedule(source, K, count);
+  const schedule = drawSchedule(source, K, micros);
   const { stages } = schedule;
   // Several stages of a worker share its memory evenly; what they really need together is checked below.
   const shareOf = (limit: number | null): number | null => (limit === null ? null : limit / (stages / K));
   const workerOf = workersByStage(schedule);
-  const live = Array.from({ length: stages }, (_, stage) => peakLive(actionsOf(schedule, stage)));
+  const actions = Array.from({ length: stages }, (_, stage) => actionsOf(schedule, stage));
+  const live = actions.map(peakLive);
+  const splits = actions.map(splitsBackward);
   const liveOf = (stage: number): number => present(live[stage], 'live micro-batches');
-  const splits = splitsBackward(schedule);
-  const bytesOf = (stage: number, from: number, to: number, isRecomputed: boolean): number => stageMemory(costs, from, to, liveOf(stage), stage === 0 ? frozen : 0, isRecomputed, splits);
+  const bytesOf = (stage: number, from: number, to: number, isRecomputed: boolean): number => stageMemory(costs, from, to, liveOf(stage), stage === 0 ? frozen : 0, isRecomputed, splits[stage]);
   const isRecomputed = (stage: number, from: number, to: number): boolean =>
     recomputes({ mode, stage, live: liveOf(stage), plainBytes: bytesOf(stage, from, to, false), limit: shareOf(recomputeLimit) });
   const memoryOf = (stage: number, from: number, to: number): number => bytesOf(stage, from, to, isRecomputed(stage, from, to));
@@ -68,23 +71,30 @@ export function predict(input: PlannerInput, K: number, counts: readonly number[
     input.partition === 'paper' ? paperPartition(costs, frozen, stages) : exactPartition({ costs, frozen, stages, extraMs, memoryLimit: limit, memoryOf, repeatMsOf });
   const cuts = cutsUnder(shareOf(memoryLimit));
   const needBytes = Math.max(...memoryOfCuts(cuts ?? present(cutsUnder(null), 'a partition without a limit')));
-  if (cuts === null || (memoryLimit !== null && needBytes > memoryLimit)) return { needBytes };
+  if (cuts === null || (memoryLimit !== null && needBytes > memoryLimit)) {
+    if (typeof source !== 'string' && memoryLimit !== null) {
+      const least = runsOf(present(cutsUnder(null), 'a partition without a limit'), costs.length);
+      const heldAt = (stage: number, from: number, to: number, count: number): number => stageMemory(costs, from, to, count, stage === 0 ? frozen : 0, isRecomputed(stage, from, to), splits[stage]);
+      requireMemory(schedule, least.map(({ from, to }, stage) => ({ state: heldAt(stage, from, to, 0), perMicro: heldAt(stage, from, to, 1) - heldAt(stage, from, to, 0) })), memoryLimit);
+    }
+    return { needBytes };
+  }
 
   const runs = runsOf(cuts, costs.length);
   const recompute = runs.map(({ from, to }, stage) => isRecomputed(stage, from, to));
   const { pipelineMs, afterMs, bubble } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule, replicas: counts.length, extraMs, transferMsPerMB, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
-  return { schedule: name, micros, cuts, stepMs: pipelineMs + afterMs, bubble, memoryPerWorker: memoryOfCuts(cuts), recompute };
+  return { schedule: source, micros, cuts, stepMs: pipelineMs + afterMs, bubble, memoryPerWorker: memoryOfCuts(cuts), recompute };
 }
 
 /** The predicted step of a shape as it is, with the costs of `input`; `extraMs` is what stage 0 spends per micro-batch besides its blocks. */
 export function stepMsOf(
   input: Pick<PlannerInput, 'costs' | 'frozen' | 'usesCache' | 'cacheReadMs' | 'transferMsPerMB' | 'updateMsPerMB' | 'reduceMsPerMB'>,
-  { K, ranges, cuts, schedule: name, microBatches, recompute }: Pick<PipelineChoice, 'K' | 'ranges' | 'cuts' | 'schedule' | 'microBatches' | 'recompute'>,
+  { K, ranges, cuts, schedule: source, microBatches, recompute }: Pick<PipelineChoice, 'K' | 'ranges' | 'cuts' | 'schedule' | 'microBatches' | 'recompute'>,
   extraMs = prefixMs(input),
 ): number {
   const { costs, transferMsPerMB = 0, updateMsPerMB, reduceMsPerMB } = input;
   const runs = runsOf(cuts, costs.length);
-  const { pipelineMs, afterMs } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule: makeSchedule(name, K, microBatches), replicas: ranges.length, extraMs, transferMsPerMB, updateMsPerMB, reduceMsPerMB });
+  const { pipelineMs, afterMs } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule: drawSchedule(source, K, microBatches), replicas: ranges.length, extraMs, transferMsPerMB, updateMsPerMB, reduceMsPerMB });
   return pipelineMs + afterMs;
 }
 
@@ -117,11 +127,11 @@ export interface StepTime {
 /** The time of a step in a given shape. */
 export function timeStep({ costs, cuts, schedule, replicas, extraMs, transferMsPerMB, updateMsPerMB, reduceMsPerMB }: StepInput): StepTime {
   const runs = runsOf(cuts, costs.length).map(({ from, to }) => sumCosts(costs, from, to));
-  const splits = splitsBackward(schedule);
+  const splits = runs.map((_, stage) => splitsBackward(actionsOf(schedule, stage)));
   const times = runs.map(({ forwardMs, backwardMs, inputGradientMs, weightGradientMs, outputBytes }, stage) => ({
     forwardMs: forwardMs + (stage === 0 ? extraMs : 0),
     // Nobody wants the input gradient of stage 0: all of its backward is left to W.
-    backwardMs: splits && stage > 0 ? inputGradientMs + weightGradientMs : backwardMs,
+    backwardMs: splits[stage] === true && stage > 0 ? inputGradientMs + weightGradientMs : backwardMs,
     inputGradientMs: stage > 0 ? inputGradientMs : 0,
     // Upstream goes a gradient as large as the activation that came down; the larger of the two borders stands for both.
     transferMs: (Math.max(stage === runs.length - 1 ? 0 : outputBytes, stage === 0 ? 0 : present(runs[stage - 1], 'stage').outputBytes) / 1e6) * transferMsPerMB,

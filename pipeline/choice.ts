@@ -3,7 +3,7 @@ import type { BlockCost } from './costs.js';
 import type { MicroRange } from './micro-ranges.js';
 import type { Cuts } from './partition.js';
 import type { RecomputeMode } from './recompute.js';
-import type { ScheduleName } from './schedules/registry.js';
+import type { ScheduleSource } from './schedules/registry.js';
 
 export interface PlannerInput {
   /** All blocks of the model, in order. */
@@ -32,8 +32,11 @@ export interface PlannerInput {
   readonly recompute?: RecomputeMode;
   /** Most bytes of a worker before `auto` recomputes, or null (the default). It is the machine's limit, never M0. */
   readonly recomputeLimit?: number | null;
-  readonly schedule: 'auto' | ScheduleName;
-  /** Whether 1F1B may take the place of a schedule that cannot run for what is left of the blocks. Default: no, that is an error. */
+  readonly schedule: 'auto' | ScheduleSource;
+  /**
+   * Whether another schedule may take the place of the one asked for where that cannot run: 1F1B for one that has a name, any for one of somebody's own.
+   * Default: no, that is an error.
+   */
   readonly mayChangeSchedule?: boolean;
   readonly partition: 'exact' | 'paper';
   /** Clipping and optimizer, per 10^6 bytes of parameters. */
@@ -59,7 +62,7 @@ export interface PipelineChoice {
   readonly cuts: Cuts;
   /** Per replica. */
   readonly ranges: readonly MicroRange[];
-  readonly schedule: ScheduleName;
+  readonly schedule: ScheduleSource;
   /** M of the replica with most micro-batches. */
   readonly microBatches: number;
   readonly predictedStepMs: number;

@@ -6,8 +6,9 @@ import { predict, type Prediction } from './candidate.js';
 import type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
 import { splitMicroBatches, type MicroRange } from './micro-ranges.js';
 import { PartitionError, requireBlocks } from './partition.js';
+import type { Schedule } from './schedule.js';
 import { ScheduleError } from './schedule-error.js';
-import { scheduleNames, type ScheduleName } from './schedules/registry.js';
+import { drawSchedule, scheduleName, scheduleNames, sizesOf, suits, type ScheduleSource } from './schedules/registry.js';
 
 export type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
 
@@ -47,8 +48,8 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
   const [best, second] = candidates;
   if (best === undefined) {
     if (input.mayChangeSchedule !== true || input.schedule === 'auto' || input.schedule === '1f1b') throw nothingFits(input, impossible, smallestNeed);
-    const other = choosePipeline({ ...input, schedule: '1f1b' });
-    return { ...other, reason: `${input.schedule} cannot run here (${present(impossible[0], 'a rejected choice').why}); ${other.reason}` };
+    const other = choosePipeline({ ...input, schedule: typeof input.schedule === 'string' ? '1f1b' : 'auto' });
+    return { ...other, reason: `${scheduleName(input.schedule)} cannot run here (${present(impossible[0], 'a rejected choice').why}); ${other.reason}` };
   }
 
   const slower = candidates.slice(1).map(({ K, R, prediction: { stepMs } }) => ({ K, R, predictedStepMs: stepMs, why: slowness(stepMs, best.prediction.stepMs) }));
@@ -69,7 +70,9 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
   };
 }
 
-function checkFixed({ fixedK, fixedR, workers, numMicroBatches, microBatch, costs, frozen }: PlannerInput): void {
+function checkFixed(input: PlannerInput): void {
+  const { fixedR, workers, numMicroBatches, microBatch, costs, frozen } = input;
+  const fixedK = wantedK(input);
   const K = fixedK ?? 1;
   const R = fixedR ?? 1;
   if (K * R > workers) {
@@ -88,19 +91,40 @@ function checkFixed({ fixedK, fixedR, workers, numMicroBatches, microBatch, cost
       `Use --replicas ${numMicroBatches} or less, or a larger --batch or smaller --micro-batch.`,
     );
   requireBlocks(K, costs.length, frozen);
+  requireSizes(input);
+}
+
+/** A schedule of somebody's own that must be taken, or null. */
+const mustTake = ({ schedule, mayChangeSchedule }: PlannerInput): Schedule | null => (typeof schedule === 'string' || mayChangeSchedule === true ? null : schedule);
+
+/** K as it is given, or as the schedule that must be taken has it. */
+const wantedK = (input: PlannerInput): number | null => input.fixedK ?? mustTake(input)?.workers.length ?? null;
+
+/** Throws a ScheduleError where the schedule that must be taken is for other sizes than those that can be had. */
+function requireSizes(input: PlannerInput): void {
+  const schedule = mustTake(input);
+  const K = wantedK(input);
+  if (schedule === null || K === null || replicaCounts(input, K).length > 0) return;
+  const R = input.fixedR ?? 1;
+  const counts = splitMicroBatches(input.numMicroBatches, R).map(({ count }) => count);
+  drawSchedule(schedule, K, counts.find((count) => count !== schedule.micros) ?? schedule.micros);
 }
 
 const upTo = (last: number): number[] => Array.from({ length: Math.max(0, last) }, (_, i) => i + 1);
 
-function lengths({ fixedK, fixedR, maxK, workers, costs, frozen }: PlannerInput): number[] {
+function lengths(input: PlannerInput): number[] {
+  const { fixedR, maxK, workers, costs, frozen } = input;
+  const fixedK = wantedK(input);
   if (fixedK !== null) return [fixedK];
   return upTo(Math.min(Math.floor(workers / (fixedR ?? 1)), costs.length - frozen, maxK ?? Infinity));
 }
 
-function replicaCounts({ fixedR, workers, numMicroBatches, replicaCounts: which = 'all' }: PlannerInput, K: number): number[] {
-  if (fixedR !== null) return [fixedR];
+function replicaCounts(input: PlannerInput, K: number): number[] {
+  const { fixedR, workers, numMicroBatches, replicaCounts: which = 'all' } = input;
   const most = Math.min(Math.floor(workers / K), numMicroBatches);
-  return which === 'all' ? upTo(most) : [...new Set([most, most >> 1, most >> 2])].filter((R) => R > 0);
+  const counts = fixedR !== null ? [fixedR] : which === 'all' ? upTo(most) : [...new Set([most, most >> 1, most >> 2])].filter((R) => R > 0);
+  const schedule = mustTake(input);
+  return schedule === null ? counts : counts.filter((R) => splitMicroBatches(numMicroBatches, R).every(({ count }) => suits(schedule, K, count)));
 }
 
 /** The fastest prediction over the schedules asked for, or why there is none. */
@@ -108,9 +132,9 @@ function bestSchedule(input: PlannerInput, K: number, counts: readonly number[])
   let best: Prediction | null = null;
   let why = '';
   let needBytes = Infinity;
-  for (const name of schedulesFor(input, K)) {
+  for (const source of schedulesFor(input, K, counts)) {
     try {
-      const prediction = predict(input, K, counts, name);
+      const prediction = predict(input, K, counts, source);
       if (!('needBytes' in prediction)) {
         // The later ones hold more or ring more often, which the prediction does not see: they have to be faster by some.
         if (best === null || prediction.stepMs < best.stepMs * (1 - LEAST_GAIN)) best = prediction;
@@ -121,7 +145,7 @@ function bestSchedule(input: PlannerInput, K: number, counts: readonly number[])
         why = `needs ${megabytes(needBytes)} on a worker, the limit is ${megabytes(input.memoryLimit ?? 0)}`;
       }
     } catch (error) {
-      if (!(error instanceof PartitionError || error instanceof ScheduleError)) throw error;
+      if (!(error instanceof PartitionError || error instanceof ScheduleError) || mustTake(input) !== null) throw error;
       // The first schedule's trouble says most: the others need more stages or a certain number of micro-batches.
       if (why === '') why = error.message;
     }
@@ -129,9 +153,10 @@ function bestSchedule(input: PlannerInput, K: number, counts: readonly number[])
   return best ?? { why, needBytes };
 }
 
-/** Without a pipeline all schedules are the same. */
-const schedulesFor = ({ schedule }: PlannerInput, K: number): readonly ScheduleName[] => {
-  if (schedule === 'auto') return K === 1 ? ['1f1b'] : scheduleNames;
+/** Without a pipeline all schedules are the same. One of somebody's own is taken wherever it is for these sizes. */
+const schedulesFor = ({ schedule, mayChangeSchedule }: PlannerInput, K: number, counts: readonly number[]): readonly ScheduleSource[] => {
+  const isForOthers = typeof schedule !== 'string' && mayChangeSchedule === true && !counts.every((count) => suits(schedule, K, count));
+  if (schedule === 'auto' || isForOthers) return K === 1 ? ['1f1b'] : scheduleNames;
   return [schedule];
 };
 
@@ -158,7 +183,9 @@ function recomputeClause({ recompute, recomputeLimit }: PlannerInput, { recomput
 }
 
 function reasonOf(input: PlannerInput, { K, R, prediction }: Candidate, second: Candidate | undefined, impossible: RejectedChoice | undefined): string {
-  const chosen = `K=${K}, R=${R} (${prediction.schedule}, ${prediction.micros} micro-batches of ${input.microBatch}) is predicted to take ${milliseconds(prediction.stepMs)} a step, bubble ${(prediction.bubble * 100).toFixed(1)} %${recomputeClause(input, prediction)}`;
+  const given = input.schedule;
+  const replaced = typeof given !== 'string' && prediction.schedule !== given ? `${given.name} is for ${sizesOf(given)} and has no place here; ` : '';
+  const chosen = `${replaced}K=${K}, R=${R} (${scheduleName(prediction.schedule)}, ${prediction.micros} micro-batches of ${input.microBatch}) is predicted to take ${milliseconds(prediction.stepMs)} a step, bubble ${(prediction.bubble * 100).toFixed(1)} %${recomputeClause(input, prediction)}`;
   if (second !== undefined) return `${chosen}; next best is K=${second.K}, R=${second.R} with ${milliseconds(second.prediction.stepMs)} (${slowness(second.prediction.stepMs, prediction.stepMs)})`;
   if (impossible !== undefined) return `${chosen}; K=${impossible.K}, R=${impossible.R} ${impossible.why}`;
   return `${chosen}; it is the only choice for ${input.workers} ${input.workers === 1 ? 'worker' : 'workers'}${input.fixedK === null && input.fixedR === null ? '' : ' and the shape asked for'}`;

@@ -37,8 +37,8 @@ export function scheduleOf(name: string, stages: number, micros: number, actions
 export const ascending = (stage: number, kind: Action['kind'], from: number, to: number): Action[] =>
   Array.from({ length: Math.max(0, to - from) }, (_, i) => ({ stage, kind, micro: from + i }));
 
-/** Whether any stage splits its backward into I and W. */
-export const splitsBackward = ({ workers }: Schedule): boolean => workers.some((actions) => actions.some(({ kind }) => kind === 'I'));
+/** Whether a stage splits its backward into I and W. */
+export const splitsBackward = (actions: readonly Action[]): boolean => actions.some(({ kind }) => kind === 'I' || kind === 'W');
 
 /** The actions of one stage, in order. */
 export const actionsOf = (schedule: Schedule, stage: number): Action[] =>

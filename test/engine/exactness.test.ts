@@ -1,9 +1,32 @@
 // One result for every shape of the run: equal hashes of all losses and all final weights, from runs with real worker processes.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/config.js';
 import { trainRun, type TrainedRun } from './train-run.js';
 
 const hashesOf = ({ finished }: TrainedRun): { loss: string; weights: string } => ({ loss: finished.lossSha256, weights: finished.weightsSha256 });
+
+/** Runs `use` with the path of a file `mine.txt` that has this content. */
+async function withFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'pipetrain-schedule-'));
+  try {
+    const path = join(folder, 'mine.txt');
+    writeFileSync(path, text);
+    return await use(path);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Written into a file for the runs: what somebody might try. */
+const OWN_SCHEDULES = {
+  /** All forwards of stage 0 first, stage 1 in pairs. */
+  pairs: '0F0 0F1 0F2 0F3 0F4 0F5 0F6 0F7 0B0 0B1 0B2 0B3 0B4 0B5 0B6 0B7\n1F0 1F1 1B0 1B1 1F2 1F3 1B2 1B3 1F4 1F5 1B4 1B5 1F6 1F7 1B6 1B7',
+  /** Four stages in a V: the first and the last on one worker, both in the middle on the other; stage 2 splits its backward. */
+  v: '0F0 3F0 3B0 0F1 0B0 3F1 3B1 0B1\n1F0 2F0 1F1 2I0 1B0 2W0 2F1 2I1 1B1 2W1',
+} as const;
 
 describe('without freezing, every shape of the run gives the same bits as one worker', () => {
   const reference = trainRun({ devices: 'cpu:1', pipeline: 1, replicas: 1 });
@@ -21,6 +44,15 @@ describe('without freezing, every shape of the run gives the same bits as one wo
   ];
   it.each(shapes)('%s', async (_, changes) => {
     expect(hashesOf(await trainRun(changes))).toEqual(hashesOf(await reference));
+  });
+
+  it.each([
+    ['rows of pairs', 'pairs', {}],
+    ['a V of four stages on two workers, in 4 replicas', 'v', { devices: 'cpu:8', replicas: 4 }],
+  ] as const)('a schedule from a file: %s', async (_, name, changes) => {
+    const run = await withFile(OWN_SCHEDULES[name], (schedule) => trainRun({ devices: 'cpu:2', schedule, ...changes }));
+    expect(run.of('plan.made').map(({ schedule, K }) => [schedule, K])).toEqual([['mine.txt', 2]]);
+    expect(hashesOf(run)).toEqual(hashesOf(await reference));
   });
 
   it('another seed gives other bits', async () => {
@@ -50,6 +82,13 @@ describe('with the same freeze decisions, elasticity and cache change no bit', (
   });
   it.each(['zb-h1', 'interleaved'] as const)('the schedule %s, in a pipeline that becomes replicas', async (schedule) => {
     expect(hashesOf(await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, schedule }))).toEqual(hashesOf(await reference));
+  });
+  it('a schedule from a file, of which the freezing leaves no use', async () => {
+    const run = await withFile(OWN_SCHEDULES.pairs, (schedule) => trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, schedule }));
+    const [first, ...later] = run.of('plan.made');
+    expect(first?.schedule).toBe('mine.txt');
+    expect(later.find(({ K }) => K === 1)?.reason).toContain('mine.txt is for K=2, M=8 and has no place here');
+    expect(hashesOf(run)).toEqual(hashesOf(await reference));
   });
   it('a cache of which most lies on a disk', async () => {
     // A record of 256 channels is some 16 kB, and each of two levels has half of 1 MiB: memory has room for about 30 of the 119 samples.

@@ -12,6 +12,7 @@ import { costKey } from '../../engine/run-costs.js';
 import { setUpRun } from '../../engine/run-setup.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
+import { readScheduleSetting } from '../../pipeline/schedules/from-file.js';
 import { TINY, trainRun } from './train-run.js';
 
 const COSTS = Array.from({ length: 8 }, (_, i) => ({ name: `block${i}`, forwardMs: 1, backwardMs: 2, inputGradientMs: 1, weightGradientMs: 1.5, parameterBytes: 4e6, optimizerBytes: 8e6, gradientBytes: 4e6, savedBytes: 1e6, outputBytes: 1e5 }));
@@ -20,6 +21,7 @@ const WORKERS = ['w0', 'w1'];
 function replannerOf(changes: Partial<TrainConfigInput>): Replanner {
   return new Replanner({
     config: trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', batch: 32, microBatch: 4, ...changes }),
+    schedule: readScheduleSetting(changes.schedule ?? 'auto'),
     workers: WORKERS,
     costs: COSTS,
     microBatch: 4,

@@ -131,7 +131,9 @@ describe('a plan that is expected', () => {
       microBatch: 2,
       numMicroBatches: 8,
       numSamples: 10,
-      readMsPerMb: 0.1,
+      schedule: '1f1b',
+      readMsPerMb: { f32: 0.1, f16: 0.1, i8: 0.1 },
+      diskReadMsPerMb: null,
       updateMsPerMb: 0.1,
     });
     const { plan } = replanner.next({ frozen: 3, frozenLayers: 1, epochsLeft: 5, because: 'a test' });

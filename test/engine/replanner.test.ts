@@ -3,12 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js';
 import { blocksOf, holdersOf, seatOf, shapeOf } from '../../engine/plan.js';
 import { Replanner } from '../../engine/replanner.js';
+import { readScheduleSetting } from '../../pipeline/schedules/from-file.js';
 
 const COSTS = Array.from({ length: 10 }, (_, i) => ({ name: `block${i}`, forwardMs: 1, backwardMs: 2, parameterBytes: 4e6, optimizerBytes: 8e6, gradientBytes: 4e6, savedBytes: 1e6, outputBytes: 1e5 }));
 
 const replanner = (changes: Partial<TrainConfigInput>, workers = 4): Replanner =>
   new Replanner({
     config: trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', batch: 32, microBatch: 4, ...changes }),
+    schedule: readScheduleSetting(changes.schedule ?? 'auto'),
     workers: Array.from({ length: workers }, (_, i) => `w${i}`),
     costs: COSTS,
     microBatch: 4,

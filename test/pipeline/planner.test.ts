@@ -4,7 +4,7 @@ import { present } from '../../engine/core/invariant.js';
 import { stageMemory } from '../../pipeline/costs.js';
 import { runsOf } from '../../pipeline/partition.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
-import { chunksOf, scheduleNames } from '../../pipeline/schedules/registry.js';
+import { chunksOf, scheduleNames, type ScheduleName } from '../../pipeline/schedules/registry.js';
 import { block, blocks } from './cost-model.js';
 
 const base: PlannerInput = {
@@ -191,7 +191,7 @@ describe('the planner', () => {
         const input = { ...base, ...change };
         const choice = choosePipeline(input);
         const runs = runsOf(choice.cuts, input.costs.length);
-        expect(runs).toHaveLength(choice.K * chunksOf(choice.schedule, choice.K));
+        expect(runs).toHaveLength(choice.K * chunksOf(choice.schedule as ScheduleName, choice.K));
         expect(choice.memoryPerWorker).toHaveLength(choice.K);
         expect(runs[0]?.from).toBe(input.frozen);
         for (const { from, to } of runs) expect(to).toBeGreaterThan(from);

@@ -8,7 +8,7 @@ import { trainConfigSchema, type TrainConfig } from '../../engine/config.js';
 import { previewPlan, type PlanPreview, type PreviewedPlan } from '../../engine/plan-preview.js';
 import { showGrid } from '../../pipeline/grid.js';
 import { choosePipeline } from '../../pipeline/planner.js';
-import { makeSchedule } from '../../pipeline/schedules/registry.js';
+import { drawSchedule, scheduleName } from '../../pipeline/schedules/registry.js';
 import { blocks } from '../pipeline/cost-model.js';
 import { fakeIo, fakeServices } from '../cli/fake-io.js';
 import { scratch } from '../cli/scratch.js';
@@ -32,7 +32,7 @@ const planAt = (frozen: number): PreviewedPlan => {
     updateMsPerMB: 0.1,
     reduceMsPerMB: 20,
   });
-  return { ...choice, frozenLayers: frozen, frozen, usesCache: false, cacheReason: 'reading is not faster', grid: showGrid(makeSchedule(choice.schedule, choice.K, choice.microBatches)) };
+  return { ...choice, schedule: scheduleName(choice.schedule), frozenLayers: frozen, frozen, usesCache: false, cacheReason: 'reading is not faster', grid: showGrid(drawSchedule(choice.schedule, choice.K, choice.microBatches)) };
 };
 const preview: PlanPreview = {
   model: 'vit',
