@@ -20,7 +20,16 @@ function slope(e: NodeWriter, dy: string, x: string): [string, string] {
 }
 
 export const geluOps: readonly OpDefinition[] = [
-  defineOp({ name: 'PtGelu', inputs: ['x'], infer: likeFirst, emit: (e) => e.finish('Gelu', [e.input(0).name]) }),
+  defineOp({
+    name: 'PtGelu',
+    inputs: ['x'],
+    infer: likeFirst,
+    emit: (e) => {
+      const size = sizeOf(e.input(0).shape);
+      if (e.hasKernels && size > 0) e.finishKernel({ kind: 'gelu', size }, [e.input(0).name]);
+      else e.finish('Gelu', [e.input(0).name]);
+    },
+  }),
   defineOp({
     name: 'PtGeluGrad',
     inputs: ['dy', 'x'],
@@ -28,6 +37,7 @@ export const geluOps: readonly OpDefinition[] = [
     emit: (e) => {
       const [dy, x] = [e.input(0), e.input(1)];
       const size = sizeOf(x.shape);
+      if (e.hasKernels && size > 0) return e.finishKernel({ kind: 'gelu gradient', size }, [dy.name, x.name]);
       const count = tileCount(size, 1);
       if (count === 1) return e.finish('Mul', slope(e, dy.name, x.name));
       const shape = [count, size / count];

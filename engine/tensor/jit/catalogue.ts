@@ -1,6 +1,7 @@
 // Catalogue: the kernels there are, by specification. A specification is plain data with a name that says all of it, so that a model file can ask for a kernel
 // and whoever loads the file can make it.
 import { invariant } from '../../core/invariant.js';
+import { geluGradientKernel, geluKernel, type GeluSpec } from './gelu.js';
 import { gemmKernel, type GemmSpec } from './gemm.js';
 import type { Shape } from '../shape.js';
 import type { Kernel } from './kernel.js';
@@ -9,7 +10,9 @@ import type { Kernel } from './kernel.js';
 export const KERNEL_DOMAIN = 'pipetrain';
 
 /** A kernel with fixed shapes. */
-export type KernelSpec = { readonly kind: 'gemm' } & GemmSpec;
+export type KernelSpec =
+  | ({ readonly kind: 'gemm' } & GemmSpec)
+  | ({ readonly kind: 'gelu' | 'gelu gradient' } & GeluSpec);
 
 /** A kernel as an operator: what it computes, and the shapes that its outputs have where it is called. */
 export interface Operator {
@@ -32,4 +35,6 @@ export function makeKernel(spec: KernelSpec): Kernel {
 
 const MAKERS: { readonly [kind in KernelSpec['kind']]: (spec: Extract<KernelSpec, { kind: kind }>) => Kernel } = {
   gemm: gemmKernel,
+  gelu: geluKernel,
+  'gelu gradient': geluGradientKernel,
 };

@@ -1,0 +1,81 @@
+// Span: a loop over a known number of elements, 16 at a time, the rest under a mask. What is done with them is the caller's.
+import type { Assembler } from '../x86/assembler.js';
+import { mem, type MemoryOperand } from '../x86/memory.js';
+import { k1, type GeneralRegister, type MaskRegister, type VectorRegister } from '../x86/registers.js';
+
+/** Floats of a vector. */
+export const VECTOR = 16;
+const FLOAT = 4;
+
+/** A place in the span: 16 elements, or those of the mask. */
+export class Lane {
+  readonly #a: Assembler;
+  readonly #counter: GeneralRegister;
+  readonly #offset: number;
+  /** Null for all 16. */
+  readonly mask: MaskRegister | null;
+
+  constructor(a: Assembler, counter: GeneralRegister, offset: number, mask: MaskRegister | null) {
+    this.#a = a;
+    this.#counter = counter;
+    this.#offset = offset;
+    this.mask = mask;
+  }
+
+  /** Where the elements of a vector that begins at `base` lie. */
+  at(base: GeneralRegister): MemoryOperand {
+    return mem(base, { index: this.#counter, scale: FLOAT, disp: this.#offset });
+  }
+
+  /** Elements outside the mask become 0. */
+  load(to: VectorRegister, base: GeneralRegister): void {
+    this.#a.vmovups(this.mask === null ? to : to.zeroed(this.mask), this.at(base));
+  }
+
+  store(base: GeneralRegister, from: VectorRegister): void {
+    this.#a.vmovups(this.at(base), from, this.mask);
+  }
+}
+
+export interface SpanOptions {
+  /** Elements done; ends somewhere at or before `count`. */
+  readonly counter: GeneralRegister;
+  /** Whole vectors per turn of the loop. */
+  readonly unrolled?: number;
+  /** For the rest; set by `emitTailMask` or here. */
+  readonly mask?: MaskRegister;
+  /** Whether the mask is set already. */
+  readonly isMaskSet?: boolean;
+}
+
+/** Sets a mask to the elements of the last, partial vector of `count`; nothing where there is none. */
+export function emitTailMask(a: Assembler, mask: MaskRegister, count: number, through: GeneralRegister): void {
+  const rest = count % VECTOR;
+  if (rest === 0) return;
+  a.mov(through.low, 2 ** rest - 1);
+  a.kmovw(mask, through.low);
+}
+
+/** `body` is written for whole vectors (`unrolled` lanes at once, or one) and for the rest. */
+export function emitSpan(a: Assembler, count: number, { counter, unrolled = 1, mask = k1, isMaskSet = false }: SpanOptions, body: (lanes: readonly Lane[]) => void): void {
+  const whole = Math.floor(count / VECTOR);
+  const turns = Math.floor(whole / unrolled);
+  if (!isMaskSet) emitTailMask(a, mask, count, counter);
+  const lanes = (from: number, number: number): Lane[] => Array.from({ length: number }, (_, i) => new Lane(a, counter, (from + i) * VECTOR * FLOAT, null));
+  a.xor(counter.low, counter.low);
+  if (turns > 0) {
+    const loop = a.label();
+    if (turns > 1) {
+      a.align(32);
+      a.bind(loop);
+    }
+    body(lanes(0, unrolled));
+    a.add(counter, unrolled * VECTOR);
+    if (turns > 1) {
+      a.cmp(counter, turns * unrolled * VECTOR);
+      a.jb(loop);
+    }
+  }
+  for (let i = turns * unrolled; i < whole; i++) body(lanes(i - turns * unrolled, 1));
+  if (count % VECTOR > 0) body([new Lane(a, counter, (whole - turns * unrolled) * VECTOR * FLOAT, mask)]);
+}
