@@ -45,8 +45,11 @@ export const layerNormOps: readonly OpDefinition[] = [
       return [{ shape, dtype: 'float32' }, statistic, statistic];
     },
     emit: (e) => {
-      const epsilon = { float: numberAttr(e.attrs, 'epsilon') };
-      e.finish('LayerNormalization', e.inputs.map((x) => x.name), { axis: -1, epsilon }, '', [0, 1, 2]);
+      const epsilon = numberAttr(e.attrs, 'epsilon');
+      const { shape } = e.input(0);
+      const [names, width] = [e.inputs.map((x) => x.name), at(shape, -1)];
+      if (e.hasKernels && sizeOf(shape) > 0) e.finishKernel({ kind: 'layer norm', rows: sizeOf(shape) / width, width, epsilon }, names);
+      else e.finish('LayerNormalization', names, { axis: -1, epsilon: { float: epsilon } }, '', [0, 1, 2]);
     },
   }),
   defineOp({
@@ -57,6 +60,7 @@ export const layerNormOps: readonly OpDefinition[] = [
       const { shape } = e.input(1);
       const width = at(shape, -1);
       const rows = sizeOf(shape) / width;
+      if (e.hasKernels && sizeOf(shape) > 0) return e.finishKernel({ kind: 'layer norm gradient', rows, width }, e.inputs.map(({ name }) => name));
       const count = tileCount(rows, width);
       const perRow = [e.input(0), e.input(1), e.input(3), e.input(4)];
       const gain = e.input(2).name;

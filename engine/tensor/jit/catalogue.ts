@@ -3,6 +3,8 @@
 import { invariant } from '../../core/invariant.js';
 import { geluGradientKernel, geluKernel, type GeluSpec } from './gelu.js';
 import { gemmKernel, type GemmSpec } from './gemm.js';
+import { layerNormGradientKernel, type LayerNormGradientSpec } from './layer-norm-gradient.js';
+import { layerNormKernel, type LayerNormSpec } from './layer-norm.js';
 import type { Shape } from '../shape.js';
 import type { Kernel } from './kernel.js';
 
@@ -12,7 +14,9 @@ export const KERNEL_DOMAIN = 'pipetrain';
 /** A kernel with fixed shapes. */
 export type KernelSpec =
   | ({ readonly kind: 'gemm' } & GemmSpec)
-  | ({ readonly kind: 'gelu' | 'gelu gradient' } & GeluSpec);
+  | ({ readonly kind: 'gelu' | 'gelu gradient' } & GeluSpec)
+  | ({ readonly kind: 'layer norm' } & LayerNormSpec)
+  | ({ readonly kind: 'layer norm gradient' } & LayerNormGradientSpec);
 
 /** A kernel as an operator: what it computes, and the shapes that its outputs have where it is called. */
 export interface Operator {
@@ -37,4 +41,6 @@ const MAKERS: { readonly [kind in KernelSpec['kind']]: (spec: Extract<KernelSpec
   gemm: gemmKernel,
   gelu: geluKernel,
   'gelu gradient': geluGradientKernel,
+  'layer norm': layerNormKernel,
+  'layer norm gradient': layerNormGradientKernel,
 };

@@ -22,18 +22,23 @@ export class Lane {
     this.mask = mask;
   }
 
-  /** Where the elements of a vector that begins at `base` lie. */
-  at(base: GeneralRegister): MemoryOperand {
-    return mem(base, { index: this.#counter, scale: FLOAT, disp: this.#offset });
+  /** Where the elements lie of a vector that begins `bytes` behind `base`. */
+  at(base: GeneralRegister, bytes = 0): MemoryOperand {
+    return mem(base, { index: this.#counter, scale: FLOAT, disp: this.#offset + bytes });
+  }
+
+  /** As a destination in which elements outside the mask become 0. */
+  only(register: VectorRegister): VectorRegister {
+    return this.mask === null ? register : register.zeroed(this.mask);
   }
 
   /** Elements outside the mask become 0. */
-  load(to: VectorRegister, base: GeneralRegister): void {
-    this.#a.vmovups(this.mask === null ? to : to.zeroed(this.mask), this.at(base));
+  load(to: VectorRegister, base: GeneralRegister, bytes = 0): void {
+    this.#a.vmovups(this.only(to), this.at(base, bytes));
   }
 
-  store(base: GeneralRegister, from: VectorRegister): void {
-    this.#a.vmovups(this.at(base), from, this.mask);
+  store(base: GeneralRegister, from: VectorRegister, bytes = 0): void {
+    this.#a.vmovups(this.at(base, bytes), from, this.mask);
   }
 }
 
@@ -42,9 +47,9 @@ export interface SpanOptions {
   readonly counter: GeneralRegister;
   /** Whole vectors per turn of the loop. */
   readonly unrolled?: number;
-  /** For the rest; set by `emitTailMask` or here. */
+  /** For the rest; k1 unless given. */
   readonly mask?: MaskRegister;
-  /** Whether the mask is set already. */
+  /** Whether `emitTailMask` has set the mask already. */
   readonly isMaskSet?: boolean;
 }
 
@@ -54,6 +59,15 @@ export function emitTailMask(a: Assembler, mask: MaskRegister, count: number, th
   if (rest === 0) return;
   a.mov(through.low, 2 ** rest - 1);
   a.kmovw(mask, through.low);
+}
+
+/** Whole vectors of a row that are written out one after the other instead of as a loop. */
+const MOST_UNROLLED = 32;
+
+/** How many vectors of a row of `count` elements to do per turn. */
+export function rowUnrolling(count: number): number {
+  const whole = Math.floor(count / VECTOR);
+  return Math.max(1, whole <= MOST_UNROLLED ? whole : 8);
 }
 
 /** `body` is written for whole vectors (`unrolled` lanes at once, or one) and for the rest. */

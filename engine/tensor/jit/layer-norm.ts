@@ -1,0 +1,87 @@
+// LayerNorm: kernels of the normalisation of rows to mean 0 and variance 1 and of its gradient. A row is read from memory once, then from the first-level
+// cache; its bits depend on its elements alone.
+import { Assembler } from '../x86/assembler.js';
+import { mem } from '../x86/memory.js';
+import { k1, r10, r11, r8, r9, rax, rcx, rdi, rdx, rsi, zmm } from '../x86/registers.js';
+import { emitSumAcross, emitTree } from './across.js';
+import type { Kernel } from './kernel.js';
+import { emitSpan, emitTailMask, rowUnrolling } from './span.js';
+
+export interface LayerNormSpec {
+  readonly rows: number;
+  readonly width: number;
+  readonly epsilon: number;
+}
+
+const POINTER = 8;
+const FLOAT = 4;
+const SUMS = 4;
+
+/** Buffers: x [rows, width], gain [width], bias [width]; y [rows, width], mean [rows], 1 / deviation [rows]. */
+export function layerNormKernel({ rows, width, epsilon }: LayerNormSpec): Kernel {
+  const a = new Assembler();
+  const [x, gain, bias, y, means, reciprocals, left] = [rsi, rdx, rcx, r8, r9, r10, r11];
+  [x, gain, bias, y, means, reciprocals].forEach((register, i) => a.mov(register, mem(rdi, { disp: i * POINTER })));
+  emitTailMask(a, k1, width, rax);
+  a.mov(left, rows);
+  const [mean, reciprocal, average] = [zmm(29), zmm(30), zmm(31)];
+  const sums = Array.from({ length: SUMS }, (_, i) => zmm(16 + i));
+  const options = { counter: rax, unrolled: rowUnrolling(width), mask: k1, isMaskSet: true };
+  const clear = (): void => sums.forEach((sum) => a.vpxord(sum, sum, sum));
+  const addUp = (): void => {
+    emitTree(sums, (to, from) => a.vaddps(to, to, from));
+    emitSumAcross(a, zmm(16), zmm(17));
+  };
+  a.vbroadcastss(average, a.float(1 / width));
+  const row = a.bind();
+  clear();
+  emitSpan(a, width, options, (lanes) =>
+    lanes.forEach((lane, i) => {
+      const sum = zmm(16 + (i % SUMS));
+      if (lane.mask === null) a.vaddps(sum, sum, lane.at(x));
+      else {
+        lane.load(zmm(0), x);
+        a.vaddps(sum, sum, zmm(0));
+      }
+    }),
+  );
+  addUp();
+  a.vmulps(mean, zmm(16), average);
+  clear();
+  emitSpan(a, width, options, (lanes) =>
+    lanes.forEach((lane, i) => {
+      const [sum, centred] = [zmm(16 + (i % SUMS)), zmm(i % 8)];
+      lane.load(centred, x);
+      a.vsubps(lane.only(centred), centred, mean);
+      a.vfmadd231ps(sum, centred, centred);
+    }),
+  );
+  addUp();
+  a.vmulps(zmm(16), zmm(16), average);
+  a.vaddps(zmm(16).xmm, zmm(16).xmm, a.splat(epsilon));
+  a.vsqrtps(zmm(16).xmm, zmm(16).xmm);
+  a.vbroadcastss(zmm(17).xmm, a.float(1));
+  a.vdivps(zmm(16).xmm, zmm(17).xmm, zmm(16).xmm);
+  a.vbroadcastss(reciprocal, zmm(16).xmm);
+  a.vmovss(mem(means), mean.xmm);
+  a.vmovss(mem(reciprocals), reciprocal.xmm);
+  emitSpan(a, width, options, (lanes) =>
+    lanes.forEach((lane, i) => {
+      const [value, factor] = [zmm(i % 8), zmm(8 + (i % 8))];
+      lane.load(value, x);
+      lane.load(factor, gain);
+      a.vsubps(value, value, mean);
+      a.vmulps(factor, factor, reciprocal);
+      lane.load(zmm(18 + (i % 8)), bias);
+      a.vfmadd213ps(value, factor, zmm(18 + (i % 8)));
+      lane.store(y, value);
+    }),
+  );
+  for (const pointer of [x, y]) a.add(pointer, width * FLOAT);
+  for (const pointer of [means, reciprocals]) a.add(pointer, FLOAT);
+  a.dec(left);
+  a.jne(row);
+  a.vzeroupper();
+  a.ret();
+  return { code: a.finish(), inputs: ['float32', 'float32', 'float32'], outputs: [rows * width, rows, rows], scratchBytes: 0 };
+}
