@@ -38,25 +38,25 @@ interface Constant {
 const LARGEST_SHARED = 64;
 
 /**
- * Lowers a program. All input ports are declared, used or not; every output port gets a value of its own. With `hasKernels` it may use our kernels, which only
- * some executors have.
+ * Lowers a program. All input ports are declared, used or not; every output port gets a value of its own. With `kernelThreads` above 0 it may use our kernels, for so many threads; only some
+ * executors have them.
  */
-export function lowerProgram(program: Program, hasKernels = false): LoweredProgram {
-  return new Lowering(program, hasKernels).encode();
+export function lowerProgram(program: Program, kernelThreads = 0): LoweredProgram {
+  return new Lowering(program, kernelThreads).encode();
 }
 
 class Lowering {
   readonly #program: Program;
-  readonly #hasKernels: boolean;
+  readonly #kernelThreads: number;
   readonly #given: ReadonlySet<ValueId>;
   readonly #names = new Map<ValueId, string>();
   readonly #nodes: OnnxNode[] = [];
   readonly #constants = new Map<string, Constant>();
   #fresh = 0;
 
-  constructor(program: Program, hasKernels: boolean) {
+  constructor(program: Program, kernelThreads: number) {
     this.#program = program;
-    this.#hasKernels = hasKernels;
+    this.#kernelThreads = kernelThreads;
     this.#given = new Set(program.inputs.map((port) => port.value));
   }
 
@@ -124,11 +124,11 @@ class Lowering {
       output: (i) => at(outputs, i),
       finish: (operator, names, attributes, domain, which = [0]) =>
         append(operator, names, which.map((i) => (i === null ? '' : at(outputs, i).name)), attributes, domain),
-      hasKernels: this.#hasKernels,
+      hasKernels: this.#kernelThreads > 0,
       finishKernel: (kernel, names) => {
         const shapes = outputs.map(({ shape }) => shape);
         this.#nodes.push({
-          operator: operatorName({ kernel, outputs: shapes }), inputs: names, outputs: outputs.map((output) => output.name), attributes: {}, domain: KERNEL_DOMAIN, shapes,
+          operator: operatorName({ kernel, threads: this.#kernelThreads, outputs: shapes }), inputs: names, outputs: outputs.map((output) => output.name), attributes: {}, domain: KERNEL_DOMAIN, shapes,
         });
       },
       tiled: (stacked, write, which = []) => this.#tiled(stacked, write, which.map((i) => at(outputs, i).name)),

@@ -28,8 +28,8 @@ export interface OnnxExecutor extends Executor {
   readonly options: ExecutorOptions;
   /** Why the preferred executor is not in use; null where it is. */
   readonly fallbackReason: string | null;
-  /** Whether models may have our kernels among their operators. */
-  readonly hasKernels: boolean;
+  /** Threads for which models may have our kernels among their operators; 0 where they may not. */
+  readonly kernelThreads: number;
   /** Throws a ModelError (PT_EXECUTOR) where the device has no kernel for a node. */
   loadModel(model: OnnxModel): OnnxSession;
 }
@@ -39,7 +39,7 @@ export const runsOnnx = (executor: Executor): executor is OnnxExecutor => 'loadM
 
 /** Lowers a program to ONNX and loads it. */
 export function loadProgram(executor: OnnxExecutor, program: Program): LoadedProgram {
-  return onnxProgram(program, executor.loadModel({ name: program.name, ...lowerProgram(program, executor.hasKernels) }));
+  return onnxProgram(program, executor.loadModel({ name: program.name, ...lowerProgram(program, executor.kernelThreads) }));
 }
 
 /** A program whose lowered form is loaded already. */

@@ -111,8 +111,8 @@ const SLOTS: Readonly<Record<keyof OrtFunctions, readonly [slot: number, result:
   releaseCustomOpDomain: [101, 'void', ['void *']],
 };
 
-/** Functions that machine code calls, by their positions. */
-const ADDRESSES = { getTensorMutableData: 51, kernelContextGetInput: 90, kernelContextGetOutput: 91 } as const;
+/** Functions that machine code calls, by their positions; the last one exists since version 17 (275 closes it). */
+const ADDRESSES = { getTensorMutableData: 51, kernelContextGetInput: 90, kernelContextGetOutput: 91, kernelContextParallelFor: 274 } as const;
 
 /** Interface version asked for: old enough for any library of the last years, new enough for every slot above. */
 const API_VERSION = 17;

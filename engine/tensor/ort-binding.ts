@@ -24,7 +24,7 @@ type Results = Readonly<Record<string, Ort.Tensor>>;
 export class OrtBindingExecutor implements OnnxExecutor {
   readonly name = 'ort-cpu-binding';
   readonly options: ExecutorOptions;
-  readonly hasKernels = false;
+  readonly kernelThreads = 0;
   readonly fallbackReason: string | null;
   readonly #ort: typeof Ort;
   readonly #inner: BindingModule;

@@ -47,11 +47,11 @@ export class OrtCpuExecutor implements OnnxExecutor {
     );
     this.#sessionOptions = newSessionOptions(api, options);
     registerArena(api, this.#env, this.#memory);
-    this.#kernels = options.kernels === 'off' || options.threads > 1 || missingForKernels() !== null ? null : openKernels(api);
+    this.#kernels = options.kernels === 'off' || missingForKernels() !== null ? null : openKernels(api);
   }
 
-  get hasKernels(): boolean {
-    return this.#kernels !== null;
+  get kernelThreads(): number {
+    return this.#kernels === null ? 0 : this.options.threads;
   }
 
   load(program: Program): LoadedProgram {

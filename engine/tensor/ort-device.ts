@@ -22,7 +22,7 @@ const RUN_HINT = 'If the message speaks of an index, some input lies outside its
 
 export class OrtDeviceExecutor implements OnnxExecutor {
   readonly name: string;
-  readonly hasKernels = false;
+  readonly kernelThreads = 0;
   readonly fallbackReason = null;
   readonly options: ExecutorOptions;
   readonly #api: OrtApi;

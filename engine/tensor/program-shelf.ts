@@ -100,18 +100,18 @@ export class ProgramShelf implements Executor {
       this.#counts.compiled++;
       return this.#inner.load(program);
     }
-    return onnxProgram(program, this.#inner.loadModel({ name: program.name, ...this.#lowered(program, key, this.#inner.hasKernels) }));
+    return onnxProgram(program, this.#inner.loadModel({ name: program.name, ...this.#lowered(program, key, this.#inner.kernelThreads) }));
   }
 
-  #lowered(program: Program, key: string, hasKernels: boolean): LoweredProgram {
-    const name = `lowered ${hasKernels ? 'with kernels ' : ''}${this.#kept?.codeDigest ?? ''} ${key}`;
+  #lowered(program: Program, key: string, kernelThreads: number): LoweredProgram {
+    const name = `lowered for ${kernelThreads} ${this.#kept?.codeDigest ?? ''} ${key}`;
     const found = this.#kept?.disk.get(name) ?? null;
     if (found !== null) {
       this.#counts.fromDisk++;
       return deserialize(found) as LoweredProgram;
     }
     this.#counts.compiled++;
-    const lowered = lowerProgram(program, hasKernels);
+    const lowered = lowerProgram(program, kernelThreads);
     this.#kept?.disk.put(name, serialize(lowered));
     return lowered;
   }

@@ -5,6 +5,7 @@ import { flagAttr, numberAttr } from '../ops/attributes.js';
 import { finishReshape, int64s, reshape, scalar } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
 import { defineOp, type EmitContext, type NodeWriter, type OpDefinition, type Operand } from '../ops/definition.js';
+import type { AttentionSpec } from '../jit/attention.js';
 import { sizeOf, type Shape } from '../shape.js';
 import { cast, zeros, type GradConfig, type Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOp } from './gradient.js';
@@ -113,6 +114,15 @@ function emitTiledBackward(e: EmitContext): void {
   stacks.forEach((stack, i) => finishReshape(e, stack, i));
 }
 
+/** Our kernel for a call, where it has one. */
+function kernelSpec(e: EmitContext, q: Operand, k: Operand, hasMask: boolean): AttentionSpec | null {
+  const { b: batch, t: queries, h: heads, width } = dimensions(e, q);
+  const keys = at(k.shape, 1);
+  const causal = flagAttr(e.attrs, 'causal');
+  if (!e.hasKernels || batch * queries * keys * width === 0 || (causal && keys < queries)) return null;
+  return { batch, queries, keys, heads, width, causal, hasMask };
+}
+
 const probabilityShape = (q: Shape, k: Shape, heads: number): Shape => [at(q, 0), heads, at(q, 1), at(k, 1)];
 
 export const attentionOps: readonly OpDefinition[] = [
@@ -124,6 +134,8 @@ export const attentionOps: readonly OpDefinition[] = [
       return [{ shape: q.shape, dtype: 'float32' }, { shape: probabilityShape(q.shape, k.shape, numberAttr(attrs, 'heads')), dtype: 'float32' }];
     },
     emit: (e) => {
+      const kernel = kernelSpec(e, e.input(0), e.input(1), e.inputs.length === 4);
+      if (kernel !== null) return e.finishKernel({ kind: 'attention', ...kernel }, e.inputs.map(({ name }) => name));
       if (isTiled(e.output(1).shape)) return emitTiledForward(e);
       const { width } = dimensions(e, e.input(0));
       const alpha = { float: 1 / Math.sqrt(width) };
@@ -140,6 +152,8 @@ export const attentionOps: readonly OpDefinition[] = [
     inputs: ['dy', 'q', 'k', 'v', 'y', 'probabilities'],
     infer: (inputs) => [at(inputs, 1), at(inputs, 2), at(inputs, 3)],
     emit: (e) => {
+      const kernel = kernelSpec(e, e.input(1), e.input(2), false);
+      if (kernel !== null) return e.finishKernel({ kind: 'attention gradient', ...kernel }, e.inputs.map(({ name }) => name));
       if (isTiled(e.input(5).shape)) return emitTiledBackward(e);
       const { b, t, h, width } = dimensions(e, e.input(0));
       const alpha = { float: 1 / Math.sqrt(width) };

@@ -1,6 +1,7 @@
 // Catalogue: the kernels there are, by specification. A specification is plain data with a name that says all of it, so that a model file can ask for a kernel
 // and whoever loads the file can make it.
 import { invariant } from '../../core/invariant.js';
+import { attentionGradientKernel, attentionKernel, type AttentionSpec } from './attention.js';
 import { geluGradientKernel, geluKernel, type GeluSpec } from './gelu.js';
 import { gemmKernel, type GemmSpec } from './gemm.js';
 import { layerNormGradientKernel, type LayerNormGradientSpec } from './layer-norm-gradient.js';
@@ -14,13 +15,18 @@ export const KERNEL_DOMAIN = 'pipetrain';
 /** A kernel with fixed shapes. */
 export type KernelSpec =
   | ({ readonly kind: 'gemm' } & GemmSpec)
-  | ({ readonly kind: 'gelu' | 'gelu gradient' } & GeluSpec)
   | ({ readonly kind: 'layer norm' } & LayerNormSpec)
-  | ({ readonly kind: 'layer norm gradient' } & LayerNormGradientSpec);
+  | ({ readonly kind: 'layer norm gradient' } & LayerNormGradientSpec)
+  | ({ readonly kind: 'gelu' } & GeluSpec)
+  | ({ readonly kind: 'gelu gradient' } & GeluSpec)
+  | ({ readonly kind: 'attention' } & AttentionSpec)
+  | ({ readonly kind: 'attention gradient' } & AttentionSpec);
 
 /** A kernel as an operator: what it computes, and the shapes that its outputs have where it is called. */
 export interface Operator {
   readonly kernel: KernelSpec;
+  /** Threads that the work may be cut for. */
+  readonly threads: number;
   readonly outputs: readonly Shape[];
 }
 
@@ -30,17 +36,19 @@ export const operatorName = (operator: Operator): string => JSON.stringify(opera
 /** The operator of a name. */
 export const operatorOf = (name: string): Operator => JSON.parse(name) as Operator;
 
-/** Generates a kernel. */
-export function makeKernel(spec: KernelSpec): Kernel {
-  const make = MAKERS[spec.kind] as ((spec: KernelSpec) => Kernel) | undefined;
+/** Generates a kernel, cut into at most `threads` parts. */
+export function makeKernel(spec: KernelSpec, threads = 1): Kernel {
+  const make = MAKERS[spec.kind] as ((spec: KernelSpec, threads: number) => Kernel) | undefined;
   invariant(make !== undefined, () => `there is no kernel ${spec.kind}`);
-  return make(spec);
+  return make(spec, threads);
 }
 
-const MAKERS: { readonly [kind in KernelSpec['kind']]: (spec: Extract<KernelSpec, { kind: kind }>) => Kernel } = {
+const MAKERS: { readonly [kind in KernelSpec['kind']]: (spec: Extract<KernelSpec, { kind: kind }>, threads: number) => Kernel } = {
   gemm: gemmKernel,
   gelu: geluKernel,
   'gelu gradient': geluGradientKernel,
   'layer norm': layerNormKernel,
   'layer norm gradient': layerNormGradientKernel,
+  attention: attentionKernel,
+  'attention gradient': attentionGradientKernel,
 };

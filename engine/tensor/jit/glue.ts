@@ -3,7 +3,7 @@
 import { Assembler } from '../x86/assembler.js';
 import type { Label } from '../x86/label.js';
 import { mem } from '../x86/memory.js';
-import { eax, r12, r13, r14, r15, r8, rax, rbx, rcx, rdi, rdx, rsi, rsp } from '../x86/registers.js';
+import { eax, ecx, edx, r12, r13, r14, r15, r8, rax, rbx, rcx, rdi, rdx, rsi, rsp } from '../x86/registers.js';
 
 const POINTER = 8;
 
@@ -17,7 +17,7 @@ export const FUNCTIONS = [
 
 /** Offsets of our own fields in a record, behind OrtCustomOp, in bytes. */
 export const RECORD = {
-  name: 256, inputCount: 264, outputCount: 268, getInput: 272, getData: 280, getOutput: 288, kernel: 296, scratch: 304, outputs: 320, inputTypes: 512, bytes: 640,
+  name: 256, inputCount: 264, outputCount: 268, getInput: 272, getData: 280, getOutput: 288, kernel: 296, scratch: 304, outputs: 336, parts: 312, stride: 320, parallelFor: 328, inputTypes: 512, bytes: 640,
 } as const;
 /** Bytes of an output's entry: address of its sizes, their number. */
 export const OUTPUT_BYTES = 16;
@@ -25,8 +25,11 @@ export const MOST_OUTPUTS = (RECORD.inputTypes - RECORD.outputs) / OUTPUT_BYTES;
 export const MOST_INPUTS = (RECORD.bytes - RECORD.inputTypes) / 4;
 
 const FLOAT = 1;
+/** On the stack: a cell for results, the address of the record, the buffers. */
+const CALL = POINTER;
 const BUFFERS = 2 * POINTER;
-const FRAME_BYTES = BUFFERS + (MOST_INPUTS + MOST_OUTPUTS) * POINTER;
+/** Five registers and the return address lie above: a multiple of 16 keeps the stack at one. */
+const FRAME_BYTES = Math.ceil((BUFFERS + (MOST_INPUTS + MOST_OUTPUTS) * POINTER) / 16) * 16;
 
 export type GlueFunction = Exclude<(typeof FUNCTIONS)[number], null>;
 
@@ -44,6 +47,7 @@ export function glue(): { readonly code: Uint8Array; readonly offsets: Readonly<
       write();
       a.ret();
     });
+  const part = a.label();
   const labels: Record<GlueFunction, Label> = {
     name: returning(() => a.mov(rax, mem(rdi, { disp: RECORD.name }))),
     zero: returning(() => a.xor(eax, eax)),
@@ -56,15 +60,30 @@ export function glue(): { readonly code: Uint8Array; readonly offsets: Readonly<
       a.mov(mem(rcx), rdi);
       a.xor(eax, eax);
     }),
-    compute: begin(() => emitCompute(a)),
+    compute: begin(() => emitCompute(a, part)),
   };
+  emitPart(a, part);
   const code = a.finish();
   const offsets = Object.fromEntries(Object.entries(labels).map(([name, label]) => [name, label.offset])) as Record<GlueFunction, number>;
   return { code, offsets };
 }
 
+/** void part(call, number): one part of the work of a kernel; `call` are the address of the record and the buffers. */
+function emitPart(a: Assembler, label: Label): void {
+  a.align(16);
+  a.bind(label);
+  a.mov(rdx, rsi);
+  a.mov(rax, mem(rdi));
+  a.add(rdi, POINTER);
+  a.mov(rsi, mem(rax, { disp: RECORD.stride }));
+  a.imul(rsi, rdx);
+  a.add(rsi, mem(rax, { disp: RECORD.scratch }));
+  a.mov(rax, mem(rax, { disp: RECORD.kernel }));
+  a.jmp(rax);
+}
+
 /** status compute(record, context): collects the addresses of all inputs and outputs, and calls the kernel. */
-function emitCompute(a: Assembler): void {
+function emitCompute(a: Assembler, part: Label): void {
   const saved = [rbx, r12, r13, r14, r15];
   const failed = a.label();
   for (const register of saved) a.push(register);
@@ -108,11 +127,23 @@ function emitCompute(a: Assembler): void {
     checked(RECORD.getOutput);
     a.add(r15, OUTPUT_BYTES);
   });
-  a.lea(rdi, mem(rsp, { disp: BUFFERS }));
-  a.mov(rsi, mem(r12, { disp: RECORD.scratch }));
-  a.mov(rax, mem(r12, { disp: RECORD.kernel }));
-  a.call(rax);
+  const isParallel = a.label();
+  a.mov(mem(rsp, { disp: CALL }), r12);
+  a.mov(edx, mem(r12, { disp: RECORD.parts }));
+  a.cmp(rdx, 1);
+  a.jne(isParallel);
+  a.lea(rdi, mem(rsp, { disp: CALL }));
+  a.xor(rsi, rsi);
+  a.call(part);
   a.xor(eax, eax);
+  a.jmp(failed);
+  a.bind(isParallel);
+  a.mov(rdi, rbx);
+  a.lea(rsi, mem(part));
+  a.xor(ecx, ecx);
+  a.lea(r8, mem(rsp, { disp: CALL }));
+  a.mov(rax, mem(r12, { disp: RECORD.parallelFor }));
+  a.call(rax);
   a.bind(failed);
   a.add(rsp, FRAME_BYTES);
   for (const register of saved.toReversed()) a.pop(register);

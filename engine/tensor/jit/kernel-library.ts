@@ -69,22 +69,22 @@ export class KernelLibrary {
     return operator;
   }
 
-  #kernel(spec: KernelSpec): PlacedKernel {
-    const key = JSON.stringify(spec);
+  #kernel(spec: KernelSpec, threads: number): PlacedKernel {
+    const key = `${threads} ${JSON.stringify(spec)}`;
     let placed = this.#kernels.get(key);
     if (placed === undefined) {
-      const kernel = makeKernel(spec);
+      const kernel = makeKernel(spec, threads);
       const region = sealed(kernel.code);
       this.#regions.push(region);
-      placed = { kernel, address: region.address, scratch: this.#scratch(kernel.scratchBytes) };
+      placed = { kernel, address: region.address, scratch: this.#scratch(strideOf(kernel) * (kernel.parts ?? 1)) };
       this.#kernels.set(key, placed);
     }
     return placed;
   }
 
   #newOperator(name: string): OperatorRecord {
-    const { kernel: spec, outputs } = operatorOf(name);
-    const { kernel, address, scratch } = this.#kernel(spec);
+    const { kernel: spec, outputs, threads } = operatorOf(name);
+    const { kernel, address, scratch } = this.#kernel(spec, threads);
     const { inputs } = kernel;
     invariant(inputs.length <= MOST_INPUTS && outputs.length <= MOST_OUTPUTS, () => `${name}: ${inputs.length} inputs, ${outputs.length} outputs`);
     invariant(outputs.map(sizeOf).join() === kernel.outputs.join(), () => `${name}: the kernel writes ${kernel.outputs.join()} elements`);
@@ -101,6 +101,9 @@ export class KernelLibrary {
     pointer(RECORD.getInput, this.#api.address('kernelContextGetInput'));
     pointer(RECORD.getData, this.#api.address('getTensorMutableData'));
     pointer(RECORD.getOutput, this.#api.address('kernelContextGetOutput'));
+    pointer(RECORD.parallelFor, this.#api.address('kernelContextParallelFor'));
+    pointer(RECORD.stride, BigInt(strideOf(kernel)));
+    record.setUint32(RECORD.parts, kernel.parts ?? 1, true);
     pointer(RECORD.kernel, address);
     pointer(RECORD.scratch, scratch);
     inputs.forEach((dtype, i) => record.setUint32(RECORD.inputTypes + 4 * i, ELEMENT_TYPE[dtype], true));
@@ -123,6 +126,9 @@ export class KernelLibrary {
     return address + (-address & BigInt(LINE - 1));
   }
 }
+
+/** Bytes from the scratch memory of one part to that of the next. */
+const strideOf = ({ scratchBytes }: Kernel): number => Math.ceil(scratchBytes / LINE) * LINE;
 
 function sealed(code: Uint8Array): ExecutableMemory {
   const region = new ExecutableMemory(code.length);
