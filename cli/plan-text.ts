@@ -14,6 +14,7 @@ export function planLines(preview: PlanPreview, columns: number): string[] {
     '',
     `costs of a micro-batch, measured on ${workers === 1 ? 'one worker' : `${workers} workers at once`} in ${duration(preview.measureSeconds)}`,
     ...costRows(preview, columns),
+    ...(preview.handover === null ? [] : wrap(`  a hand-over to another worker: ${millis(preview.handover.handoverMs)}, and ${millis(preview.handover.handlingMs)} between two actions of one`, columns, 2)),
     ...plans.flatMap((plan) => ['', ...planSection(plan, preview, columns)]),
     '',
     ...(plans.length === 1 ? wrap('Nothing freezes: add --freeze paper to see what the run would become.', columns, 0) : wrap(`Frozen depths are examples, taken as reached at equal distances over the run; ${numLayers} layers in all.`, columns, 0)),

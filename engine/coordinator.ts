@@ -116,8 +116,8 @@ export class Coordinator {
   }
 
   /** Lets all workers measure at the same time what every block costs: they will also train at the same time. */
-  async measureCosts(): Promise<ReportOf<'costs'>> {
-    return jointCosts([...(await this.#ask(this.workers, { type: 'measure-costs' }, 'costs', START_TIMEOUT_MS)).values()]);
+  async measureCosts(microBatch = this.#options.microBatch): Promise<ReportOf<'costs'>> {
+    return jointCosts([...(await this.#ask(this.workers, { type: 'measure-costs', microBatch, workers: this.workers, colleagues: this.#colleagues }, 'costs', START_TIMEOUT_MS)).values()]);
   }
 
   /** Makes every worker adopt a plan; to be called between steps only. Resolves to what it took. */

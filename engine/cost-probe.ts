@@ -34,7 +34,7 @@ export interface CostProbeOptions {
   readonly seed: number;
 }
 
-type Costs = Omit<ReportOf<'costs'>, 'type'>;
+type Costs = Omit<ReportOf<'costs'>, 'type' | 'handover'>;
 type BlockMeasurement = Costs['blocks'][number];
 
 export function measureCosts(options: CostProbeOptions): Costs {

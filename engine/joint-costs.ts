@@ -1,6 +1,7 @@
 // JointCosts: one set of costs out of those that several workers measured at the same time. Workers share the memory and often the cores of a machine: what
 // one of them measures while the others rest is less than what it takes in training.
 import { invariant, present } from './core/invariant.js';
+import { jointHandover } from './handover-probe.js';
 import type { ReportOf } from './messages.js';
 
 type Costs = ReportOf<'costs'>;
@@ -20,5 +21,5 @@ export function jointCosts(reports: readonly Costs[]): Costs {
     weightGradientMs: timeOf(block, 'weightGradientMs'),
   }));
   const readMsPerMb = { f32: mean((one) => one.readMsPerMb.f32), f16: mean((one) => one.readMsPerMb.f16), i8: mean((one) => one.readMsPerMb.i8) };
-  return { type: 'costs', blocks, readMsPerMb, updateMsPerMb: mean((one) => one.updateMsPerMb) };
+  return { type: 'costs', blocks, readMsPerMb, updateMsPerMb: mean((one) => one.updateMsPerMb), handover: jointHandover(reports.map(({ handover }) => handover)) };
 }

@@ -30,7 +30,8 @@ export const orderSchema = z.discriminatedUnion('type', [
     /** What a worker that joins must find on its own: the same model and the same data. */
     expects: z.object({ model: z.string(), data: z.string() }).nullable(),
   }),
-  z.object({ type: z.literal('measure-costs') }),
+  /** Of a micro-batch of `microBatch` samples. `workers` measure at the same time, and in pairs what a hand-over between them takes. */
+  z.object({ type: z.literal('measure-costs'), microBatch: z.number().int().positive(), workers: z.array(z.string().regex(WORKER_NAME)), colleagues: z.record(z.string(), colleagueSchema) }),
   /** First half of a transition: allocate, fetch state, compile. */
   z.object({ type: z.literal('prepare'), plan: planSchema, colleagues: z.record(z.string(), colleagueSchema) }),
   /** Second half: connect to the neighbours, drop what is no longer needed. */
@@ -57,7 +58,7 @@ export const orderSchema = z.discriminatedUnion('type', [
 /** What a worker tells the coordinator. */
 export const reportSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), domain: z.string(), startSeconds: z.number() }),
-  z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), inputGradientMs: z.number(), weightGradientMs: z.number(), savedBytes: z.number(), carriedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.object({ f32: z.number(), f16: z.number(), i8: z.number() }), updateMsPerMb: z.number() }),
+  z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), inputGradientMs: z.number(), weightGradientMs: z.number(), savedBytes: z.number(), carriedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.object({ f32: z.number(), f16: z.number(), i8: z.number() }), updateMsPerMb: z.number(), handover: z.object({ handoverMs: z.number(), handlingMs: z.number() }).nullable() }),
   z.object({ type: z.literal('prepared'), generation: index, movedBytes: z.number(), stateMs: z.number() }),
   z.object({ type: z.literal('active'), generation: index, programs: z.object({ ms: z.number(), traced: index, kept: index, fromDisk: index, compiled: index }) }),
   z.object({

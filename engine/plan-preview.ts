@@ -7,6 +7,7 @@ import type { BlockCost } from '../pipeline/costs.js';
 import { Coordinator } from './coordinator.js';
 import type { TrainConfig } from './config.js';
 import { present } from './core/invariant.js';
+import type { HandoverCost } from './handover-probe.js';
 import { measureDisk } from './disk-probe.js';
 import { measuredCosts } from './measured-costs.js';
 import { readsOf } from './cache-reads.js';
@@ -39,6 +40,8 @@ export interface PlanPreview {
   /** Most bytes of a worker. */
   readonly memoryLimit: number;
   readonly costs: readonly BlockCost[];
+  /** What workers take to hand over, or null where there is one worker. */
+  readonly handover: HandoverCost | null;
   /** The first one is the plan with which the run starts. */
   readonly plans: readonly PreviewedPlan[];
 }
@@ -52,7 +55,7 @@ export async function previewPlan(config: TrainConfig): Promise<PlanPreview> {
   const { device, measured, seconds } = await measure(setup);
   const costs = measuredCosts(setup, measured);
   const { model, sampler, totalSteps, workers, microBatch, numMicroBatches } = setup;
-  const replanner = new Replanner({ ...setup, costs, readMsPerMb: measured.readMsPerMb, diskReadMsPerMb: config.cacheDiskMb === 0 ? null : measureDisk(config.cacheDir ?? tmpdir()), updateMsPerMb: measured.updateMsPerMb, ...readsOf(setup) });
+  const replanner = new Replanner({ ...setup, costs, readMsPerMb: measured.readMsPerMb, diskReadMsPerMb: config.cacheDiskMb === 0 ? null : measureDisk(config.cacheDir ?? tmpdir()), updateMsPerMb: measured.updateMsPerMb, handover: measured.handover, ...readsOf(setup) });
   const numLayers = countLayers(model.blocks);
   const epochs = totalSteps / sampler.stepsPerEpoch;
   const plans = depthsOf(config, numLayers).map((frozenLayers, i, depths): PreviewedPlan => {
@@ -75,6 +78,7 @@ export async function previewPlan(config: TrainConfig): Promise<PlanPreview> {
     measureSeconds: seconds,
     memoryLimit: replanner.memoryLimit,
     costs,
+    handover: measured.handover,
     plans,
   };
 }

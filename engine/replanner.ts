@@ -15,6 +15,7 @@ import type { CacheForecast } from './cache-forecast.js';
 import { expectedReads, type CacheReads } from './cache-reads.js';
 import { cacheSize, forecastCache } from './cache-size.js';
 import type { TrainConfig } from './config.js';
+import type { HandoverCost } from './handover-probe.js';
 import { PipetrainError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import type { RunEventBody } from './events.js';
@@ -31,6 +32,8 @@ export interface ReplannerRates {
   readonly diskReadMsPerMb: number | null;
   /** To update parameters. */
   readonly updateMsPerMb: number;
+  /** What it takes one worker to hand over to another, or null where there is only one. */
+  readonly handover: HandoverCost | null;
 }
 
 export interface ReplannerOptions extends ReplannerRates, CacheReads {
@@ -244,7 +247,7 @@ export class Replanner {
 
   #plannerInput(request: PlanRequest, usesCache: boolean) {
     const { frozen } = request;
-    const { config, costs, microBatch, numMicroBatches, updateMsPerMb } = this.#options;
+    const { config, costs, microBatch, numMicroBatches, updateMsPerMb, handover } = this.#options;
     return {
       costs,
       frozen,
@@ -261,6 +264,7 @@ export class Replanner {
       partition: config.partition,
       updateMsPerMB: updateMsPerMb,
       reduceMsPerMB: updateMsPerMb * REDUCE_TO_UPDATE,
+      ...handover,
     };
   }
 

@@ -32,7 +32,7 @@ export async function runCosts(setup: RunSetup, coordinator: Pick<Coordinator, '
   if (known === null) kept?.disk.put(key, Buffer.from(JSON.stringify(report)));
   const costs = measuredCosts(setup, report);
   const blocks = costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }));
-  const event = { type: 'costs.measured', isCached: known !== null, seconds: (performance.now() - begin) / 1000, blocks } as const;
+  const event = { type: 'costs.measured', ...report.handover, isCached: known !== null, seconds: (performance.now() - begin) / 1000, blocks } as const;
   const { cacheFolder } = coordinator;
   const keep = (corrected: readonly BlockCost[]): void => {
     const blocks = report.blocks.map((block, index) => {
@@ -41,7 +41,7 @@ export async function runCosts(setup: RunSetup, coordinator: Pick<Coordinator, '
     });
     kept?.disk.put(key, Buffer.from(JSON.stringify({ ...report, blocks })));
   };
-  return { costs, keep, readMsPerMb: report.readMsPerMb, diskReadMsPerMb: cacheFolder === null ? null : measureDisk(cacheFolder.path), updateMsPerMb: report.updateMsPerMb, event };
+  return { costs, keep, readMsPerMb: report.readMsPerMb, diskReadMsPerMb: cacheFolder === null ? null : measureDisk(cacheFolder.path), updateMsPerMb: report.updateMsPerMb, handover: report.handover, event };
 }
 
 /** The machine, the code, the model, the size of a micro-batch, and how many workers measured together. */

@@ -5,6 +5,7 @@ import { present } from './core/invariant.js';
 import { measureCosts } from './cost-probe.js';
 import type { BlockStore } from './dp/block-store.js';
 import { equip, type Equipment, type Setup } from './equipment.js';
+import { answerHandovers, measureHandovers, partnerOf, type HandoverCost } from './handover-probe.js';
 import type { OwnMeans } from './invitation.js';
 import type { Colleague, Order, Report } from './messages.js';
 import { Neighbours } from './neighbours.js';
@@ -125,7 +126,7 @@ export class Worker {
       case 'setup':
         return this.#setUp(order);
       case 'measure-costs':
-        return this.#measure();
+        return this.#measure(order);
       case 'prepare':
         return this.#prepare(order.plan, order.colleagues);
       case 'activate':
@@ -156,9 +157,20 @@ export class Worker {
     this.#host.report({ type: 'ready', device: executor.name, address, domain, startSeconds: (performance.now() - begin) / 1000 });
   }
 
-  #measure(): void {
+  async #measure({ microBatch, workers, colleagues }: Extract<Order, { type: 'measure-costs' }>): Promise<void> {
     const { setup, ...own } = this.#own;
-    this.#host.report({ type: 'costs', ...measureCosts({ ...own, microBatch: setup.microBatch, seed: setup.config.seed }) });
+    const costs = measureCosts({ ...own, shapes: own.compiler.outputShapes(microBatch), microBatch, seed: setup.config.seed });
+    this.#host.report({ type: 'costs', ...costs, handover: await this.#measureHandovers(workers, colleagues) });
+  }
+
+  async #measureHandovers(workers: readonly string[], colleagues: Readonly<Record<string, Colleague>>): Promise<HandoverCost | null> {
+    const { worker } = this.#host;
+    const partner = partnerOf(worker, workers);
+    if (partner === null) return null;
+    await this.#neighbours.reach(colleagues, [partner]);
+    if (workers.indexOf(worker) % 2 === 0) return measureHandovers(this.#neighbours, worker, partner);
+    await answerHandovers(this.#neighbours, worker, partner);
+    return null;
   }
 
   /** First half of a transition. The old seating stays whole: others may still copy from this worker's memory. */

@@ -82,19 +82,19 @@ export function predict(input: PlannerInput, K: number, counts: readonly number[
 
   const runs = runsOf(cuts, costs.length);
   const recompute = runs.map(({ from, to }, stage) => isRecomputed(stage, from, to));
-  const { pipelineMs, afterMs, bubble } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule, replicas: counts.length, extraMs, transferMsPerMB, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
+  const { pipelineMs, afterMs, bubble } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule, replicas: counts.length, extraMs, transferMsPerMB, handoverMs: input.handoverMs, handlingMs: input.handlingMs, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
   return { schedule: source, micros, cuts, stepMs: pipelineMs + afterMs, bubble, memoryPerWorker: memoryOfCuts(cuts), recompute };
 }
 
 /** The predicted step of a shape as it is, with the costs of `input`; `extraMs` is what stage 0 spends per micro-batch besides its blocks. */
 export function stepMsOf(
-  input: Pick<PlannerInput, 'costs' | 'frozen' | 'usesCache' | 'cacheReadMs' | 'transferMsPerMB' | 'updateMsPerMB' | 'reduceMsPerMB'>,
+  input: Pick<PlannerInput, 'costs' | 'frozen' | 'usesCache' | 'cacheReadMs' | 'transferMsPerMB' | 'handoverMs' | 'handlingMs' | 'updateMsPerMB' | 'reduceMsPerMB'>,
   { K, ranges, cuts, schedule: source, microBatches, recompute }: Pick<PipelineChoice, 'K' | 'ranges' | 'cuts' | 'schedule' | 'microBatches' | 'recompute'>,
   extraMs = prefixMs(input),
 ): number {
-  const { costs, transferMsPerMB = 0, updateMsPerMB, reduceMsPerMB } = input;
+  const { costs, transferMsPerMB = 0, handoverMs, handlingMs, updateMsPerMB, reduceMsPerMB } = input;
   const runs = runsOf(cuts, costs.length);
-  const { pipelineMs, afterMs } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule: drawSchedule(source, K, microBatches), replicas: ranges.length, extraMs, transferMsPerMB, updateMsPerMB, reduceMsPerMB });
+  const { pipelineMs, afterMs } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule: drawSchedule(source, K, microBatches), replicas: ranges.length, extraMs, transferMsPerMB, handoverMs, handlingMs, updateMsPerMB, reduceMsPerMB });
   return pipelineMs + afterMs;
 }
 
@@ -107,6 +107,9 @@ export interface StepInput {
   /** Spent on stage 0 per micro-batch besides its blocks. */
   readonly extraMs: number;
   readonly transferMsPerMB: number;
+  /** As in PlannerInput. */
+  readonly handoverMs?: number | undefined;
+  readonly handlingMs?: number | undefined;
   readonly updateMsPerMB: number;
   readonly reduceMsPerMB: number;
 }
@@ -125,7 +128,7 @@ export interface StepTime {
 }
 
 /** The time of a step in a given shape. */
-export function timeStep({ costs, cuts, schedule, replicas, extraMs, transferMsPerMB, updateMsPerMB, reduceMsPerMB }: StepInput): StepTime {
+export function timeStep({ costs, cuts, schedule, replicas, extraMs, transferMsPerMB, handoverMs = 0, handlingMs = 0, updateMsPerMB, reduceMsPerMB }: StepInput): StepTime {
   const runs = runsOf(cuts, costs.length).map(({ from, to }) => sumCosts(costs, from, to));
   const splits = runs.map((_, stage) => splitsBackward(actionsOf(schedule, stage)));
   const times = runs.map(({ forwardMs, backwardMs, inputGradientMs, weightGradientMs, outputBytes }, stage) => ({
@@ -134,9 +137,9 @@ export function timeStep({ costs, cuts, schedule, replicas, extraMs, transferMsP
     backwardMs: splits[stage] === true && stage > 0 ? inputGradientMs + weightGradientMs : backwardMs,
     inputGradientMs: stage > 0 ? inputGradientMs : 0,
     // Upstream goes a gradient as large as the activation that came down; the larger of the two borders stands for both.
-    transferMs: (Math.max(stage === runs.length - 1 ? 0 : outputBytes, stage === 0 ? 0 : present(runs[stage - 1], 'stage').outputBytes) / 1e6) * transferMsPerMB,
+    transferMs: handoverMs + (Math.max(stage === runs.length - 1 ? 0 : outputBytes, stage === 0 ? 0 : present(runs[stage - 1], 'stage').outputBytes) / 1e6) * transferMsPerMB,
   }));
-  const { totalMs, bubbleShare, busyMs } = simulate(schedule, times);
+  const { totalMs, bubbleShare, busyMs } = simulate(schedule, times, schedule.workers.length > 1 ? handlingMs : 0);
   // Every replica sends and receives (R - 1) / R of a gradient in each of the two halves; the unit is R = 2.
   const exchange = (2 * (replicas - 1)) / replicas;
   const workerOf = workersByStage(schedule);

@@ -45,6 +45,10 @@ export interface PlannerInput {
   readonly reduceMsPerMB: number;
   /** Activations or gradients from one stage to the next, per 10^6 bytes. Default: 0. */
   readonly transferMsPerMB?: number;
+  /** From the end of an action to the start of the one on another worker that waited for it, apart from the bytes. Default: 0. */
+  readonly handoverMs?: number;
+  /** Between two actions of a worker that has neighbours. Default: 0. */
+  readonly handlingMs?: number;
 }
 
 export interface RejectedChoice {

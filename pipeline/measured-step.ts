@@ -29,9 +29,12 @@ export function measuredStep(workers: readonly WorkerSpans[]): MeasuredStep {
 export interface MeasuredTimes {
   /** Milliseconds by stage and kind, e.g. `0F`: the median over the steps of every such action, and the mean of those. */
   readonly byKind: ReadonlyMap<string, number>;
-  /** From the end of an action to the start of the one on another worker that waited for nothing else; 0 where nobody waited. */
+  /**
+   * From the end of an action to the start of the one on another worker that waited for nothing else; 0 where nobody waited. The mean: hand-overs follow on each
+   * other, so that their sum is what counts, rare slow ones included.
+   */
   readonly transferMs: number;
-  /** From the end of an action to the start of the next one on the same worker whose inputs were there, median. */
+  /** From the end of an action to the start of the next one on the same worker whose inputs were there, mean. */
   readonly handlingMs: number;
 }
 
@@ -55,14 +58,14 @@ export function measuredTimes(schedule: Schedule, steps: readonly (readonly Work
   }
   const byKind = new Map<string, number[]>();
   for (const [action, durations] of byAction) add(byKind, action.replace(/\d+$/, ''), median(durations));
-  return { byKind: new Map([...byKind].map(([kind, durations]) => [kind, durations.reduce((sum, ms) => sum + ms, 0) / durations.length])), transferMs: median(transfers), handlingMs: median(handlings) };
+  return { byKind: new Map([...byKind].map(([kind, durations]) => [kind, mean(durations)])), transferMs: mean(transfers), handlingMs: mean(handlings) };
 }
 
 /** The same step in the simulator: every action as long as it was, in the order and with the hand-overs that the schedule says. */
 export function replayed(schedule: Schedule, step: readonly WorkerSpans[], { transferMs, handlingMs }: MeasuredTimes): Simulation {
   const durations = new Map<string, number>();
   forEachSpan(schedule, step, (action, begin, end) => void durations.set(showAction(action), end - begin));
-  return simulateActions(schedule, (action) => present(durations.get(showAction(action)), 'duration'), () => transferMs, handlingMs);
+  return simulateActions(schedule, (action) => present(durations.get(showAction(action)), 'duration'), () => transferMs, () => handlingMs);
 }
 
 type Visit = (action: Action, begin: number, end: number, endOfTheOneBefore: number | null) => void;
@@ -88,6 +91,9 @@ function add(lists: Map<string, number[]>, key: string, value: number): void {
   if (list === undefined) lists.set(key, [value]);
   else list.push(value);
 }
+
+/** 0 of none. */
+const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length);
 
 /** The middle value, the higher of the two middle ones of an even number; 0 of none. */
 export const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;

@@ -55,13 +55,13 @@ function needs({ stage, kind, micro }: Action, stages: number): { readonly own: 
 
 /**
  * Runs the schedule on paper: every worker takes its actions in order, each as early as its inputs allow. Stages on one worker hand over
- * without a transfer. `handlingMs` passes between two actions of a worker, in which it looks for messages; it counts as idle. Throws a ScheduleError where no worker can go on (deadlock).
+ * without a transfer. `handlingOf` passes between two actions of a worker, in which it tells and looks for messages; it counts as idle. Throws a ScheduleError where no worker can go on (deadlock).
  *
  * Not modelled: limited buffers between stages, transfers that slow each other or the computation down, workers that share cores or memory
  * bandwidth, the variation of times between micro-batches, gradient reduction, clipping and the update (the planner adds those), loading of
  * data, and the start of a step after the one before.
  */
-export function simulateActions(schedule: Schedule, durationOf: (action: Action) => number, transferOf: (stage: number) => number = () => 0, handlingMs = 0): Simulation {
+export function simulateActions(schedule: Schedule, durationOf: (action: Action) => number, transferOf: (stage: number) => number = () => 0, handlingOf: () => number = () => 0): Simulation {
   const workerOf = workersByStage(schedule);
   const ends = workerOf.map(() => new Map<string, number>());
   const spans: Span[][] = schedule.workers.map(() => []);
@@ -71,7 +71,7 @@ export function simulateActions(schedule: Schedule, durationOf: (action: Action)
   const startOf = (action: Action): number | null => {
     const { own, neighbour } = needs(action, schedule.stages);
     const worker = present(workerOf[action.stage], `worker of stage ${action.stage}`);
-    let start = present(clocks[worker], 'clock') + (present(positions[worker], 'position') > 0 ? handlingMs : 0);
+    let start = present(clocks[worker], 'clock') + (present(positions[worker], 'position') > 0 ? handlingOf() : 0);
     for (const key of own) {
       const end = ends[action.stage]?.get(key);
       if (end === undefined) return null;
@@ -122,12 +122,12 @@ export function simulateActions(schedule: Schedule, durationOf: (action: Action)
 export const idleShare = (busyMs: readonly number[], totalMs: number): number =>
   totalMs === 0 ? 0 : Math.max(0, 1 - busyMs.reduce((sum, ms) => sum + ms, 0) / (busyMs.length * totalMs));
 
-/** `simulateActions` with one set of times per stage. */
-export function simulate(schedule: Schedule, times: readonly StageTimes[]): Simulation {
+/** `simulateActions` with one set of times per stage, and `handlingMs` between two actions of a worker. */
+export function simulate(schedule: Schedule, times: readonly StageTimes[], handlingMs = 0): Simulation {
   const timesOf = (stage: number): StageTimes => present(times[stage], `times of stage ${stage}`);
   const durationOf = ({ stage, kind }: Action): number => {
     const { forwardMs, backwardMs, inputGradientMs = backwardMs / 2 } = timesOf(stage);
     return { F: forwardMs, B: backwardMs, I: inputGradientMs, W: backwardMs - inputGradientMs }[kind];
   };
-  return simulateActions(schedule, durationOf, (stage) => timesOf(stage).transferMs ?? 0);
+  return simulateActions(schedule, durationOf, (stage) => timesOf(stage).transferMs ?? 0, () => handlingMs);
 }

@@ -7,11 +7,17 @@ const report = (factor: number): Parameters<typeof jointCosts>[0][number] => ({
   blocks: [1, 2].map((ms) => ({ forwardMs: factor * ms, backwardMs: 2 * factor * ms, inputGradientMs: factor * ms, weightGradientMs: factor * ms, savedBytes: 10, carriedBytes: 20, outputBytes: 30 })),
   readMsPerMb: { f32: factor, f16: 2 * factor, i8: 3 * factor },
   updateMsPerMb: factor,
+  handover: { handoverMs: factor, handlingMs: factor / 2 },
 });
 
 describe('costs of several workers', () => {
   it('are the mean of their times, with the sizes of any', () => {
     expect(jointCosts([report(1), report(3)])).toEqual(report(2));
     expect(jointCosts([report(5)])).toEqual(report(5));
+  });
+  it('take the hand-over from the pairs that measured it', () => {
+    const silent = { ...report(9), handover: null };
+    expect(jointCosts([report(1), silent, report(3), silent]).handover).toEqual(report(2).handover);
+    expect(jointCosts([silent]).handover).toBeNull();
   });
 });

@@ -30,6 +30,7 @@ function replannerOf(changes: Partial<TrainConfigInput>): Replanner {
     readMsPerMb: { f32: 0.2, f16: 0.4, i8: 0.3 },
     diskReadMsPerMb: null,
     updateMsPerMb: 0.1,
+    handover: null,
   });
 }
 const request = { frozen: 0, frozenLayers: 0, epochsLeft: 5, because: 'a test' };
@@ -101,7 +102,7 @@ describe('a run that begins with wrong costs', () => {
       const ms = i === 0 ? 3.6e6 : 1e-3;
       return { forwardMs: ms, backwardMs: ms, inputGradientMs: ms, weightGradientMs: ms, savedBytes: 1000, carriedBytes: 0, outputBytes: 1000 };
     });
-    kept?.disk.put(costKey(setup, kept.codeDigest), Buffer.from(JSON.stringify({ type: 'costs', blocks, readMsPerMb: { f32: 1, f16: 1, i8: 1 }, updateMsPerMb: 1 })));
+    kept?.disk.put(costKey(setup, kept.codeDigest), Buffer.from(JSON.stringify({ type: 'costs', blocks, readMsPerMb: { f32: 1, f16: 1, i8: 1 }, updateMsPerMb: 1, handover: null })));
 
     const run = await trainRun(config);
     expect(run.of('costs.measured')[0]?.isCached).toBe(true);

@@ -19,6 +19,7 @@ const replanner = (changes: Partial<TrainConfigInput>, workers = 4): Replanner =
     readMsPerMb: { f32: 0.2, f16: 0.4, i8: 0.3 },
     diskReadMsPerMb: null,
     updateMsPerMb: 0.1,
+    handover: null,
   });
 const at = (frozen: number, epochsLeft = 10) => ({ frozen, frozenLayers: frozen / 2, epochsLeft, because: 'a test' });
 

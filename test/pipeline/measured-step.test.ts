@@ -8,7 +8,7 @@ const DURATIONS = { F: 10, B: 21, I: 9, W: 13 } as const;
 
 describe.each(scheduleNames)('steps of %s', (name) => {
   const schedule = makeSchedule(name, 2, 4);
-  const simulation = simulateActions(schedule, ({ kind, stage }) => DURATIONS[kind] + stage, () => 0.5, 0.25);
+  const simulation = simulateActions(schedule, ({ kind, stage }) => DURATIONS[kind] + stage, () => 0.5, () => 0.25);
   const spans = simulation.spans.map((list) => list.flatMap(({ startMs, endMs }) => [1000 + startMs, 1000 + endMs]));
 
   it('have the time and bubble that a simulation of them has', () => {

@@ -53,6 +53,22 @@ describe('the planner', () => {
     expect(choosePipeline({ ...input, transferMsPerMB: 4 }).predictedStepMs - choosePipeline(input).predictedStepMs).toBe(4);
   });
 
+  it('counts every hand-over and the handling between two actions, where there is somebody to hand over to', () => {
+    const input = { ...base, fixedK: 2, fixedR: 1, numMicroBatches: 1, schedule: '1f1b' as const };
+    const costOf = (change: Partial<PlannerInput>): number => choosePipeline({ ...input, ...change }).predictedStepMs - choosePipeline({ ...input, fixedK: change.fixedK ?? 2 }).predictedStepMs;
+    // Down and up again; and on the second stage from the forward to the backward.
+    expect(costOf({ handoverMs: 4 })).toBe(8);
+    expect(costOf({ handlingMs: 1 })).toBe(1);
+    expect(costOf({ fixedK: 1, handoverMs: 4, handlingMs: 1 })).toBe(0);
+  });
+
+  it('takes the interleaved schedule where blocks are long, and another one where hand-overs are', () => {
+    const input = { ...base, fixedK: 2, fixedR: 1 };
+    const scheduleAt = (handoverMs: number, handlingMs: number): unknown => choosePipeline({ ...input, costs: base.costs.map((cost) => ({ ...cost, inputGradientMs: 2, weightGradientMs: 2 })), handoverMs, handlingMs }).schedule;
+    expect(scheduleAt(0, 0)).toBe('interleaved');
+    expect(scheduleAt(2, 1)).toBe('gpipe');
+  });
+
   it('explains its choice with the numbers of the best alternative', () => {
     const { reason, rejected } = choosePipeline({ ...base, schedule: '1f1b', workers: 2 });
     expect(reason).toBe('K=1, R=2 (1f1b, 4 micro-batches of 4) is predicted to take 96.0 ms a step, bubble 0.0 %; next best is K=2, R=1 with 108.0 ms (12.5 % slower)');

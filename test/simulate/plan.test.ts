@@ -47,6 +47,7 @@ const preview: PlanPreview = {
   memoryLimit: 64e9,
   measureSeconds: 1.5,
   costs,
+  handover: { handoverMs: 0.25, handlingMs: 0.0625 },
   plans: [planAt(0), planAt(2)],
 };
 
@@ -95,7 +96,7 @@ describe('pipetrain plan', () => {
 });
 
 describe('a preview', () => {
-  it('measures with one real worker, plans by the settings, and leaves the pipeline no longer than it was', async () => {
+  it('measures with real workers, plans by the settings, and leaves the pipeline no longer than it was', async () => {
     const file = join(scratch(), 'text.txt');
     writeFileSync(file, 'to be or not to be, that is the question. '.repeat(60));
     const settings = { model: 'gpt', data: `text:${file}`, devices: 'cpu:3', steps: 20, batch: 12, microBatch: 2, pipeline: 3, modelOptions: { layers: 4, width: 16, heads: 2 }, dataOptions: { sequence: 16 } };
@@ -103,6 +104,8 @@ describe('a preview', () => {
     expect(found).toMatchObject({ workers: 3, numMicroBatches: 6, numLayers: 4, totalSteps: 20 });
     expect(found.costs.map(({ name }) => name)).toHaveLength(10);
     for (const { forwardMs, parameterBytes } of found.costs) expect(Math.min(forwardMs, parameterBytes)).toBeGreaterThan(0);
+    // Two of the three measured it together.
+    expect(Math.min(found.handover?.handoverMs ?? 0, found.handover?.handlingMs ?? 0)).toBeGreaterThan(0);
     expect(found.plans.map(({ frozenLayers }) => frozenLayers)).toEqual([0, 1, 2, 3]);
     expect(found.plans[0]).toMatchObject({ K: 3, R: 1, frozen: 0, usesCache: false });
     for (const { K, frozen, cuts } of found.plans) {
