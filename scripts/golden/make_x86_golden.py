@@ -67,6 +67,7 @@ def general():
         for at in ["rax", "r13", "rsp+64", "r12+r9*4+4096"]:
             yield f"{name} [{at}]"
     yield "ret"
+    yield "rep_stosb"
     yield "vzeroupper"
     yield "bzhi rax, rdx, rcx"
     yield "bzhi r9d, r12d, r15d"
@@ -230,7 +231,8 @@ def assembled(source):
 def main():
     texts = list(dict.fromkeys([*general(), *vectors()]))
     # Short vectors in low registers have older encodings, which ours never uses.
-    source = [f"{{evex}} {text}" if text[0] == "v" and text != "vzeroupper" else text for text in texts]
+    # One word, so that every line is one of a name and operands.
+    source = [f"{{evex}} {text}" if text[0] == "v" and text != "vzeroupper" else text.replace("_", " ") for text in texts]
     _, listing, _ = assembled("\n".join(source) + "\n")
     codes = [match[1].replace(" ", "") for match in re.finditer(r"^ *[0-9a-f]+:\t((?:[0-9a-f]{2} )+)", listing, re.M)]
     assert len(codes) == len(texts), (len(codes), len(texts))

@@ -21,7 +21,10 @@ export const embeddingOps: readonly OpDefinition[] = [
     infer: (inputs, attrs) => [{ shape: [numberAttr(attrs, 'rows'), at(at(inputs, 0).shape, -1)], dtype: 'float32' }],
     emit: (e) => {
       const size = [sizeOf(e.input(1).shape), at(e.input(0).shape, -1)] as const;
-      e.finish('Identity', [sumByIndex(e, reshape(e, e.input(0).name, size), e.input(1).name, size, numberAttr(e.attrs, 'rows'))]);
+      const [[count, width], rows] = [size, numberAttr(e.attrs, 'rows')];
+      const { name, dtype } = e.input(1);
+      if (e.hasKernels && dtype === 'int32' && count * width * rows > 0) e.finishKernel({ kind: 'embedding gradient', count, rows, width }, [e.input(0).name, name]);
+      else e.finish('Identity', [sumByIndex(e, reshape(e, e.input(0).name, size), name, size, rows)]);
     },
   }),
 ];

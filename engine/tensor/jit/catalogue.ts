@@ -2,6 +2,7 @@
 // and whoever loads the file can make it.
 import { invariant } from '../../core/invariant.js';
 import { attentionGradientKernel, attentionKernel, type AttentionSpec } from './attention.js';
+import { embeddingGradientKernel, type EmbeddingGradientSpec } from './embedding-gradient.js';
 import { geluGradientKernel, geluKernel, type GeluSpec } from './gelu.js';
 import { gemmKernel, type GemmSpec } from './gemm.js';
 import { layerNormGradientKernel, type LayerNormGradientSpec } from './layer-norm-gradient.js';
@@ -15,6 +16,7 @@ export const KERNEL_DOMAIN = 'pipetrain';
 /** A kernel with fixed shapes. */
 export type KernelSpec =
   | ({ readonly kind: 'gemm' } & GemmSpec)
+  | ({ readonly kind: 'embedding gradient' } & EmbeddingGradientSpec)
   | ({ readonly kind: 'layer norm' } & LayerNormSpec)
   | ({ readonly kind: 'layer norm gradient' } & LayerNormGradientSpec)
   | ({ readonly kind: 'gelu' } & GeluSpec)
@@ -47,6 +49,7 @@ const MAKERS: { readonly [kind in KernelSpec['kind']]: (spec: Extract<KernelSpec
   gemm: gemmKernel,
   gelu: geluKernel,
   'gelu gradient': geluGradientKernel,
+  'embedding gradient': embeddingGradientKernel,
   'layer norm': layerNormKernel,
   'layer norm gradient': layerNormGradientKernel,
   attention: attentionKernel,

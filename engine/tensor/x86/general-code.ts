@@ -117,6 +117,11 @@ export class GeneralCode extends Code {
     this.emit(0xc3);
   }
 
+  /** rcx bytes from rdi on become al. */
+  repStosb(): void {
+    this.emit(0xf3, 0xaa);
+  }
+
   je(label: Label): void {
     this.#jump('e', label);
   }
