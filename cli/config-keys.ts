@@ -33,7 +33,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Length', names: ['epochs', 'steps', 'batch', 'microBatch', 'evalEvery', 'targetMetric'] },
   { title: 'Optimizer', names: ['lr', 'warmup', 'optimizer', 'weightDecay', 'beta1', 'beta2', 'epsilon', 'momentum', 'nesterov', 'clip'] },
   { title: 'Freezing', names: ['freeze', 'freezeAlpha', 'freezePercentile', 'freezeStart', 'freezeInterval', 'freezeSchedule', 'freezeMax', 'guard', 'guardEvery', 'guardSamples', 'guardTolerance', 'guardCooldown'] },
-  { title: 'Shape of the run', names: ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'replan', 'exact'] },
+  { title: 'Shape of the run', names: ['devices', 'kernels', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'replan', 'exact'] },
   { title: 'Memory', names: ['memoryLimit', 'recompute', 'poolMb'] },
   { title: 'Cache', names: ['cache', 'cacheMb', 'cacheCodec', 'cacheDiskMb', 'cacheDir', 'verifyCache'] },
   { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'heartbeatSeconds', 'checkpointEvery', 'keep'] },

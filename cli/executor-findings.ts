@@ -3,6 +3,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { toErrorRecord } from '../engine/core/errors.js';
 import { EXECUTOR_KINDS, ORT_DEVICES, TFJS_BACKENDS, type ExecutorKind } from '../engine/tensor/executor-kind.js';
+import { missingForKernels } from '../engine/tensor/jit/cpu-features.js';
 import { bytes, plural } from './format.js';
 
 export interface ExecutorFinding {
@@ -41,5 +42,7 @@ function whatComputes(kind: ExecutorKind, cores: number): string {
   if (kind === 'ort-webgpu' || kind === 'ort-cuda') return ORT_DEVICES[kind];
   if (kind !== 'ort-cpu') return TFJS_BACKENDS[kind].what;
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
-  return `ONNX Runtime on ${processor}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory`;
+  const missing = missingForKernels();
+  const kernels = missing === null ? 'with machine code for AVX-512' : `without machine code of our own: ${missing}`;
+  return `ONNX Runtime on ${processor}, ${kernels}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory`;
 }

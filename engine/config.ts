@@ -19,6 +19,7 @@ export const trainConfigSchema = z.strictObject({
   views: positive.optional().describe('augment: so many fixed views of every sample, one after the other, so that frozen activations can be cached (default: a new one every epoch)'),
   limitSamples: positive.optional().describe('use only the first N training and N validation samples, to try something out'),
   devices: z.string().default('auto').describe('cpu:N workers, auto (one per core, at most 8), or others that pipetrain devices lists (tfjs-wasm:N, ...)'),
+  kernels: choice(['auto', 'off']).default('auto').describe('machine code for the heavy operations: auto, where the devices are cpu and the processor has AVX-512; off: the operators of ONNX Runtime alone (other bits)'),
   epochs: positive.optional().describe('epochs to train'),
   steps: positive.optional().describe('steps to train; wins over epochs'),
   batch: positive.default(64).describe('samples per step, over all replicas'),

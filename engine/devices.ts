@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { UsageError } from './core/errors.js';
 import { EXECUTOR_KINDS, type ExecutorKind } from './tensor/executor-kind.js';
+import { missingForKernels } from './tensor/jit/cpu-features.js';
 import { findExecutor } from './tensor/open-executor.js';
 
 /** `auto` uses at most so many workers: more replicas of a small batch rarely pay on one machine. */
@@ -22,6 +23,10 @@ export function workersOf(devices: string): string[] {
 
 /** The executor that the workers of a device text use. */
 export const executorOf = (devices: string): ExecutorKind => parsed(devices).executor;
+
+/** Whether the workers of a run compute with our kernels, seen from this machine. */
+export const hasKernels = ({ devices, kernels }: { readonly devices: string; readonly kernels: 'auto' | 'off' }): boolean =>
+  kernels === 'auto' && executorOf(devices) === 'ort-cpu' && missingForKernels() === null;
 
 /** Which of several equal devices a worker owns, from 0. Workers that replace lost ones go on counting, and share. */
 export const deviceNumberOf = (devices: string, worker: string): number => (Number(/\d+$/.exec(worker)?.[0]) || 0) % parsed(devices).count;

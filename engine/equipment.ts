@@ -21,6 +21,9 @@ import { BufferPool } from './tensor/buffer-pool.js';
 import { Prewarmer } from './prewarmer.js';
 import { ProcessMemory } from './process-memory.js';
 import { openRunDataset } from './run-dataset.js';
+import type { Executor } from './tensor/executor.js';
+import { missingForKernels } from './tensor/jit/cpu-features.js';
+import { runsOnnx } from './tensor/onnx-executor.js';
 import { openExecutorOf } from './tensor/open-executor.js';
 import { Optimizer, stateCount } from './tensor/optimizer.js';
 import { ProgramShelf } from './tensor/program-shelf.js';
@@ -64,7 +67,8 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
   if (setup.expects !== null) requireEqual('model', config.model, modelDigest(model, dataset.info, setup.microBatch), setup.expects.model);
   const layouts = model.blocks.map(slabLayout);
   const number = own === null ? deviceNumberOf(config.devices, worker) : own.deviceNumber;
-  const device = await openExecutorOf(own?.executor ?? setup.executor, { threads: 1 }, number);
+  const device = await openExecutorOf(own?.executor ?? setup.executor, { threads: 1, kernels: setup.kernels ? 'auto' : 'off' }, number);
+  requireKernels(device, setup);
   const kept = own === null ? openKeptResults(setup.programCache, config.programCacheMb) : null;
   const executor = new ProgramShelf(device, kept);
   const compiler = new StageCompiler(model, dataset.info, new BlockTraces(kept, builtInIdentity(config, dataset.info)));
@@ -90,6 +94,13 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
     domain: setup.probe,
     close: () => executor.close(),
   };
+}
+
+/** In an exact run either all workers compute with our kernels or none does. */
+function requireKernels(device: Executor, { kernels, config }: Setup): void {
+  if (!kernels || !config.exact || (runsOnnx(device) && device.kernelThreads > 0)) return;
+  device.close();
+  throw new UsageError('PT_JOIN_DEVICE', `the run computes with machine code that this worker cannot run: ${missingForKernels() ?? 'its system forbids executable memory'}; its results would not be equal bit for bit`, 'Start the run with --kernels off, or train with --fast.');
 }
 
 /** The memory of the run, which all its workers share. */

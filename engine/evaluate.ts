@@ -18,10 +18,11 @@ export interface RunEvaluation {
 /** Evaluates the newest checkpoint of a run on the whole validation set. */
 export async function evaluateRun(run: RunFolder): Promise<RunEvaluation> {
   const { folder: checkpoint, manifest } = newestResumePoint(run.checkpointsPath).point;
-  const { model, dataset, microBatch } = await setUpRun(trainConfigSchema.parse(manifest.config));
+  const config = trainConfigSchema.parse(manifest.config);
+  const { model, dataset, microBatch } = await setUpRun(config);
   if (dataset.digest !== manifest.dataDigest)
     throw new DataError('PT_DATA_CHANGED', `the data of ${run.path} changed: its digest is ${dataset.digest.slice(0, 12)}, it was ${manifest.dataDigest.slice(0, 12)}`, 'Evaluate with the data that was trained on.');
-  const device = new SingleDevice(checkpoint, model, dataset);
+  const device = new SingleDevice(checkpoint, model, dataset, config.kernels);
   const { loss, metric } = device.evaluate(microBatch);
   device.close();
   return { checkpoint, step: manifest.step, loss, metric: { name: model.metric.name, value: metric }, samples: dataset.numValidation };

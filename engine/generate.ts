@@ -22,7 +22,7 @@ export function writeSample(checkpoint: string, setup: RunSetup): Extract<RunEve
   dataset.read(firstValidationId(dataset), 'tokens', first, 0);
   const tokens = [...first.subarray(0, Math.max(1, Math.floor(window * PROMPT_SHARE)))];
   const promptLength = tokens.length;
-  const device = new SingleDevice(checkpoint, model, dataset);
+  const device = new SingleDevice(checkpoint, model, dataset, config.kernels);
   const forward = device.forward('tokens');
   const key = randomKey(config.seed, 'sample');
   for (let i = 0; i < LENGTH; i++) {

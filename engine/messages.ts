@@ -20,6 +20,8 @@ export const orderSchema = z.discriminatedUnion('type', [
     type: z.literal('setup'),
     config: trainConfigSchema,
     executor: z.enum(EXECUTOR_KINDS),
+    /** Whether all workers compute with our kernels. */
+    kernels: z.boolean(),
     microBatch: z.number().int().positive(),
     /** What the run's shared memory can be told by (see memory-folder.ts); a worker that does not find it cannot take part. */
     probe: z.string(),

@@ -6,7 +6,7 @@ import { arch, cpus, totalmem } from 'node:os';
 import type { BlockCost } from '../pipeline/costs.js';
 import type { Coordinator } from './coordinator.js';
 import { present } from './core/invariant.js';
-import { executorOf } from './devices.js';
+import { executorOf, hasKernels } from './devices.js';
 import { measureDisk } from './disk-probe.js';
 import type { RunEventBody } from './events.js';
 import { measuredCosts } from './measured-costs.js';
@@ -49,7 +49,7 @@ export function costKey({ config, model, dataset, microBatch, workers }: Pick<Ru
   const machine = [cpus()[0]?.model, cpus().length, totalmem(), arch(), process.version];
   const blocks = model.blocks.map(({ name, kind, params }) => [name, kind, Object.values(params).map(({ shape }) => shape)]);
   const file = existsSync(config.model) ? digestOf(config.model) : null;
-  return `costs ${codeDigest} ${JSON.stringify([machine, executorOf(config.devices), config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config), workers.length])}`;
+  return `costs ${codeDigest} ${JSON.stringify([machine, executorOf(config.devices), hasKernels(config), config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config), workers.length])}`;
 }
 
 function digestOf(file: string): string | null {

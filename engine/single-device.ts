@@ -6,7 +6,8 @@ import { fillField, fillWeights } from './data/micro-batch.js';
 import type { Model } from './model/block.js';
 import { compilePrefix, compileStage } from './model/compile.js';
 import { entryView, slabLayout } from './model/slab.js';
-import type { BoundProgram, Executor, LoadedProgram } from './tensor/executor.js';
+import type { BoundProgram, Executor, ExecutorOptions, LoadedProgram } from './tensor/executor.js';
+import type { OnnxExecutor } from './tensor/onnx-executor.js';
 import { openExecutor } from './tensor/open-executor.js';
 import { roleName, type Program } from './tensor/program.js';
 import { hostArray, type HostArray } from './tensor/shape.js';
@@ -39,13 +40,14 @@ class WholeProgram {
 }
 
 export class SingleDevice {
-  readonly #executor = openExecutor({ threads: 1 });
+  readonly #executor: OnnxExecutor;
   readonly #parameter: (block: number, name: string) => Float32Array;
   readonly #model: Model;
   readonly #dataset: Dataset;
 
-  /** Loads the parameters of a checkpoint folder. */
-  constructor(folder: string, model: Model, dataset: Dataset) {
+  /** Loads the parameters of a checkpoint folder. `kernels` as in the run that trained them, for the same bits. */
+  constructor(folder: string, model: Model, dataset: Dataset, kernels: NonNullable<ExecutorOptions['kernels']>) {
+    this.#executor = openExecutor({ threads: 1, kernels });
     const layouts = model.blocks.map(slabLayout);
     const slabs = loadWeights(folder, model, layouts);
     this.#model = model;
