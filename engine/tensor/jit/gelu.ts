@@ -1,11 +1,12 @@
 // Gelu: kernels of the Gaussian error linear unit, x times the normal distribution function of x, and of its gradient; one pass each. With t = |x| and q(t) the
 // distribution function at -t: gelu(x) = max(x, 0) - t q(t); its slope is s(t) = q(t) - t density(t) below 0 and 1 - s(t) above.
-import { Assembler } from '../x86/assembler.js';
+import { Assembler, COMPARE } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { k2, r8, rax, rdi, rdx, rsi, zmm } from '../x86/registers.js';
+import { k2, r8, rax, rdi, rdx, rsi, zmm, type GeneralRegister } from '../x86/registers.js';
 import type { Kernel } from './kernel.js';
 import { PiecewiseTables, type PiecewiseFunction } from './piecewise.js';
-import { emitSpan } from './span.js';
+import { emitParts, rangesOf, type Range } from './parts.js';
+import { emitSpan, type Lane } from './span.js';
 
 export interface GeluSpec {
   /** Number of elements. */
@@ -13,6 +14,9 @@ export interface GeluSpec {
 }
 
 const POINTER = 8;
+const FLOAT = 4;
+/** Elements that are worth a thread, and the unit of the cut. */
+const UNIT = 1024;
 const FIRST_TABLE = 16;
 
 const density = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
@@ -33,58 +37,63 @@ const SLOPE: PiecewiseFunction = { scale: 2.25, degree: 6, value: (x) => upperTa
 
 const ABSOLUTE = 0x7fffffff;
 
-/** Buffers: x, y. */
-export function geluKernel({ size }: GeluSpec): Kernel {
+/** Both kernels: elements of the buffers, in one pass. `begin` loads what stays in registers, `each` is done for 16 elements. */
+function elementsKernel(size: number, threads: number, inputs: number, pointers: readonly GeneralRegister[], begin: (a: Assembler) => (lane: Lane, registers: Six) => void): Kernel {
   const a = new Assembler();
+  const ranges = rangesOf(size, threads, UNIT);
+  emitParts(a, ranges.length, rdx, (part) => {
+    const { from, to } = ranges[part] as Range;
+    pointers.forEach((pointer, i) => {
+      a.mov(pointer, mem(rdi, { disp: i * POINTER }));
+      if (from > 0) a.add(pointer, from * FLOAT);
+    });
+    const each = begin(a);
+    emitSpan(a, to - from, { counter: rax, unrolled: 2 }, (lanes) => lanes.forEach((lane, i) => each(lane, registers(i * 6))));
+    a.vzeroupper();
+    a.ret();
+  });
+  return { code: a.finish(), inputs: new Array<'float32'>(inputs).fill('float32'), outputs: [size], scratchBytes: 0, parts: ranges.length };
+}
+
+/** Buffers: x, y. */
+export function geluKernel({ size }: GeluSpec, threads = 1): Kernel {
   const [x, y] = [rsi, rdx];
-  a.mov(x, mem(rdi));
-  a.mov(y, mem(rdi, { disp: POINTER }));
-  const tail = new PiecewiseTables(a, TAIL, FIRST_TABLE);
-  const zero = zmm(30);
-  a.vpxord(zero, zero, zero);
-  a.vpbroadcastd(zmm(31), a.int(ABSOLUTE));
-  emitSpan(a, size, { counter: rax, unrolled: 2 }, (lanes) =>
-    lanes.forEach((lane, i) => {
-      const [value, t, q, piece, distance, coefficient] = registers(i * 6);
+  return elementsKernel(size, threads, 1, [x, y], (a) => {
+    const tail = new PiecewiseTables(a, TAIL, FIRST_TABLE);
+    const [zero, absolute] = [zmm(30), zmm(31)];
+    a.vpxord(zero, zero, zero);
+    a.vpbroadcastd(absolute, a.int(ABSOLUTE));
+    return (lane, [value, t, q, piece, distance, coefficient]) => {
       lane.load(value, x);
-      a.vandps(t, value, zmm(31));
+      a.vandps(t, value, absolute);
       a.vmaxps(value, zero, value);
       tail.emit(q, t, piece, distance, coefficient);
       a.vfnmadd231ps(value, t, q);
       lane.store(y, value);
-    }),
-  );
-  a.vzeroupper();
-  a.ret();
-  return { code: a.finish(), inputs: ['float32'], outputs: [size], scratchBytes: 0 };
+    };
+  });
 }
 
 /** Buffers: dy, x, dx. */
-export function geluGradientKernel({ size }: GeluSpec): Kernel {
-  const a = new Assembler();
+export function geluGradientKernel({ size }: GeluSpec, threads = 1): Kernel {
   const [dy, x, dx] = [rsi, rdx, r8];
-  [dy, x, dx].forEach((register, i) => a.mov(register, mem(rdi, { disp: i * POINTER })));
-  const slope = new PiecewiseTables(a, SLOPE, FIRST_TABLE);
-  const [one, absolute, zero] = [zmm(29), zmm(30), zmm(31)];
-  a.vbroadcastss(one, a.float(1));
-  a.vpbroadcastd(absolute, a.int(ABSOLUTE));
-  a.vpxord(zero, zero, zero);
-  emitSpan(a, size, { counter: rax, unrolled: 2 }, (lanes) =>
-    lanes.forEach((lane, i) => {
-      const [t, s, piece, distance, coefficient, gradient] = registers(i * 6);
+  return elementsKernel(size, threads, 2, [dy, x, dx], (a) => {
+    const slope = new PiecewiseTables(a, SLOPE, FIRST_TABLE);
+    const [one, absolute, zero] = [zmm(29), zmm(30), zmm(31)];
+    a.vbroadcastss(one, a.float(1));
+    a.vpbroadcastd(absolute, a.int(ABSOLUTE));
+    a.vpxord(zero, zero, zero);
+    return (lane, [t, s, piece, distance, coefficient, gradient]) => {
       lane.load(t, x);
-      a.vpcmpd(k2, t, zero, 5);
+      a.vpcmpd(k2, t, zero, COMPARE.notLess);
       a.vandps(t, t, absolute);
       slope.emit(s, t, piece, distance, coefficient);
       a.vsubps(s.masked(k2), one, s);
       lane.load(gradient, dy);
       a.vmulps(s, s, gradient);
       lane.store(dx, s);
-    }),
-  );
-  a.vzeroupper();
-  a.ret();
-  return { code: a.finish(), inputs: ['float32', 'float32'], outputs: [size], scratchBytes: 0 };
+    };
+  });
 }
 
 type Six = readonly [Vector, Vector, Vector, Vector, Vector, Vector];

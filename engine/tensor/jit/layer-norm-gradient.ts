@@ -4,10 +4,11 @@
 import { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
 import { k1, r10, r11, r12, r13, r14, r15, r8, r9, rax, rcx, rdi, rdx, rsi, zmm, type VectorRegister } from '../x86/registers.js';
-import { emitSumAcross } from './across.js';
 import { Frame } from './frame.js';
+import { emitAcross } from './horizontal.js';
 import type { Kernel } from './kernel.js';
-import { emitSpan, emitTailMask, rowUnrolling, type SpanOptions } from './span.js';
+import { emitParts, rangesOf, type Range } from './parts.js';
+import { emitSpan, emitTailMask, rowUnrolling, VECTOR, type Lane, type SpanOptions } from './span.js';
 
 export interface LayerNormGradientSpec {
   readonly rows: number;
@@ -28,36 +29,63 @@ const sums = r11;
 const [counter, groupsLeft, untilFlush] = [rax, r14, r15];
 
 /** Buffers: dy [rows, width], x [rows, width], gain [width], mean [rows], 1 / deviation [rows]; dx [rows, width], dgain [width], dbias [width]. */
-export function layerNormGradientKernel({ rows, width }: LayerNormGradientSpec): Kernel {
+export function layerNormGradientKernel({ rows, width }: LayerNormGradientSpec, threads = 1): Kernel {
   const a = new Assembler();
-  const frame = new Frame();
-  const half = Math.ceil((width * FLOAT) / LINE) * LINE;
-  frame.enter(a);
-  a.mov(sums, rsi);
+  // One thread does all in one pass. Of several, each has rows of its own for dx and columns of its own for the sums.
+  const [ownRows, ownColumns] = [rangesOf(rows, threads, GROUP), rangesOf(width, threads, VECTOR)];
+  const parts = Math.max(ownRows.length, ownColumns.length);
+  emitParts(a, parts, rdx, (part) => {
+    const frame = new Frame();
+    frame.enter(a);
+    a.mov(sums, rsi);
+    if (parts === 1) emitPass(a, width, { from: 0, to: rows }, { from: 0, to: width }, true, true);
+    else {
+      const [some, columns] = [ownRows[part], ownColumns[part]];
+      if (some !== undefined) emitPass(a, width, some, { from: 0, to: width }, true, false);
+      if (columns !== undefined) emitPass(a, width, { from: 0, to: rows }, columns, false, true);
+    }
+    frame.leave(a);
+  });
+  const inputs = ['float32', 'float32', 'float32', 'float32', 'float32'] as const;
+  return { code: a.finish(), inputs, outputs: [rows * width, width, width], scratchBytes: 2 * sumBytes(width), parts };
+}
+
+/** Bytes of one of the two rows of sums. */
+const sumBytes = (columns: number): number => Math.ceil((columns * FLOAT) / LINE) * LINE;
+
+/** These rows, these columns of them: `hasRows` for dx, `hasSums` for dgain and dbias. */
+function emitPass(a: Assembler, width: number, rows: Range, columns: Range, hasRows: boolean, hasSums: boolean): void {
   [dy, x, gain, means, reciprocals, dx, dgain, dbias].forEach((register, i) => a.mov(register, mem(rdi, { disp: i * POINTER })));
-  emitTailMask(a, k1, width, rax);
+  for (const pointer of [dy, x, dx]) a.add(pointer, (rows.from * width + columns.from) * FLOAT);
+  for (const pointer of [means, reciprocals]) a.add(pointer, rows.from * FLOAT);
+  for (const pointer of [gain, dgain, dbias]) a.add(pointer, columns.from * FLOAT);
+  const [count, number] = [columns.to - columns.from, rows.to - rows.from];
+  const half = sumBytes(count);
+  emitTailMask(a, k1, count, rax);
   const span = { counter, mask: k1, isMaskSet: true };
-  emitClear(a, width, span, half);
-  const [groups, rest] = [Math.floor(rows / GROUP), rows % GROUP];
+  const group = (size: number): void => emitGroup(a, { rows: size, stride: width * FLOAT, columns: count, half, hasRows, hasSums });
+  const flush = (): void => {
+    if (hasSums) emitFlush(a, count, span, half);
+  };
+  if (hasSums) emitClear(a, count, span, half);
+  const [groups, rest] = [Math.floor(number / GROUP), number % GROUP];
   if (groups > 0) {
     const [next, done] = [a.label(), a.label()];
     a.mov(groupsLeft, groups);
     a.mov(untilFlush, BLOCK);
     a.bind(next);
-    emitGroup(a, GROUP, width, half);
+    group(GROUP);
     a.dec(groupsLeft);
     a.je(done);
     a.dec(untilFlush);
     a.jne(next);
-    emitFlush(a, width, span, half);
+    flush();
     a.mov(untilFlush, BLOCK);
     a.jmp(next);
     a.bind(done);
   }
-  if (rest > 0) emitGroup(a, rest, width, half);
-  emitFlush(a, width, span, half);
-  frame.leave(a);
-  return { code: a.finish(), inputs: ['float32', 'float32', 'float32', 'float32', 'float32'], outputs: [rows * width, width, width], scratchBytes: 2 * half };
+  if (rest > 0) group(rest);
+  flush();
 }
 
 function emitClear(a: Assembler, width: number, span: SpanOptions, half: number): void {
@@ -98,63 +126,83 @@ interface Row {
   readonly bytes: number;
 }
 
-/** The next `count` rows; moves the pointers behind them. */
-function emitGroup(a: Assembler, count: number, width: number, half: number): void {
+interface Group {
+  readonly rows: number;
+  /** Bytes from a row to the next. */
+  readonly stride: number;
+  readonly columns: number;
+  /** Bytes of the sums of dgain. */
+  readonly half: number;
+  readonly hasRows: boolean;
+  readonly hasSums: boolean;
+}
+
+/** The next rows; moves the pointers behind them. */
+function emitGroup(a: Assembler, { rows: count, stride, columns, half, hasRows, hasSums }: Group): void {
   const rows: Row[] = Array.from({ length: count }, (_, i) => ({
-    mean: zmm(16 + 4 * i), reciprocal: zmm(17 + 4 * i), level: zmm(18 + 4 * i), slope: zmm(19 + 4 * i), bytes: i * width * FLOAT,
+    mean: zmm(16 + 4 * i), reciprocal: zmm(17 + 4 * i), level: zmm(18 + 4 * i), slope: zmm(19 + 4 * i), bytes: i * stride,
   }));
-  rows.forEach(({ mean, reciprocal, level, slope }, i) => {
+  rows.forEach(({ mean, reciprocal }, i) => {
     a.vbroadcastss(mean, mem(means, { disp: i * FLOAT }));
     a.vbroadcastss(reciprocal, mem(reciprocals, { disp: i * FLOAT }));
-    a.vpxord(level, level, level);
-    a.vpxord(slope, slope, slope);
   });
-  const options = { counter, unrolled: Math.min(8, rowUnrolling(width)), mask: k1, isMaskSet: true };
-  emitSpan(a, width, options, (lanes) =>
-    lanes.forEach((lane) => {
-      lane.load(zmm(0), gain);
-      rows.forEach(({ mean, level, slope, bytes }, i) => {
-        const [g, c] = [zmm(1 + 2 * i), zmm(2 + 2 * i)];
-        lane.load(g, dy, bytes);
-        lane.load(c, x, bytes);
-        a.vmulps(g, g, zmm(0));
-        a.vsubps(c, c, mean);
-        a.vaddps(level, level, g);
-        a.vfmadd231ps(slope, g, c);
-      });
-    }),
-  );
+  const each = (write: (lane: Lane) => void): void =>
+    emitSpan(a, columns, { counter, unrolled: Math.min(8, rowUnrolling(columns)), mask: k1, isMaskSet: true }, (lanes) => lanes.forEach(write));
+  if (hasRows) emitAverages(a, rows, columns, each);
+  each((lane) => {
+    if (hasRows) lane.load(zmm(0), gain);
+    if (hasSums) {
+      lane.load(zmm(1), sums);
+      lane.load(zmm(2), sums, half);
+    }
+    rows.forEach(({ mean, reciprocal, level, slope, bytes }, i) => {
+      const [d, c, g] = [zmm(3 + 3 * i), zmm(4 + 3 * i), zmm(5 + 3 * i)];
+      lane.load(d, dy, bytes);
+      lane.load(c, x, bytes);
+      a.vsubps(c, c, mean);
+      if (hasRows) a.vmulps(g, d, zmm(0));
+      if (hasSums) {
+        a.vaddps(zmm(2), zmm(2), d);
+        a.vmulps(d, d, reciprocal);
+        a.vfmadd231ps(zmm(1), d, c);
+      }
+      if (hasRows) {
+        a.vfmsub213ps(g, reciprocal, level);
+        a.vfnmadd231ps(g, c, slope);
+        lane.store(dx, g, bytes);
+      }
+    });
+    if (hasSums) {
+      lane.store(sums, zmm(1));
+      lane.store(sums, zmm(2), half);
+    }
+  });
+  for (const pointer of [dy, x, dx]) a.add(pointer, count * stride);
+  for (const pointer of [means, reciprocals]) a.add(pointer, count * FLOAT);
+}
+
+/** Level and slope of the rows. */
+function emitAverages(a: Assembler, rows: readonly Row[], width: number, each: (write: (lane: Lane) => void) => void): void {
+  for (const { level, slope } of rows) for (const sum of [level, slope]) a.vpxord(sum, sum, sum);
+  each((lane) => {
+    lane.load(zmm(0), gain);
+    rows.forEach(({ mean, level, slope, bytes }, i) => {
+      const [g, c] = [zmm(1 + 2 * i), zmm(2 + 2 * i)];
+      lane.load(g, dy, bytes);
+      lane.load(c, x, bytes);
+      a.vmulps(g, g, zmm(0));
+      a.vsubps(c, c, mean);
+      a.vaddps(level, level, g);
+      a.vfmadd231ps(slope, g, c);
+    });
+  });
   for (const { reciprocal, level, slope } of rows) {
     for (const sum of [level, slope]) {
-      emitSumAcross(a, sum, zmm(0));
+      emitAcross(a, 'vaddps', sum, zmm(0));
       a.vmulps(sum, sum, a.splat(1 / width));
       a.vmulps(sum, sum, reciprocal);
     }
     a.vmulps(slope, slope, reciprocal);
     a.vmulps(slope, slope, reciprocal);
   }
-  emitSpan(a, width, options, (lanes) =>
-    lanes.forEach((lane) => {
-      lane.load(zmm(0), gain);
-      lane.load(zmm(1), sums);
-      lane.load(zmm(2), sums, half);
-      rows.forEach(({ mean, reciprocal, level, slope, bytes }, i) => {
-        const [d, c, g] = [zmm(3 + 3 * i), zmm(4 + 3 * i), zmm(5 + 3 * i)];
-        lane.load(d, dy, bytes);
-        lane.load(c, x, bytes);
-        a.vsubps(c, c, mean);
-        a.vmulps(g, d, zmm(0));
-        a.vaddps(zmm(2), zmm(2), d);
-        a.vmulps(d, d, reciprocal);
-        a.vfmadd231ps(zmm(1), d, c);
-        a.vfmsub213ps(g, reciprocal, level);
-        a.vfnmadd231ps(g, c, slope);
-        lane.store(dx, g, bytes);
-      });
-      lane.store(sums, zmm(1));
-      lane.store(sums, zmm(2), half);
-    }),
-  );
-  for (const pointer of [dy, x, dx]) a.add(pointer, count * width * FLOAT);
-  for (const pointer of [means, reciprocals]) a.add(pointer, count * FLOAT);
 }

@@ -3,8 +3,9 @@
 import { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
 import { k1, r10, r11, r8, r9, rax, rcx, rdi, rdx, rsi, zmm } from '../x86/registers.js';
-import { emitSumAcross, emitTree } from './across.js';
+import { emitAcross, emitTree } from './horizontal.js';
 import type { Kernel } from './kernel.js';
+import { emitParts, rangesOf, type Range } from './parts.js';
 import { emitSpan, emitTailMask, rowUnrolling } from './span.js';
 
 export interface LayerNormSpec {
@@ -16,21 +17,33 @@ export interface LayerNormSpec {
 const POINTER = 8;
 const FLOAT = 4;
 const SUMS = 4;
+/** Rows that are worth a thread, and the unit of the cut. */
+const UNIT = 8;
 
 /** Buffers: x [rows, width], gain [width], bias [width]; y [rows, width], mean [rows], 1 / deviation [rows]. */
-export function layerNormKernel({ rows, width, epsilon }: LayerNormSpec): Kernel {
+export function layerNormKernel(spec: LayerNormSpec, threads = 1): Kernel {
+  const { rows, width } = spec;
   const a = new Assembler();
+  const ranges = rangesOf(rows, threads, UNIT);
+  emitParts(a, ranges.length, rdx, (part) => emitForward(a, spec, ranges[part] as Range));
+  return { code: a.finish(), inputs: ['float32', 'float32', 'float32'], outputs: [rows * width, rows, rows], scratchBytes: 0, parts: ranges.length };
+}
+
+/** The rows of a range, and the return. */
+function emitForward(a: Assembler, { width, epsilon }: LayerNormSpec, { from, to }: Range): void {
   const [x, gain, bias, y, means, reciprocals, left] = [rsi, rdx, rcx, r8, r9, r10, r11];
   [x, gain, bias, y, means, reciprocals].forEach((register, i) => a.mov(register, mem(rdi, { disp: i * POINTER })));
+  for (const pointer of [x, y]) a.add(pointer, from * width * FLOAT);
+  for (const pointer of [means, reciprocals]) a.add(pointer, from * FLOAT);
   emitTailMask(a, k1, width, rax);
-  a.mov(left, rows);
+  a.mov(left, to - from);
   const [mean, reciprocal, average] = [zmm(29), zmm(30), zmm(31)];
   const sums = Array.from({ length: SUMS }, (_, i) => zmm(16 + i));
   const options = { counter: rax, unrolled: rowUnrolling(width), mask: k1, isMaskSet: true };
   const clear = (): void => sums.forEach((sum) => a.vpxord(sum, sum, sum));
   const addUp = (): void => {
     emitTree(sums, (to, from) => a.vaddps(to, to, from));
-    emitSumAcross(a, zmm(16), zmm(17));
+    emitAcross(a, 'vaddps', zmm(16), zmm(17));
   };
   a.vbroadcastss(average, a.float(1 / width));
   const row = a.bind();
@@ -83,5 +96,4 @@ export function layerNormKernel({ rows, width, epsilon }: LayerNormSpec): Kernel
   a.jne(row);
   a.vzeroupper();
   a.ret();
-  return { code: a.finish(), inputs: ['float32', 'float32', 'float32'], outputs: [rows * width, rows, rows], scratchBytes: 0 };
 }
