@@ -2,6 +2,7 @@
 // the status line's business.
 import type { RunEvent } from '../engine/events.js';
 import { bytes, count, duration, millis, number, percent, plural, range } from './format.js';
+import { microBatchLines } from './micro-batch-text.js';
 
 export type PlanMade = Extract<RunEvent, { type: 'plan.made' }>;
 type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
@@ -34,6 +35,10 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       ]);
     case 'prediction.off':
       return story(event.reason, [], event.isReplanned ? 'good' : undefined);
+    case 'microBatch.chosen': {
+      const [headline = '', ...trials] = microBatchLines(event);
+      return story(`${headline} (measured in ${duration(event.seconds)})`, trials);
+    }
     case 'costs.measured':
       return story(`costs of ${plural(event.blocks.length, 'block')} ${event.isCached ? 'known from an earlier run' : `measured in ${duration(event.seconds)}`}`);
     case 'plan.made':

@@ -3,6 +3,7 @@ import type { PlanPreview, PreviewedPlan } from '../engine/plan-preview.js';
 import type { BlockCost } from '../pipeline/costs.js';
 import { bytes, clip, count, duration, millis, percent, plural, range, wrap } from './format.js';
 import { textColumns } from './text-columns.js';
+import { microBatchLines } from './micro-batch-text.js';
 
 /** Alternatives per plan; the JSON has all. */
 const MOST_REJECTED = 8;
@@ -11,6 +12,7 @@ export function planLines(preview: PlanPreview, columns: number): string[] {
   const { model, workers, device, batch, microBatch, numMicroBatches, totalSteps, numLayers, plans } = preview;
   return [
     ...wrap(`${model} on ${plural(workers, 'worker')} (${device}): ${plural(totalSteps, 'step')} of ${plural(batch, 'sample')}, in micro-batches of ${microBatch} (${numMicroBatches} a step)`, columns, 2),
+    ...(preview.microBatchChoice === null ? [] : microBatchLines(preview.microBatchChoice).flatMap((line) => wrap(`  ${line}`, columns, 4))),
     '',
     `costs of a micro-batch, measured on ${workers === 1 ? 'one worker' : `${workers} workers at once`} in ${duration(preview.measureSeconds)}`,
     ...costRows(preview, columns),

@@ -44,6 +44,8 @@ export async function runSession({ io, services, resolved, json, quickstart, tok
       seen.isHolding = log.heldBecause !== null;
       view.show(log.append({ type: 'warning', message: seen.isHolding ? `events are kept in memory, ${log.heldBecause}; they are written when there is room` : 'the events that were kept in memory are written' }));
     }
+    // A run that goes on must take the same size, whatever would be measured then.
+    if (event.type === 'microBatch.chosen') folder.writeConfig(showResolved(withSize(resolved, event.microBatch)));
     if (event.type === 'plan.made') plans.set(event.generation, event.grid);
     if (plans.size > 0) writePlans(folder, plans);
     if (event.type === 'run.started') seen.start = true;
@@ -83,6 +85,8 @@ export async function runSession({ io, services, resolved, json, quickstart, tok
   io.stderr.write(`interrupted after saving; the run is in ${folder.path}\n`);
   return EXIT.interrupted;
 }
+
+const withSize = ({ config, origins }: ResolvedConfig, microBatch: number): ResolvedConfig => ({ config: { ...config, microBatch }, origins: new Map([...origins, ['microBatch', 'measurement (auto)']]) });
 
 /** Writes the plans and forgets them. One for which there is no room waits: it is in the events too, and not worth a run. */
 function writePlans(folder: RunFolder, plans: Map<number, string>): void {

@@ -23,7 +23,7 @@ export const trainConfigSchema = z.strictObject({
   epochs: positive.optional().describe('epochs to train'),
   steps: positive.optional().describe('steps to train; wins over epochs'),
   batch: positive.default(64).describe('samples per step, over all replicas'),
-  microBatch: positive.optional().describe('samples per micro-batch; fixed for the run (default: batch / 8, at least 1)'),
+  microBatch: z.union([z.literal('auto'), positive]).optional().describe('samples per micro-batch, fixed for the run; auto measures several sizes at the start and takes the one whose step is predicted to be fastest (default: batch / 8, at least 1)'),
   seed: z.number().int().nonnegative().default(1).describe('seed of every random number'),
   lr: z.string().default('1e-3 * (0.02 + 0.98 * 0.5 * (1 + cos(pi * progress)))').describe('learning rate: a number or an expression of step, steps, epoch, epochs, progress'),
   warmup: z.number().nonnegative().default(0).describe('steps of linear warm-up; below 1 it is a share of all steps'),

@@ -8,6 +8,8 @@ const shape = z.object({ K: z.number().int(), R: z.number().int() });
 /** One micro-batch step of a stage is not an event; steps, decisions and changes are. */
 export const runEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('run.started'), version: z.string(), model: z.string(), data: z.string(), seed: z.number(), blocks: z.array(z.object({ name: z.string(), kind: z.string(), layer: z.number().nullable(), parameters: z.number() })), numTrain: z.number(), numViews: z.number().optional(), numValidation: z.number(), stepsPlanned: z.number(), stepsPerEpoch: z.number(), batch: z.number(), microBatch: z.number(), machine: z.string(), metricName: z.string(), higherIsBetter: z.boolean(), targetMetric: z.number().optional() }),
+  /** What `--micro-batch auto` found, before the run starts; `predictedStepMs` is null, and `why` says why, where a size is impossible. */
+  z.object({ type: z.literal('microBatch.chosen'), microBatch: z.number(), reason: z.string(), seconds, trials: z.array(z.object({ microBatch: z.number(), numMicroBatches: z.number(), K: z.number(), R: z.number(), schedule: z.string(), predictedStepMs: z.number().nullable(), why: z.string() })) }),
   /** A run that goes on from a checkpoint, after `step` steps. Follows on `run.started`. */
   z.object({ type: z.literal('resumed'), step: z.number(), checkpoint: z.string() }),
   z.object({ type: z.literal('weights.loaded'), from: z.string(), fromStep: z.number(), loaded: z.array(z.string()), fresh: z.array(z.object({ block: z.string(), why: z.string() })), unused: z.array(z.string()) }),

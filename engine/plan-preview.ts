@@ -11,6 +11,7 @@ import type { HandoverCost } from './handover-probe.js';
 import { measureDisk } from './disk-probe.js';
 import { measuredCosts } from './measured-costs.js';
 import { readsOf } from './cache-reads.js';
+import { withMicroBatch, type MicroBatchChoice } from './micro-batch-search.js';
 import { Replanner } from './replanner.js';
 import { setUpRun, type RunSetup } from './run-setup.js';
 import { StatusBoard } from './status-board.js';
@@ -32,6 +33,8 @@ export interface PlanPreview {
   readonly workers: number;
   readonly batch: number;
   readonly microBatch: number;
+  /** How it was found where it was not given. */
+  readonly microBatchChoice: MicroBatchChoice | null;
   readonly numMicroBatches: number;
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
@@ -50,7 +53,8 @@ export interface PlanPreview {
 const SHARES = [0, 0.25, 0.5, 0.75, 1];
 
 /** Measures and plans; leaves no process. Errors are those with which a run would fail at its start. */
-export async function previewPlan(config: TrainConfig): Promise<PlanPreview> {
+export async function previewPlan(given: TrainConfig, kept: string | null = null): Promise<PlanPreview> {
+  const { config, choice: microBatchChoice } = await withMicroBatch(given, kept);
   const setup = await setUpRun(config);
   const { device, measured, seconds } = await measure(setup);
   const costs = measuredCosts(setup, measured);
@@ -71,6 +75,7 @@ export async function previewPlan(config: TrainConfig): Promise<PlanPreview> {
     workers: workers.length,
     batch: config.batch,
     microBatch,
+    microBatchChoice,
     numMicroBatches,
     totalSteps,
     stepsPerEpoch: sampler.stepsPerEpoch,

@@ -28,7 +28,7 @@ export async function runCosts(setup: RunSetup, coordinator: Pick<Coordinator, '
   const begin = performance.now();
   const key = kept === null ? '' : costKey(setup, kept.codeDigest);
   const known = kept === null || setup.config.costs === 'measure' ? null : parsed(kept.disk.get(key), setup.model.blocks.length);
-  const report = known ?? (await coordinator.measureCosts());
+  const report = known ?? (await coordinator.measureCosts(setup.microBatch));
   if (known === null) kept?.disk.put(key, Buffer.from(JSON.stringify(report)));
   const costs = measuredCosts(setup, report);
   const blocks = costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }));

@@ -4,6 +4,7 @@ import { requireBlocks } from '../pipeline/partition.js';
 import { readScheduleSetting } from '../pipeline/schedules/from-file.js';
 import type { ScheduleSource } from '../pipeline/schedules/registry.js';
 import { UsageError } from './core/errors.js';
+import { invariant } from './core/invariant.js';
 import type { Dataset } from './data/dataset.js';
 import { Sampler } from './data/sampler.js';
 import { workersOf } from './devices.js';
@@ -32,9 +33,13 @@ export interface RunSetup {
   readonly workers: readonly string[];
 }
 
-/** Samples per micro-batch. Throws a UsageError (PT_MICRO_BATCH) where it does not divide the batch. */
+/** Samples per micro-batch where nobody says. */
+export const usualMicroBatch = (batch: number): number => Math.max(1, Math.floor(batch / DEFAULT_MICRO_BATCHES));
+
+/** Samples per micro-batch, which has been found where it is `auto`. Throws a UsageError (PT_MICRO_BATCH) where it does not divide the batch. */
 export function microBatchOf({ microBatch: wanted, batch }: TrainConfig): number {
-  const microBatch = wanted ?? Math.max(1, Math.floor(batch / DEFAULT_MICRO_BATCHES));
+  invariant(wanted !== 'auto', () => 'the micro-batch was not chosen');
+  const microBatch = wanted ?? usualMicroBatch(batch);
   if (batch % microBatch !== 0)
     throw new UsageError('PT_MICRO_BATCH', `--batch ${batch} is not a multiple of --micro-batch ${microBatch}`, `Use a --micro-batch that divides ${batch}.`);
   return microBatch;

@@ -10,6 +10,7 @@ import { findCheckpoint } from './initial-weights.js';
 import { openKeptResults, programCacheFolder } from './kept-results.js';
 import { setUpRunFrom } from './resumed-setup.js';
 import type { ResumePoint } from './run-checkpoint.js';
+import { withMicroBatch } from './micro-batch-search.js';
 import { microBatchOf } from './run-setup.js';
 import { StatusBoard } from './status-board.js';
 import type { TrainHost } from './train-host.js';
@@ -18,7 +19,7 @@ import { Trainer } from './trainer.js';
 /** Trains as the configuration says. Rejects with the root cause; whatever happens, no process and no shared memory is left. */
 export async function runTraining(given: TrainConfig, givenHost: TrainHost, from: ResumePoint | null = null): Promise<void> {
   // Resolved once: the run it names may write newer checkpoints while workers start.
-  const config = from === null && given.initFrom !== '' ? { ...given, initFrom: findCheckpoint(given.initFrom).folder } : given;
+  const named = from === null && given.initFrom !== '' ? { ...given, initFrom: findCheckpoint(given.initFrom).folder } : given;
   const board = new StatusBoard();
   const host: TrainHost = {
     ...givenHost,
@@ -27,7 +28,9 @@ export async function runTraining(given: TrainConfig, givenHost: TrainHost, from
       givenHost.emit(event);
     },
   };
-  const kept = programCacheFolder(config, host.cacheFolder ?? null);
+  const kept = programCacheFolder(named, host.cacheFolder ?? null);
+  const { config, choice } = await withMicroBatch(named, kept);
+  if (choice !== null) host.emit({ type: 'microBatch.chosen', ...choice });
   const early: { trainer: Trainer | null } = { trainer: null };
   const coordinator = new Coordinator({
     // Workers of a run that goes on need not know what it once started from.

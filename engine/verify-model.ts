@@ -10,6 +10,7 @@ import { executorOf } from './devices.js';
 import type { RunEventBody } from './events.js';
 import { setUpRun, type RunSetup } from './run-setup.js';
 import { areEqual, findDifference, runTrial, type Outcome, type Trial } from './shape-trial.js';
+import { withMicroBatch } from './micro-batch-search.js';
 
 /** Fewer steps leave no room for two epochs, a freeze and a disturbance. */
 export const LEAST_STEPS = 6;
@@ -26,8 +27,9 @@ export interface TrialResult {
 }
 
 /** Runs all trials of a model in a temporary folder; `onResult` learns of each as it ends. Takes the number of steps of every run. */
-export async function verifyModel(config: TrainConfig, steps: number, onResult: (result: TrialResult) => void): Promise<TrialResult[]> {
+export async function verifyModel(given: TrainConfig, steps: number, onResult: (result: TrialResult) => void): Promise<TrialResult[]> {
   if (steps < LEAST_STEPS) throw new UsageError('PT_CONFIG_VALUE', `steps is ${steps}; verify needs at least ${LEAST_STEPS}`, `Use --steps ${LEAST_STEPS} or more.`);
+  const { config } = await withMicroBatch(given, null);
   const setup = await setUpRun(trialConfig(config, steps, 1));
   const folder = mkdtempSync(join(tmpdir(), 'pipetrain-verify-'));
   const results: TrialResult[] = [];

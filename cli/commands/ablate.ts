@@ -45,6 +45,7 @@ export function ablateCommand({ io, services, exitWith }: CommandContext): Comma
     exitWith(async (file: string | undefined, options: AblateFlags) => {
       const resolved = await resolveConfig({ file: file ?? null, env: io.env, flags: configFlagsOf(command), modelDefaults: (model) => services.modelDefaults(model) });
       const { config } = resolved;
+      if (config.microBatch === 'auto') throw new UsageError('PT_MICRO_BATCH', 'the runs of an ablation need one --micro-batch, and auto may find another one for each', 'Give a number; `pipetrain plan --micro-batch auto` finds one.');
       const seeds = options.seeds === undefined ? [config.seed] : seedsOf(options.seeds);
       const cases = options.cases === undefined ? ABLATION_CASES : casesOf(options.cases);
       const target = options.target === undefined ? null : targetOf(options.target);

@@ -47,12 +47,20 @@ const preview: PlanPreview = {
   memoryLimit: 64e9,
   measureSeconds: 1.5,
   costs,
+  microBatchChoice: { microBatch: 4, reason: 'it is fastest', seconds: 1, trials: [{ microBatch: 4, numMicroBatches: 8, K: 2, R: 2, schedule: '1f1b', predictedStepMs: 12, why: '' }, { microBatch: 8, numMicroBatches: 4, K: 0, R: 0, schedule: '', predictedStepMs: null, why: 'too large' }] },
   handover: { handoverMs: 0.25, handlingMs: 0.0625 },
   plans: [planAt(0), planAt(2)],
 };
 
 describe('the text of a plan', () => {
   const text = planLines(preview, 120).join('\n');
+
+  it('says how the size of micro-batches was found', () => {
+    const text = planLines(preview, 120).join('\n');
+    expect(text).toContain('micro-batch: it is fastest');
+    expect(text).toMatch(/4 x 8: 12(.0)? ms a step \(2 x 2, 1f1b\)/);
+    expect(text).toContain('8 x 4: too large');
+  });
 
   it('has costs, stages, memory, time, bubble, grid and why each alternative lost', () => {
     expect(text).toContain('vit on 4 workers (ort-cpu): 100 steps of 32 samples, in micro-batches of 4 (8 a step)');
