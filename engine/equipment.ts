@@ -22,6 +22,7 @@ import { Prewarmer } from './prewarmer.js';
 import { ProcessMemory } from './process-memory.js';
 import { openRunDataset } from './run-dataset.js';
 import type { Executor } from './tensor/executor.js';
+import { HostAdder, NativeAdder, type VectorAdder } from './tensor/vector-adder.js';
 import { missingForKernels } from './tensor/jit/cpu-features.js';
 import { runsOnnx } from './tensor/onnx-executor.js';
 import { openExecutorOf } from './tensor/open-executor.js';
@@ -40,6 +41,7 @@ export interface Equipment {
   readonly compiler: StageCompiler;
   readonly prewarmer: Prewarmer;
   readonly optimizer: Optimizer;
+  readonly adder: VectorAdder;
   readonly store: BlockStore;
   readonly pool: BufferPool;
   readonly memory: ProcessMemory;
@@ -85,6 +87,7 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
     compiler,
     prewarmer: new Prewarmer(executor, compiler),
     optimizer: new Optimizer(device, spec),
+    adder: runsOnnx(device) && device.kernelThreads > 0 ? new NativeAdder() : new HostAdder(),
     store: new BlockStore({ folder, worker, blocks, layouts, numStates: stateCount(spec), seed: config.seed }),
     memory: new ProcessMemory(folder, worker),
     pool: new BufferPool(config.poolMb * 2 ** 20),

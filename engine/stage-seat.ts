@@ -21,6 +21,7 @@ import { StageRunner } from '../pipeline/stage-runner.js';
 import type { BufferPool } from './tensor/buffer-pool.js';
 import type { Executor } from './tensor/executor.js';
 import type { BoundUpdate, Optimizer } from './tensor/optimizer.js';
+import type { VectorAdder } from './tensor/vector-adder.js';
 import type { Shape } from './tensor/shape.js';
 
 /** What the run says about its cache. */
@@ -49,6 +50,7 @@ export interface SeatingOptions {
   readonly shapes: readonly Shape[];
   readonly executor: Executor;
   readonly optimizer: Optimizer;
+  readonly adder: VectorAdder;
   readonly store: BlockStore;
   /** Lends the buffers of this worker. */
   readonly pool: BufferPool;
@@ -98,6 +100,7 @@ export class StageSeat {
       plan,
       of: { replica: seat.replica, stage, worker },
       lengths: layouts.map((layout) => layout.length),
+      adder: options.adder,
       signals: {
         arrived: (kind, step, peer) => neighbours.wait(`${kind} ${plan.generation} ${step} ${peer.worker} ${peer.stage} ${stage}`),
         ring: (kind, step, peer) => neighbours.ring(peer.worker, `${kind} ${plan.generation} ${step} ${worker} ${stage} ${peer.stage}`),

@@ -14,6 +14,7 @@ const { slabLayout } = await load('engine/model/slab.js');
 const { blocksOf, seatOf } = await load('engine/plan.js');
 const { openExecutor } = await load('engine/tensor/open-executor.js');
 const { Optimizer } = await load('engine/tensor/optimizer.js');
+const { HostAdder, NativeAdder } = await load('engine/tensor/vector-adder.js');
 
 const SEED = 1;
 const POOL_BYTES = 2 ** 30;
@@ -46,6 +47,7 @@ async function prepare({ plan, folder }) {
     worker, plan, seat: seatOf(plan, worker), folder, seed: SEED, compiler, dataset, layouts, executor, store, neighbours,
     shapes: compiler.outputShapes(plan.microBatch),
     optimizer: new Optimizer(executor, ADAMW),
+    adder: executor.kernelThreads > 0 ? new NativeAdder() : new HostAdder(),
     pool: new BufferPool(POOL_BYTES),
     memory: new ProcessMemory(folder, worker),
     cache: { codec: 'f32', bytes: 0, diskBytes: 0, diskFolder: null, isWanted: false },

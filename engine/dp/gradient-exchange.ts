@@ -5,6 +5,7 @@ import { present } from '../core/invariant.js';
 import { CHUNK, chunkSquares, combine, decompose, numChunks, shardChunks, slotCount, TreeAccumulator, type Subtotal } from '../comm/reduction.js';
 import { holdersOf, type Holder, type Plan } from '../plan.js';
 import { MappedFile } from '../tensor/mapped-file.js';
+import type { VectorAdder } from '../tensor/vector-adder.js';
 import { gradientsFile } from './memory-names.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
@@ -23,6 +24,7 @@ export interface ExchangeOptions {
   /** Slab length of every block of the model. */
   readonly lengths: readonly number[];
   readonly signals: ExchangeSignals;
+  readonly adder: VectorAdder;
 }
 
 /** Sums of squares of the chunks of a block from `fromChunk` on. */
@@ -142,7 +144,7 @@ export class GradientExchange {
       const nodes = decompose(member.start, member.count, plan.numMicroBatches);
       this.#sums.set(member, nodes.map((node, k) => ({ node, data: member.slot(k) })));
     }
-    this.#accumulator = new TreeAccumulator(plan.numMicroBatches, this.#me.start, this.#me.count, (index) => this.#me.slot(index));
+    this.#accumulator = new TreeAccumulator(plan.numMicroBatches, this.#me.start, this.#me.count, (index) => this.#me.slot(index), this.#options.adder);
   }
 
   /** Elements from the start of this stage's gradient to the slab of a block. */
@@ -178,7 +180,7 @@ export class GradientExchange {
         })),
       );
       const out = this.#me.reduced(block, shard.from, shard.to);
-      combine(sums, this.#options.plan.numMicroBatches, 0, out.length, out);
+      combine(sums, this.#options.plan.numMicroBatches, 0, out.length, out, 0, this.#options.adder);
       squares.push({ block, fromChunk: shard.from / CHUNK, values: [...chunkSquares(out, 0, numChunks(out.length))] });
     }
     for (const peer of this.peers) signals.ring('R', step, peer);

@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addPair, addTo, combine, coverOf, decompose, maxSlots, nodesOfOwners, rootLevel, slotCount, TreeAccumulator, type Subtotal } from '../../engine/comm/reduction.js';
+import { combine, coverOf, decompose, maxSlots, nodesOfOwners, rootLevel, slotCount, TreeAccumulator, type Subtotal } from '../../engine/comm/reduction.js';
 import { bitsAt, randomKey } from '../../engine/core/random.js';
+import { missingForKernels } from '../../engine/tensor/jit/cpu-features.js';
+import { HostAdder, NativeAdder } from '../../engine/tensor/vector-adder.js';
 
-/** Odd and longer than a tile (2048), so that tails of tiles and of unrolled loops are covered. */
-const LENGTH = 2048 + 37;
+/** The one in machine code only where it can run. */
+const adders = [new HostAdder(), ...(missingForKernels() === null ? [new NativeAdder()] : [])];
+
+/** Odd and longer than a tile (4096), so that tails of tiles and of unrolled loops are covered. */
+const LENGTH = 4096 + 37;
 
 /** Gradients with exponents over 60 powers of two: nearly every addition rounds, so any other order of additions shows. */
 function gradient(seed: number, micro: number, length = LENGTH): Float32Array {
@@ -131,15 +136,18 @@ describe('sums of gradients', () => {
     expect(() => combine([{ node: { level: 0, index: 0 }, data }], 1, 0, 5, data)).toThrow('elements [0, 5) of a node of 4');
   });
 
-  it('are rounded like float32 additions, in kernels with and without a tail', () => {
-    for (const length of [0, 1, 3, 4, 5, 8, 11]) {
+  it('are rounded like float32 additions by every adder, with and without a tail', () => {
+    for (const length of [0, 1, 3, 4, 5, 8, 11, 16, 37, 1000]) {
       const [a, b] = [gradient(4, 0, length), gradient(4, 1, length)];
       const expected = a.map((x, i) => Math.fround(x + (b[i] as number)));
-      const out = new Float32Array(length);
-      addPair(out, a, b);
-      expect(out).toEqual(expected);
-      addTo(a, b);
-      expect(a).toEqual(expected);
+      for (const adder of adders) {
+        const out = new Float32Array(length);
+        adder.add(out, a, b);
+        expect(out).toEqual(expected);
+        const inPlace = a.slice();
+        adder.add(inPlace, inPlace, b);
+        expect(inPlace).toEqual(expected);
+      }
     }
   });
 });
