@@ -35,7 +35,7 @@ export const trainConfigSchema = z.strictObject({
   momentum: z.number().min(0).max(1).default(0.9).describe('sgd: momentum'),
   nesterov: z.boolean().default(false).describe('sgd: Nesterov momentum'),
   clip: z.number().nonnegative().default(1).describe('largest global gradient norm; 0 switches clipping off'),
-  freeze: choice(['none', 'paper', 'alpha', 'change', 'anneal', 'manual', 'auto']).default('none').describe('freeze policy'),
+  freeze: choice(['none', 'paper', 'alpha', 'change', 'anneal', 'manual', 'auto']).default('auto').describe('freeze policy; auto: nothing in a run from scratch, the lower layers of weights that were trained before'),
   freezeAlpha: z.number().gt(0).lt(1).default(1 / 3).describe('paper, alpha: share of the active layers that one decision may freeze'),
   freezePercentile: z.number().min(0).max(100).default(50).describe('change, auto: a layer whose gradient norm changed less than this percentile of the active layers may freeze'),
   freezeStart: z.number().gt(0).max(1).default(0.5).describe('anneal: share of the run after which the learning rate of the first layer has come to zero; the last layer trains to the end'),

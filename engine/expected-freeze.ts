@@ -10,14 +10,13 @@ export interface FreezeState {
   /** Decisions so far. */
   readonly decisions: number;
   readonly numLayers: number;
-  /** Most layers that may be frozen. */
+  /** Most layers that may be frozen, by the settings and by the policy. */
   readonly maxLayers: number;
 }
 
 /** Numbers of layers above the present one, the likeliest first; none where nothing more will freeze. */
-export function expectedLayers({ freeze, freezeAlpha, freezeSchedule, initFrom, model }: TrainConfig, { layers, decisions, numLayers, maxLayers }: FreezeState): number[] {
+export function expectedLayers({ freeze, freezeAlpha, freezeSchedule }: TrainConfig, { layers, decisions, numLayers, maxLayers }: FreezeState): number[] {
   const guesses = (): number[] => {
-    if (freeze === 'none' || (freeze === 'auto' && initFrom === '' && !model.startsWith('hf:'))) return [];
     if (freeze === 'auto' || freeze === 'anneal') return [layers + 1];
     if (freeze === 'manual') return parseFreezeSchedule(freezeSchedule).flatMap((entry) => (entry.layers > layers ? [entry.layers] : [])).slice(0, 1);
     if (freeze === 'alpha') {

@@ -41,9 +41,14 @@ export class Freezer {
     this.#maxLayers = config.freezeMax ?? Math.max(0, this.#numLayers - 1);
   }
 
+  /** Nothing more can freeze, and nothing can be taken back: nobody needs to look at the metric. */
+  get isSettled(): boolean {
+    return this.guard.watch === null && this.#layers >= this.state.maxLayers;
+  }
+
   /** Where freezing stands. */
   get state(): FreezeState {
-    return { layers: this.#layers, decisions: this.#decisions, numLayers: countLayers(this.#setup.model.blocks), maxLayers: this.#maxLayers };
+    return { layers: this.#layers, decisions: this.#decisions, numLayers: this.#numLayers, maxLayers: Math.min(this.#maxLayers, this.#most) };
   }
 
   /** Frozen transformer layers. */
@@ -88,7 +93,7 @@ export class Freezer {
 
   /** Whether a decision is due when `stepsDone` steps are done, and was not taken yet. Before the first step only policies that need no signals decide. */
   isDue(stepsDone: number): boolean {
-    if (this.#policy.name === 'none' || this.#decidedAt >= stepsDone) return false;
+    if (this.#layers >= this.#most || this.#decidedAt >= stepsDone) return false;
     if (stepsDone === 0) return this.#policy.atStart === true;
     if (!this.#policy.everyStep) return stepsDone % this.#interval === 0;
     return this.guard.holds(stepsDone) === null && this.#ask(stepsDone).layers !== this.#layers;
@@ -132,11 +137,17 @@ export class Freezer {
     return this.guard.rollBack(watch);
   }
 
+  /** Layers that the policy would ever freeze. */
+  get #most(): number {
+    return this.#policy.most?.(this.#numLayers) ?? Infinity;
+  }
+
   #ask(stepsDone: number, interval = this.#decisions): FreezeDecision {
     return this.#policy.decide({
       interval,
       step: stepsDone,
       totalSteps: this.#setup.totalSteps,
+      numSamples: this.#setup.dataset.numTrain,
       frozenLayers: this.#layers,
       numLayers: this.#numLayers,
       layerNorms: this.#norms,

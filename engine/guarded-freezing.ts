@@ -36,7 +36,7 @@ export class GuardedFreezing {
   async look(): Promise<boolean> {
     const { guard } = this.#freezer;
     const step = this.#host.stepsDone;
-    if (!guard.isDue(step)) return false;
+    if (!guard.isDue(step) || this.#freezer.isSettled) return false;
     return this.#lookNow(step);
   }
 

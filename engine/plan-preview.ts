@@ -7,6 +7,7 @@ import type { BlockCost } from '../pipeline/costs.js';
 import { Coordinator } from './coordinator.js';
 import type { TrainConfig } from './config.js';
 import { present } from './core/invariant.js';
+import { makeRunPolicy } from './freeze-policy.js';
 import type { HandoverCost } from './handover-probe.js';
 import { measureDisk } from './disk-probe.js';
 import { measuredCosts } from './measured-costs.js';
@@ -89,9 +90,8 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
 }
 
 /** Layers frozen in the plans that are shown: none where nothing freezes. */
-function depthsOf({ freeze, freezeMax }: TrainConfig, numLayers: number): number[] {
-  if (freeze === 'none') return [0];
-  const most = Math.min(numLayers, freezeMax ?? Math.max(0, numLayers - 1));
+function depthsOf(config: TrainConfig, numLayers: number): number[] {
+  const most = Math.min(makeRunPolicy(config).most?.(numLayers) ?? numLayers, config.freezeMax ?? Math.max(0, numLayers - 1));
   return [...new Set(SHARES.map((share) => Math.round(share * most)))];
 }
 

@@ -1,26 +1,44 @@
 // The policy for those who name none: it freezes only where freezing is known to pay. Weights that were trained before keep their lower layers
-// nearly as they are; weights from scratch improve in every layer until late, and no rule measured here froze them without a loss.
+// nearly as they are, the more so the fewer samples there are to change them; weights from scratch improve in every layer until late, and no rule measured
+// here froze them without a loss. The measurements are in bench/policies.
 import { changeFreeze } from './change.js';
-import { decision, type FreezePolicy } from './policy.js';
+import { decision, type FreezeInput, type FreezePolicy } from './policy.js';
 
-/** Share of the run that passes before the first layer freezes: the first steps of fine-tuning repair what the new head broke. */
+/** Up to so many training samples, the lower layers of trained weights are frozen before the first step: so few change them to the worse as often as to the better. */
+const FEW_SAMPLES = 2000;
+/** With more, the share of the run that passes before the first layer freezes: the first steps of fine-tuning repair what the new head broke. */
 const WARM_UP = 0.2;
 /** Share of the layers that may be frozen at most, rounded down. */
 const MOST = 2 / 3;
 
-/** From trained weights: the rule `change`, but not at once, one layer per decision, and never the upper third. From scratch: nothing. */
+const most = (numLayers: number): number => Math.floor(numLayers * MOST);
+
+/**
+ * From scratch: nothing. From trained weights, and few samples: two thirds of the layers at once, so that nothing but the upper ones is ever trained or moved, and all
+ * that lies below is computed once per sample. With many samples: the rule `change`, but not at once, one layer per decision, and never the upper third.
+ */
 export function autoFreeze(percent: number, isPretrained: boolean): FreezePolicy {
   const rule = changeFreeze(percent);
   return {
     name: 'auto',
     everyStep: false,
+    atStart: isPretrained,
+    most: (numLayers) => (isPretrained ? most(numLayers) : 0),
     decide(input) {
-      const { step, totalSteps, frozenLayers, numLayers } = input;
       if (!isPretrained) return decision(input, 0, 'the run starts from scratch, where every layer improves until late (name a policy to freeze all the same)');
-      if (step < WARM_UP * totalSteps) return decision(input, 0, `nothing freezes before ${WARM_UP * 100} % of the run, this is step ${step} of ${totalSteps}`);
-      const most = Math.floor(numLayers * MOST);
-      const { layers, reason } = rule.decide({ ...input, maxLayers: numLayers });
-      return decision(input, Math.min(layers, frozenLayers + 1, most), `at most one layer at a time and ${most} of ${numLayers} in all; ${reason.replace(/^[^:]*: /, '')}`);
+      return input.numSamples <= FEW_SAMPLES ? atOnce(input) : gradually(input, rule);
     },
   };
+}
+
+function atOnce(input: FreezeInput): ReturnType<FreezePolicy['decide']> {
+  const { numLayers, numSamples } = input;
+  return decision(input, most(numLayers), `the weights were trained before, and ${numSamples} samples are too few to better their lower two thirds (up to ${FEW_SAMPLES} are)`);
+}
+
+function gradually(input: FreezeInput, rule: FreezePolicy): ReturnType<FreezePolicy['decide']> {
+  const { step, totalSteps, frozenLayers, numLayers } = input;
+  if (step < WARM_UP * totalSteps) return decision(input, 0, `nothing freezes before ${WARM_UP * 100} % of the run, this is step ${step} of ${totalSteps}`);
+  const { layers, reason } = rule.decide({ ...input, maxLayers: numLayers });
+  return decision(input, Math.min(layers, frozenLayers + 1, most(numLayers)), `at most one layer at a time and ${most(numLayers)} of ${numLayers} in all; ${reason.replace(/^[^:]*: /, '')}`);
 }

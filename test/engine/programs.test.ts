@@ -166,7 +166,8 @@ describe('the freeze to expect', () => {
   const state = { layers: 0, decisions: 0, numLayers: 12, maxLayers: 11 };
   const expected = (changes: object, at: object = {}): number[] => expectedLayers(trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', ...changes }), { ...state, ...at });
   it('is what a schedule or a bound says, never what is frozen or may not be', () => {
-    expect(expected({ freeze: 'none' })).toEqual([]);
+    expect(expected({ freeze: 'none' }, { maxLayers: 0 })).toEqual([]);
+    expect(expected({ freeze: 'auto' }, { layers: 8, maxLayers: 8 })).toEqual([]);
     expect(expected({ freeze: 'manual', freezeSchedule: '5:0,10:3,20:6' })).toEqual([3]);
     expect(expected({ freeze: 'manual', freezeSchedule: '10:3,20:6' }, { layers: 6 })).toEqual([]);
     expect(expected({ freeze: 'alpha' })).toEqual([4]);

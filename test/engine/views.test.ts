@@ -30,6 +30,17 @@ describe('a run with augmentation', () => {
   ] as [string, Partial<TrainConfigInput>][])('gives the same bits with %s', async (_, shape) => {
     expect(hashesOf(await trainRun({ ...VIEWS, ...shape }))).toEqual(hashesOf(await one));
   });
+  it('gives the same bits when a worker is killed while it fills the cache', async () => {
+    let pid: number | undefined;
+    const run = await trainRun({ ...VIEWS, devices: 'cpu:2', pipeline: 1, replicas: 2, verifyCache: true }, (event) => {
+      if (event.type === 'worker.joined' && event.worker === 'w1') pid ??= event.pid;
+      if (event.type !== 'step' || event.step !== 6 || pid === undefined) return;
+      process.kill(pid, 'SIGKILL');
+      pid = undefined;
+    });
+    expect(run.of('worker.lost')).toHaveLength(1);
+    expect(hashesOf(run)).toEqual(hashesOf(await one));
+  });
   it('accounts for every sample of every epoch', async () => {
     for (const { name, problem } of checkLedger(timed(await one), true)) expect(`${name}: ${problem ?? 'fine'}`).toBe(`${name}: fine`);
   });
