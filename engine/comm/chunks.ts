@@ -1,6 +1,7 @@
 // Chunks: a gradient in pieces of fixed size. They are the unit by which owners share a reduction and by which the global norm is summed, so
 // that neither depends on how many owners there are.
 import { invariant } from '../core/invariant.js';
+import { HostAdder, type VectorAdder } from '../tensor/vector-adder.js';
 
 /** Elements of a chunk; the last one of a block may be shorter. */
 export const CHUNK = 16384;
@@ -28,36 +29,9 @@ export function shardChunks(count: number, owners: number): Range[] {
   return Array.from({ length: owners }, (_, owner) => ({ from: bound(owner), to: bound(owner + 1) }));
 }
 
-/**
- * Sums of squares of chunks [from, to) of a block: one per chunk, in float64, added in the order of the elements.
- * Two chunks run side by side: each sum is a chain of dependent additions, and two chains hide each other's latency.
- */
-export function chunkSquares(data: Float32Array, from: number, to: number): Float64Array {
-  const sums = new Float64Array(to - from);
-  let chunk = from;
-  for (; chunk + 1 < to && (chunk + 2) * CHUNK <= data.length; chunk += 2) {
-    const first = chunk * CHUNK;
-    let a = 0;
-    let b = 0;
-    for (let i = first; i < first + CHUNK; i++) {
-      const x = data[i] as number;
-      const y = data[i + CHUNK] as number;
-      a += x * x;
-      b += y * y;
-    }
-    sums[chunk - from] = a;
-    sums[chunk - from + 1] = b;
-  }
-  for (; chunk < to; chunk++) {
-    const end = Math.min((chunk + 1) * CHUNK, data.length);
-    let sum = 0;
-    for (let i = chunk * CHUNK; i < end; i++) {
-      const x = data[i] as number;
-      sum += x * x;
-    }
-    sums[chunk - from] = sum;
-  }
-  return sums;
+/** Sums of squares of chunks [from, to) of a block: one per chunk, in float64. */
+export function chunkSquares(data: Float32Array, from: number, to: number, adder: VectorAdder = new HostAdder()): Float64Array {
+  return Float64Array.from({ length: to - from }, (_, i) => adder.sumOfSquares(data.subarray((from + i) * CHUNK, (from + i + 1) * CHUNK)));
 }
 
 /** Euclidean norms of a gradient. */

@@ -181,7 +181,7 @@ export class GradientExchange {
       );
       const out = this.#me.reduced(block, shard.from, shard.to);
       combine(sums, this.#options.plan.numMicroBatches, 0, out.length, out, 0, this.#options.adder);
-      squares.push({ block, fromChunk: shard.from / CHUNK, values: [...chunkSquares(out, 0, numChunks(out.length))] });
+      squares.push({ block, fromChunk: shard.from / CHUNK, values: [...chunkSquares(out, 0, numChunks(out.length), this.#options.adder)] });
     }
     for (const peer of this.peers) signals.ring('R', step, peer);
     return squares;

@@ -28,8 +28,12 @@ describe('chunks', () => {
     expect(numChunks(0)).toBe(0);
   });
 
-  it('have sums of squares in the order of the elements, the same bits for every range asked for', () => {
-    const expected = Float64Array.from({ length: 6 }, (_, c) => data.subarray(c * CHUNK, (c + 1) * CHUNK).reduce((sum, x) => sum + x * x, 0));
+  it('have sums of squares in eight sums side by side, the same bits for every range asked for', () => {
+    const expected = Float64Array.from({ length: 6 }, (_, c) => {
+      const s = Array.from({ length: 8 }, (_, lane) => data.subarray(c * CHUNK, (c + 1) * CHUNK).reduce((sum, x, i) => (i % 8 === lane ? sum + x * x : sum), 0));
+      const [s0, s1, s2, s3, s4, s5, s6, s7] = s as [number, number, number, number, number, number, number, number];
+      return s0 + s4 + (s2 + s6) + (s1 + s5 + (s3 + s7));
+    });
     for (let from = 0; from <= 6; from++)
       for (let to = from; to <= 6; to++) expect(chunkSquares(data, from, to)).toEqual(expected.subarray(from, to));
   });

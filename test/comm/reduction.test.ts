@@ -150,6 +150,19 @@ describe('sums of gradients', () => {
       }
     }
   });
+
+  it('have the same sums of squares from every adder: eight sums side by side, in float64', () => {
+    for (const length of [0, 1, 3, 7, 8, 9, 16, 37, 1000]) {
+      const data = gradient(4, 0, length + 1).subarray(1);
+      const lanes = Array.from({ length: 8 }, (_, lane) => data.reduce((sum, x, i) => (i % 8 === lane ? sum + x * x : sum), 0));
+      const [s0, s1, s2, s3, s4, s5, s6, s7] = lanes as [number, number, number, number, number, number, number, number];
+      for (const adder of adders) expect(adder.sumOfSquares(data)).toBe(s0 + s4 + (s2 + s6) + (s1 + s5 + (s3 + s7)));
+    }
+    for (const adder of adders) {
+      expect(adder.sumOfSquares(Float32Array.of(1, NaN))).toBeNaN();
+      expect(adder.sumOfSquares(Float32Array.of(1, Infinity))).toBe(Infinity);
+    }
+  });
 });
 
 describe('TreeAccumulator', () => {
