@@ -39,7 +39,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'heartbeatSeconds', 'checkpointEvery', 'keep'] },
   { title: 'Start-up', names: ['programCache', 'programCacheMb', 'costs'] },
   { title: 'Run', names: ['out', 'memoryDir', 'breakdown'] },
-  { title: 'Connections', names: ['listen', 'port', 'tlsCert', 'tlsKey'] },
+  { title: 'Connections', names: ['listen', 'port', 'transport', 'tlsCert', 'tlsKey'] },
 ];
 
 export const toKebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -56,6 +56,7 @@ export class Admission {
     const worker = new JoinedWorker(id, peer, { name, host, pid }, {
       onFailure: (error) => this.#fail(worker, error),
       onReport: (report) => this.#note(worker, report),
+      onState: this.#options.handlers.onState,
       onDropped: this.#options.handlers.onDropped,
     });
     this.#loading.set(id, worker);

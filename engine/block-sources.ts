@@ -4,14 +4,14 @@ import { present } from './core/invariant.js';
 import { statesFile, stateCopyFile, weightsFile } from './dp/memory-names.js';
 import type { Plan } from './plan.js';
 
-/** `live`: what replica 0 trains with. `copy`: what it copied for a checkpoint. A frozen block has no optimizer states. */
-export function blockSources({ replicas, frozen }: Plan, folder: string, kind: 'live' | 'copy'): BlockSource[] {
-  const { stages } = present(replicas[0], 'replica 0');
+/** Where a replica has every block: where a worker trains with it, or, for those of which `isCopied` says so, where its copy lies. A frozen block has no optimizer states. */
+export function blockSources({ replicas, frozen }: Plan, replica: number, folder: string, isCopied: (worker: string) => boolean): BlockSource[] {
+  const { stages } = present(replicas[replica], `replica ${replica}`);
   const [first] = stages;
   const source = (block: number, worker: string, trains: boolean): BlockSource => ({
     block,
-    weights: kind === 'live' ? weightsFile(folder, worker, block) : stateCopyFile(folder, block, 'weights'),
-    states: !trains ? null : kind === 'live' ? statesFile(folder, worker, block) : stateCopyFile(folder, block, 'states'),
+    weights: isCopied(worker) ? stateCopyFile(folder, block, 'weights') : weightsFile(folder, worker, block),
+    states: !trains ? null : isCopied(worker) ? stateCopyFile(folder, block, 'states') : statesFile(folder, worker, block),
   });
   return [
     ...Array.from({ length: frozen }, (_, block) => source(block, present(first, 'stage 0').worker, false)),

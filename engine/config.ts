@@ -78,6 +78,7 @@ export const trainConfigSchema = z.strictObject({
   programCacheMb: positive.default(256).describe('most disk space for that folder, MiB; what was not used for the longest time is deleted'),
   costs: choice(['auto', 'measure']).default('auto').describe('costs of the blocks: auto takes those of an earlier run of the same model on this machine'),
   listen: z.string().regex(/^$|^.+:\d{1,5}$/).default('').describe('HOST:PORT on which workers may join while the run goes on, e.g. 127.0.0.1:7000; the command that joins is printed (default: --port on the loopback address)'),
+  transport: choice(['auto', 'shared', 'socket']).default('auto').describe('how tensors travel between workers: auto takes shared memory on one host and sockets between hosts; shared refuses workers of other hosts; socket takes sockets everywhere'),
   heartbeatSeconds: z.number().positive().default(20).describe('a worker that joined and is not heard of for so long is lost'),
   stepTimeoutSeconds: z.number().positive().default(120).describe('a worker silent for so long is lost'),
 });

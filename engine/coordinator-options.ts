@@ -1,5 +1,6 @@
 // CoordinatorOptions: what a coordinator is made with, and what it is told with every commit. Types only.
 import type { TrainConfig } from './config.js';
+import type { ModelState } from './depot.js';
 import type { Report } from './messages.js';
 import type { RunStatus } from './run-status.js';
 import type { SignOfLife } from './status-board.js';
@@ -17,6 +18,8 @@ export interface CoordinatorOptions {
   readonly token?: string | undefined;
   /** Digests of the model and the data, for workers that join; asked when one comes. Nobody may join while there are none. */
   readonly digests?: () => { readonly model: string; readonly data: string } | null;
+  /** The state that the model has; asked where workers of other hosts take part. */
+  readonly model: () => ModelState;
   /** How the run stands, for those who ask; given the signs of life of the workers. */
   readonly status: (signs: readonly SignOfLife[]) => RunStatus;
   /** Called where a worker that wants to join cannot take part. */

@@ -3,8 +3,7 @@
 // training: the trainer does.
 import { randomBytes } from 'node:crypto';
 import { Admission } from './admission.js';
-import { blockSources } from './block-sources.js';
-import type { BlockSource } from './checkpoint.js';
+import type { Message } from './comm/frame.js';
 import type { Hello } from './comm/handshake.js';
 import type { Listener } from './comm/listen.js';
 import type { Peer } from './comm/peer.js';
@@ -24,11 +23,11 @@ import { PlanTransition } from './plan-transition.js';
 import { RunMemory } from './run-memory.js';
 import { openPort, placeOf } from './port.js';
 import { setupOrder } from './setup-order.js';
-import { snapshotProblem } from './snapshots.js';
+import { StateKeeper } from './state-keeper.js';
 import { RollCall } from './roll-call.js';
 import { answerStatus, signsOfLife } from './status-desk.js';
 import { adoptionOf, type Adoption } from './transition-parts.js';
-import { failureFrom, LostWorker, type WorkerLink } from './worker-link.js';
+import { culpritOf, failureFrom, LostWorker, type WorkerLink } from './worker-link.js';
 import { WorkerProcess } from './worker-process.js';
 
 /** A worker has this long to start, load the data and compile. */
@@ -40,6 +39,8 @@ export class Coordinator {
   readonly #stepTimeoutMs: number;
   readonly #memory: RunMemory;
   readonly #admission: Admission;
+  /** Snapshots and copies of the state, and what workers of other hosts bring and fetch of it. */
+  readonly state: StateKeeper;
   readonly #workers = new Map<string, WorkerLink>();
   readonly #colleagues: Record<string, Colleague> = {};
   readonly #leaving = new Set<string>();
@@ -67,6 +68,7 @@ export class Coordinator {
     this.#options = options;
     this.#stepTimeoutMs = options.config.stepTimeoutSeconds * 1000;
     this.#memory = new RunMemory(options.config);
+    this.state = new StateKeeper({ folder: this.#memory.shared.path, model: options.model, calls: this.#calls, timeoutMs: this.#stepTimeoutMs, isHome: (worker) => this.#colleagues[worker]?.domain === this.#memory.shared.probe });
     this.#token = options.token ?? randomBytes(24).toString('base64url');
     this.#admission = new Admission({
       heartbeatSeconds: options.config.heartbeatSeconds,
@@ -124,7 +126,8 @@ export class Coordinator {
   async adopt(plan: Plan): Promise<Adoption> {
     this.#isGathering = true;
     this.#transition.prepare(plan.generation);
-    const prepared = await this.#ask(this.workers, { type: 'prepare', plan, colleagues: this.#colleagues }, 'prepared', START_TIMEOUT_MS);
+    const keeper = this.state.follow(plan);
+    const prepared = await this.#ask(this.workers, { type: 'prepare', plan, keeper, colleagues: this.#colleagues }, 'prepared', START_TIMEOUT_MS);
     this.#transition.prepared();
     const active = await this.#ask(this.workers, { type: 'activate', generation: plan.generation }, 'active');
     this.#transition.active();
@@ -185,36 +188,15 @@ export class Coordinator {
    * anybody copy anybody's state.
    */
   async commit(step: number, update: Update, goesOn: boolean): Promise<void> {
-    this.#calls.tell(this.#seated, { type: 'commit', generation: this.#current.generation, step, ...update, goesOn });
+    const snapshot = this.state.expectSnapshot(update.snapshot);
+    this.#calls.tell(this.#seated, { type: 'commit', generation: this.#current.generation, step, ...update, snapshot, goesOn });
     if (!goesOn) await this.#calls.collect(this.#seated, 'paused', this.#stepTimeoutMs);
-  }
-
-  /** Lets replica 0 write a snapshot between steps. Resolves to why it is not whole, or null. */
-  async snapshot(step: number, version: number): Promise<string | null> {
-    return snapshotProblem(await this.#ask(this.#writers, { type: 'snapshot', generation: this.#current.generation, step, version }, 'snapshot-written'));
-  }
-
-  /** Waits for the snapshot that a commit asked for; as `snapshot`. */
-  async snapshotWritten(): Promise<string | null> {
-    return snapshotProblem(await this.#calls.collect(this.#writers, 'snapshot-written', this.#stepTimeoutMs));
   }
 
   /** Sums over the validation samples, or every `stride`-th micro-batch of them, micro-batch by micro-batch in order. */
   async evaluate(stride = 1): Promise<ReportOf<'evaluated'>['results']> {
     const reports = await this.#ask(this.#seated, { type: 'evaluate', generation: this.#current.generation, stride }, 'evaluated', 10 * this.#stepTimeoutMs);
     return [...reports.values()].flatMap(({ results }) => results).sort((a, b) => a.index - b.index);
-  }
-
-  /** Where the state of every block lies now; between steps, and until the next one. */
-  liveState(): BlockSource[] {
-    return blockSources(this.#current, this.#memory.shared.path, 'live');
-  }
-
-  /** Lets replica 0 copy the state of every block, between steps; where it then lies for as long as nobody copies again. Null: no memory for it. */
-  async copyState(): Promise<BlockSource[] | null> {
-    const plan = this.#current;
-    const copied = await this.#ask(this.#writers, { type: 'copy-state', generation: plan.generation }, 'state-copied');
-    return [...copied.values()].some(({ problem }) => problem !== null) ? null : blockSources(plan, this.#memory.shared.path, 'copy');
   }
 
   /**
@@ -267,6 +249,7 @@ export class Coordinator {
     clearInterval(this.#heartbeat);
     await Promise.all([this.#admission.close(), ...[...this.#workers.values()].map((worker) => worker.stop())]);
     await this.#listener?.close();
+    this.state.close();
     this.#memory.close();
   }
 
@@ -283,11 +266,6 @@ export class Coordinator {
 
   get #seated(): string[] {
     return this.workers.filter((worker) => seatOf(this.#current, worker) !== null);
-  }
-
-  /** The workers that write snapshots: replica 0 has every block. */
-  get #writers(): string[] {
-    return this.workers.filter((worker) => seatOf(this.#current, worker)?.replica === 0);
   }
 
   get #numOwn(): number {
@@ -307,7 +285,9 @@ export class Coordinator {
   readonly #handlers = {
     onFailure: (error: Error, worker: string): void => this.#fail(error, worker),
     onDropped: (worker: string, reason: string): void => this.#options.onDropped(worker, reason),
+    onState: (message: Message, worker: string, peer: Peer): void => this.state.take(message, worker, peer),
     onReport: (report: Report, worker: string): void => {
+      if (report.type === 'dropped') this.#options.onDropped(`${report.peer} at worker ${worker}`, report.reason);
       if (report.type === 'leaving' && this.#workers.has(worker) && !this.#kept.has(worker)) this.#leaving.add(worker);
       this.#options.onReport(report, worker);
     },
@@ -339,8 +319,8 @@ export class Coordinator {
     return `w${this.#numInvited++}`;
   }
 
-  #enlist(worker: WorkerLink, { device, address, domain }: ReportOf<'ready'>): Member {
-    this.#colleagues[worker.id] = { address, domain };
+  #enlist(worker: WorkerLink, { device, address, fingerprint, domain }: ReportOf<'ready'>): Member {
+    this.#colleagues[worker.id] = { address, fingerprint, domain };
     return { worker: worker.id, pid: worker.pid, device, ...(worker instanceof JoinedWorker ? { origin: worker.origin } : {}) };
   }
 
@@ -380,8 +360,9 @@ export class Coordinator {
     delete this.#colleagues[id];
   }
 
-  #fail(cause: Error, worker: string): void {
-    if (this.#isClosing || !this.#workers.has(worker)) return;
+  #fail(given: Error, reporter: string): void {
+    if (this.#isClosing || !this.#workers.has(reporter)) return;
+    const { cause, worker } = culpritOf(given, reporter, (id) => this.#workers.get(id));
     const error = failureFrom(this.#worker(worker), cause);
     if (error instanceof LostWorker && this.#isSpare(worker)) {
       this.#gone.push({ worker, reason: error.message });

@@ -8,7 +8,6 @@ import { initialWeights } from './initial-weights.js';
 import type { OwnMeans } from './invitation.js';
 import { builtInIdentity, openKeptResults } from './kept-results.js';
 import { joinConfig, requireEqual } from './join-setup.js';
-import { findMemoryFolder } from './memory-folder.js';
 import type { Order } from './messages.js';
 import type { Model } from './model/block.js';
 import { BlockTraces } from './model/block-traces.js';
@@ -19,6 +18,7 @@ import { slabLayout, type SlabLayout } from './model/slab.js';
 import { optimizerSpec } from './optimizer-spec.js';
 import { BufferPool } from './tensor/buffer-pool.js';
 import { Prewarmer } from './prewarmer.js';
+import { memoryOf, type WorkerMemory } from './worker-memory.js';
 import { ProcessMemory } from './process-memory.js';
 import { openRunDataset } from './run-dataset.js';
 import type { Executor } from './tensor/executor.js';
@@ -32,7 +32,7 @@ import type { Shape } from './tensor/shape.js';
 
 export type Setup = Extract<Order, { type: 'setup' }>;
 
-export interface Equipment {
+export interface Equipment extends WorkerMemory {
   readonly setup: Setup;
   readonly model: Model;
   readonly dataset: Dataset;
@@ -48,9 +48,6 @@ export interface Equipment {
   readonly sampler: Sampler;
   /** Output shape of every block for one micro-batch. */
   readonly shapes: readonly Shape[];
-  /** Where this worker keeps its tensors, and how workers that keep theirs in the same place are told. */
-  readonly folder: string;
-  readonly domain: string;
   close(): void;
 }
 
@@ -77,7 +74,8 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
   const spec = optimizerSpec(config);
   // A run that goes on is told nothing of what it started from, and who joins one is given its state.
   const { blocks } = own !== null || config.initFrom === '' ? model : initialWeights(model, config.initFrom, config.initStrict);
-  const folder = memoryOf(setup, own);
+  const place = memoryOf(setup, worker, own);
+  const { folder } = place;
   return {
     setup: { ...setup, config },
     model,
@@ -93,8 +91,7 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
     pool: new BufferPool(config.poolMb * 2 ** 20),
     shapes: compiler.outputShapes(setup.microBatch),
     sampler: new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, numViews: dataset.numViews, batch: config.batch, seed: config.seed }),
-    folder,
-    domain: setup.probe,
+    ...place,
     close: () => executor.close(),
   };
 }
@@ -104,11 +101,4 @@ function requireKernels(device: Executor, { kernels, config }: Setup): void {
   if (!kernels || !config.exact || (runsOnnx(device) && device.kernelThreads > 0)) return;
   device.close();
   throw new UsageError('PT_JOIN_DEVICE', `the run computes with machine code that this worker cannot run: ${missingForKernels() ?? 'its system forbids executable memory'}; its results would not be equal bit for bit`, 'Start the run with --kernels off, or train with --fast.');
-}
-
-/** The memory of the run, which all its workers share. */
-function memoryOf({ probe, config }: Setup, own: OwnMeans | null): string {
-  const shared = findMemoryFolder(probe, own === null ? config.memoryDir : undefined);
-  if (shared !== null) return shared;
-  throw new UsageError('PT_JOIN_MEMORY', 'this worker does not see the shared memory of the run: it is on another host, in another container, or of another user', 'Join from the host of the run, as the same user; without --memory-dir at the run.');
 }

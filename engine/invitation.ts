@@ -16,6 +16,8 @@ const ownSchema = z.object({
   /** Address and port for other workers; null takes the address by which the coordinator is reached, and a free port. */
   host: z.string().nullable(),
   port: z.number().int().min(0).max(65535),
+  /** Where workers of this host keep their tensors when the memory of the run is on another one, and what it is told by. */
+  memory: z.object({ path: z.string(), probe: z.string() }),
 });
 
 export const invitationSchema = z.object({

@@ -37,9 +37,9 @@ export class MemoryFolder {
       throw new WorkerError('PT_SHM_FULL', `${what} needs at least ${bytes} bytes of shared memory, ${free} bytes are free`, 'Use a smaller model, free memory, or enlarge /dev/shm (containers: --shm-size).');
   }
 
-  /** Removes one file of the folder, if it is there. Whoever has it mapped keeps it until it is unmapped. */
+  /** Removes one file (or folder) of the folder, if it is there. Whoever has it mapped keeps it until it is unmapped. */
   remove(file: string): void {
-    rmSync(file, { force: true });
+    rmSync(file, { recursive: true, force: true });
   }
 
   /** Removes what a worker that is gone left behind; a killed one cannot. */

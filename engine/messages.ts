@@ -1,5 +1,5 @@
-// Messages between the coordinator and a worker: discriminated unions, decoded by a schema on arrival. Tensors never travel here; they go
-// through shared memory between workers.
+// Messages between the coordinator and a worker: discriminated unions, decoded by a schema on arrival. Tensors are not among them; they go
+// through shared memory, and between hosts beside them (comm/remote-write.ts).
 import { z } from 'zod';
 import { trainConfigSchema } from './config.js';
 import { planSchema, WORKER_NAME } from './plan.js';
@@ -10,8 +10,8 @@ const index = z.number().int().nonnegative();
 /** Any float: z.number() refuses NaN and infinities, which are just what the coordinator must learn of. */
 const float = z.custom<number>((value) => typeof value === 'number', 'expected a number');
 
-/** How a worker is reached by the others: its address, and the name of the memory it keeps its tensors in. */
-const colleagueSchema = z.object({ address: z.string(), domain: z.string() });
+/** How a worker is reached by the others: its address, what its certificate is known by where it speaks TLS, and the name of the memory it keeps its tensors in. */
+const colleagueSchema = z.object({ address: z.string(), fingerprint: z.string().nullable(), domain: z.string() });
 export type Colleague = z.infer<typeof colleagueSchema>;
 
 /** What the coordinator tells a worker. */
@@ -23,7 +23,7 @@ export const orderSchema = z.discriminatedUnion('type', [
     /** Whether all workers compute with our kernels. */
     kernels: z.boolean(),
     microBatch: z.number().int().positive(),
-    /** What the run's shared memory can be told by (see memory-folder.ts); a worker that does not find it cannot take part. */
+    /** What the run's shared memory can be told by (see memory-folder.ts); a worker that does not find it is on another host. */
     probe: z.string(),
     /** Where the coordinator's own workers keep programs between runs; null for all others. */
     programCache: z.string().nullable(),
@@ -34,8 +34,8 @@ export const orderSchema = z.discriminatedUnion('type', [
   }),
   /** Of a micro-batch of `microBatch` samples. `workers` measure at the same time, and in pairs what a hand-over between them takes. */
   z.object({ type: z.literal('measure-costs'), microBatch: z.number().int().positive(), workers: z.array(z.string().regex(WORKER_NAME)), colleagues: z.record(z.string(), colleagueSchema) }),
-  /** First half of a transition: allocate, fetch state, compile. */
-  z.object({ type: z.literal('prepare'), plan: planSchema, colleagues: z.record(z.string(), colleagueSchema) }),
+  /** First half of a transition: allocate, fetch state, compile. `keeper` is the replica that snapshots and checkpoints are taken from. */
+  z.object({ type: z.literal('prepare'), plan: planSchema, keeper: index, colleagues: z.record(z.string(), colleagueSchema) }),
   /** Second half: connect to the neighbours, drop what is no longer needed. */
   z.object({ type: z.literal('activate'), generation: index }),
   /** Run one step (and, by the commits, those after it). */
@@ -59,7 +59,7 @@ export const orderSchema = z.discriminatedUnion('type', [
 
 /** What a worker tells the coordinator. */
 export const reportSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), domain: z.string(), startSeconds: z.number() }),
+  z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), fingerprint: z.string().nullable(), domain: z.string(), startSeconds: z.number() }),
   z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), inputGradientMs: z.number(), weightGradientMs: z.number(), savedBytes: z.number(), carriedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.object({ f32: z.number(), f16: z.number(), i8: z.number() }), updateMsPerMb: z.number(), handover: z.object({ handoverMs: z.number(), handlingMs: z.number() }).nullable() }),
   z.object({ type: z.literal('prepared'), generation: index, movedBytes: z.number(), stateMs: z.number() }),
   z.object({ type: z.literal('active'), generation: index, programs: z.object({ ms: z.number(), traced: index, kept: index, fromDisk: index, compiled: index }) }),
@@ -94,8 +94,10 @@ export const reportSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('snapshot-written'), step: index, version: index, problem: z.string().nullable() }),
   z.object({ type: z.literal('aborted') }),
   z.object({ type: z.literal('pong') }),
-  /** A neighbour cannot be reached any more; the work in hand is given up. */
-  z.object({ type: z.literal('stuck'), message: z.string() }),
+  /** A neighbour cannot be reached any more; the work in hand is given up. `about` is one that no connection could be made to. */
+  z.object({ type: z.literal('stuck'), message: z.string(), about: z.string().nullable() }),
+  /** A connection to this worker's port was not let in, or was cut. */
+  z.object({ type: z.literal('dropped'), peer: z.string().max(200), reason: z.string().max(1000) }),
   z.object({ type: z.literal('evaluated'), generation: index, results: z.array(z.object({ index, loss: float, score: float.nullable() })) }),
   /** `problem`: why there is no memory for a copy. */
   z.object({ type: z.literal('state-copied'), generation: index, problem: z.string().nullable() }),

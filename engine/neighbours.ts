@@ -1,102 +1,168 @@
-// Neighbours: the doorbells between workers. It dials the workers it rings, and hears those that dial this one. A doorbell says that something
-// lies ready in shared memory; it carries a key and nothing else.
+// Neighbours: what workers tell each other directly: doorbells, and between hosts the tensors that the doorbells are about. It dials the workers it rings,
+// and hears those that dial this one. On one host tensors lie in shared memory and only doorbells travel; which of the two it is follows from the domains of
+// the workers. What a doorbell or a tensor means is not its business.
 import { z } from 'zod';
-import { dial } from './comm/dial.js';
 import { Inbox } from './comm/inbox.js';
-import { listen, type Listener } from './comm/listen.js';
+import type { Message } from './comm/frame.js';
 import type { Peer } from './comm/peer.js';
-import { WorkerError } from './core/errors.js';
+import { Landings, WRITE, writeTo } from './comm/remote-write.js';
+import { PipetrainError, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import type { Colleague } from './messages.js';
+import { WorkerPort, type WorkerPortOptions } from './worker-port.js';
+
+/** The coordinator as a writer of places; no worker can have this name. */
+export const HOME = '';
 
 const bellSchema = z.object({ type: z.literal('bell'), key: z.string().max(200) });
 
-export interface NeighboursHost {
+/** A worker that another one cannot connect to (PT_UNREACHABLE). */
+export class Unreachable extends WorkerError {
   readonly worker: string;
-  readonly token: string;
-  /** Where it listens. */
-  readonly host: string;
-  readonly port: number;
+
+  constructor(from: string, worker: string, cause: PipetrainError) {
+    super('PT_UNREACHABLE', `worker ${from} cannot connect to worker ${worker}: ${cause.message}`, 'Every worker must reach the ports of all others: check firewalls, and the address of --listen of those that join.', { cause });
+    this.worker = worker;
+  }
 }
 
 export class Neighbours {
-  readonly #host: NeighboursHost;
+  readonly #worker: string;
+  readonly #port: WorkerPort;
+  readonly #home: Peer;
   readonly #inbox = new Inbox();
+  readonly #landings = new Landings();
   readonly #dialled = new Map<string, Peer>();
   /** Who has dialled this worker. */
   readonly #heard = new Map<string, Peer>();
-  #listening: Listener | null = null;
+  #colleagues: Readonly<Record<string, Colleague>> = {};
   /** Workers of the current plan that ring this one or are rung by it; the loss of any other is no news. */
-  #needed: ReadonlySet<string> = new Set();
+  #needed = new Set<string>();
+  #onRequest: (message: Message, peer: Peer) => void = () => undefined;
 
-  constructor(host: NeighboursHost) {
-    this.#host = host;
+  /** `home` is the connection to the coordinator, which writes and rings too where this worker is on another host. */
+  constructor(options: Omit<WorkerPortOptions, 'onPeer'> & { readonly home: Peer }) {
+    this.#worker = options.worker;
+    this.#home = options.home;
+    this.#port = new WorkerPort({ ...options, onPeer: (peer) => this.#hear(peer) });
+    this.#home.route(WRITE, (message) => this.#landings.accept(HOME, message));
+    this.#home.route('bell', (message) => this.#inbox.deliver(bellSchema.parse(message).key));
   }
 
-  /** Starts to listen; returns the address for the others. */
-  async open(): Promise<string> {
-    this.#listening = await listen({
-      host: this.#host.host,
-      port: this.#host.port,
-      token: this.#host.token,
-      onPeer: (peer) => {
-        // Whoever comes under a name that is here already is not who it says.
-        if (this.#heard.get(peer.name)?.isOpen === true) throw new WorkerError('PT_REFUSED', `worker ${peer.name} is connected already`, 'Start workers through the command.');
-        this.#heard.set(peer.name, peer);
-        peer.onMessage((message) => {
-          const bell = bellSchema.safeParse(message);
-          if (bell.success) this.#inbox.deliver(bell.data.key);
-          else peer.close('not a doorbell');
-        });
-        // A worker whose socket closes cannot ring any more: whoever waits for it has to learn of it now.
-        peer.onClose((reason) => {
-          if (this.#heard.get(peer.name) !== peer) return;
-          this.#heard.delete(peer.name);
-          this.#lost(peer.name, reason);
-        });
-      },
-    });
-    return this.#listening.url;
+  /** Starts to listen; returns the address for the others, and what its certificate is known by where it speaks TLS. */
+  open(): Promise<{ readonly address: string; readonly fingerprint: string | null }> {
+    return this.#port.open();
   }
 
-  /** Connects to the workers that are to be rung, and that will ring back. */
-  async reach(colleagues: Readonly<Record<string, Colleague>>, workers: readonly string[]): Promise<void> {
+  /** Sets what is done with messages that are neither doorbells nor tensors. */
+  onRequest(handler: (message: Message, peer: Peer) => void): void {
+    this.#onRequest = handler;
+  }
+
+  /** Learns who is there. Connections to those that are not any more are given up: nothing else may ever close one over a link that was cut. */
+  meet(colleagues: Readonly<Record<string, Colleague>>): void {
+    this.#colleagues = colleagues;
+    for (const [worker, peer] of [...this.#dialled, ...this.#heard]) if (colleagues[worker] === undefined) peer.close('it left the run');
+  }
+
+  /** Whether tensors of that worker lie in memory that this one can map. */
+  sharesMemory(worker: string): boolean {
+    return worker === this.#worker || this.#colleague(worker).domain === this.#colleague(this.#worker).domain;
+  }
+
+  /** Connects to the workers that are to be rung, and that will ring back; from now on no others count. */
+  async reach(workers: readonly string[]): Promise<void> {
     this.#needed = new Set(workers);
+    await this.connect(workers);
+  }
+
+  /** As `reach`, for workers that count besides the others. Throws Unreachable. */
+  async connect(workers: readonly string[]): Promise<void> {
     for (const worker of workers) {
       // Two stages that follow on each other may be on one worker.
-      if (worker === this.#host.worker || this.#dialled.has(worker)) continue;
-      const peer = await dial(present(colleagues[worker], `address of ${worker}`).address, { token: this.#host.token, hello: { name: this.#host.worker }, timeoutMs: 10_000 });
+      if (worker === this.#worker) continue;
+      this.#needed.add(worker);
+      if (this.#dialled.has(worker)) continue;
+      const peer = await this.#port.dial(this.#colleague(worker)).catch((error: unknown) => {
+        throw error instanceof PipetrainError ? new Unreachable(this.#worker, worker, error) : error;
+      });
+      this.#listenTo(peer, worker);
       peer.onClose((reason) => this.#lost(worker, reason));
       this.#dialled.set(worker, peer);
     }
   }
 
   ring(worker: string, key: string): void {
-    if (worker === this.#host.worker) return this.#inbox.deliver(key);
-    const peer = this.#dialled.get(worker);
-    if (peer === undefined) throw this.#peerLost(worker, 'it was closed before');
-    peer.send({ type: 'bell', key });
+    if (worker === this.#worker) this.#inbox.deliver(key);
+    else this.#peer(worker).send({ type: 'bell', key });
   }
 
   wait(key: string): Promise<void> {
     return this.#inbox.wait(key);
   }
 
-  /** Ends every wait, now and until `reset`, with an error that says that the work was given up. */
-  abort(): void {
-    this.#inbox.fail(new WorkerError('PT_ABORTED', `worker ${this.#host.worker} gave up what it was doing`, 'This is part of a recovery.'));
+  /** Writes into a place of a worker on another host, ahead of everything that is rung later. */
+  write(worker: string, place: string, data: Float32Array, offset = 0): void {
+    writeTo(this.#peer(worker), place, data, offset);
   }
 
-  /** Forgets doorbells and failures, before the work of a new generation. */
+  /** Opens a place of this worker to one writer, which may be HOME. */
+  land(place: string, writer: string, data: Float32Array): void {
+    this.#landings.open(place, writer, data);
+  }
+
+  leave(place: string): void {
+    this.#landings.close(place);
+  }
+
+  /** Asks a worker that is connected, or HOME, for something that it will write and then ring for. */
+  request(worker: string, message: Message): void {
+    this.#peer(worker).send(message);
+  }
+
+  /** Ends every wait, now and until `reset`, with an error that says that the work was given up. */
+  abort(): void {
+    this.#inbox.fail(new WorkerError('PT_ABORTED', `worker ${this.#worker} gave up what it was doing`, 'This is part of a recovery.'));
+  }
+
+  /** Forgets doorbells, places and failures, before the work of a new generation. */
   reset(): void {
-    this.#needed = new Set();
+    this.#needed.clear();
+    this.#landings.closeAll();
     this.#inbox.clear();
   }
 
   async close(): Promise<void> {
-    this.#needed = new Set();
+    this.#needed.clear();
     for (const peer of this.#dialled.values()) peer.close();
-    await this.#listening?.close();
+    await this.#port.close();
+  }
+
+  #hear(peer: Peer): void {
+    // Whoever comes under a name that is here already is not who it says.
+    if (this.#heard.get(peer.name)?.isOpen === true) throw new WorkerError('PT_REFUSED', `worker ${peer.name} is connected already`, 'Start workers through the command.');
+    this.#heard.set(peer.name, peer);
+    this.#listenTo(peer, peer.name);
+    // A worker whose socket closes cannot ring any more: whoever waits for it has to learn of it now.
+    peer.onClose((reason) => {
+      if (this.#heard.get(peer.name) !== peer) return;
+      this.#heard.delete(peer.name);
+      this.#lost(peer.name, reason);
+    });
+  }
+
+  #listenTo(peer: Peer, worker: string): void {
+    const drop = (reason: string): void => {
+      this.#port.note(worker, reason);
+      peer.close(reason);
+    };
+    peer.onError((error) => drop(error.message));
+    peer.route(WRITE, (message) => this.#landings.accept(worker, message));
+    peer.onMessage((message) => {
+      const bell = bellSchema.safeParse(message);
+      if (bell.success) this.#inbox.deliver(bell.data.key);
+      else this.#onRequest(message, peer);
+    });
   }
 
   #lost(worker: string, reason: string): void {
@@ -104,11 +170,20 @@ export class Neighbours {
     const dialled = this.#dialled.get(worker);
     this.#dialled.delete(worker);
     dialled?.close(reason);
-    if (this.#needed.has(worker))
-      this.#inbox.fail(this.#peerLost(worker, reason));
+    if (this.#needed.has(worker)) this.#inbox.fail(this.#peerLost(worker, reason));
+  }
+
+  #peer(worker: string): Peer {
+    const peer = worker === HOME ? this.#home : this.#dialled.get(worker);
+    if (peer === undefined) throw this.#peerLost(worker, 'it was closed before');
+    return peer;
+  }
+
+  #colleague(worker: string): Colleague {
+    return present(this.#colleagues[worker], `address of ${worker}`);
   }
 
   #peerLost(worker: string, reason: string): WorkerError {
-    return new WorkerError('PT_PEER_LOST', `worker ${this.#host.worker} lost its connection to worker ${worker}: ${reason}`, 'See what happened to that worker.');
+    return new WorkerError('PT_PEER_LOST', `worker ${this.#worker} lost its connection to worker ${worker}: ${reason}`, 'See what happened to that worker.');
   }
 }

@@ -13,6 +13,7 @@ import { measureDisk } from './disk-probe.js';
 import { measuredCosts } from './measured-costs.js';
 import { readsOf } from './cache-reads.js';
 import { withMicroBatch, type MicroBatchChoice } from './micro-batch-search.js';
+import { modelStateOf } from './model-state.js';
 import { Replanner } from './replanner.js';
 import { setUpRun, type RunSetup } from './run-setup.js';
 import { StatusBoard } from './status-board.js';
@@ -96,9 +97,10 @@ function depthsOf(config: TrainConfig, numLayers: number): number[] {
 }
 
 /** Lets workers that are started for this alone measure the blocks. */
-async function measure({ config, workers, microBatch }: RunSetup) {
+async function measure(setup: RunSetup) {
+  const { config, workers, microBatch } = setup;
   const begin = performance.now();
-  const coordinator = new Coordinator({ config, workers, microBatch, programCache: null, onReport: () => undefined, onDropped: () => undefined, status: (signs) => new StatusBoard().status(signs) });
+  const coordinator = new Coordinator({ config, workers, microBatch, programCache: null, onReport: () => undefined, onDropped: () => undefined, model: () => modelStateOf(setup), status: (signs) => new StatusBoard().status(signs) });
   const abort = (): void => coordinator.abort();
   process.on('exit', abort);
   try {

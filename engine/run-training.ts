@@ -4,14 +4,16 @@ import type { Doorplate } from './ask-status.js';
 import type { TrainConfig } from './config.js';
 import { Coordinator } from './coordinator.js';
 import { PipetrainError } from './core/errors.js';
+import { present } from './core/invariant.js';
 import { workersOf } from './devices.js';
 import type { Entrance } from './entrance.js';
 import { findCheckpoint } from './initial-weights.js';
 import { openKeptResults, programCacheFolder } from './kept-results.js';
+import { modelStateOf } from './model-state.js';
 import { setUpRunFrom } from './resumed-setup.js';
 import type { ResumePoint } from './run-checkpoint.js';
 import { withMicroBatch } from './micro-batch-search.js';
-import { microBatchOf } from './run-setup.js';
+import { microBatchOf, type RunSetup } from './run-setup.js';
 import { StatusBoard } from './status-board.js';
 import type { TrainHost } from './train-host.js';
 import { Trainer } from './trainer.js';
@@ -31,7 +33,7 @@ export async function runTraining(given: TrainConfig, givenHost: TrainHost, from
   const kept = programCacheFolder(named, host.cacheFolder ?? null);
   const { config, choice } = await withMicroBatch(named, kept);
   if (choice !== null) host.emit({ type: 'microBatch.chosen', ...choice });
-  const early: { trainer: Trainer | null } = { trainer: null };
+  const early: { trainer: Trainer | null; setup: RunSetup | null } = { trainer: null, setup: null };
   const coordinator = new Coordinator({
     // Workers of a run that goes on need not know what it once started from.
     config: from === null ? config : { ...config, initFrom: '' },
@@ -42,6 +44,7 @@ export async function runTraining(given: TrainConfig, givenHost: TrainHost, from
     onReport: (report, worker) => early.trainer?.note(report, worker),
     onDropped: (peer, reason) => early.trainer?.noteDropped(peer, reason),
     digests: () => early.trainer?.digests() ?? null,
+    model: () => modelStateOf(present(early.setup, 'setup of the run')),
     status: (signs) => board.status(signs),
     onRefused: (worker, reason) => host.emit({ type: 'warning', message: `worker ${worker} cannot join: ${reason}` }),
   });
@@ -54,7 +57,7 @@ export async function runTraining(given: TrainConfig, givenHost: TrainHost, from
   // Whoever waits for it below gets the error; until then it is nobody's.
   opened.catch(() => undefined);
   try {
-    const setup = await setUpRunFrom(config, from);
+    const setup = (early.setup = await setUpRunFrom(config, from));
     early.trainer = new Trainer(setup, host, from, coordinator, openKeptResults(kept, config.programCacheMb));
     await opened;
     hangDoorplate(host, coordinator.entrance);

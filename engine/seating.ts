@@ -1,5 +1,5 @@
 // Seating: all that a worker has because of its seat in one plan: its stages, and the order in which they act. It is thrown away as a whole on the next plan.
-import type { Colleague, Order, Report } from './messages.js';
+import type { Order, Report } from './messages.js';
 import { pipelineLength } from './plan.js';
 import { replicaSchedule } from './plan-schedule.js';
 import { present } from './core/invariant.js';
@@ -26,9 +26,9 @@ export class Seating {
   }
 
   /** Second half: everybody's memory exists; connect to it. */
-  async activate(colleagues: Readonly<Record<string, Colleague>>): Promise<void> {
+  async activate(): Promise<void> {
     const { plan, seat, neighbours } = this.#options;
-    await neighbours.reach(colleagues, [...new Set(this.#stages.flatMap(({ contacts }) => contacts))]);
+    await neighbours.reach([...new Set(this.#stages.flatMap(({ contacts }) => contacts))]);
     const schedule = replicaSchedule(plan, seat);
     const row = present(workersByStage(schedule)[present(seat.own[0], 'a stage')], 'row of the worker');
     const actions = present(schedule.workers[row], 'actions of the worker');

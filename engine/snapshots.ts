@@ -4,8 +4,10 @@ import type { FreezerState } from './freezer.js';
 import type { ReportOf } from './messages.js';
 import type { Restore } from './plan.js';
 
-/** Steps that a recovery has to do again take about so long at most. */
+/** Steps that a recovery has to do again take about so long at most... */
 const INTERVAL_MS = 1000;
+/** ...but a snapshot that takes long, because it goes to another host, comes so much more rarely. */
+const MAX_SHARE = 0.1;
 
 export interface Snapshot {
   readonly version: number;
@@ -22,6 +24,7 @@ export class Snapshots {
   #version = 0;
   #isFailing = false;
   #takenAt = -Infinity;
+  #dueAt = -Infinity;
 
   /** The newest whole snapshot. */
   get last(): Snapshot | null {
@@ -30,12 +33,13 @@ export class Snapshots {
 
   /** Whether it is time for one, and none is being written. */
   isDue(now: number): boolean {
-    return this.#pending === null && now - this.#takenAt >= INTERVAL_MS;
+    return this.#pending === null && now >= this.#dueAt;
   }
 
   /** Begins one; the version names its files. */
   begin(steps: number, freezer: FreezerState, now: number): Snapshot {
     this.#takenAt = now;
+    this.#dueAt = now + INTERVAL_MS;
     const version = this.#version++;
     return (this.#pending = { version, steps, freezer, restore: { kind: 'snapshot', version } });
   }
@@ -47,7 +51,8 @@ export class Snapshots {
   }
 
   /** The snapshot is whole, or `problem` says why not. Returns a warning where there is one to give: the first time, and again after a whole one. */
-  end(snapshot: Snapshot, problem: string | null): string | null {
+  end(snapshot: Snapshot, problem: string | null, now = performance.now()): string | null {
+    this.#dueAt = this.#takenAt + Math.max(INTERVAL_MS, (now - this.#takenAt) / MAX_SHARE);
     if (problem === null) {
       this.#isFailing = false;
       this.complete(snapshot);

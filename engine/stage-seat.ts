@@ -1,14 +1,13 @@
 // StageSeat: all that a worker has for one stage of its seat: compiled programs, borders, gradient exchange, frozen prefix, updates. Made in two halves, so
 // that everybody's memory exists before anybody maps it. The order in which the stages of a worker act is not its business.
 import { codecOf, type CodecName } from '../cache/codec.js';
+import { Border } from './border.js';
 import type { Order } from './messages.js';
 import type { Plan, Seat, StageAssignment } from './plan.js';
 import { invariant, present } from './core/invariant.js';
 import { countIds, type Dataset } from './data/dataset.js';
 import type { BlockStore } from './dp/block-store.js';
 import { GradientExchange, type ChunkSquares } from './dp/gradient-exchange.js';
-import { Mailbox } from './dp/mailbox.js';
-import { mailboxFile } from './dp/memory-names.js';
 import { FrozenPrefix } from './frozen-prefix.js';
 import { openCache } from './open-cache.js';
 import type { StagePrograms } from './model/compile.js';
@@ -79,11 +78,9 @@ export class StageSeat {
   readonly #options: SeatingOptions;
   readonly #programs: StagePrograms;
   readonly #exchange: GradientExchange;
-  /** Mailboxes this stage owns, and those of its neighbours that it writes to. */
-  readonly #in: Mailbox | null;
-  readonly #back: Mailbox | null;
-  #downstream: Mailbox | null = null;
-  #upstream: Mailbox | null = null;
+  /** Towards the data and towards the loss; null where there is no stage. */
+  readonly #upper: Border | null;
+  readonly #lower: Border | null;
   #prefix: FrozenPrefix | null = null;
   #runner: StageRunner | null = null;
   #updates: { readonly block: number; readonly bound: BoundUpdate }[] = [];
@@ -105,9 +102,10 @@ export class StageSeat {
         arrived: (kind, step, peer) => neighbours.wait(`${kind} ${plan.generation} ${step} ${peer.worker} ${peer.stage} ${stage}`),
         ring: (kind, step, peer) => neighbours.ring(peer.worker, `${kind} ${plan.generation} ${step} ${worker} ${stage} ${peer.stage}`),
       },
+      remote: neighbours,
     });
-    this.#in = stage === 0 ? null : Mailbox.create(mailboxFile(folder, worker, plan.generation, stage, 'in'), seat.count, this.#shapeAt(from));
-    this.#back = this.#isLast ? null : Mailbox.create(mailboxFile(folder, worker, plan.generation, stage, 'back'), seat.count, this.#shapeAt(to));
+    this.#upper = stage === 0 ? null : this.#borderTo(stage - 1, from);
+    this.#lower = this.#isLast ? null : this.#borderTo(stage + 1, to);
   }
 
   /** The workers that this stage rings. */
@@ -119,12 +117,12 @@ export class StageSeat {
 
   /** Second half: everybody's memory exists and every contact is reached. `actions` are those of this stage, in order. */
   open(actions: readonly Action[]): StageRunner {
-    const { plan, seat, folder, neighbours, store, executor, layouts, dataset, seed, pool } = this.#options;
+    const { plan, seat, neighbours, store, executor, layouts, dataset, seed, pool } = this.#options;
     const { stage } = this;
-    const { from, to, recompute = false } = this.#blocks;
+    const { from, recompute = false } = this.#blocks;
     this.#exchange.open();
-    if (!this.#isLast) this.#downstream = Mailbox.open(mailboxFile(folder, this.#workerAt(stage + 1), plan.generation, stage + 1, 'in'), seat.count, this.#shapeAt(to));
-    if (stage > 0) this.#upstream = Mailbox.open(mailboxFile(folder, this.#workerAt(stage - 1), plan.generation, stage - 1, 'back'), seat.count, this.#shapeAt(from));
+    this.#upper?.open();
+    this.#lower?.open();
     const prefix = (this.#prefix = this.#openPrefix());
     const prefixOutputs = prefix === null ? null : Array.from({ length: seat.count }, () => new Float32Array(this.#shapeAt(from).reduce((a, b) => a * b, 1)));
     this.#runner = new StageRunner({
@@ -136,15 +134,16 @@ export class StageSeat {
       weights: (block) => store.weights(block),
       gradientOffset: (block) => this.#exchange.offset(block),
       borders: {
-        activationIn: this.#in?.places ?? prefixOutputs,
-        activationOut: this.#downstream?.places ?? null,
-        gradientIn: this.#back?.places ?? null,
-        gradientOut: this.#upstream?.places ?? null,
+        activationIn: this.#upper?.arriving ?? prefixOutputs,
+        activationOut: this.#lower?.leaving ?? null,
+        gradientIn: this.#lower?.arriving ?? null,
+        gradientOut: this.#upper?.leaving ?? null,
       },
       signals: {
         arrived: (kind, step, micro) => neighbours.wait(`${kind} ${plan.generation} ${step} ${stage} ${micro}`),
         ring: (kind, step, micro) => {
           const next = stage + (kind === 'F' ? 1 : -1);
+          (kind === 'F' ? this.#lower : this.#upper)?.send(micro);
           neighbours.ring(this.#workerAt(next), `${kind} ${plan.generation} ${step} ${next} ${micro}`);
         },
       },
@@ -203,7 +202,10 @@ export class StageSeat {
     if (!this.#isLast && n >= seat.count) await neighbours.wait(`C ${plan.generation} ${stage} ${n - seat.count}`);
     const result = present(this.#runner, 'stage runner').evaluate(ids, n % seat.count);
     if (stage > 0) neighbours.ring(this.#workerAt(stage - 1), `C ${plan.generation} ${stage - 1} ${n}`);
-    if (!this.#isLast) neighbours.ring(this.#workerAt(stage + 1), `E ${plan.generation} ${stage + 1} ${n}`);
+    if (!this.#isLast) {
+      this.#lower?.send(n % seat.count);
+      neighbours.ring(this.#workerAt(stage + 1), `E ${plan.generation} ${stage + 1} ${n}`);
+    }
     return result === null ? null : { index, ...result };
   }
 
@@ -219,7 +221,8 @@ export class StageSeat {
     this.#runner?.close();
     this.#prefix?.close();
     this.#exchange.close();
-    for (const mailbox of [this.#in, this.#back, this.#downstream, this.#upstream]) mailbox?.close();
+    this.#upper?.close();
+    this.#lower?.close();
   }
 
   get #blocks(): StageAssignment {
@@ -232,6 +235,12 @@ export class StageSeat {
 
   #workerAt(stage: number): string {
     return present(this.#options.seat.stages[stage], `stage ${stage}`).worker;
+  }
+
+  /** The border to a neighbouring stage, over which the input of `block` goes. */
+  #borderTo(stage: number, block: number): Border {
+    const { folder, plan, seat, worker, neighbours } = this.#options;
+    return new Border({ folder, generation: plan.generation, worker, stage: this.stage, neighbour: { worker: this.#workerAt(stage), stage }, numPlaces: seat.count, shape: this.#shapeAt(block), neighbours });
   }
 
   /** Shape of the activation that enters block `block`. */

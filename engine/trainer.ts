@@ -167,7 +167,7 @@ export class Trainer {
       const update = { learningRate, gradientScale: clipScale(result.gradNorm, this.#setup.config.clip), updateCount: done, rates, snapshot: snapshot?.version ?? null };
       const applied = this.#coordinator.commit(step, update, goesOn);
       // A failure here also ends the next wait for a step; it must not end the process before that.
-      if (snapshot !== null) this.#coordinator.snapshotWritten().then((problem) => this.#endSnapshot(snapshot, problem), () => undefined);
+      if (snapshot !== null) this.#coordinator.state.snapshotWritten().then((problem) => this.#endSnapshot(snapshot, problem), () => undefined);
       const drainFrom = performance.now();
       await applied;
       const now = performance.now();
@@ -255,7 +255,7 @@ export class Trainer {
     if (before !== null) this.#removeOldCaches(plan);
     if (plan.frozen > 0) this.#host.emit(cacheEvent(this.#setup, this.#costs, plan, step, cacheReason));
     const snapshot = this.#snapshots.begin(step, this.#freezer.save(), performance.now());
-    this.#endSnapshot(snapshot, await this.#coordinator.snapshot(step, snapshot.version));
+    this.#endSnapshot(snapshot, await this.#coordinator.state.snapshot(step, snapshot.version));
     if (before !== null) {
       const now = performance.now();
       const connectMs = Math.max(0, adopted - begin - planMs - stateMs - compileMs);
@@ -363,8 +363,8 @@ export class Trainer {
     // More checkpoints than the disk can take: training waits, and the event says for how long.
     await this.#checkpointer.idle();
     const state = runState(this.#setup, this.#plan, this.#progress, this.#freezer);
-    const copy = await this.#coordinator.copyState();
-    if (copy === null) await this.#checkpointer.write(state, this.#coordinator.liveState());
+    const copy = await this.#coordinator.state.copy();
+    if (copy === null) await this.#checkpointer.write(state, await this.#coordinator.state.live());
     else this.#checkpointer.start(state, copy, performance.now() - begin);
   }
 
@@ -372,7 +372,7 @@ export class Trainer {
   async #saveNow(): Promise<SavedCheckpoint | null> {
     this.#savedAt = this.#progress.steps;
     await this.#checkpointer.idle();
-    return this.#checkpointer.write(runState(this.#setup, this.#plan, this.#progress, this.#freezer), this.#coordinator.liveState());
+    return this.#checkpointer.write(runState(this.#setup, this.#plan, this.#progress, this.#freezer), await this.#coordinator.state.live());
   }
 
   get #plan(): Plan {

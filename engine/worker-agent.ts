@@ -7,6 +7,7 @@ import type { Trust } from './comm/tls.js';
 import { fromErrorRecord, WorkerError, type PipetrainError } from './core/errors.js';
 import { executorOf, workersOf } from './devices.js';
 import type { Invitation } from './invitation.js';
+import { MemoryFolder } from './memory-folder.js';
 import { workerEntry } from './worker-entry.js';
 import type { WorkerNews } from './worker-news.js';
 
@@ -41,9 +42,12 @@ export interface AgentOptions {
 /** Resolves when every worker was let go or told to stop. Rejects with the error of the first one that cannot join, or cannot any more. */
 export async function runWorkers(options: AgentOptions): Promise<void> {
   const workers = workersOf(options.devices);
+  const memory = new MemoryFolder();
+  const removeMemory = (): void => memory.close();
+  process.once('exit', removeMemory);
   const results = await Promise.allSettled(
     workers.map((_, index) =>
-      serve(options, {
+      serve(options, memory, {
         url: options.url,
         token: options.token,
         worker: null,
@@ -58,22 +62,29 @@ export async function runWorkers(options: AgentOptions): Promise<void> {
           dataOptions: { ...options.dataOptions },
           host: options.host,
           port: options.port === 0 ? 0 : options.port + index,
+          memory: { path: memory.path, probe: memory.probe },
         },
       }),
     ),
   );
+  process.off('exit', removeMemory);
+  memory.close();
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 /** One worker, over as many processes as it takes. */
-async function serve(options: AgentOptions, invitation: Invitation): Promise<void> {
+async function serve(options: AgentOptions, memory: MemoryFolder, invitation: Invitation): Promise<void> {
   const name = invitation.own?.name ?? '';
   let seenAt = performance.now();
   for (;;) {
+    const ids: string[] = [];
     const error = await runOnce(options, invitation, (news) => {
       if (news.type !== 'ended') seenAt = performance.now();
+      if (news.type === 'joined') ids.push(news.worker);
       options.onNews(name, news);
     });
+    // One that was killed could not; and the next one may have its name, in another attempt of the run.
+    for (const id of ids) memory.removeAllOf(id);
     if (error === null || options.signal.aborted) return;
     if (!PASSING.has(error.code) || performance.now() - seenAt > options.retrySeconds * 1000) throw error;
     options.onRetry(name, error);

@@ -1,7 +1,8 @@
 // WorkerLink: a worker seen from the coordinator: its connection, and what it has reported but nobody has asked for yet. It knows when the worker
 // is lost; what that means for the run is the coordinator's business, and how the process began and ends that of the classes below it.
-import { FrameError } from './comm/frame.js';
+import { FrameError, type Message } from './comm/frame.js';
 import type { Peer } from './comm/peer.js';
+import { WRITE } from './comm/remote-write.js';
 import { fromErrorRecord, WorkerError } from './core/errors.js';
 import { WorkerStanding } from './worker-state.js';
 import { reportSchema, type Order, type Report, type ReportOf } from './messages.js';
@@ -27,9 +28,32 @@ export function failureFrom({ id, isOwn }: WorkerLink, cause: Error): Error {
   return new LostWorker(id, `worker ${id} failed: ${cause.message}`, 'See what it says itself.');
 }
 
+/** A worker that gave up because of another one (PT_WORKER_STUCK). */
+export class StuckWorker extends WorkerError {
+  /** A worker that it could not connect to, or null. */
+  readonly about: string | null;
+
+  constructor(worker: string, message: string, about: string | null) {
+    super('PT_WORKER_STUCK', `worker ${worker} cannot go on: ${message}`, 'See the events of the run for what came before.');
+    this.about = about;
+  }
+}
+
+/**
+ * Who is to blame for a failure. Where two workers cannot connect, it is the one that joined: the network and the ports of its host are its user's
+ * business, and without it the run can go on, while the same two would only fail again.
+ */
+export function culpritOf(cause: Error, reporter: string, linkOf: (worker: string) => WorkerLink | undefined): { readonly cause: Error; readonly worker: string } {
+  const about = cause instanceof StuckWorker && cause.about !== null ? linkOf(cause.about) : undefined;
+  const guest = [about, about === undefined ? undefined : linkOf(reporter)].find((link) => link?.isOwn === false);
+  return guest === undefined ? { cause, worker: reporter } : { cause: new LostWorker(guest.id, cause.message, 'Every worker must reach the ports of all others.'), worker: guest.id };
+}
+
 export interface LinkHandlers {
   readonly onFailure: (error: Error, worker: string) => void;
   readonly onReport: (report: Report, worker: string) => void;
+  /** A worker of another host brings a piece of the state of a block, or asks for a block. */
+  readonly onState: (message: Message, worker: string, peer: Peer) => void;
   /** The worker broke the rules and was cut off; `onFailure` follows. */
   readonly onDropped: (worker: string, reason: string) => void;
 }
@@ -45,7 +69,7 @@ export abstract class WorkerLink {
   #stuck: NodeJS.Timeout | undefined;
   #pong: (() => void) | null = null;
   #peer: Peer | null = null;
-  #heardAt = performance.now();
+  readonly #since = performance.now();
   #isStopping = false;
 
   constructor(id: string, handlers: LinkHandlers) {
@@ -62,7 +86,7 @@ export abstract class WorkerLink {
 
   /** Milliseconds since anything arrived from the worker. */
   get silentMs(): number {
-    return performance.now() - this.#heardAt;
+    return this.#peer?.silentMs ?? performance.now() - this.#since;
   }
 
   get isConnected(): boolean {
@@ -85,8 +109,8 @@ export abstract class WorkerLink {
   /** Takes the connection that introduced itself with this worker's name. */
   connect(peer: Peer): void {
     this.#peer = peer;
+    for (const type of [WRITE, 'fetch']) peer.route(type, (message) => (this.#isStopping ? undefined : this.#handlers.onState(message, this.id, peer)));
     peer.onMessage((message) => {
-      this.#heardAt = performance.now();
       if (this.#isStopping) return;
       const report = reportSchema.safeParse(message);
       if (!report.success) return this.#drop(`it sent a report that cannot be read: ${report.error.message}`);
@@ -154,11 +178,12 @@ export abstract class WorkerLink {
         this.#pong = null;
         return;
       case 'leaving':
+      case 'dropped':
         return;
       case 'stuck':
         // A neighbour's death shows here first; its own exit is the root cause and is on its way.
         clearTimeout(this.#stuck);
-        this.#stuck = setTimeout(() => this.fail(new WorkerError('PT_WORKER_STUCK', `worker ${this.id} cannot go on: ${report.message}`, 'See the events of the run for what came before.')), ROOT_CAUSE_GRACE_MS).unref();
+        this.#stuck = setTimeout(() => this.fail(new StuckWorker(this.id, report.message, report.about)), ROOT_CAUSE_GRACE_MS).unref();
         return;
       default: {
         const waiting = this.#waiting.get(report.type);

@@ -50,6 +50,8 @@ async function work(invitation: Invitation, lines: Interface, tell: (news: Worke
     token,
     host: own?.host ?? (own === null ? (invitation.host ?? '127.0.0.1') : (peer.localAddress ?? '127.0.0.1')),
     port: own?.port ?? 0,
+    url,
+    home: peer,
     own,
     report: (report) => peer.send(report),
     onSeat: (plan) => tell({ type: 'seat', generation: plan.generation, seat: seatOf(plan, assignment?.worker ?? name) }),
@@ -62,9 +64,7 @@ async function work(invitation: Invitation, lines: Interface, tell: (news: Worke
     worker.disconnect();
     setTimeout(() => process.exit(4), END_GRACE_MS).unref();
   };
-  let heardAt = performance.now();
   peer.onMessage((message) => {
-    heardAt = performance.now();
     const order = orderSchema.safeParse(message);
     if (order.success) worker.order(order.data);
     else peer.send({ type: 'failed', error: { code: 'PT_PROTOCOL', exitCode: 1, message: `worker ${name} cannot read an order: ${order.error.message}`, hint: 'Report this.' } });
@@ -76,7 +76,7 @@ async function work(invitation: Invitation, lines: Interface, tell: (news: Worke
     tell({ type: 'joined', worker: assignment.worker });
     // A link that is cut does not close the connection; silence is the only sign.
     const limit = assignment.heartbeatSeconds * 1000;
-    setInterval(() => void (performance.now() - heardAt > limit && peer.close(`nothing was heard for ${assignment.heartbeatSeconds} s`)), limit / 4).unref();
+    setInterval(() => void (peer.silentMs > limit && peer.close(`nothing was heard for ${assignment.heartbeatSeconds} s`)), limit / 4).unref();
   }
   if (early.isLeaving) leave();
   try {

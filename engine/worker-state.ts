@@ -28,8 +28,7 @@ const ANSWERS = {
 } as const satisfies Record<Order['type'], readonly Report['type'][]>;
 
 /** Reports that a worker makes on its own. */
-type Unasked = 'stuck' | 'cache-off' | 'failed' | 'leaving';
-const isUnasked = (type: Report['type']): type is Unasked => type === 'stuck' || type === 'cache-off' || type === 'failed' || type === 'leaving';
+const UNASKED: readonly Report['type'][] = ['stuck', 'cache-off', 'failed', 'leaving', 'dropped'];
 
 /** An order taken, a report made, or the end of the process or its connection. */
 export type WorkerCause = Order['type'] | Report['type'] | 'gone';
@@ -37,7 +36,7 @@ export type WorkerCause = Order['type'] | Report['type'] | 'gone';
 type Row = Readonly<Partial<Record<WorkerCause, WorkerState>>>;
 const END = { stop: 'lost', failed: 'lost', gone: 'lost' } as const;
 
-const between = (state: WorkerState, ...causes: readonly WorkerCause[]): Row => Object.fromEntries(['ping', 'pong', 'leaving', ...causes].map((cause) => [cause, state]));
+const between = (state: WorkerState, ...causes: readonly WorkerCause[]): Row => Object.fromEntries(['ping', 'pong', 'leaving', 'dropped', ...causes].map((cause) => [cause, state]));
 
 export const WORKER_TRANSITIONS: Readonly<Record<WorkerState, Row>> = {
   joining: { ...between('joining', 'setup'), ...END, ready: 'idle' },
@@ -93,7 +92,7 @@ export class WorkerStanding {
   reported(type: Report['type']): void {
     const next = nextWorkerState(this.#worker, this.#state, type);
     const due = this.#due.get(type) ?? 0;
-    if (due === 0 && !isUnasked(type) && !(this.#state === 'draining' && type !== 'aborted')) throw outOfPlace(this.#worker, this.#state, type);
+    if (due === 0 && !UNASKED.includes(type) && !(this.#state === 'draining' && type !== 'aborted')) throw outOfPlace(this.#worker, this.#state, type);
     this.#due.set(type, Math.max(0, due - 1));
     // Aborted as often as it was told to: the answers to earlier orders are all here.
     if (type !== 'aborted' || due <= 1) this.#state = next;

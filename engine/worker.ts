@@ -1,5 +1,6 @@
 // Worker: a process that owns one device and obeys one plan at a time. It takes orders one by one, computes, and reports; it decides nothing.
 import { loadBlock } from './checkpoint.js';
+import type { Peer } from './comm/peer.js';
 import { InterruptedError, PipetrainError, toErrorRecord, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { measureCosts } from './cost-probe.js';
@@ -8,11 +9,13 @@ import { equip, type Equipment, type Setup } from './equipment.js';
 import { answerHandovers, measureHandovers, partnerOf, type HandoverCost } from './handover-probe.js';
 import type { OwnMeans } from './invitation.js';
 import type { Colleague, Order, Report } from './messages.js';
-import { Neighbours } from './neighbours.js';
+import { Neighbours, Unreachable } from './neighbours.js';
+import { removeOldCaches } from './old-caches.js';
 import { OrderQueue } from './order-queue.js';
 import { augmentationId } from './run-dataset.js';
 import { blocksOf, seatOf, type Plan, type Restore } from './plan.js';
 import { PlanTransition } from './plan-transition.js';
+import { StateTransfer } from './state-transfer.js';
 import { nextWorkerState, type WorkerCause, type WorkerState } from './worker-state.js';
 import { Seating } from './seating.js';
 import type { CacheSettings } from './stage-seat.js';
@@ -23,6 +26,9 @@ export interface WorkerHost {
   /** Address on which it listens for its neighbours, and port (0 for a free one). */
   readonly host: string;
   readonly port: number;
+  /** The coordinator: its address, and the connection to it. */
+  readonly url: string;
+  readonly home: Peer;
   /** What a worker that joined uses whatever the run says; null where the coordinator started it. */
   readonly own: OwnMeans | null;
   report(report: Report): void;
@@ -35,10 +41,12 @@ export class Worker {
   readonly #orders = new OrderQueue<Order>();
   readonly #neighbours: Neighbours;
   #equipment: Equipment | null = null;
+  #transfer: StateTransfer | null = null;
+  /** The replica that snapshots and checkpoints are taken from. */
+  #keeper = 0;
   #state: WorkerState = 'joining';
   readonly #transition: PlanTransition;
   #plan: Plan | null = null;
-  #colleagues: Readonly<Record<string, Colleague>> = {};
   #seating: Seating | null = null;
   /** The seating of the plan that is being prepared. */
   #next: Seating | null = null;
@@ -52,7 +60,8 @@ export class Worker {
       },
     };
     this.#transition = new PlanTransition(`worker ${host.worker}`);
-    this.#neighbours = new Neighbours(host);
+    this.#neighbours = new Neighbours({ ...host, onDropped: (peer, reason) => this.#host.report({ type: 'dropped', peer, reason: reason.slice(0, 1000) }) });
+    this.#neighbours.onRequest((message, peer) => present(this.#transfer, 'state to give').serve(message, peer));
   }
 
   /** Takes an order of the coordinator. An abort reaches whatever waits for a neighbour at once; the rest comes in turn. */
@@ -85,7 +94,7 @@ export class Worker {
           await this.#obey(order);
         } catch (error) {
           if (!isAbandonable(error)) throw error;
-          if (error.code !== 'PT_ABORTED') this.#host.report({ type: 'stuck', message: error.message });
+          if (error.code !== 'PT_ABORTED') this.#host.report({ type: 'stuck', message: error.message, about: error instanceof Unreachable ? error.worker : null });
           await this.#skipToAbort();
         }
       }
@@ -128,7 +137,7 @@ export class Worker {
       case 'measure-costs':
         return this.#measure(order);
       case 'prepare':
-        return this.#prepare(order.plan, order.colleagues);
+        return this.#prepare(order);
       case 'activate':
         return this.#activate(order.generation);
       case 'start':
@@ -152,9 +161,10 @@ export class Worker {
   async #setUp(order: Setup): Promise<void> {
     const begin = performance.now();
     this.#equipment = await equip(order, this.#host.worker, this.#host.own);
-    const { executor, domain } = this.#equipment;
-    const address = await this.#neighbours.open();
-    this.#host.report({ type: 'ready', device: executor.name, address, domain, startSeconds: (performance.now() - begin) / 1000 });
+    const { executor, domain, store } = this.#equipment;
+    this.#transfer = new StateTransfer(this.#neighbours, store);
+    const port = await this.#neighbours.open();
+    this.#host.report({ type: 'ready', device: executor.name, ...port, domain, startSeconds: (performance.now() - begin) / 1000 });
   }
 
   async #measure({ microBatch, workers, colleagues }: Extract<Order, { type: 'measure-costs' }>): Promise<void> {
@@ -167,14 +177,15 @@ export class Worker {
     const { worker } = this.#host;
     const partner = partnerOf(worker, workers);
     if (partner === null) return null;
-    await this.#neighbours.reach(colleagues, [partner]);
+    this.#neighbours.meet(colleagues);
+    await this.#neighbours.reach([partner]);
     if (workers.indexOf(worker) % 2 === 0) return measureHandovers(this.#neighbours, worker, partner);
     await answerHandovers(this.#neighbours, worker, partner);
     return null;
   }
 
   /** First half of a transition. The old seating stays whole: others may still copy from this worker's memory. */
-  #prepare(plan: Plan, colleagues: Readonly<Record<string, Colleague>>): void {
+  async #prepare({ plan, keeper, colleagues }: Extract<Order, { type: 'prepare' }>): Promise<void> {
     this.#transition.prepare(plan.generation);
     const own = this.#own;
     // What is not ready by now is needed now, or not at all.
@@ -183,15 +194,10 @@ export class Worker {
     own.compiler.takeMs();
     const begin = performance.now();
     const { worker } = this.#host;
-    const { frozen, active } = blocksOf(plan, worker);
-    let movedBytes = 0;
-    const fill = plan.restore === null ? null : this.#filler(plan.restore);
-    for (const block of [...frozen, ...active]) {
-      const trains = active.includes(block);
-      movedBytes += fill === null ? own.store.hold(block, plan.sources[block] ?? null, trains) : own.store.restore(block, trains, fill);
-    }
+    this.#neighbours.meet(colleagues);
+    this.#keeper = keeper;
+    const movedBytes = await this.#fetchState(plan);
     const stateMs = performance.now() - begin;
-    this.#colleagues = colleagues;
     this.#plan = plan;
     const seat = seatOf(plan, worker);
     if (seat !== null)
@@ -214,6 +220,31 @@ export class Worker {
     this.#host.report({ type: 'prepared', generation: plan.generation, movedBytes, stateMs });
   }
 
+  /** Brings every block of the plan here; returns the bytes that moved. */
+  async #fetchState(plan: Plan): Promise<number> {
+    const { store, isHome } = this.#own;
+    const transfer = present(this.#transfer, 'transfer of state');
+    const { frozen, active } = blocksOf(plan, this.#host.worker);
+    const remoteSourceOf = (block: number): string | null => {
+      const source = plan.sources[block] ?? null;
+      return source === null || this.#neighbours.sharesMemory(source) ? null : source;
+    };
+    const { generation, restore } = plan;
+    const fill = restore !== null && isHome ? this.#filler(restore) : null;
+    const blocks = [...frozen, ...active];
+    if (restore === null) await this.#neighbours.connect([...new Set(blocks.flatMap((block) => remoteSourceOf(block) ?? []))]);
+    let movedBytes = 0;
+    for (const block of blocks) {
+      const trains = active.includes(block);
+      const remote = remoteSourceOf(block);
+      if (fill !== null) movedBytes += store.restore(block, trains, fill);
+      else if (restore !== null) movedBytes += await transfer.restore(generation, block, trains);
+      else if (remote !== null) movedBytes += await transfer.hold(generation, block, remote, trains);
+      else movedBytes += store.hold(block, plan.sources[block] ?? null, trains);
+    }
+    return movedBytes;
+  }
+
   /** Second half: leaves the old seat, takes the new one. */
   async #activate(generation: number): Promise<void> {
     this.#transition.require(generation, 'activating');
@@ -223,7 +254,8 @@ export class Worker {
     this.#own.store.release(frozen, active);
     this.#seating = this.#next;
     this.#next = null;
-    await this.#seating?.activate(this.#colleagues);
+    await this.#seating?.activate();
+    if (!this.#own.isHome) removeOldCaches(this.#own.folder, plan);
     this.#host.onSeat?.(plan);
     const { compiler, executor } = this.#own;
     const { ms, ...counts } = executor.takeCounts();
@@ -250,12 +282,13 @@ export class Worker {
     }
   }
 
-  /** Keeps what replica 0 holds, each block once, where it outlives this process. */
+  /** Keeps what one replica holds, each block once, where it outlives this process. */
   #writeSnapshot(step: number, version: number): void {
-    if (seatOf(present(this.#plan, 'plan'), this.#host.worker)?.replica !== 0) return;
+    if (seatOf(present(this.#plan, 'plan'), this.#host.worker)?.replica !== this.#keeper) return;
     let problem: string | null = null;
     try {
-      this.#own.store.writeSnapshot(version);
+      if (this.#own.isHome) this.#own.store.writeSnapshot(version);
+      else present(this.#transfer, 'transfer of state').keep(`snapshot ${version}`);
     } catch (error) {
       // The one before is whole, and reaches further back: that is all a full memory costs.
       if (!(error instanceof PipetrainError) || error.code !== 'PT_SHM_FULL') throw error;
@@ -286,7 +319,8 @@ export class Worker {
     this.#planOf(generation);
     let problem: string | null = null;
     try {
-      this.#own.store.copyState();
+      if (this.#own.isHome) this.#own.store.copyState();
+      else present(this.#transfer, 'transfer of state').keep(`copy ${generation}`);
     } catch (error) {
       if (!(error instanceof WorkerError) || error.code !== 'PT_SHM_FULL') throw error;
       problem = error.message;
@@ -317,7 +351,7 @@ export class Worker {
  * (PT_SHM_FILE), or the coordinator said so.
  */
 function isAbandonable(error: unknown): error is PipetrainError {
-  return error instanceof PipetrainError && ['PT_ABORTED', 'PT_PEER_LOST', 'PT_DIAL', 'PT_REFUSED', 'PT_PEER_CLOSED', 'PT_SHM_FILE'].includes(error.code);
+  return error instanceof PipetrainError && ['PT_ABORTED', 'PT_PEER_LOST', 'PT_UNREACHABLE', 'PT_PEER_CLOSED', 'PT_SHM_FILE'].includes(error.code);
 }
 
 function cacheSettings({ config, cacheFolder }: Equipment['setup']): CacheSettings {

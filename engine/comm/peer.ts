@@ -44,6 +44,7 @@ export class Peer {
   #closeReason: string | null = null;
   #localReason: string | null = null;
   #isDistrusted = false;
+  #heardAt = performance.now();
 
   /** Takes over an open socket; the socket must have no handlers for messages left. */
   constructor(name: string, socket: WebSocket, options: PeerOptions = {}) {
@@ -62,6 +63,11 @@ export class Peer {
 
   get isOpen(): boolean {
     return this.#closeReason === null && this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /** Milliseconds since anything arrived: a link that is cut closes no connection, silence is its only sign. */
+  get silentMs(): number {
+    return performance.now() - this.#heardAt;
   }
 
   /** Bytes accepted by `send` that the operating system has not taken yet. */
@@ -119,6 +125,7 @@ export class Peer {
 
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#closeReason !== null || this.#isDistrusted) return;
+    this.#heardAt = performance.now();
     try {
       this.#count();
       if (!isBinary || !(data instanceof Uint8Array)) throw new FrameError(`${this.name} sent text; frames are binary`);

@@ -1,5 +1,5 @@
 // BlockStore: the parameters and optimizer states of the blocks that one worker holds, in shared memory, so that another worker of the host
-// copies them straight from here. It knows nothing of plans; a block it holds either trains (has states) or is frozen (has none).
+// copies them straight from here. Workers of other hosts are served by state-transfer.ts. It knows nothing of plans; a block it holds either trains (has states) or is frozen (has none).
 import { existsSync } from 'node:fs';
 import { invariant, present } from '../core/invariant.js';
 import type { Block } from '../model/block.js';
@@ -9,7 +9,7 @@ import { snapshotFile, stateCopyFile, statesFile, weightsFile } from './memory-n
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 /** A block without parameters has a file all the same, so that nobody needs a special case; no file can be empty. */
-const LEAST_BYTES = 64;
+export const LEAST_BYTES = 64;
 
 interface Held {
   readonly weights: MappedFile;
@@ -40,29 +40,36 @@ export class BlockStore {
   }
 
   /**
-   * Makes sure a block is here: kept where it is held already, else copied from `source` (a worker of this host), else started from its initial
+   * Makes sure a block is here: kept where it is held already, else copied from `source` (a worker whose memory is this one), else started from its initial
    * values. Returns the bytes that were copied.
    */
   hold(block: number, source: string | null, trains: boolean): number {
     const { folder, worker } = this.#options;
-    const length = this.#layout(block).length;
+    const { weights, states } = this.makeRoom(block, trains);
     let moved = 0;
-    let held = this.#held.get(block);
-    if (held === undefined) {
-      held = { weights: this.#create(weightsFile, block, length), states: null };
-      this.#held.set(block, held);
-      const weights = held.weights.float32(0, length);
+    if (weights !== null) {
       if (source === null) initializeSlab(present(this.#options.blocks[block], `block ${block}`), this.#layout(block), this.#options.seed, weights);
       else moved += copyFrom(weightsFile(folder, source, block), weights);
     }
-    if (trains && held.states === null && this.#options.numStates > 0) {
-      const numFloats = length * this.#options.numStates;
-      held.states = this.#create(statesFile, block, numFloats);
-      // A source without states (its copy was frozen, or the block is new) means states that start at zero, as the new file does.
-      if (source !== null && source !== worker && existsSync(statesFile(folder, source, block)))
-        moved += copyFrom(statesFile(folder, source, block), held.states.float32(0, numFloats));
-    }
+    // A source without states (its copy was frozen, or the block is new) means states that start at zero, as the new file does.
+    if (states !== null && source !== null && source !== worker && existsSync(statesFile(folder, source, block))) moved += copyFrom(statesFile(folder, source, block), states);
     return moved;
+  }
+
+  /** Makes memory for a block, as far as there is none yet. Returns the arrays that are new, all zeros: parameters, and optimizer states one behind the other. */
+  makeRoom(block: number, trains: boolean): { readonly weights: Float32Array | null; readonly states: Float32Array | null } {
+    const { length } = this.#layout(block);
+    const numFloats = length * this.#options.numStates;
+    const known = this.#held.get(block);
+    const held = known ?? { weights: this.#create(weightsFile, block, length), states: null };
+    this.#held.set(block, held);
+    const states = trains && held.states === null && this.#options.numStates > 0 ? (held.states = this.#create(statesFile, block, numFloats)) : null;
+    return { weights: known === undefined ? held.weights.float32(0, length) : null, states: states?.float32(0, numFloats) ?? null };
+  }
+
+  /** The memory of a block that is held: parameters, and optimizer states one behind the other; null where it does not train. */
+  parts(block: number): { readonly weights: Float32Array; readonly states: Float32Array | null } {
+    return { weights: this.weights(block), states: this.#get(block).states?.float32(0, this.#layout(block).length * this.#options.numStates) ?? null };
   }
 
   /**
@@ -70,14 +77,10 @@ export class BlockStore {
    * bytes written.
    */
   restore(block: number, trains: boolean, fill: (block: number, weights: Float32Array, states: readonly Float32Array[]) => void): number {
-    const { length } = this.#layout(block);
-    const isNew = !this.#held.has(block);
-    if (isNew) this.#held.set(block, { weights: this.#create(weightsFile, block, length), states: null });
-    const held = this.#get(block);
-    if (trains && held.states === null && this.#options.numStates > 0) held.states = this.#create(statesFile, block, length * this.#options.numStates);
+    this.makeRoom(block, trains);
     const states = trains ? this.states(block) : [];
     fill(block, this.weights(block), states);
-    return (1 + states.length) * length * BYTES;
+    return (1 + states.length) * this.#layout(block).length * BYTES;
   }
 
   /** Copies every held block into a snapshot; states only of those that train. */

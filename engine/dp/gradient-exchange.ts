@@ -1,6 +1,7 @@
 // GradientExchange: the training group of one stage. It keeps the gradient slots of this stage, reduces them with those of the other replicas
-// in the order of the fixed tree (direct reduce-scatter), and shows where every reduced chunk lies. Host-local: peers read each other's
-// mapped memory; doorbells travel on the caller's signals. It does not know what a gradient is for.
+// in the order of the fixed tree (direct reduce-scatter), and shows where every reduced chunk lies. On one host the members read each other's
+// mapped memory; of a member on another host there is a mirror here, into which it sends what is read. Doorbells travel on the caller's signals. It does
+// not know what a gradient is for.
 import { present } from '../core/invariant.js';
 import { CHUNK, chunkSquares, combine, decompose, numChunks, shardChunks, slotCount, TreeAccumulator, type Subtotal } from '../comm/reduction.js';
 import { holdersOf, type Holder, type Plan } from '../plan.js';
@@ -16,6 +17,16 @@ export interface ExchangeSignals {
   ring(kind: 'G' | 'R', step: number, to: Holder): void;
 }
 
+/** Members on other hosts, as far as an exchange needs them. */
+export interface RemoteMembers {
+  sharesMemory(worker: string): boolean;
+  /** Lets `worker` write into `mirror`. */
+  land(place: string, worker: string, mirror: Float32Array): void;
+  leave(place: string): void;
+  /** Writes into the mirror that `worker` has landed, ahead of everything that is rung later. */
+  write(worker: string, place: string, data: Float32Array, offset: number): void;
+}
+
 export interface ExchangeOptions {
   readonly folder: string;
   readonly plan: Plan;
@@ -25,6 +36,7 @@ export interface ExchangeOptions {
   readonly lengths: readonly number[];
   readonly signals: ExchangeSignals;
   readonly adder: VectorAdder;
+  readonly remote: RemoteMembers;
 }
 
 /** Sums of squares of the chunks of a block from `fromChunk` on. */
@@ -52,10 +64,14 @@ class Member {
   readonly #lengths: readonly number[];
   readonly stageLength: number;
   readonly numSlots: number;
+  /** Whether its memory is on another host: then this is a mirror of what it has sent. */
+  readonly isRemote: boolean;
   #file: MappedFile | null = null;
+  #memory: Float32Array | null = null;
 
-  constructor(plan: Plan, holder: Holder, lengths: readonly number[]) {
+  constructor(plan: Plan, holder: Holder, lengths: readonly number[], isRemote: boolean) {
     this.holder = holder;
+    this.isRemote = isRemote;
     const { start, count, stages } = present(plan.replicas[holder.replica], `replica ${holder.replica}`);
     const { from, to } = present(stages[holder.stage], `stage ${holder.stage}`);
     this.from = from;
@@ -76,30 +92,51 @@ class Member {
 
   create(path: string): void {
     // A stage without parameters has nothing to reduce, but a file cannot be empty.
-    this.#file = MappedFile.create(path, Math.max(1, (this.numSlots + 1) * this.stageLength) * BYTES);
+    this.#file = MappedFile.create(path, Math.max(1, this.#length) * BYTES);
+    this.#memory = this.#file.float32(0, this.#length);
   }
 
   open(path: string): void {
     this.#file = MappedFile.open(path);
+    this.#memory = this.#file.float32(0, this.#length);
+  }
+
+  /** Memory like that of the member, of which only what it sends is ever touched. */
+  mirror(): Float32Array {
+    return (this.#memory = new Float32Array(this.#length));
   }
 
   slot(index: number): Float32Array {
-    return present(this.#file, `gradients of ${this.holder.worker}`).float32(index * this.stageLength * BYTES, this.stageLength);
+    return this.range(index * this.stageLength, this.stageLength);
+  }
+
+  /** Where in the memory the reduced gradient of elements `from`... of a block lies. */
+  reducedAt(block: number, from: number): number {
+    return this.numSlots * this.stageLength + this.offset(block) + from;
   }
 
   /** The reduced gradient of the chunks this member owns; the rest of it is never written. */
   reduced(block: number, from: number, to: number): Float32Array {
-    const begin = (this.numSlots * this.stageLength + this.offset(block) + from) * BYTES;
-    return present(this.#file, `gradients of ${this.holder.worker}`).float32(begin, to - from);
+    return this.range(this.reducedAt(block, from), to - from);
+  }
+
+  range(from: number, length: number): Float32Array {
+    return present(this.#memory, `gradients of ${this.holder.worker}`).subarray(from, from + length);
   }
 
   close(): void {
     this.#file?.close();
     this.#file = null;
+    this.#memory = null;
   }
 
   unlink(): void {
     this.#file?.unlink();
+  }
+
+  /** The sums, slot by slot, and the reduced gradient. */
+  get #length(): number {
+    return (this.numSlots + 1) * this.stageLength;
   }
 }
 
@@ -115,20 +152,21 @@ export class GradientExchange {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    const { plan, of: own, lengths } = options;
-    this.#me = new Member(plan, own, lengths);
+    const { plan, of: own, lengths, remote } = options;
+    this.#me = new Member(plan, own, lengths, false);
     this.#members.set('own', this.#me);
     for (let block = this.#me.from; block < this.#me.to; block++) {
       const group = holdersOf(plan, block).map((holder) => {
         if (holder.replica === own.replica) return this.#me;
         const key = `${holder.worker} ${holder.stage}`;
-        const member = this.#members.get(key) ?? new Member(plan, holder, lengths);
+        const member = this.#members.get(key) ?? new Member(plan, holder, lengths, !remote.sharesMemory(holder.worker));
         this.#members.set(key, member);
         return member;
       });
       this.#groups.set(block, group);
     }
     this.#me.create(this.#fileOf(this.#me));
+    for (const member of this.#remote) remote.land(this.#mirrorOf(member.holder, own), member.holder.worker, member.mirror());
   }
 
   /** The other stages of the group, all of other workers. */
@@ -140,7 +178,7 @@ export class GradientExchange {
   open(): void {
     const { plan } = this.#options;
     for (const member of this.#members.values()) {
-      if (member !== this.#me) member.open(this.#fileOf(member));
+      if (member !== this.#me && !member.isRemote) member.open(this.#fileOf(member));
       const nodes = decompose(member.start, member.count, plan.numMicroBatches);
       this.#sums.set(member, nodes.map((node, k) => ({ node, data: member.slot(k) })));
     }
@@ -161,6 +199,7 @@ export class GradientExchange {
 
   /** Tells the group that the sums of this stage are there. */
   announce(step: number): void {
+    for (const peer of this.#remote) for (const { block, from, to } of this.#sharesOf(peer)) for (const [slot] of present(this.#sums.get(this.#me), 'sums').entries()) this.#send(peer, slot * this.#me.stageLength + this.#me.offset(block) + from, to - from);
     for (const peer of this.peers) this.#options.signals.ring('G', step, peer);
   }
 
@@ -183,6 +222,7 @@ export class GradientExchange {
       combine(sums, this.#options.plan.numMicroBatches, 0, out.length, out, 0, this.#options.adder);
       squares.push({ block, fromChunk: shard.from / CHUNK, values: [...chunkSquares(out, 0, numChunks(out.length), this.#options.adder)] });
     }
+    for (const peer of this.#remote) for (const { block, from, to } of this.#sharesOf(this.#me)) if (this.#groups.get(block)?.includes(peer) === true) this.#send(peer, this.#me.reducedAt(block, from), to - from);
     for (const peer of this.peers) signals.ring('R', step, peer);
     return squares;
   }
@@ -203,6 +243,25 @@ export class GradientExchange {
       .map(({ member, from, to }) => ({ from, to, data: member.reduced(block, from, to) }));
   }
 
+  get #remote(): Member[] {
+    return [...this.#members.values()].filter(({ isRemote }) => isRemote);
+  }
+
+  /** What a member reduces of the blocks of this stage. */
+  #sharesOf(member: Member): { readonly block: number; readonly from: number; readonly to: number }[] {
+    return [...this.#groups].filter(([, group]) => group.includes(member)).map(([block, group]) => ({ block, ...shardOf(block, present(this.#options.lengths[block], 'length'), group, member) }));
+  }
+
+  /** Sends elements of this member's memory to the mirror of it at a peer. */
+  #send({ holder }: Member, from: number, length: number): void {
+    this.#options.remote.write(holder.worker, this.#mirrorOf(this.#me.holder, holder), this.#me.range(from, length), from);
+  }
+
+  /** The name of the mirror of a member at another one. */
+  #mirrorOf(of: Holder, at: Holder): string {
+    return `gradients ${this.#options.plan.generation} ${of.worker} ${of.stage} ${at.stage}`;
+  }
+
   #fileOf({ holder }: Member): string {
     const { folder, plan } = this.#options;
     return gradientsFile(folder, holder.worker, plan.generation, holder.stage);
@@ -210,6 +269,7 @@ export class GradientExchange {
 
   close(): void {
     this.#me.unlink();
+    for (const { holder } of this.#remote) this.#options.remote.leave(this.#mirrorOf(holder, this.#me.holder));
     for (const member of this.#members.values()) member.close();
   }
 }

@@ -18,3 +18,5 @@ export const stateCopyFile = (folder: string, block: number, part: 'weights' | '
 /** States and checksums of the records of a level that lie on a disk; the records themselves are in `diskFile` of a folder there. */
 export const diskIndexFile = (folder: string, depth: number): string => join(folder, `cache.d${depth}.disk`);
 export const diskFile = (diskFolder: string, depth: number): string => join(diskFolder, `cache.d${depth}`);
+/** The folder of a worker that shares its memory with nobody. */
+export const aloneFolder = (folder: string, worker: string): string => join(folder, `${worker}.alone`);
