@@ -225,14 +225,15 @@ export class Worker {
     const { store, isHome } = this.#own;
     const transfer = present(this.#transfer, 'transfer of state');
     const { frozen, active } = blocksOf(plan, this.#host.worker);
+    const { generation, restore } = plan;
     const remoteSourceOf = (block: number): string | null => {
-      const source = plan.sources[block] ?? null;
+      // Where state is restored, a source may be gone.
+      const source = restore === null ? (plan.sources[block] ?? null) : null;
       return source === null || this.#neighbours.sharesMemory(source) ? null : source;
     };
-    const { generation, restore } = plan;
     const fill = restore !== null && isHome ? this.#filler(restore) : null;
     const blocks = [...frozen, ...active];
-    if (restore === null) await this.#neighbours.connect([...new Set(blocks.flatMap((block) => remoteSourceOf(block) ?? []))]);
+    await this.#neighbours.connect([...new Set(blocks.flatMap((block) => remoteSourceOf(block) ?? []))]);
     let movedBytes = 0;
     for (const block of blocks) {
       const trains = active.includes(block);

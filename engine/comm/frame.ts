@@ -9,7 +9,7 @@ import { checkWire } from './wire-check.js';
 /** Version of the frame format; both sides of a connection must speak the same. */
 export const FRAME_VERSION = 2;
 
-/** Hard limit of one frame in bytes unless a connection sets a lower one; larger arrays are cut (bulk.ts). */
+/** Hard limit of one frame in bytes unless a connection sets a lower one; larger arrays are cut (remote-write.ts). */
 export const MAX_FRAME_BYTES = 64 * 2 ** 20;
 
 /** The bytes before a message: array of three, version, and the checksum as a 32-bit number of fixed width. */

@@ -9,7 +9,7 @@ const corpus = [
   { type: 'commit', generation: 3, step: 70_000, learningRate: 1e-3, gradientScale: 1, updateCount: 12, goesOn: true, snapshot: null },
   { type: 'step-ready', generation: 1, step: 300, losses: [{ micro: 0, loss: NaN }], squares: [{ block: 1, fromChunk: 0, values: [0.1, 0.2, 1e300] }], computeMs: 1.25 },
   { type: 'prepare', plan: { generation: 2, replicas: [{ start: 0, count: 4, stages: [{ worker: 'w0', from: 0, to: 6 }] }], sources: ['w0', null] }, addresses: { w0: 'ws://127.0.0.1:1' } },
-  { type: 'bulk-part', key: 'b1', total: 600, offset: 0, data: Float32Array.from({ length: 600 }, (_, i) => i) },
+  { type: 'write', place: 'in 3 1', offset: 600, data: Float32Array.from({ length: 600 }, (_, i) => i) },
   { type: 'bell', key: 'F 12 3 0' },
 ].map((message) => Uint8Array.from(encodeFrame(message)));
 const isWhole = wholeFrames(corpus);
