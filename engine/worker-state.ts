@@ -84,7 +84,12 @@ export class WorkerStanding {
   /** Takes note of an order that is about to be given. Throws where the worker could not take it. */
   ordered(order: Order): void {
     this.#state = nextWorkerState(this.#worker, this.#state, order.type);
-    if (order.type === 'abort') this.#due.clear();
+    if (order.type === 'abort') {
+      // Nothing that was asked before will be answered, but for aborts: each of them is.
+      const numAborts = this.#due.get('aborted') ?? 0;
+      this.#due.clear();
+      this.#due.set('aborted', numAborts);
+    }
     for (const type of answersTo(order)) this.#due.set(type, (this.#due.get(type) ?? 0) + 1);
   }
 

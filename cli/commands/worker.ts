@@ -24,9 +24,9 @@ interface WorkerFlags extends TlsFlags {
 
 export function workerCommand({ io, services, exitWith }: CommandContext): Command {
   const command = new Command('worker')
-    .summary('join a run of this host with more workers')
+    .summary('join a run with more workers, from this or another host')
     .description(
-      'Joins a run of this host and user that was started with `pipetrain train --listen`. The workers are used from the next step on where that is predicted to pay; else they are spares and take the place of a worker that is lost. The result of the run is the same with and without them. Model and data are built-in names or what is named here; nothing is opened at a path that came over the network.',
+      'Joins a run that was started with `pipetrain train --listen`. Workers on the host of the run share its memory; between hosts tensors go over sockets. The workers are used from the next step on where that is predicted to pay; else they are spares and take the place of a worker that is lost. The result of the run is the same with and without them. Model and data are built-in names or what is named here; nothing is opened at a path that came over the network.',
     )
     .requiredOption('--join <url>', 'address of the run, as `pipetrain train --listen` prints it')
     .option('--token <secret>', `token of the run (default: ${TOKEN_VARIABLE})`)

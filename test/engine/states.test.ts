@@ -86,6 +86,17 @@ describe('what the coordinator knows of a worker', () => {
     expect(() => standing.reported('step-ready')).toThrow(protocolError);
   });
 
+  it('waits for the answer to each abort, where a second one is given before the first is answered', () => {
+    const standing = idle();
+    standing.ordered(order({ type: 'abort' }));
+    standing.ordered(order({ type: 'abort' }));
+    standing.reported('aborted');
+    expect(standing.state).toBe('draining');
+    standing.reported('aborted');
+    expect(standing.state).toBe('idle');
+    expect(() => standing.reported('aborted')).toThrow(protocolError);
+  });
+
   it('ends with the worker', () => {
     const standing = idle();
     standing.reported('failed');
