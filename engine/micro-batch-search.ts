@@ -3,6 +3,7 @@
 import { readsOf } from './cache-reads.js';
 import type { TrainConfig } from './config.js';
 import { Coordinator } from './coordinator.js';
+import { modelStateOf } from './model-state.js';
 import { PipetrainError, UsageError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import type { RunEventBody } from './events.js';
@@ -42,7 +43,7 @@ async function searchMicroBatch(config: TrainConfig, kept: string | null): Promi
   const usual = usualMicroBatch(config.batch);
   const base = await setUpRun({ ...config, microBatch: usual });
   const results = openKeptResults(kept, config.programCacheMb);
-  const coordinator = new Coordinator({ config: base.config, workers: base.workers, microBatch: usual, programCache: kept, onReport: () => undefined, onDropped: () => undefined, status: (signs) => new StatusBoard().status(signs) });
+  const coordinator = new Coordinator({ config: base.config, workers: base.workers, microBatch: usual, programCache: kept, onReport: () => undefined, onDropped: () => undefined, model: () => modelStateOf(base), status: (signs) => new StatusBoard().status(signs) });
   const abort = (): void => coordinator.abort();
   process.on('exit', abort);
   const trials: Trial[] = [];
