@@ -88,7 +88,8 @@ export class ActivationStore implements ActivationTier {
     if (capacity < 1)
       throw new DataError('PT_CACHE_CAP', `a cache of ${capBytes} bytes does not hold one record of ${4 * recordWords} bytes`, 'Raise --cache-mb, or pass --cache off.');
     const layout = storeLayout(recordWords, capacity);
-    const file = MappedFile.create(path, disk === null ? layout.fileBytes : layout.indexBytes);
+    // Records get their memory as they are written: all at once would hold up the change of plan that makes the store.
+    const file = disk === null ? MappedFile.createSparse(path, layout.fileBytes, layout.indexBytes) : MappedFile.create(path, layout.indexBytes);
     try {
       writeHeader(file.buffer, { recordFloats, recordWords, firstSample, capacity, depth, digest });
       return new ActivationStore(file, shape);
@@ -101,7 +102,7 @@ export class ActivationStore implements ActivationTier {
 
   /** Opens a store that another process made. Throws a DataError (PT_CACHE_STALE) where it is one of another level or shape. */
   static open(path: string, expected: ExpectedStore): ActivationStore {
-    const file = MappedFile.open(path);
+    const file = MappedFile.openGrowing(path);
     try {
       const header = readHeader(file.buffer, path);
       const wanted = { depth: expected.depth, recordFloats: expected.recordFloats, firstSample: expected.firstSample ?? 0, digest: expected.digest };

@@ -16,10 +16,15 @@ export interface RecordPlace {
   unlink(): void;
 }
 
-/** Records behind the index in the same mapped file. */
+/** Memory of records that is had at a time: some milliseconds of zeroing. */
+const SLICE_BYTES = 2 * 2 ** 20;
+
+/** Records behind the index in the same mapped file, whose memory is reserved slice by slice as they are written. */
 export class MappedRecords implements RecordPlace {
   readonly #file: MappedFile;
   readonly #layout: StoreLayout;
+  /** Slices that are reserved, as far as this process knows. */
+  readonly #slices = new Set<number>();
 
   constructor(file: MappedFile, layout: StoreLayout) {
     this.#file = file;
@@ -31,6 +36,7 @@ export class MappedRecords implements RecordPlace {
   }
 
   write(slot: number, words: Int32Array): void {
+    this.#reserve(slot);
     this.#record(slot).set(words);
   }
 
@@ -44,6 +50,18 @@ export class MappedRecords implements RecordPlace {
 
   unlink(): void {
     // The store removes its file.
+  }
+
+  #reserve(slot: number): void {
+    const { recordOffset, recordStride } = this.#layout;
+    const begin = recordOffset + slot * recordStride;
+    const last = Math.floor((begin + recordStride - 1) / SLICE_BYTES);
+    for (let slice = Math.floor(begin / SLICE_BYTES); slice <= last; slice++) {
+      if (this.#slices.has(slice)) continue;
+      const from = slice * SLICE_BYTES;
+      this.#file.reserve(from, Math.min(SLICE_BYTES, this.#file.bytes - from));
+      this.#slices.add(slice);
+    }
   }
 
   #record(slot: number): Int32Array {

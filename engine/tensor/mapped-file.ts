@@ -1,6 +1,6 @@
 // MappedFile: memory that several processes of one host share, as a file mapped into each. It has no locks: who may write when is agreed
 // over the channels, and the file is only the place.
-import { accessSync, closeSync, constants, fstatSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
+import { accessSync, closeSync, constants, fstatSync, ftruncateSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
@@ -35,9 +35,12 @@ export class MappedFile {
   readonly bytes: number;
   readonly #address: Pointer;
   #buffer: ArrayBuffer | null;
+  /** Kept open where more of it is reserved later. */
+  readonly #growing: number | null;
 
-  private constructor(path: string, bytes: number, address: Pointer) {
+  private constructor(path: string, bytes: number, address: Pointer, growing: number | null = null) {
     this.path = path;
+    this.#growing = growing;
     this.bytes = bytes;
     this.#address = address;
     this.#buffer = loadKoffi().view(address, bytes);
@@ -51,7 +54,7 @@ export class MappedFile {
     invariant(Number.isSafeInteger(bytes) && bytes > 0, () => `a mapped file of ${bytes} bytes`);
     const file = openFile(path, 'wx+');
     try {
-      reserve(path, file, bytes);
+      reserve(path, file, 0, bytes);
       return new MappedFile(path, bytes, map(path, file, bytes));
     } catch (error) {
       unlinkSync(path);
@@ -59,6 +62,45 @@ export class MappedFile {
     } finally {
       closeSync(file);
     }
+  }
+
+  /**
+   * As `create`, with only the first `reserved` bytes reserved: zeroing memory takes time, and for a large file that is filled little by little it need not
+   * be taken at once. The rest must not be touched by anybody before `reserve` has had it. Throws as `create` does, also where all of it would not fit now.
+   */
+  static createSparse(path: string, bytes: number, reserved: number): MappedFile {
+    invariant(0 < reserved && reserved <= bytes, () => `${reserved} of ${bytes} bytes reserved`);
+    // Elsewhere memory is had by writing zeros, which must not meet what others write.
+    if (process.platform !== 'linux') return MappedFile.create(path, bytes);
+    const file = openFile(path, 'wx+');
+    try {
+      if (bytes > freeBytes(path)) throw noRoom(path, bytes);
+      ftruncateSync(file, bytes);
+      reserve(path, file, 0, reserved);
+      return new MappedFile(path, bytes, map(path, file, bytes), file);
+    } catch (error) {
+      closeSync(file);
+      unlinkSync(path);
+      throw error;
+    }
+  }
+
+  /** As `open`, for a file made by `createSparse`: more of it may be reserved. */
+  static openGrowing(path: string): MappedFile {
+    const file = openFile(path, 'r+');
+    try {
+      const bytes = fstatSync(file).size;
+      if (bytes === 0) throw fileError(path, 'is empty', undefined);
+      return new MappedFile(path, bytes, map(path, file, bytes), file);
+    } catch (error) {
+      closeSync(file);
+      throw error;
+    }
+  }
+
+  /** Makes sure of the memory of `bytes` bytes from `offset` on; what lies there stays. Throws a WorkerError (PT_SHM_FULL) where there is no room. */
+  reserve(offset: number, bytes: number): void {
+    if (this.#growing !== null && process.platform === 'linux') reserve(this.path, this.#growing, offset, bytes);
   }
 
   /** Maps a file that another process made, whole. Throws a WorkerError (PT_SHM_FILE) where that fails. */
@@ -93,6 +135,7 @@ export class MappedFile {
   close(): void {
     if (this.#buffer === null) return;
     this.#buffer = null;
+    if (this.#growing !== null) closeSync(this.#growing);
     const munmap = systemLibrary().func('munmap', 'int', ['void *', 'size_t']);
     invariant(munmap(this.#address, this.bytes) === 0, () => `munmap of ${this.path} fails: ${lastError()}`);
   }
@@ -122,14 +165,18 @@ function map(path: string, file: number, bytes: number): Pointer {
   return address;
 }
 
-/** Gives the file its size and all its blocks. */
-function reserve(path: string, file: number, bytes: number): void {
+/** Gives the file the blocks of a part of it, and the size that takes. */
+function reserve(path: string, file: number, offset: number, bytes: number): void {
   // Asked first: reserving more memory than there is would wake the kernel's out-of-memory killer before it fails.
-  const problem = bytes > freeBytes(path) ? 'ENOSPC' : process.platform === 'linux' ? allocate(file, bytes) : fill(file, bytes);
+  const problem = bytes > freeBytes(path) ? 'ENOSPC' : process.platform === 'linux' ? allocate(file, offset, bytes) : fill(file, bytes);
   if (problem === null) return;
   if (problem !== 'ENOSPC' && problem !== 'EDQUOT')
     throw fileError(path, `cannot get ${bytes} bytes: ${problem}`, undefined);
-  throw new WorkerError(
+  throw noRoom(path, bytes);
+}
+
+function noRoom(path: string, bytes: number): WorkerError {
+  return new WorkerError(
     'PT_SHM_FULL',
     `${path} wants ${bytes} bytes of shared memory, ${dirname(path)} has ${freeBytes(path)} bytes free`,
     'Free or enlarge it (containers: --shm-size; else: mount -o remount,size=8G /dev/shm), or lower the cache size, the batch or the replicas.',
@@ -142,10 +189,10 @@ function freeBytes(path: string): number {
   return Math.min(bavail * bsize, type === TMPFS ? freemem() : Infinity);
 }
 
-function allocate(file: number, bytes: number): string | null {
+function allocate(file: number, offset: number, bytes: number): string | null {
   const posixFallocate = systemLibrary().func('posix_fallocate', 'int', ['int', 'int64_t', 'int64_t']);
   for (;;) {
-    const code = Number(posixFallocate(file, 0, bytes));
+    const code = Number(posixFallocate(file, offset, bytes));
     if (code === 0) return null;
     const name = getSystemErrorName(-code);
     if (name !== 'EINTR') return name;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statfsSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync, statSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -80,6 +80,24 @@ describe('MappedFile', () => {
     expect(hint).toContain('shm');
     expect(existsSync(path())).toBe(false);
     expect(statfsSync(folder).bavail).toBeGreaterThan(0);
+  });
+
+  it.skipIf(process.platform !== 'linux')('takes the memory of a sparse file piece by piece, and leaves alone what lies there', () => {
+    const one = MappedFile.createSparse(path(), 1 << 20, 4096);
+    const kilobytes = (): number => (statSync(path()).blocks * 512) / 1024;
+    expect(statSync(path()).size).toBe(1 << 20);
+    expect(kilobytes()).toBeLessThan(64);
+    one.reserve(1 << 19, 1 << 18);
+    one.float32(1 << 19, 1).set([7]);
+    const two = MappedFile.openGrowing(path());
+    two.reserve(1 << 19, 1 << 19);
+    expect(two.float32(1 << 19, 1)[0]).toBe(7);
+    expect(kilobytes()).toBeGreaterThanOrEqual(512);
+    one.close();
+    two.close();
+    const { bavail, bsize } = statfsSync(folder);
+    expect(() => MappedFile.createSparse(join(folder, 'huge'), 2 * bavail * bsize, 64)).toThrow(/wants \d+ bytes of shared memory/);
+    expect(existsSync(join(folder, 'huge'))).toBe(false);
   });
 
   it('names the file that it cannot create or open', () => {
