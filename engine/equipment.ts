@@ -7,7 +7,7 @@ import { BlockStore } from './dp/block-store.js';
 import { initialWeights } from './initial-weights.js';
 import type { OwnMeans } from './invitation.js';
 import { builtInIdentity, openKeptResults } from './kept-results.js';
-import { joinConfig, requireEqual } from './join-setup.js';
+import { joinConfig, requireEqual, requireProcessor } from './join-setup.js';
 import type { Order } from './messages.js';
 import type { Model } from './model/block.js';
 import { BlockTraces } from './model/block-traces.js';
@@ -20,6 +20,7 @@ import { BufferPool } from './tensor/buffer-pool.js';
 import { Prewarmer } from './prewarmer.js';
 import { memoryOf, type WorkerMemory } from './worker-memory.js';
 import { ProcessMemory } from './process-memory.js';
+import { processorKind } from './processor.js';
 import { openRunDataset } from './run-dataset.js';
 import type { Executor } from './tensor/executor.js';
 import { HostAdder, NativeAdder, type VectorAdder } from './tensor/vector-adder.js';
@@ -59,6 +60,7 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
   const config = own === null ? setup.config : joinConfig(setup.config, own);
   if (own !== null && config.exact && own.executor !== setup.executor)
     throw new UsageError('PT_JOIN_DEVICE', `this worker computes with ${own.executor}, the run with ${setup.executor}; their results would not be equal bit for bit`, 'Name a device of the same kind with --devices, or train with --fast.');
+  if (config.exact && setup.expects !== null) requireProcessor(processorKind(), setup.expects.processor);
   const definition = await loadModelDefinition(config.model);
   const dataset = openRunDataset(config, definition.dataDefaults);
   if (setup.expects !== null) requireEqual('data', config.data, dataset.digest, setup.expects.data);

@@ -3,6 +3,7 @@
 import type { TrainConfig } from './config.js';
 import { DataError, UsageError } from './core/errors.js';
 import type { OwnMeans } from './invitation.js';
+import { processorDifference } from './processor.js';
 import { builtInModel } from './model/registry.js';
 
 /** Data that are made, not read: the text behind the colon names no file. */
@@ -32,4 +33,10 @@ export function requireEqual(what: 'model' | 'data', source: string, found: stri
     `the ${what} ${source} of this worker is another one than the run's: its digest is ${found.slice(0, 16)}, the run's is ${expected.slice(0, 16)}`,
     what === 'model' ? 'Copy the model file of the run to this host, and run the same version of pipetrain.' : 'Copy the data of the run to this host, and give the same --data-options.',
   );
+}
+
+/** Throws a UsageError (PT_JOIN_DEVICE) where this host's processor has other vector instructions than that of the run: libraries would choose other kernels, and the bits would differ. */
+export function requireProcessor(found: string, expected: string): void {
+  if (found === expected) return;
+  throw new UsageError('PT_JOIN_DEVICE', `this host has another kind of processor than the run's; results would not be equal bit for bit (${processorDifference(found, expected)})`, 'Join from a host with the same kind of processor, or train with --fast.');
 }

@@ -29,8 +29,8 @@ export const orderSchema = z.discriminatedUnion('type', [
     programCache: z.string().nullable(),
     /** Where they put cached activations that memory has no room for; null for all others. */
     cacheFolder: z.string().nullable(),
-    /** What a worker that joins must find on its own: the same model and the same data. */
-    expects: z.object({ model: z.string(), data: z.string() }).nullable(),
+    /** What a worker that joins must find on its own: the same model and the same data, and the same kind of processor. */
+    expects: z.object({ model: z.string(), data: z.string(), processor: z.string().max(2000) }).nullable(),
   }),
   /** Of a micro-batch of `microBatch` samples. `workers` measure at the same time, and in pairs what a hand-over between them takes. */
   z.object({ type: z.literal('measure-costs'), microBatch: z.number().int().positive(), workers: z.array(z.string().regex(WORKER_NAME)), colleagues: z.record(z.string(), colleagueSchema) }),

@@ -1,6 +1,7 @@
 // The first order to a worker: what the run is. Pure.
 import type { CoordinatorOptions } from './coordinator-options.js';
 import { executorOf, hasKernels } from './devices.js';
+import { processorKind } from './processor.js';
 import type { RunMemory } from './run-memory.js';
 import type { Order } from './messages.js';
 
@@ -8,5 +9,5 @@ import type { Order } from './messages.js';
 export function setupOrder({ config, microBatch, programCache }: CoordinatorOptions, { shared, disk }: RunMemory, expects: { readonly model: string; readonly data: string } | null): Order {
   // A worker that joins opens no path that somebody else names.
   const isOwn = expects === null;
-  return { type: 'setup', config, executor: executorOf(config.devices), kernels: hasKernels(config), microBatch, probe: shared.probe, programCache: isOwn ? programCache : null, cacheFolder: isOwn ? (disk?.path ?? null) : null, expects };
+  return { type: 'setup', config, executor: executorOf(config.devices), kernels: hasKernels(config), microBatch, probe: shared.probe, programCache: isOwn ? programCache : null, cacheFolder: isOwn ? (disk?.path ?? null) : null, expects: expects === null ? null : { ...expects, processor: processorKind() } };
 }

@@ -30,6 +30,8 @@ export interface AgentOptions {
   /** Where the workers listen for others: address, or null for the one by which the coordinator is reached; port of the first, or 0. */
   readonly host: string | null;
   readonly port: number;
+  /** Where the workers keep their tensors when they do not see the memory of the run; default: the shared memory of this host. */
+  readonly memoryDir?: string | undefined;
   /** For so long a run that is out of reach is tried again. */
   readonly retrySeconds: number;
   /** Aborted when a person wants the workers to leave: they go when their state is with others. */
@@ -42,7 +44,7 @@ export interface AgentOptions {
 /** Resolves when every worker was let go or told to stop. Rejects with the error of the first one that cannot join, or cannot any more. */
 export async function runWorkers(options: AgentOptions): Promise<void> {
   const workers = workersOf(options.devices);
-  const memory = new MemoryFolder();
+  const memory = new MemoryFolder(options.memoryDir);
   const removeMemory = (): void => memory.close();
   process.once('exit', removeMemory);
   const results = await Promise.allSettled(

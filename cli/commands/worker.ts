@@ -19,6 +19,7 @@ interface WorkerFlags extends TlsFlags {
   readonly data?: string;
   readonly dataOptions?: string;
   readonly listen?: string;
+  readonly memoryDir?: string;
   readonly retrySeconds: string;
 }
 
@@ -36,6 +37,7 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
     .option('--data <kind:path>', "this host's copy of the data, where the run reads files")
     .option('--data-options <name=value,...>', 'data options that name files, e.g. vocab=FILE')
     .option('--listen <host:port>', 'where other workers reach these (default: the address that reaches the run, a free port); one port per device, counting up')
+    .option('--memory-dir <folder>', 'where the workers keep their tensors when the run is on another host (default: /dev/shm)')
     .option('--retry-seconds <n>', 'for how long a run that is out of reach is tried again', '60');
   return addTlsFlags(command)
     .addHelpText('after', '\nThe first SIGTERM or Ctrl-C lets the workers leave: the step is finished, their state moves on, no step is done twice. A second one ends them now.\n\nExamples:\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET --devices cpu:4 --data mnist:./mnist\n  pipetrain worker --join wss://127.0.0.1:7000 --token SECRET --tls-ca cert.pem')
@@ -57,6 +59,7 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
             data: flags.data ?? null,
             dataOptions: pairs(flags.dataOptions),
             ...place(flags.listen),
+            memoryDir: flags.memoryDir,
             retrySeconds: seconds(flags.retrySeconds),
             signal: stop.signal,
             onNews: (name, news) => {
