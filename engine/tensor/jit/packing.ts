@@ -7,6 +7,8 @@ import { VECTOR } from './tile.js';
 
 const FLOAT = 4;
 const VECTOR_BYTES = VECTOR * FLOAT;
+/** Rows lie far apart, often each in a page of its own, where the processor foresees nothing: what is read next is asked for so many rows ahead. */
+const ROWS_AHEAD = 32;
 
 /** Sets a mask to the first `count` elements. */
 export function emitMask(a: Assembler, mask: MaskRegister, count: number): void {
@@ -23,6 +25,7 @@ export function emitRowPanel(a: Assembler, columns: number, vectors: number, row
   if (!isFull) emitMask(a, k2, columns - (vectors - 1) * VECTOR);
   const loop = a.bind();
   for (let v = 0; v < vectors; v++) {
+    a.prefetcht0(mem(r11, { disp: ROWS_AHEAD * rowBytes + v * VECTOR_BYTES }));
     const isPartial = !isFull && v === vectors - 1;
     a.vmovups(isPartial ? zmm(v).zeroed(k2) : zmm(v), mem(r11, { disp: v * VECTOR_BYTES }));
     a.vmovups(mem(r12, { disp: v * VECTOR_BYTES }), zmm(v));
@@ -105,6 +108,7 @@ export function emitRows(a: Assembler, rows: number, innerBytes: number, to: Gen
   emitMask(a, k2, rows);
   a.mov(r12, to);
   const loop = a.bind();
+  a.prefetcht0(mem(r11, { disp: ROWS_AHEAD * innerBytes }));
   a.vmovups(zmm(0).zeroed(k2), mem(r11));
   // The whole vector: what is too much is written over by the next step; the room behind the last one is there.
   a.vmovups(mem(r12), zmm(0));

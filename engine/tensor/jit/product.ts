@@ -11,7 +11,7 @@ import type { TileSet } from './tile-set.js';
 const FLOAT = 4;
 const PANEL_BYTES = PANEL * FLOAT;
 /** Longest block of the inner axis. A transposed A is packed per tile, which pays while a tile's block stays in the first-level cache. */
-const BLOCK = { direct: 512, packed: 256 } as const;
+const BLOCK = { direct: 512, packed: 192 } as const;
 /** Floats of B that are packed at once: half of a second-level cache of 2 MiB. */
 const CHUNK_FLOATS = 256 * 1024;
 
