@@ -94,7 +94,7 @@ export class Freezer {
   /** Whether a decision is due when `stepsDone` steps are done, and was not taken yet. Before the first step only policies that need no signals decide. */
   isDue(stepsDone: number): boolean {
     if (this.#layers >= this.#most || this.#decidedAt >= stepsDone) return false;
-    if (stepsDone === 0) return this.#policy.atStart === true;
+    if (stepsDone === 0 && this.#policy.atStart !== true) return false;
     if (!this.#policy.everyStep) return stepsDone % this.#interval === 0;
     return this.guard.holds(stepsDone) === null && this.#ask(stepsDone).layers !== this.#layers;
   }
