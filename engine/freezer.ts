@@ -147,7 +147,6 @@ export class Freezer {
       interval,
       step: stepsDone,
       totalSteps: this.#setup.totalSteps,
-      numSamples: this.#setup.dataset.numTrain,
       frozenLayers: this.#layers,
       numLayers: this.#numLayers,
       layerNorms: this.#norms,

@@ -8,8 +8,6 @@ export interface FreezeInput {
   readonly step: number;
   /** Steps of the whole run. */
   readonly totalSteps: number;
-  /** Training samples of an epoch. */
-  readonly numSamples: number;
   /** L_f(T-1), layers frozen so far. */
   readonly frozenLayers: number;
   /** L. */

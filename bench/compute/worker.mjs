@@ -19,8 +19,11 @@ const { HostAdder, NativeAdder } = await load('engine/tensor/vector-adder.js');
 const SEED = 1;
 const POOL_BYTES = 2 ** 30;
 const peakMb = () => process.resourceUsage().maxRSS / 1024;
-const neighbours = new Neighbours({ worker, token: 'benchmark-token', host: '127.0.0.1', port: 0 });
+// The parent speaks over the channel of its child processes; no tensors go that way.
+const home = { route: () => undefined };
+const neighbours = new Neighbours({ worker, token: 'benchmark-token', host: '127.0.0.1', port: 0, url: 'ws://127.0.0.1', home, onDropped: (peer, reason) => console.error(`${peer}: ${reason}`) });
 const ids = Int32Array.from({ length: MODELS[name].sizes.B }, (_, i) => i);
+let executor;
 let seating;
 
 const processor = () => {
@@ -34,9 +37,8 @@ const sinceLast = () => {
   return processorBefore - before;
 };
 
-async function prepare({ plan, folder }) {
-  const executor = openExecutor({ threads: 1 });
-  const baseMb = peakMb();
+async function prepare({ plan, folder, colleagues }) {
+  neighbours.meet(colleagues);
   const { model, data } = await buildMeasured(name, load);
   const layouts = model.blocks.map(slabLayout);
   const store = new BlockStore({ folder, worker, blocks: model.blocks, layouts, numStates: 2, seed: SEED });
@@ -50,19 +52,22 @@ async function prepare({ plan, folder }) {
     adder: executor.kernelThreads > 0 ? new NativeAdder() : new HostAdder(),
     pool: new BufferPool(POOL_BYTES),
     memory: new ProcessMemory(folder, worker),
-    cache: { codec: 'f32', bytes: 0, diskBytes: 0, diskFolder: null, isWanted: false },
+    cache: { codec: 'f32', bytes: 0, diskBytes: 0, diskFolder: null, augmentation: '', isWanted: false },
     verifiesCache: false,
     onCacheOff: () => undefined,
   });
-  return { worker, address: await neighbours.open(), baseMb };
+  return {};
 }
 
 async function answer(message) {
   switch (message.type) {
+    case 'open':
+      executor = openExecutor({ threads: 1 });
+      return { worker, ...(await neighbours.open()), baseMb: peakMb() };
     case 'prepare':
       return prepare(message);
     case 'activate':
-      await seating.activate(message.colleagues);
+      await seating.activate();
       sinceLast();
       return {};
     case 'step': {

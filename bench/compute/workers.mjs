@@ -40,9 +40,10 @@ async function all(message) {
   return answers;
 }
 
-const prepared = await all({ type: 'prepare', plan, folder: memory.path });
-const colleagues = Object.fromEntries(prepared.map(({ worker, address }) => [worker, { address, domain: 'bench' }]));
-await all({ type: 'activate', colleagues });
+const opened = await all({ type: 'open' });
+const colleagues = Object.fromEntries(opened.map(({ worker, address, fingerprint }) => [worker, { address, fingerprint, domain: 'bench' }]));
+await all({ type: 'prepare', plan, folder: memory.path, colleagues });
+await all({ type: 'activate' });
 
 let stepNumber = 0;
 let loss = 0;
@@ -60,7 +61,7 @@ async function step() {
   return { step: { wall, cpu: processor(reports) + processor(applied) }, compute: { wall: result.computeMs / count }, reduce: { wall: result.reduceMs / count } };
 }
 
-console.log(JSON.stringify({ version: 'workers', baseMb: prepared.reduce((sum, { baseMb }) => sum + baseMb, 0) }));
+console.log(JSON.stringify({ version: 'workers', baseMb: opened.reduce((sum, { baseMb }) => sum + baseMb, 0) }));
 for await (const line of createInterface({ input: process.stdin })) {
   const steps = [];
   for (let i = 0; i < Number(line); i++) steps.push(await step());

@@ -135,7 +135,7 @@ describe('a plan that is expected', () => {
       readMsPerMb: { f32: 0.1, f16: 0.1, i8: 0.1 },
       diskReadMsPerMb: null,
       updateMsPerMb: 0.1,
-    handover: null,
+      handover: null,
     });
     const { plan } = replanner.next({ frozen: 3, frozenLayers: 1, epochsLeft: 5, because: 'a test' });
     const prewarmer = new Prewarmer(shelf, compiler);
