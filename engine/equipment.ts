@@ -77,6 +77,7 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
   // A run that goes on is told nothing of what it started from, and who joins one is given its state.
   const { blocks } = own !== null || config.initFrom === '' ? model : initialWeights(model, config.initFrom, config.initStrict);
   const place = memoryOf(setup, worker, own);
+  const adder = runsOnnx(device) && device.kernelThreads > 0 ? new NativeAdder() : new HostAdder();
   const { folder } = place;
   return {
     setup: { ...setup, config },
@@ -87,14 +88,17 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
     compiler,
     prewarmer: new Prewarmer(executor, compiler),
     optimizer: new Optimizer(device, spec),
-    adder: runsOnnx(device) && device.kernelThreads > 0 ? new NativeAdder() : new HostAdder(),
+    adder,
     store: new BlockStore({ folder, worker, blocks, layouts, numStates: stateCount(spec), seed: config.seed }),
     memory: new ProcessMemory(folder, worker),
     pool: new BufferPool(config.poolMb * 2 ** 20),
     shapes: compiler.outputShapes(setup.microBatch),
     sampler: new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, numViews: dataset.numViews, batch: config.batch, seed: config.seed }),
     ...place,
-    close: () => executor.close(),
+    close: () => {
+      adder.free();
+      executor.close();
+    },
   };
 }
 
