@@ -2,6 +2,7 @@
 // brings those that are left (and replacements) to a state from which a new plan can start. It holds no tensor and takes no decision about
 // training: the trainer does.
 import { randomBytes } from 'node:crypto';
+import type { BlockCost } from '../pipeline/costs.js';
 import { Admission } from './admission.js';
 import type { Message } from './comm/frame.js';
 import type { Hello } from './comm/handshake.js';
@@ -23,6 +24,7 @@ import { PlanTransition } from './plan-transition.js';
 import { RunMemory } from './run-memory.js';
 import { openPort, placeOf } from './port.js';
 import { setupOrder } from './setup-order.js';
+import { slownessOf } from './slowness.js';
 import { StateKeeper } from './state-keeper.js';
 import { RollCall } from './roll-call.js';
 import { answerStatus, signsOfLife } from './status-desk.js';
@@ -43,6 +45,7 @@ export class Coordinator {
   readonly state: StateKeeper;
   readonly #workers = new Map<string, WorkerLink>();
   readonly #colleagues: Record<string, Colleague> = {};
+  readonly #computeMs = new Map<string, number | null>();
   readonly #leaving = new Set<string>();
   /** Leave requests that cannot be met: the last worker stays. */
   readonly #kept = new Set<string>();
@@ -100,6 +103,11 @@ export class Coordinator {
   /** Workers that take part, in the order in which they joined. */
   get workers(): string[] {
     return [...this.#workers.keys()];
+  }
+
+  /** How many times as long as these costs a worker takes. */
+  slownessOf(worker: string, costs: readonly BlockCost[]): number {
+    return slownessOf(this.#computeMs.get(worker) ?? null, costs);
   }
 
   /** Starts the processes of the workers. They load their code while the coordinator still reads the data. */
@@ -319,7 +327,8 @@ export class Coordinator {
     return `w${this.#numInvited++}`;
   }
 
-  #enlist(worker: WorkerLink, { device, address, fingerprint, domain }: ReportOf<'ready'>): Member {
+  #enlist(worker: WorkerLink, { device, address, fingerprint, domain, computeMs }: ReportOf<'ready'>): Member {
+    this.#computeMs.set(worker.id, computeMs);
     this.#colleagues[worker.id] = { address, fingerprint, domain };
     return { worker: worker.id, pid: worker.pid, device, ...(worker instanceof JoinedWorker ? { origin: worker.origin } : {}) };
   }
@@ -358,6 +367,7 @@ export class Coordinator {
     this.#workers.delete(id);
     this.#leaving.delete(id);
     delete this.#colleagues[id];
+    this.#computeMs.delete(id);
   }
 
   #fail(given: Error, reporter: string): void {

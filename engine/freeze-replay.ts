@@ -40,7 +40,7 @@ export function replayFreezing(events: readonly RunEvent[], config: TrainConfig,
   const ownMost = config.freezeMax ?? Math.max(0, numLayers - 1);
   const maxLayers = most ?? ownMost;
   const isOwn = name === config.freeze && maxLayers === ownMost && JSON.stringify(options) === JSON.stringify(own);
-  const replay = { policy: makeFreezePolicy(name, options), signals, numLayers, maxLayers, totalSteps: started.stepsPlanned, steps };
+  const replay = { policy: makeFreezePolicy(name, options), signals, numLayers, maxLayers, totalSteps: started.stepsPlanned, numSamples: started.numTrain, steps };
   return { policy: name, isOwn, numLayers, decisions: isOwn ? replayOwn(replay, decisions) : replayPolicy(replay), run: [...decisions, ...returns].sort((a, b) => a.step - b.step) };
 }
 

@@ -139,7 +139,7 @@ export class Freezer {
 
   /** Layers that the policy would ever freeze. */
   get #most(): number {
-    return this.#policy.most?.(this.#numLayers) ?? Infinity;
+    return this.#policy.most?.(this.#numLayers, this.#setup.dataset.numTrain) ?? Infinity;
   }
 
   #ask(stepsDone: number, interval = this.#decisions): FreezeDecision {
@@ -147,6 +147,7 @@ export class Freezer {
       interval,
       step: stepsDone,
       totalSteps: this.#setup.totalSteps,
+      numSamples: this.#setup.dataset.numTrain,
       frozenLayers: this.#layers,
       numLayers: this.#numLayers,
       layerNorms: this.#norms,

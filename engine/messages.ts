@@ -59,7 +59,8 @@ export const orderSchema = z.discriminatedUnion('type', [
 
 /** What a worker tells the coordinator. */
 export const reportSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), fingerprint: z.string().nullable(), domain: z.string(), startSeconds: z.number() }),
+  /** `computeMs`: forward and backward of a micro-batch through the whole model; null for a worker on the coordinator's host. */
+  z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), fingerprint: z.string().nullable(), domain: z.string(), computeMs: float.nullable(), startSeconds: z.number() }),
   z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), inputGradientMs: z.number(), weightGradientMs: z.number(), savedBytes: z.number(), carriedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.object({ f32: z.number(), f16: z.number(), i8: z.number() }), updateMsPerMb: z.number(), handover: z.object({ handoverMs: z.number(), handlingMs: z.number() }).nullable() }),
   z.object({ type: z.literal('prepared'), generation: index, movedBytes: z.number(), stateMs: z.number() }),
   z.object({ type: z.literal('active'), generation: index, programs: z.object({ ms: z.number(), traced: index, kept: index, fromDisk: index, compiled: index }) }),

@@ -64,7 +64,7 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
   const replanner = new Replanner({ ...setup, costs, readMsPerMb: measured.readMsPerMb, diskReadMsPerMb: config.cacheDiskMb === 0 ? null : measureDisk(config.cacheDir ?? tmpdir()), updateMsPerMb: measured.updateMsPerMb, handover: measured.handover, ...readsOf(setup) });
   const numLayers = countLayers(model.blocks);
   const epochs = totalSteps / sampler.stepsPerEpoch;
-  const plans = depthsOf(config, numLayers).map((frozenLayers, i, depths): PreviewedPlan => {
+  const plans = depthsOf(config, numLayers, setup.dataset.numTrain).map((frozenLayers, i, depths): PreviewedPlan => {
     const frozen = frozenBlocks(model.blocks, frozenLayers);
     // Taken as reached at equal distances over the run.
     const epochsLeft = epochs * (1 - i / depths.length);
@@ -91,8 +91,8 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
 }
 
 /** Layers frozen in the plans that are shown: none where nothing freezes. */
-function depthsOf(config: TrainConfig, numLayers: number): number[] {
-  const most = Math.min(makeRunPolicy(config).most?.(numLayers) ?? numLayers, config.freezeMax ?? Math.max(0, numLayers - 1));
+function depthsOf(config: TrainConfig, numLayers: number, numSamples: number): number[] {
+  const most = Math.min(makeRunPolicy(config).most?.(numLayers, numSamples) ?? numLayers, config.freezeMax ?? Math.max(0, numLayers - 1));
   return [...new Set(SHARES.map((share) => Math.round(share * most)))];
 }
 

@@ -70,7 +70,7 @@ export class PredictionWatch {
     this.#isDue = false;
     const [predictedStepMs, measuredStepMs] = [this.#predictedMs, this.#measuredMs];
     const extraMs = replanner.prefixMs(host.request(''), this.#isFilling);
-    this.#costs = correctedCosts(this.#costs, plan, extraMs, this.#steps.map(({ spans }) => spans));
+    this.#costs = correctedCosts(this.#costs, plan, extraMs, this.#steps.map(({ spans }) => spans), replanner.slownessOf);
     this.#keep(this.#costs);
     const begin = replanner.forMeasured(this.#costs, measuredStepMs, host.request(`steps took ${measuredStepMs.toFixed(1)} ms, not ${predictedStepMs.toFixed(1)} ms as predicted`));
     const verdict = begin === null ? 'no other plan is predicted to be faster by enough' : `another plan is predicted to take ${begin.event.predictedStepMs.toFixed(1)} ms of computation`;

@@ -44,6 +44,8 @@ export interface ReplannerOptions extends ReplannerRates, CacheReads {
   readonly costs: readonly BlockCost[];
   readonly microBatch: number;
   readonly numMicroBatches: number;
+  /** How many times as long as the costs say a worker takes. Default: as long. */
+  readonly slownessOf?: (worker: string) => number;
 }
 
 /** What the next plan has to respect. */
@@ -97,11 +99,14 @@ export class Replanner {
   #startMemory: number | null = null;
   /** Bytes a worker has. */
   readonly #memoryLimit: number;
+  /** How many times as long as the costs say a worker takes. */
+  readonly slownessOf: (worker: string) => number;
   #cachedDepth: number | null = null;
 
   constructor(options: ReplannerOptions) {
     this.#options = options;
     this.#workers = options.workers;
+    this.slownessOf = options.slownessOf ?? (() => 1);
     this.#memoryLimit = memoryLimitPerWorker(options.config.memoryLimit, options.workers.length);
   }
 
@@ -245,6 +250,13 @@ export class Replanner {
     return { ...choice, microBatches: 1, ranges: Array.from({ length: choice.R }, (_, start) => ({ start, count: 1 })) };
   }
 
+  /** Who is slower or faster than the others, where the shape regards it. */
+  #paceClause({ seats }: PipelineChoice): string {
+    if (seats === null) return '';
+    const unequal = this.#workers.filter((worker) => this.slownessOf(worker) !== 1);
+    return `; ${unequal.map((worker) => `${worker} takes ${this.slownessOf(worker).toFixed(2)} times as long as was measured at the start`).join(', ')}`;
+  }
+
   #plannerInput(request: PlanRequest, usesCache: boolean) {
     const { frozen } = request;
     const { config, costs, microBatch, numMicroBatches, updateMsPerMb, handover } = this.#options;
@@ -252,6 +264,7 @@ export class Replanner {
       costs,
       frozen,
       workers: this.#workers.length,
+      slowness: this.#workers.map(this.slownessOf),
       numMicroBatches,
       microBatch,
       usesCache,
@@ -304,7 +317,7 @@ export class Replanner {
     const previous = this.#current;
     const schedule = drawSchedule(choice.schedule, choice.K, choice.microBatches);
     const rowOf = workersByStage(schedule);
-    const seats = seatWorkers(previous, this.#workers, choice.K, choice.ranges.length);
+    const seats = choice.seats?.map((row) => row.map((worker) => present(this.#workers[worker], 'worker'))) ?? seatWorkers(previous, this.#workers, choice.K, choice.ranges.length);
     const cachedSteps = this.#cachedSteps(request, choice, usesCache);
     const previousCacheDepth = usesCache && this.#cachedDepth !== null && this.#cachedDepth < request.frozen ? this.#cachedDepth : null;
     const plan: Plan = {
@@ -327,7 +340,7 @@ export class Replanner {
       previousCacheDepth,
       sources: costs.map((_, block) => (previous === null ? null : sourceOf(previous, block))),
       restore: request.restore ?? null,
-      reason: `${request.because}: ${choice.reason}`,
+      reason: `${request.because}: ${choice.reason}${this.#paceClause(choice)}`,
     };
     this.#first ??= plan;
     this.#current = plan;

@@ -99,7 +99,7 @@ export function simulateTraining(options: SimulationOptions): SimulatedRun {
 
 function decide({ model, freeze, freezeMax, samples, batch, epochs }: SimulationOptions, interval: number, frozenLayers: number): number {
   const numLayers = countLayers(model.blocks);
-  return freeze.decide({ interval, step: interval * Math.ceil(samples / batch), totalSteps: epochs * Math.ceil(samples / batch), frozenLayers, numLayers, layerNorms: [], previousNorms: [], maxLayers: freezeMax ?? numLayers }).layers;
+  return freeze.decide({ interval, step: interval * Math.ceil(samples / batch), totalSteps: epochs * Math.ceil(samples / batch), numSamples: samples, frozenLayers, numLayers, layerNorms: [], previousNorms: [], maxLayers: freezeMax ?? numLayers }).layers;
 }
 
 function simulateEpoch(options: SimulationOptions, epoch: number, frozenLayers: number, last: SimulatedEpoch | undefined, before: CacheState): { state: CacheState; result: SimulatedEpoch } {

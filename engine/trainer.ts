@@ -100,7 +100,7 @@ export class Trainer {
     const { event, keep, ...costs } = await runCosts(this.#setup, this.#coordinator, this.#kept);
     this.#costs = costs.costs;
     this.#host.emit(event);
-    this.#replanner = new Replanner({ ...this.#setup, ...costs, ...readsOf(this.#setup) });
+    this.#replanner = new Replanner({ ...this.#setup, ...costs, ...readsOf(this.#setup), slownessOf: (worker) => this.#coordinator.slownessOf(worker, costs.costs) });
     const { config } = this.#setup;
     if (config.replan === 'auto' && config.exact) this.#watch = new PredictionWatch(costs.costs, keep);
     if (this.#from !== null) {

@@ -8,6 +8,8 @@ export interface FreezeInput {
   readonly step: number;
   /** Steps of the whole run. */
   readonly totalSteps: number;
+  /** Training samples of an epoch. */
+  readonly numSamples: number;
   /** L_f(T-1), layers frozen so far. */
   readonly frozenLayers: number;
   /** L. */
@@ -33,8 +35,8 @@ export interface FreezePolicy {
   readonly everyStep: boolean;
   /** True where the policy is also asked before the first step, when there are no signals yet. Default: false. */
   readonly atStart?: boolean;
-  /** The most of so many layers that it would ever freeze. Absent: all. */
-  readonly most?: (numLayers: number) => number;
+  /** The most of so many layers that it would ever freeze, with so many training samples. Absent: all. */
+  readonly most?: (numLayers: number, numSamples: number) => number;
   decide(input: FreezeInput): FreezeDecision;
   /** Factor of the learning rate of a layer (0-based; 0 also stands for what lies before the layers). Absent: 1 for all. */
   readonly rate?: (layer: number, at: RateInput) => number;

@@ -25,14 +25,16 @@ export interface ReplayOptions {
   readonly numLayers: number;
   readonly maxLayers: number;
   readonly totalSteps: number;
+  /** Training samples of an epoch. */
+  readonly numSamples: number;
   /** Steps that the run did. */
   readonly steps: number;
 }
 
 /** Every decision of an interval; of a policy that is asked after every step only those that change something. */
 export function replayPolicy(options: ReplayOptions): ReplayedDecision[] {
-  const { policy, signals, steps, totalSteps, numLayers } = options;
-  const most = policy.most?.(numLayers) ?? Infinity;
+  const { policy, signals, steps, totalSteps, numLayers, numSamples } = options;
+  const most = policy.most?.(numLayers, numSamples) ?? Infinity;
   const later = policy.everyStep ? Array.from({ length: steps }, (_, i) => i + 1) : signals.map(({ step }) => step);
   const asked = policy.atStart === true ? [0, ...later] : later;
   const decisions: ReplayedDecision[] = [];
@@ -56,12 +58,12 @@ export function replayOwn(options: ReplayOptions, taken: readonly { readonly ste
   return taken.map(({ step, fromLayers }, index) => ask(options, step, index + 1, fromLayers));
 }
 
-function ask({ policy, signals, numLayers, maxLayers, totalSteps }: ReplayOptions, step: number, interval: number, frozenLayers: number): ReplayedDecision {
+function ask({ policy, signals, numLayers, maxLayers, totalSteps, numSamples }: ReplayOptions, step: number, interval: number, frozenLayers: number): ReplayedDecision {
   const at = signals.findLastIndex((one) => one.step <= step);
   const normsAt = (index: number): number[] => {
     const found = signals[index];
     return found === undefined ? [] : found.norms.map((norm, layer) => (layer < found.frozenLayers && layer >= frozenLayers ? NaN : norm));
   };
-  const { layers, reason } = policy.decide({ interval, step, totalSteps, frozenLayers, numLayers, layerNorms: normsAt(at), previousNorms: normsAt(at - 1), maxLayers });
+  const { layers, reason } = policy.decide({ interval, step, totalSteps, numSamples, frozenLayers, numLayers, layerNorms: normsAt(at), previousNorms: normsAt(at - 1), maxLayers });
   return { step, fromLayers: frozenLayers, toLayers: layers, reason };
 }

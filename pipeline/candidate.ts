@@ -36,10 +36,10 @@ export const prefixMs = ({ costs, frozen, usesCache, cacheReadMs }: Pick<Planner
 
 /**
  * Step time = simulated schedule of a replica with M micro-batches + the slowest worker's gradient reduction and update. `counts` are the
- * micro-batches of every replica. Throws a PartitionError where the stages cannot be filled, a ScheduleError where the schedule does not exist for these sizes, or where one of
+ * micro-batches of every replica, `slowness` that of every place of a pipeline. Throws a PartitionError where the stages cannot be filled, a ScheduleError where the schedule does not exist for these sizes, or where one of
  * somebody's own takes a worker over the limit: with the action that does in brackets.
  */
-export function predict(input: PlannerInput, K: number, counts: readonly number[], source: ScheduleSource): Prediction | Misfit {
+export function predict(input: PlannerInput, K: number, counts: readonly number[], source: ScheduleSource, slowness: readonly number[] = []): Prediction | Misfit {
   const { costs, frozen, memoryLimit, transferMsPerMB = 0, recompute: mode = 'off', recomputeLimit = null } = input;
   const micros = Math.max(...counts);
   for (const count of new Set(counts)) drawSchedule(source, K, count);
@@ -52,6 +52,7 @@ export function predict(input: PlannerInput, K: number, counts: readonly number[
   const live = actions.map(peakLive);
   const splits = actions.map(splitsBackward);
   const liveOf = (stage: number): number => present(live[stage], 'live micro-batches');
+  const slownessOf = slownessByStage(schedule, slowness);
   const bytesOf = (stage: number, from: number, to: number, isRecomputed: boolean): number => stageMemory(costs, from, to, liveOf(stage), stage === 0 ? frozen : 0, isRecomputed, splits[stage]);
   const isRecomputed = (stage: number, from: number, to: number): boolean =>
     recomputes({ mode, stage, live: liveOf(stage), plainBytes: bytesOf(stage, from, to, false), limit: shareOf(recomputeLimit) });
@@ -68,7 +69,7 @@ export function predict(input: PlannerInput, K: number, counts: readonly number[
   };
 
   const cutsUnder = (limit: number | null): Cuts | null =>
-    input.partition === 'paper' ? paperPartition(costs, frozen, stages) : exactPartition({ costs, frozen, stages, extraMs, memoryLimit: limit, memoryOf, repeatMsOf });
+    input.partition === 'paper' ? paperPartition(costs, frozen, stages) : exactPartition({ costs, frozen, stages, extraMs, memoryLimit: limit, memoryOf, repeatMsOf, slownessOf });
   const cuts = cutsUnder(shareOf(memoryLimit));
   const needBytes = Math.max(...memoryOfCuts(cuts ?? present(cutsUnder(null), 'a partition without a limit')));
   if (cuts === null || (memoryLimit !== null && needBytes > memoryLimit)) {
@@ -82,19 +83,20 @@ export function predict(input: PlannerInput, K: number, counts: readonly number[
 
   const runs = runsOf(cuts, costs.length);
   const recompute = runs.map(({ from, to }, stage) => isRecomputed(stage, from, to));
-  const { pipelineMs, afterMs, bubble } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule, replicas: counts.length, extraMs, transferMsPerMB, handoverMs: input.handoverMs, handlingMs: input.handlingMs, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
+  const { pipelineMs, afterMs, bubble } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule, replicas: counts.length, extraMs, slownessOf, transferMsPerMB, handoverMs: input.handoverMs, handlingMs: input.handlingMs, updateMsPerMB: input.updateMsPerMB, reduceMsPerMB: input.reduceMsPerMB });
   return { schedule: source, micros, cuts, stepMs: pipelineMs + afterMs, bubble, memoryPerWorker: memoryOfCuts(cuts), recompute };
 }
 
 /** The predicted step of a shape as it is, with the costs of `input`; `extraMs` is what stage 0 spends per micro-batch besides its blocks. */
 export function stepMsOf(
   input: Pick<PlannerInput, 'costs' | 'frozen' | 'usesCache' | 'cacheReadMs' | 'transferMsPerMB' | 'handoverMs' | 'handlingMs' | 'updateMsPerMB' | 'reduceMsPerMB'>,
-  { K, ranges, cuts, schedule: source, microBatches, recompute }: Pick<PipelineChoice, 'K' | 'ranges' | 'cuts' | 'schedule' | 'microBatches' | 'recompute'>,
+  { K, ranges, cuts, schedule: source, microBatches, recompute, slowness }: Pick<PipelineChoice, 'K' | 'ranges' | 'cuts' | 'schedule' | 'microBatches' | 'recompute' | 'slowness'>,
   extraMs = prefixMs(input),
 ): number {
   const { costs, transferMsPerMB = 0, handoverMs, handlingMs, updateMsPerMB, reduceMsPerMB } = input;
   const runs = runsOf(cuts, costs.length);
-  const { pipelineMs, afterMs } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule: drawSchedule(source, K, microBatches), replicas: ranges.length, extraMs, transferMsPerMB, handoverMs, handlingMs, updateMsPerMB, reduceMsPerMB });
+  const schedule = drawSchedule(source, K, microBatches);
+  const { pipelineMs, afterMs } = timeStep({ costs: withRecompute(costs, runs, recompute), cuts, schedule, slownessOf: slownessByStage(schedule, slowness), replicas: ranges.length, extraMs, transferMsPerMB, handoverMs, handlingMs, updateMsPerMB, reduceMsPerMB });
   return pipelineMs + afterMs;
 }
 
@@ -106,6 +108,8 @@ export interface StepInput {
   readonly replicas: number;
   /** Spent on stage 0 per micro-batch besides its blocks. */
   readonly extraMs: number;
+  /** How many times as long as the costs say a stage takes. Default: 1. */
+  readonly slownessOf?: (stage: number) => number;
   readonly transferMsPerMB: number;
   /** As in PlannerInput. */
   readonly handoverMs?: number | undefined;
@@ -128,14 +132,14 @@ export interface StepTime {
 }
 
 /** The time of a step in a given shape. */
-export function timeStep({ costs, cuts, schedule, replicas, extraMs, transferMsPerMB, handoverMs = 0, handlingMs = 0, updateMsPerMB, reduceMsPerMB }: StepInput): StepTime {
+export function timeStep({ costs, cuts, schedule, replicas, extraMs, slownessOf = () => 1, transferMsPerMB, handoverMs = 0, handlingMs = 0, updateMsPerMB, reduceMsPerMB }: StepInput): StepTime {
   const runs = runsOf(cuts, costs.length).map(({ from, to }) => sumCosts(costs, from, to));
   const splits = runs.map((_, stage) => splitsBackward(actionsOf(schedule, stage)));
   const times = runs.map(({ forwardMs, backwardMs, inputGradientMs, weightGradientMs, outputBytes }, stage) => ({
-    forwardMs: forwardMs + (stage === 0 ? extraMs : 0),
+    forwardMs: slownessOf(stage) * (forwardMs + (stage === 0 ? extraMs : 0)),
     // Nobody wants the input gradient of stage 0: all of its backward is left to W.
-    backwardMs: splits[stage] === true && stage > 0 ? inputGradientMs + weightGradientMs : backwardMs,
-    inputGradientMs: stage > 0 ? inputGradientMs : 0,
+    backwardMs: slownessOf(stage) * (splits[stage] === true && stage > 0 ? inputGradientMs + weightGradientMs : backwardMs),
+    inputGradientMs: stage > 0 ? slownessOf(stage) * inputGradientMs : 0,
     // Upstream goes a gradient as large as the activation that came down; the larger of the two borders stands for both.
     transferMs: handoverMs + (Math.max(stage === runs.length - 1 ? 0 : outputBytes, stage === 0 ? 0 : present(runs[stage - 1], 'stage').outputBytes) / 1e6) * transferMsPerMB,
   }));
@@ -148,4 +152,10 @@ export function timeStep({ costs, cuts, schedule, replicas, extraMs, transferMsP
   const exchangeMs = perWorker(({ gradientBytes }) => gradientBytes).map((megabytes) => megabytes * reduceMsPerMB * exchange);
   const afterMs = perWorker(({ parameterBytes }) => parameterBytes).map((megabytes, worker) => megabytes * updateMsPerMB + present(exchangeMs[worker], 'exchange'));
   return { pipelineMs: totalMs, afterMs: Math.max(...afterMs), exchangeMs: Math.max(...exchangeMs), busyMs, bubble: bubbleShare };
+}
+
+/** Slowness by stage, from that by place; a place that is not named is as fast as the costs say. */
+function slownessByStage(schedule: Schedule, slowness: readonly number[]): (stage: number) => number {
+  const placeOf = workersByStage(schedule);
+  return (stage) => slowness[present(placeOf[stage], 'place')] ?? 1;
 }

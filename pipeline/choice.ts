@@ -12,6 +12,8 @@ export interface PlannerInput {
   readonly frozen: number;
   /** Workers there are. */
   readonly workers: number;
+  /** For each of them, how many times as long as the costs say it takes. Default: all take as long. */
+  readonly slowness?: readonly number[];
   /** G, micro-batches per global batch. */
   readonly numMicroBatches: number;
   /** Samples per micro-batch. */
@@ -76,6 +78,10 @@ export interface PipelineChoice {
   readonly memoryPerWorker: readonly number[];
   /** Per stage, whether it recomputes its forward before the backward. */
   readonly recompute: readonly boolean[];
+  /** Per replica, per place of its pipeline, the number of the worker; null where all are equally fast. */
+  readonly seats: readonly (readonly number[])[] | null;
+  /** Per place of a pipeline, how many times as long as the costs say a stage takes there. */
+  readonly slowness: readonly number[];
   /** One sentence with the numbers. */
   readonly reason: string;
   /** Fastest first, the impossible last. */

@@ -28,6 +28,8 @@ export interface PartitionInput {
   readonly memoryOf?: (stage: number, from: number, to: number) => number;
   /** Time that stage `stage` spends per micro-batch on the blocks [from, to) besides one forward and one backward: a second forward. Default: 0. */
   readonly repeatMsOf?: (stage: number, from: number, to: number) => number;
+  /** How many times as long as the costs say everything takes on stage `stage`. Default: 1. */
+  readonly slownessOf?: (stage: number) => number;
 }
 
 /** [from, to) of every stage. */
@@ -45,12 +47,12 @@ export function requireBlocks(stages: number, numBlocks: number, frozen: number)
 }
 
 /**
- * The partition whose largest stage time (forward + backward of its blocks, plus `extraMs` on stage 0) is smallest, by dynamic programming in
+ * The partition whose largest stage time (forward + backward of its blocks, plus `extraMs` on stage 0, times the slowness of the stage) is smallest, by dynamic programming in
  * O(K n^2). Of equal ones the lexicographically smallest cut list, which keeps early stages, the ones with most micro-batches in flight, small.
  * Null where no partition respects the memory limit. Throws a PartitionError where there are more stages than active blocks.
  */
 export function exactPartition(input: PartitionInput): Cuts | null {
-  const { costs, frozen, stages, extraMs = 0, memoryLimit = null, memoryOf, repeatMsOf = () => 0 } = input;
+  const { costs, frozen, stages, extraMs = 0, memoryLimit = null, memoryOf, repeatMsOf = () => 0, slownessOf = () => 1 } = input;
   const numBlocks = costs.length;
   invariant(stages > 0 && 0 <= frozen && frozen <= numBlocks, () => `partition of ${numBlocks} blocks, ${frozen} frozen, into ${stages}`);
   requireBlocks(stages, numBlocks, frozen);
@@ -62,7 +64,8 @@ export function exactPartition(input: PartitionInput): Cuts | null {
   const extra = Math.round(extraMs * 1e6);
   const timeOf = (stage: number, from: number, to: number): number => {
     if (memoryLimit !== null && memoryOf !== undefined && memoryOf(stage, from, to) > memoryLimit) return Infinity;
-    return present(before[to], 'sum') - present(before[from], 'sum') + (stage === 0 ? extra : 0) + Math.round(repeatMsOf(stage, from, to) * 1e6);
+    const units = present(before[to], 'sum') - present(before[from], 'sum') + (stage === 0 ? extra : 0) + Math.round(repeatMsOf(stage, from, to) * 1e6);
+    return Math.round(units * slownessOf(stage));
   };
 
   // worst[k][i]: the smallest possible largest time of stages k.. for the blocks [i, n).

@@ -4,11 +4,11 @@ import { UsageError } from '../engine/core/errors.js';
 import { present } from '../engine/core/invariant.js';
 import { predict, type Prediction } from './candidate.js';
 import type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
-import { splitMicroBatches, type MicroRange } from './micro-ranges.js';
 import { PartitionError, requireBlocks } from './partition.js';
 import type { Schedule } from './schedule.js';
 import { ScheduleError } from './schedule-error.js';
 import { drawSchedule, scheduleName, scheduleNames, sizesOf, suits, type ScheduleSource } from './schedules/registry.js';
+import { placeWorkers, type Placement } from './unequal.js';
 
 export type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
 
@@ -18,7 +18,7 @@ const LEAST_GAIN = 0.01;
 interface Candidate {
   readonly K: number;
   readonly R: number;
-  readonly ranges: readonly MicroRange[];
+  readonly placement: Placement;
   readonly prediction: Prediction;
 }
 
@@ -35,12 +35,12 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
   let smallestNeed = Infinity;
   for (const K of lengths(input))
     for (const R of replicaCounts(input, K)) {
-      const ranges = splitMicroBatches(input.numMicroBatches, R);
-      const outcome = bestSchedule(input, K, ranges.map(({ count }) => count));
+      const placement = placeWorkers(slownessOf(input), K, R, input.numMicroBatches);
+      const outcome = bestSchedule(input, K, placement);
       if ('why' in outcome) {
         impossible.push({ K, R, predictedStepMs: null, why: outcome.why });
         smallestNeed = Math.min(smallestNeed, outcome.needBytes);
-      } else candidates.push({ K, R, ranges, prediction: outcome });
+      } else candidates.push({ K, R, placement, prediction: outcome });
     }
   // Compared in whole nanoseconds: rounding must not decide between equals.
   const rank = ({ prediction }: Candidate): number => Math.round(prediction.stepMs * 1e6);
@@ -53,18 +53,20 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
   }
 
   const slower = candidates.slice(1).map(({ K, R, prediction: { stepMs } }) => ({ K, R, predictedStepMs: stepMs, why: slowness(stepMs, best.prediction.stepMs) }));
-  const { K, R, ranges, prediction } = best;
+  const { K, R, placement, prediction } = best;
   return {
     K,
     R,
     cuts: prediction.cuts,
-    ranges,
+    ranges: placement.ranges,
     schedule: prediction.schedule,
     microBatches: prediction.micros,
     predictedStepMs: prediction.stepMs,
     predictedBubble: prediction.bubble,
     memoryPerWorker: prediction.memoryPerWorker,
     recompute: prediction.recompute,
+    seats: placement.seats,
+    slowness: placement.slowness,
     reason: reasonOf(input, best, second, impossible[0]),
     rejected: [...slower, ...impossible],
   };
@@ -106,7 +108,7 @@ function requireSizes(input: PlannerInput): void {
   const K = wantedK(input);
   if (schedule === null || K === null || replicaCounts(input, K).length > 0) return;
   const R = input.fixedR ?? 1;
-  const counts = splitMicroBatches(input.numMicroBatches, R).map(({ count }) => count);
+  const counts = placeWorkers(slownessOf(input), K, R, input.numMicroBatches).ranges.map(({ count }) => count);
   drawSchedule(schedule, K, counts.find((count) => count !== schedule.micros) ?? schedule.micros);
 }
 
@@ -124,17 +126,20 @@ function replicaCounts(input: PlannerInput, K: number): number[] {
   const most = Math.min(Math.floor(workers / K), numMicroBatches);
   const counts = fixedR !== null ? [fixedR] : which === 'all' ? upTo(most) : [...new Set([most, most >> 1, most >> 2])].filter((R) => R > 0);
   const schedule = mustTake(input);
-  return schedule === null ? counts : counts.filter((R) => splitMicroBatches(numMicroBatches, R).every(({ count }) => suits(schedule, K, count)));
+  return schedule === null ? counts : counts.filter((R) => placeWorkers(slownessOf(input), K, R, numMicroBatches).ranges.every(({ count }) => suits(schedule, K, count)));
 }
 
+const slownessOf = ({ slowness, workers }: PlannerInput): readonly number[] => slowness ?? new Array<number>(workers).fill(1);
+
 /** The fastest prediction over the schedules asked for, or why there is none. */
-function bestSchedule(input: PlannerInput, K: number, counts: readonly number[]): Prediction | { readonly why: string; readonly needBytes: number } {
+function bestSchedule(input: PlannerInput, K: number, { ranges, slowness }: Placement): Prediction | { readonly why: string; readonly needBytes: number } {
+  const counts = ranges.map(({ count }) => count);
   let best: Prediction | null = null;
   let why = '';
   let needBytes = Infinity;
   for (const source of schedulesFor(input, K, counts)) {
     try {
-      const prediction = predict(input, K, counts, source);
+      const prediction = predict(input, K, counts, source, slowness);
       if (!('needBytes' in prediction)) {
         // The later ones hold more or ring more often, which the prediction does not see: they have to be faster by some.
         if (best === null || prediction.stepMs < best.stepMs * (1 - LEAST_GAIN)) best = prediction;

@@ -115,5 +115,6 @@ function resultText(names) {
 
 ${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.version}, ONNX Runtime ${ort}, pipetrain ${version}
 
-${sections.join('\n')}`;
+${sections.join('\n')}
+${existsSync(join(here, 'NOTES.md')) ? readFileSync(join(here, 'NOTES.md'), 'utf8') : ''}`;
 }

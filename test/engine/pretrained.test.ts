@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { scratch } from '../data/scratch-folder.js';
 import { TINY as MODEL } from '../model/hf-folder.js';
 import type { TrainConfigInput } from '../../engine/config.js';
-import { trainRun } from './train-run.js';
+import { trainRun, type TrainedRun } from './train-run.js';
 
 const folder = scratch();
 const lines = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? `the film ${i % 4} is good fun\t1` : `a dull slow plot ${i % 3}\t0`)).join('\n');
@@ -21,11 +21,14 @@ describe('a pretrained encoder', () => {
       expect(other.finished.lossSha256).toBe(one.finished.lossSha256);
     }
   });
-  it('can have layers frozen before the first step, with equal bits in every shape', async () => {
+  it('trains only its upper half where samples are few and nobody says otherwise, with equal bits in every shape', async () => {
     const data = `tsv:${folder({ 'train.tsv': lines, 'dev.tsv': lines })}`;
-    const run = (shape: Partial<TrainConfigInput>) => trainRun({ model: `hf:${MODEL}`, modelOptions: {}, data, dataOptions: {}, batch: 8, microBatch: 2, steps: 20, lr: '3e-3', freeze: 'manual', freezeSchedule: '0:1', ...shape });
+    const run = (shape: Partial<TrainConfigInput>) => trainRun({ model: `hf:${MODEL}`, modelOptions: {}, data, dataOptions: {}, batch: 8, microBatch: 2, steps: 20, lr: '3e-3', guardEvery: '2 steps', ...shape });
     const one = await run({ devices: 'cpu:1', cache: 'off' });
-    expect(one.of('freeze.decided').map(({ step, toLayers }) => ({ step, toLayers }))).toEqual([{ step: 0, toLayers: 1 }]);
+    const { numLayers, ...first } = decided(one);
+    expect(first).toEqual({ count: 1, step: 0, policy: 'auto', toLayers: Math.floor(numLayers / 2) });
+    // Nothing more can freeze: the guard has nothing to look at.
+    expect(one.of('guard.looked')).toEqual([]);
     expect(one.of('transition')).toEqual([]);
     const cached = await run({ devices: 'cpu:2', pipeline: 2 });
     expect(cached.of('step').reduce((sum, { cacheHits }) => sum + cacheHits, 0)).toBe(120);
@@ -35,3 +38,9 @@ describe('a pretrained encoder', () => {
     }
   });
 });
+
+function decided(run: TrainedRun): { numLayers: number; count: number; step: number | undefined; policy: string | undefined; toLayers: number | undefined } {
+  const [decision, ...more] = run.of('freeze.decided');
+  const layers = run.of('run.started')[0]?.blocks.map(({ layer }) => layer ?? -1) ?? [];
+  return { numLayers: Math.max(...layers) + 1, count: 1 + more.length, step: decision?.step, policy: decision?.policy, toLayers: decision?.toLayers };
+}

@@ -82,7 +82,7 @@ describe('a worker that joins from elsewhere', () => {
       const peer = await dial(url, { token, hello: { name: 'liar', role: 'join', host: 'elsewhere', pid: 1 } });
       peer.route('assigned', () => undefined);
       peer.onMessage(({ type, ...order }) => {
-        if (type === 'setup') peer.send({ type: 'ready', device: 'cpu', address: 'ws://127.0.0.1:1', fingerprint: null, domain: 'elsewhere', startSeconds: 1 });
+        if (type === 'setup') peer.send({ type: 'ready', device: 'cpu', address: 'ws://127.0.0.1:1', fingerprint: null, domain: 'elsewhere', computeMs: null, startSeconds: 1 });
         if (type === 'prepare') peer.send({ type: 'prepared', generation: (order['plan'] as { generation: number }).generation, movedBytes: 0, stateMs: 0 });
         if (type === 'ping') peer.send({ type: 'pong' });
       });

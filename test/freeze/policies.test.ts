@@ -8,7 +8,7 @@ import { parseFreezeSchedule } from '../../freeze/manual.js';
 import type { FreezeInput } from '../../freeze/policy.js';
 import { freezePolicyNames, makeFreezePolicy } from '../../freeze/registry.js';
 
-const input: FreezeInput = { interval: 1, step: 100, frozenLayers: 0, numLayers: 12, totalSteps: 1000, layerNorms: Array.from({ length: 12 }, () => 1), previousNorms: [], maxLayers: 12 };
+const input: FreezeInput = { interval: 1, step: 100, frozenLayers: 0, numLayers: 12, totalSteps: 1000, numSamples: 10_000, layerNorms: Array.from({ length: 12 }, () => 1), previousNorms: [], maxLayers: 12 };
 const policy = (name: (typeof freezePolicyNames)[number], alpha = 1 / 3, schedule = '100:2,200:4', isPretrained = true) => makeFreezePolicy(name, { alpha, schedule, percentile: 50, start: 0.5, isPretrained });
 /** Norms 1, but the given ones (1-based layers). */
 const normsWith = (changes: Readonly<Record<number, number>>): number[] => Array.from({ length: 12 }, (_, i) => changes[i + 1] ?? 1);
@@ -184,9 +184,15 @@ describe('the automatic policy', () => {
   it('never freezes what starts from scratch', () => {
     for (const step of [1, 500, 999]) expect(policy('auto', 0.5, '', false).decide({ ...input, ...norms, step }).layers).toBe(0);
   });
-  it('freezes pretrained weights one layer at a time, not at once, and at most two thirds', () => {
+  it('freezes half of pretrained weights before the first step where there are few samples, and nothing more', () => {
     const auto = policy('auto', 0.5, '', true);
-    expect([auto.most?.(12), auto.most?.(1)]).toEqual([8, 0]);
+    expect([auto.atStart, auto.most?.(12, 2000), auto.most?.(12, 2001), auto.most?.(1, 10)]).toEqual([true, 6, 8, 0]);
+    expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2000 })).toEqual({ layers: 6, reason: 'freezes 6 of 12 layers (0 before): the weights were trained before, and 2000 samples are too few to better their lower half (up to 2000 are)' });
+    expect(auto.decide({ ...input, ...norms, step: 500, frozenLayers: 6, numSamples: 640 }).layers).toBe(6);
+    expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2001 }).layers).toBe(0);
+  });
+  it('freezes pretrained weights one layer at a time, not at once, and at most two thirds, where there are many', () => {
+    const auto = policy('auto', 0.5, '', true);
     expect(auto.decide({ ...input, ...norms, step: 199 })).toMatchObject({ layers: 0, reason: expect.stringContaining('nothing freezes before 20 % of the run, this is step 199 of 1000') as string });
     expect(auto.decide({ ...input, ...norms, step: 200 }).layers).toBe(1);
     expect(auto.decide({ ...input, ...norms, step: 400, frozenLayers: 4 }).layers).toBe(5);
@@ -209,7 +215,7 @@ describe('every policy', () => {
       fc.property(inputs, ({ name, alpha, numLayers, maxLayers, norms }) => {
         let frozenLayers = 0;
         for (const [i, layerNorms] of norms.entries()) {
-          const { layers, reason } = policy(name, alpha).decide({ interval: i + 1, step: (i + 1) * 50, totalSteps: 400, frozenLayers, numLayers, maxLayers, layerNorms: layerNorms.slice(0, numLayers), previousNorms: (norms[i - 1] ?? []).slice(0, numLayers) });
+          const { layers, reason } = policy(name, alpha).decide({ interval: i + 1, step: (i + 1) * 50, totalSteps: 400, numSamples: 100 * norms.length * 10, frozenLayers, numLayers, maxLayers, layerNorms: layerNorms.slice(0, numLayers), previousNorms: (norms[i - 1] ?? []).slice(0, numLayers) });
           expect(Number.isInteger(layers)).toBe(true);
           expect(layers).toBeGreaterThanOrEqual(frozenLayers);
           expect(layers).toBeLessThanOrEqual(Math.min(maxLayers, numLayers));
