@@ -10,7 +10,7 @@ import type { ActivationTier } from './activation-tier.js';
 import { checksum } from './checksum.js';
 import { codecOf, type CacheCodec, type CodecName } from './codec.js';
 import { DiskRecords, MappedRecords, type RecordPlace } from './record-place.js';
-import { capacityFor, readHeader, STATE, storeLayout, writeHeader } from './store-layout.js';
+import { capacityFor, HEADER_BYTES, readHeader, STATE, storeLayout, writeHeader } from './store-layout.js';
 
 export interface StoreShape {
   /** Elements of one sample's activation. */
@@ -59,7 +59,7 @@ export class ActivationStore implements ActivationTier {
   #corrupted = 0;
 
   private constructor(file: MappedFile, { codec = 'f32', disk = null }: ExpectedStore) {
-    const header = readHeader(file.buffer, file.path);
+    const header = readHeader(file.buffer, file.path, file.bytes);
     const layout = storeLayout(header.recordWords, header.capacity);
     this.path = file.path;
     this.depth = header.depth;
@@ -102,9 +102,9 @@ export class ActivationStore implements ActivationTier {
 
   /** Opens a store that another process made. Throws a DataError (PT_CACHE_STALE) where it is one of another level or shape. */
   static open(path: string, expected: ExpectedStore): ActivationStore {
-    const file = MappedFile.openGrowing(path);
+    const file = openIndex(path);
     try {
-      const header = readHeader(file.buffer, path);
+      const header = readHeader(file.buffer, path, file.bytes);
       const wanted = { depth: expected.depth, recordFloats: expected.recordFloats, firstSample: expected.firstSample ?? 0, digest: expected.digest };
       for (const field of ['depth', 'recordFloats', 'firstSample', 'digest'] as const)
         if (header[field] !== wanted[field])
@@ -257,6 +257,14 @@ export class ActivationStore implements ActivationTier {
     invariant(row >= 0 && from + this.recordFloats <= rows.length, () => `row ${row} of ${this.recordFloats} floats in an array of ${rows.length}`);
     return rows.subarray(from, from + this.recordFloats);
   }
+}
+
+/** The file of a store, of which the index is shown. Throws a DataError (PT_CACHE_FILE) where it is no store. */
+export function openIndex(path: string): MappedFile {
+  return MappedFile.openGrowing(path, HEADER_BYTES, (head, bytes) => {
+    const { recordWords, capacity } = readHeader(head, path, bytes);
+    return storeLayout(recordWords, capacity).indexBytes;
+  });
 }
 
 const wordsOf = (floats: Float32Array): Int32Array => new Int32Array(floats.buffer, floats.byteOffset, floats.length);

@@ -16,19 +16,22 @@ export interface RecordPlace {
   unlink(): void;
 }
 
-/** Memory of records that is had at a time: some milliseconds of zeroing. */
+/** Memory of records that is had, and seen, at a time: some milliseconds of zeroing. */
 const SLICE_BYTES = 2 * 2 ** 20;
 
 /** Records behind the index in the same mapped file, whose memory is reserved slice by slice as they are written. */
 export class MappedRecords implements RecordPlace {
   readonly #file: MappedFile;
   readonly #layout: StoreLayout;
-  /** Slices that are reserved, as far as this process knows. */
-  readonly #slices = new Set<number>();
+  readonly #recordsPerSlice: number;
+  /** Slices that this process has seen, and those of them that it knows to be reserved. */
+  readonly #slices = new Map<number, ArrayBuffer>();
+  readonly #reserved = new Set<number>();
 
   constructor(file: MappedFile, layout: StoreLayout) {
     this.#file = file;
     this.#layout = layout;
+    this.#recordsPerSlice = Math.max(1, Math.floor(SLICE_BYTES / layout.recordStride));
   }
 
   read(slot: number, words: Int32Array): void {
@@ -45,7 +48,8 @@ export class MappedRecords implements RecordPlace {
   }
 
   close(): void {
-    // The store unmaps its file.
+    // The store unmaps its file: what was seen of it must not be touched again.
+    this.#slices.clear();
   }
 
   unlink(): void {
@@ -53,20 +57,29 @@ export class MappedRecords implements RecordPlace {
   }
 
   #reserve(slot: number): void {
-    const { recordOffset, recordStride } = this.#layout;
-    const begin = recordOffset + slot * recordStride;
-    const last = Math.floor((begin + recordStride - 1) / SLICE_BYTES);
-    for (let slice = Math.floor(begin / SLICE_BYTES); slice <= last; slice++) {
-      if (this.#slices.has(slice)) continue;
-      const from = slice * SLICE_BYTES;
-      this.#file.reserve(from, Math.min(SLICE_BYTES, this.#file.bytes - from));
-      this.#slices.add(slice);
-    }
+    const slice = Math.floor(slot / this.#recordsPerSlice);
+    if (this.#reserved.has(slice)) return;
+    const { offset, bytes } = this.#placeOf(slice);
+    this.#file.reserve(offset, bytes);
+    this.#reserved.add(slice);
   }
 
   #record(slot: number): Int32Array {
-    const { recordOffset, recordStride, recordWords } = this.#layout;
-    return new Int32Array(this.#file.buffer, recordOffset + slot * recordStride, recordWords);
+    const { recordStride, recordWords } = this.#layout;
+    const slice = Math.floor(slot / this.#recordsPerSlice);
+    let seen = this.#slices.get(slice);
+    if (seen === undefined) {
+      const { offset, bytes } = this.#placeOf(slice);
+      seen = this.#file.window(offset, bytes);
+      this.#slices.set(slice, seen);
+    }
+    return new Int32Array(seen, (slot % this.#recordsPerSlice) * recordStride, recordWords);
+  }
+
+  #placeOf(slice: number): { readonly offset: number; readonly bytes: number } {
+    const { recordOffset, recordStride, capacity } = this.#layout;
+    const first = slice * this.#recordsPerSlice;
+    return { offset: recordOffset + first * recordStride, bytes: Math.min(this.#recordsPerSlice, capacity - first) * recordStride };
   }
 }
 

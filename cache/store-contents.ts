@@ -1,5 +1,5 @@
 // StoreContents: which samples a store holds, in memory or on a disk, told from outside, by a process that neither reads nor writes records.
-import { MappedFile } from '../engine/tensor/mapped-file.js';
+import { openIndex } from './activation-store.js';
 import { readHeader, STATE, storeLayout } from './store-layout.js';
 
 export interface StoreContents {
@@ -13,9 +13,9 @@ export interface StoreContents {
 
 /** Looks at the store in a file. Throws where it is none. */
 export function storeContents(path: string): StoreContents {
-  const file = MappedFile.open(path);
+  const file = openIndex(path);
   try {
-    const { depth, digest, recordWords, firstSample, capacity } = readHeader(file.buffer, path);
+    const { depth, digest, recordWords, firstSample, capacity } = readHeader(file.buffer, path, file.bytes);
     const { stateOffset } = storeLayout(recordWords, capacity);
     return { depth, digest, recordBytes: 4 * recordWords, samples: readyRuns(new Uint8Array(file.buffer, stateOffset, capacity), firstSample) };
   } finally {

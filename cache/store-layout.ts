@@ -75,17 +75,17 @@ export function writeHeader(buffer: ArrayBuffer, header: StoreHeader): void {
   Atomics.store(words, 0, STORE_MAGIC);
 }
 
-/** Reads and checks a header; throws a DataError (PT_CACHE_FILE) where the file is no whole store of this version. */
-export function readHeader(buffer: ArrayBuffer, path: string): StoreHeader {
+/** Reads and checks the header at the begin of `buffer`; throws a DataError (PT_CACHE_FILE) where the file, of `bytes` bytes, is no whole store of this version. */
+export function readHeader(buffer: ArrayBuffer, path: string, bytes: number): StoreHeader {
   const refuse = (problem: string): DataError => new DataError('PT_CACHE_FILE', `${path} ${problem}`, 'Delete the file; the cache is filled again.');
-  if (buffer.byteLength < HEADER_BYTES) throw refuse(`has ${buffer.byteLength} bytes, less than the ${HEADER_BYTES} of a header`);
+  if (buffer.byteLength < HEADER_BYTES) throw refuse(`has ${bytes} bytes, less than the ${HEADER_BYTES} of a header`);
   const words = new Int32Array(buffer, 0, 8);
   if (Atomics.load(words, 0) !== STORE_MAGIC) throw refuse('is no activation store');
   const [, version, recordFloats, capacity, depth, digestBytes, recordWords, firstSample] = words as unknown as [number, number, number, number, number, number, number, number];
   if (version !== STORE_VERSION) throw refuse(`is a store of version ${version}; this is version ${STORE_VERSION}`);
   if (recordFloats < 1 || recordWords < 1 || capacity < 0 || firstSample < 0 || digestBytes < 0 || digestBytes > MAX_DIGEST_BYTES) throw refuse('has a damaged header');
   const { fileBytes, indexBytes } = storeLayout(recordWords, capacity);
-  if (buffer.byteLength !== fileBytes && buffer.byteLength !== indexBytes) throw refuse(`has ${buffer.byteLength} bytes; its header says ${fileBytes}`);
+  if (bytes !== fileBytes && bytes !== indexBytes) throw refuse(`has ${bytes} bytes; its header says ${fileBytes}`);
   // A copy: text decoders refuse some kinds of shared memory.
   const digest = new TextDecoder().decode(new Uint8Array(buffer, DIGEST_OFFSET, digestBytes).slice());
   return { recordFloats, recordWords, firstSample, capacity, depth, digest };

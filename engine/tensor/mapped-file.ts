@@ -1,6 +1,6 @@
 // MappedFile: memory that several processes of one host share, as a file mapped into each. It has no locks: who may write when is agreed
 // over the channels, and the file is only the place.
-import { accessSync, closeSync, constants, fstatSync, ftruncateSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
+import { accessSync, closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
@@ -38,12 +38,13 @@ export class MappedFile {
   /** Kept open where more of it is reserved later. */
   readonly #growing: number | null;
 
-  private constructor(path: string, bytes: number, address: Pointer, growing: number | null = null) {
+  /** `buffer` shows the first `shown` bytes. */
+  private constructor(path: string, bytes: number, address: Pointer, growing: number | null = null, shown = bytes) {
     this.path = path;
     this.#growing = growing;
     this.bytes = bytes;
     this.#address = address;
-    this.#buffer = loadKoffi().view(address, bytes);
+    this.#buffer = loadKoffi().view(address, shown);
   }
 
   /**
@@ -66,7 +67,8 @@ export class MappedFile {
 
   /**
    * As `create`, with only the first `reserved` bytes reserved: zeroing memory takes time, and for a large file that is filled little by little it need not
-   * be taken at once. The rest must not be touched by anybody before `reserve` has had it. Throws as `create` does, also where all of it would not fit now.
+   * be taken at once. The rest must not be touched by anybody before `reserve` has had it; `buffer` has the reserved bytes alone, and `window` the rest. Throws as `create`
+   * does, also where all of it would not fit now.
    */
   static createSparse(path: string, bytes: number, reserved: number): MappedFile {
     invariant(0 < reserved && reserved <= bytes, () => `${reserved} of ${bytes} bytes reserved`);
@@ -77,7 +79,7 @@ export class MappedFile {
       if (bytes > freeBytes(path)) throw noRoom(path, bytes);
       ftruncateSync(file, bytes);
       reserve(path, file, 0, reserved);
-      return new MappedFile(path, bytes, map(path, file, bytes), file);
+      return new MappedFile(path, bytes, map(path, file, bytes), file, reserved);
     } catch (error) {
       closeSync(file);
       unlinkSync(path);
@@ -85,13 +87,19 @@ export class MappedFile {
     }
   }
 
-  /** As `open`, for a file made by `createSparse`: more of it may be reserved. */
-  static openGrowing(path: string): MappedFile {
+  /**
+   * As `open`, for a file made by `createSparse`: more of it may be reserved. `shownOf` is given the first `headBytes` bytes and the size of the file, and says how
+   * many bytes `buffer` shall have.
+   */
+  static openGrowing(path: string, headBytes: number, shownOf: (head: ArrayBuffer, bytes: number) => number): MappedFile {
     const file = openFile(path, 'r+');
     try {
       const bytes = fstatSync(file).size;
       if (bytes === 0) throw fileError(path, 'is empty', undefined);
-      return new MappedFile(path, bytes, map(path, file, bytes), file);
+      const head = new Uint8Array(headBytes);
+      const count = readSync(file, head, 0, headBytes, 0);
+      const shown = shownOf(head.buffer.slice(0, count), bytes);
+      return new MappedFile(path, bytes, map(path, file, bytes), file, Math.min(shown, bytes));
     } catch (error) {
       closeSync(file);
       throw error;
@@ -115,7 +123,17 @@ export class MappedFile {
     }
   }
 
-  /** The mapping as one buffer. */
+  /**
+   * A part of the mapping. JavaScript's collector takes every byte of a buffer for memory that it could win back: one buffer over a large file makes it stop for that, so such a file is
+   * seen through windows where it is used.
+   */
+  window(offset: number, bytes: number): ArrayBuffer {
+    invariant(this.#buffer !== null, () => `${this.path} is closed`);
+    invariant(offset >= 0 && bytes > 0 && offset + bytes <= this.bytes, () => `bytes ${offset} to ${offset + bytes} of the ${this.bytes} of ${this.path}`);
+    return loadKoffi().view(this.#address + BigInt(offset), bytes);
+  }
+
+  /** The mapping as one buffer, or what of it is shown. */
   get buffer(): ArrayBuffer {
     const buffer = this.#buffer;
     invariant(buffer !== null, () => `${this.path} is closed`);

@@ -88,10 +88,14 @@ describe('MappedFile', () => {
     expect(statSync(path()).size).toBe(1 << 20);
     expect(kilobytes()).toBeLessThan(64);
     one.reserve(1 << 19, 1 << 18);
-    one.float32(1 << 19, 1).set([7]);
-    const two = MappedFile.openGrowing(path());
+    expect(one.buffer.byteLength).toBe(4096);
+    one.float32(0, 1).set([3]);
+    new Float32Array(one.window(1 << 19, 64)).set([7], 1);
+    const two = MappedFile.openGrowing(path(), 4, (head, bytes) => (bytes === 1 << 20 ? 64 * (new Float32Array(head)[0] as number) : 0));
     two.reserve(1 << 19, 1 << 19);
-    expect(two.float32(1 << 19, 1)[0]).toBe(7);
+    expect(two.buffer.byteLength).toBe(192);
+    expect(new Float32Array(two.window((1 << 19) + 4, 4))).toEqual(new Float32Array([7]));
+    expect(() => two.window((1 << 20) - 4, 8)).toThrow('of the 1048576 of');
     expect(kilobytes()).toBeGreaterThanOrEqual(512);
     one.close();
     two.close();
