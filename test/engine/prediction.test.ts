@@ -94,7 +94,7 @@ describe('a run that begins with wrong costs', () => {
   it('corrects them, changes its plan, keeps every bit, and leaves the right ones for the next run', async () => {
     const programCache = join(folder, 'kept');
     // Large enough that the blocks, not the messages, make the step.
-    const config: TrainConfigInput = { ...TINY, modelOptions: { layers: 4, width: 64, heads: 4, patch: 4 }, devices: 'cpu:2', pipeline: 2, replicas: 1, schedule: '1f1b', steps: 30, replan: 'auto', programCache };
+    const config: TrainConfigInput = { ...TINY, modelOptions: { layers: 6, width: 128, heads: 4, patch: 4 }, devices: 'cpu:2', pipeline: 2, replicas: 1, schedule: '1f1b', steps: 30, replan: 'auto', programCache };
     const kept = openKeptResults(programCache, 256);
     const setup = await setUpRun(trainConfigSchema.parse(config));
     // The first block costs an hour, it is said, and all others nothing: the first stage gets this one alone.
