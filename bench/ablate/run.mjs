@@ -2,7 +2,7 @@
 //   node bench/ablate/run.mjs [a] [b] [c] [--seeds 1,2,3] [--cases LIST] [--out FOLDER] [--minutes N] [--data FOLDER] [--model FOLDER]
 // Interrupted, or over its time, it goes on where it was when the same command is given again.
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -94,7 +94,8 @@ if (finished.length > 0) {
   writeFileSync(join(out, 'RESULT.md'), text);
   if (!options['no-write']) {
     writeFileSync(join(here, 'RESULT.md'), text);
-    for (const name of finished) copyFileSync(join(out, name, 'ablation.svg'), join(here, `${name}.svg`));
+    // Where the data lie on this machine is nobody's business.
+    for (const name of finished) writeFileSync(join(here, `${name}.svg`), readFileSync(join(out, name, 'ablation.svg'), 'utf8').replaceAll(`${resolve(options.data)}/`, ''));
   }
   console.log(`\nresults  ${options['no-write'] ? join(out, 'RESULT.md') : join(here, 'RESULT.md')}`);
 }
