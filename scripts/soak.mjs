@@ -203,7 +203,7 @@ for (const field of ['lossSha256', 'weightsSha256', 'steps', 'samplesSeen'])
   if (expected[field] !== found[field]) failures.push(`${field}: ${found[field]} instead of ${expected[field]}`);
 const verified = await runInside(['verify', storm], () => undefined).catch((error) => ({ end: error.message, errors: '' }));
 if (verified.end !== 0) failures.push(`verify ends with ${verified.end}: ${verified.errors}`);
-if (done < numFaults) failures.push(`only ${done} of ${numFaults} faults were done before the run ended`);
+if (done < numFaults) failures.push(`only ${done} of ${numFaults} faults were done before the run ended; give it more --steps`);
 await sleep(1000);
 const left = [...pids].filter(isAlive);
 if (left.length > 0) failures.push(`processes left: ${left.join(', ')}`);

@@ -7,39 +7,24 @@ import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js
 import { correctedCosts } from '../../engine/corrected-costs.js';
 import { openKeptResults } from '../../engine/kept-results.js';
 import { shapeOf } from '../../engine/plan.js';
-import { Replanner } from '../../engine/replanner.js';
+import type { Replanner } from '../../engine/replanner.js';
 import { costKey } from '../../engine/run-costs.js';
 import { setUpRun } from '../../engine/run-setup.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
-import { readScheduleSetting } from '../../pipeline/schedules/from-file.js';
+import { replannerOf, workersNamed } from './replanner-of.js';
 import { TINY, trainRun } from './train-run.js';
 
 const COSTS = Array.from({ length: 8 }, (_, i) => ({ name: `block${i}`, forwardMs: 1, backwardMs: 2, inputGradientMs: 1, weightGradientMs: 1.5, parameterBytes: 4e6, optimizerBytes: 8e6, gradientBytes: 4e6, savedBytes: 1e6, outputBytes: 1e5 }));
-const WORKERS = ['w0', 'w1'];
 
-function replannerOf(changes: Partial<TrainConfigInput>): Replanner {
-  return new Replanner({
-    config: trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', batch: 32, microBatch: 4, ...changes }),
-    schedule: readScheduleSetting(changes.schedule ?? 'auto'),
-    workers: WORKERS,
-    costs: COSTS,
-    microBatch: 4,
-    numMicroBatches: 8,
-    numSamples: 1000,
-    readMsPerMb: { f32: 0.2, f16: 0.4, i8: 0.3 },
-    diskReadMsPerMb: null,
-    updateMsPerMb: 0.1,
-    handover: null,
-  });
-}
+const twoWorkers = (changes: Partial<TrainConfigInput>): Replanner => replannerOf(changes, { costs: COSTS, workers: workersNamed(2) });
 const request = { frozen: 0, frozenLayers: 0, epochsLeft: 5, because: 'a test' };
 /** Blocks 0 to 3 as expected, the others five times slower. */
 const slowEnd = COSTS.map((cost, i) => (i < 4 ? cost : { ...cost, forwardMs: 5, backwardMs: 10 }));
 
 describe('costs', () => {
   it.each(['1f1b', 'zb-h1'] as const)('are what the stages took, in the proportions the blocks had (%s)', (schedule) => {
-    const { plan } = replannerOf({ pipeline: 2, replicas: 1, schedule }).next(request);
+    const { plan } = twoWorkers({ pipeline: 2, replicas: 1, schedule }).next(request);
     expect(plan.replicas[0]?.stages.map(({ from }) => from)).toEqual([0, 4]);
     const durationOf = { F: [4, 20], B: [8, 40], I: [0, 20], W: [8, 30] } as const;
     const { spans } = simulateActions(makeSchedule(schedule, 2, 8), ({ kind, stage }) => durationOf[kind][stage as 0 | 1]);
@@ -54,7 +39,7 @@ describe('costs', () => {
 
 describe('a plan', () => {
   it('is changed where corrected costs make another one better, once', () => {
-    const replanner = replannerOf({ pipeline: 2, replicas: 1, schedule: '1f1b' });
+    const replanner = twoWorkers({ pipeline: 2, replicas: 1, schedule: '1f1b' });
     replanner.next(request);
     const better = replanner.forMeasured(slowEnd, 500, request);
     expect(better?.plan).toMatchObject({ generation: 1, frozen: 0 });
@@ -64,12 +49,12 @@ describe('a plan', () => {
     expect(replanner.forMeasured([...slowEnd].reverse(), 500, request)).toBeNull();
   });
   it('stays where the gain is small beside what no shape changes', () => {
-    const replanner = replannerOf({ pipeline: 2, replicas: 1, schedule: '1f1b' });
+    const replanner = twoWorkers({ pipeline: 2, replicas: 1, schedule: '1f1b' });
     replanner.next(request);
     expect(replanner.forMeasured(slowEnd, 50_000, request)).toBeNull();
   });
   it.each([{ dp: 'off' }, { exact: false }] as const)('stays with %o', (changes) => {
-    const replanner = replannerOf({ pipeline: 2, replicas: 1, schedule: '1f1b', ...changes });
+    const replanner = twoWorkers({ pipeline: 2, replicas: 1, schedule: '1f1b', ...changes });
     replanner.next(request);
     expect(replanner.forMeasured(slowEnd, 500, request)).toBeNull();
   });
@@ -77,7 +62,7 @@ describe('a plan', () => {
 
 describe('what stage 0 is predicted to spend on the frozen prefix', () => {
   it('is computing and writing while the cache fills, and reading afterwards', () => {
-    const replanner = replannerOf({ pipeline: 1, replicas: 1 });
+    const replanner = twoWorkers({ pipeline: 1, replicas: 1 });
     replanner.next(request);
     const frozen = { ...request, frozen: 6, frozenLayers: 3 };
     expect(replanner.next(frozen).plan.usesCache).toBe(true);

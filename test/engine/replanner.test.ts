@@ -1,26 +1,13 @@
 // From what is frozen to the next plan: pure, with costs made up here.
 import { describe, expect, it } from 'vitest';
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js';
+import type { TrainConfigInput } from '../../engine/config.js';
 import { blocksOf, holdersOf, seatOf, shapeOf } from '../../engine/plan.js';
-import { Replanner } from '../../engine/replanner.js';
-import { readScheduleSetting } from '../../pipeline/schedules/from-file.js';
+import type { Replanner } from '../../engine/replanner.js';
+import { replannerOf, workersNamed } from './replanner-of.js';
 
 const COSTS = Array.from({ length: 10 }, (_, i) => ({ name: `block${i}`, forwardMs: 1, backwardMs: 2, parameterBytes: 4e6, optimizerBytes: 8e6, gradientBytes: 4e6, savedBytes: 1e6, outputBytes: 1e5 }));
 
-const replanner = (changes: Partial<TrainConfigInput>, workers = 4): Replanner =>
-  new Replanner({
-    config: trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', batch: 32, microBatch: 4, ...changes }),
-    schedule: readScheduleSetting(changes.schedule ?? 'auto'),
-    workers: Array.from({ length: workers }, (_, i) => `w${i}`),
-    costs: COSTS,
-    microBatch: 4,
-    numMicroBatches: 8,
-    numSamples: 1000,
-    readMsPerMb: { f32: 0.2, f16: 0.4, i8: 0.3 },
-    diskReadMsPerMb: null,
-    updateMsPerMb: 0.1,
-    handover: null,
-  });
+const replanner = (changes: Partial<TrainConfigInput>, workers = 4): Replanner => replannerOf(changes, { costs: COSTS, workers: workersNamed(workers) });
 const at = (frozen: number, epochsLeft = 10) => ({ frozen, frozenLayers: frozen / 2, epochsLeft, because: 'a test' });
 
 describe('the first plan', () => {

@@ -1,31 +1,19 @@
 // How much slower or faster a worker of another host is, and what a plan makes of it.
 import { describe, expect, it } from 'vitest';
-import { trainConfigSchema } from '../../engine/config.js';
+import type { TrainConfigInput } from '../../engine/config.js';
 import { correctedCosts } from '../../engine/corrected-costs.js';
-import { Replanner } from '../../engine/replanner.js';
+import type { Replanner } from '../../engine/replanner.js';
 import { slownessOf } from '../../engine/slowness.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
 import { blocks } from '../pipeline/cost-model.js';
+import { replannerOf, workersNamed } from './replanner-of.js';
 
 const COSTS = blocks(1, 1, 1, 1, 1, 1, 1, 1);
 const slow = { w1: 3 } as const;
 
-const replanner = (changes: object): Replanner =>
-  new Replanner({
-    config: trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', batch: 32, microBatch: 4, ...changes }),
-    schedule: '1f1b',
-    workers: ['w0', 'w1'],
-    costs: COSTS,
-    microBatch: 4,
-    numMicroBatches: 8,
-    numSamples: 1000,
-    readMsPerMb: { f32: 0.2, f16: 0.4, i8: 0.3 },
-    diskReadMsPerMb: null,
-    updateMsPerMb: 0.1,
-    handover: null,
-    slownessOf: (worker) => slow[worker as 'w1'] ?? 1,
-  });
+const slownessOfWorker = (worker: string): number => slow[worker as 'w1'] ?? 1;
+const replanner = (changes: Partial<TrainConfigInput>): Replanner => replannerOf({ schedule: '1f1b', ...changes }, { costs: COSTS, workers: workersNamed(2), slownessOf: slownessOfWorker });
 const request = { frozen: 0, frozenLayers: 0, epochsLeft: 5, because: 'a test' };
 
 describe('slowness', () => {
@@ -50,7 +38,7 @@ describe('a plan', () => {
     const took = { F: [6, 6], B: [12, 12] } as const;
     const { spans } = simulateActions(makeSchedule('1f1b', 2, 8), ({ kind, stage }) => took[kind as 'F' | 'B'][stage as 0 | 1]);
     const step = spans.map((list) => list.flatMap(({ startMs, endMs }) => [startMs, endMs]));
-    for (const { forwardMs, backwardMs } of correctedCosts(COSTS, plan, 0, [step], (worker) => slow[worker as 'w1'] ?? 1)) {
+    for (const { forwardMs, backwardMs } of correctedCosts(COSTS, plan, 0, [step], slownessOfWorker)) {
       expect(forwardMs).toBeCloseTo(1, 9);
       expect(backwardMs).toBeCloseTo(2, 9);
     }

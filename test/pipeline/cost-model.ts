@@ -1,4 +1,5 @@
-// Block costs for tests: one figure per block, the rest follows from it.
+// Block costs for tests: one figure per block, the rest follows from it; and what a planner is asked about them.
+import type { PlannerInput } from '../../pipeline/choice.js';
 import type { BlockCost } from '../../pipeline/costs.js';
 
 /** A block with forward `ms` and backward 2 `ms`; `megabytes` of parameters, Adam state and as many saved bytes per micro-batch. */
@@ -15,3 +16,22 @@ export const block = (ms: number, megabytes = 1, name = 'block'): BlockCost => (
 
 /** Blocks with these forward times. */
 export const blocks = (...times: readonly number[]): BlockCost[] => times.map((ms, b) => block(ms, 1, `block ${b}`));
+
+/** Nothing frozen, nothing given, four workers; eight blocks, and only they take time. */
+export const PLANNER_INPUT: PlannerInput = {
+  costs: blocks(1, 1, 1, 1, 1, 1, 1, 1),
+  frozen: 0,
+  workers: 4,
+  numMicroBatches: 8,
+  microBatch: 4,
+  usesCache: false,
+  cacheReadMs: 0,
+  fixedK: null,
+  fixedR: null,
+  maxK: null,
+  memoryLimit: null,
+  schedule: 'auto',
+  partition: 'exact',
+  updateMsPerMB: 0,
+  reduceMsPerMB: 0,
+};

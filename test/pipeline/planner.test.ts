@@ -5,25 +5,9 @@ import { stageMemory } from '../../pipeline/costs.js';
 import { runsOf } from '../../pipeline/partition.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import { chunksOf, scheduleNames, type ScheduleName } from '../../pipeline/schedules/registry.js';
-import { block, blocks } from './cost-model.js';
+import { block, PLANNER_INPUT } from './cost-model.js';
 
-const base: PlannerInput = {
-  costs: blocks(1, 1, 1, 1, 1, 1, 1, 1),
-  frozen: 0,
-  workers: 4,
-  numMicroBatches: 8,
-  microBatch: 4,
-  usesCache: false,
-  cacheReadMs: 0,
-  fixedK: null,
-  fixedR: null,
-  maxK: null,
-  memoryLimit: null,
-  schedule: 'auto',
-  partition: 'exact',
-  updateMsPerMB: 0,
-  reduceMsPerMB: 0,
-};
+const base = PLANNER_INPUT;
 
 describe('the planner', () => {
   it('picks plain data parallelism where exchange is free', () => {

@@ -3,25 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { stageMemory } from '../../pipeline/costs.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import { parseRecompute, recomputes } from '../../pipeline/recompute.js';
-import { blocks } from './cost-model.js';
+import { blocks, PLANNER_INPUT } from './cost-model.js';
 
-const base: PlannerInput = {
-  costs: blocks(1, 1, 1, 1),
-  frozen: 0,
-  workers: 2,
-  numMicroBatches: 8,
-  microBatch: 4,
-  usesCache: false,
-  cacheReadMs: 0,
-  fixedK: 2,
-  fixedR: 1,
-  maxK: null,
-  memoryLimit: null,
-  schedule: 'gpipe',
-  partition: 'exact',
-  updateMsPerMB: 0,
-  reduceMsPerMB: 0,
-};
+const base: PlannerInput = { ...PLANNER_INPUT, costs: blocks(1, 1, 1, 1), workers: 2, fixedK: 2, fixedR: 1, schedule: 'gpipe' };
 
 describe('recomputation in the planner', () => {
   it('keeps the saved tensors of one micro-batch instead of all in flight', () => {

@@ -3,25 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import { placeWorkers } from '../../pipeline/unequal.js';
-import { blocks } from './cost-model.js';
+import { blocks, PLANNER_INPUT } from './cost-model.js';
 
-const base: PlannerInput = {
-  costs: blocks(1, 1, 1, 1, 1, 1, 1, 1),
-  frozen: 0,
-  workers: 2,
-  numMicroBatches: 8,
-  microBatch: 4,
-  usesCache: false,
-  cacheReadMs: 0,
-  fixedK: null,
-  fixedR: null,
-  maxK: null,
-  memoryLimit: null,
-  schedule: '1f1b',
-  partition: 'exact',
-  updateMsPerMB: 0,
-  reduceMsPerMB: 0,
-};
+const base: PlannerInput = { ...PLANNER_INPUT, workers: 2, schedule: '1f1b' };
 
 /** All ways to share out `total` micro-batches, one at least for each. */
 function shares(total: number, replicas: number): number[][] {

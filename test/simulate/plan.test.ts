@@ -9,29 +9,13 @@ import { previewPlan, type PlanPreview, type PreviewedPlan } from '../../engine/
 import { showGrid } from '../../pipeline/grid.js';
 import { choosePipeline } from '../../pipeline/planner.js';
 import { drawSchedule, scheduleName } from '../../pipeline/schedules/registry.js';
-import { blocks } from '../pipeline/cost-model.js';
+import { blocks, PLANNER_INPUT } from '../pipeline/cost-model.js';
 import { fakeIo, fakeServices } from '../cli/fake-io.js';
 import { scratch } from '../cli/scratch.js';
 
 const costs = blocks(1, 1, 1, 5);
 const planAt = (frozen: number): PreviewedPlan => {
-  const choice = choosePipeline({
-    costs,
-    frozen,
-    workers: 4,
-    numMicroBatches: 8,
-    microBatch: 4,
-    usesCache: false,
-    cacheReadMs: 0,
-    fixedK: null,
-    fixedR: null,
-    maxK: null,
-    memoryLimit: null,
-    schedule: 'auto',
-    partition: 'exact',
-    updateMsPerMB: 0.1,
-    reduceMsPerMB: 20,
-  });
+  const choice = choosePipeline({ ...PLANNER_INPUT, costs, frozen, updateMsPerMB: 0.1, reduceMsPerMB: 20 });
   return { ...choice, schedule: scheduleName(choice.schedule), frozenLayers: frozen, frozen, usesCache: false, cacheReason: 'reading is not faster', grid: showGrid(drawSchedule(choice.schedule, choice.K, choice.microBatches)) };
 };
 const preview: PlanPreview = {
