@@ -3,7 +3,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { toErrorRecord } from '../engine/core/errors.js';
 import { EXECUTOR_KINDS, ORT_DEVICES, TFJS_BACKENDS, type ExecutorKind } from '../engine/tensor/executor-kind.js';
-import { missingForKernels } from '../engine/tensor/jit/cpu-features.js';
+import { missingForKernels, vectorLanes } from '../engine/tensor/jit/cpu-features.js';
 import { bytes, plural } from './format.js';
 
 export interface ExecutorFinding {
@@ -43,6 +43,6 @@ function whatComputes(kind: ExecutorKind, cores: number): string {
   if (kind !== 'ort-cpu') return TFJS_BACKENDS[kind].what;
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
   const missing = missingForKernels();
-  const kernels = missing === null ? 'with machine code for AVX-512' : `without machine code of our own: ${missing}`;
+  const kernels = missing === null ? 'with machine code for AVX-512' : `${vectorLanes() === null ? 'without machine code of our own' : 'with machine code for the optimizer and for sums of gradients (AVX2), without for the rest'}: ${missing}`;
   return `ONNX Runtime on ${processor}, ${kernels}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory`;
 }

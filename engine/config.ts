@@ -43,7 +43,7 @@ export const trainConfigSchema = z.strictObject({
   freezeSchedule: z.string().default('').describe('manual: STEP:LAYERS pairs, e.g. 100:2,200:4'),
   freezeMax: z.number().int().nonnegative().optional().describe('most transformer layers to freeze (default: all but one)'),
   guard: choice(['auto', 'on', 'off']).default('auto').describe('roll a freeze back that hurts the validation metric; auto: where the policy decides by itself (not manual, not anneal)'),
-  guardEvery: z.string().regex(/^\d+(\.\d+)? ?(steps?|epochs?)$/).default('0.5 epochs').describe('time between two looks of the guard at the validation metric'),
+  guardEvery: z.string().regex(/^\d+(\.\d+)? ?(steps?|epochs?)$/).optional().describe('time between two looks of the guard at the validation metric (default: 0.5 epochs; where even 128 samples would then cost more than 2 % of the training, the whole validations of --eval-every serve as looks)'),
   guardSamples: positive.optional().describe('validation samples of a look, about (default: as many as cost 2 % of the training between two looks, at least 128)'),
   guardTolerance: z.number().nonnegative().default(0.3).describe('points of the metric (percent where lower is better) that a freeze may cost against what was to be expected, beyond chance'),
   guardCooldown: z.string().regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/).default('2 epochs').describe('time without freezing after one was rolled back; doubles every time. never: no end'),

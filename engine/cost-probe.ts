@@ -17,6 +17,8 @@ import { hostArray, sizeOf, type HostArray, type Shape } from './tensor/shape.js
 
 const WARM_UP = 2;
 const RUNS = 5;
+/** A program that takes long is timed less often: its time varies less, and a large model would start late. After so many milliseconds, and at least two runs, it is enough. */
+const ENOUGH_MS = 40;
 /** Elements on which reads of the cache are timed: a micro-batch of a small model. */
 const READ_ELEMENTS = 1 << 16;
 /** Elements of the slab on which the optimizer is timed. */
@@ -58,12 +60,13 @@ function measureBlock(options: CostProbeOptions, index: number): BlockMeasuremen
   const { compiler, executor, microBatch, shapes } = options;
   const programs = compiler.stage({ from: index, to: index + 1, microBatch, needsInputGradient: index > 0 });
   const buffers = new Map<string, HostArray>();
+  const slab = initialSlab(options, index);
   const bind = (program: Program): { loaded: LoadedProgram; bound: BoundProgram } => {
     const loaded = executor.load(program);
     const bufferOf = (port: Port): HostArray => {
       // An output gradient must not overwrite the input of the same role.
       const key = `${roleName(port.role)}${program.outputs.includes(port) && (port.role.kind === 'activation' || port.role.kind === 'gradient') ? ' out' : ''}`;
-      const buffer = buffers.get(key) ?? filled(options, port);
+      const buffer = buffers.get(key) ?? filled(options, port, slab);
       buffers.set(key, buffer);
       return buffer;
     };
@@ -89,8 +92,16 @@ function measureBlock(options: CostProbeOptions, index: number): BlockMeasuremen
   };
 }
 
+/** The initial parameters of a block. */
+function initialSlab({ model, layouts, seed }: CostProbeOptions, block: number): Float32Array {
+  const layout = present(layouts[block], 'layout');
+  const slab = new Float32Array(layout.length);
+  initializeSlab(present(model.blocks[block], 'block'), layout, seed, slab);
+  return slab;
+}
+
 /** A buffer with plausible content: data of the run, initial parameters, small numbers elsewhere (zeros would flatter, denormals would not). */
-function filled({ dataset, microBatch, model, layouts, seed }: CostProbeOptions, port: Port): HostArray {
+function filled({ dataset, microBatch, layouts }: CostProbeOptions, port: Port, slab: Float32Array): HostArray {
   const data = hostArray(port.dtype, port.shape);
   const ids = Int32Array.from({ length: microBatch }, (_, i) => i % dataset.numTrain);
   if (port.role.kind === 'field') {
@@ -99,8 +110,6 @@ function filled({ dataset, microBatch, model, layouts, seed }: CostProbeOptions,
   } else if (port.role.kind === 'param') {
     const { block, name } = port.role;
     const layout = present(layouts[block], 'layout');
-    const slab = new Float32Array(layout.length);
-    initializeSlab(present(model.blocks[block], 'block'), layout, seed, slab);
     data.set(entryView(slab, present(layout.entries.find((entry) => entry.name === name), roleName(port.role))));
   } else {
     for (let i = 0; i < data.length; i++) data[i] = ((i * 37) % 101) / 101 - 0.5;
@@ -110,12 +119,15 @@ function filled({ dataset, microBatch, model, layouts, seed }: CostProbeOptions,
 
 /** The median of a few runs: the fastest one would be one beside which another worker rested, which it will not do in training. */
 function typical(run: () => void): number {
-  for (let i = 0; i < WARM_UP; i++) run();
-  const times = Array.from({ length: RUNS }, () => {
-    const begin = performance.now();
+  const begin = performance.now();
+  const spent = (): number => performance.now() - begin;
+  for (let i = 0; i < WARM_UP && spent() < ENOUGH_MS; i++) run();
+  const times: number[] = [];
+  while (times.length < RUNS && (times.length < 2 || spent() < ENOUGH_MS)) {
+    const from = performance.now();
     run();
-    return performance.now() - begin;
-  });
+    times.push(performance.now() - from);
+  }
   return median(times);
 }
 

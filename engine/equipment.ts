@@ -24,7 +24,7 @@ import { processorKind } from './processor.js';
 import { openRunDataset } from './run-dataset.js';
 import type { Executor } from './tensor/executor.js';
 import { HostAdder, NativeAdder, type VectorAdder } from './tensor/vector-adder.js';
-import { missingForKernels } from './tensor/jit/cpu-features.js';
+import { missingForKernels, vectorLanes } from './tensor/jit/cpu-features.js';
 import { runsOnnx } from './tensor/onnx-executor.js';
 import { openExecutorOf } from './tensor/open-executor.js';
 import { Optimizer, stateCount } from './tensor/optimizer.js';
@@ -77,7 +77,9 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
   // A run that goes on is told nothing of what it started from, and who joins one is given its state.
   const { blocks } = own !== null || config.initFrom === '' ? model : initialWeights(model, config.initFrom, config.initStrict);
   const place = memoryOf(setup, worker, own);
-  const adder = runsOnnx(device) && device.kernelThreads > 0 ? new NativeAdder() : new HostAdder();
+  // The same bits with and without: whoever joins need not have them.
+  const lanes = config.kernels === 'off' ? null : vectorLanes();
+  const adder = lanes === null ? new HostAdder() : new NativeAdder(lanes);
   const { folder } = place;
   return {
     setup: { ...setup, config },
@@ -87,7 +89,7 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
     executor,
     compiler,
     prewarmer: new Prewarmer(executor, compiler),
-    optimizer: new Optimizer(device, spec),
+    optimizer: new Optimizer(device, spec, { lanes }),
     adder,
     store: new BlockStore({ folder, worker, blocks, layouts, numStates: stateCount(spec), seed: config.seed }),
     memory: new ProcessMemory(folder, worker),

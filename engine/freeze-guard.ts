@@ -15,6 +15,7 @@ const WATCHED = ['paper', 'alpha', 'change', 'auto'];
 /** Where nothing is said, a look costs about this share of the training between two looks (forward against forward and twice that backward). */
 const COST = 0.02;
 const LEAST_SAMPLES = 128;
+const EVERY = '0.5 epochs';
 
 export type Watch = NonNullable<GuardState['watch']>;
 
@@ -22,13 +23,17 @@ export class FreezeGuard {
   readonly isOn: boolean;
   readonly #setup: RunSetup;
   readonly #interval: number;
+  /** About how many validation samples a look has. */
+  readonly #samples: number;
   readonly #cooldown: number;
   #state: GuardState = { looks: [], watch: null, heldUntil: 0, rollbacks: 0 };
 
   constructor(setup: RunSetup) {
     const { config, sampler, dataset } = setup;
     this.#setup = setup;
-    this.#interval = durationInSteps(config.guardEvery, sampler.stepsPerEpoch);
+    const { interval, samples } = looksOf(setup);
+    this.#interval = interval;
+    this.#samples = samples;
     this.#cooldown = durationInSteps(config.guardCooldown, sampler.stepsPerEpoch);
     // From scratch `auto` freezes nothing: looks would cost their time for no freeze.
     const decides = WATCHED.includes(config.freeze) && (config.freeze !== 'auto' || freezePolicyOptions(config).isPretrained);
@@ -42,9 +47,8 @@ export class FreezeGuard {
 
   /** Every how many micro-batches of the validation samples one is looked at. */
   get stride(): number {
-    const { config, dataset, microBatch } = this.#setup;
-    const wanted = config.guardSamples ?? Math.max(LEAST_SAMPLES, Math.round(COST * 3 * this.#interval * config.batch));
-    return Math.max(1, Math.floor(Math.ceil(dataset.numValidation / microBatch) / Math.ceil(wanted / microBatch)));
+    const { dataset, microBatch } = this.#setup;
+    return Math.max(1, Math.floor(Math.ceil(dataset.numValidation / microBatch) / Math.ceil(this.#samples / microBatch)));
   }
 
   save(): GuardState {
@@ -106,4 +110,17 @@ export class FreezeGuard {
     this.#state = { looks: looks.filter((look) => look.step <= step), watch: null, heldUntil, rollbacks: rollbacks + 1 };
     return heldUntil;
   }
+}
+
+/**
+ * Steps between two looks, and the samples of one. On a small data set a look of its own costs too much or sees too little: then, unless it was said when to look, the whole validations
+ * that there are anyway are the looks. All looks of a run are on the same samples, since only then does a difference mean something.
+ */
+function looksOf({ config, sampler, dataset }: RunSetup): { readonly interval: number; readonly samples: number } {
+  const { guardEvery, guardSamples, evalEvery, batch } = config;
+  const interval = durationInSteps(guardEvery ?? EVERY, sampler.stepsPerEpoch);
+  const affordable = Math.round(COST * 3 * interval * batch);
+  const validations = durationInSteps(evalEvery, sampler.stepsPerEpoch);
+  if (guardEvery === undefined && guardSamples === undefined && affordable < LEAST_SAMPLES && Number.isFinite(validations)) return { interval: validations, samples: dataset.numValidation };
+  return { interval, samples: guardSamples ?? Math.max(LEAST_SAMPLES, affordable) };
 }

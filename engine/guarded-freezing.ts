@@ -11,8 +11,8 @@ import type { Validation } from './validation.js';
 export interface FreezingHost {
   readonly stepsDone: number;
   emit(event: RunEventBody): void;
-  /** Validates on every `stride`-th micro-batch of the validation samples. */
-  validate(stride: number): Promise<Validation>;
+  /** The metric on every `stride`-th micro-batch of the validation samples, which is known already where all of them were just validated. */
+  validate(stride: number): Promise<Pick<Validation, 'metric' | 'samples'>>;
   /** Writes a checkpoint of now; its name, or null where that failed. */
   save(): Promise<string | null>;
   /** Makes and adopts the plan for what is frozen now. */

@@ -8,7 +8,7 @@ import { cacheEvent } from './cache-event.js';
 import { readsOf } from './cache-reads.js';
 import { Checkpointer, notSaved } from './checkpointer.js';
 import type { Coordinator } from './coordinator.js';
-import { PipetrainError, type WorkerError } from './core/errors.js';
+import type { WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { DroppedPeers } from './dropped-peers.js';
 import { durationInSteps } from './duration.js';
@@ -22,7 +22,7 @@ import { requireMemory } from './memory-need.js';
 import type { Report } from './messages.js';
 import { joinedEvent, regardMembers } from './membership.js';
 import { modelDigest } from './model/model-digest.js';
-import { shapeOf, type Plan } from './plan.js';
+import type { Plan } from './plan.js';
 import { PredictionWatch, type WatchHost } from './prediction-watch.js';
 import { Progress } from './progress.js';
 import { Replanner, type Planned, type PlanRequest } from './replanner.js';
@@ -30,20 +30,15 @@ import { removeLaterCheckpoints, restoreFrom, runState, type ResumePoint, type S
 import { runCosts } from './run-costs.js';
 import { runLearningRate } from './run-learning-rate.js';
 import type { RunSetup } from './run-setup.js';
+import { Setbacks } from './setbacks.js';
 import { Snapshots, type Snapshot } from './snapshots.js';
 import { startEvent } from './start-event.js';
 import { stepEvent } from './step-event.js';
 import { assembleStep, clipScale, requireFinite, type StepResult } from './step-result.js';
 import type { KeptResults } from './tensor/program-shelf.js';
 import type { TrainHost } from './train-host.js';
+import { transitionEvent } from './transition-parts.js';
 import { assembleValidation, type Validation } from './validation.js';
-
-/** What a run survives: workers that are gone, cut off or hang, and memory that somebody else used up for a while. */
-const SURVIVABLE = ['PT_WORKER_LOST', 'PT_WORKER_STUCK', 'PT_WORKER_SILENT', 'PT_SHM_FULL'];
-/** Shortages of memory that a run survives; where it does not fit at all, going on would only repeat them. */
-const MAX_SHORTAGES = 3;
-/** Recoveries in a row without a finished step between them, after which a run gives up. */
-const MAX_FUTILE_RECOVERIES = 5;
 
 export class Trainer {
   readonly #setup: RunSetup;
@@ -68,12 +63,12 @@ export class Trainer {
   /** Steps of the last checkpoint. */
   #savedAt = -1;
   #isCacheOff = false;
+  #isPrewarmDue = false;
   #modelDigest: string | null = null;
   #numRestarts = 0;
-  #numFutile = 0;
+  readonly #setbacks = new Setbacks();
   /** The last step that was done, whether or not a recovery undid it. */
   #highest = -1;
-  #numShortages = 0;
   /** What the last commit waited for the workers. */
   #drainMs = 0;
 
@@ -132,16 +127,16 @@ export class Trainer {
   }
 
   async #trainToEnd(): Promise<void> {
-    const { totalSteps, sampler, config } = this.#setup;
+    const { totalSteps, sampler, config, dataset } = this.#setup;
     const evaluationInterval = durationInSteps(config.evalEvery, sampler.stepsPerEpoch);
     const checkpointInterval = durationInSteps(config.checkpointEvery, sampler.stepsPerEpoch);
     const { guard } = this.#freezer;
     // What is due before the first step is so after a recovery: its snapshot may be older than a decision of that very step.
     for (;;) {
-      if (await this.#freezing.look()) continue;
       const done = this.#progress.steps;
+      if (done > 0 && done % evaluationInterval === 0 && this.#progress.metric?.step !== done && dataset.numValidation > 0) await this.#evaluate();
+      if (await this.#freezing.look()) continue;
       if (done === totalSteps) return;
-      if (done > 0 && done % evaluationInterval === 0 && this.#progress.metric?.step !== done) await this.#evaluate();
       await this.#freezing.decide();
       if (done > 0 && done % checkpointInterval === 0 && this.#savedAt !== done) await this.#checkpoint();
       if (this.#host.signal.aborted) return;
@@ -155,6 +150,7 @@ export class Trainer {
   async #runSteps(isBoundary: (stepsDone: number) => boolean): Promise<void> {
     let begin = performance.now();
     this.#coordinator.start(this.#progress.steps);
+    this.#prewarm();
     for (let goesOn = true; goesOn; ) {
       const step = this.#progress.steps;
       const done = step + 1;
@@ -194,7 +190,7 @@ export class Trainer {
     const shares = result.shares.map(({ from, to, digest }) => ({ from: start + from, to: start + to, digest }));
     this.#progress.add(result.loss, samples, seconds);
     this.#watch?.add(seconds, result);
-    this.#numFutile = 0;
+    this.#setbacks.stepDone();
     this.#host.emit(stepEvent({ step, epoch, lr, samples, seconds, shares, isReplay: step <= this.#highest }, result, this.#plan));
     this.#highest = Math.max(this.#highest, step);
   }
@@ -210,7 +206,7 @@ export class Trainer {
         return stepsDone();
       },
       emit: (event) => this.#host.emit(event),
-      validate: (stride) => this.#validate(stride),
+      validate: (stride) => this.#look(stride),
       save: async () => {
         const saved = await this.#saveNow();
         return saved === null ? null : basename(saved.path);
@@ -246,23 +242,30 @@ export class Trainer {
     const before = this.#adopted;
     const step = this.#progress.steps;
     const planMs = performance.now() - begin;
+    // What is to be told is told while the workers are at it.
+    const adopting = this.#coordinator.adopt(plan);
     this.#host.emit(event);
-    const { movedBytes, stateMs, programs } = await this.#coordinator.adopt(plan);
+    const adoption = await adopting;
     this.#adopted = plan;
     const adopted = performance.now();
-    const { ms: compileMs, ...counts } = programs;
-    this.#host.emit({ type: 'programs.ready', generation: plan.generation, seconds: compileMs / 1000, ...counts });
+    const snapshot = this.#snapshots.begin(step, this.#freezer.save(), adopted);
+    const written = this.#coordinator.state.snapshot(step, snapshot.version);
+    const { ms, ...counts } = adoption.programs;
+    this.#host.emit({ type: 'programs.ready', generation: plan.generation, seconds: ms / 1000, ...counts });
     if (before !== null) this.#removeOldCaches(plan);
     if (plan.frozen > 0) this.#host.emit(cacheEvent(this.#setup, this.#costs, plan, step, cacheReason));
-    const snapshot = this.#snapshots.begin(step, this.#freezer.save(), performance.now());
-    this.#endSnapshot(snapshot, await this.#coordinator.state.snapshot(step, snapshot.version));
-    if (before !== null) {
-      const now = performance.now();
-      const connectMs = Math.max(0, adopted - begin - planMs - stateMs - compileMs);
-      const parts = { drainMs: this.#drainMs, planMs, stateMs, compileMs, connectMs, snapshotMs: now - adopted };
-      this.#host.emit({ type: 'transition', step, generation: plan.generation, from: shapeOf(before), to: shapeOf(plan), frozen: plan.frozen, seconds: (now - begin) / 1000, movedBytes, parts });
-    }
-    this.#coordinator.prewarm(this.#expectedPlans());
+    this.#endSnapshot(snapshot, await written);
+    if (before !== null) this.#host.emit(transitionEvent({ step, before, plan, begin, adopted, planMs, drainMs: this.#drainMs, adoption }));
+    this.#isPrewarmDue = true;
+  }
+
+  /** Plans that the next freeze may lead to, the likeliest first, are made while the workers do their first step with this one. */
+  #prewarm(): void {
+    if (!this.#isPrewarmDue) return;
+    this.#isPrewarmDue = false;
+    const { config, model } = this.#setup;
+    const layers = expectedLayers(config, this.#freezer.state);
+    this.#coordinator.prewarm(layers.map((frozenLayers) => present(this.#replanner, 'replanner').preview({ ...this.#request('expected'), frozen: frozenBlocks(model.blocks, frozenLayers), frozenLayers })));
   }
 
   #endSnapshot(snapshot: Snapshot, problem: string | null): void {
@@ -270,28 +273,16 @@ export class Trainer {
     if (warning !== null) this.#host.emit({ type: 'warning', message: warning });
   }
 
-  /** Plans that the next freeze may lead to, the likeliest first. */
-  #expectedPlans(): Plan[] {
-    const { config, model } = this.#setup;
-    return expectedLayers(config, this.#freezer.state).map((layers) => {
-      const request = { ...this.#request('expected'), frozen: frozenBlocks(model.blocks, layers), frozenLayers: layers };
-      return present(this.#replanner, 'replanner').preview(request);
-    });
-  }
-
-  /** A lost worker, or one that lost its neighbours: the others can go on. Without a snapshot there is nothing to go on from. */
+  /** Without a snapshot there is nothing to go on from. */
   #isSurvivable(error: unknown): error is WorkerError {
-    if (!(error instanceof PipetrainError) || !SURVIVABLE.includes(error.code)) return false;
-    if (error.code === 'PT_SHM_FULL' && this.#numShortages >= MAX_SHORTAGES) return false;
-    return this.#snapshots.last !== null && this.#numFutile < MAX_FUTILE_RECOVERIES;
+    return this.#snapshots.last !== null && this.#setbacks.isSurvivable(error);
   }
 
   /** Gives up the step everywhere, plans with who is left, restores the last snapshot; the steps since then are done again. */
   async #recover(cause: WorkerError): Promise<void> {
     const begin = performance.now();
     const failedAt = this.#progress.steps;
-    this.#numFutile++;
-    if (cause.code === 'PT_SHM_FULL') this.#numShortages++;
+    this.#setbacks.note(cause);
     this.#snapshots.abandon();
     const snapshot = present(this.#snapshots.last, 'snapshot');
     const { lost, joined, numStarted } = await this.#coordinator.regroup(this.#setup.config.maxRestarts - this.#numRestarts);
@@ -324,6 +315,13 @@ export class Trainer {
     this.#progress.validated(metric);
     const seconds = (performance.now() - begin) / 1000;
     this.#host.emit({ type: 'evaluation', step, epoch: step / sampler.stepsPerEpoch, loss, metric, metricName: model.metric.name, samples, seconds });
+  }
+
+  /** What the guard sees: the whole validation of this very step, if there was one and it wants all samples. */
+  async #look(stride: number): Promise<Pick<Validation, 'metric' | 'samples'>> {
+    const { metric } = this.#progress;
+    if (stride === 1 && metric?.step === this.#progress.steps) return { metric: metric.value, samples: this.#setup.dataset.numValidation };
+    return this.#validate(stride);
   }
 
   async #validate(stride: number): Promise<Validation> {

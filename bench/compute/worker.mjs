@@ -15,6 +15,7 @@ const { blocksOf, seatOf } = await load('engine/plan.js');
 const { openExecutor } = await load('engine/tensor/open-executor.js');
 const { Optimizer } = await load('engine/tensor/optimizer.js');
 const { HostAdder, NativeAdder } = await load('engine/tensor/vector-adder.js');
+const { vectorLanes } = await load('engine/tensor/jit/cpu-features.js');
 
 const SEED = 1;
 const POOL_BYTES = 2 ** 30;
@@ -49,7 +50,7 @@ async function prepare({ plan, folder, colleagues }) {
     worker, plan, seat: seatOf(plan, worker), folder, seed: SEED, compiler, dataset, layouts, executor, store, neighbours,
     shapes: compiler.outputShapes(plan.microBatch),
     optimizer: new Optimizer(executor, ADAMW),
-    adder: executor.kernelThreads > 0 ? new NativeAdder() : new HostAdder(),
+    adder: vectorLanes() === null ? new HostAdder() : new NativeAdder(vectorLanes()),
     pool: new BufferPool(POOL_BYTES),
     memory: new ProcessMemory(folder, worker),
     cache: { codec: 'f32', bytes: 0, diskBytes: 0, diskFolder: null, augmentation: '', isWanted: false },

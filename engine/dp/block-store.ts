@@ -5,6 +5,7 @@ import { invariant, present } from '../core/invariant.js';
 import type { Block } from '../model/block.js';
 import { initializeSlab, type SlabLayout } from '../model/slab.js';
 import { MappedFile } from '../tensor/mapped-file.js';
+import { readMemory, writeMemory } from '../tensor/memory-copy.js';
 import { snapshotFile, stateCopyFile, statesFile, weightsFile } from './memory-names.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
@@ -99,12 +100,11 @@ export class BlockStore {
     return (block, weights, states) => {
       copyFrom(snapshotFile(folder, version, block, 'weights'), weights);
       const path = snapshotFile(folder, version, block, 'states');
-      const file = states.length > 0 && existsSync(path) ? MappedFile.open(path) : null;
+      const isThere = states.length > 0 && existsSync(path);
       for (const [i, state] of states.entries()) {
-        if (file === null) state.fill(0);
-        else state.set(file.float32(i * state.length * BYTES, state.length));
+        if (isThere) readMemory(path, i * state.byteLength, state);
+        else state.fill(0);
       }
-      file?.close();
     };
   }
 
@@ -142,8 +142,8 @@ export class BlockStore {
   #copyHeld(pathOf: (block: number, part: 'weights' | 'states') => string): void {
     for (const [block, { weights, states }] of this.#held) {
       const { length } = this.#layout(block);
-      copyTo(pathOf(block, 'weights'), weights.float32(0, length));
-      if (states !== null) copyTo(pathOf(block, 'states'), states.float32(0, length * this.#options.numStates));
+      writeMemory(pathOf(block, 'weights'), weights.float32(0, length), LEAST_BYTES);
+      if (states !== null) writeMemory(pathOf(block, 'states'), states.float32(0, length * this.#options.numStates), LEAST_BYTES);
     }
   }
 
@@ -161,17 +161,8 @@ function dispose(file: MappedFile): void {
   file.close();
 }
 
-/** Copies into a mapped file, which is made where it does not exist: memory that is there already costs no page faults. */
-function copyTo(path: string, data: Float32Array): void {
-  const file = existsSync(path) ? MappedFile.open(path) : MappedFile.create(path, Math.max(LEAST_BYTES, data.byteLength));
-  file.float32(0, data.length).set(data);
-  file.close();
-}
-
-/** Copies a mapped file of the same length; returns its bytes. */
+/** Copies a file of the same length; returns its bytes. */
 function copyFrom(path: string, into: Float32Array): number {
-  const file = MappedFile.open(path);
-  into.set(file.float32(0, into.length));
-  file.close();
+  readMemory(path, 0, into);
   return into.byteLength;
 }

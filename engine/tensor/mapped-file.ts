@@ -1,20 +1,16 @@
 // MappedFile: memory that several processes of one host share, as a file mapped into each. It has no locks: who may write when is agreed
 // over the channels, and the file is only the place.
-import { accessSync, closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
-import { freemem, tmpdir } from 'node:os';
-import { dirname } from 'node:path';
+import { accessSync, closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import { WorkerError } from '../core/errors.js';
 import { invariant } from '../core/invariant.js';
+import { memoryFileError, requireRoom, reserve, systemCode } from './memory-room.js';
 import { loadKoffi, type Pointer } from './native.js';
+import { MAP_FAILED, systemCalls } from './system-calls.js';
 
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
-const MAP_FAILED = 2n ** 64n - 1n;
-const CHUNK_BYTES = 1 << 20;
 const SHARED_MEMORY = '/dev/shm';
-/** `statfs` type of a file system that lies in memory. */
-const TMPFS = 0x01021994;
 
 /** Folder for mapped files: memory where the system has a file system for it, else the folder for temporary files. */
 export function sharedMemoryFolder(): string {
@@ -76,7 +72,7 @@ export class MappedFile {
     if (process.platform !== 'linux') return MappedFile.create(path, bytes);
     const file = openFile(path, 'wx+');
     try {
-      if (bytes > freeBytes(path)) throw noRoom(path, bytes);
+      requireRoom(path, bytes);
       ftruncateSync(file, bytes);
       reserve(path, file, 0, reserved);
       return new MappedFile(path, bytes, map(path, file, bytes), file, reserved);
@@ -95,7 +91,7 @@ export class MappedFile {
     const file = openFile(path, 'r+');
     try {
       const bytes = fstatSync(file).size;
-      if (bytes === 0) throw fileError(path, 'is empty', undefined);
+      if (bytes === 0) throw memoryFileError(path, 'is empty', undefined);
       const head = new Uint8Array(headBytes);
       const count = readSync(file, head, 0, headBytes, 0);
       const shown = shownOf(head.buffer.slice(0, count), bytes);
@@ -116,7 +112,7 @@ export class MappedFile {
     const file = openFile(path, 'r+');
     try {
       const bytes = fstatSync(file).size;
-      if (bytes === 0) throw fileError(path, 'is empty', undefined);
+      if (bytes === 0) throw memoryFileError(path, 'is empty', undefined);
       return new MappedFile(path, bytes, map(path, file, bytes));
     } finally {
       closeSync(file);
@@ -154,8 +150,7 @@ export class MappedFile {
     if (this.#buffer === null) return;
     this.#buffer = null;
     if (this.#growing !== null) closeSync(this.#growing);
-    const munmap = systemLibrary().func('munmap', 'int', ['void *', 'size_t']);
-    invariant(munmap(this.#address, this.bytes) === 0, () => `munmap of ${this.path} fails: ${lastError()}`);
+    invariant(systemCalls().munmap(this.#address, this.bytes) === 0, () => `munmap of ${this.path} fails: ${lastError()}`);
   }
 
   /** Removes the name; the memory goes when the last process has closed it. A file that is gone already is fine. */
@@ -163,7 +158,7 @@ export class MappedFile {
     try {
       unlinkSync(this.path);
     } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw fileError(this.path, 'cannot be removed', error);
+      if (systemCode(error) !== 'ENOENT') throw memoryFileError(this.path, 'cannot be removed', error);
     }
   }
 }
@@ -172,87 +167,16 @@ function openFile(path: string, flags: 'wx+' | 'r+'): number {
   try {
     return openSync(path, flags, 0o600);
   } catch (error) {
-    throw fileError(path, flags === 'r+' ? 'cannot be opened' : 'cannot be created', error);
+    throw memoryFileError(path, flags === 'r+' ? 'cannot be opened' : 'cannot be created', error);
   }
 }
 
 function map(path: string, file: number, bytes: number): Pointer {
-  const mmap = systemLibrary().func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']);
-  const address = mmap(null, bytes, PROT_READ_WRITE, MAP_SHARED, file, 0) as Pointer;
-  if (address === MAP_FAILED) throw fileError(path, `cannot be mapped (${bytes} bytes): ${lastError()}`, undefined);
+  const address = systemCalls().mmap(null, bytes, PROT_READ_WRITE, MAP_SHARED, file, 0);
+  if (address === MAP_FAILED) throw memoryFileError(path, `cannot be mapped (${bytes} bytes): ${lastError()}`, undefined);
   return address;
-}
-
-/** Gives the file the blocks of a part of it, and the size that takes. */
-function reserve(path: string, file: number, offset: number, bytes: number): void {
-  // Asked first: reserving more memory than there is would wake the kernel's out-of-memory killer before it fails.
-  const problem = bytes > freeBytes(path) ? 'ENOSPC' : process.platform === 'linux' ? allocate(file, offset, bytes) : fill(file, bytes);
-  if (problem === null) return;
-  if (problem !== 'ENOSPC' && problem !== 'EDQUOT')
-    throw fileError(path, `cannot get ${bytes} bytes: ${problem}`, undefined);
-  throw noRoom(path, bytes);
-}
-
-function noRoom(path: string, bytes: number): WorkerError {
-  return new WorkerError(
-    'PT_SHM_FULL',
-    `${path} wants ${bytes} bytes of shared memory, ${dirname(path)} has ${freeBytes(path)} bytes free`,
-    'Free or enlarge it (containers: --shm-size; else: mount -o remount,size=8G /dev/shm), or lower the cache size, the batch or the replicas.',
-  );
-}
-
-/** What the file system still takes; where it lies in memory, no more than memory that is available. */
-function freeBytes(path: string): number {
-  const { bavail, bsize, type } = statfsSync(dirname(path));
-  return Math.min(bavail * bsize, type === TMPFS ? freemem() : Infinity);
-}
-
-function allocate(file: number, offset: number, bytes: number): string | null {
-  const posixFallocate = systemLibrary().func('posix_fallocate', 'int', ['int', 'int64_t', 'int64_t']);
-  for (;;) {
-    const code = Number(posixFallocate(file, offset, bytes));
-    if (code === 0) return null;
-    const name = getSystemErrorName(-code);
-    if (name !== 'EINTR') return name;
-  }
-}
-
-/** For systems without posix_fallocate: only writing makes sure of the blocks. */
-function fill(file: number, bytes: number): string | null {
-  const zeros = new Uint8Array(Math.min(bytes, CHUNK_BYTES));
-  try {
-    for (let done = 0; done < bytes; ) done += writeSync(file, zeros, 0, Math.min(zeros.length, bytes - done), done);
-    return null;
-  } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  }
-}
-
-/** The C library, which every process on these systems has loaded already. */
-function systemLibrary(): ReturnType<ReturnType<typeof loadKoffi>['load']> {
-  if (process.platform !== 'linux' && process.platform !== 'darwin')
-    throw new WorkerError(
-      'PT_SHM_FILE',
-      `Shared memory between processes is made for linux and darwin, this is ${process.platform}`,
-      'Train with one worker here, or run pipetrain inside a Linux container.',
-    );
-  return loadKoffi().load(null);
 }
 
 function lastError(): string {
   return getSystemErrorName(-loadKoffi().errno());
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
-function fileError(path: string, what: string, cause: unknown): WorkerError {
-  const detail = cause instanceof Error ? `: ${cause.message}` : '';
-  return new WorkerError(
-    'PT_SHM_FILE',
-    `Shared memory file ${path} ${what}${detail}`,
-    'Check that the folder exists and is writable, and that no file of an earlier run is in the way.',
-    cause === undefined ? undefined : { cause },
-  );
 }

@@ -1,4 +1,5 @@
 // NativeUpdate: an update rule as machine code on memory of this process, all segments in one call. The bits are those of the rule's ONNX model.
+import type { Lanes } from './jit/cpu-features.js';
 import { elementwise, recordBytes } from './jit/elementwise.js';
 import { NativeRoutine } from './jit/native-routine.js';
 import { addressOf } from './native.js';
@@ -17,10 +18,10 @@ export class NativeUpdate {
   readonly #rule: UpdateRule;
   readonly #routine: NativeRoutine;
 
-  /** Needs a processor that `missingForKernels` finds nothing missing in. Throws where the system forbids executable memory. */
-  constructor(rule: UpdateRule) {
+  /** `lanes` as `vectorLanes` has them. Throws where the system forbids executable memory. */
+  constructor(rule: UpdateRule, lanes: Lanes) {
     this.#rule = rule;
-    this.#routine = new NativeRoutine(elementwise(rule.pass));
+    this.#routine = new NativeRoutine(elementwise(rule.pass, lanes));
   }
 
   /** `vectors` are the weights, the gradients and the states, of one length; the runs lie within it. Returns what updates all runs. */

@@ -3,7 +3,7 @@
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, Executor } from './executor.js';
 import { hostUpdate } from './host-update.js';
-import { missingForKernels } from './jit/cpu-features.js';
+import { vectorLanes, type Lanes } from './jit/cpu-features.js';
 import { NativeUpdate } from './native-update.js';
 import { runsOnnx, type HostTensor, type OnnxSession } from './onnx-executor.js';
 import { updateRule, type OptimizerSpec, type UpdateRule, type UpdateSettings } from './update-rule.js';
@@ -42,8 +42,8 @@ type BindTile = (tile: Segment) => BoundProgram;
 /** All ways give the same bits. */
 export interface OptimizerOptions {
   readonly tileElements?: number;
-  /** By machine code; where the processor can and the executor's kernels are not off, unless given. */
-  readonly isNative?: boolean;
+  /** Width of the vectors of machine code, null for none; unless given, as wide as the processor has them where the executor's kernels are not off. */
+  readonly lanes?: Lanes | null;
 }
 
 export class Optimizer {
@@ -56,10 +56,10 @@ export class Optimizer {
   readonly #tileElements: number;
 
   /** Throws a UsageError (PT_OPTIMIZER) for settings that cannot train. */
-  constructor(executor: Executor, spec: OptimizerSpec, { tileElements = TILE_ELEMENTS, isNative = mayBeNative(executor) }: OptimizerOptions = {}) {
+  constructor(executor: Executor, spec: OptimizerSpec, { tileElements = TILE_ELEMENTS, lanes = lanesBeside(executor) }: OptimizerOptions = {}) {
     this.spec = spec;
     this.#rule = updateRule(spec);
-    this.#native = isNative ? nativeUpdate(this.#rule) : null;
+    this.#native = lanes === null ? null : nativeUpdate(this.#rule, lanes);
     this.#session = this.#native === null && runsOnnx(executor) ? executor.loadModel(this.#rule.model) : null;
     this.#tileElements = tileElements;
   }
@@ -122,12 +122,12 @@ export class Optimizer {
   }
 }
 
-const mayBeNative = (executor: Executor): boolean => !(runsOnnx(executor) && executor.options.kernels === 'off') && missingForKernels() === null;
+const lanesBeside = (executor: Executor): Lanes | null => (runsOnnx(executor) && executor.options.kernels === 'off' ? null : vectorLanes());
 
 /** Null where the system forbids machine code. */
-function nativeUpdate(rule: UpdateRule): NativeUpdate | null {
+function nativeUpdate(rule: UpdateRule, lanes: Lanes): NativeUpdate | null {
   try {
-    return new NativeUpdate(rule);
+    return new NativeUpdate(rule, lanes);
   } catch {
     return null;
   }

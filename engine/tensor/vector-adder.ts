@@ -1,9 +1,10 @@
 // VectorAdder: sums of two vectors, element by element, each rounded once to 32 bits, as IEEE addition is, and sums of squares: the same bits from every adder.
 // Which vectors are added in which order is decided elsewhere.
 import { invariant } from '../core/invariant.js';
+import type { Lanes } from './jit/cpu-features.js';
 import { elementwise, recordBytes } from './jit/elementwise.js';
 import { NativeRoutine } from './jit/native-routine.js';
-import { sumOfSquares } from './jit/sum-of-squares.js';
+import { SUMS, sumsOfSquares } from './jit/sum-of-squares.js';
 import { addressOf } from './native.js';
 
 export interface VectorAdder {
@@ -19,6 +20,12 @@ export interface VectorAdder {
 
 function requireEqualLengths(target: Float32Array, a: Float32Array, b: Float32Array): void {
   invariant(a.length === target.length && b.length === target.length, () => `${a.length} and ${b.length} elements are added into ${target.length}`);
+}
+
+/** The sum of eight sums, after the squares of the elements from `from` on, fewer than eight, are added. */
+function sumOf(sums: ArrayLike<number>, data: Float32Array, from: number): number {
+  const at = (i: number): number => (sums[i] ?? 0) + (data[from + i] ?? 0) * (data[from + i] ?? 0);
+  return at(0) + at(4) + (at(2) + at(6)) + (at(1) + at(5) + (at(3) + at(7)));
 }
 
 /** In JavaScript; anywhere. */
@@ -38,7 +45,6 @@ export class HostAdder implements VectorAdder {
   }
 
   sumOfSquares(data: Float32Array): number {
-    const square = (i: number): number => (data[i] ?? 0) * (data[i] ?? 0);
     let s0 = 0;
     let s1 = 0;
     let s2 = 0;
@@ -47,9 +53,8 @@ export class HostAdder implements VectorAdder {
     let s5 = 0;
     let s6 = 0;
     let s7 = 0;
-    const whole = data.length - (data.length % 8);
-    let i = 0;
-    for (; i < whole; i += 8) {
+    const whole = data.length - (data.length % SUMS);
+    for (let i = 0; i < whole; i += SUMS) {
       const x0 = data[i] as number;
       const x1 = data[i + 1] as number;
       const x2 = data[i + 2] as number;
@@ -67,14 +72,7 @@ export class HostAdder implements VectorAdder {
       s6 += x6 * x6;
       s7 += x7 * x7;
     }
-    s0 += square(i);
-    s1 += square(i + 1);
-    s2 += square(i + 2);
-    s3 += square(i + 3);
-    s4 += square(i + 4);
-    s5 += square(i + 5);
-    s6 += square(i + 6);
-    return s0 + s4 + (s2 + s6) + (s1 + s5 + (s3 + s7));
+    return sumOf([s0, s1, s2, s3, s4, s5, s6, s7], data, whole);
   }
 
   free(): void {
@@ -84,32 +82,40 @@ export class HostAdder implements VectorAdder {
 
 const SUM = { vectors: ['a', 'b'], scalars: [], operations: [{ operator: 'Add', result: 'sum', inputs: ['a', 'b'] }], outputs: ['sum'] } as const;
 
-/** In machine code. Needs a processor that `missingForKernels` finds nothing missing in. */
+/** In machine code. */
 export class NativeAdder implements VectorAdder {
-  readonly #routine = new NativeRoutine(elementwise(SUM));
-  readonly #squares = new NativeRoutine(sumOfSquares());
-  /** The number of elements, then the sum. */
-  readonly #result = new Float64Array(2);
-  readonly #count = new BigUint64Array(this.#result.buffer);
+  readonly #sum: NativeRoutine;
+  readonly #squares: NativeRoutine;
+  readonly #sums = new Float64Array(SUMS);
+  /** Groups of eight elements; where the sums go. */
+  readonly #order: BigUint64Array;
   readonly #record = new BigUint64Array(recordBytes(SUM) / BigUint64Array.BYTES_PER_ELEMENT);
   /** The code wants an address of scalars, and reads none. */
   readonly #address = addressOf(this.#record);
+
+  /** `lanes` as `vectorLanes` has them. Throws where the system forbids executable memory. */
+  constructor(lanes: Lanes) {
+    this.#sum = new NativeRoutine(elementwise(SUM, lanes));
+    this.#squares = new NativeRoutine(sumsOfSquares(lanes));
+    this.#order = BigUint64Array.of(0n, addressOf(this.#sums));
+  }
 
   add(target: Float32Array, a: Float32Array, b: Float32Array): void {
     requireEqualLengths(target, a, b);
     if (target.length === 0) return;
     this.#record.set([addressOf(a), addressOf(b), addressOf(target), this.#address, BigInt(target.length)]);
-    this.#routine.call(this.#address, 1n);
+    this.#sum.call(this.#address, 1n);
   }
 
   sumOfSquares(data: Float32Array): number {
-    this.#count[0] = BigInt(data.length);
-    this.#squares.call(addressOf(data), addressOf(this.#result));
-    return this.#result[1] as number;
+    const groups = Math.floor(data.length / SUMS);
+    this.#order[0] = BigInt(groups);
+    this.#squares.call(addressOf(data), addressOf(this.#order));
+    return sumOf(this.#sums, data, groups * SUMS);
   }
 
   free(): void {
     this.#squares.free();
-    this.#routine.free();
+    this.#sum.free();
   }
 }

@@ -1,4 +1,4 @@
-"""Writes test/golden/x86/instructions.txt and routine.txt: what GNU as makes of instructions, as `hexadecimal bytes | instruction`.
+"""Writes test/golden/x86/instructions.txt, avx2.txt and routine.txt: what GNU as makes of instructions, as `hexadecimal bytes | instruction`.
 
 Run `python scripts/golden/make_x86_golden.py` where `as` and `objdump` (binutils 2.38 or newer) are. Only whoever changes the cases needs it: the files
 are part of the repository, and neither the product nor its tests run an assembler.
@@ -191,6 +191,28 @@ def vectors():
     yield "vcvtpd2ps ymm30{k1}{z}, zmm20"
 
 
+def short(bits):
+    return f"{'x' if bits == 128 else 'y'}mm{next(NUMBERS) % 16}"
+
+
+def older():
+    """What runs without AVX-512: vectors of 128 and 256 bits in the lower registers, no masks."""
+    for bits in [256, 128]:
+        for at in ADDRESSES:
+            yield f"vaddps {short(bits)}, {short(bits)}, [{at}]"
+            yield f"vmovups [{at}], {short(bits)}"
+        for name, sources in [("vaddps", 1), ("vsubps", 1), ("vmulps", 1), ("vdivps", 1), ("vxorps", 1), ("vaddpd", 1), ("vfmadd231ps", 1), ("vfmadd231pd", 1), ("vsqrtps", 0), ("vmovups", 0), ("vmovupd", 0)]:
+            for last in [short(bits), short(bits), short(bits), f"[{next(MIXED)}]", f"[{next(MIXED)}]"]:
+                yield f"{name} {', '.join(short(bits) for _ in range(sources + 1))}, {last}"
+        for at in ["rsi", "rsi+48", "r13+4096", "rsi+rax*4+32"]:
+            yield f"vbroadcastss {short(bits)}, dword ptr [{at}]"
+            yield f"vcvtps2pd {short(bits)}, [{at}]"
+            yield f"vmovupd [{at}], {short(bits)}"
+    for at in ["rsi", "r9+rax*4", "r13+r12*4-4"]:
+        yield f"vmovss {short(128)}, dword ptr [{at}]"
+        yield f"vmovss dword ptr [{at}], {short(128)}"
+
+
 ROUTINE = """
   xor eax, eax
   test rdi, rdi
@@ -228,20 +250,27 @@ def assembled(source):
             subprocess.run(["objdump", "-s", "-j", ".text", f"{folder}/a.o"], check=True, capture_output=True, text=True).stdout
 
 
-def main():
-    texts = list(dict.fromkeys([*general(), *vectors()]))
-    # Short vectors in low registers have older encodings, which ours never uses.
-    # One word, so that every line is one of a name and operands.
-    source = [f"{{evex}} {text}" if text[0] == "v" and text != "vzeroupper" else text.replace("_", " ") for text in texts]
+def write(name, texts, source):
     _, listing, _ = assembled("\n".join(source) + "\n")
     codes = [match[1].replace(" ", "") for match in re.finditer(r"^ *[0-9a-f]+:\t((?:[0-9a-f]{2} )+)", listing, re.M)]
     assert len(codes) == len(texts), (len(codes), len(texts))
+    (OUT / name).write_text("".join(f"{code} | {text}\n" for code, text in zip(codes, texts)))
+    print(len(texts), "instructions in", name)
+
+
+def main():
     OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "instructions.txt").write_text("".join(f"{code} | {text}\n" for code, text in zip(codes, texts)))
+    texts = list(dict.fromkeys([*general(), *vectors()]))
+    # Short vectors in low registers have older encodings, which ours uses only where it is told to.
+    # One word, so that every line is one of a name and operands.
+    write("instructions.txt", texts, [f"{{evex}} {text}" if text[0] == "v" and text != "vzeroupper" else text.replace("_", " ") for text in texts])
+    texts = list(dict.fromkeys(older()))
+    # The assembler would swap operands where that makes a byte less, and store where a load was written.
+    write("avx2.txt", texts, [f"{{vex}} {{load}} {text}" if re.match(r"v\w+ [xy]mm\d+, [xy]mm\d+$", text) else f"{{vex}} {text}" for text in texts])
     _, _, dump = assembled(ROUTINE + CONSTANTS)
     code = "".join("".join(line[6:].split("  ")[0].split()) for line in dump.splitlines() if re.match(r"^ [0-9a-f]{4} ", line))
     (OUT / "routine.txt").write_text(code + "\n")
-    print(len(texts), "instructions,", len(code) // 2, "bytes of routine")
+    print(len(code) // 2, "bytes of routine")
 
 
 main()

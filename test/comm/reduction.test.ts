@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { combine, coverOf, decompose, maxSlots, nodesOfOwners, rootLevel, slotCount, TreeAccumulator, type Subtotal } from '../../engine/comm/reduction.js';
 import { bitsAt, randomKey } from '../../engine/core/random.js';
-import { missingForKernels } from '../../engine/tensor/jit/cpu-features.js';
+import { vectorLanes } from '../../engine/tensor/jit/cpu-features.js';
 import { HostAdder, NativeAdder } from '../../engine/tensor/vector-adder.js';
 
-/** The one in machine code only where it can run. */
-const adders = [new HostAdder(), ...(missingForKernels() === null ? [new NativeAdder()] : [])];
+/** Those in machine code only where they can run. */
+const widest = vectorLanes() ?? 0;
+const adders = [new HostAdder(), ...([8, 16] as const).filter((lanes) => lanes <= widest).map((lanes) => new NativeAdder(lanes))];
 
 /** Odd and longer than a tile (4096), so that tails of tiles and of unrolled loops are covered. */
 const LENGTH = 4096 + 37;

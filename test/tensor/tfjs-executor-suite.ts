@@ -41,7 +41,7 @@ function updated(executor: Executor, spec: OptimizerSpec): Float32Array[] {
   const weights = random(0);
   const grads = random(n);
   const states = Array.from({ length: stateCount(spec) }, () => new Float32Array(n));
-  const optimizer = new Optimizer(executor, spec, { tileElements: 64, isNative: false });
+  const optimizer = new Optimizer(executor, spec, { tileElements: 64, lanes: null });
   const bound = optimizer.bind(weights, grads, states, [{ offset: 1, length: 600, decays: true }, { offset: 601, length: 300, decays: false }]);
   for (let updateCount = 1; updateCount <= 4; updateCount++) bound.run({ learningRate: 0.01 / updateCount, gradientScale: 0.37, updateCount });
   bound.free();

@@ -7,6 +7,7 @@ import { Assembler } from '../../engine/tensor/x86/assembler.js';
 import type { MemoryOperand } from '../../engine/tensor/x86/memory.js';
 import { mem } from '../../engine/tensor/x86/memory.js';
 import * as registers from '../../engine/tensor/x86/registers.js';
+import type { VectorEncoding } from '../../engine/tensor/x86/vector-code.js';
 
 const { k1, rax, rcx, rdi, rsi, rsp, xmm, zmm } = registers;
 const GOLDEN = join(import.meta.dirname, '../golden/x86');
@@ -54,10 +55,10 @@ function operandOf(text: string): { readonly operand: Operand; readonly mask: re
 
 type Emit = (...operands: readonly (Operand | string | null)[]) => void;
 
-function assemble(text: string): Uint8Array {
+function assemble(text: string, encoding: VectorEncoding = 'evex'): Uint8Array {
   const [name = '', ...rest] = text.split(' ');
   const operands = rest.length === 0 ? [] : rest.join(' ').split(', ').map(operandOf);
-  const a = new Assembler();
+  const a = new Assembler(encoding);
   const values: (Operand | string | null)[] = operands.map(({ operand }) => operand);
   // A mask of a comparison or of a store is the last argument.
   const mask = operands[0]?.mask;
@@ -83,6 +84,16 @@ test('every instruction has the bytes that GNU as gives it', () => {
   for (let part: object = Assembler.prototype; part !== Object.prototype; part = Object.getPrototypeOf(part) as object) methods.push(...Object.getOwnPropertyNames(part));
   const other = /^(constructor|emit.*|two|one|store|shift|compare|transfer|size|label|bind|align|float|splat|int|double|table|finish|j.*)$/;
   expect(methods.filter((name) => !seen.has(name) && !other.test(name))).toEqual([]);
+});
+
+test('for processors without AVX-512, instructions have the older bytes', () => {
+  const wrong = golden('avx2.txt').split('\n').flatMap((line) => {
+    const [code, text = ''] = line.split(' | ');
+    const ours = hex(assemble(text, 'vex'));
+    return ours === code ? [] : [`${text}: ${ours}, not ${code}`];
+  });
+  expect(wrong).toEqual([]);
+  for (const text of ['vaddps zmm1, zmm2, zmm3', 'vaddps ymm1, ymm16, ymm3', 'vaddps ymm1, ymm2, [rax+rcx*4]{1to8}', 'vmovups [rax]{k1}, ymm3']) expect(() => assemble(text, 'vex'), text).toThrow(/needs AVX-512/);
 });
 
 test('a routine with labels and constants has them as well', () => {

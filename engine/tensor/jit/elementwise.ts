@@ -1,9 +1,10 @@
 // Elementwise: machine code for a chain of operations on vectors of any length, in one pass: what is between the operations stays in registers. Every operation
-// is rounded on its own, as IEEE 754 has it, so the bits are those of the same operations one after the other.
+// is rounded on its own, as IEEE 754 has it, so the bits are those of the same operations one after the other, however wide the vectors are.
 import { invariant, present } from '../../core/invariant.js';
 import { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { k1, r10, r8, r9, rax, rbx, rcx, rdi, rdx, rsi, r11, r12, r13, r14, r15, rbp, zmm, type GeneralRegister, type VectorRegister } from '../x86/registers.js';
+import { k1, r10, r8, r9, rax, rbx, rcx, rdi, rdx, rsi, r11, r12, r13, r14, r15, rbp, ymm, zmm, type GeneralRegister, type VectorRegister } from '../x86/registers.js';
+import type { Lanes } from './cpu-features.js';
 
 export interface Operation {
   readonly operator: string;
@@ -22,7 +23,6 @@ export interface ElementwiseSpec {
 }
 
 const FLOAT = 4;
-const VECTOR = 16;
 const WORD = 8;
 /** How far ahead of the reads memory is asked for. */
 const AHEAD = 1024;
@@ -34,15 +34,17 @@ export const recordBytes = ({ vectors, outputs }: ElementwiseSpec): number => WO
 
 /**
  * `void routine(void *runs, size_t count)`. A run is a record of words: the addresses of the vectors, of the outputs, of the scalars (float32, in order),
- * and the number of elements.
+ * and the number of elements. 16 lanes need AVX-512, 8 AVX2.
  */
-export function elementwise(spec: ElementwiseSpec): Uint8Array {
+export function elementwise(spec: ElementwiseSpec, lanes: Lanes): Uint8Array {
   const { vectors, scalars, outputs } = spec;
   const streams = [...vectors, ...outputs];
   invariant(streams.length <= POINTERS.length, () => `${streams.length} vectors and outputs`);
-  const a = new Assembler();
+  const a = new Assembler(lanes === 16 ? 'evex' : 'vex');
   const pointer = (stream: number): GeneralRegister => present(POINTERS[stream], 'pointer');
-  const constants = new Map(scalars.map((scalar, i) => [scalar, zmm(31 - i)]));
+  const registers = lanes === 16 ? Array.from({ length: 32 }, (_, i) => zmm(i)) : Array.from({ length: 16 }, (_, i) => ymm(i));
+  const constants = new Map(scalars.map((scalar) => [scalar, present(registers.pop(), 'a register for every scalar')]));
+  const chain = { spec, constants, registers, pointer };
   const [nextRun, runIsDone, done, loop, tail] = [a.label(), a.label(), a.label(), a.label(), a.label()];
   for (const register of SAVED) a.push(register);
   a.test(rsi, rsi);
@@ -53,24 +55,32 @@ export function elementwise(spec: ElementwiseSpec): Uint8Array {
   a.mov(rcx, mem(rdi, { disp: (streams.length + 1) * WORD }));
   scalars.forEach((scalar, i) => a.vbroadcastss(present(constants.get(scalar), scalar), mem(rdx, { disp: i * FLOAT })));
   a.xor(rax, rax);
-  a.sub(rcx, VECTOR);
+  a.sub(rcx, lanes);
   a.jl(tail);
   a.align(32);
   a.bind(loop);
   vectors.forEach((_, i) => a.prefetcht0(mem(pointer(i), { index: rax, scale: FLOAT, disp: AHEAD })));
-  emitChain(a, spec, constants, pointer, false);
-  a.add(rax, VECTOR);
+  emitChain(a, chain, 'whole');
+  a.add(rax, lanes);
   a.cmp(rax, rcx);
   a.jle(loop);
   a.bind(tail);
-  // rcx is the length less a vector, rax what is done: what is left lies between 0 and 15 elements.
-  a.add(rcx, VECTOR);
+  // rcx is the length less a vector, rax what is done: what is left is less than a vector.
+  a.add(rcx, lanes);
   a.sub(rcx, rax);
   a.je(runIsDone);
-  a.mov(rdx, -1);
-  a.bzhi(rdx, rdx, rcx);
-  a.kmovw(k1, rdx.low);
-  emitChain(a, spec, constants, pointer, true);
+  if (lanes === 16) {
+    a.mov(rdx, -1);
+    a.bzhi(rdx, rdx, rcx);
+    a.kmovw(k1, rdx.low);
+    emitChain(a, chain, 'masked');
+  } else {
+    const rest = a.bind();
+    emitChain(a, chain, 'single');
+    a.add(rax, 1);
+    a.dec(rcx);
+    a.jne(rest);
+  }
   a.bind(runIsDone);
   a.add(rdi, recordBytes(spec));
   a.dec(rsi);
@@ -82,15 +92,18 @@ export function elementwise(spec: ElementwiseSpec): Uint8Array {
   return a.finish();
 }
 
-/** The operations on 16 elements, or on those of k1. */
-function emitChain(
-  a: Assembler,
-  { vectors, operations, outputs }: ElementwiseSpec,
-  constants: ReadonlyMap<string, VectorRegister>,
-  pointer: (stream: number) => GeneralRegister,
-  isMasked: boolean,
-): void {
-  const free = Array.from({ length: 32 - constants.size }, (_, i) => zmm(31 - constants.size - i));
+interface Chain {
+  readonly spec: ElementwiseSpec;
+  readonly constants: ReadonlyMap<string, VectorRegister>;
+  /** Those that hold no constant. */
+  readonly registers: readonly VectorRegister[];
+  readonly pointer: (stream: number) => GeneralRegister;
+}
+
+/** The operations on a whole vector, on the elements of k1, or on one element. */
+function emitChain(a: Assembler, { spec: { vectors, operations, outputs }, constants, registers, pointer }: Chain, part: 'whole' | 'masked' | 'single'): void {
+  const sized = (register: VectorRegister): VectorRegister => (part === 'single' ? register.xmm : register);
+  const free = registers.map(sized);
   const held = new Map<string, VectorRegister>();
   const lastUse = new Map<string, number>();
   operations.forEach(({ inputs }, i) => inputs.forEach((name) => lastUse.set(name, i)));
@@ -102,11 +115,13 @@ function emitChain(
   };
   const read = (name: string): VectorRegister => {
     const known = constants.get(name) ?? held.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return sized(known);
     const stream = vectors.indexOf(name);
     invariant(stream >= 0, () => `${name} is neither read nor computed`);
     const register = take(name);
-    a.vmovups(isMasked ? register.zeroed(k1) : register, mem(pointer(stream), { index: rax, scale: FLOAT }));
+    const from = mem(pointer(stream), { index: rax, scale: FLOAT });
+    if (part === 'single') a.vmovss(register, from);
+    else a.vmovups(part === 'masked' ? register.zeroed(k1) : register, from);
     return register;
   };
   operations.forEach(({ operator, result, inputs }, i) => {
@@ -119,7 +134,11 @@ function emitChain(
     }
     emitOperation(a, operator, take(result), x, y);
   });
-  outputs.forEach((output, i) => a.vmovups(mem(pointer(vectors.length + i), { index: rax, scale: FLOAT }), present(held.get(output), output), isMasked ? k1 : null));
+  outputs.forEach((output, i) => {
+    const [to, from] = [mem(pointer(vectors.length + i), { index: rax, scale: FLOAT }), present(held.get(output), output)];
+    if (part === 'single') a.vmovss(to, from);
+    else a.vmovups(to, from, part === 'masked' ? k1 : null);
+  });
 }
 
 /** `to` may be one of the operands. */

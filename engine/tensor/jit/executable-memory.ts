@@ -2,34 +2,18 @@
 // never writable and executable at the same time. What the code does is not its business.
 import { invariant } from '../../core/invariant.js';
 import { loadKoffi, type Pointer } from '../native.js';
+import { MAP_FAILED, systemCalls } from '../system-calls.js';
 
 const READ_WRITE = 1 | 2;
 const READ_EXECUTE = 1 | 4;
 /** Private and anonymous, as Linux numbers them. */
 const PRIVATE_ANONYMOUS = 0x02 | 0x20;
 const PAGE = 4096;
-const FAILED = 2n ** 64n - 1n;
-
-interface MemoryCalls {
-  readonly mmap: (address: null, bytes: number, protection: number, flags: number, file: number, offset: bigint) => Pointer;
-  readonly mprotect: (address: Pointer, bytes: number, protection: number) => number;
-  readonly munmap: (address: Pointer, bytes: number) => number;
-}
-
-function memoryCalls(): MemoryCalls {
-  const libc = loadKoffi().load(null);
-  return {
-    mmap: libc.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']) as MemoryCalls['mmap'],
-    mprotect: libc.func('mprotect', 'int', ['void *', 'size_t', 'int']) as MemoryCalls['mprotect'],
-    munmap: libc.func('munmap', 'int', ['void *', 'size_t']) as MemoryCalls['munmap'],
-  };
-}
 
 export class ExecutableMemory {
   /** Address of the first byte; a multiple of the page size. */
   readonly address: Pointer;
   readonly byteLength: number;
-  readonly #calls: MemoryCalls;
   #bytes: Uint8Array | null;
   #isFreed = false;
 
@@ -37,9 +21,8 @@ export class ExecutableMemory {
   constructor(bytes: number) {
     invariant(process.platform === 'linux', () => `no executable memory on ${process.platform}`);
     this.byteLength = Math.ceil(bytes / PAGE) * PAGE;
-    this.#calls = memoryCalls();
-    this.address = this.#calls.mmap(null, this.byteLength, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0n);
-    if (this.address === FAILED) throw new Error(`the system gives no ${this.byteLength} bytes for machine code`);
+    this.address = systemCalls().mmap(null, this.byteLength, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0);
+    if (this.address === MAP_FAILED) throw new Error(`the system gives no ${this.byteLength} bytes for machine code`);
     this.#bytes = new Uint8Array(loadKoffi().view(this.address, this.byteLength));
   }
 
@@ -52,7 +35,7 @@ export class ExecutableMemory {
   /** Makes the region executable and read-only. Throws where the system forbids it. */
   seal(): void {
     this.#bytes = null;
-    const result = this.#calls.mprotect(this.address, this.byteLength, READ_EXECUTE);
+    const result = systemCalls().mprotect(this.address, this.byteLength, READ_EXECUTE);
     if (result !== 0) throw new Error('the system forbids executable memory');
   }
 
@@ -61,6 +44,6 @@ export class ExecutableMemory {
     if (this.#isFreed) return;
     this.#isFreed = true;
     this.#bytes = null;
-    this.#calls.munmap(this.address, this.byteLength);
+    systemCalls().munmap(this.address, this.byteLength);
   }
 }

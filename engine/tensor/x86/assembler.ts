@@ -1,5 +1,5 @@
 // Assembler: writes machine code for x86-64 with AVX-512 (F, DQ, VL): every method appends the instruction of its name in Intel's manual, destination
-// first. Vector instructions take xmm, ymm or zmm registers and are EVEX-encoded throughout. A destination may carry a mask
+// first. Vector instructions take xmm, ymm or zmm registers and are EVEX-encoded throughout, or, in `new Assembler('vex')`, VEX-encoded for processors with AVX2. A destination may carry a mask
 // (`zmm(1).masked(k1)`, `.zeroed(k1)`), a store takes its mask as the last argument, and a last operand may be in memory.
 //
 //     const a = new Assembler();

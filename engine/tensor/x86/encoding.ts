@@ -90,7 +90,7 @@ export function rex(bits: 32 | 64, r: number, x: number, b: number): readonly nu
   return flags === 0 ? [] : [0x40 | flags];
 }
 
-/** An instruction on mask registers: VEX, L = 0 or 1. `vvvv` is the second register's number, 0 where there is none. */
+/** An instruction on mask registers, or on vectors of 128 (L = 0) or 256 bits: VEX. `vvvv` is the second register's number, 0 where there is none. */
 export function vex(
   { map, prefix, w, code }: Omit<VectorOpcode, 'reads'>,
   l: 0 | 1,

@@ -1,8 +1,8 @@
 // VectorCode: code with the forms that instructions on vectors come in: which operand is encoded where. The instructions themselves are its subclasses.
 import { invariant } from '../../core/invariant.js';
 import { MaskCode } from './mask-code.js';
-import { evex, int8, type AnyRegister, type VectorOpcode } from './encoding.js';
-import type { MemoryOperand } from './memory.js';
+import { evex, int8, vex, type AnyRegister, type EvexState, type Instruction, type VectorOpcode } from './encoding.js';
+import { MemoryOperand } from './memory.js';
 import { VectorRegister, type MaskRegister } from './registers.js';
 
 export type Vector = VectorRegister;
@@ -26,21 +26,31 @@ export const reading = (opcode: VectorOpcode, reads: VectorOpcode['reads']): Vec
 
 const noMask = { mask: null, isZeroing: false };
 
+/** Which prefix vector instructions get: `evex` has masks, 32 registers and 512 bits, and needs AVX-512; `vex` has none of them, and needs AVX2. */
+export type VectorEncoding = 'evex' | 'vex';
+
 export class VectorCode extends MaskCode {
+  readonly #encoding: VectorEncoding;
+
+  constructor(encoding: VectorEncoding = 'evex') {
+    super();
+    this.#encoding = encoding;
+  }
+
   /** to = f(a, b): b may be in memory. The vectors are as long as `to`. */
   protected two(opcode: VectorOpcode, to: Vector, a: Vector, b: Source, ...immediate: readonly number[]): void {
-    this.emitInstruction(evex(opcode, to, to.index, a.index, b, immediate.flatMap(int8)));
+    this.emitInstruction(this.#encoded(opcode, to, to.index, a.index, b, immediate.flatMap(int8)));
   }
 
   /** to = f(from). */
   protected one(opcode: VectorOpcode, to: Vector, from: AnyRegister | MemoryOperand, ...immediate: readonly number[]): void {
-    this.emitInstruction(evex(opcode, to, to.index, 0, from, immediate.flatMap(int8)));
+    this.emitInstruction(this.#encoded(opcode, to, to.index, 0, from, immediate.flatMap(int8)));
   }
 
   /** Writes (a part of) a vector into memory, under a mask if there is one, or into another register. */
   protected store(opcode: VectorOpcode, to: Source | AnyRegister, from: Vector, mask: MaskRegister | null, ...immediate: readonly number[]): void {
     const state = to instanceof VectorRegister ? { ...to, bits: from.bits } : { bits: from.bits, ...noMask, mask };
-    this.emitInstruction(evex(opcode, state, from.index, 0, to, immediate.flatMap(int8)));
+    this.emitInstruction(this.#encoded(opcode, state, from.index, 0, to, immediate.flatMap(int8)));
   }
 
   /** to = from shifted by a number. */
@@ -60,5 +70,15 @@ export class VectorCode extends MaskCode {
       invariant(from instanceof VectorRegister, () => 'two operands in memory');
       this.store(store, to, from, mask);
     }
+  }
+
+  #encoded(opcode: VectorOpcode, state: EvexState, reg: number, vvvv: number, rm: AnyRegister | MemoryOperand, immediate: readonly number[]): Instruction {
+    if (this.#encoding === 'evex') return evex(opcode, state, reg, vvvv, rm, immediate);
+    const { bits, mask } = state;
+    const isRepeated = rm instanceof MemoryOperand && rm.isBroadcast;
+    const highest = Math.max(reg, vvvv, rm instanceof MemoryOperand ? 0 : rm.index);
+    invariant(bits !== 512 && mask === null && !isRepeated && highest < 16, () => `instruction ${opcode.code.toString(16)} needs AVX-512: ${bits} bits, register ${highest}`);
+    // Where the prefix tells the kind of element, VEX ignores W, and without it an instruction may be shorter.
+    return vex(opcode.map === 1 ? { ...opcode, w: 0 } : opcode, bits === 256 ? 1 : 0, reg, vvvv, rm, immediate);
   }
 }

@@ -1,0 +1,58 @@
+// Copies of whole files of shared memory: what is written is what a mapping sees and the other way round, and failures have names.
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MappedFile, sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
+import { readMemory, writeMemory } from '../../engine/tensor/memory-copy.js';
+
+describe('copies of shared memory', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(sharedMemoryFolder(), 'pipetrain-copy-'));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it('are what a mapping of the file sees, also when they are written over', () => {
+    const path = join(folder, 'a');
+    writeMemory(path, Float32Array.of(1, 2, 3, 4), 16);
+    const mapped = MappedFile.open(path);
+    writeMemory(path, Float32Array.of(5, -0, NaN, Infinity), 16);
+    expect([...mapped.float32(0, 4)]).toEqual([5, -0, NaN, Infinity]);
+    mapped.float32(0, 4)[2] = 7;
+    const part = new Float32Array(2);
+    readMemory(path, 8, part);
+    expect([...part]).toEqual([7, Infinity]);
+    mapped.close();
+  });
+
+  it('write a view, not what lies around it', () => {
+    const path = join(folder, 'a');
+    writeMemory(path, Float32Array.of(1, 2, 3, 4).subarray(1, 3), 4);
+    expect(statSync(path).size).toBe(8);
+    const back = new Float32Array(4);
+    readMemory(path, 0, back.subarray(2));
+    expect([...back]).toEqual([0, 0, 2, 3]);
+  });
+
+  it('of nothing are a few zeros, which can be mapped', () => {
+    const path = join(folder, 'a');
+    writeMemory(path, new Float32Array(0), 64);
+    expect(statSync(path).size).toBe(64);
+  });
+
+  it('name both sizes where the file is too short, and the file where there is none', () => {
+    const path = join(folder, 'a');
+    expect(() => { readMemory(path, 0, new Float32Array(1)); }).toThrow(expect.objectContaining({ code: 'PT_SHM_FILE' }));
+    writeMemory(path, new Float32Array(3), 4);
+    expect(() => { readMemory(path, 4, new Float32Array(4)); }).toThrow(/has 12 bytes, 20 are needed/);
+  });
+
+  it('that do not fit leave no file behind', () => {
+    const path = join(folder, 'a');
+    const large = { byteLength: 2 ** 50, byteOffset: 0, buffer: new ArrayBuffer(0) } as unknown as Float32Array;
+    expect(() => { writeMemory(path, large, 4); }).toThrow();
+    expect(existsSync(path)).toBe(false);
+  });
+});
