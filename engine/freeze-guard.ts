@@ -23,6 +23,8 @@ export class FreezeGuard {
   readonly isOn: boolean;
   readonly #setup: RunSetup;
   readonly #interval: number;
+  /** No look is taken before so many steps are done. */
+  readonly #first: number;
   /** About how many validation samples a look has. */
   readonly #samples: number;
   readonly #cooldown: number;
@@ -31,7 +33,8 @@ export class FreezeGuard {
   constructor(setup: RunSetup) {
     const { config, sampler, dataset } = setup;
     this.#setup = setup;
-    const { interval, samples } = looksOf(setup);
+    const { first, interval, samples } = looksOf(setup);
+    this.#first = first;
     this.#interval = interval;
     this.#samples = samples;
     this.#cooldown = durationInSteps(config.guardCooldown, sampler.stepsPerEpoch);
@@ -61,7 +64,7 @@ export class FreezeGuard {
 
   /** Whether the metric has to be looked at when `stepsDone` steps are done. */
   isDue(stepsDone: number): boolean {
-    return this.isOn && stepsDone % this.#interval === 0 && !this.hasLooked(stepsDone);
+    return this.isOn && stepsDone >= this.#first && stepsDone % this.#interval === 0 && !this.hasLooked(stepsDone);
   }
 
   hasLooked(stepsDone: number): boolean {
@@ -116,11 +119,11 @@ export class FreezeGuard {
  * Steps between two looks, and the samples of one. On a small data set a look of its own costs too much or sees too little: then, unless it was said when to look, the whole validations
  * that there are anyway are the looks. All looks of a run are on the same samples, since only then does a difference mean something.
  */
-function looksOf({ config, sampler, dataset }: RunSetup): { readonly interval: number; readonly samples: number } {
+function looksOf({ config, sampler, dataset }: RunSetup): { readonly first: number; readonly interval: number; readonly samples: number } {
   const { guardEvery, guardSamples, evalEvery, batch } = config;
   const interval = durationInSteps(guardEvery ?? EVERY, sampler.stepsPerEpoch);
   const affordable = Math.round(COST * 3 * interval * batch);
   const validations = durationInSteps(evalEvery, sampler.stepsPerEpoch);
-  if (guardEvery === undefined && guardSamples === undefined && affordable < LEAST_SAMPLES && Number.isFinite(validations)) return { interval: validations, samples: dataset.numValidation };
-  return { interval, samples: guardSamples ?? Math.max(LEAST_SAMPLES, affordable) };
+  if (guardEvery === undefined && guardSamples === undefined && affordable < LEAST_SAMPLES && Number.isFinite(validations)) return { first: 1, interval: validations, samples: dataset.numValidation };
+  return { first: 0, interval, samples: guardSamples ?? Math.max(LEAST_SAMPLES, affordable) };
 }

@@ -1,6 +1,7 @@
 // Replanner: from what is frozen to the next plan. It asks the planner for a shape, decides about the cache, and seats the workers so that little
 // state moves. It decides nothing about freezing and speaks to no worker.
 import { shouldCache } from '../cache/admission.js';
+import { codecOf } from '../cache/codec.js';
 import type { CodecName } from '../cache/codec.js';
 import { stepMsOf } from '../pipeline/candidate.js';
 import type { PipelineChoice } from '../pipeline/choice.js';
@@ -299,11 +300,15 @@ export class Replanner {
     if (config.cache === 'off') return { isOn: false, reason: 'switched off by --cache off' };
     if (numViews === null) return { isOn: false, reason: 'every epoch augments the samples anew, so that nothing comes twice; --views K makes K fixed views of each' };
     const { recordBytes, capBytes, readMs } = cacheSize(this.#options, frozen);
+    const forwardMs = (depth: number): number => sumCosts(costs, 0, depth).forwardMs / microBatch;
+    const before = this.#cachedDepth;
+    const inherits = before !== null && (before === frozen || (before < frozen && codecOf(config.cacheCodec).isExact));
     return shouldCache({
-      recomputeMs: sumCosts(costs, 0, frozen).forwardMs / microBatch,
+      recomputeMs: forwardMs(frozen),
       readMs,
-      writeMs: readMs,
+      writeMs: before === frozen ? 0 : readMs,
       expectedReads: expectedReads(this.#options, epochsLeft),
+      inheritedMs: inherits ? forwardMs(before) - cacheSize(this.#options, before).readMs : 0,
       recordBytes,
       numSamples,
       capBytes,

@@ -17,7 +17,7 @@ const half = (numLayers: number): number => Math.floor(numLayers * HALF);
 
 /**
  * From scratch: nothing. From trained weights, and few samples: half of the layers at once, so that nothing but the upper ones is ever trained or moved, and all
- * that lies below is computed once per sample; then by the rule `change`, one layer per decision. With many samples: that rule, but not at once, and never the upper third.
+ * that lies below is computed once per sample. With many samples: the rule `change`, but not at once, one layer per decision, and never the upper third.
  */
 export function autoFreeze(percent: number, isPretrained: boolean): FreezePolicy {
   const rule = changeFreeze(percent);
@@ -25,10 +25,10 @@ export function autoFreeze(percent: number, isPretrained: boolean): FreezePolicy
     name: 'auto',
     everyStep: false,
     atStart: isPretrained,
-    most: (numLayers, numSamples) => (!isPretrained ? 0 : numSamples <= FEW_SAMPLES ? numLayers : most(numLayers)),
+    most: (numLayers, numSamples) => (!isPretrained ? 0 : numSamples <= FEW_SAMPLES ? half(numLayers) : most(numLayers)),
     decide(input) {
       if (!isPretrained) return decision(input, 0, 'the run starts from scratch, where every layer improves until late (name a policy to freeze all the same)');
-      return input.numSamples > FEW_SAMPLES ? gradually(input, rule) : input.step === 0 ? atOnce(input) : onwards(input, rule);
+      return input.numSamples <= FEW_SAMPLES ? atOnce(input) : gradually(input, rule);
     },
   };
 }
@@ -38,18 +38,9 @@ function atOnce(input: FreezeInput): ReturnType<FreezePolicy['decide']> {
   return decision(input, half(numLayers), `the weights were trained before, and ${numSamples} samples are too few to better their lower half (up to ${FEW_SAMPLES} are)`);
 }
 
-/** What is left of the layers converges one after the other, while the upper ones still learn. */
-function onwards(input: FreezeInput, rule: FreezePolicy): ReturnType<FreezePolicy['decide']> {
-  const { layers, reason } = rule.decide(input);
-  return decision(input, Math.min(layers, input.frozenLayers + 1), `at most one layer at a time; ${withoutVerdict(reason)}`);
-}
-
 function gradually(input: FreezeInput, rule: FreezePolicy): ReturnType<FreezePolicy['decide']> {
   const { step, totalSteps, frozenLayers, numLayers } = input;
   if (step < WARM_UP * totalSteps) return decision(input, 0, `nothing freezes before ${WARM_UP * 100} % of the run, this is step ${step} of ${totalSteps}`);
   const { layers, reason } = rule.decide({ ...input, maxLayers: numLayers });
-  return decision(input, Math.min(layers, frozenLayers + 1, most(numLayers)), `at most one layer at a time and ${most(numLayers)} of ${numLayers} in all; ${withoutVerdict(reason)}`);
+  return decision(input, Math.min(layers, frozenLayers + 1, most(numLayers)), `at most one layer at a time and ${most(numLayers)} of ${numLayers} in all; ${reason.replace(/^[^:]*: /, '')}`);
 }
-
-/** The reason of a rule without its first words, which say what that rule alone would have done. */
-const withoutVerdict = (reason: string): string => reason.replace(/^[^:]*: /, '');

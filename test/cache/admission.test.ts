@@ -27,6 +27,11 @@ describe('cache admission', () => {
     expect(decision.reason).toContain(reason);
   });
 
+  it('says yes for a last time where the level before saves more than the write costs', () => {
+    expect(shouldCache({ ...base, expectedReads: 0, inheritedMs: 1.5 })).toMatchObject({ isOn: true, savedMs: 100 * (1.5 - 0.2) });
+    expect(shouldCache({ ...base, expectedReads: 0, inheritedMs: 0.1 }).isOn).toBe(false);
+  });
+
   it('counts only the samples that fit', () => {
     const decision = shouldCache({ ...base, capBytes: 10 * 2 ** 20 });
     expect(decision.cachedSamples).toBe(10);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { scratch } from '../data/scratch-folder.js';
 import { TINY as MODEL } from '../model/hf-folder.js';
 import type { TrainConfigInput } from '../../engine/config.js';
-import { trainRun } from './train-run.js';
+import { trainRun, type TrainedRun } from './train-run.js';
 
 const folder = scratch();
 const lines = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? `the film ${i % 4} is good fun\t1` : `a dull slow plot ${i % 3}\t0`)).join('\n');
@@ -25,10 +25,9 @@ describe('a pretrained encoder', () => {
     const data = `tsv:${folder({ 'train.tsv': lines, 'dev.tsv': lines })}`;
     const run = (shape: Partial<TrainConfigInput>) => trainRun({ model: `hf:${MODEL}`, modelOptions: {}, data, dataOptions: {}, batch: 8, microBatch: 2, steps: 20, lr: '3e-3', guardEvery: '2 steps', ...shape });
     const one = await run({ devices: 'cpu:1', cache: 'off' });
-    const decisions = one.of('freeze.decided');
-    expect(decisions[0]).toMatchObject({ step: 0, policy: 'auto', fromLayers: 0, toLayers: 1 });
-    // Nothing more can freeze, since the last of the two layers always trains: the guard has nothing to look at.
-    expect(decisions.slice(1).every(({ toLayers }) => toLayers === 1)).toBe(true);
+    const { numLayers, ...first } = decided(one);
+    expect(first).toEqual({ count: 1, step: 0, policy: 'auto', toLayers: Math.floor(numLayers / 2) });
+    // Nothing more can freeze: the guard has nothing to look at.
     expect(one.of('guard.looked')).toEqual([]);
     expect(one.of('transition')).toEqual([]);
     const cached = await run({ devices: 'cpu:2', pipeline: 2 });
@@ -39,3 +38,9 @@ describe('a pretrained encoder', () => {
     }
   });
 });
+
+function decided(run: TrainedRun): { numLayers: number; count: number; step: number | undefined; policy: string | undefined; toLayers: number | undefined } {
+  const [decision, ...more] = run.of('freeze.decided');
+  const layers = run.of('run.started')[0]?.blocks.map(({ layer }) => layer ?? -1) ?? [];
+  return { numLayers: Math.max(...layers) + 1, count: 1 + more.length, step: decision?.step, policy: decision?.policy, toLayers: decision?.toLayers };
+}

@@ -76,10 +76,18 @@ describe('a plan after freezing', () => {
   it('uses the cache where samples will be read again, and not in the last epoch', () => {
     const planner = replanner({ pipeline: 1, replicas: 1 }, 1);
     planner.next(at(0));
-    expect(planner.next(at(4, 10)).plan.usesCache).toBe(true);
     const { plan, cacheReason } = planner.next(at(6, 0.5));
     expect(plan.usesCache).toBe(false);
     expect(cacheReason).toMatch(/no sample will be read again/);
+  });
+  it('keeps using a cache that is full in the last epoch too, also as more freezes', () => {
+    const planner = replanner({ pipeline: 1, replicas: 1 }, 1);
+    planner.next(at(0));
+    expect(planner.next(at(4, 10)).plan.usesCache).toBe(true);
+    const { plan, cacheReason } = planner.next(at(6, 0.5));
+    expect(plan).toMatchObject({ usesCache: true, previousCacheDepth: 4 });
+    expect(cacheReason).toMatch(/0 reads and the level before save/);
+    expect(planner.next(at(6, 0.2)).plan).toMatchObject({ usesCache: true, previousCacheDepth: null });
   });
   it('predicts the average of the epoch that fills the cache and those that read it, and tells both', () => {
     const stepMs = (epochsLeft: number) => {

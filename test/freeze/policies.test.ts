@@ -184,17 +184,11 @@ describe('the automatic policy', () => {
   it('never freezes what starts from scratch', () => {
     for (const step of [1, 500, 999]) expect(policy('auto', 0.5, '', false).decide({ ...input, ...norms, step }).layers).toBe(0);
   });
-  it('freezes half of pretrained weights before the first step where there are few samples, then one layer at a time', () => {
+  it('freezes half of pretrained weights before the first step where there are few samples, and nothing more', () => {
     const auto = policy('auto', 0.5, '', true);
-    expect([auto.atStart, auto.most?.(12, 2000), auto.most?.(12, 2001), auto.most?.(1, 10)]).toEqual([true, 12, 8, 1]);
+    expect([auto.atStart, auto.most?.(12, 2000), auto.most?.(12, 2001), auto.most?.(1, 10)]).toEqual([true, 6, 8, 0]);
     expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2000 })).toEqual({ layers: 6, reason: 'freezes 6 of 12 layers (0 before): the weights were trained before, and 2000 samples are too few to better their lower half (up to 2000 are)' });
-    const few = { ...input, numSamples: 640, frozenLayers: 6, step: 500 };
-    expect(auto.decide({ ...few, previousNorms: [] })).toMatchObject({ layers: 6, reason: expect.stringContaining('no gradients of two intervals') as string });
-    const changing = (calmBelow: number) => ({ ...norms, layerNorms: norms.layerNorms.map((_, i) => (i < calmBelow ? 1.01 : 2)) });
-    expect(auto.decide({ ...few, ...changing(6) })).toMatchObject({ layers: 6, reason: expect.stringContaining('at most one layer at a time; percentile 50') as string });
-    expect(auto.decide({ ...few, ...changing(8) }).layers).toBe(7);
-    // One layer alone has nothing to be compared with.
-    expect(auto.decide({ ...few, ...changing(8), frozenLayers: 11 }).layers).toBe(11);
+    expect(auto.decide({ ...input, ...norms, step: 500, frozenLayers: 6, numSamples: 640 }).layers).toBe(6);
     expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2001 }).layers).toBe(0);
   });
   it('freezes pretrained weights one layer at a time, not at once, and at most two thirds, where there are many', () => {
