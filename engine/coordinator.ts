@@ -87,8 +87,8 @@ export class Coordinator {
   }
 
   /** As RunMemory. */
-  removeCache(depth: number): void {
-    this.#memory.removeCache(depth);
+  removeOldCaches(plan: Plan): void {
+    this.#memory.removeOldCaches(plan);
   }
 
   /** How others reach this run. */

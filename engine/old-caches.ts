@@ -1,4 +1,4 @@
-// Removes the levels of the activation cache that a plan reads no more, where the coordinator cannot: in the memory of a worker on another host.
+// Removes the levels of the activation cache that a plan reads no more from a folder: that of the run, the one on a disk, the memory of a worker on another host.
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFile, diskIndexFile, tierOfCacheFile } from './dp/memory-names.js';

@@ -2,8 +2,9 @@
 import { tmpdir } from 'node:os';
 import type { TrainConfig } from './config.js';
 import { UsageError } from './core/errors.js';
-import { cacheFile, diskFile, diskIndexFile } from './dp/memory-names.js';
 import { MemoryFolder } from './memory-folder.js';
+import { removeOldCaches } from './old-caches.js';
+import type { Plan } from './plan.js';
 
 export class RunMemory {
   /** Null where the run has no disk tier. */
@@ -21,10 +22,9 @@ export class RunMemory {
     }
   }
 
-  /** Removes the cache of a level that no plan reads any more; the memory goes when the workers have unmapped it. */
-  removeCache(depth: number): void {
-    for (const file of [cacheFile(this.shared.path, depth), diskIndexFile(this.shared.path, depth)]) this.shared.remove(file);
-    this.disk?.remove(diskFile(this.disk.path, depth));
+  /** Removes the levels of the cache that a plan reads no more; the memory goes when the workers have unmapped it. */
+  removeOldCaches(plan: Plan): void {
+    for (const folder of [this.shared, this.disk]) if (folder !== null) removeOldCaches(folder.path, plan);
   }
 
   close(): void {

@@ -252,7 +252,7 @@ export class Trainer {
     const written = this.#coordinator.state.snapshot(step, snapshot.version);
     const { ms, ...counts } = adoption.programs;
     this.#host.emit({ type: 'programs.ready', generation: plan.generation, seconds: ms / 1000, ...counts });
-    if (before !== null) this.#removeOldCaches(plan);
+    if (before?.usesCache === true) this.#coordinator.removeOldCaches(plan);
     if (plan.frozen > 0) this.#host.emit(cacheEvent(this.#setup, this.#costs, plan, step, cacheReason));
     this.#endSnapshot(snapshot, await written);
     if (before !== null) this.#host.emit(transitionEvent({ step, before, plan, begin, adopted, planMs, drainMs: this.#drainMs, adoption }));
@@ -375,11 +375,6 @@ export class Trainer {
 
   get #plan(): Plan {
     return present(this.#adopted, 'plan');
-  }
-
-  /** The files of levels that no plan reads any more; their memory goes when the workers have unmapped them. */
-  #removeOldCaches(plan: Plan): void {
-    for (let depth = 1; depth < this.#setup.model.blocks.length; depth++) if (depth !== plan.frozen && depth !== plan.previousCacheDepth) this.#coordinator.removeCache(depth);
   }
 
   /** Takes note of a connection that was not let in, or was cut. */

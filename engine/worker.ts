@@ -50,6 +50,8 @@ export class Worker {
   #seating: Seating | null = null;
   /** The seating of the plan that is being prepared. */
   #next: Seating | null = null;
+  /** The seating of the plan before, until there is time to put it away. */
+  #former: Seating | null = null;
 
   constructor(host: WorkerHost) {
     this.#host = {
@@ -131,6 +133,8 @@ export class Worker {
   }
 
   async #obey(order: Order): Promise<void> {
+    // A snapshot is what all wait for at the end of a transition; the rest can do without the old seat's memory.
+    if (order.type !== 'snapshot') this.#leaveFormer();
     switch (order.type) {
       case 'setup':
         return this.#setUp(order);
@@ -147,7 +151,8 @@ export class Worker {
       case 'copy-state':
         return this.#copyState(order.generation);
       case 'snapshot':
-        return this.#writeSnapshot(order.step, order.version);
+        this.#writeSnapshot(order.step, order.version);
+        return this.#leaveFormer();
       case 'abort':
         return this.#abort();
       case 'commit':
@@ -258,9 +263,9 @@ export class Worker {
   async #activate(generation: number): Promise<void> {
     this.#transition.require(generation, 'activating');
     const plan = present(this.#plan, 'plan');
-    this.#seating?.close();
     const { frozen, active } = blocksOf(plan, this.#host.worker);
     this.#own.store.release(frozen, active);
+    this.#former = this.#seating;
     this.#seating = this.#next;
     this.#next = null;
     await this.#seating?.activate();
@@ -270,6 +275,11 @@ export class Worker {
     const { ms, ...counts } = executor.takeCounts();
     this.#transition.active();
     this.#host.report({ type: 'active', generation, programs: { ...counts, ms: ms + compiler.takeMs(), traced: compiler.traces.takeTraced() } });
+  }
+
+  #leaveFormer(): void {
+    this.#former?.close();
+    this.#former = null;
   }
 
   /** Runs steps until a commit says that it was the last. */
@@ -348,6 +358,7 @@ export class Worker {
 
   async #close(): Promise<void> {
     this.#equipment?.prewarmer.stop();
+    this.#leaveFormer();
     this.#seating?.close();
     this.#equipment?.store.release([], []);
     await this.#neighbours.close();
