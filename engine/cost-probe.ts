@@ -63,14 +63,15 @@ function measureBlock(options: CostProbeOptions, index: number): BlockMeasuremen
   const slab = initialSlab(options, index);
   const bind = (program: Program): { loaded: LoadedProgram; bound: BoundProgram } => {
     const loaded = executor.load(program);
-    const bufferOf = (port: Port): HostArray => {
-      // An output gradient must not overwrite the input of the same role.
-      const key = `${roleName(port.role)}${program.outputs.includes(port) && (port.role.kind === 'activation' || port.role.kind === 'gradient') ? ' out' : ''}`;
-      const buffer = buffers.get(key) ?? filled(options, port, slab);
+    const kept = (key: string, make: () => HostArray): HostArray => {
+      const buffer = buffers.get(key) ?? make();
       buffers.set(key, buffer);
       return buffer;
     };
-    return { loaded, bound: loaded.bind(program.inputs.map(bufferOf), program.outputs.map(bufferOf)) };
+    const inputs = program.inputs.map((port) => kept(roleName(port.role), () => filled(options, port, slab)));
+    // An output gradient must not overwrite the input of the same role. What a forward saves is there before a backward reads it.
+    const outputs = program.outputs.map((port) => kept(`${roleName(port.role)}${port.role.kind === 'activation' || port.role.kind === 'gradient' ? ' out' : ''}`, () => hostArray(port.dtype, port.shape)));
+    return { loaded, bound: loaded.bind(inputs, outputs) };
   };
   const programsOf = { forward: programs.forward, backward: programs.backward, input: programs.split.input, weight: programs.split.weight };
   const ms = { forward: 0, backward: 0, input: 0, weight: 0 };
