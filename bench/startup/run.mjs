@@ -132,4 +132,4 @@ for (const [name, model, interval] of [['4 layers, width 64', SMALL, 40], ['6 la
 }
 say();
 say(`Load of the machine at the end: ${loadavg().map((value) => value.toFixed(1)).join(', ')}.`);
-writeFileSync(join(here, 'RESULT.md'), `${lines.join('\n')}\n`);
+writeFileSync(join(here, 'RESULT.md'), `${lines.join('\n')}\n\n${readFileSync(join(here, 'NOTES.md'), 'utf8')}`);
