@@ -14,6 +14,9 @@ import { WorkerPort, type WorkerPortOptions } from './worker-port.js';
 /** The coordinator as a writer of places; no worker can have this name. */
 export const HOME = '';
 
+/** Times that a neighbour may be asked for a sign of life without one, of four in the time that it may be silent. */
+const MAX_MISSED = 4;
+
 const bellSchema = z.object({ type: z.literal('bell'), key: z.string().max(200) });
 
 /** A worker that another one cannot connect to (PT_UNREACHABLE). */
@@ -38,6 +41,9 @@ export class Neighbours {
   #colleagues: Readonly<Record<string, Colleague>> = {};
   /** Workers of the current plan that ring this one or are rung by it; the loss of any other is no news. */
   #needed = new Set<string>();
+  /** How often in a row nothing had been heard of a connection when it was looked at. */
+  readonly #missed = new WeakMap<Peer, number>();
+  #lookedAt = 0;
   #onRequest: (message: Message, peer: Peer) => void = () => undefined;
 
   /** `home` is the connection to the coordinator, which writes and rings too where this worker is on another host. */
@@ -120,6 +126,29 @@ export class Neighbours {
     this.#peer(worker).send(message);
   }
 
+  /**
+   * Gives the neighbours on other hosts a sign of life, and gives up connections over which none came for `limitMs`: a link that is cut between two workers closes nothing, and
+   * the coordinator, which hears both, knows nothing of it. To be called four times in that time.
+   */
+  beat(limitMs: number): void {
+    const now = performance.now();
+    const since = now - this.#lookedAt;
+    // Calls that waited while this worker computed come all at once, and before what the neighbours sent meanwhile is read.
+    if (since < limitMs / 8) return;
+    this.#lookedAt = now;
+    for (const worker of this.#needed) {
+      if (this.sharesMemory(worker)) continue;
+      this.#dialled.get(worker)?.send({ type: 'beat' });
+      const heard = this.#heard.get(worker);
+      if (heard === undefined) continue;
+      const missed = heard.silentMs > since ? (this.#missed.get(heard) ?? 0) + 1 : 0;
+      this.#missed.set(heard, missed);
+      if (missed <= MAX_MISSED) continue;
+      heard.close(`nothing was heard for ${limitMs / 1000} s`);
+      this.#dialled.get(worker)?.close(`nothing was heard for ${limitMs / 1000} s`);
+    }
+  }
+
   /** Ends every wait, now and until `reset`, with an error that says that the work was given up. */
   abort(): void {
     this.#inbox.fail(new WorkerError('PT_ABORTED', `worker ${this.#worker} gave up what it was doing`, 'This is part of a recovery.'));
@@ -158,6 +187,7 @@ export class Neighbours {
     };
     peer.onError((error) => drop(error.message));
     peer.route(WRITE, (message) => this.#landings.accept(worker, message));
+    peer.route('beat', () => undefined);
     peer.onMessage((message) => {
       const bell = bellSchema.safeParse(message);
       if (bell.success) this.#inbox.deliver(bell.data.key);

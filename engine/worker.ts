@@ -68,7 +68,11 @@ export class Worker {
 
   /** Takes an order of the coordinator. An abort reaches whatever waits for a neighbour at once; the rest comes in turn. */
   order(order: Order): void {
-    if (order.type === 'ping') return this.#host.report({ type: 'pong' });
+    if (order.type === 'ping') {
+      // The coordinator asks four times in the time that a silence may last.
+      if (this.#equipment !== null) this.#neighbours.beat(this.#equipment.setup.config.heartbeatSeconds * 1000);
+      return this.#host.report({ type: 'pong' });
+    }
     if (order.type === 'prewarm') return this.#equipment?.prewarmer.expect(order.plans, this.#host.worker);
     if (order.type === 'abort') this.#neighbours.abort();
     this.#orders.push(order);

@@ -1,4 +1,4 @@
-// Training over several hosts, which are network namespaces with memory of their own: workers of other hosts join, the link is cut and heals, workers are
+// Training over several hosts, which are network namespaces with memory of their own: workers of other hosts join, the link is cut and heals, also one that only two workers use, workers are
 // killed and leave, strangers come with a wrong token or in plain text. Every run must end with the hashes of one undisturbed worker, and nothing may be left
 // behind. Usage: npm run soak:hosts -- [--steps 5000] [--keep FOLDER]
 import { spawn } from 'node:child_process';
@@ -180,6 +180,38 @@ try {
   expect(secured.end === 0, `the run with TLS ends with 0 (${secured.end}) ${secured.end === 0 ? '' : secured.errors}`);
   expect(hashesOf('secure') === plain, `equal to the undisturbed run: losses ${plain.slice(0, 16)}, weights ${plain.slice(65, 81)}`);
   expect(dropped.length >= 6, `the events tell of ${dropped.length} that were dropped`);
+  await Promise.all(ends.splice(0));
+
+  // 3. Only two workers cannot hear each other any more; the coordinator hears both.
+  const aside = await reference('aside', ['--steps', '1500']);
+  let isOpenAgain;
+  const openAgain = new Promise((resolve) => (isOpenAgain = resolve));
+  let isPiped;
+  const piped = new Promise((resolve) => (isPiped = resolve));
+  let cutAt = 0;
+  let isMended;
+  const mended = new Promise((resolve) => (isMended = resolve));
+  const apart = train(0, 'apart', ['--steps', '1500', ...listen, '--step-timeout-seconds', '120', '--devices', 'cpu:1', '--replicas', '1'], (event) => {
+    if (event.type === 'transition') say(`${event.from.K}x${event.from.R} becomes ${event.to.K}x${event.to.R}`);
+    if (event.type === 'step') isOpenAgain();
+    if (event.type === 'transition' && event.to.K === 3) isPiped();
+    if (['worker.lost', 'warning'].includes(event.type)) say(`${event.type} ${event.worker ?? ''} ${event.reason ?? event.message ?? ''}`);
+    if (event.type === 'recovered' && cutAt > 0) isMended();
+  });
+  await Promise.race([openAgain, apart.end]);
+  for (const host of [1, 2]) ends.push(join_(host, url).end);
+  await Promise.race([piped, apart.end]);
+  await sleep(1000);
+  cutAt = performance.now();
+  hosts.setPath(1, 2, false);
+  say('hosts 1 and 2 do not reach each other any more');
+  await Promise.race([mended, apart.end]);
+  const after = (performance.now() - cutAt) / 1000;
+  hosts.setPath(1, 2, true);
+  expect(after < 60, `that is noticed without the step's time being over, and the run goes on, after ${after.toFixed(1)} s`);
+  const separated = await apart.end;
+  expect(separated.end === 0, `the run ends with 0 (${separated.end}) ${separated.end === 0 ? '' : separated.errors}`);
+  expect(hashesOf('apart') === aside, `equal to the undisturbed run: losses ${aside.slice(0, 16)}, weights ${aside.slice(65, 81)}`);
   await Promise.all(ends);
 } catch (error) {
   problems.push(error.stack);

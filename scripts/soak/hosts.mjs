@@ -65,6 +65,13 @@ export class Hosts {
     ip('-n', this.#nameOf(0), 'link', 'set', `cable${host}`, isIn ? 'up' : 'down');
   }
 
+  /** Lets what two hosts send to each other get lost, or arrive again; both reach everybody else all the time. */
+  setPath(one, other, isOpen) {
+    for (const [from, to] of [[one, other], [other, one]])
+      if (isOpen) ip('-n', this.#nameOf(from), 'neigh', 'del', this.addressOf(to), 'dev', 'eth0');
+      else ip('-n', this.#nameOf(from), 'neigh', 'replace', this.addressOf(to), 'lladdr', '02:00:00:00:00:01', 'nud', 'permanent', 'dev', 'eth0');
+  }
+
   /** Starts a process on a host. It becomes the command itself, so its process is that of the command. */
   spawn(host, command, args, options = {}) {
     const name = this.#nameOf(host);
