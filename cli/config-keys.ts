@@ -80,7 +80,10 @@ function allowedIn(property: Property): string {
     if (above !== undefined) return `${noun} above ${above}`;
     return low === undefined ? noun : `${noun} from ${low} up`;
   }
-  return property.pattern === undefined ? 'text' : `text as in ${property.description ?? property.pattern}`;
+  const { pattern } = property;
+  if (pattern === undefined) return 'text';
+  if (pattern.includes('epochs?')) return `a time such as "20 steps" or "0.5 epochs"${pattern.includes('never') ? ', or never' : ''}`;
+  return `text as in ${property.description ?? pattern}`;
 }
 
 function kindOf(property: Property): ConfigKey['kind'] {
