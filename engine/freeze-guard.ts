@@ -124,6 +124,8 @@ function looksOf({ config, sampler, dataset }: RunSetup): { readonly first: numb
   const interval = durationInSteps(guardEvery ?? EVERY, sampler.stepsPerEpoch);
   const affordable = Math.round(COST * 3 * interval * batch);
   const validations = durationInSteps(evalEvery, sampler.stepsPerEpoch);
-  if (guardEvery === undefined && guardSamples === undefined && affordable < LEAST_SAMPLES && Number.isFinite(validations)) return { first: 1, interval: validations, samples: dataset.numValidation };
+  if (guardEvery === undefined && guardSamples === undefined && affordable < LEAST_SAMPLES && Number.isFinite(validations))
+    // No oftener than looks of their own would come: too soon after a freeze nothing shows.
+    return { first: 1, interval: Math.ceil(interval / validations) * validations, samples: dataset.numValidation };
   return { first: 0, interval, samples: guardSamples ?? Math.max(LEAST_SAMPLES, affordable) };
 }

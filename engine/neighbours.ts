@@ -14,7 +14,7 @@ import { WorkerPort, type WorkerPortOptions } from './worker-port.js';
 /** The coordinator as a writer of places; no worker can have this name. */
 export const HOME = '';
 
-/** Times that a neighbour may be asked for a sign of life without one, of four in the time that it may be silent. */
+/** Looks in a row that may find nothing heard; four come in the time that a neighbour may be silent. */
 const MAX_MISSED = 4;
 
 const bellSchema = z.object({ type: z.literal('bell'), key: z.string().max(200) });
@@ -93,7 +93,8 @@ export class Neighbours {
         throw error instanceof PipetrainError ? new Unreachable(this.#worker, worker, error) : error;
       });
       this.#listenTo(peer, worker);
-      peer.onClose((reason) => this.#lost(worker, reason));
+      // One that was given up closes late, when another may have taken its place.
+      peer.onClose((reason) => void (this.#dialled.get(worker) === peer && this.#lost(worker, reason)));
       this.#dialled.set(worker, peer);
     }
   }
@@ -143,9 +144,7 @@ export class Neighbours {
       if (heard === undefined) continue;
       const missed = heard.silentMs > since ? (this.#missed.get(heard) ?? 0) + 1 : 0;
       this.#missed.set(heard, missed);
-      if (missed <= MAX_MISSED) continue;
-      heard.close(`nothing was heard for ${limitMs / 1000} s`);
-      this.#dialled.get(worker)?.close(`nothing was heard for ${limitMs / 1000} s`);
+      if (missed > MAX_MISSED) heard.close(`nothing was heard for ${limitMs / 1000} s`);
     }
   }
 

@@ -4,13 +4,14 @@ import { closeSync, constants, existsSync, fstatSync, openSync, readSync, unlink
 import { isShortage, memoryFileError, noRoom, requireRoom, systemCode } from './memory-room.js';
 
 /**
- * Copies numbers to a file of exactly their length, which is made where it does not exist; one without numbers gets a few zeros, since no file of shared memory is empty. Throws a WorkerError: PT_SHM_FULL where there is no room,
- * PT_SHM_FILE for anything else.
+ * Copies numbers to a file of exactly their length, which is made where it does not exist. Fewer than `leastBytes` are followed by zeros, since no file of shared memory is
+ * empty. Throws a WorkerError: PT_SHM_FULL where there is no room, PT_SHM_FILE for anything else.
  */
 export function writeMemory(path: string, data: Float32Array, leastBytes: number): void {
   const isNew = !existsSync(path);
-  const bytes = data.byteLength < leastBytes ? new Uint8Array(leastBytes) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (data.byteLength < leastBytes) bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const own = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const bytes = own.length >= leastBytes ? own : new Uint8Array(leastBytes);
+  if (bytes !== own) bytes.set(own);
   if (isNew) requireRoom(path, bytes.length);
   const file = openFile(path, isNew ? constants.O_RDWR | constants.O_CREAT | constants.O_EXCL : constants.O_RDWR, 'cannot be written');
   try {

@@ -145,6 +145,15 @@ describe('policies in a run', () => {
     expect(hashesOf(run)).toEqual(hashesOf(await trainRun({ ...layered, freeze: 'none' })));
     expect(replayFreezing(timed(run.events), trainConfigSchema.parse({ ...TINY, ...unsaid }), { name: 'auto' }).decisions).toEqual([]);
   });
+  it('on few samples has the guard look at the whole validations that there are, no oftener than every half epoch', async () => {
+    const run = await trainRun({ ...layered, freeze: 'alpha', guardEvery: undefined, evalEvery: '2 steps' });
+    const validations = new Map(run.of('evaluation').map(({ step, metric, samples }) => [step, { metric, samples }]));
+    const looks = run.of('guard.looked');
+    // An epoch has 5 to 6 steps, so half of one is 3, which the next validation but one is the first to have passed.
+    expect(looks.length).toBeGreaterThan(2);
+    expect(looks.every(({ step }) => step > 0 && step % 4 === 0)).toBe(true);
+    for (const { step, metric, samples } of looks) expect({ metric, samples }).toEqual(validations.get(step));
+  });
   it('a run that froze nothing tells what another policy would have done', async () => {
     const events = timed((await trainRun({ ...layered, freeze: 'none' })).events);
     const alpha = await trainRun({ ...layered, freeze: 'alpha', guard: 'off' });
