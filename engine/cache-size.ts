@@ -4,7 +4,18 @@ import { codecOf } from '../cache/codec.js';
 import { sumCosts } from '../pipeline/costs.js';
 import { cacheForecast, type CacheForecast } from './cache-forecast.js';
 import { present } from './core/invariant.js';
-import type { ReplannerOptions } from './replanner.js';
+import type { BlockCost } from '../pipeline/costs.js';
+import type { CacheReads } from './cache-reads.js';
+import type { TrainConfig } from './config.js';
+import type { MeasuredRates } from './measured-rates.js';
+
+/** What sizes follow from: settings, costs of blocks, and how samples come. */
+export interface CacheInputs extends Pick<MeasuredRates, 'readMsPerMb' | 'diskReadMsPerMb'>, CacheReads {
+  readonly config: TrainConfig;
+  readonly costs: readonly BlockCost[];
+  /** Samples of a micro-batch; costs are per micro-batch. */
+  readonly microBatch: number;
+}
 
 export interface CacheSize {
   readonly recordBytes: number;
@@ -13,7 +24,7 @@ export interface CacheSize {
   readonly readMs: number;
 }
 
-export function cacheSize({ config, costs, microBatch, numSamples, readMsPerMb, diskReadMsPerMb }: ReplannerOptions, frozen: number): CacheSize {
+export function cacheSize({ config, costs, microBatch, numSamples, readMsPerMb, diskReadMsPerMb }: CacheInputs, frozen: number): CacheSize {
   const activationBytes = present(costs[frozen - 1], 'cost').outputBytes / microBatch;
   const recordBytes = 4 * codecOf(config.cacheCodec).words(activationBytes / 4);
   // Two levels exist while the depth changes.
@@ -27,7 +38,7 @@ export function cacheSize({ config, costs, microBatch, numSamples, readMsPerMb, 
 }
 
 /** What a sample of the frozen prefix costs with the cache, by epoch. A level that exists already (`before`, or null) serves from the first one. */
-export function forecastCache(options: ReplannerOptions, frozen: number, epochs: number, before: number | null): CacheForecast {
+export function forecastCache(options: CacheInputs, frozen: number, epochs: number, before: number | null): CacheForecast {
   const { costs, microBatch, numSamples, numViews = 1 } = options;
   // A view comes again when all the others have been there.
   const epochsLeft = epochs / (numViews ?? 1);

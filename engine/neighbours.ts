@@ -8,11 +8,9 @@ import type { Peer } from './comm/peer.js';
 import { Landings, WRITE, writeTo } from './comm/remote-write.js';
 import { PipetrainError, WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
+import { HOME } from './home.js';
 import type { Colleague } from './messages.js';
 import { WorkerPort, type WorkerPortOptions } from './worker-port.js';
-
-/** The coordinator as a writer of places; no worker can have this name. */
-export const HOME = '';
 
 /** Looks in a row that may find nothing heard; four come in the time that a neighbour may be silent. */
 const MAX_MISSED = 4;

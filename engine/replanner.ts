@@ -2,7 +2,6 @@
 // state moves. It decides nothing about freezing and speaks to no worker.
 import { shouldCache } from '../cache/admission.js';
 import { codecOf } from '../cache/codec.js';
-import type { CodecName } from '../cache/codec.js';
 import { stepMsOf } from '../pipeline/candidate.js';
 import type { PipelineChoice } from '../pipeline/choice.js';
 import type { BlockCost } from '../pipeline/costs.js';
@@ -16,28 +15,16 @@ import type { CacheForecast } from './cache-forecast.js';
 import { expectedReads, type CacheReads } from './cache-reads.js';
 import { cacheSize, forecastCache } from './cache-size.js';
 import type { TrainConfig } from './config.js';
-import type { HandoverCost } from './handover-probe.js';
 import { PipetrainError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import type { RunEventBody } from './events.js';
 import { memoryLimitPerWorker } from './core/memory-limit.js';
+import type { MeasuredRates } from './measured-rates.js';
 import { seatOf, type Plan } from './plan.js';
 import { asPlanned } from './plan-schedule.js';
 import { seatWorkers } from './seats.js';
 
-/** Measured rates, milliseconds per 10^6 bytes. */
-export interface ReplannerRates {
-  /** To check and decode cached activations, by codec; counted in bytes of activations. */
-  readonly readMsPerMb: Readonly<Record<CodecName, number>>;
-  /** To read from the disk of the cache, or null where there is none. */
-  readonly diskReadMsPerMb: number | null;
-  /** To update parameters. */
-  readonly updateMsPerMb: number;
-  /** What it takes one worker to hand over to another, or null where there is only one. */
-  readonly handover: HandoverCost | null;
-}
-
-export interface ReplannerOptions extends ReplannerRates, CacheReads {
+export interface ReplannerOptions extends MeasuredRates, CacheReads {
   readonly config: TrainConfig;
   /** What the configuration asks for, read. */
   readonly schedule: 'auto' | ScheduleSource;

@@ -4,36 +4,41 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, totalmem } from 'node:os';
 import type { BlockCost } from '../pipeline/costs.js';
-import type { Coordinator } from './coordinator.js';
 import { present } from './core/invariant.js';
 import { executorOf, hasKernels } from './devices.js';
 import { measureDisk } from './disk-probe.js';
 import type { RunEventBody } from './events.js';
 import { measuredCosts } from './measured-costs.js';
+import type { MeasuredRates } from './measured-rates.js';
 import { reportSchema, type ReportOf } from './messages.js';
 import { optimizerSpec } from './optimizer-spec.js';
-import type { ReplannerRates } from './replanner.js';
 import type { RunSetup } from './run-setup.js';
 import type { KeptResults } from './tensor/program-shelf.js';
 
-export interface RunCosts extends ReplannerRates {
+export interface RunCosts extends MeasuredRates {
   readonly costs: readonly BlockCost[];
   /** Keeps costs that training has corrected, for later runs. */
   readonly keep: (corrected: readonly BlockCost[]) => void;
   readonly event: Extract<RunEventBody, { type: 'costs.measured' }>;
 }
 
+/** Who can measure, and where the cache of the run lies on a disk, if anywhere. */
+export interface CostSource {
+  measureCosts(microBatch: number): Promise<ReportOf<'costs'>>;
+  readonly cacheFolder: { readonly path: string } | null;
+}
+
 /** Finds or measures the costs; what was measured is kept where `kept` is not null. */
-export async function runCosts(setup: RunSetup, coordinator: Pick<Coordinator, 'measureCosts' | 'cacheFolder'>, kept: KeptResults | null): Promise<RunCosts> {
+export async function runCosts(setup: RunSetup, source: CostSource, kept: KeptResults | null): Promise<RunCosts> {
   const begin = performance.now();
   const key = kept === null ? '' : costKey(setup, kept.codeDigest);
   const known = kept === null || setup.config.costs === 'measure' ? null : parsed(kept.disk.get(key), setup.model.blocks.length);
-  const report = known ?? (await coordinator.measureCosts(setup.microBatch));
+  const report = known ?? (await source.measureCosts(setup.microBatch));
   if (known === null) kept?.disk.put(key, Buffer.from(JSON.stringify(report)));
   const costs = measuredCosts(setup, report);
   const blocks = costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }));
   const event = { type: 'costs.measured', ...report.handover, isCached: known !== null, seconds: (performance.now() - begin) / 1000, blocks } as const;
-  const { cacheFolder } = coordinator;
+  const { cacheFolder } = source;
   const keep = (corrected: readonly BlockCost[]): void => {
     const blocks = report.blocks.map((block, index) => {
       const { forwardMs, backwardMs, inputGradientMs = backwardMs / 2, weightGradientMs = backwardMs / 2 } = present(corrected[index], 'cost');

@@ -8,15 +8,22 @@ import { WRITE } from './comm/remote-write.js';
 import { WorkerError } from './core/errors.js';
 import { present } from './core/invariant.js';
 import { Depot, type ModelState } from './depot.js';
+import type { Order, Report, ReportOf } from './messages.js';
 import type { Plan } from './plan.js';
-import type { RollCall } from './roll-call.js';
 import { snapshotProblem } from './snapshots.js';
+
+/** How workers are told something, and asked for what they report. */
+export interface Calls {
+  tell(workers: readonly string[], order: Order): void;
+  ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>>;
+  collect<T extends Report['type']>(workers: readonly string[], type: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>>;
+}
 
 export interface StateKeeperOptions {
   /** The run's folder in shared memory. */
   readonly folder: string;
   readonly model: () => ModelState;
-  readonly calls: RollCall;
+  readonly calls: Calls;
   readonly timeoutMs: number;
   /** Whether a worker keeps its tensors in that folder. */
   readonly isHome: (worker: string) => boolean;

@@ -5,7 +5,7 @@ import { FrameError, type Message } from './comm/frame.js';
 import type { Peer } from './comm/peer.js';
 import { writeSlowlyTo } from './comm/remote-write.js';
 import type { BlockStore } from './dp/block-store.js';
-import { HOME, type Neighbours } from './neighbours.js';
+import { HOME } from './home.js';
 
 export const PARTS = ['weights', 'states'] as const;
 export type Part = (typeof PARTS)[number];
@@ -33,12 +33,21 @@ export async function answerFetch(peer: Peer, fetch: Fetch, state: Readonly<Reco
   }
 }
 
+/** How state travels: places of this worker that another one writes, requests for that, and the doorbells that end it. */
+export interface StateChannel {
+  land(place: string, writer: string, data: Float32Array): void;
+  leave(place: string): void;
+  request(worker: string, message: Message): void;
+  wait(key: string): Promise<void>;
+  write(worker: string, place: string, data: Float32Array, offset?: number): void;
+}
+
 export class StateTransfer {
-  readonly #neighbours: Neighbours;
+  readonly #channel: StateChannel;
   readonly #store: BlockStore;
 
-  constructor(neighbours: Neighbours, store: BlockStore) {
-    this.#neighbours = neighbours;
+  constructor(channel: StateChannel, store: BlockStore) {
+    this.#channel = channel;
     this.#store = store;
   }
 
@@ -61,7 +70,7 @@ export class StateTransfer {
       const state = this.#store.parts(block);
       for (const part of PARTS) {
         const data = state[part];
-        if (data !== null) this.#neighbours.write(HOME, keptPlace(name, block, part), data);
+        if (data !== null) this.#channel.write(HOME, keptPlace(name, block, part), data);
       }
     }
   }
@@ -79,11 +88,11 @@ export class StateTransfer {
     if (parts.length === 0) return 0;
     const fetch: Fetch = { type: 'fetch', generation, block, parts };
     try {
-      for (const part of parts) this.#neighbours.land(fetchPlace(fetch, part), from, into[part] ?? new Float32Array());
-      this.#neighbours.request(from, fetch);
-      await this.#neighbours.wait(fetchBell(fetch));
+      for (const part of parts) this.#channel.land(fetchPlace(fetch, part), from, into[part] ?? new Float32Array());
+      this.#channel.request(from, fetch);
+      await this.#channel.wait(fetchBell(fetch));
     } finally {
-      for (const part of parts) this.#neighbours.leave(fetchPlace(fetch, part));
+      for (const part of parts) this.#channel.leave(fetchPlace(fetch, part));
     }
     return parts.reduce((bytes, part) => bytes + (into[part]?.byteLength ?? 0), 0);
   }

@@ -62,7 +62,7 @@ async function loadFile(file: string): Promise<ModelDefinition> {
 
 /** Modules of this installation that a model file shares with the engine. */
 async function providedModules(): Promise<ReadonlyMap<string, unknown>> {
-  const [pipetrain, zod] = await Promise.all([import('../index.js'), import('zod')]);
+  const [pipetrain, zod] = await Promise.all([import('./public.js'), import('zod')]);
   return new Map<string, unknown>([['pipetrain', pipetrain], ['zod', zod], ['#tf', pipetrain.tf]]);
 }
 
