@@ -1,12 +1,12 @@
 // The compiled entry of a worker process.
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { present } from './core/invariant.js';
+import { packageRoot } from './core/package-root.js';
 
-/** Beside this module; in dist/, where this module is a part of a bundle or is run from its source. */
+/** In dist/, wherever this module is run from: a source, a compiled file or a bundle. */
 export function workerEntry(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const places = [here, join(here, '..', 'engine'), join(here, '..', 'dist', 'engine')].map((folder) => join(folder, 'worker-main.js'));
-  return present(places.find(existsSync), 'worker-main.js; build dist/ first');
+  const root = present(packageRoot(), 'package.json of pipetrain').folder;
+  const entry = join(root, 'dist', 'engine', 'worker-main.js');
+  return present([entry].find(existsSync), 'worker-main.js; build dist/ first');
 }
