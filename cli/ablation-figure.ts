@@ -1,5 +1,5 @@
 // The figure of an ablation as one SVG file: bars of the speed-ups, and below them the metric of every row against the wall clock. Pure.
-import type { Ablation, AblationRow } from '../engine/ablation.js';
+import type { Ablation, AblationRow } from '../engine/ablation/ablation.js';
 import { escapeText, lineDrawing, PALETTE_SIZE, type Series } from './charts.js';
 import { duration, number } from './format.js';
 

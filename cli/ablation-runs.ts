@@ -2,15 +2,15 @@
 // already. It trains nothing itself and draws no conclusions.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AblationCase, AblationStep } from '../engine/ablation-case.js';
-import { ablationOrder } from '../engine/ablation-case.js';
-import type { RecordedRun } from '../engine/ablation.js';
-import type { TrainConfig } from '../engine/config.js';
+import type { AblationCase, AblationStep } from '../engine/ablation/ablation-case.js';
+import { ablationOrder } from '../engine/ablation/ablation-case.js';
+import type { RecordedRun } from '../engine/ablation/ablation.js';
+import type { TrainConfig } from '../engine/core/config.js';
 import { EXIT, UsageError } from '../engine/core/errors.js';
-import { readEvents } from '../engine/event-log.js';
-import { RunFolder } from '../engine/run-folder.js';
-import { effectiveEvaluations, summarize } from '../engine/summary.js';
-import { wallSecondsOf } from '../engine/time-shares.js';
+import { readEvents } from '../engine/events/event-log.js';
+import { RunFolder } from '../engine/run/run-folder.js';
+import { effectiveEvaluations, summarize } from '../engine/events/summary.js';
+import { wallSecondsOf } from '../engine/events/time-shares.js';
 import { duration, number } from './format.js';
 import type { CliIo } from './io.js';
 import { resolveConfig, type ResolvedConfig } from './resolve-config.js';

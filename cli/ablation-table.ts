@@ -1,6 +1,6 @@
-// The table of an ablation, for the terminal and as Markdown. Pure text; the numbers are made in engine/ablation.ts.
-import type { Ablation, AblationRow } from '../engine/ablation.js';
-import type { Shape } from '../engine/summary.js';
+// The table of an ablation, for the terminal and as Markdown. Pure text; the numbers are made in engine/ablation/ablation.ts.
+import type { Ablation, AblationRow } from '../engine/ablation/ablation.js';
+import type { Shape } from '../engine/events/summary.js';
 import { duration, number, percent } from './format.js';
 import { textColumns } from './text-columns.js';
 

@@ -1,6 +1,6 @@
 // compareRuns: two runs side by side, as lines of text and a verdict. Pure; the command reads the folders.
-import type { RunEvent } from '../engine/events.js';
-import { effectiveSteps, summarize, type Summary } from '../engine/summary.js';
+import type { RunEvent } from '../engine/events/events.js';
+import { effectiveSteps, summarize, type Summary } from '../engine/events/summary.js';
 import { clip, count, duration, number, percent } from './format.js';
 
 export interface NamedRun {

@@ -1,7 +1,7 @@
 // ConfigKey: one setting as people meet it: its spelling on the command line, in files and in the environment, what it allows, its default
-// and its description. Derived from the schema in engine/config.ts, which stays the only place where a setting is declared.
+// and its description. Derived from the schema in engine/core/config.ts, which stays the only place where a setting is declared.
 import { z } from 'zod';
-import { trainConfigSchema, type TrainConfig } from '../engine/config.js';
+import { trainConfigSchema, type TrainConfig } from '../engine/core/config.js';
 
 export type ConfigName = keyof TrainConfig;
 

@@ -1,7 +1,7 @@
 // ConsoleView: a run on the console. On a terminal one status line is redrawn below what was told; elsewhere a line every two seconds. It
 // draws events; it decides nothing and keeps no time of its own but that of the events.
-import type { RunEvent } from '../engine/events.js';
-import type { Summary } from '../engine/summary.js';
+import type { RunEvent } from '../engine/events/events.js';
+import type { Summary } from '../engine/events/summary.js';
 import { tell, type PlanMade, type Story } from './decisions.js';
 import { clip, quote, wrap } from './format.js';
 import type { Output } from './io.js';

@@ -1,6 +1,6 @@
 // Decisions: what happened in a run, in full sentences: plans, freezes, transitions, the cache, failures. Pure text from events; steps are
 // the status line's business.
-import type { RunEvent } from '../engine/events.js';
+import type { RunEvent } from '../engine/events/events.js';
 import { bytes, count, duration, millis, number, percent, plural, range } from './format.js';
 import { microBatchLines } from './micro-batch-text.js';
 

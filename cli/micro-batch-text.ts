@@ -1,5 +1,5 @@
 // Text about how the size of micro-batches was chosen. Pure text.
-import type { MicroBatchChoice } from '../engine/micro-batch-search.js';
+import type { MicroBatchChoice } from '../engine/trainer/micro-batch-search.js';
 import { millis } from './format.js';
 
 /** The reason, then what every size would have taken. */

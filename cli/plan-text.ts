@@ -1,5 +1,5 @@
 // Text of `pipetrain plan`: measured costs, then every plan with its stages, grid and the alternatives that lost. Pure text.
-import type { PlanPreview, PreviewedPlan } from '../engine/plan-preview.js';
+import type { PlanPreview, PreviewedPlan } from '../engine/trainer/plan-preview.js';
 import type { BlockCost } from '../pipeline/costs.js';
 import { bytes, clip, count, duration, millis, percent, plural, range, wrap } from './format.js';
 import { textColumns } from './text-columns.js';

@@ -2,7 +2,7 @@
 // engine are handed in.
 import { Command, CommanderError } from 'commander';
 import { EXIT, UsageError } from '../engine/core/errors.js';
-import { VERSION } from '../engine/version.js';
+import { VERSION } from '../engine/core/version.js';
 import type { CommandContext } from './command-context.js';
 import { ablateCommand } from './commands/ablate.js';
 import { compareCommand } from './commands/compare.js';

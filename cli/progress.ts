@@ -1,5 +1,5 @@
 // Progress: where a run stands, folded from its events. Pure data for the status line; it prints nothing.
-import type { RunEvent } from '../engine/events.js';
+import type { RunEvent } from '../engine/events/events.js';
 
 type StepEvent = Extract<RunEvent, { type: 'step' }>;
 

@@ -1,5 +1,5 @@
 // Text of `pipetrain freeze-replay`: one line per decision of the policy, with what the run did at that step, and what the two come to. Pure text.
-import type { FreezeReplay } from '../engine/freeze-replay.js';
+import type { FreezeReplay } from '../engine/freezing/freeze-replay.js';
 import { plural, wrap } from './format.js';
 import { textColumns } from './text-columns.js';
 

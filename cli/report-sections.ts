@@ -1,7 +1,7 @@
 // Sections of the report: one function per section, each from events to HTML, each null where the run has nothing to show. The page around
 // them is report.ts.
-import type { RunEvent } from '../engine/events.js';
-import { effectiveEvaluations, effectiveSteps, eventsOf, summarize } from '../engine/summary.js';
+import type { RunEvent } from '../engine/events/events.js';
+import { effectiveEvaluations, effectiveSteps, eventsOf, summarize } from '../engine/events/summary.js';
 import { PALETTE_SIZE, escapeText, ganttChart, lineChart, thin, type GanttBar, type GanttRow, type Series } from './charts.js';
 import { tell, type PlanMade } from './decisions.js';
 import { bytes, duration, millis, number, percent, range } from './format.js';

@@ -1,7 +1,7 @@
 // The report: a run as one static HTML page, without scripts and without anything from the network. A pure function of the events and the
 // configuration text: the same input gives the same bytes.
-import type { RunEvent } from '../engine/events.js';
-import { effectiveSteps, eventsOf, summarize, type Summary } from '../engine/summary.js';
+import type { RunEvent } from '../engine/events/events.js';
+import { effectiveSteps, eventsOf, summarize, type Summary } from '../engine/events/summary.js';
 import { escapeText } from './charts.js';
 import { bytes, count, duration, millis, number, percent } from './format.js';
 import { breakdownSection, card, frozenSection, lossSection, metricSection, plansSection, samplesSection, storySection, throughputSection, transitionsSection, workersSection } from './report-sections.js';

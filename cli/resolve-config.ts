@@ -1,7 +1,7 @@
 // resolveConfig: one validated configuration out of all sources, and where each value came from. Precedence: defaults, then what suits the
 // model, then the file, then the environment, then flags. It reads; it does not run anything.
 import type { z } from 'zod';
-import { trainConfigSchema, type TrainConfig } from '../engine/config.js';
+import { trainConfigSchema, type TrainConfig } from '../engine/core/config.js';
 import { UsageError } from '../engine/core/errors.js';
 import { suggest } from '../engine/core/suggest.js';
 import type { ModelDefaults } from '../engine/model/define.js';

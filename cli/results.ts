@@ -1,6 +1,6 @@
 // Results: what stands at the end of a run: the table of results, the breakdown, the sample. Pure text from the summary and the events.
-import type { RunEvent } from '../engine/events.js';
-import type { Summary } from '../engine/summary.js';
+import type { RunEvent } from '../engine/events/events.js';
+import type { Summary } from '../engine/events/summary.js';
 import { bytes, clip, count, duration, millis, number, percent, plural } from './format.js';
 
 /** Rows of label and value, aligned. */

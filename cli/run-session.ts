@@ -1,12 +1,12 @@
 // RunSession: one training run from its folder to a report: opens the folder and the event log, shows and records events, watches the
 // signals, and closes everything whatever happens. It does not train.
-import { joinCommand, type Entrance } from '../engine/entrance.js';
+import { joinCommand, type Entrance } from '../engine/protocol/entrance.js';
 import { EXIT, PipetrainError, toErrorRecord, type ExitCode } from '../engine/core/errors.js';
-import { EventLog, readEvents } from '../engine/event-log.js';
-import type { RunEventBody } from '../engine/events.js';
-import type { ResumePoint } from '../engine/run-checkpoint.js';
-import { RunFolder, defaultRunPath } from '../engine/run-folder.js';
-import { summarize, type Summary } from '../engine/summary.js';
+import { EventLog, readEvents } from '../engine/events/event-log.js';
+import type { RunEventBody } from '../engine/events/events.js';
+import type { ResumePoint } from '../engine/checkpoint/run-checkpoint.js';
+import { RunFolder, defaultRunPath } from '../engine/run/run-folder.js';
+import { summarize, type Summary } from '../engine/events/summary.js';
 import { standardCacheFolder } from './cache-folder.js';
 import { ConsoleView, JsonView, type RunView } from './console.js';
 import type { CliIo } from './io.js';

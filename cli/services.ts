@@ -1,18 +1,18 @@
 // CliServices: what commands need from the engine, loaded when it is first needed: `--help` must not load a compute library. Tests hand in
 // their own.
-import type { TrainConfig, TrainConfigInput } from '../engine/config.js';
-import type { RunEvaluation } from '../engine/evaluate.js';
+import type { TrainConfig, TrainConfigInput } from '../engine/core/config.js';
+import type { RunEvaluation } from '../engine/inference/evaluate.js';
 import type { ModelDefaults } from '../engine/model/define.js';
-import type { PlanPreview } from '../engine/plan-preview.js';
-import type { ResumePoint } from '../engine/run-checkpoint.js';
-import type { ExportedWeights } from '../engine/export-weights.js';
-import type { Check } from '../engine/ledger.js';
-import type { TrialResult } from '../engine/verify-model.js';
-import type { RunFolder } from '../engine/run-folder.js';
-import type { TrainHost } from '../engine/train-host.js';
-import type { RunStatus } from '../engine/run-status.js';
+import type { PlanPreview } from '../engine/trainer/plan-preview.js';
+import type { ResumePoint } from '../engine/checkpoint/run-checkpoint.js';
+import type { ExportedWeights } from '../engine/checkpoint/export-weights.js';
+import type { Check } from '../engine/events/ledger.js';
+import type { TrialResult } from '../engine/verify/verify-model.js';
+import type { RunFolder } from '../engine/run/run-folder.js';
+import type { TrainHost } from '../engine/trainer/train-host.js';
+import type { RunStatus } from '../engine/status/run-status.js';
 import type { Trust } from '../engine/comm/tls.js';
-import type { AgentOptions } from '../engine/worker-agent.js';
+import type { AgentOptions } from '../engine/worker/worker-agent.js';
 
 export interface CliServices {
   modelDefaults(model: string): Promise<ModelDefaults>;
@@ -35,47 +35,47 @@ export const engineServices: CliServices = {
     return (await loadModelDefinition(model)).defaults;
   },
   runTraining: async (config, host, from) => {
-    const { runTraining } = await import('../engine/run-training.js');
+    const { runTraining } = await import('../engine/trainer/run-training.js');
     return runTraining(config, host, from);
   },
   resumePoint: async (run) => {
-    const { newestResumePoint } = await import('../engine/run-checkpoint.js');
+    const { newestResumePoint } = await import('../engine/checkpoint/run-checkpoint.js');
     return newestResumePoint(run.checkpointsPath);
   },
   quickstartConfig: async () => {
-    const { quickstartConfig } = await import('../engine/quickstart.js');
+    const { quickstartConfig } = await import('../engine/run/quickstart.js');
     return quickstartConfig();
   },
   evaluateRun: async (run) => {
-    const { evaluateRun } = await import('../engine/evaluate.js');
+    const { evaluateRun } = await import('../engine/inference/evaluate.js');
     return evaluateRun(run);
   },
   previewPlan: async (config) => {
-    const { previewPlan } = await import('../engine/plan-preview.js');
+    const { previewPlan } = await import('../engine/trainer/plan-preview.js');
     return previewPlan(config);
   },
   verifyRun: async (run) => {
-    const { verifyRun } = await import('../engine/verify-run.js');
+    const { verifyRun } = await import('../engine/verify/verify-run.js');
     return verifyRun(run);
   },
   verifyModel: async (config, steps, onResult) => {
-    const { verifyModel } = await import('../engine/verify-model.js');
+    const { verifyModel } = await import('../engine/verify/verify-model.js');
     return verifyModel(config, steps, onResult);
   },
   exportWeights: async (run, out) => {
-    const { exportWeights } = await import('../engine/export-weights.js');
+    const { exportWeights } = await import('../engine/checkpoint/export-weights.js');
     return exportWeights(run, out);
   },
   runWorkers: async (options) => {
-    const { runWorkers } = await import('../engine/worker-agent.js');
+    const { runWorkers } = await import('../engine/worker/worker-agent.js');
     return runWorkers(options);
   },
   askCoordinator: async (url, token, trust) => {
-    const { askCoordinator } = await import('../engine/ask-status.js');
+    const { askCoordinator } = await import('../engine/status/ask-status.js');
     return askCoordinator(url, token, trust);
   },
   statusOfFolder: async (run) => {
-    const { statusOfFolder } = await import('../engine/ask-status.js');
+    const { statusOfFolder } = await import('../engine/status/ask-status.js');
     return statusOfFolder(run);
   },
 };

@@ -1,7 +1,7 @@
 // SimulateOptions: the flags of `pipetrain simulate`, checked and completed with what the paper used. It simulates nothing.
 import { UsageError } from '../engine/core/errors.js';
-import { hardwareProfile, type HardwareProfile } from '../engine/simulator-hardware.js';
-import { simulatedModel, type SimulatedModel } from '../engine/simulator-model.js';
+import { hardwareProfile, type HardwareProfile } from '../engine/simulate/hardware.js';
+import { simulatedModel, type SimulatedModel } from '../engine/simulate/model.js';
 
 /** As commander hands them over. */
 export interface SimulateFlags {

@@ -1,8 +1,8 @@
 // One schedule on simulated hardware: its grid, time, bubble and memory, for built-in schedules and for files with a grid of one's own.
 import { present } from '../engine/core/invariant.js';
-import { usableBytes } from '../engine/simulator-hardware.js';
-import { simulatedCosts } from '../engine/simulator-model.js';
-import { linkSpeeds } from '../engine/simulator-hardware.js';
+import { usableBytes } from '../engine/simulate/hardware.js';
+import { simulatedCosts } from '../engine/simulate/model.js';
+import { linkSpeeds } from '../engine/simulate/hardware.js';
 import { stageMemory, sumCosts } from '../pipeline/costs.js';
 import { showGrid } from '../pipeline/grid.js';
 import { exactPartition, runsOf, type Cuts } from '../pipeline/partition.js';

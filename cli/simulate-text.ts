@@ -1,6 +1,6 @@
 // Texts of `pipetrain simulate`: a simulated run epoch by epoch, the comparison, the sweep over alpha. Pure text.
-import type { SimulatedComparison } from '../engine/simulator-comparison.js';
-import { NOT_MODELLED, type SimulatedRun } from '../engine/simulator.js';
+import type { SimulatedComparison } from '../engine/simulate/comparison.js';
+import { NOT_MODELLED, type SimulatedRun } from '../engine/simulate/simulator.js';
 import { bytes, count, duration, millis, percent, plural, wrap } from './format.js';
 import type { SimulateOptions } from './simulate-options.js';
 import { scheduleName } from '../pipeline/schedules/registry.js';

@@ -1,5 +1,5 @@
 // The status of a run as text. What comes from others (names, hosts, reasons) is shown with control characters made visible.
-import type { RunStatus } from '../engine/run-status.js';
+import type { RunStatus } from '../engine/status/run-status.js';
 import { bytes, count, duration, number, plural, quote, wrap } from './format.js';
 import { textColumns } from './text-columns.js';
 

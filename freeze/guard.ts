@@ -1,5 +1,5 @@
 // The guard's judgement: whether a freeze hurts, from the validation metric before and after it. Pure; when it is asked and what follows from the
-// answer is engine/freeze-guard.ts.
+// answer is engine/freezing/freeze-guard.ts.
 //
 // A freeze seldom makes the metric fall; it makes it stop rising. So the metric is compared with what could be expected without the freeze: the
 // error shrank by some rate before, learning slows down, and at least half of that rate should be left.

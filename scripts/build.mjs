@@ -34,7 +34,7 @@ if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
 // In place of the entries that tsc wrote; all else in dist/ stays as modules, for those who import it.
 await build({
-  entryPoints: ['dist/cli/main.js', 'dist/engine/worker-main.js'],
+  entryPoints: ['dist/cli/main.js', 'dist/engine/worker/worker-main.js'],
   outbase: 'dist',
   outdir: 'dist',
   chunkNames: 'chunks/[name]-[hash]',

@@ -1,12 +1,12 @@
 // One session of a small run whose process is killed at a chosen operation on the files of its checkpoints. For tests of the way back; not a command.
 // Usage: node scripts/checkpoint-crash.mjs RUN_FOLDER train|resume [OPERATION]; prints the number of operations at the end, and the hashes.
 import { existsSync } from 'node:fs';
-import { trainConfigSchema } from '../dist/engine/config.js';
-import { EventLog } from '../dist/engine/event-log.js';
-import { realFiles } from '../dist/engine/file-layer.js';
-import { newestResumePoint } from '../dist/engine/run-checkpoint.js';
-import { RunFolder } from '../dist/engine/run-folder.js';
-import { runTraining } from '../dist/engine/run-training.js';
+import { trainConfigSchema } from '../dist/engine/core/config.js';
+import { EventLog } from '../dist/engine/events/event-log.js';
+import { realFiles } from '../dist/engine/checkpoint/file-layer.js';
+import { newestResumePoint } from '../dist/engine/checkpoint/run-checkpoint.js';
+import { RunFolder } from '../dist/engine/run/run-folder.js';
+import { runTraining } from '../dist/engine/trainer/run-training.js';
 
 const [path, what, dieAt = 'never'] = process.argv.slice(2);
 const config = trainConfigSchema.parse({

@@ -50,10 +50,10 @@ WebSocketServer.prototype.handleUpgrade = function (request, ...rest) {
 const { decodeFrame, encodeFrame, FrameError, sealFrame } = await import('../dist/engine/comm/frame.js');
 const { handshakeHeaders } = await import('../dist/engine/comm/handshake.js');
 const { listen } = await import('../dist/engine/comm/listen.js');
-const { orderSchema, reportSchema } = await import('../dist/engine/messages.js');
-const { trainConfigSchema } = await import('../dist/engine/config.js');
-const { RunFolder } = await import('../dist/engine/run-folder.js');
-const { runTraining } = await import('../dist/engine/run-training.js');
+const { orderSchema, reportSchema } = await import('../dist/engine/protocol/messages.js');
+const { trainConfigSchema } = await import('../dist/engine/core/config.js');
+const { RunFolder } = await import('../dist/engine/run/run-folder.js');
+const { runTraining } = await import('../dist/engine/trainer/run-training.js');
 
 const failures = [];
 // Nothing that is sent may reach this.
@@ -262,7 +262,7 @@ for (let i = 0; i < 8; i++) {
       done(socket, ...rest);
     });
   };
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../dist/engine/worker-main.js')], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../dist/engine/worker/worker-main.js')], { stdio: ['pipe', 'ignore', 'ignore'] });
   child.stdin.write(`${JSON.stringify({ url: listener.url, token: 'secret', worker: 'w9', host: null, own: null })}\n`);
   const timer = setTimeout(() => child.kill('SIGKILL'), 4 * HANG_MS);
   const [code, signal] = await once(child, 'close');

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { workersChart } from '../dist/cli/report-sections.js';
 import { REPORT_STYLE } from '../dist/cli/report-style.js';
-import { readEvents } from '../dist/engine/event-log.js';
+import { readEvents } from '../dist/engine/events/event-log.js';
 
 const [run] = process.argv.slice(2);
 if (run === undefined) {

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkLedger } from '../dist/engine/ledger.js';
-import { readEvents } from '../dist/engine/event-log.js';
+import { checkLedger } from '../dist/engine/events/ledger.js';
+import { readEvents } from '../dist/engine/events/event-log.js';
 
 const { values } = parseArgs({ options: { every: { type: 'string', default: '1' }, from: { type: 'string', default: '0' } } });
 const folder = mkdtempSync(join(tmpdir(), 'pipetrain-soak-checkpoint-'));

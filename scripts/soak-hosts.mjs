@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { makeOwnCertificate } from '../dist/engine/comm/own-certificate.js';
 import { fingerprintOf } from '../dist/engine/comm/tls.js';
-import { readEvents } from '../dist/engine/event-log.js';
+import { readEvents } from '../dist/engine/events/event-log.js';
 import { Hosts } from './soak/hosts.mjs';
 
 const { values: options } = parseArgs({ options: { steps: { type: 'string', default: '5000' }, keep: { type: 'string' } } });

@@ -1,12 +1,12 @@
 // Memory over many steps and many shapes, with real workers: resident sets and pools must not grow. Prints what it saw and exits with 1 where something
 // grew. Usage: npm run soak:memory -- --steps 2000 --shapes 60
 import { parseArgs } from 'node:util';
-import { trainConfigSchema } from '../dist/engine/config.js';
-import { Coordinator } from '../dist/engine/coordinator.js';
+import { trainConfigSchema } from '../dist/engine/core/config.js';
+import { Coordinator } from '../dist/engine/coordinator/coordinator.js';
 import { bitsAt, randomKey } from '../dist/engine/core/random.js';
-import { measuredCosts } from '../dist/engine/measured-costs.js';
-import { Replanner } from '../dist/engine/replanner.js';
-import { setUpRun } from '../dist/engine/run-setup.js';
+import { measuredCosts } from '../dist/engine/costs/measured-costs.js';
+import { Replanner } from '../dist/engine/planning/replanner.js';
+import { setUpRun } from '../dist/engine/run/run-setup.js';
 
 const { values: options } = parseArgs({ options: { steps: { type: 'string', default: '2000' }, shapes: { type: 'string', default: '60' } } });
 const [numSteps, numShapes] = [Number(options.steps), Number(options.shapes)];

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { bitsAt, randomKey } from '../dist/engine/core/random.js';
-import { readEvents } from '../dist/engine/event-log.js';
+import { readEvents } from '../dist/engine/events/event-log.js';
 import { sharedMemoryFolder } from '../dist/engine/tensor/mapped-file.js';
 import { cutConnection, damageCache, emptyDisk, fillDisk, knock } from './soak/faults.mjs';
 

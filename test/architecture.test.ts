@@ -56,12 +56,12 @@ const IMPORTS = SOURCES.flatMap(importsOf);
 /** Lower layers come first; a file imports from its own layer or from lower ones. */
 const LAYERS: readonly { readonly name: string; readonly holds: (file: string) => boolean }[] = [
   // The vocabulary of a run: plain schemas and constants that everybody may speak of.
-  { name: 'core', holds: (file) => file.startsWith('engine/core/') || ['engine/config.ts', 'engine/events.ts', 'engine/plan.ts', 'engine/version.ts'].includes(file) },
+  { name: 'core', holds: (file) => file.startsWith('engine/core/') },
   { name: 'engine/tensor', holds: (file) => file.startsWith('engine/tensor/') },
   // engine/index.ts is what a model file imports, so it stands where models stand.
-  { name: 'engine/{model,data,comm}', holds: (file) => /^engine\/(model|data|comm)\//.test(file) || file === 'engine/index.ts' },
+  { name: 'engine/{model,data,comm}', holds: (file) => /^engine\/(model|data|comm|events)\//.test(file) || file === 'engine/index.ts' },
   { name: '{pipeline,freeze,cache,engine/dp}', holds: (file) => /^(pipeline|freeze|cache|engine\/dp)\//.test(file) },
-  { name: 'engine', holds: (file) => /^engine\/[^/]+\.ts$/.test(file) },
+  { name: 'engine', holds: (file) => /^engine\/[a-z]+\/[^/]+\.ts$/.test(file) },
   { name: 'cli', holds: (file) => file.startsWith('cli/') },
 ];
 

@@ -8,8 +8,8 @@ import { buildMeasured, engineAt, LEARNING_RATE, MODELS } from './models.mjs';
 
 const [name, workersText] = process.argv.slice(2);
 const load = engineAt();
-const { MemoryFolder } = await load('engine/memory-folder.js');
-const { assembleStep } = await load('engine/step-result.js');
+const { MemoryFolder } = await load('engine/memory/memory-folder.js');
+const { assembleStep } = await load('engine/protocol/step-result.js');
 const count = Number(workersText);
 const { B } = MODELS[name].sizes;
 const { model } = await buildMeasured(name, load);

@@ -2,11 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { ABLATION_CASES, type AblationCase } from '../../engine/ablation-case.js';
-import { makeAblation, type Ablation, type RecordedRun } from '../../engine/ablation.js';
+import { ABLATION_CASES, type AblationCase } from '../../engine/ablation/ablation-case.js';
+import { makeAblation, type Ablation, type RecordedRun } from '../../engine/ablation/ablation.js';
 import { EXIT, UsageError } from '../../engine/core/errors.js';
 import { didYouMean } from '../../engine/core/suggest.js';
-import { defaultRunPath } from '../../engine/run-folder.js';
+import { defaultRunPath } from '../../engine/run/run-folder.js';
 import { ablationFigure } from '../ablation-figure.js';
 import { runAblation } from '../ablation-runs.js';
 import { ablationLines, ablationMarkdown, ablationNotes } from '../ablation-table.js';

@@ -1,7 +1,7 @@
 // pipetrain compare: two runs side by side. Exit code 0 where they computed the same bits, 1 where not.
 import { Command } from 'commander';
-import { readEvents } from '../../engine/event-log.js';
-import { RunFolder } from '../../engine/run-folder.js';
+import { readEvents } from '../../engine/events/event-log.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import type { CommandContext } from '../command-context.js';
 import { compareRuns } from '../compare-runs.js';
 

@@ -1,6 +1,6 @@
 // pipetrain eval: the metric of a run, computed again from its newest checkpoint on one device.
 import { Command } from 'commander';
-import { RunFolder } from '../../engine/run-folder.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import type { CommandContext } from '../command-context.js';
 import { count } from '../format.js';
 

@@ -1,6 +1,6 @@
 // pipetrain export: the trained parameters as one file that other programs read.
 import { Command } from 'commander';
-import { RunFolder } from '../../engine/run-folder.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import type { CommandContext } from '../command-context.js';
 import { bytes, count } from '../format.js';
 

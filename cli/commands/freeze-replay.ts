@@ -2,9 +2,9 @@
 import { Command } from 'commander';
 import { UsageError } from '../../engine/core/errors.js';
 import { didYouMean } from '../../engine/core/suggest.js';
-import { readEvents } from '../../engine/event-log.js';
-import { replayFreezing, type ReplayRequest } from '../../engine/freeze-replay.js';
-import { RunFolder } from '../../engine/run-folder.js';
+import { readEvents } from '../../engine/events/event-log.js';
+import { replayFreezing, type ReplayRequest } from '../../engine/freezing/freeze-replay.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import { freezePolicyNames, type FreezePolicyName } from '../../freeze/registry.js';
 import type { CommandContext } from '../command-context.js';
 import { replayLines } from '../replay-text.js';

@@ -1,6 +1,6 @@
 // pipetrain report: writes summary.json and report.html of a run anew from its events.
 import { Command } from 'commander';
-import { RunFolder } from '../../engine/run-folder.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import type { CommandContext } from '../command-context.js';
 import { writeResults } from '../run-session.js';
 

@@ -1,6 +1,6 @@
 // pipetrain resume: an interrupted run goes on from its newest whole checkpoint, in any shape.
 import { Command } from 'commander';
-import { RunFolder } from '../../engine/run-folder.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import type { CommandContext } from '../command-context.js';
 import { TOKEN_VARIABLE } from '../config-layers.js';
 import { addConfigFlags, configFlagsOf } from '../config-flags.js';

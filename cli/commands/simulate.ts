@@ -1,10 +1,10 @@
 // pipetrain simulate: predicts a training on hardware that need not be there, by the rules of the paper, by ours, or both side by side.
 import { Command } from 'commander';
 import { alphaFreeze } from '../../freeze/alpha.js';
-import { hardwareNames } from '../../engine/simulator-hardware.js';
-import { simulatedModelNames } from '../../engine/simulator-model.js';
-import { compareRules } from '../../engine/simulator-comparison.js';
-import { NOT_MODELLED, simulateTraining } from '../../engine/simulator.js';
+import { hardwareNames } from '../../engine/simulate/hardware.js';
+import { simulatedModelNames } from '../../engine/simulate/model.js';
+import { compareRules } from '../../engine/simulate/comparison.js';
+import { NOT_MODELLED, simulateTraining } from '../../engine/simulate/simulator.js';
 import type { CommandContext } from '../command-context.js';
 import { plural } from '../format.js';
 import { parseAlpha, parseSimulateFlags, wholeNumber, type SimulateFlags, type SimulateOptions } from '../simulate-options.js';

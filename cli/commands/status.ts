@@ -1,7 +1,7 @@
 // pipetrain status: how a run stands, asked from its coordinator, or read from its folder where nobody answers any more.
 import { Command } from 'commander';
 import { UsageError } from '../../engine/core/errors.js';
-import { RunFolder } from '../../engine/run-folder.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import type { CommandContext } from '../command-context.js';
 import { TOKEN_VARIABLE } from '../config-layers.js';
 import { statusText } from '../status-text.js';

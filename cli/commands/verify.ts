@@ -2,9 +2,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import { DataError } from '../../engine/core/errors.js';
-import type { Check } from '../../engine/ledger.js';
-import { RunFolder } from '../../engine/run-folder.js';
-import type { TrialResult } from '../../engine/verify-model.js';
+import type { Check } from '../../engine/events/ledger.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
+import type { TrialResult } from '../../engine/verify/verify-model.js';
 import type { CommandContext } from '../command-context.js';
 import { addConfigFlags, configFlagsOf } from '../config-flags.js';
 import { wrap } from '../format.js';

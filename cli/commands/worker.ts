@@ -2,8 +2,8 @@
 import { Command } from 'commander';
 import { hostname } from 'node:os';
 import { UsageError } from '../../engine/core/errors.js';
-import type { StageAssignment } from '../../engine/plan.js';
-import type { WorkerNews } from '../../engine/worker-news.js';
+import type { StageAssignment } from '../../engine/core/plan.js';
+import type { WorkerNews } from '../../engine/protocol/worker-news.js';
 import type { CommandContext } from '../command-context.js';
 import { readPairs, TOKEN_VARIABLE } from '../config-layers.js';
 import { plural, range } from '../format.js';

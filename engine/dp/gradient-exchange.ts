@@ -4,7 +4,7 @@
 // not know what a gradient is for.
 import { present } from '../core/invariant.js';
 import { CHUNK, chunkSquares, combine, decompose, numChunks, shardChunks, slotCount, TreeAccumulator, type Subtotal } from '../comm/reduction.js';
-import { holdersOf, type Holder, type Plan } from '../plan.js';
+import { holdersOf, type Holder, type Plan } from '../core/plan.js';
 import { MappedFile } from '../tensor/mapped-file.js';
 import type { VectorAdder } from '../tensor/vector-adder.js';
 import { gradientsFile } from './memory-names.js';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { VERSION } from '../version.js';
+import { VERSION } from '../core/version.js';
 import * as tf from './tf.js';
 
 const FOLDERS = ['core', 'tensor', 'model'];
@@ -13,8 +13,8 @@ const CODE = /(?<!\.d)\.[jt]s$/;
 /** Hexadecimal, or null where the code cannot be found; then nothing may be kept. */
 export function codeDigest(): string | null {
   const here = dirname(fileURLToPath(import.meta.url));
-  // This module is one of the files, or part of a bundle in dist/engine, dist/cli or dist/chunks.
-  const root = [join(here, '..'), here, join(here, '..', 'engine')].find((folder) => FOLDERS.every((name) => existsSync(join(folder, name))));
+  // This module is one of the files, or part of a bundle in dist/engine/worker, dist/cli or dist/chunks.
+  const root = [join(here, '..'), join(here, '..', 'engine')].find((folder) => FOLDERS.every((name) => existsSync(join(folder, name))));
   if (root === undefined) return null;
   const hash = createHash('sha256').update(`${VERSION} ${tf.version_core} ${process.versions.v8}`);
   try {

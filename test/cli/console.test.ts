@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ConsoleView } from '../../cli/console.js';
 import { advance, startOfProgress } from '../../cli/progress.js';
 import { statusLine } from '../../cli/status-line.js';
-import { summarize } from '../../engine/summary.js';
+import { summarize } from '../../engine/events/summary.js';
 import { fakeOutput, type FakeOutput } from './fake-io.js';
 import { sampleRun } from './sample-run.js';
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { planSpans, smooth } from '../../cli/report-sections.js';
 import { renderReport } from '../../cli/report.js';
-import { runEventSchema } from '../../engine/events.js';
+import { runEventSchema } from '../../engine/events/events.js';
 import { sampleRun } from './sample-run.js';
 
 test('the sample run is made of valid events', () => {

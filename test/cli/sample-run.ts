@@ -1,5 +1,5 @@
 // A run made up for tests: two workers, two freezes, two transitions, a cache, a breakdown. The numbers are invented but fit together.
-import type { RunEvent, RunEventBody } from '../../engine/events.js';
+import type { RunEvent, RunEventBody } from '../../engine/events/events.js';
 
 export const GRID = ['w0 | 0F0 0F1 0F2 0F3 .   0B0 0B1 0B2 0B3', 'w1 | .   1F0 1B0 1F1 1B1 1F2 1B2 1F3 1B3'].join('\n');
 

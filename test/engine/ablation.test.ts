@@ -1,11 +1,11 @@
 // What an ablation says of its runs: rows, target, speed-ups, shares. Pure, with events made up here.
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ABLATION_CASES, ablationOrder, type AblationCase } from '../../engine/ablation-case.js';
-import { makeAblation, secondsToTarget, targetBelow, type RecordedRun } from '../../engine/ablation.js';
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js';
-import type { RunEvent } from '../../engine/events.js';
-import { SHARE_NAMES, timeShares } from '../../engine/time-shares.js';
+import { ABLATION_CASES, ablationOrder, type AblationCase } from '../../engine/ablation/ablation-case.js';
+import { makeAblation, secondsToTarget, targetBelow, type RecordedRun } from '../../engine/ablation/ablation.js';
+import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
+import type { RunEvent } from '../../engine/events/events.js';
+import { SHARE_NAMES, timeShares } from '../../engine/events/time-shares.js';
 
 const byName = (name: string): AblationCase => ABLATION_CASES.find((one) => one.name === name) as AblationCase;
 const config = (changes: Partial<TrainConfigInput>) => trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', ...changes });

@@ -1,6 +1,6 @@
 // What a cache costs while it fills and afterwards, by hand-made numbers.
 import { describe, expect, it } from 'vitest';
-import { cacheForecast } from '../../engine/cache-forecast.js';
+import { cacheForecast } from '../../engine/planning/cache-forecast.js';
 
 const input = { computeMs: 8, newComputeMs: 8, readMs: 1, writeMs: 2, share: 1, epochsLeft: 4 };
 

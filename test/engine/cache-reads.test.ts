@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { expectedReads } from '../../engine/cache-reads.js';
+import { expectedReads } from '../../engine/planning/cache-reads.js';
 
 describe('how often a cached record will be read', () => {
   it('is once per epoch after the one that fills', () => {

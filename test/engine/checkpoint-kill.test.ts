@@ -5,11 +5,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TrainConfigInput } from '../../engine/config.js';
-import type { RunEventBody } from '../../engine/events.js';
-import { realFiles, type FileLayer } from '../../engine/file-layer.js';
-import { newestResumePoint } from '../../engine/run-checkpoint.js';
-import { RunFolder } from '../../engine/run-folder.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
+import type { RunEventBody } from '../../engine/events/events.js';
+import { realFiles, type FileLayer } from '../../engine/checkpoint/file-layer.js';
+import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import { trainInto } from './run-on-disk.js';
 
 interface Session {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { TrainConfigInput } from '../../engine/config.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
 import { trainRun, type TrainedRun } from './train-run.js';
 
 const hashesOf = ({ finished }: TrainedRun): { loss: string; weights: string } => ({ loss: finished.lossSha256, weights: finished.weightsSha256 });

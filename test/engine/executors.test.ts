@@ -1,6 +1,6 @@
 // The same training on other executors than the default one. Those whose package is not installed here are skipped, by name and with the reason.
 import { describe, expect, test } from 'vitest';
-import { deviceNumberOf, executorOf, workersOf } from '../../engine/devices.js';
+import { deviceNumberOf, executorOf, workersOf } from '../../engine/run/devices.js';
 import type { ExecutorKind } from '../../engine/tensor/executor-kind.js';
 import { obstacleTo } from '../tensor/obstacle.js';
 import { trainRun, type TrainedRun } from './train-run.js';

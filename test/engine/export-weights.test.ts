@@ -4,11 +4,11 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunEventBody } from '../../engine/events.js';
-import { exportWeights } from '../../engine/export-weights.js';
-import { realFiles } from '../../engine/file-layer.js';
-import { RunFolder } from '../../engine/run-folder.js';
-import { readSafetensors } from '../../engine/safetensors.js';
+import type { RunEventBody } from '../../engine/events/events.js';
+import { exportWeights } from '../../engine/checkpoint/export-weights.js';
+import { realFiles } from '../../engine/checkpoint/file-layer.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
+import { readSafetensors } from '../../engine/checkpoint/safetensors.js';
 import { trainInto } from './run-on-disk.js';
 
 let folder = '';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { RunEventBody } from '../../engine/events.js';
+import type { RunEventBody } from '../../engine/events/events.js';
 import { sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
 import { trainRun } from './train-run.js';
 

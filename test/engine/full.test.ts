@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RunEvent } from '../../engine/events.js';
+import type { RunEvent } from '../../engine/events/events.js';
 import { canMount, runOnSmallDisk, type SmallRun } from './small-disk.js';
 
 const STEPS = 400;

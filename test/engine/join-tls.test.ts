@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { askCoordinator } from '../../engine/ask-status.js';
+import { askCoordinator } from '../../engine/status/ask-status.js';
 import { fingerprintOf, type Trust } from '../../engine/comm/tls.js';
-import type { TrainConfigInput } from '../../engine/config.js';
-import { joinCommand, type Entrance } from '../../engine/entrance.js';
-import { runWorkers } from '../../engine/worker-agent.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
+import { joinCommand, type Entrance } from '../../engine/protocol/entrance.js';
+import { runWorkers } from '../../engine/worker/worker-agent.js';
 import { trainRun, type TrainedRun } from './train-run.js';
 
 const pathOf = (name: string): string => join(import.meta.dirname, '../comm/certificates', `${name}.pem`);

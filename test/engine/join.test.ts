@@ -1,9 +1,9 @@
 // Workers that come and go while a run goes on, as real processes: the result is the one of a run whose workers never changed.
 import { describe, expect, it } from 'vitest';
-import type { TrainConfigInput } from '../../engine/config.js';
-import type { Entrance } from '../../engine/entrance.js';
-import type { RunEventBody } from '../../engine/events.js';
-import { runWorkers, type AgentOptions } from '../../engine/worker-agent.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
+import type { Entrance } from '../../engine/protocol/entrance.js';
+import type { RunEventBody } from '../../engine/events/events.js';
+import { runWorkers, type AgentOptions } from '../../engine/worker/worker-agent.js';
 import { trainRun, type TrainedRun } from './train-run.js';
 
 // As many steps as it takes: a run is stopped when what is tested has happened, and compared with one of as many steps.

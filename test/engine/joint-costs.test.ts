@@ -1,6 +1,6 @@
 // Costs that several workers measured at the same time.
 import { describe, expect, it } from 'vitest';
-import { jointCosts } from '../../engine/joint-costs.js';
+import { jointCosts } from '../../engine/costs/joint-costs.js';
 
 const report = (factor: number): Parameters<typeof jointCosts>[0][number] => ({
   type: 'costs',

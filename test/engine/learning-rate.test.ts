@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../engine/core/errors.js';
-import { compileLearningRate } from '../../engine/learning-rate.js';
-import { trainConfigSchema } from '../../engine/config.js';
+import { compileLearningRate } from '../../engine/run/learning-rate.js';
+import { trainConfigSchema } from '../../engine/core/config.js';
 
 const at = (step: number, steps = 100, epoch = 0, epochs = 1) => ({ step, steps, epoch, epochs });
 

@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TrainConfigInput } from '../../engine/config.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
 import { Sampler } from '../../engine/data/sampler.js';
-import { readEvents } from '../../engine/event-log.js';
-import type { RunEvent } from '../../engine/events.js';
-import { checkLedger, type Check } from '../../engine/ledger.js';
-import { RunFolder } from '../../engine/run-folder.js';
-import { digestOfIds } from '../../engine/sample-share.js';
-import { summarize } from '../../engine/summary.js';
-import { verifyRun } from '../../engine/verify-run.js';
+import { readEvents } from '../../engine/events/event-log.js';
+import type { RunEvent } from '../../engine/events/events.js';
+import { checkLedger, type Check } from '../../engine/events/ledger.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
+import { digestOfIds } from '../../engine/events/sample-share.js';
+import { summarize } from '../../engine/events/summary.js';
+import { verifyRun } from '../../engine/verify/verify-run.js';
 import { trainInto } from './run-on-disk.js';
 
 // 95 training samples are 6 steps an epoch, the last one short: 28 steps are four whole epochs and the beginning of a fifth.

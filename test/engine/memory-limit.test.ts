@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { trainConfigSchema } from '../../engine/config.js';
+import { trainConfigSchema } from '../../engine/core/config.js';
 import { machineBytes, memoryLimitPerWorker, parseMemoryLimit } from '../../engine/core/memory-limit.js';
 
 describe('a memory limit', () => {

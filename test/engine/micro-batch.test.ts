@@ -1,6 +1,6 @@
 // The size of a micro-batch, found by measurement before the run.
 import { describe, expect, it } from 'vitest';
-import { best, microBatchSizes } from '../../engine/micro-batch-search.js';
+import { best, microBatchSizes } from '../../engine/trainer/micro-batch-search.js';
 import { trainRun } from './train-run.js';
 
 const trial = (microBatch: number, predictedStepMs: number | null): Parameters<typeof best>[0][number] => ({ microBatch, numMicroBatches: 64 / microBatch, K: 2, R: 1, schedule: '1f1b', predictedStepMs, why: predictedStepMs === null ? 'needs too much' : '' });

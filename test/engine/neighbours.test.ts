@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dial } from '../../engine/comm/dial.js';
 import { listen, type Listener } from '../../engine/comm/listen.js';
-import type { Colleague } from '../../engine/messages.js';
-import { Neighbours } from '../../engine/neighbours.js';
+import type { Colleague } from '../../engine/protocol/messages.js';
+import { Neighbours } from '../../engine/worker/neighbours.js';
 
 /** May be silent for so long. */
 const LIMIT_MS = 400;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { scratch } from '../data/scratch-folder.js';
 import { TINY as MODEL } from '../model/hf-folder.js';
-import type { TrainConfigInput } from '../../engine/config.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
 import { trainRun, type TrainedRun } from './train-run.js';
 
 const folder = scratch();

@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ProcessMemory } from '../../engine/process-memory.js';
+import { ProcessMemory } from '../../engine/memory/process-memory.js';
 import { MappedFile, sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
 
 const MEBI = 2 ** 20;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { requireProcessor } from '../../engine/join-setup.js';
-import { processorDifference, processorKind, vectorFlags } from '../../engine/processor.js';
+import { requireProcessor } from '../../engine/worker/join-setup.js';
+import { processorDifference, processorKind, vectorFlags } from '../../engine/core/processor.js';
 
 describe('the kind of a processor', () => {
   it('is its vector instructions, whatever else it has and in whatever order', () => {

@@ -1,6 +1,6 @@
 // Recomputation: stages that compute their forward again give the same bits as stages that keep everything, with real workers.
 import { describe, expect, it } from 'vitest';
-import type { TrainConfigInput } from '../../engine/config.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
 import { trainRun, type TrainedRun } from './train-run.js';
 
 const hashesOf = ({ finished }: TrainedRun): { loss: string; weights: string } => ({ loss: finished.lossSha256, weights: finished.weightsSha256 });

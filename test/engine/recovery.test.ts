@@ -1,7 +1,7 @@
 // A run that loses workers is the run that was never disturbed: equal hashes, with real processes that are really killed, stopped or cut off.
 import { describe, expect, it } from 'vitest';
-import type { TrainConfigInput } from '../../engine/config.js';
-import type { RunEventBody } from '../../engine/events.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
+import type { RunEventBody } from '../../engine/events/events.js';
 import { trainRun, type TrainedRun } from './train-run.js';
 
 const LONG: Partial<TrainConfigInput> = { steps: 400, evalEvery: '100 steps' };

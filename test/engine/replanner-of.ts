@@ -1,6 +1,6 @@
 // A replanner for tests: no worker behind it, rates made up here, and 32 samples a step in micro-batches of four.
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js';
-import { Replanner, type ReplannerOptions } from '../../engine/replanner.js';
+import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
+import { Replanner, type ReplannerOptions } from '../../engine/planning/replanner.js';
 import { readScheduleSetting } from '../../pipeline/schedules/from-file.js';
 
 /** `w0`, `w1`, ... */

@@ -1,8 +1,8 @@
 // From what is frozen to the next plan: pure, with costs made up here.
 import { describe, expect, it } from 'vitest';
-import type { TrainConfigInput } from '../../engine/config.js';
-import { blocksOf, holdersOf, seatOf, shapeOf } from '../../engine/plan.js';
-import type { Replanner } from '../../engine/replanner.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
+import { blocksOf, holdersOf, seatOf, shapeOf } from '../../engine/core/plan.js';
+import type { Replanner } from '../../engine/planning/replanner.js';
 import { replannerOf, workersNamed } from './replanner-of.js';
 
 const COSTS = Array.from({ length: 10 }, (_, i) => ({ name: `block${i}`, forwardMs: 1, backwardMs: 2, parameterBytes: 4e6, optimizerBytes: 8e6, gradientBytes: 4e6, savedBytes: 1e6, outputBytes: 1e5 }));

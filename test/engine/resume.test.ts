@@ -3,12 +3,12 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js';
-import { EventLog, readEvents } from '../../engine/event-log.js';
-import type { RunEventBody } from '../../engine/events.js';
-import { newestResumePoint } from '../../engine/run-checkpoint.js';
-import { RunFolder } from '../../engine/run-folder.js';
-import { runTraining } from '../../engine/run-training.js';
+import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
+import { EventLog, readEvents } from '../../engine/events/event-log.js';
+import type { RunEventBody } from '../../engine/events/events.js';
+import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
+import { runTraining } from '../../engine/trainer/run-training.js';
 import { TINY, trainRun } from './train-run.js';
 
 const CONFIG: Partial<TrainConfigInput> = { modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 }, steps: 40, freeze: 'paper', freezeAlpha: 0.3, freezeInterval: '12 steps', evalEvery: '10 steps' };

@@ -2,8 +2,8 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { EventLog, readEvents } from '../../engine/event-log.js';
-import { RunFolder, defaultRunPath } from '../../engine/run-folder.js';
+import { EventLog, readEvents } from '../../engine/events/event-log.js';
+import { RunFolder, defaultRunPath } from '../../engine/run/run-folder.js';
 import { scratch } from '../cli/scratch.js';
 
 describe('a run folder', () => {

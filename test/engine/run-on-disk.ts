@@ -1,11 +1,11 @@
 // A training run in a folder that stays, which may be stopped and resumed: the events of one session, and all of them in the folder.
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js';
-import { EventLog } from '../../engine/event-log.js';
-import type { RunEventBody } from '../../engine/events.js';
-import type { FileLayer } from '../../engine/file-layer.js';
-import { newestResumePoint } from '../../engine/run-checkpoint.js';
-import type { RunFolder } from '../../engine/run-folder.js';
-import { runTraining } from '../../engine/run-training.js';
+import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
+import { EventLog } from '../../engine/events/event-log.js';
+import type { RunEventBody } from '../../engine/events/events.js';
+import type { FileLayer } from '../../engine/checkpoint/file-layer.js';
+import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import type { RunFolder } from '../../engine/run/run-folder.js';
+import { runTraining } from '../../engine/trainer/run-training.js';
 import { TINY } from './train-run.js';
 
 export interface SessionOptions {

@@ -1,9 +1,9 @@
 // How much slower or faster a worker of another host is, and what a plan makes of it.
 import { describe, expect, it } from 'vitest';
-import type { TrainConfigInput } from '../../engine/config.js';
-import { correctedCosts } from '../../engine/corrected-costs.js';
-import type { Replanner } from '../../engine/replanner.js';
-import { slownessOf } from '../../engine/slowness.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
+import { correctedCosts } from '../../engine/costs/corrected-costs.js';
+import type { Replanner } from '../../engine/planning/replanner.js';
+import { slownessOf } from '../../engine/costs/slowness.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
 import { blocks } from '../pipeline/cost-model.js';

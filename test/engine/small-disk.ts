@@ -5,7 +5,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { RunEvent } from '../../engine/events.js';
+import type { RunEvent } from '../../engine/events/events.js';
 
 const MAIN = join(import.meta.dirname, '../../dist/cli/main.js');
 const inNamespace = (script: string, args: readonly string[]): [string, string[]] => ['unshare', ['-rm', 'sh', '-c', script, 'sh', ...args]];

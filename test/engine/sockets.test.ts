@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dial } from '../../engine/comm/dial.js';
 import { fingerprintOf } from '../../engine/comm/tls.js';
-import type { TrainConfigInput } from '../../engine/config.js';
-import type { Entrance } from '../../engine/entrance.js';
-import type { RunEventBody } from '../../engine/events.js';
-import { runWorkers } from '../../engine/worker-agent.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
+import type { Entrance } from '../../engine/protocol/entrance.js';
+import type { RunEventBody } from '../../engine/events/events.js';
+import { runWorkers } from '../../engine/worker/worker-agent.js';
 import { trainRun, type TrainedRun } from './train-run.js';
 
 const hashesOf = ({ finished }: TrainedRun): unknown => ({ loss: finished.lossSha256, weights: finished.weightsSha256 });

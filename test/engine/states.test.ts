@@ -1,8 +1,8 @@
 // The state machines: every transition of the tables, and every cause that has no place in a state, tried one by one.
 import { describe, expect, it } from 'vitest';
-import type { Order } from '../../engine/messages.js';
-import { PLAN_TRANSITIONS, PlanTransition, TRANSITION_STATES, type TransitionCause, type TransitionState } from '../../engine/plan-transition.js';
-import { nextWorkerState, WORKER_STATES, WORKER_TRANSITIONS, WorkerStanding, type WorkerCause } from '../../engine/worker-state.js';
+import type { Order } from '../../engine/protocol/messages.js';
+import { PLAN_TRANSITIONS, PlanTransition, TRANSITION_STATES, type TransitionCause, type TransitionState } from '../../engine/protocol/plan-transition.js';
+import { nextWorkerState, WORKER_STATES, WORKER_TRANSITIONS, WorkerStanding, type WorkerCause } from '../../engine/protocol/worker-state.js';
 
 const causes = [...new Set(Object.values(WORKER_TRANSITIONS).flatMap((row) => Object.keys(row) as WorkerCause[]))];
 const protocolError = expect.objectContaining({ code: 'PT_PROTOCOL', exitCode: 4 }) as Error;

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
-import { askCoordinator, doorplateSchema, statusOfFolder } from '../../engine/ask-status.js';
+import { askCoordinator, doorplateSchema, statusOfFolder } from '../../engine/status/ask-status.js';
 import { dial } from '../../engine/comm/dial.js';
-import { RunFolder } from '../../engine/run-folder.js';
-import type { RunStatus } from '../../engine/run-status.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
+import type { RunStatus } from '../../engine/status/run-status.js';
 import { TINY, trainRun } from './train-run.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'pipetrain-status-'));

@@ -1,7 +1,7 @@
 // A step's numbers must not depend on who reported them or in which order.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assembleStep, clipScale } from '../../engine/step-result.js';
+import { assembleStep, clipScale } from '../../engine/protocol/step-result.js';
 
 type StepReport = Parameters<typeof assembleStep>[0] extends ReadonlyMap<string, infer T> ? T : never;
 

@@ -1,7 +1,7 @@
 // Summary: a run in numbers, from its events alone.
 import { describe, expect, test } from 'vitest';
-import type { RunEvent } from '../../engine/events.js';
-import { effectiveSteps, summarize } from '../../engine/summary.js';
+import type { RunEvent } from '../../engine/events/events.js';
+import { effectiveSteps, summarize } from '../../engine/events/summary.js';
 import { sampleRun } from '../cli/sample-run.js';
 
 const step = (number: number, more: Partial<Extract<RunEvent, { type: 'step' }>> = {}): RunEvent => ({

@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/config.js';
-import type { RunEventBody } from '../../engine/events.js';
-import { RunFolder } from '../../engine/run-folder.js';
-import { runTraining } from '../../engine/run-training.js';
-import type { TrainHost } from '../../engine/train-host.js';
+import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
+import type { RunEventBody } from '../../engine/events/events.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
+import { runTraining } from '../../engine/trainer/run-training.js';
+import type { TrainHost } from '../../engine/trainer/train-host.js';
 
 export type EventOf<T extends RunEventBody['type']> = Extract<RunEventBody, { type: T }>;
 

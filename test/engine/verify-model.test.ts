@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { trainConfigSchema } from '../../engine/config.js';
+import { trainConfigSchema } from '../../engine/core/config.js';
 import { limitDataset } from '../../engine/data/limited-dataset.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
-import { setUpRun } from '../../engine/run-setup.js';
-import { runTrial } from '../../engine/shape-trial.js';
-import { judge, planTrials, trialConfig, verifyModel, type TrialResult } from '../../engine/verify-model.js';
+import { setUpRun } from '../../engine/run/run-setup.js';
+import { runTrial } from '../../engine/verify/shape-trial.js';
+import { judge, planTrials, trialConfig, verifyModel, type TrialResult } from '../../engine/verify/verify-model.js';
 import { TINY } from './train-run.js';
 
 let folder = '';

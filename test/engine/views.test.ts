@@ -1,9 +1,9 @@
 // Random augmentation in real runs: the same bits for every shape; with fixed views frozen activations are cached, view by view.
 import { describe, expect, it } from 'vitest';
-import type { TrainConfigInput } from '../../engine/config.js';
-import type { RunEvent } from '../../engine/events.js';
-import { checkLedger } from '../../engine/ledger.js';
-import { summarize } from '../../engine/summary.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
+import type { RunEvent } from '../../engine/events/events.js';
+import { checkLedger } from '../../engine/events/ledger.js';
+import { summarize } from '../../engine/events/summary.js';
 import { trainRun, type TrainedRun } from './train-run.js';
 
 /** Five steps per epoch, six epochs; the lower of two layers is frozen from the start. */

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { trainConfigSchema } from '../../engine/config.js';
+import { trainConfigSchema } from '../../engine/core/config.js';
 import { fillField } from '../../engine/data/micro-batch.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { buildModel, loadModelDefinition } from '../../engine/model/load-model.js';

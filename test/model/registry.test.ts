@@ -4,7 +4,7 @@ import { fillField } from '../../engine/data/micro-batch.js';
 import type { DataInfo, Dataset } from '../../engine/data/dataset.js';
 import { buildModel } from '../../engine/model/load-model.js';
 import { BUILT_IN_MODELS, builtInModel } from '../../engine/model/registry.js';
-import { trainConfigSchema } from '../../engine/config.js';
+import { trainConfigSchema } from '../../engine/core/config.js';
 import { present } from '../../engine/core/invariant.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
 import { compileStage, type StagePrograms } from '../../engine/model/compile.js';
 import { entryView, slabLayout } from '../../engine/model/slab.js';
-import { clipScale } from '../../engine/step-result.js';
+import { clipScale } from '../../engine/protocol/step-result.js';
 import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { Optimizer, stateCount } from '../../engine/tensor/optimizer.js';

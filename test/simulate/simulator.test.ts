@@ -2,11 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
-import { compareRules, VARIANTS, type SimulatedComparison } from '../../engine/simulator-comparison.js';
-import { hardwareNames, hardwareProfile, linkSpeeds, usableBytes } from '../../engine/simulator-hardware.js';
-import { simulatedCosts, simulatedModel, simulatedModelNames } from '../../engine/simulator-model.js';
-import { ourShape, paperShape } from '../../engine/simulator-shape.js';
-import { simulateTraining, type SimulatedRun, type SimulationOptions } from '../../engine/simulator.js';
+import { compareRules, VARIANTS, type SimulatedComparison } from '../../engine/simulate/comparison.js';
+import { hardwareNames, hardwareProfile, linkSpeeds, usableBytes } from '../../engine/simulate/hardware.js';
+import { simulatedCosts, simulatedModel, simulatedModelNames } from '../../engine/simulate/model.js';
+import { ourShape, paperShape } from '../../engine/simulate/shape.js';
+import { simulateTraining, type SimulatedRun, type SimulationOptions } from '../../engine/simulate/simulator.js';
 import { alphaFreeze } from '../../freeze/alpha.js';
 import { noFreeze } from '../../freeze/none.js';
 import { stageMemory, sumCosts } from '../../pipeline/costs.js';

@@ -1,0 +1,82 @@
+// RollCall: asks workers for a report and waits until all have answered, one of them fails, or the time is over. It tells those that hang from those that
+// wait for them; what follows from a failure is the coordinator's business.
+import { Deferred } from '../core/deferred.js';
+import { WorkerError } from '../core/errors.js';
+import { present } from '../core/invariant.js';
+import type { Order, Report, ReportOf } from '../protocol/messages.js';
+import { LostWorker, type WorkerLink } from './worker-link.js';
+
+/** Part of the time-out after which a silent worker is asked whether it is there; it has the rest to answer. */
+const PATIENCE = 0.75;
+
+export interface RollCallOptions {
+  readonly linkOf: (worker: string) => WorkerLink | undefined;
+  /** Rejects at the first failure that ends all waiting. */
+  readonly trouble: () => Promise<never>;
+  /** Called for every worker that neither does what it was asked for nor answers. */
+  readonly onSilent: (error: LostWorker) => void;
+}
+
+export class RollCall {
+  readonly #options: RollCallOptions;
+
+  constructor(options: RollCallOptions) {
+    this.#options = options;
+  }
+
+  tell(workers: readonly string[], order: Order): void {
+    for (const worker of workers) this.#link(worker).order(order);
+  }
+
+  async ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>> {
+    this.tell(workers, order);
+    return this.collect(workers, answer, timeoutMs);
+  }
+
+  async collect<T extends Report['type']>(workers: readonly string[], type: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>> {
+    const silent = new Set(workers);
+    const all = Promise.all(
+      workers.map(async (worker) => {
+        const report = await this.#link(worker).next(type);
+        silent.delete(worker);
+        return [worker, report] as const;
+      }),
+    );
+    return new Map(await this.within(timeoutMs, `report "${type}"`, all, silent));
+  }
+
+  /** The value, unless a worker fails or the time is over before. */
+  async within<T>(timeoutMs: number, what: string, value: Promise<T>, silent: ReadonlySet<string> = new Set()): Promise<T> {
+    const late = new Deferred<never>();
+    const timer = setTimeout(() => this.#findSilent(silent, what, timeoutMs, late), timeoutMs * PATIENCE);
+    try {
+      return await Promise.race([value, this.#options.trouble(), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #link(worker: string): WorkerLink {
+    return present(this.#options.linkOf(worker), `worker ${worker}`);
+  }
+
+  /** Tells workers that hang from those that wait for them: the latter answer. */
+  #findSilent(silent: ReadonlySet<string>, what: string, timeoutMs: number, late: Deferred<never>): void {
+    const asked = [...silent].filter((worker) => this.#options.linkOf(worker) !== undefined);
+    const missing = new Set(asked);
+    for (const worker of asked) {
+      this.#link(worker).onPong(() => missing.delete(worker));
+      this.#link(worker).order({ type: 'ping' });
+    }
+    setTimeout(() => {
+      // All of them answer: whatever they wait for is not a worker that hangs; give it the same time once more.
+      if (missing.size === 0 && asked.length > 0) {
+        late.reject(new WorkerError('PT_WORKER_SILENT', `worker ${asked.join(', ')} did not ${what} within ${timeoutMs / 1000} s, though alive`, 'Raise --step-timeout-seconds where steps are that long; otherwise report this.'));
+        return;
+      }
+      for (const worker of missing)
+        this.#options.onSilent(new LostWorker(worker, `worker ${worker} did not ${what} within ${timeoutMs / 1000} s and does not answer`, 'Raise --step-timeout-seconds where steps are that long; otherwise see what stops the process.'));
+      late.reject(new WorkerError('PT_WORKER_SILENT', `a worker did not ${what} within ${timeoutMs / 1000} s`, 'Raise --step-timeout-seconds.'));
+    }, timeoutMs * (1 - PATIENCE)).unref();
+  }
+}

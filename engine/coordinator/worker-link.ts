@@ -1,0 +1,196 @@
+// WorkerLink: a worker seen from the coordinator: its connection, and what it has reported but nobody has asked for yet. It knows when the worker
+// is lost; what that means for the run is the coordinator's business, and how the process began and ends that of the classes below it.
+import { FrameError, type Message } from '../comm/frame.js';
+import type { Peer } from '../comm/peer.js';
+import { WRITE } from '../comm/remote-write.js';
+import { fromErrorRecord, WorkerError } from '../core/errors.js';
+import { WorkerStanding } from '../protocol/worker-state.js';
+import { reportSchema, type Order, type Report, type ReportOf } from '../protocol/messages.js';
+
+/** A worker that is told to stop has this long before it is cut off. */
+export const STOP_GRACE_MS = 5000;
+/** A lost neighbour is often the first news of a death; the death itself, the better cause, follows within this time. */
+const ROOT_CAUSE_GRACE_MS = 500;
+
+/** News of a worker that is gone. The run may survive it; anything else that fails does not come as this. */
+export class LostWorker extends WorkerError {
+  readonly worker: string;
+
+  constructor(worker: string, message: string, hint: string) {
+    super('PT_WORKER_LOST', message, hint);
+    this.worker = worker;
+  }
+}
+
+/** What a failure means for the run: whatever goes wrong on a host of somebody else, it can go on without that worker. */
+export function failureFrom({ id, isOwn }: WorkerLink, cause: Error): Error {
+  if (isOwn || cause instanceof LostWorker || (cause instanceof WorkerError && cause.code === 'PT_WORKER_STUCK')) return cause;
+  return new LostWorker(id, `worker ${id} failed: ${cause.message}`, 'See what it says itself.');
+}
+
+/** A worker that gave up because of another one (PT_WORKER_STUCK). */
+export class StuckWorker extends WorkerError {
+  /** A worker that it could not connect to, or null. */
+  readonly about: string | null;
+
+  constructor(worker: string, message: string, about: string | null) {
+    super('PT_WORKER_STUCK', `worker ${worker} cannot go on: ${message}`, 'See the events of the run for what came before.');
+    this.about = about;
+  }
+}
+
+/**
+ * Who is to blame for a failure. Where two workers cannot connect, it is the one that joined: the network and the ports of its host are its user's
+ * business, and without it the run can go on, while the same two would only fail again.
+ */
+export function culpritOf(cause: Error, reporter: string, linkOf: (worker: string) => WorkerLink | undefined): { readonly cause: Error; readonly worker: string } {
+  const about = cause instanceof StuckWorker && cause.about !== null ? linkOf(cause.about) : undefined;
+  const guest = [about, about === undefined ? undefined : linkOf(reporter)].find((link) => link?.isOwn === false);
+  return guest === undefined ? { cause, worker: reporter } : { cause: new LostWorker(guest.id, cause.message, 'Every worker must reach the ports of all others.'), worker: guest.id };
+}
+
+export interface LinkHandlers {
+  readonly onFailure: (error: Error, worker: string) => void;
+  readonly onReport: (report: Report, worker: string) => void;
+  /** A worker of another host brings a piece of the state of a block, or asks for a block. */
+  readonly onState: (message: Message, worker: string, peer: Peer) => void;
+  /** The worker broke the rules and was cut off; `onFailure` follows. */
+  readonly onDropped: (worker: string, reason: string) => void;
+}
+
+export abstract class WorkerLink {
+  readonly id: string;
+  /** Whether this process started the worker; one that joined was started by somebody else, perhaps on another host. */
+  abstract readonly isOwn: boolean;
+  readonly #handlers: LinkHandlers;
+  readonly #standing: WorkerStanding;
+  #reports: Report[] = [];
+  readonly #waiting = new Map<Report['type'], (report: Report) => void>();
+  #stuck: NodeJS.Timeout | undefined;
+  #pong: (() => void) | null = null;
+  #peer: Peer | null = null;
+  readonly #since = performance.now();
+  #isStopping = false;
+
+  constructor(id: string, handlers: LinkHandlers) {
+    this.id = id;
+    this.#handlers = handlers;
+    this.#standing = new WorkerStanding(id);
+  }
+
+  abstract get pid(): number;
+  /** Asks the worker to stop, and makes sure that it is gone within the grace time. */
+  abstract stop(): Promise<void>;
+  /** Cuts the worker off now. */
+  abstract kill(): void;
+
+  /** Milliseconds since anything arrived from the worker. */
+  get silentMs(): number {
+    return this.#peer?.silentMs ?? performance.now() - this.#since;
+  }
+
+  get isConnected(): boolean {
+    return this.#peer !== null;
+  }
+
+  protected get peer(): Peer | null {
+    return this.#peer;
+  }
+
+  /** From now on its end is no failure. */
+  protected expectEnd(): void {
+    this.#isStopping = true;
+  }
+
+  protected get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
+  /** Takes the connection that introduced itself with this worker's name. */
+  connect(peer: Peer): void {
+    this.#peer = peer;
+    for (const type of [WRITE, 'fetch']) peer.route(type, (message) => (this.#isStopping ? undefined : this.#handlers.onState(message, this.id, peer)));
+    peer.onMessage((message) => {
+      if (this.#isStopping) return;
+      const report = reportSchema.safeParse(message);
+      if (!report.success) return this.#drop(`it sent a report that cannot be read: ${report.error.message}`);
+      try {
+        this.#standing.reported(report.data.type);
+      } catch (error) {
+        return this.#drop(error instanceof Error ? error.message : String(error));
+      }
+      this.#receive(report.data);
+    });
+    peer.onError((error) => (error instanceof FrameError ? this.#drop(error.message) : this.fail(error)));
+    peer.onClose((reason) => {
+      if (this.#isStopping) return;
+      setTimeout(() => this.fail(new LostWorker(this.id, `worker ${this.id} closed its connection: ${reason}`, 'See the events of the run for what came before.')), ROOT_CAUSE_GRACE_MS).unref();
+    });
+  }
+
+  order(order: Order): void {
+    // News of its end is on its way to whoever gives orders.
+    if (this.#standing.state === 'lost') return;
+    this.#standing.ordered(order);
+    this.#peer?.send(order);
+  }
+
+  /** The next report of a type. One caller per type at a time; the coordinator's failure handling ends waits that will never be answered. */
+  next<T extends Report['type']>(type: T): Promise<ReportOf<T>> {
+    const found = this.#reports.findIndex((report) => report.type === type);
+    if (found >= 0) return Promise.resolve(this.#reports.splice(found, 1)[0] as ReportOf<T>);
+    return new Promise((resolve) => {
+      this.#waiting.set(type, (report) => resolve(report as ReportOf<T>));
+    });
+  }
+
+  /** Calls `handler` at the next answer to a ping. */
+  onPong(handler: () => void): void {
+    this.#pong = handler;
+  }
+
+  /** Drops what was reported for work that is given up, and whoever waited for it. */
+  forget(): void {
+    this.#reports = [];
+    this.#waiting.clear();
+    clearTimeout(this.#stuck);
+  }
+
+  /** Cuts a worker off that breaks the rules. It is lost like any other; the run goes on without it. */
+  #drop(reason: string): void {
+    if (this.#isStopping) return;
+    this.#handlers.onDropped(this.id, reason);
+    this.#peer?.close(reason);
+    this.fail(new LostWorker(this.id, `worker ${this.id} was dropped: ${reason}`, 'All workers must run the same version of pipetrain.'));
+  }
+
+  protected fail(error: Error): void {
+    if (!this.#isStopping) this.#handlers.onFailure(error, this.id);
+  }
+
+  #receive(report: Report): void {
+    this.#handlers.onReport(report, this.id);
+    switch (report.type) {
+      case 'failed':
+        return this.fail(fromErrorRecord(report.error));
+      case 'pong':
+        this.#pong?.();
+        this.#pong = null;
+        return;
+      case 'leaving':
+      case 'dropped':
+        return;
+      case 'stuck':
+        // A neighbour's death shows here first; its own exit is the root cause and is on its way.
+        clearTimeout(this.#stuck);
+        this.#stuck = setTimeout(() => this.fail(new StuckWorker(this.id, report.message, report.about)), ROOT_CAUSE_GRACE_MS).unref();
+        return;
+      default: {
+        const waiting = this.#waiting.get(report.type);
+        this.#waiting.delete(report.type);
+        if (waiting === undefined) this.#reports.push(report);
+        else waiting(report);
+      }
+    }
+  }
+}

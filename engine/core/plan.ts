@@ -1,0 +1,106 @@
+// Plan: the immutable answer to "who does what" from one step boundary to the next. Only the coordinator makes one; a worker refuses an older
+// generation. It names blocks and workers, never addresses of memory: those follow from (run, generation, worker).
+import { z } from 'zod';
+import { UsageError } from './errors.js';
+
+/** Names of workers are parts of file names, and plans come over a network: nothing in one may look like a path. */
+export const WORKER_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+const workerName = z.string().regex(WORKER_NAME);
+const index = z.number().int().nonnegative();
+const count = z.number().int().positive();
+
+const stageSchema = z.object({
+  worker: workerName,
+  /** Active blocks [from, to). */
+  from: index,
+  to: count,
+  /** Whether the stage keeps only its inputs and computes the forward again before the backward; default: no. */
+  recompute: z.boolean().optional(),
+});
+
+const replicaSchema = z.object({
+  /** Micro-batches [start, start + count) of the global batch. */
+  start: index,
+  count,
+  /** In order of the model. A worker may have several, where the schedule interleaves them. */
+  stages: z.array(stageSchema).min(1),
+});
+
+export const planSchema = z.object({
+  generation: index,
+  /** Blocks [0, frozen) are frozen; stage 0 of every replica holds them. */
+  frozen: index,
+  microBatch: count,
+  /** G, micro-batches of a global batch. */
+  numMicroBatches: count,
+  /** By its name; one of somebody's own is drawn in `grid`. */
+  schedule: z.string().min(1).max(255),
+  grid: z.string().optional(),
+  replicas: z.array(replicaSchema).min(1),
+  usesCache: z.boolean(),
+  /** Depth below `frozen` whose cache may still serve, or null. */
+  previousCacheDepth: index.nullable(),
+  /** Per block a worker that holds it in generation - 1, or null where it starts from its initial values. */
+  sources: z.array(workerName.nullable()),
+  /** Where every block comes from instead, when state has to be restored: a snapshot in shared memory, or a checkpoint folder. */
+  restore: z.discriminatedUnion('kind', [z.object({ kind: z.literal('snapshot'), version: index }), z.object({ kind: z.literal('checkpoint'), folder: z.string() })]).nullable(),
+  reason: z.string(),
+});
+
+export type Plan = z.infer<typeof planSchema>;
+export type Restore = NonNullable<Plan['restore']>;
+export type ReplicaPlan = z.infer<typeof replicaSchema>;
+export type StageAssignment = z.infer<typeof stageSchema>;
+
+/** Where a worker stands in a plan. */
+export interface Seat {
+  readonly replica: number;
+  readonly stages: readonly StageAssignment[];
+  /** Indices of the stages that this worker runs, ascending. */
+  readonly own: readonly number[];
+  readonly start: number;
+  readonly count: number;
+}
+
+/** The seat of a worker, or null where it is idle in this plan. */
+export function seatOf(plan: Plan, worker: string): Seat | null {
+  for (const [replica, { stages, start, count }] of plan.replicas.entries()) {
+    const own = [...stages.keys()].filter((stage) => stages[stage]?.worker === worker);
+    if (own.length > 0) return { replica, stages, own, start, count };
+  }
+  return null;
+}
+
+/** Blocks a worker must hold under a plan: its active ones, and the frozen prefix where it runs stage 0. */
+export function blocksOf(plan: Plan, worker: string): { readonly frozen: readonly number[]; readonly active: readonly number[] } {
+  const seat = seatOf(plan, worker);
+  if (seat === null) return { frozen: [], active: [] };
+  const active = seat.stages.flatMap(({ worker: id, from, to }) => (id === worker ? Array.from({ length: to - from }, (_, i) => from + i) : []));
+  return { frozen: seat.own.includes(0) ? Array.from({ length: plan.frozen }, (_, i) => i) : [], active };
+}
+
+/** A stage of a replica that holds a block. */
+export interface Holder {
+  readonly replica: number;
+  readonly stage: number;
+  readonly worker: string;
+}
+
+/** The stages that hold an active block, one per replica in order: the training group that reduces its gradient. */
+export function holdersOf(plan: Plan, block: number): Holder[] {
+  return plan.replicas.map(({ stages }, replica) => {
+    const stage = stages.findIndex(({ from, to }) => from <= block && block < to);
+    const assignment = stages[stage];
+    if (assignment === undefined) throw new UsageError('PT_PLAN', `block ${block} is in no stage of generation ${plan.generation}`, 'Report this plan.');
+    return { replica, stage, worker: assignment.worker };
+  });
+}
+
+/** K of a replica: the workers that its stages are on. */
+export const pipelineLength = ({ stages }: { readonly stages: readonly StageAssignment[] }): number => new Set(stages.map(({ worker }) => worker)).size;
+
+/** K of the longest replica and R. */
+export const shapeOf = (plan: Plan): { K: number; R: number } => ({
+  K: Math.max(...plan.replicas.map(pipelineLength)),
+  R: plan.replicas.length,
+});

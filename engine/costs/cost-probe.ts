@@ -1,0 +1,156 @@
+// The cost probe: what every block of a model costs on this device, measured. Blocks that are alike (kind and parameter shapes) are measured once.
+// It runs before training, on data of the run and initial parameters; it changes nothing.
+import { checksum } from '../../cache/checksum.js';
+import { codecOf, type CodecName } from '../../cache/codec.js';
+import { median } from '../../pipeline/measured-step.js';
+import type { ReportOf } from '../protocol/messages.js';
+import { present } from '../core/invariant.js';
+import type { Dataset } from '../data/dataset.js';
+import { fillField, fillWeights } from '../data/micro-batch.js';
+import type { Block, Model } from '../model/block.js';
+import type { StageCompiler } from '../model/stage-compiler.js';
+import { entryView, initializeSlab, type SlabLayout } from '../model/slab.js';
+import type { BoundProgram, Executor, LoadedProgram } from '../tensor/executor.js';
+import { stateCount, type Optimizer } from '../tensor/optimizer.js';
+import { roleName, type Port, type Program } from '../tensor/program.js';
+import { hostArray, sizeOf, type HostArray, type Shape } from '../tensor/shape.js';
+
+const WARM_UP = 2;
+const RUNS = 5;
+/** A program that takes long is timed less often: its time varies less, and a large model would start late. After so many milliseconds, and at least two runs, it is enough. */
+const ENOUGH_MS = 40;
+/** Elements on which reads of the cache are timed: a micro-batch of a small model. */
+const READ_ELEMENTS = 1 << 16;
+/** Elements of the slab on which the optimizer is timed. */
+const UPDATE_ELEMENTS = 1 << 18;
+
+export interface CostProbeOptions {
+  readonly model: Model;
+  readonly compiler: StageCompiler;
+  readonly dataset: Dataset;
+  readonly executor: Executor;
+  readonly layouts: readonly SlabLayout[];
+  readonly shapes: readonly Shape[];
+  readonly optimizer: Optimizer;
+  readonly microBatch: number;
+  readonly seed: number;
+}
+
+type Costs = Omit<ReportOf<'costs'>, 'type' | 'handover'>;
+type BlockMeasurement = Costs['blocks'][number];
+
+export function measureCosts(options: CostProbeOptions): Costs {
+  const known = new Map<string, BlockMeasurement>();
+  const blocks = options.model.blocks.map((block, index) => {
+    const key = likeness(block, index, options);
+    const measured = known.get(key) ?? measureBlock(options, index);
+    known.set(key, measured);
+    return measured;
+  });
+  return { blocks, readMsPerMb: measureReads(), updateMsPerMb: measureUpdate(options.optimizer) };
+}
+
+/** Blocks of equal likeness cost the same. First and last block stand alone: they read data and compute the loss. */
+function likeness(block: Block, index: number, { shapes, model }: CostProbeOptions): string {
+  const place = index === 0 ? 'first' : index === model.blocks.length - 1 ? 'last' : 'inner';
+  return JSON.stringify([place, block.kind, Object.values(block.params).map((spec) => spec.shape), shapes[index - 1], shapes[index]]);
+}
+
+function measureBlock(options: CostProbeOptions, index: number): BlockMeasurement {
+  const { compiler, executor, microBatch, shapes } = options;
+  const programs = compiler.stage({ from: index, to: index + 1, microBatch, needsInputGradient: index > 0 });
+  const buffers = new Map<string, HostArray>();
+  const slab = initialSlab(options, index);
+  const bind = (program: Program): { loaded: LoadedProgram; bound: BoundProgram } => {
+    const loaded = executor.load(program);
+    const kept = (key: string, make: () => HostArray): HostArray => {
+      const buffer = buffers.get(key) ?? make();
+      buffers.set(key, buffer);
+      return buffer;
+    };
+    const inputs = program.inputs.map((port) => kept(roleName(port.role), () => filled(options, port, slab)));
+    // An output gradient must not overwrite the input of the same role. What a forward saves is there before a backward reads it.
+    const outputs = program.outputs.map((port) => kept(`${roleName(port.role)}${port.role.kind === 'activation' || port.role.kind === 'gradient' ? ' out' : ''}`, () => hostArray(port.dtype, port.shape)));
+    return { loaded, bound: loaded.bind(inputs, outputs) };
+  };
+  const programsOf = { forward: programs.forward, backward: programs.backward, input: programs.split.input, weight: programs.split.weight };
+  const ms = { forward: 0, backward: 0, input: 0, weight: 0 };
+  for (const [part, program] of Object.entries(programsOf) as [keyof typeof programsOf, Program | null][]) {
+    if (program === null || program.outputs.length === 0) continue;
+    const { loaded, bound } = bind(program);
+    ms[part] = typical(() => bound.run());
+    bound.free();
+    loaded.free();
+  }
+  return {
+    forwardMs: ms.forward,
+    backwardMs: ms.backward,
+    inputGradientMs: ms.input,
+    weightGradientMs: ms.weight,
+    savedBytes: programs.savedBytes,
+    carriedBytes: programs.split.carriedBytes,
+    outputBytes: 4 * sizeOf(present(shapes[index], 'shape')),
+  };
+}
+
+/** The initial parameters of a block. */
+function initialSlab({ model, layouts, seed }: CostProbeOptions, block: number): Float32Array {
+  const layout = present(layouts[block], 'layout');
+  const slab = new Float32Array(layout.length);
+  initializeSlab(present(model.blocks[block], 'block'), layout, seed, slab);
+  return slab;
+}
+
+/** A buffer with plausible content: data of the run, initial parameters, small numbers elsewhere (zeros would flatter, denormals would not). */
+function filled({ dataset, microBatch, layouts }: CostProbeOptions, port: Port, slab: Float32Array): HostArray {
+  const data = hostArray(port.dtype, port.shape);
+  const ids = Int32Array.from({ length: microBatch }, (_, i) => i % dataset.numTrain);
+  if (port.role.kind === 'field') {
+    if (port.role.name === '#weight') fillWeights(ids, microBatch, data as Float32Array);
+    else fillField(dataset, port.role.name, ids, data);
+  } else if (port.role.kind === 'param') {
+    const { block, name } = port.role;
+    const layout = present(layouts[block], 'layout');
+    data.set(entryView(slab, present(layout.entries.find((entry) => entry.name === name), roleName(port.role))));
+  } else {
+    for (let i = 0; i < data.length; i++) data[i] = ((i * 37) % 101) / 101 - 0.5;
+  }
+  return data;
+}
+
+/** The median of a few runs: the fastest one would be one beside which another worker rested, which it will not do in training. */
+function typical(run: () => void): number {
+  const begin = performance.now();
+  const spent = (): number => performance.now() - begin;
+  for (let i = 0; i < WARM_UP && spent() < ENOUGH_MS; i++) run();
+  const times: number[] = [];
+  while (times.length < RUNS && (times.length < 2 || spent() < ENOUGH_MS)) {
+    const from = performance.now();
+    run();
+    times.push(performance.now() - from);
+  }
+  return median(times);
+}
+
+/** Milliseconds to check and decode what the cache keeps for 10^6 bytes of activations, by codec. */
+function measureReads(): Record<CodecName, number> {
+  const activation = Float32Array.from({ length: READ_ELEMENTS }, (_, i) => ((i * 37) % 101) / 101 - 0.5);
+  const out = new Float32Array(READ_ELEMENTS);
+  const measure = (name: CodecName): number => {
+    const codec = codecOf(name);
+    const record = new Int32Array(codec.words(READ_ELEMENTS));
+    codec.encode(activation, record);
+    return (typical(() => (checksum(record), codec.decode(record, out))) * 1e6) / activation.byteLength;
+  };
+  return { f32: measure('f32'), f16: measure('f16'), i8: measure('i8') };
+}
+
+/** Milliseconds per 10^6 bytes of parameters for an update. */
+function measureUpdate(optimizer: Optimizer): number {
+  const slab = (): Float32Array => new Float32Array(UPDATE_ELEMENTS).fill(1e-3);
+  const numStates = stateCount(optimizer.spec);
+  const update = optimizer.bind(slab(), slab(), Array.from({ length: numStates }, slab), [{ offset: 0, length: UPDATE_ELEMENTS, decays: true }]);
+  const ms = typical(() => update.run({ learningRate: 1e-6, gradientScale: 1, updateCount: 1 }));
+  update.free();
+  return (ms * 1e6) / (4 * UPDATE_ELEMENTS);
+}

@@ -1,0 +1,16 @@
+// The freeze policy of a configuration.
+import type { FreezePolicy } from '../../freeze/policy.js';
+import { makeFreezePolicy, type FreezePolicyOptions } from '../../freeze/registry.js';
+import type { TrainConfig } from '../core/config.js';
+
+/** Options of the policies as the configuration has them. A run is pretrained where its model comes with weights, or takes those of another run. */
+export const freezePolicyOptions = (config: TrainConfig): FreezePolicyOptions => ({
+  alpha: config.freezeAlpha,
+  schedule: config.freezeSchedule,
+  percentile: config.freezePercentile,
+  start: config.freezeStart,
+  isPretrained: config.model.startsWith('hf:') || config.initFrom !== '',
+});
+
+/** Throws a UsageError where an option that the policy needs is wrong. */
+export const makeRunPolicy = (config: TrainConfig): FreezePolicy => makeFreezePolicy(config.freeze, freezePolicyOptions(config));

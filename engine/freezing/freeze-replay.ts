@@ -1,0 +1,63 @@
+// FreezeReplay: a run's events as the question "what would this policy have done?", and the answer beside what the run did. Pure, from events and
+// configuration alone.
+import { countLayers } from '../../freeze/layers.js';
+import { makeFreezePolicy, type FreezePolicyName, type FreezePolicyOptions } from '../../freeze/registry.js';
+import { replayOwn, replayPolicy, type RecordedSignals, type ReplayedDecision } from '../../freeze/replay.js';
+import type { TrainConfig } from '../core/config.js';
+import { DataError } from '../core/errors.js';
+import type { RunEvent } from '../events/events.js';
+import { freezePolicyOptions } from './freeze-policy.js';
+import { eventsOf } from '../events/summary.js';
+
+type Decided = Extract<RunEvent, { type: 'freeze.decided' }>;
+type RolledBack = Extract<RunEvent, { type: 'freeze.rolledBack' }>;
+
+export interface FreezeReplay {
+  readonly policy: string;
+  /** True where policy and options are those of the run. */
+  readonly isOwn: boolean;
+  readonly numLayers: number;
+  readonly decisions: readonly ReplayedDecision[];
+  /** What the run did, by step: decisions that count, and returns. */
+  readonly run: readonly (Decided | RolledBack)[];
+}
+
+export interface ReplayRequest extends Partial<FreezePolicyOptions> {
+  readonly name: FreezePolicyName;
+  readonly maxLayers?: number | undefined;
+}
+
+/** Throws a DataError (PT_NO_SIGNALS) where the run recorded nothing to replay, and as the policy's options do. */
+export function replayFreezing(events: readonly RunEvent[], config: TrainConfig, request: ReplayRequest): FreezeReplay {
+  const started = eventsOf(events, 'run.started').at(-1);
+  const { signals, decisions, returns, steps } = effective(events);
+  if (started === undefined || signals.length === 0)
+    throw new DataError('PT_NO_SIGNALS', 'the run recorded no gradient norms of layers: it is shorter than one freeze interval, or an older version wrote it', 'Replay a run of at least one --freeze-interval.');
+  const numLayers = countLayers(started.blocks);
+  const own = freezePolicyOptions(config);
+  const { name, maxLayers: most, ...given } = request;
+  const options = { ...own, ...given };
+  const ownMost = config.freezeMax ?? Math.max(0, numLayers - 1);
+  const maxLayers = most ?? ownMost;
+  const isOwn = name === config.freeze && maxLayers === ownMost && JSON.stringify(options) === JSON.stringify(own);
+  const replay = { policy: makeFreezePolicy(name, options), signals, numLayers, maxLayers, totalSteps: started.stepsPlanned, numSamples: started.numTrain, steps };
+  return { policy: name, isOwn, numLayers, decisions: isOwn ? replayOwn(replay, decisions) : replayPolicy(replay), run: [...decisions, ...returns].sort((a, b) => a.step - b.step) };
+}
+
+/** What counts of a run: the last word on every step, and nothing of what a roll-back undid, but the roll-backs themselves. */
+function effective(events: readonly RunEvent[]): { readonly signals: RecordedSignals[]; readonly decisions: Decided[]; readonly returns: RolledBack[]; readonly steps: number } {
+  let signals: RecordedSignals[] = [];
+  let decisions: Decided[] = [];
+  const returns = new Map<string, RolledBack>();
+  let steps = 0;
+  for (const event of events) {
+    if (event.type === 'step') steps = event.step + 1;
+    if (event.type === 'freeze.signals') signals = [...signals.filter(({ step }) => step < event.step), event];
+    if (event.type === 'freeze.decided') decisions = [...decisions.filter(({ step }) => step < event.step), event];
+    if (event.type !== 'freeze.rolledBack') continue;
+    returns.set(`${event.step} ${event.toStep}`, event);
+    signals = signals.filter(({ step }) => step <= event.toStep);
+    decisions = decisions.filter(({ step }) => step <= event.toStep);
+  }
+  return { signals, decisions, returns: [...returns.values()], steps };
+}

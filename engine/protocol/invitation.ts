@@ -1,0 +1,36 @@
+// Invitation: what a worker process is told on its standard input by whoever started it: where the coordinator is and who it is there. Nothing in
+// it came over a network.
+import { z } from 'zod';
+import { trustSchema } from '../comm/tls.js';
+import { EXECUTOR_KINDS } from '../tensor/executor-kind.js';
+
+/** What a joining worker uses whatever the run says: its device, and the paths that its own user named. */
+const ownSchema = z.object({
+  /** How it is called in listings. */
+  name: z.string(),
+  executor: z.enum(EXECUTOR_KINDS),
+  deviceNumber: z.number().int().nonnegative(),
+  model: z.string().nullable(),
+  data: z.string().nullable(),
+  dataOptions: z.record(z.string(), z.unknown()),
+  /** Address and port for other workers; null takes the address by which the coordinator is reached, and a free port. */
+  host: z.string().nullable(),
+  port: z.number().int().min(0).max(65535),
+  /** Where workers of this host keep their tensors when the memory of the run is on another one, and what it is told by. */
+  memory: z.object({ path: z.string(), probe: z.string() }),
+});
+
+export const invitationSchema = z.object({
+  url: z.string(),
+  token: z.string(),
+  /** The name of a worker that the coordinator started; one that joins is given its name on arrival. */
+  worker: z.string().nullable(),
+  /** The address on which a worker of the coordinator's host listens for its neighbours. */
+  host: z.string().nullable(),
+  /** Where the coordinator speaks TLS: what to believe of its certificate. */
+  trust: trustSchema.optional(),
+  own: ownSchema.nullable(),
+});
+
+export type Invitation = z.infer<typeof invitationSchema>;
+export type OwnMeans = z.infer<typeof ownSchema>;

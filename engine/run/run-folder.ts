@@ -1,0 +1,174 @@
+// RunFolder: the folder of one run, and the only place that knows the names inside it. It holds paths and writes whole files; it does not
+// know what they mean.
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DataError, UsageError } from '../core/errors.js';
+import type { Summary } from '../events/summary.js';
+
+const NAMES = {
+  config: 'config.resolved.yaml',
+  events: 'events.jsonl',
+  plans: 'plans',
+  checkpoints: 'checkpoints',
+  summary: 'summary.json',
+  report: 'report.html',
+  doorplate: 'coordinator.json',
+} as const;
+
+export class RunFolder {
+  /** As given by the user; relative paths are relative to the working directory. */
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** A new folder for a run. Throws a UsageError (PT_OUT_IN_USE) where the folder holds a run already. */
+  static create(path: string): RunFolder {
+    if (existsSync(path)) {
+      if (!statSync(path).isDirectory())
+        throw new UsageError('PT_OUT_IN_USE', `--out ${path} is a file, not a folder`, 'Name a folder that does not exist yet.');
+      const taken = Object.values(NAMES).filter((name) => existsSync(join(path, name)));
+      if (taken.length > 0)
+        throw new UsageError(
+          'PT_OUT_IN_USE',
+          `${path} holds a run already (${taken.join(', ')})`,
+          'Name another folder with --out, or delete this one. A run is never overwritten.',
+        );
+    }
+    const folder = new RunFolder(path);
+    folder.#guard(() => {
+      mkdirSync(folder.plansPath, { recursive: true });
+      mkdirSync(folder.checkpointsPath);
+    });
+    return folder;
+  }
+
+  /** The folder of a run that exists. Throws a UsageError (PT_RUN_NOT_FOUND) where there is none. */
+  static open(path: string): RunFolder {
+    const folder = new RunFolder(path);
+    if (!existsSync(folder.eventsPath)) {
+      const problem = existsSync(path) ? `${path} is not a run folder: it has no ${NAMES.events}` : `there is no folder ${path}`;
+      throw new UsageError('PT_RUN_NOT_FOUND', problem, `Name the folder of a run${listRuns(path)}.`);
+    }
+    return folder;
+  }
+
+  get configPath(): string {
+    return join(this.path, NAMES.config);
+  }
+  get eventsPath(): string {
+    return join(this.path, NAMES.events);
+  }
+  get plansPath(): string {
+    return join(this.path, NAMES.plans);
+  }
+  get checkpointsPath(): string {
+    return join(this.path, NAMES.checkpoints);
+  }
+  get summaryPath(): string {
+    return join(this.path, NAMES.summary);
+  }
+  get reportPath(): string {
+    return join(this.path, NAMES.report);
+  }
+
+  writeConfig(text: string): void {
+    this.#write(this.configPath, text);
+  }
+
+  /** The resolved configuration as it was saved, or null where the run has none. */
+  readConfig(): string | null {
+    return existsSync(this.configPath) ? readFileSync(this.configPath, 'utf8') : null;
+  }
+
+  /** Saves the text grid of a plan as plans/<generation>.txt. */
+  writePlan(generation: number, text: string): void {
+    this.#write(join(this.plansPath, `${generation}.txt`), text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  writeSummary(summary: Summary): void {
+    this.#write(this.summaryPath, `${JSON.stringify(summary, null, 2)}\n`);
+  }
+
+  /** How to reach the run while it goes on, token included: for the user who started it alone (mode 0600). */
+  writeDoorplate(text: string): void {
+    this.#write(join(this.path, NAMES.doorplate), text, 0o600);
+  }
+
+  /** What `writeDoorplate` wrote, or null where the run is over, or cannot be asked. */
+  readDoorplate(): string | null {
+    const path = join(this.path, NAMES.doorplate);
+    return existsSync(path) ? readFileSync(path, 'utf8') : null;
+  }
+
+  /** Never throws: it may be called while the process ends. */
+  removeDoorplate(): void {
+    try {
+      rmSync(join(this.path, NAMES.doorplate), { force: true });
+    } catch {
+      // A stale one only leads to a process that is not there.
+    }
+  }
+
+  writeReport(html: string): void {
+    this.#write(this.reportPath, html);
+  }
+
+  /** Removes what a run writes, and the folder itself where nothing else is in it. For a run that never started. */
+  discard(): void {
+    for (const name of Object.values(NAMES)) rmSync(join(this.path, name), { recursive: true, force: true });
+    if (readdirSync(this.path).length === 0) rmdirSync(this.path);
+  }
+
+  /** Whole or not at all: a reader never sees half a file. */
+  #write(path: string, text: string, mode = 0o666): void {
+    this.#guard(() => {
+      try {
+        writeFileSync(`${path}.tmp`, text, { mode });
+        renameSync(`${path}.tmp`, path);
+      } catch (error) {
+        rmSync(`${path}.tmp`, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      throw new DataError(
+        'PT_RUN_FOLDER',
+        `the run folder ${this.path} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+        'Check free space and permissions, or name another folder with --out.',
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** runs/<YYYYMMDD-HHMMSS>-<model> in local time; a number is appended where two runs start in the same second. */
+export function defaultRunPath(model: string, now: Date, exists: (path: string) => boolean = existsSync): string {
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  const clock = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  // A model may be a file or hf:DIR; only its last part names the folder.
+  const last = model.split(/[\\/:]/).filter(Boolean).at(-1) ?? 'model';
+  const name = last.replace(/\.[cm]?[jt]s$/, '').replace(/[^\w.-]+/g, '-');
+  const base = join('runs', `${day}-${clock}-${name}`);
+  for (let number = 1; ; number++) {
+    const path = number === 1 ? base : `${base}-${number}`;
+    if (!exists(path)) return path;
+  }
+}
+
+/** For hints: the runs that lie beside a folder that is none. */
+function listRuns(path: string): string {
+  for (const parent of [path, join(path, '..'), 'runs']) {
+    if (!existsSync(parent) || !statSync(parent).isDirectory()) continue;
+    const runs = readdirSync(parent).filter((name) => existsSync(join(parent, name, NAMES.events)));
+    if (runs.length > 0) return `, for example ${join(parent, runs.sort().at(-1) as string)}`;
+  }
+  return '; `pipetrain train` prints it at its end';
+}

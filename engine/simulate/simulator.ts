@@ -1,0 +1,177 @@
+// The simulator: a whole training on hardware that need not be there: freeze policy, plan, step time, cache and transition, epoch by epoch. A
+// prediction from formulas; docs/simulate.md says what they are and what they leave out.
+import { countLayers, frozenBlocks } from '../../freeze/layers.js';
+import type { FreezePolicy } from '../../freeze/policy.js';
+import { sumCosts } from '../../pipeline/costs.js';
+import { EMPTY_CACHE, ourCache, ourRates, paperCache, paperRates, recordBytes, type CacheEpoch, type CacheState } from './cache.js';
+import { usableBytes, type HardwareProfile } from './hardware.js';
+import { simulatedCosts, type SimulatedModel } from './model.js';
+import { ourShape, paperShape, shapeTime, type SimulatedShape } from './shape.js';
+import { ourTransitionSeconds, paperTransitionSeconds } from './transition.js';
+
+export type SimulationRules = 'paper' | 'pipetrain';
+
+export interface SimulationOptions {
+  readonly model: SimulatedModel;
+  readonly hardware: HardwareProfile;
+  readonly rules: SimulationRules;
+  /** Asked once per epoch; must not need gradients. */
+  readonly freeze: FreezePolicy;
+  /** Most layers that may freeze. Default: all, as in the paper. */
+  readonly freezeMax?: number;
+  readonly usesCache: boolean;
+  readonly epochs: number;
+  readonly samples: number;
+  /** Samples per step at the start, over all replicas. */
+  readonly batch: number;
+  /** pipetrain: samples per micro-batch. The paper's table decides for itself. */
+  readonly microBatch: number;
+  /** pipetrain: a pipeline length to keep, or null. */
+  readonly fixedK: number | null;
+  /** pipetrain: bytes of cache per machine. */
+  readonly cacheBytes: number;
+}
+
+export interface SimulatedEpoch extends Omit<SimulatedShape, 'costs'> {
+  readonly epoch: number;
+  readonly frozenLayers: number;
+  readonly frozen: number;
+  readonly cache: CacheEpoch['mode'];
+  readonly stepMs: number;
+  /** Of it: the frozen part where it comes before the pipeline, gradient exchange. */
+  readonly frozenMs: number;
+  readonly exchangeMs: number;
+  /** Idle share of the devices of a pipeline while it runs, the frozen part included. */
+  readonly bubble: number;
+  readonly samplesPerSecond: number;
+  readonly steps: number;
+  /** In steps. */
+  readonly seconds: number;
+  /** Before the epoch, to get into its shape. */
+  readonly transitionSeconds: number;
+}
+
+export interface SimulatedRun {
+  readonly rules: SimulationRules;
+  readonly epochs: readonly SimulatedEpoch[];
+  /** In steps, without transitions. */
+  readonly computeSeconds: number;
+  readonly transitionSeconds: number;
+  readonly transitions: number;
+  /** Over the whole run, in steps. */
+  readonly samplesPerSecond: number;
+  /** True where a stage needs more than a device has; only the rules of the paper let that happen. */
+  readonly exceedsMemory: boolean;
+}
+
+/** What the figures leave out; docs/simulate.md says more. */
+export const NOT_MODELLED: readonly string[] = [
+  'loading and augmentation of data, validation passes, checkpoints, the start of processes and compilation',
+  'overlap of the gradient exchange with the backward, latency of messages, traffic of others, slow or failing devices',
+  'the host: one Python process that drives all devices of a pipeline (the paper), threads, interpreter locks; allocator fragmentation',
+  'effects of the batch on the speed of matrix products, and the input gradient that the lowest active block does not need',
+  'accuracy: what freezing and larger batches do to the result',
+];
+
+/** Predicts a run. Throws a UsageError where our planner finds no shape that fits. */
+export function simulateTraining(options: SimulationOptions): SimulatedRun {
+  const { hardware, epochs: numEpochs } = options;
+  const epochs: SimulatedEpoch[] = [];
+  let cache = EMPTY_CACHE;
+  for (let epoch = 0; epoch < numEpochs; epoch++) {
+    const last = epochs.at(-1);
+    const frozenLayers = epoch === 0 ? 0 : decide(options, epoch, last?.frozenLayers ?? 0);
+    const { state, result } = simulateEpoch(options, epoch, frozenLayers, last, cache);
+    cache = state;
+    epochs.push(result);
+  }
+  const computeSeconds = epochs.reduce((sum, { seconds }) => sum + seconds, 0);
+  return {
+    rules: options.rules,
+    epochs,
+    computeSeconds,
+    transitionSeconds: epochs.reduce((sum, epoch) => sum + epoch.transitionSeconds, 0),
+    transitions: epochs.filter(({ K, R }, e) => e > 0 && (K !== epochs[e - 1]?.K || R !== epochs[e - 1]?.R)).length,
+    samplesPerSecond: (options.samples * numEpochs) / computeSeconds,
+    exceedsMemory: epochs.some(({ memoryPerWorker }) => Math.max(...memoryPerWorker) > usableBytes(hardware)),
+  };
+}
+
+function decide({ model, freeze, freezeMax, samples, batch, epochs }: SimulationOptions, interval: number, frozenLayers: number): number {
+  const numLayers = countLayers(model.blocks);
+  return freeze.decide({ interval, step: interval * Math.ceil(samples / batch), totalSteps: epochs * Math.ceil(samples / batch), numSamples: samples, frozenLayers, numLayers, layerNorms: [], previousNorms: [], maxLayers: freezeMax ?? numLayers }).layers;
+}
+
+function simulateEpoch(options: SimulationOptions, epoch: number, frozenLayers: number, last: SimulatedEpoch | undefined, before: CacheState): { state: CacheState; result: SimulatedEpoch } {
+  const { model, hardware, rules, samples } = options;
+  const frozen = frozenBlocks(model.blocks, frozenLayers);
+  const cached = options.usesCache && frozen > 0 ? cacheOf(options, epoch, frozen, frozenLayers, last, before) : null;
+  const shape = rules === 'paper' ? paperShape({ model, hardware, frozen, pipelineBatch: pipelineBatchOf(options) }) : planned(options, frozen, last, cached, options.epochs - epoch);
+  const forwardMs = frozen === 0 ? 0 : sumCosts(shape.costs, 0, frozen).forwardMs;
+  const frozenMs = cached === null || cached.mode === 'off' ? forwardMs : cached.sampleMs * shape.microBatch;
+
+  // The released code sends the whole batch of a pipeline through the frozen part before the pipeline starts; ours does it micro-batch by
+  // micro-batch on the first stage.
+  const serialMs = rules === 'paper' ? frozenMs * shape.micros : 0;
+  const time = shapeTime(model, hardware, shape, rules === 'paper' ? 0 : frozenMs);
+  const stepMs = serialMs + time.pipelineMs + time.afterMs;
+  const busyMs = serialMs + time.busyMs.reduce((sum, ms) => sum + ms, 0);
+  const steps = Math.ceil(samples / shape.batch);
+  const { costs: _costs, ...shown } = shape;
+  const result: SimulatedEpoch = {
+    ...shown,
+    epoch,
+    frozenLayers,
+    frozen,
+    cache: cached?.mode ?? 'off',
+    stepMs,
+    frozenMs: serialMs,
+    exchangeMs: time.exchangeMs,
+    bubble: Math.max(0, 1 - busyMs / (shape.K * (serialMs + time.pipelineMs))),
+    samplesPerSecond: (shape.batch / stepMs) * 1000,
+    steps,
+    // A last batch that is not full takes its share: whole steps would make long epochs of large batches look better or worse by chance.
+    seconds: ((samples / shape.batch) * stepMs) / 1000,
+    transitionSeconds: last === undefined ? 0 : (rules === 'paper' ? paperTransitionSeconds : ourTransitionSeconds)({ from: last, to: shape, frozenChanged: last.frozen !== frozen, hardware }),
+  };
+  return { state: cached?.state ?? before, result };
+}
+
+const meanMs = (nowMs: number, laterMs: number, epochs: number): number => (nowMs + (epochs - 1) * laterMs) / epochs;
+
+const pipelineBatchOf = ({ batch, hardware }: SimulationOptions): number => batch / hardware.machines;
+
+/** The shape of ours for what an epoch with this cache will cost on the average of the epochs left: one that fills or reads now, the others read. */
+function planned(options: SimulationOptions, frozen: number, last: SimulatedEpoch | undefined, cached: CacheEpoch | null, epochsLeft: number): SimulatedShape {
+  const { model, hardware, batch, microBatch, fixedK } = options;
+  const active = model.blocks.length - frozen;
+  return ourShape({
+    model,
+    hardware,
+    frozen,
+    batch,
+    microBatch,
+    cacheReadMs: cached === null || cached.steadyMs === null ? null : meanMs(cached.sampleMs, cached.steadyMs, epochsLeft) * microBatch,
+    fixedK: fixedK === null ? null : Math.min(fixedK, active),
+    maxK: last?.K ?? null,
+  });
+}
+
+function cacheOf(options: SimulationOptions, epoch: number, frozen: number, frozenLayers: number, last: SimulatedEpoch | undefined, before: CacheState): CacheEpoch {
+  const { model, hardware, rules, samples, epochs, cacheBytes, microBatch } = options;
+  // Per sample at the micro-batch of the run; the paper's own micro-batch differs little in time per sample.
+  const costs = simulatedCosts(model, hardware, microBatch);
+  const bytes = recordBytes(model, frozen);
+  const request = {
+    model,
+    frozen,
+    frozenLayers,
+    forwardMs: (from: number, to: number): number => sumCosts(costs, from, to).forwardMs / microBatch,
+    rates: rules === 'paper' ? paperRates(bytes) : ourRates(hardware, bytes, (last?.R ?? 1) / hardware.machines),
+    samples,
+    epochsLeft: epochs - epoch,
+    capBytes: cacheBytes * hardware.machines,
+    before,
+  };
+  return rules === 'paper' ? paperCache(request, hardware) : ourCache(request);
+}

@@ -1,0 +1,115 @@
+// PlanPreview: the plans a run would have, without training: costs measured by all workers at once, then the choice at the start and at some frozen depths.
+// It asks the same replanner as a run; which depths a policy will reach is not known beforehand.
+import { tmpdir } from 'node:os';
+import { countLayers, frozenBlocks } from '../../freeze/layers.js';
+import type { PipelineChoice } from '../../pipeline/choice.js';
+import type { BlockCost } from '../../pipeline/costs.js';
+import { Coordinator } from '../coordinator/coordinator.js';
+import type { TrainConfig } from '../core/config.js';
+import { present } from '../core/invariant.js';
+import { makeRunPolicy } from '../freezing/freeze-policy.js';
+import type { HandoverCost } from '../costs/handover-probe.js';
+import { measureDisk } from '../costs/disk-probe.js';
+import { measuredCosts } from '../costs/measured-costs.js';
+import { readsOf } from '../planning/cache-reads.js';
+import { withMicroBatch, type MicroBatchChoice } from './micro-batch-search.js';
+import { modelStateOf } from '../state/model-state.js';
+import { Replanner } from '../planning/replanner.js';
+import { setUpRun, type RunSetup } from '../run/run-setup.js';
+import { StatusBoard } from '../status/status-board.js';
+
+export interface PreviewedPlan extends Omit<PipelineChoice, 'schedule'> {
+  readonly schedule: string;
+  readonly frozenLayers: number;
+  /** Frozen blocks. */
+  readonly frozen: number;
+  readonly usesCache: boolean;
+  /** Why the cache is on or off. */
+  readonly cacheReason: string;
+  readonly grid: string;
+}
+
+export interface PlanPreview {
+  readonly model: string;
+  readonly device: string;
+  readonly workers: number;
+  readonly batch: number;
+  readonly microBatch: number;
+  /** How it was found where it was not given. */
+  readonly microBatchChoice: MicroBatchChoice | null;
+  readonly numMicroBatches: number;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  readonly numLayers: number;
+  readonly measureSeconds: number;
+  /** Most bytes of a worker. */
+  readonly memoryLimit: number;
+  readonly costs: readonly BlockCost[];
+  /** What workers take to hand over, or null where there is one worker. */
+  readonly handover: HandoverCost | null;
+  /** The first one is the plan with which the run starts. */
+  readonly plans: readonly PreviewedPlan[];
+}
+
+/** Frozen depths to show, shares of the layers that may freeze. */
+const SHARES = [0, 0.25, 0.5, 0.75, 1];
+
+/** Measures and plans; leaves no process. Errors are those with which a run would fail at its start. */
+export async function previewPlan(given: TrainConfig, kept: string | null = null): Promise<PlanPreview> {
+  const { config, choice: microBatchChoice } = await withMicroBatch(given, kept);
+  const setup = await setUpRun(config);
+  const { device, measured, seconds } = await measure(setup);
+  const costs = measuredCosts(setup, measured);
+  const { model, sampler, totalSteps, workers, microBatch, numMicroBatches } = setup;
+  const replanner = new Replanner({ ...setup, costs, readMsPerMb: measured.readMsPerMb, diskReadMsPerMb: config.cacheDiskMb === 0 ? null : measureDisk(config.cacheDir ?? tmpdir()), updateMsPerMb: measured.updateMsPerMb, handover: measured.handover, ...readsOf(setup) });
+  const numLayers = countLayers(model.blocks);
+  const epochs = totalSteps / sampler.stepsPerEpoch;
+  const plans = depthsOf(config, numLayers, setup.dataset.numTrain).map((frozenLayers, i, depths): PreviewedPlan => {
+    const frozen = frozenBlocks(model.blocks, frozenLayers);
+    // Taken as reached at equal distances over the run.
+    const epochsLeft = epochs * (1 - i / depths.length);
+    const { choice, event, cacheReason } = replanner.next({ frozen, frozenLayers, epochsLeft, because: frozen === 0 ? 'the run starts' : `${frozenLayers} layers are frozen` });
+    return { ...choice, schedule: event.schedule, frozenLayers, frozen, usesCache: event.usesCache, cacheReason, grid: event.grid };
+  });
+  return {
+    model: model.name,
+    device,
+    workers: workers.length,
+    batch: config.batch,
+    microBatch,
+    microBatchChoice,
+    numMicroBatches,
+    totalSteps,
+    stepsPerEpoch: sampler.stepsPerEpoch,
+    numLayers,
+    measureSeconds: seconds,
+    memoryLimit: replanner.memoryLimit,
+    costs,
+    handover: measured.handover,
+    plans,
+  };
+}
+
+/** Layers frozen in the plans that are shown: none where nothing freezes. */
+function depthsOf(config: TrainConfig, numLayers: number, numSamples: number): number[] {
+  const most = Math.min(makeRunPolicy(config).most?.(numLayers, numSamples) ?? numLayers, config.freezeMax ?? Math.max(0, numLayers - 1));
+  return [...new Set(SHARES.map((share) => Math.round(share * most)))];
+}
+
+/** Lets workers that are started for this alone measure the blocks. */
+async function measure(setup: RunSetup) {
+  const { config, workers, microBatch } = setup;
+  const begin = performance.now();
+  const coordinator = new Coordinator({ config, workers, microBatch, programCache: null, onReport: () => undefined, onDropped: () => undefined, model: () => modelStateOf(setup), status: (signs) => new StatusBoard().status(signs) });
+  const abort = (): void => coordinator.abort();
+  process.on('exit', abort);
+  try {
+    await coordinator.open();
+    const [member] = await coordinator.launch();
+    const measured = await coordinator.measureCosts();
+    return { device: present(member, 'worker').device, measured, seconds: (performance.now() - begin) / 1000 };
+  } finally {
+    process.off('exit', abort);
+    await coordinator.close();
+  }
+}

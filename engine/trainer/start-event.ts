@@ -1,0 +1,28 @@
+// The first event of a run: what it is made of. Pure.
+import { cpus } from 'node:os';
+import { present } from '../core/invariant.js';
+import type { RunEventBody } from '../events/events.js';
+import type { RunSetup } from '../run/run-setup.js';
+import { VERSION } from '../core/version.js';
+
+export function startEvent({ config, model, layouts, dataset, sampler, totalSteps, microBatch }: RunSetup): Extract<RunEventBody, { type: 'run.started' }> {
+  return {
+    type: 'run.started',
+    version: VERSION,
+    model: model.name,
+    data: dataset.source,
+    seed: config.seed,
+    blocks: model.blocks.map(({ name, kind, layer }, index) => ({ name, kind, layer, parameters: present(layouts[index], 'layout').numParameters })),
+    numTrain: dataset.numTrain,
+    ...(dataset.numViews === undefined ? {} : { numViews: dataset.numViews }),
+    numValidation: dataset.numValidation,
+    stepsPlanned: totalSteps,
+    stepsPerEpoch: sampler.stepsPerEpoch,
+    batch: config.batch,
+    microBatch,
+    machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores`,
+    metricName: model.metric.name,
+    higherIsBetter: model.metric.higherIsBetter,
+    ...(config.targetMetric === undefined ? {} : { targetMetric: config.targetMetric }),
+  };
+}

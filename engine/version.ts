@@ -1,4 +1,0 @@
-// The version of this package, as its package.json says it.
-import { packageRoot } from './core/package-root.js';
-
-export const VERSION: string = packageRoot()?.version ?? 'unknown';

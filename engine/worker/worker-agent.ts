@@ -1,0 +1,122 @@
+// WorkerAgent: what `pipetrain worker` runs: worker processes that join a run, one per device, started again where the run was lost from sight and may come
+// back. It computes nothing, and it knows of the run only what its workers tell.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Trust } from '../comm/tls.js';
+import { fromErrorRecord, WorkerError, type PipetrainError } from '../core/errors.js';
+import { executorOf, workersOf } from '../run/devices.js';
+import type { Invitation } from '../protocol/invitation.js';
+import { MemoryFolder } from '../memory/memory-folder.js';
+import { workerEntry } from '../protocol/worker-entry.js';
+import type { WorkerNews } from '../protocol/worker-news.js';
+
+/** Failures after which the run may be there again: the connection was lost, or there was none. */
+const PASSING = new Set(['PT_INTERRUPTED', 'PT_DIAL', 'PT_PEER_CLOSED', 'PT_PEER_LOST', 'PT_ABORTED']);
+const RETRY_PAUSE_MS = 1000;
+const STDERR_TAIL = 4000;
+
+export interface AgentOptions {
+  readonly url: string;
+  readonly token: string;
+  /** For `wss://`: which certificate to believe. */
+  readonly trust?: Trust;
+  readonly name: string;
+  readonly devices: string;
+  /** The model and the data of this host; null takes a built-in name from the run. */
+  readonly model: string | null;
+  readonly data: string | null;
+  readonly dataOptions: Readonly<Record<string, unknown>>;
+  /** Where the workers listen for others: address, or null for the one by which the coordinator is reached; port of the first, or 0. */
+  readonly host: string | null;
+  readonly port: number;
+  /** Where the workers keep their tensors when they do not see the memory of the run; default: the shared memory of this host. */
+  readonly memoryDir?: string | undefined;
+  /** For so long a run that is out of reach is tried again. */
+  readonly retrySeconds: number;
+  /** Aborted when a person wants the workers to leave: they go when their state is with others. */
+  readonly signal: AbortSignal;
+  readonly onNews: (name: string, news: WorkerNews) => void;
+  /** A run that is out of reach is tried again, and why. */
+  readonly onRetry: (name: string, error: PipetrainError) => void;
+}
+
+/** Resolves when every worker was let go or told to stop. Rejects with the error of the first one that cannot join, or cannot any more. */
+export async function runWorkers(options: AgentOptions): Promise<void> {
+  const workers = workersOf(options.devices);
+  const memory = new MemoryFolder(options.memoryDir);
+  const removeMemory = (): void => memory.close();
+  process.once('exit', removeMemory);
+  const results = await Promise.allSettled(
+    workers.map((_, index) =>
+      serve(options, memory, {
+        url: options.url,
+        token: options.token,
+        worker: null,
+        host: null,
+        trust: options.trust,
+        own: {
+          name: workers.length > 1 ? `${options.name}-${index}` : options.name,
+          executor: executorOf(options.devices),
+          deviceNumber: index,
+          model: options.model,
+          data: options.data,
+          dataOptions: { ...options.dataOptions },
+          host: options.host,
+          port: options.port === 0 ? 0 : options.port + index,
+          memory: { path: memory.path, probe: memory.probe },
+        },
+      }),
+    ),
+  );
+  process.off('exit', removeMemory);
+  memory.close();
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** One worker, over as many processes as it takes. */
+async function serve(options: AgentOptions, memory: MemoryFolder, invitation: Invitation): Promise<void> {
+  const name = invitation.own?.name ?? '';
+  let seenAt = performance.now();
+  for (;;) {
+    const ids: string[] = [];
+    const error = await runOnce(options, invitation, (news) => {
+      if (news.type !== 'ended') seenAt = performance.now();
+      if (news.type === 'joined') ids.push(news.worker);
+      options.onNews(name, news);
+    });
+    // One that was killed could not; and the next one may have its name, in another attempt of the run.
+    for (const id of ids) memory.removeAllOf(id);
+    if (error === null || options.signal.aborted) return;
+    if (!PASSING.has(error.code) || performance.now() - seenAt > options.retrySeconds * 1000) throw error;
+    options.onRetry(name, error);
+    await sleep(RETRY_PAUSE_MS);
+  }
+}
+
+/** One process from its start to its end; the error it ended with, or null where it was let go. */
+function runOnce({ signal }: AgentOptions, invitation: Invitation, onNews: (news: WorkerNews) => void): Promise<PipetrainError | null> {
+  const child = spawn(process.execPath, [workerEntry()], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const leave = (): void => void child.stdin.write('leave\n');
+  const news: WorkerNews[] = [];
+  let stderr = '';
+  child.stdin.on('error', () => undefined); // its end says more
+  child.stdin.write(`${JSON.stringify(invitation)}\n`);
+  child.stderr.on('data', (chunk: Buffer) => void (stderr = (stderr + chunk.toString()).slice(-STDERR_TAIL)));
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const item = JSON.parse(line) as WorkerNews;
+    news.push(item);
+    onNews(item);
+  });
+  if (signal.aborted) leave();
+  else signal.addEventListener('abort', leave, { once: true });
+  return new Promise((resolve) => {
+    child.once('error', (cause) => resolve(new WorkerError('PT_WORKER_START', `a worker could not be started: ${cause.message}`, 'Check memory and process limits.', { cause })));
+    child.once('close', (code, how) => {
+      signal.removeEventListener('abort', leave);
+      const last = news.at(-1);
+      if (last?.type === 'ended') return resolve(last.reason === 'failed' ? fromErrorRecord(last.error) : null);
+      resolve(new WorkerError('PT_WORKER_LOST', `the worker process ${how === null ? `exited with code ${code}` : `was killed by ${how}`}${stderr.trim() === '' ? '' : `\n${stderr.trim()}`}`, 'Start it again; it may join at any time.'));
+    });
+  });
+}

@@ -1,0 +1,60 @@
+// WorkerPort: the port of a worker and its way to the ports of others: the run's token on both, and TLS where the run speaks it, with certificates that the
+// workers make for themselves and know each other by. What is said over a connection is not its business.
+import { dial } from '../comm/dial.js';
+import { listen, type Listener } from '../comm/listen.js';
+import { makeOwnCertificate } from '../comm/own-certificate.js';
+import type { Peer } from '../comm/peer.js';
+import { fingerprintOf } from '../comm/tls.js';
+import { DropCount } from '../events/dropped-peers.js';
+import { reachable } from '../protocol/entrance.js';
+import type { Colleague } from '../protocol/messages.js';
+
+const DIAL_TIMEOUT_MS = 10_000;
+
+export interface WorkerPortOptions {
+  readonly worker: string;
+  readonly token: string;
+  /** Where it listens: an address of this host, and a port (0 for a free one). */
+  readonly host: string;
+  readonly port: number;
+  /** Address of the coordinator: `wss://` means that workers speak TLS among themselves too. */
+  readonly url: string;
+  /** Told of connections that were not let in or were cut: who, why, and how many there were. */
+  readonly onDropped: (peer: string, reason: string) => void;
+  /** Called for each connection that shows the token; an error thrown here refuses it. */
+  readonly onPeer: (peer: Peer) => void;
+}
+
+export class WorkerPort {
+  readonly #options: WorkerPortOptions;
+  readonly #drops = new DropCount();
+  #listener: Listener | null = null;
+
+  constructor(options: WorkerPortOptions) {
+    this.#options = options;
+  }
+
+  /** Starts to listen. Throws what listening throws. */
+  async open(): Promise<{ readonly address: string; readonly fingerprint: string | null }> {
+    const { worker, host, port, token, url, onPeer } = this.#options;
+    const own = new URL(url).protocol === 'wss:' ? makeOwnCertificate() : null;
+    this.#listener = await listen({ host, port, token, name: worker, ...(own === null ? {} : { tls: own }), onPeer, onRefused: (peer, reason) => this.note(peer, reason) });
+    return { address: this.#listener.url, fingerprint: own === null ? null : fingerprintOf(own.cert) };
+  }
+
+  /** Takes note of a connection that was cut; somebody who knocks a thousand times is not told of a thousand times. */
+  note(peer: string, reason: string): void {
+    if (this.#drops.isTold()) this.#options.onDropped(peer, reason);
+  }
+
+  /** Connects to the port of a colleague. Throws what dialling throws. */
+  dial({ address, fingerprint }: Colleague): Promise<Peer> {
+    const { worker, token, url } = this.#options;
+    // A worker that listens everywhere does not know by which address it is reached; it is on the host of the coordinator.
+    return dial(reachable(address, url), { token, hello: { name: worker }, timeoutMs: DIAL_TIMEOUT_MS, ...(fingerprint === null ? {} : { trust: { fingerprint } }) });
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.close();
+  }
+}
