@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The `pipetrain` command: connects the program to this process, and does nothing else.
-import { processIo } from './io.js';
+import { processIo } from './console/io.js';
 import { runCli } from './program.js';
 
 // Set instead of called: outputs that are pipes must be written to their end first.

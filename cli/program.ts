@@ -3,7 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, UsageError } from '../engine/core/errors.js';
 import { VERSION } from '../engine/core/version.js';
-import type { CommandContext } from './command-context.js';
+import type { CommandContext } from './session/command-context.js';
 import { ablateCommand } from './commands/ablate.js';
 import { compareCommand } from './commands/compare.js';
 import { devicesCommand } from './commands/devices.js';
@@ -20,9 +20,9 @@ import { statusCommand } from './commands/status.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
 import { workerCommand } from './commands/worker.js';
-import { reportError } from './exit.js';
-import type { CliIo } from './io.js';
-import { engineServices, type CliServices } from './services.js';
+import { reportError } from './session/exit.js';
+import type { CliIo } from './console/io.js';
+import { engineServices, type CliServices } from './session/services.js';
 
 const COMMANDS = [quickstartCommand, trainCommand, resumeCommand, workerCommand, statusCommand, evalCommand, reportCommand, compareCommand, verifyCommand, exportCommand, planCommand, simulateCommand, ablateCommand, freezeReplayCommand, devicesCommand, doctorCommand];
 

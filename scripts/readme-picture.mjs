@@ -1,8 +1,8 @@
 // Writes docs/workers.svg, the picture of the README, from a run: node scripts/readme-picture.mjs RUN. Run `npm run build` first.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { workersChart } from '../dist/cli/report-sections.js';
-import { REPORT_STYLE } from '../dist/cli/report-style.js';
+import { workersChart } from '../dist/cli/report/report-sections.js';
+import { REPORT_STYLE } from '../dist/cli/report/report-style.js';
 import { readEvents } from '../dist/engine/events/event-log.js';
 
 const [run] = process.argv.slice(2);

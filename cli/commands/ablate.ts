@@ -7,13 +7,13 @@ import { makeAblation, type Ablation, type RecordedRun } from '../../engine/abla
 import { EXIT, UsageError } from '../../engine/core/errors.js';
 import { didYouMean } from '../../engine/core/suggest.js';
 import { defaultRunPath } from '../../engine/run/run-folder.js';
-import { ablationFigure } from '../ablation-figure.js';
-import { runAblation } from '../ablation-runs.js';
-import { ablationLines, ablationMarkdown, ablationNotes } from '../ablation-table.js';
-import type { CommandContext } from '../command-context.js';
-import { addConfigFlags, configFlagsOf } from '../config-flags.js';
-import { wrap } from '../format.js';
-import { resolveConfig } from '../resolve-config.js';
+import { ablationFigure } from '../report/ablation-figure.js';
+import { runAblation } from '../session/ablation-runs.js';
+import { ablationLines, ablationMarkdown, ablationNotes } from '../text/ablation-table.js';
+import type { CommandContext } from '../session/command-context.js';
+import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
+import { wrap } from '../text/format.js';
+import { resolveConfig } from '../config/resolve-config.js';
 
 interface AblateFlags {
   readonly seeds?: string;

@@ -2,8 +2,8 @@
 import { Command } from 'commander';
 import { readEvents } from '../../engine/events/event-log.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import type { CommandContext } from '../command-context.js';
-import { compareRuns } from '../compare-runs.js';
+import type { CommandContext } from '../session/command-context.js';
+import { compareRuns } from '../text/compare-runs.js';
 
 export function compareCommand({ io, exitWith }: CommandContext): Command {
   return new Command('compare')

@@ -1,7 +1,7 @@
 // pipetrain devices: what --devices may name on this machine, and why the rest cannot be used.
 import { Command } from 'commander';
-import type { CommandContext } from '../command-context.js';
-import { executorFindings } from '../executor-findings.js';
+import type { CommandContext } from '../session/command-context.js';
+import { executorFindings } from '../machine/executor-findings.js';
 
 export function devicesCommand({ io, exitWith }: CommandContext): Command {
   return new Command('devices').summary('list what --devices may name here, and why the rest cannot be used').action(

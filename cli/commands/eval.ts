@@ -1,8 +1,8 @@
 // pipetrain eval: the metric of a run, computed again from its newest checkpoint on one device.
 import { Command } from 'commander';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import type { CommandContext } from '../command-context.js';
-import { count } from '../format.js';
+import type { CommandContext } from '../session/command-context.js';
+import { count } from '../text/format.js';
 
 export function evalCommand({ io, services, exitWith }: CommandContext): Command {
   return new Command('eval')

@@ -1,8 +1,8 @@
 // pipetrain export: the trained parameters as one file that other programs read.
 import { Command } from 'commander';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import type { CommandContext } from '../command-context.js';
-import { bytes, count } from '../format.js';
+import type { CommandContext } from '../session/command-context.js';
+import { bytes, count } from '../text/format.js';
 
 export function exportCommand({ io, services, exitWith }: CommandContext): Command {
   return new Command('export')

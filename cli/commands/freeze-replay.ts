@@ -6,10 +6,10 @@ import { readEvents } from '../../engine/events/event-log.js';
 import { replayFreezing, type ReplayRequest } from '../../engine/freezing/freeze-replay.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { freezePolicyNames, type FreezePolicyName } from '../../freeze/registry.js';
-import type { CommandContext } from '../command-context.js';
-import { replayLines } from '../replay-text.js';
-import { resolveConfig } from '../resolve-config.js';
-import { parseAlpha, wholeNumber } from '../simulate-options.js';
+import type { CommandContext } from '../session/command-context.js';
+import { replayLines } from '../text/replay-text.js';
+import { resolveConfig } from '../config/resolve-config.js';
+import { parseAlpha, wholeNumber } from '../simulate/options.js';
 
 interface ReplayFlags {
   readonly policy?: string;

@@ -1,9 +1,9 @@
 // pipetrain plan: the plan a run would start with, and what it would become as layers freeze. Measures, but does not train.
 import { Command } from 'commander';
-import type { CommandContext } from '../command-context.js';
-import { addConfigFlags, configFlagsOf } from '../config-flags.js';
-import { planLines } from '../plan-text.js';
-import { resolveConfig } from '../resolve-config.js';
+import type { CommandContext } from '../session/command-context.js';
+import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
+import { planLines } from '../text/plan-text.js';
+import { resolveConfig } from '../config/resolve-config.js';
 
 /** A file or a pipe gets the tables whole. */
 const PLAIN_COLUMNS = 120;

@@ -1,9 +1,9 @@
 // pipetrain quickstart: a short run that needs no data and no settings, to see the whole thing work.
 import { Command } from 'commander';
-import type { CommandContext } from '../command-context.js';
-import { addConfigFlags, configFlagsOf } from '../config-flags.js';
-import { resolveConfig } from '../resolve-config.js';
-import { runSession } from '../run-session.js';
+import type { CommandContext } from '../session/command-context.js';
+import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
+import { resolveConfig } from '../config/resolve-config.js';
+import { runSession } from '../session/run-session.js';
 
 export function quickstartCommand({ io, services, exitWith }: CommandContext): Command {
   const command = new Command('quickstart')

@@ -1,8 +1,8 @@
 // pipetrain report: writes summary.json and report.html of a run anew from its events.
 import { Command } from 'commander';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import type { CommandContext } from '../command-context.js';
-import { writeResults } from '../run-session.js';
+import type { CommandContext } from '../session/command-context.js';
+import { writeResults } from '../session/run-session.js';
 
 export function reportCommand({ io, exitWith }: CommandContext): Command {
   return new Command('report')

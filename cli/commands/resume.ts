@@ -1,12 +1,12 @@
 // pipetrain resume: an interrupted run goes on from its newest whole checkpoint, in any shape.
 import { Command } from 'commander';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import type { CommandContext } from '../command-context.js';
-import { TOKEN_VARIABLE } from '../config-layers.js';
-import { addConfigFlags, configFlagsOf } from '../config-flags.js';
-import type { ConfigName } from '../config-keys.js';
-import { resolveConfig } from '../resolve-config.js';
-import { runSession } from '../run-session.js';
+import type { CommandContext } from '../session/command-context.js';
+import { TOKEN_VARIABLE } from '../config/config-layers.js';
+import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
+import type { ConfigName } from '../config/config-keys.js';
+import { resolveConfig } from '../config/resolve-config.js';
+import { runSession } from '../session/run-session.js';
 
 /** What may be different from before: it changes the shape and the speed of the run, never its result. */
 const CHANGEABLE: readonly ConfigName[] = ['devices', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'cache', 'cacheMb', 'cacheDiskMb', 'cacheDir', 'verifyCache', 'checkpointEvery', 'keep', 'maxRestarts', 'stepTimeoutSeconds', 'heartbeatSeconds', 'port', 'listen', 'tlsCert', 'tlsKey', 'memoryDir', 'breakdown'];

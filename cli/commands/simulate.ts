@@ -5,11 +5,11 @@ import { hardwareNames } from '../../engine/simulate/hardware.js';
 import { simulatedModelNames } from '../../engine/simulate/model.js';
 import { compareRules } from '../../engine/simulate/comparison.js';
 import { NOT_MODELLED, simulateTraining } from '../../engine/simulate/simulator.js';
-import type { CommandContext } from '../command-context.js';
-import { plural } from '../format.js';
-import { parseAlpha, parseSimulateFlags, wholeNumber, type SimulateFlags, type SimulateOptions } from '../simulate-options.js';
-import { scheduleLines, simulateSchedule } from '../simulate-schedule.js';
-import { comparisonLines, headLines, notModelledLines, PUBLISHED, runLines, sweepLines } from '../simulate-text.js';
+import type { CommandContext } from '../session/command-context.js';
+import { plural } from '../text/format.js';
+import { parseAlpha, parseSimulateFlags, wholeNumber, type SimulateFlags, type SimulateOptions } from '../simulate/options.js';
+import { scheduleLines, simulateSchedule } from '../simulate/schedule.js';
+import { comparisonLines, headLines, notModelledLines, PUBLISHED, runLines, sweepLines } from '../simulate/text.js';
 
 /** What a mode of the command says: as text and as data. */
 interface Answer {

@@ -2,10 +2,10 @@
 import { Command } from 'commander';
 import { UsageError } from '../../engine/core/errors.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import type { CommandContext } from '../command-context.js';
-import { TOKEN_VARIABLE } from '../config-layers.js';
-import { statusText } from '../status-text.js';
-import { addTlsFlags, trustOf, type TlsFlags } from '../tls-flags.js';
+import type { CommandContext } from '../session/command-context.js';
+import { TOKEN_VARIABLE } from '../config/config-layers.js';
+import { statusText } from '../text/status-text.js';
+import { addTlsFlags, trustOf, type TlsFlags } from '../config/tls-flags.js';
 
 interface StatusFlags extends TlsFlags {
   readonly token?: string;

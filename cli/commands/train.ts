@@ -1,11 +1,11 @@
 // pipetrain train: a run from a configuration.
 import { Command } from 'commander';
-import type { CommandContext } from '../command-context.js';
-import { addConfigFlags, configFlagsOf } from '../config-flags.js';
-import { resolveConfig } from '../resolve-config.js';
-import { showResolved } from '../resolved-yaml.js';
-import { TOKEN_VARIABLE } from '../config-layers.js';
-import { runSession } from '../run-session.js';
+import type { CommandContext } from '../session/command-context.js';
+import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
+import { resolveConfig } from '../config/resolve-config.js';
+import { showResolved } from '../config/resolved-yaml.js';
+import { TOKEN_VARIABLE } from '../config/config-layers.js';
+import { runSession } from '../session/run-session.js';
 
 export function trainCommand({ io, services, exitWith }: CommandContext): Command {
   const command = new Command('train')

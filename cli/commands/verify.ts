@@ -5,11 +5,11 @@ import { DataError } from '../../engine/core/errors.js';
 import type { Check } from '../../engine/events/ledger.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import type { TrialResult } from '../../engine/verify/verify-model.js';
-import type { CommandContext } from '../command-context.js';
-import { addConfigFlags, configFlagsOf } from '../config-flags.js';
-import { wrap } from '../format.js';
-import type { Output } from '../io.js';
-import { resolveConfig } from '../resolve-config.js';
+import type { CommandContext } from '../session/command-context.js';
+import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
+import { wrap } from '../text/format.js';
+import type { Output } from '../console/io.js';
+import { resolveConfig } from '../config/resolve-config.js';
 
 /** Steps of a trial where the user does not say. */
 const STEPS = 8;

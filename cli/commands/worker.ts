@@ -4,11 +4,11 @@ import { hostname } from 'node:os';
 import { UsageError } from '../../engine/core/errors.js';
 import type { StageAssignment } from '../../engine/core/plan.js';
 import type { WorkerNews } from '../../engine/protocol/worker-news.js';
-import type { CommandContext } from '../command-context.js';
-import { readPairs, TOKEN_VARIABLE } from '../config-layers.js';
-import { plural, range } from '../format.js';
-import { watchStopSignals } from '../stop-signals.js';
-import { addTlsFlags, trustOf, type TlsFlags } from '../tls-flags.js';
+import type { CommandContext } from '../session/command-context.js';
+import { readPairs, TOKEN_VARIABLE } from '../config/config-layers.js';
+import { plural, range } from '../text/format.js';
+import { watchStopSignals } from '../console/stop-signals.js';
+import { addTlsFlags, trustOf, type TlsFlags } from '../config/tls-flags.js';
 
 interface WorkerFlags extends TlsFlags {
   readonly join: string;

@@ -1,5 +1,5 @@
 // Ablation: what an ablation found, as ablation.json holds it: rows of cases with means over seeds, the target and the time to it, speed-ups, shares.
-// A pure function of the events of its runs; who made them is cli/ablation-runs.ts.
+// A pure function of the events of its runs; who made them is cli/session/ablation-runs.ts.
 import type { AblationCase } from './ablation-case.js';
 import type { RunEvent } from '../events/events.js';
 import { effectiveEvaluations, eventsOf, type Shape } from '../events/summary.js';

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runCli } from '../../cli/program.js';
-import { engineServices, type CliServices } from '../../cli/services.js';
+import { engineServices, type CliServices } from '../../cli/session/services.js';
 import type { Ablation } from '../../engine/ablation/ablation.js';
 import type { TrainConfig } from '../../engine/core/config.js';
 import { runEventSchema } from '../../engine/events/events.js';

@@ -1,8 +1,8 @@
 // The console view: what stands on a terminal and in a log file.
 import { describe, expect, test } from 'vitest';
-import { ConsoleView } from '../../cli/console.js';
-import { advance, startOfProgress } from '../../cli/progress.js';
-import { statusLine } from '../../cli/status-line.js';
+import { ConsoleView } from '../../cli/console/console.js';
+import { advance, startOfProgress } from '../../cli/console/progress.js';
+import { statusLine } from '../../cli/console/status-line.js';
 import { summarize } from '../../engine/events/summary.js';
 import { fakeOutput, type FakeOutput } from './fake-io.js';
 import { sampleRun } from './sample-run.js';

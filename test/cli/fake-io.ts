@@ -1,7 +1,7 @@
 // An outside world for tests: outputs that are kept, an environment of its own, signals that can be sent.
 import { EventEmitter } from 'node:events';
-import type { CliIo, Output } from '../../cli/io.js';
-import type { CliServices } from '../../cli/services.js';
+import type { CliIo, Output } from '../../cli/console/io.js';
+import type { CliServices } from '../../cli/session/services.js';
 
 export interface FakeOutput extends Output {
   text: string;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { runCli } from '../../cli/program.js';
-import type { CliServices } from '../../cli/services.js';
+import type { CliServices } from '../../cli/session/services.js';
 import { trainConfigSchema, type TrainConfig } from '../../engine/core/config.js';
 import { DataError, NonFiniteError } from '../../engine/core/errors.js';
 import { readEvents } from '../../engine/events/event-log.js';

@@ -1,7 +1,7 @@
 // The report: complete, safe, the same for the same events, and at home without a network.
 import { describe, expect, test } from 'vitest';
-import { planSpans, smooth } from '../../cli/report-sections.js';
-import { renderReport } from '../../cli/report.js';
+import { planSpans, smooth } from '../../cli/report/report-sections.js';
+import { renderReport } from '../../cli/report/report.js';
 import { runEventSchema } from '../../engine/events/events.js';
 import { sampleRun } from './sample-run.js';
 

@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { configKeys, groupedKeys, toCamel, toKebab } from '../../cli/config-keys.js';
-import type { FlagValue } from '../../cli/config-layers.js';
-import { resolveConfig, type ResolvedConfig } from '../../cli/resolve-config.js';
-import { showResolved } from '../../cli/resolved-yaml.js';
+import { configKeys, groupedKeys, toCamel, toKebab } from '../../cli/config/config-keys.js';
+import type { FlagValue } from '../../cli/config/config-layers.js';
+import { resolveConfig, type ResolvedConfig } from '../../cli/config/resolve-config.js';
+import { showResolved } from '../../cli/config/resolved-yaml.js';
 import { UsageError } from '../../engine/core/errors.js';
 import { scratch } from './scratch.js';
 

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../../cli/program.js';
-import { parseAlpha } from '../../cli/simulate-options.js';
-import { textColumns } from '../../cli/text-columns.js';
+import { parseAlpha } from '../../cli/simulate/options.js';
+import { textColumns } from '../../cli/text/text-columns.js';
 import { fakeIo, fakeServices } from '../cli/fake-io.js';
 import { scratch } from '../cli/scratch.js';
 

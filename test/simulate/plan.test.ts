@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../../cli/program.js';
-import { planLines } from '../../cli/plan-text.js';
+import { planLines } from '../../cli/text/plan-text.js';
 import { trainConfigSchema, type TrainConfig } from '../../engine/core/config.js';
 import { previewPlan, type PlanPreview, type PreviewedPlan } from '../../engine/trainer/plan-preview.js';
 import { showGrid } from '../../pipeline/grid.js';

@@ -1,0 +1,152 @@
+// Layer: the settings of one source (a file, the environment, flags), each with the words that say where it stands. Not validated yet:
+// resolve-config.ts merges layers and checks the result.
+import { readFileSync } from 'node:fs';
+import { LineCounter, isMap, isScalar, parse, parseDocument } from 'yaml';
+import { UsageError } from '../../engine/core/errors.js';
+import { suggest } from '../../engine/core/suggest.js';
+import { configKeys, toCamel, toKebab, type ConfigKey } from './config-keys.js';
+
+export interface Setting {
+  readonly value: unknown;
+  /** "flag --batch", "file tiny.yaml, line 3", "environment PIPETRAIN_BATCH", "model gpt", "default" */
+  readonly origin: string;
+}
+
+/** By name (`batch`) or, for the options of a model or a data set, by name and option (`modelOptions.layers`). */
+export type Layer = ReadonlyMap<string, Setting>;
+
+/** What commander hands over: text, the booleans of `--x` and `--no-x`, and the texts of a repeated flag. */
+export type FlagValue = string | boolean | readonly string[];
+
+const byKebab = new Map(configKeys.map((key) => [key.kebab, key]));
+const byVariable = new Map(configKeys.map((key) => [key.variable, key]));
+
+/** Variables with our prefix that are not settings. */
+/** The token of a run is no setting: it must not end up in the run folder. */
+export const TOKEN_VARIABLE = 'PIPETRAIN_TOKEN';
+const OTHER_VARIABLES = new Set(['PIPETRAIN_TEST_DATA', TOKEN_VARIABLE]);
+
+/** A layer from camelCase values; undefined ones are left out. */
+export function layerOf(values: Readonly<Record<string, unknown>>, origin: string): Layer {
+  const layer = new Map<string, Setting>();
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    const isRecord = configKeys.some((key) => key.name === name && key.kind === 'record');
+    if (!isRecord) layer.set(name, { value, origin });
+    else for (const [option, inner] of Object.entries(value as object)) layer.set(`${name}.${option}`, { value: inner, origin });
+  }
+  return layer;
+}
+
+/** The settings of a YAML file. Throws UsageErrors that name the file and the line. */
+export function fileLayer(path: string): Layer {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : String(error);
+    throw new UsageError('PT_CONFIG_FILE', `the configuration ${path} cannot be read: ${why}`, 'Give the path of a YAML file, or flags alone.', { cause: error });
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const lineAt = (offset: number | undefined): string => (offset === undefined ? `file ${path}` : `file ${path}, line ${lines.linePos(offset).line}`);
+  const broken = document.errors[0];
+  if (broken !== undefined)
+    throw new UsageError('PT_CONFIG_SYNTAX', `${lineAt(broken.pos[0])}: ${broken.message}`, 'Settings are written as `name: value`, one per line.');
+  const layer = new Map<string, Setting>();
+  if (document.contents === null) return layer;
+  if (!isMap(document.contents))
+    throw new UsageError('PT_CONFIG_SYNTAX', `${path} does not hold settings`, 'Settings are written as `name: value`, one per line.');
+  for (const pair of document.contents.items) {
+    const kebab = String(isScalar(pair.key) ? pair.key.value : pair.key);
+    const origin = lineAt(isScalar(pair.key) ? pair.key.range?.[0] : undefined);
+    const key = byKebab.get(kebab);
+    if (key === undefined) throw unknownKey(kebab, origin);
+    const node = document.get(pair.key, true);
+    const value: unknown = isScalar(node) ? node.value : isMap(node) ? node.toJSON() : document.get(pair.key);
+    // `key:` without a value leaves the setting as it is.
+    if (value === null) continue;
+    put(layer, key, value, origin);
+  }
+  return layer;
+}
+
+/** The settings of the environment: PIPETRAIN_*. A variable of that prefix that is no setting is an error. */
+export function environmentLayer(env: Readonly<Record<string, string | undefined>>): Layer {
+  const layer = new Map<string, Setting>();
+  for (const [variable, text] of Object.entries(env)) {
+    if (!variable.startsWith('PIPETRAIN_') || text === undefined || OTHER_VARIABLES.has(variable)) continue;
+    const key = byVariable.get(variable);
+    if (key === undefined) {
+      const near = suggest(variable, [...byVariable.keys()]);
+      throw new UsageError(
+        'PT_CONFIG_KEY',
+        `the environment variable ${variable} names no setting`,
+        near === null ? 'Unset it. `pipetrain train --help` lists the settings.' : `Did you mean ${near}? If not, unset it.`,
+      );
+    }
+    if (text !== '') put(layer, key, readText(key, text), `environment ${variable}`);
+  }
+  return layer;
+}
+
+/** The settings of the command line; `fast` is the other name of `exact: false`. */
+export function flagLayer(flags: ReadonlyMap<string, FlagValue>): Layer {
+  const layer = new Map<string, Setting>();
+  if (flags.get('fast') === true) layer.set('exact', { value: false, origin: 'flag --fast' });
+  for (const key of configKeys) {
+    const value = flags.get(key.name);
+    if (value === undefined) continue;
+    const texts = typeof value === 'object' ? value : [value];
+    for (const text of texts) put(layer, key, typeof text === 'boolean' ? text : readText(key, text), `flag --${key.kebab}`);
+  }
+  return layer;
+}
+
+function put(layer: Map<string, Setting>, key: ConfigKey, value: unknown, origin: string): void {
+  if (key.kind !== 'record' || typeof value !== 'object' || value === null || Array.isArray(value)) {
+    // `lr: 1e-3` is a number to YAML and an expression to us.
+    layer.set(key.name, { value: key.kind === 'text' && typeof value === 'number' ? String(value) : value, origin });
+    return;
+  }
+  for (const [option, inner] of Object.entries(value)) layer.set(`${key.name}.${toCamel(option)}`, { value: inner, origin });
+}
+
+/** Text of a flag or a variable as the value it stands for; where it stands for none it stays text, and validation tells. */
+function readText(key: ConfigKey, text: string): unknown {
+  if (key.kind === 'boolean') return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text;
+  if (key.kind === 'text') return text;
+  if (key.kind === 'record') return readPairs(text);
+  return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+/** `layers=4,width=128` as {layers: 4, width: 128}; the text itself where it is not made of pairs. */
+export function readPairs(text: string): unknown {
+  const pairs: Record<string, unknown> = {};
+  // A comma separates pairs only where another NAME= follows, so that a value may hold commas.
+  for (const part of text.split(/,(?=\s*[\w-]+=)/)) {
+    const at = part.indexOf('=');
+    if (at < 1) return text;
+    pairs[part.slice(0, at).trim()] = readValue(part.slice(at + 1));
+  }
+  return pairs;
+}
+
+/** A YAML value (number, boolean, list, text); what YAML cannot read is text. */
+function readValue(text: string): unknown {
+  try {
+    return parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+function unknownKey(name: string, origin: string): UsageError {
+  const kebab = toKebab(name).replaceAll('_', '-').replace(/^-+/, '');
+  const near = name === 'fast' ? 'exact: false' : byKebab.has(kebab) ? kebab : suggest(kebab, [...byKebab.keys()]);
+  return new UsageError(
+    'PT_CONFIG_KEY',
+    `${origin}: there is no setting "${name}"`,
+    near === null ? '`pipetrain train --help` lists the settings.' : `Did you mean "${near}"?`,
+  );
+}

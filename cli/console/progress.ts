@@ -1,0 +1,63 @@
+// Progress: where a run stands, folded from its events. Pure data for the status line; it prints nothing.
+import type { RunEvent } from '../../engine/events/events.js';
+
+type StepEvent = Extract<RunEvent, { type: 'step' }>;
+
+export interface Progress {
+  readonly stepsPlanned: number;
+  readonly metricName: string;
+  readonly metric: number | null;
+  /** The latest steps, newest last: rates are averages over them. */
+  readonly recent: readonly StepEvent[];
+  /** Transformer layers frozen in the current plan, and how many the model has. */
+  readonly frozenLayers: number;
+  readonly layers: number;
+  /** Most memory that a worker has needed so far, bytes; 0 where it is not known. */
+  readonly peakBytes: number;
+}
+
+/** Long enough to be calm, short enough to follow a transition. */
+const WINDOW = 20;
+
+export const startOfProgress: Progress = { stepsPlanned: 0, metricName: '', metric: null, recent: [], frozenLayers: 0, layers: 0, peakBytes: 0 };
+
+export function advance(progress: Progress, event: RunEvent): Progress {
+  switch (event.type) {
+    case 'run.started': {
+      const layers = new Set(event.blocks.flatMap(({ layer }) => (layer === null ? [] : [layer]))).size;
+      return { ...progress, stepsPlanned: event.stepsPlanned, metricName: event.metricName, layers };
+    }
+    case 'plan.made':
+      // Rates of the old shape say nothing of the new one; the last step stays for its loss.
+      return { ...progress, frozenLayers: event.frozenLayers, recent: progress.recent.slice(-1) };
+    case 'step':
+      return { ...progress, recent: [...progress.recent, event].slice(-WINDOW), peakBytes: Math.max(progress.peakBytes, ...Object.values(event.peakMemory ?? {})) };
+    case 'evaluation':
+      return { ...progress, metric: event.metric, metricName: event.metricName };
+    default:
+      return progress;
+  }
+}
+
+/** Averages over the recent steps; null before the first one. */
+export function rates({ recent, stepsPlanned }: Progress): {
+  readonly last: StepEvent;
+  readonly samplesPerSecond: number;
+  /** Of the samples that could be in the cache, or null where none could. */
+  readonly hitShare: number | null;
+  readonly bubbleShare: number;
+  readonly secondsLeft: number;
+} | null {
+  const last = recent.at(-1);
+  if (last === undefined) return null;
+  const sum = (of: (step: StepEvent) => number): number => recent.reduce((total, step) => total + of(step), 0);
+  const seconds = sum((step) => step.seconds);
+  const looked = sum((step) => step.cacheHits + step.cacheMisses);
+  return {
+    last,
+    samplesPerSecond: seconds > 0 ? sum((step) => step.samples) / seconds : 0,
+    hitShare: looked > 0 ? sum((step) => step.cacheHits) / looked : null,
+    bubbleShare: sum((step) => step.bubbleShare) / recent.length,
+    secondsLeft: (Math.max(0, stepsPlanned - last.step - 1) * seconds) / recent.length,
+  };
+}

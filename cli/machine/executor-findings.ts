@@ -1,0 +1,48 @@
+// Executor findings: every executor of this version, whether it works on this machine, and what is missing where it does not. The devices and doctor
+// commands print them.
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { toErrorRecord } from '../../engine/core/errors.js';
+import { EXECUTOR_KINDS, ORT_DEVICES, TFJS_BACKENDS, type ExecutorKind } from '../../engine/tensor/executor-kind.js';
+import { missingForKernels, vectorLanes } from '../../engine/tensor/jit/cpu-features.js';
+import { bytes, plural } from '../text/format.js';
+
+export interface ExecutorFinding {
+  readonly kind: ExecutorKind;
+  /** What --devices may say. */
+  readonly device: string;
+  readonly isUsable: boolean;
+  /** What computes, or why it cannot. */
+  readonly text: string;
+  /** What to do where it cannot; empty where it can. */
+  readonly remedy: string;
+}
+
+/** One after another: those of TensorFlow.js share one engine. */
+export async function executorFindings(): Promise<ExecutorFinding[]> {
+  const findings: ExecutorFinding[] = [];
+  for (const kind of EXECUTOR_KINDS) findings.push(await find(kind));
+  return findings;
+}
+
+/** Opens an executor and lets it compute; nothing less shows that it works. */
+async function find(kind: ExecutorKind): Promise<ExecutorFinding> {
+  const cores = availableParallelism();
+  const device = kind === 'ort-cpu' ? (cores === 1 ? 'cpu:1' : `cpu:1 to cpu:${cores}`) : `${kind}:N`;
+  try {
+    const { openExecutorOf } = await import('../../engine/tensor/open-executor.js');
+    (await openExecutorOf(kind, { threads: 1 })).close();
+  } catch (error) {
+    const { message, hint } = toErrorRecord(error);
+    return { kind, device, isUsable: false, text: message, remedy: hint };
+  }
+  return { kind, device, isUsable: true, text: whatComputes(kind, cores), remedy: '' };
+}
+
+function whatComputes(kind: ExecutorKind, cores: number): string {
+  if (kind === 'ort-webgpu' || kind === 'ort-cuda') return ORT_DEVICES[kind];
+  if (kind !== 'ort-cpu') return TFJS_BACKENDS[kind].what;
+  const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
+  const missing = missingForKernels();
+  const kernels = missing === null ? 'with machine code for AVX-512' : `${vectorLanes() === null ? 'without machine code of our own' : 'with machine code for the optimizer and for sums of gradients (AVX2), without for the rest'}: ${missing}`;
+  return `ONNX Runtime on ${processor}, ${kernels}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory`;
+}

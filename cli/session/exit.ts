@@ -1,0 +1,16 @@
+// Exit: what a person sees of an error, and the exit code it ends the command with. It handles errors; it raises none.
+import { EXIT, PipetrainError, type ExitCode } from '../../engine/core/errors.js';
+import type { Output } from '../console/io.js';
+
+/** Prints an error for a person, or a defect with its stack, and returns the exit code. */
+export function reportError(error: unknown, stderr: Output): ExitCode {
+  if (error instanceof PipetrainError && error.code !== 'PT_INTERNAL') {
+    stderr.write(`error: ${error.message} [${error.code}]\n`);
+    if (error.hint !== '') stderr.write(`hint: ${error.hint}\n`);
+    return error.exitCode;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  stderr.write(`error: ${error instanceof Error ? error.message : String(error)} [PT_INTERNAL]\n${stack}\n`);
+  stderr.write('hint: This is a defect of pipetrain; please report it with the lines above and the run folder.\n');
+  return EXIT.internal;
+}

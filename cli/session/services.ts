@@ -1,0 +1,81 @@
+// CliServices: what commands need from the engine, loaded when it is first needed: `--help` must not load a compute library. Tests hand in
+// their own.
+import type { TrainConfig, TrainConfigInput } from '../../engine/core/config.js';
+import type { RunEvaluation } from '../../engine/inference/evaluate.js';
+import type { ModelDefaults } from '../../engine/model/define.js';
+import type { PlanPreview } from '../../engine/trainer/plan-preview.js';
+import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import type { ExportedWeights } from '../../engine/checkpoint/export-weights.js';
+import type { Check } from '../../engine/events/ledger.js';
+import type { TrialResult } from '../../engine/verify/verify-model.js';
+import type { RunFolder } from '../../engine/run/run-folder.js';
+import type { TrainHost } from '../../engine/trainer/train-host.js';
+import type { RunStatus } from '../../engine/status/run-status.js';
+import type { Trust } from '../../engine/comm/tls.js';
+import type { AgentOptions } from '../../engine/worker/worker-agent.js';
+
+export interface CliServices {
+  modelDefaults(model: string): Promise<ModelDefaults>;
+  runTraining(config: TrainConfig, host: TrainHost, from: ResumePoint | null): Promise<void>;
+  resumePoint(run: RunFolder): Promise<{ readonly point: ResumePoint; readonly refused: readonly string[] }>;
+  quickstartConfig(): Promise<TrainConfigInput>;
+  evaluateRun(run: RunFolder): Promise<RunEvaluation>;
+  previewPlan(config: TrainConfig): Promise<PlanPreview>;
+  verifyRun(run: RunFolder): Promise<readonly Check[]>;
+  verifyModel(config: TrainConfig, steps: number, onResult: (result: TrialResult) => void): Promise<readonly TrialResult[]>;
+  exportWeights(run: RunFolder, out: string): Promise<ExportedWeights>;
+  runWorkers(options: AgentOptions): Promise<void>;
+  askCoordinator(url: string, token: string, trust: Trust): Promise<RunStatus>;
+  statusOfFolder(run: RunFolder): Promise<RunStatus>;
+}
+
+export const engineServices: CliServices = {
+  modelDefaults: async (model) => {
+    const { loadModelDefinition } = await import('../../engine/model/load-model.js');
+    return (await loadModelDefinition(model)).defaults;
+  },
+  runTraining: async (config, host, from) => {
+    const { runTraining } = await import('../../engine/trainer/run-training.js');
+    return runTraining(config, host, from);
+  },
+  resumePoint: async (run) => {
+    const { newestResumePoint } = await import('../../engine/checkpoint/run-checkpoint.js');
+    return newestResumePoint(run.checkpointsPath);
+  },
+  quickstartConfig: async () => {
+    const { quickstartConfig } = await import('../../engine/run/quickstart.js');
+    return quickstartConfig();
+  },
+  evaluateRun: async (run) => {
+    const { evaluateRun } = await import('../../engine/inference/evaluate.js');
+    return evaluateRun(run);
+  },
+  previewPlan: async (config) => {
+    const { previewPlan } = await import('../../engine/trainer/plan-preview.js');
+    return previewPlan(config);
+  },
+  verifyRun: async (run) => {
+    const { verifyRun } = await import('../../engine/verify/verify-run.js');
+    return verifyRun(run);
+  },
+  verifyModel: async (config, steps, onResult) => {
+    const { verifyModel } = await import('../../engine/verify/verify-model.js');
+    return verifyModel(config, steps, onResult);
+  },
+  exportWeights: async (run, out) => {
+    const { exportWeights } = await import('../../engine/checkpoint/export-weights.js');
+    return exportWeights(run, out);
+  },
+  runWorkers: async (options) => {
+    const { runWorkers } = await import('../../engine/worker/worker-agent.js');
+    return runWorkers(options);
+  },
+  askCoordinator: async (url, token, trust) => {
+    const { askCoordinator } = await import('../../engine/status/ask-status.js');
+    return askCoordinator(url, token, trust);
+  },
+  statusOfFolder: async (run) => {
+    const { statusOfFolder } = await import('../../engine/status/ask-status.js');
+    return statusOfFolder(run);
+  },
+};

@@ -1,0 +1,101 @@
+// SimulateOptions: the flags of `pipetrain simulate`, checked and completed with what the paper used. It simulates nothing.
+import { UsageError } from '../../engine/core/errors.js';
+import { hardwareProfile, type HardwareProfile } from '../../engine/simulate/hardware.js';
+import { simulatedModel, type SimulatedModel } from '../../engine/simulate/model.js';
+
+/** As commander hands them over. */
+export interface SimulateFlags {
+  readonly model: string;
+  readonly hardware: string;
+  readonly machines?: string;
+  readonly devicesPerMachine?: string;
+  readonly rules: string;
+  readonly alpha: string;
+  readonly freezeMax?: string;
+  readonly epochs?: string;
+  readonly samples?: string;
+  readonly batch?: string;
+  readonly microBatch?: string;
+  readonly pipeline: string;
+  readonly cache: string;
+  readonly cacheGb?: string;
+  readonly sweep?: boolean;
+  readonly schedule?: string;
+  readonly stages: string;
+  readonly microBatches: string;
+  readonly chunks: string;
+  readonly json?: boolean;
+}
+
+export interface SimulateOptions {
+  readonly model: SimulatedModel;
+  readonly hardware: HardwareProfile;
+  readonly rules: 'paper' | 'pipetrain' | 'both';
+  readonly alpha: number;
+  readonly freezeMax?: number;
+  readonly epochs: number;
+  readonly samples: number;
+  readonly batch: number;
+  readonly microBatch: number;
+  readonly pipeline: number | null;
+  readonly usesCache: boolean;
+  readonly cacheBytes: number;
+}
+
+/** Micro-batches of a pipeline in the paper's table, from which the default micro-batch follows. */
+const PAPER_MICROS = 16;
+/** Share of the host memory that the cache may have where nothing is said. */
+const CACHE_SHARE = 0.5;
+
+const fail = (flag: string, text: string, allowed: string): never => {
+  throw new UsageError('PT_SIMULATION', `--${flag} is "${text}"; it must be ${allowed}`, '`pipetrain simulate --help` lists the options.');
+};
+
+/** A positive whole number. Throws a UsageError (PT_SIMULATION) that names the flag. */
+export function wholeNumber(flag: string, text: string): number {
+  const value = Number(text);
+  return /^\d{1,12}$/.test(text) && value > 0 ? value : fail(flag, text, 'a positive whole number');
+}
+
+const optionalNumber = (flag: string, text: string | undefined, standard: number): number => (text === undefined ? standard : wholeNumber(flag, text));
+
+/** A number or a fraction such as 1/3, between 0 and 1. */
+export function parseAlpha(text: string): number {
+  const [, above = '', below = '1'] = /^(\d*\.?\d+)(?:\/(\d+))?$/.exec(text) ?? [];
+  const alpha = above === '' ? Number.NaN : Number(above) / Number(below);
+  return alpha > 0 && alpha < 1 ? alpha : fail('alpha', text, 'between 0 and 1, such as 0.3 or 1/3');
+}
+
+function oneOf<const T extends string>(flag: string, text: string, allowed: readonly T[]): T {
+  return allowed.find((value) => value === text) ?? fail(flag, text, `one of ${allowed.join(', ')}`);
+}
+
+export function parseSimulateFlags(flags: SimulateFlags): SimulateOptions {
+  const model = simulatedModel(flags.model);
+  const hardware = hardwareOf(flags);
+  const batch = optionalNumber('batch', flags.batch, model.pipelineBatch * hardware.machines);
+  // A batch per machine is what a pipeline of the paper works on.
+  const microBatch = optionalNumber('micro-batch', flags.microBatch, Math.max(1, Math.floor(batch / hardware.machines / PAPER_MICROS)));
+  if (batch % microBatch !== 0) fail('micro-batch', String(microBatch), `a divisor of the batch (${batch})`);
+  return {
+    model,
+    hardware,
+    rules: oneOf('rules', flags.rules, ['paper', 'pipetrain', 'both']),
+    alpha: parseAlpha(flags.alpha),
+    ...(flags.freezeMax === undefined ? {} : { freezeMax: wholeNumber('freeze-max', flags.freezeMax) }),
+    epochs: optionalNumber('epochs', flags.epochs, model.epochs),
+    samples: optionalNumber('samples', flags.samples, model.samples),
+    batch,
+    microBatch,
+    pipeline: flags.pipeline === 'auto' ? null : wholeNumber('pipeline', flags.pipeline),
+    usesCache: oneOf('cache', flags.cache, ['auto', 'off']) === 'auto',
+    cacheBytes: flags.cacheGb === undefined ? hardware.hostGB * CACHE_SHARE * 1e9 : wholeNumber('cache-gb', flags.cacheGb) * 1e9,
+  };
+}
+
+function hardwareOf({ hardware, machines, devicesPerMachine }: SimulateFlags): HardwareProfile {
+  const profile = hardwareProfile(hardware);
+  if (machines === undefined && devicesPerMachine === undefined) return profile;
+  const changed = { ...profile, machines: optionalNumber('machines', machines, profile.machines), perMachine: optionalNumber('devices-per-machine', devicesPerMachine, profile.perMachine) };
+  return { ...changed, description: `${changed.machines} ${changed.machines === 1 ? 'machine' : 'machines'} x ${changed.perMachine}, else as ${profile.name}` };
+}
