@@ -16,7 +16,7 @@ import type { Plan } from '../../engine/core/plan.js';
 import { Progress } from '../../engine/run/progress.js';
 import { setUpRun, type RunSetup } from '../../engine/run/run-setup.js';
 import { CrashDisk, Death, materialize, type Loss, type Tearing } from './crash-disk.js';
-import { TINY } from './train-run.js';
+import { TINY } from '../trainer/train-run.js';
 import { writeFileSync } from 'node:fs';
 
 const OLD = 4;

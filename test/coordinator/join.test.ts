@@ -4,7 +4,7 @@ import type { TrainConfigInput } from '../../engine/core/config.js';
 import type { Entrance } from '../../engine/protocol/entrance.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import { runWorkers, type AgentOptions } from '../../engine/worker/worker-agent.js';
-import { trainRun, type TrainedRun } from './train-run.js';
+import { trainRun, type TrainedRun } from '../trainer/train-run.js';
 
 // As many steps as it takes: a run is stopped when what is tested has happened, and compared with one of as many steps.
 const OPEN: Partial<TrainConfigInput> = { steps: 100_000, lr: '1e-3' };

@@ -10,7 +10,7 @@ import { openDataset } from '../../engine/data/open-dataset.js';
 import { setUpRun } from '../../engine/run/run-setup.js';
 import { runTrial } from '../../engine/verify/shape-trial.js';
 import { judge, planTrials, trialConfig, verifyModel, type TrialResult } from '../../engine/verify/verify-model.js';
-import { TINY } from './train-run.js';
+import { TINY } from '../trainer/train-run.js';
 
 let folder = '';
 beforeAll(() => {

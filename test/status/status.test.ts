@@ -9,7 +9,7 @@ import { askCoordinator, doorplateSchema, statusOfFolder } from '../../engine/st
 import { dial } from '../../engine/comm/dial.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import type { RunStatus } from '../../engine/status/run-status.js';
-import { TINY, trainRun } from './train-run.js';
+import { TINY, trainRun } from '../trainer/train-run.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'pipetrain-status-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

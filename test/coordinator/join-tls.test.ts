@@ -7,7 +7,7 @@ import { fingerprintOf, type Trust } from '../../engine/comm/tls.js';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import { joinCommand, type Entrance } from '../../engine/protocol/entrance.js';
 import { runWorkers } from '../../engine/worker/worker-agent.js';
-import { trainRun, type TrainedRun } from './train-run.js';
+import { trainRun, type TrainedRun } from '../trainer/train-run.js';
 
 const pathOf = (name: string): string => join(import.meta.dirname, '../comm/certificates', `${name}.pem`);
 const pem = (name: string): string => readFileSync(pathOf(name), 'utf8');

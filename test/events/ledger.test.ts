@@ -13,7 +13,7 @@ import { RunFolder } from '../../engine/run/run-folder.js';
 import { digestOfIds } from '../../engine/events/sample-share.js';
 import { summarize } from '../../engine/events/summary.js';
 import { verifyRun } from '../../engine/verify/verify-run.js';
-import { trainInto } from './run-on-disk.js';
+import { trainInto } from '../trainer/run-on-disk.js';
 
 // 95 training samples are 6 steps an epoch, the last one short: 28 steps are four whole epochs and the beginning of a fifth.
 const CONFIG: Partial<TrainConfigInput> = { modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 }, dataOptions: { samples: 118 }, steps: 28, freeze: 'manual', freezeSchedule: '6:1,18:2', checkpointEvery: '7 steps', keep: 2 };

@@ -12,7 +12,7 @@ import { costKey } from '../../engine/costs/run-costs.js';
 import { setUpRun } from '../../engine/run/run-setup.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
-import { replannerOf, workersNamed } from './replanner-of.js';
+import { replannerOf, workersNamed } from '../planning/replanner-of.js';
 import { TINY, trainRun } from './train-run.js';
 
 const COSTS = Array.from({ length: 8 }, (_, i) => ({ name: `block${i}`, forwardMs: 1, backwardMs: 2, inputGradientMs: 1, weightGradientMs: 1.5, parameterBytes: 4e6, optimizerBytes: 8e6, gradientBytes: 4e6, savedBytes: 1e6, outputBytes: 1e5 }));

@@ -8,7 +8,7 @@ import type { TrainConfigInput } from '../../engine/core/config.js';
 import type { Entrance } from '../../engine/protocol/entrance.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import { runWorkers } from '../../engine/worker/worker-agent.js';
-import { trainRun, type TrainedRun } from './train-run.js';
+import { trainRun, type TrainedRun } from '../trainer/train-run.js';
 
 const hashesOf = ({ finished }: TrainedRun): unknown => ({ loss: finished.lossSha256, weights: finished.weightsSha256 });
 const SOCKETS: Partial<TrainConfigInput> = { transport: 'socket' };

@@ -10,7 +10,7 @@ import type { RunEventBody } from '../../engine/events/events.js';
 import { realFiles, type FileLayer } from '../../engine/checkpoint/file-layer.js';
 import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import { trainInto } from './run-on-disk.js';
+import { trainInto } from '../trainer/run-on-disk.js';
 
 interface Session {
   readonly signal: string | null;

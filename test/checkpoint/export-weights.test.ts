@@ -9,7 +9,7 @@ import { exportWeights } from '../../engine/checkpoint/export-weights.js';
 import { realFiles } from '../../engine/checkpoint/file-layer.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { readSafetensors } from '../../engine/checkpoint/safetensors.js';
-import { trainInto } from './run-on-disk.js';
+import { trainInto } from '../trainer/run-on-disk.js';
 
 let folder = '';
 let run: RunFolder;

@@ -7,7 +7,7 @@ import { slownessOf } from '../../engine/costs/slowness.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
 import { blocks } from '../pipeline/cost-model.js';
-import { replannerOf, workersNamed } from './replanner-of.js';
+import { replannerOf, workersNamed } from '../planning/replanner-of.js';
 
 const COSTS = blocks(1, 1, 1, 1, 1, 1, 1, 1);
 const slow = { w1: 3 } as const;
