@@ -1,128 +1,75 @@
 // The architecture: what may import what, where packages live, how files are named, how long they are, and that every error code is documented.
-import { readFileSync, readdirSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
+import { importCycles, importsAmong, importsBesideDoor, upwardImports } from '../scripts/house/house-rules.mjs';
+import { importsOf, readSources } from '../scripts/house/import-graph.mjs';
+import { ROOMS } from '../scripts/house/rooms.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const MAX_LINES = 400;
 
-interface Import {
-  readonly from: string;
-  /** A path from the root for our own files, else the name of a package. */
-  readonly target: string;
-  readonly isOwn: boolean;
-  /** Erased by the compiler: needs no code of the target. */
-  readonly isTypeOnly: boolean;
-}
-
-const SOURCES = ['engine', 'freeze', 'pipeline', 'cache', 'cli'].flatMap((folder) =>
-  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => join(folder, name)),
-);
-const textOf = new Map(SOURCES.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]));
-
-function importsOf(file: string): Import[] {
-  const found: Import[] = [];
-  const add = (specifier: string, isTypeOnly: boolean): void => {
-    const isOwn = specifier.startsWith('.');
-    const target = isOwn ? normalize(join(dirname(file), specifier)).replace(/\.js$/, '.ts') : specifier;
-    found.push({ from: file, target, isOwn, isTypeOnly });
-  };
-  const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
-      const clause = node.importClause;
-      const named = clause?.namedBindings;
-      const areAllTypes = named !== undefined && ts.isNamedImports(named) && named.elements.length > 0 && named.elements.every((element) => element.isTypeOnly) && clause?.name === undefined;
-      add(node.moduleSpecifier.text, clause?.isTypeOnly === true || areAllTypes);
-    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined && ts.isStringLiteral(node.moduleSpecifier)) {
-      add(node.moduleSpecifier.text, node.isTypeOnly);
-    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      const [specifier] = node.arguments;
-      if (specifier !== undefined && ts.isStringLiteral(specifier)) add(specifier.text, false);
-    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {
-      add(node.argument.literal.text, true);
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(ts.createSourceFile(file, textOf.get(file) ?? '', ts.ScriptTarget.Latest, true));
-  return found;
-}
-
-const IMPORTS = SOURCES.flatMap(importsOf);
-
-/** Lower layers come first; a file imports from its own layer or from lower ones. */
-const LAYERS: readonly { readonly name: string; readonly holds: (file: string) => boolean }[] = [
-  // The vocabulary of a run: plain schemas and constants that everybody may speak of.
-  { name: 'core', holds: (file) => file.startsWith('engine/core/') },
-  { name: 'engine/tensor', holds: (file) => file.startsWith('engine/tensor/') },
-  // engine/index.ts is what a model file imports, so it stands where models stand.
-  { name: 'engine/{model,data,comm}', holds: (file) => /^engine\/(model|data|comm|events)\//.test(file) || file === 'engine/index.ts' },
-  { name: '{pipeline,freeze,cache,engine/dp}', holds: (file) => /^(pipeline|freeze|cache|engine\/dp)\//.test(file) },
-  { name: 'engine', holds: (file) => /^engine\/[a-z]+\/[^/]+\.ts$/.test(file) },
-  { name: 'cli', holds: (file) => file.startsWith('cli/') },
-];
-
-const layerOf = (file: string): number => LAYERS.findIndex(({ holds }) => holds(file));
-const arrow = ({ from, target }: Import): string => `${from} -> ${target}`;
+const textOf = readSources(ROOT);
+const SOURCES = [...textOf.keys()];
+const IMPORTS = SOURCES.flatMap((file) => importsOf(file, textOf.get(file) ?? ''));
 
 describe('imports', () => {
-  test('every source file is in a layer, and every relative import names a source file', () => {
-    expect(SOURCES.filter((file) => layerOf(file) < 0)).toEqual([]);
-    expect(IMPORTS.filter(({ isOwn, target }) => isOwn && !textOf.has(target)).map(arrow)).toEqual([]);
+  test('name source files, where they are relative', () => {
+    expect(IMPORTS.filter(({ isOwn, target }) => isOwn && !textOf.has(target)).map(({ from, target }) => `${from} -> ${target}`)).toEqual([]);
     // An empty list would pass every test below.
     expect(IMPORTS.length).toBeGreaterThan(SOURCES.length);
   });
 
-  test('run one way: cli -> engine -> {pipeline, freeze, cache, dp} -> {model, data, comm} -> tensor -> core', () => {
-    expect(IMPORTS.filter(({ from, target, isOwn }) => isOwn && layerOf(target) > layerOf(from)).map(arrow)).toEqual([]);
+  test('run from a room of a higher tier to one of a lower tier, types included', () => {
+    expect(upwardImports(IMPORTS)).toEqual([]);
   });
 
-  test('freeze, pipeline and cache do not know each other', () => {
-    const part = (file: string): string | undefined => /^(freeze|pipeline|cache)\//.exec(file)?.[1];
-    expect(IMPORTS.filter(({ from, target, isOwn }) => isOwn && part(from) !== undefined && part(target) !== undefined && part(from) !== part(target)).map(arrow)).toEqual([]);
+  test.each([[['freeze', 'pipeline', 'cache']], [['engine/worker', 'engine/coordinator']]])('do not join %j', (rooms) => {
+    expect(importsAmong(IMPORTS, rooms)).toEqual([]);
   });
 
-  test('form no cycle', () => {
-    // A type-only import needs no code of the other file, so it cannot make a load order impossible.
-    const next = new Map(SOURCES.map((file) => [file, IMPORTS.filter(({ from, isOwn, isTypeOnly }) => from === file && isOwn && !isTypeOnly).map(({ target }) => target)]));
-    const done = new Set<string>();
-    const cycles: string[] = [];
-    const walk = (file: string, path: readonly string[]): void => {
-      if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
-      else if (!done.has(file)) {
-        for (const target of next.get(file) ?? []) walk(target, [...path, file]);
-        done.add(file);
-      }
-    };
-    for (const file of SOURCES) walk(file, []);
-    expect(cycles).toEqual([]);
+  test('form no cycle, not even of types', () => {
+    expect(importCycles(SOURCES, IMPORTS)).toEqual([]);
+  });
+
+  test('are refused by these rules with the edge and the rule', () => {
+    const edge = (from: string, target: string, isTypeOnly = false) => ({ from, target, isOwn: true, isTypeOnly });
+    const up = edge('engine/run/progress.ts', 'engine/worker/worker.ts', true);
+    expect(upwardImports([up, edge('engine/worker/worker.ts', 'engine/core/plan.ts'), edge('engine/run/a.ts', 'engine/run/b.ts')])).toEqual([
+      'engine/run/progress.ts -> engine/worker/worker.ts: imports a type of engine/worker (tier 9); engine/run (tier 5) may import from lower tiers only',
+    ]);
+    expect(upwardImports([edge('engine/attic/box.ts', 'engine/core/plan.ts')])).toEqual([
+      'engine/attic/box.ts -> engine/core/plan.ts: engine/attic/box.ts stands in no room of scripts/house/rooms.mjs',
+    ]);
+    expect(importsAmong([edge('freeze/a.ts', 'cache/b.ts'), up], ['freeze', 'cache'])).toEqual(['freeze/a.ts -> cache/b.ts: freeze and cache never import each other']);
+    expect(importCycles(['a.ts', 'b.ts'], [edge('a.ts', 'b.ts', true), edge('b.ts', 'a.ts', true)])).toEqual(['a.ts -> b.ts -> a.ts: imports form no cycle, not even of types']);
+  });
+
+  test('have a room for every folder, and files for every room', () => {
+    const lived = new Set(SOURCES.map((file) => dirname(file)));
+    expect(ROOMS.filter(({ folder }) => !lived.has(folder)).map(({ folder }) => folder)).toEqual([]);
   });
 });
 
 describe('packages stay behind their doors', () => {
-  const outside = (packages: RegExp, door: RegExp, types: RegExp = /^$/): string[] =>
-    IMPORTS.filter(({ from, target, isOwn, isTypeOnly }) => !isOwn && packages.test(target) && !door.test(from) && !(isTypeOnly && types.test(from))).map(arrow);
-
   test('TensorFlow.js, koffi and ONNX Runtime behind engine/tensor (models may speak of tensors as types)', () => {
-    expect(outside(/^(#tfjs|@tensorflow\/|koffi|onnxruntime)/, /^engine\/tensor\//, /^engine\/model\//)).toEqual([]);
+    expect(importsBesideDoor(IMPORTS, { packages: /^(#tfjs|@tensorflow\/|koffi|onnxruntime)/, door: /^engine\/tensor\//, mayType: /^engine\/model\// })).toEqual([]);
   });
 
   test('ws and msgpackr behind engine/comm', () => {
-    expect(outside(/^(ws|msgpackr)$/, /^engine\/comm\//)).toEqual([]);
+    expect(importsBesideDoor(IMPORTS, { packages: /^(ws|msgpackr)$/, door: /^engine\/comm\// })).toEqual([]);
   });
 
   test('commander behind cli', () => {
-    expect(outside(/^commander$/, /^cli\//)).toEqual([]);
+    expect(importsBesideDoor(IMPORTS, { packages: /^commander$/, door: /^cli\// })).toEqual([]);
   });
 
   test('only packages of package.json are imported', () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { readonly dependencies: Record<string, string>; readonly imports: Record<string, string> };
     const known = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.imports)];
     const isKnown = (target: string): boolean => target.startsWith('node:') || known.some((name) => target === name || target.startsWith(`${name}/`));
-    expect(IMPORTS.filter(({ isOwn, target }) => !isOwn && !isKnown(target)).map(arrow)).toEqual([]);
+    expect(IMPORTS.filter(({ isOwn, target }) => !isOwn && !isKnown(target)).map(({ from, target }) => `${from} -> ${target}`)).toEqual([]);
   });
 
   test('the environment is read in cli alone', () => {

@@ -9,7 +9,6 @@ import type { Shape } from '../tensor/shape.js';
 import * as tf from '../tensor/tf.js';
 import { trace, traceGradients, type TraceSession } from '../tensor/trace.js';
 import type { BlockContext, Model } from './block.js';
-import type { BlockTraces } from './block-traces.js';
 import { TracingContext, WEIGHT_FIELD, type ContextOptions } from './tracing-context.js';
 
 export interface BlockGraph {
@@ -27,13 +26,18 @@ export interface BlockGraph {
   } | null;
 }
 
+/** Where graphs are kept under a name; `trace` makes one that is not there. */
+export interface TraceShelf {
+  get(name: string, trace: () => BlockGraph): BlockGraph;
+}
+
 export interface BlockTraceOptions {
   readonly model: Model;
   readonly data: DataInfo;
   readonly microBatch: number;
   readonly isTraining: boolean;
   /** Where graphs that are known already are found. */
-  readonly traces?: BlockTraces | undefined;
+  readonly traces?: TraceShelf | undefined;
 }
 
 interface Body {
