@@ -1,5 +1,6 @@
-// ActivationCache: looks up the samples of a micro-batch in the store of the current depth and, after a depth change, in the one before. It
-// can only save work: whatever goes wrong in a store switches it off with a reason, and everything is a miss from then on.
+// ActivationCache: looks up the samples of a micro-batch in the store of the current depth and, after a depth change,
+// in the one before. It can only save work: whatever goes wrong in a store switches it off with a reason, and
+// everything is a miss from then on.
 import type { ActivationTier } from './activation-tier.js';
 
 export interface Lookup {
@@ -82,8 +83,8 @@ export class ActivationCache {
   }
 
   /**
-   * Fills rows (those `load` found missing) from the level before the depth changed: `out` then holds the input of block `previousDepth`. What
-   * is missing here must be computed from the start.
+   * Fills rows (those `load` found missing) from the level before the depth changed: `out` then holds the input of
+   * block `previousDepth`. What is missing here must be computed from the start.
    */
   loadPrevious(ids: RowIds, rows: readonly number[], out: Float32Array): Lookup {
     const found = this.#read(() => this.#previous, ids, rows, out);
@@ -91,7 +92,10 @@ export class ActivationCache {
     return found;
   }
 
-  /** Stores rows of `from` at the current depth; padding is skipped. Never throws: a failing store switches the cache off. */
+  /**
+   * Stores rows of `from` at the current depth; padding is skipped. Never throws: a failing store switches the cache
+   * off.
+   */
   store(ids: RowIds, rows: readonly number[], from: Float32Array): void {
     this.#guard(() => {
       for (const row of rows) {
@@ -106,14 +110,19 @@ export class ActivationCache {
     this.#guard(() => this.#current.prefetch(Array.from(ids).filter((id) => id >= 0)), undefined);
   }
 
-  /** Moves on to the store of a greater depth; the current one becomes the previous, and the one before that is closed. */
+  /**
+   * Moves on to the store of a greater depth; the current one becomes the previous, and the one before that is closed.
+   */
   advance(next: ActivationTier): void {
     this.dropPrevious();
     this.#previous = this.#current;
     this.#current = next;
   }
 
-  /** Drops the previous level. With `unlink` its memory is given back as soon as the other workers of the host have dropped it too. */
+  /**
+   * Drops the previous level. With `unlink` its memory is given back as soon as the other workers of the host have
+   * dropped it too.
+   */
   dropPrevious(unlink = false): void {
     const previous = this.#previous;
     this.#previous = null;
@@ -146,10 +155,13 @@ export class ActivationCache {
     const used = rows.filter((row) => (ids[row] ?? -1) >= 0);
     const source = tier();
     if (!this.isOn || source === null) return { hits: 0, missing: used };
-    return this.#guard(() => {
-      const missing = used.filter((row) => !source.read(ids[row] as number, out, row));
-      return { hits: used.length - missing.length, missing };
-    }, { hits: 0, missing: used });
+    return this.#guard(
+      () => {
+        const missing = used.filter((row) => !source.read(ids[row] as number, out, row));
+        return { hits: used.length - missing.length, missing };
+      },
+      { hits: 0, missing: used },
+    );
   }
 
   /** Runs work on a store; where it throws, the cache goes off and the answer is `fallback`. */

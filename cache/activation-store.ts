@@ -1,6 +1,7 @@
-// ActivationStore: one tier of the cache for one level (depth) of one host: a mapped file with a state and a checksum per sample, and the records, in the
-// same file or in one on a disk. Shared by all workers of the host without locks: equal keys mean equal bits, so two writers of one record cannot disagree, and a reader trusts
-// nothing but a ready state and a matching checksum of what it copied. It evicts nothing: samples beyond the capacity have no place.
+// ActivationStore: one tier of the cache for one level (depth) of one host: a mapped file with a state and a checksum
+// per sample, and the records, in the same file or in one on a disk. Shared by all workers of the host without locks:
+// equal keys mean equal bits, so two writers of one record cannot disagree, and a reader trusts nothing but a ready
+// state and a matching checksum of what it copied. It evicts nothing: samples beyond the capacity have no place.
 import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, rmSync } from 'node:fs';
 import { DataError } from '../engine/core/errors.js';
@@ -8,7 +9,7 @@ import { invariant } from '../engine/core/invariant.js';
 import { MappedFile } from '../engine/tensor/mapped-file.js';
 import type { ActivationTier } from './activation-tier.js';
 import { checksum } from './checksum.js';
-import { codecOf, type CacheCodec, type CodecName } from './codec.js';
+import { type CacheCodec, type CodecName, codecOf } from './codec.js';
 import { DiskRecords, MappedRecords, type RecordPlace } from './record-place.js';
 import { capacityFor, HEADER_BYTES, readHeader, STATE, storeLayout, writeHeader } from './store-layout.js';
 
@@ -78,18 +79,25 @@ export class ActivationStore implements ActivationTier {
   }
 
   /**
-   * Makes a new, empty store. Throws a WorkerError where the file exists (PT_SHM_FILE) or its memory cannot be had (PT_SHM_FULL), a DataError
-   * (PT_CACHE_CAP) where the cap does not hold one record.
+   * Makes a new, empty store. Throws a WorkerError where the file exists (PT_SHM_FILE) or its memory cannot be had
+   * (PT_SHM_FULL), a DataError (PT_CACHE_CAP) where the cap does not hold one record.
    */
   static create(path: string, shape: StoreShape): ActivationStore {
     const { recordFloats, numSamples, firstSample = 0, capBytes, depth, digest, codec = 'f32', disk = null } = shape;
     const recordWords = codecOf(codec).words(recordFloats);
     const capacity = capacityFor(recordWords, numSamples - firstSample, capBytes);
     if (capacity < 1)
-      throw new DataError('PT_CACHE_CAP', `a cache of ${capBytes} bytes does not hold one record of ${4 * recordWords} bytes`, 'Raise --cache-mb, or pass --cache off.');
+      throw new DataError(
+        'PT_CACHE_CAP',
+        `a cache of ${capBytes} bytes does not hold one record of ${4 * recordWords} bytes`,
+        'Raise --cache-mb, or pass --cache off.',
+      );
     const layout = storeLayout(recordWords, capacity);
     // Records get their memory as they are written: all at once would hold up the change of plan that makes the store.
-    const file = disk === null ? MappedFile.createSparse(path, layout.fileBytes, layout.indexBytes) : MappedFile.create(path, layout.indexBytes);
+    const file =
+      disk === null
+        ? MappedFile.createSparse(path, layout.fileBytes, layout.indexBytes)
+        : MappedFile.create(path, layout.indexBytes);
     try {
       writeHeader(file.buffer, { recordFloats, recordWords, firstSample, capacity, depth, digest });
       return new ActivationStore(file, shape);
@@ -100,15 +108,27 @@ export class ActivationStore implements ActivationTier {
     }
   }
 
-  /** Opens a store that another process made. Throws a DataError (PT_CACHE_STALE) where it is one of another level or shape. */
+  /**
+   * Opens a store that another process made. Throws a DataError (PT_CACHE_STALE) where it is one of another level or
+   * shape.
+   */
   static open(path: string, expected: ExpectedStore): ActivationStore {
     const file = openIndex(path);
     try {
       const header = readHeader(file.buffer, path, file.bytes);
-      const wanted = { depth: expected.depth, recordFloats: expected.recordFloats, firstSample: expected.firstSample ?? 0, digest: expected.digest };
+      const wanted = {
+        depth: expected.depth,
+        recordFloats: expected.recordFloats,
+        firstSample: expected.firstSample ?? 0,
+        digest: expected.digest,
+      };
       for (const field of ['depth', 'recordFloats', 'firstSample', 'digest'] as const)
         if (header[field] !== wanted[field])
-          throw new DataError('PT_CACHE_STALE', `${path} was written for ${field} ${header[field]}, wanted is ${wanted[field]}`, 'Delete the file; the cache is filled again.');
+          throw new DataError(
+            'PT_CACHE_STALE',
+            `${path} was written for ${field} ${header[field]}, wanted is ${wanted[field]}`,
+            'Delete the file; the cache is filled again.',
+          );
       return new ActivationStore(file, expected);
     } catch (error) {
       file.close();
@@ -117,8 +137,9 @@ export class ActivationStore implements ActivationTier {
   }
 
   /**
-   * Opens the store at `path`, or makes it; several processes may call this at the same time and get the same one. A file of another level
-   * or shape (left by a freeze that was rolled back) is replaced; processes that still map it keep their own view of it.
+   * Opens the store at `path`, or makes it; several processes may call this at the same time and get the same one. A
+   * file of another level or shape (left by a freeze that was rolled back) is replaced; processes that still map it
+   * keep their own view of it.
    */
   static attach(path: string, shape: StoreShape): ActivationStore {
     if (existsSync(path)) {
@@ -188,7 +209,10 @@ export class ActivationStore implements ActivationTier {
     return id >= this.firstSample && id < this.firstSample + this.capacity;
   }
 
-  /** Copies the record of a sample into row `row` of `out` (rows of `recordFloats`). On false the row's content is undefined. */
+  /**
+   * Copies the record of a sample into row `row` of `out` (rows of `recordFloats`). On false the row's content is
+   * undefined.
+   */
   read(id: number, out: Float32Array, row: number): boolean {
     const { states, checksums } = this.#open();
     if (!this.has(id)) {
@@ -214,7 +238,10 @@ export class ActivationStore implements ActivationTier {
     return true;
   }
 
-  /** Stores row `row` of `from` as the record of a sample. A sample without a place, or with a ready record, is left as it is. */
+  /**
+   * Stores row `row` of `from` as the record of a sample. A sample without a place, or with a ready record, is left as
+   * it is.
+   */
   write(id: number, from: Float32Array, row: number): void {
     const { states, checksums } = this.#open();
     const slot = id - this.firstSample;
@@ -254,7 +281,10 @@ export class ActivationStore implements ActivationTier {
 
   #row(rows: Float32Array, row: number): Float32Array {
     const from = row * this.recordFloats;
-    invariant(row >= 0 && from + this.recordFloats <= rows.length, () => `row ${row} of ${this.recordFloats} floats in an array of ${rows.length}`);
+    invariant(
+      row >= 0 && from + this.recordFloats <= rows.length,
+      () => `row ${row} of ${this.recordFloats} floats in an array of ${rows.length}`,
+    );
     return rows.subarray(from, from + this.recordFloats);
   }
 }

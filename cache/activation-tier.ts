@@ -1,5 +1,5 @@
-// ActivationTier: what the cache needs of a place that keeps activations of one depth by sample id. An interface; activation-store.ts is one such place,
-// stacked-tiers.ts several in order.
+// ActivationTier: what the cache needs of a place that keeps activations of one depth by sample id. An interface;
+// activation-store.ts is one such place, stacked-tiers.ts several in order.
 
 export interface ActivationTier {
   readonly depth: number;

@@ -3,8 +3,8 @@
 const PRIME = 0x01000193;
 
 /**
- * 32 bits over `words`, never 0. Four independent lanes, so that the multiplications overlap; each lane maps words one to one, so that one
- * changed word always changes the result.
+ * 32 bits over `words`, never 0. Four independent lanes, so that the multiplications overlap; each lane maps words one
+ * to one, so that one changed word always changes the result.
  */
 export function checksum(words: Int32Array): number {
   let a = 0x243f6a88;

@@ -1,5 +1,6 @@
-// CacheCodec: how the activation of one sample is stored. `f32` keeps every bit; `f16` and `i8` are smaller and lose some, always the same ones: decoding
-// what was encoded is a fixed function of the activation, so whoever computes a record and whoever reads it go on with the same numbers.
+// CacheCodec: how the activation of one sample is stored. `f32` keeps every bit; `f16` and `i8` are smaller and lose
+// some, always the same ones: decoding what was encoded is a fixed function of the activation, so whoever computes a
+// record and whoever reads it go on with the same numbers.
 import { invariant } from '../engine/core/invariant.js';
 
 export const CODEC_NAMES = ['f32', 'f16', 'i8'] as const;
@@ -42,7 +43,8 @@ const f16: CacheCodec = {
     const bits = bitsOf(to);
     for (let i = 0; i < to.length; i++) {
       const half = halves[i] as number;
-      // Read as a float, the fields of a half are those of a number smaller by the difference of the biases, subnormal ones included.
+      // Read as a float, the fields of a half are those of a number smaller by the difference of the biases, subnormal
+      // ones included.
       bits[i] = ((half & 0x8000) << 16) | ((half & 0x7fff) << 13);
       to[i] = (half & 0x7c00) === 0x7c00 ? NaN : (to[i] as number) * BIAS;
     }
@@ -54,7 +56,8 @@ function halfOf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00; // NaN
-  if (magnitude >= 0x477fe000) return sign | 0x7bff; // the largest half, 65504, and what is above it: a large activation stays finite
+  // the largest half, 65504, and what is above it: a large activation stays finite
+  if (magnitude >= 0x477fe000) return sign | 0x7bff;
   if (magnitude >= 0x38800000) {
     // Normal: the exponent is moved from a bias of 127 to one of 15, 13 bits of the mantissa are rounded off.
     const odd = (magnitude >>> 13) & 1;

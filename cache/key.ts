@@ -1,7 +1,8 @@
-// CacheKey: everything the output of the frozen prefix depends on. Invariant: two activations with equal keys have equal bits. So the key holds
-// the sample, how deep the prefix is, the weights in it, what augmentation did to the sample, and how the record is encoded; the seed, the
-// step, the shape of the run and the worker are not in it, because frozen blocks do not depend on them. A record is only ever read under
-// the exact key it was written under; there is no "close enough".
+// CacheKey: everything the output of the frozen prefix depends on. Invariant: two activations with equal keys have
+// equal bits. So the key holds the sample, how deep the prefix is, the weights in it, what augmentation did to the
+// sample, and how the record is encoded; the seed, the step, the shape of the run and the worker are not in it, because
+// frozen blocks do not depend on them. A record is only ever read under the exact key it was written under; there is no
+// "close enough".
 import { createHash } from 'node:crypto';
 import type { CodecName } from './codec.js';
 

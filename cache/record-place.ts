@@ -1,5 +1,5 @@
-// RecordPlace: where the encoded records of a store lie, by slot: in the store's own mapped memory, or in a file on a disk below it. It knows neither
-// samples nor whether a record is whole; the store's states and checksums do.
+// RecordPlace: where the encoded records of a store lie, by slot: in the store's own mapped memory, or in a file on a
+// disk below it. It knows neither samples nor whether a record is whole; the store's states and checksums do.
 import { closeSync, constants, mkdirSync, openSync, read, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { MappedFile } from '../engine/tensor/mapped-file.js';
@@ -79,14 +79,19 @@ export class MappedRecords implements RecordPlace {
   #placeOf(slice: number): { readonly offset: number; readonly bytes: number } {
     const { recordOffset, recordStride, capacity } = this.#layout;
     const first = slice * this.#recordsPerSlice;
-    return { offset: recordOffset + first * recordStride, bytes: Math.min(this.#recordsPerSlice, capacity - first) * recordStride };
+    return {
+      offset: recordOffset + first * recordStride,
+      bytes: Math.min(this.#recordsPerSlice, capacity - first) * recordStride,
+    };
   }
 }
 
 /** Most bytes of fetched records that wait to be read. */
 const MOST_FETCHED_BYTES = 64 * 2 ** 20;
 
-/** Records in a file on a disk. Any number of processes have it open; each record is written whole at its own offset. */
+/**
+ * Records in a file on a disk. Any number of processes have it open; each record is written whole at its own offset.
+ */
 export class DiskRecords implements RecordPlace {
   readonly #path: string;
   readonly #layout: StoreLayout;
@@ -109,7 +114,7 @@ export class DiskRecords implements RecordPlace {
     this.#fetched.delete(slot);
     if (fetched != null) return words.set(fetched);
     const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const count = readSync(this.#file, bytes, done, bytes.length - done, this.#offset(slot) + done);
       if (count === 0) throw new Error(`${this.#path} ends inside record ${slot}`);
       done += count;
@@ -119,7 +124,8 @@ export class DiskRecords implements RecordPlace {
   write(slot: number, words: Int32Array): void {
     this.#fetched.delete(slot);
     const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done, bytes.length - done, this.#offset(slot) + done);
+    for (let done = 0; done < bytes.length;)
+      done += writeSync(this.#file, bytes, done, bytes.length - done, this.#offset(slot) + done);
   }
 
   prefetch(slots: readonly number[]): void {
@@ -135,7 +141,8 @@ export class DiskRecords implements RecordPlace {
       read(this.#file, new Uint8Array(words.buffer), 0, words.byteLength, this.#offset(slot), (error, count) => {
         this.#pending--;
         // A read that failed is done again by whoever needs the record, who then learns why.
-        if (error === null && count === words.byteLength && this.#fetched.get(slot) === null) this.#fetched.set(slot, words);
+        if (error === null && count === words.byteLength && this.#fetched.get(slot) === null)
+          this.#fetched.set(slot, words);
         else if (this.#fetched.get(slot) === null) this.#fetched.delete(slot);
         this.#closeWhenIdle();
       });

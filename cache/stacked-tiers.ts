@@ -1,5 +1,5 @@
-// StackedTiers: a tier of several, each with samples of its own: the first samples in memory, those beyond its capacity on a disk. Which tier has a sample
-// never changes, so nothing moves between them and nothing is looked up twice.
+// StackedTiers: a tier of several, each with samples of its own: the first samples in memory, those beyond its capacity
+// on a disk. Which tier has a sample never changes, so nothing moves between them and nothing is looked up twice.
 import { present } from '../engine/core/invariant.js';
 import type { ActivationStore } from './activation-store.js';
 import type { ActivationTier } from './activation-tier.js';

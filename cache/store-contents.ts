@@ -1,4 +1,5 @@
-// StoreContents: which samples a store holds, in memory or on a disk, told from outside, by a process that neither reads nor writes records.
+// StoreContents: which samples a store holds, in memory or on a disk, told from outside, by a process that neither
+// reads nor writes records.
 import { openIndex } from './activation-store.js';
 import { readHeader, STATE, storeLayout } from './store-layout.js';
 
@@ -17,7 +18,12 @@ export function storeContents(path: string): StoreContents {
   try {
     const { depth, digest, recordWords, firstSample, capacity } = readHeader(file.buffer, path, file.bytes);
     const { stateOffset } = storeLayout(recordWords, capacity);
-    return { depth, digest, recordBytes: 4 * recordWords, samples: readyRuns(new Uint8Array(file.buffer, stateOffset, capacity), firstSample) };
+    return {
+      depth,
+      digest,
+      recordBytes: 4 * recordWords,
+      samples: readyRuns(new Uint8Array(file.buffer, stateOffset, capacity), firstSample),
+    };
   } finally {
     file.close();
   }

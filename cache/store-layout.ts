@@ -1,7 +1,8 @@
-// StoreLayout: where things lie in the file of an ActivationStore. Every number is little-endian 32 bits. It is the contract between the
-// processes that share the file; a change needs a new STORE_VERSION.
+// StoreLayout: where things lie in the file of an ActivationStore. Every number is little-endian 32 bits. It is the
+// contract between the processes that share the file; a change needs a new STORE_VERSION.
 //
-//   byte 0      magic 'PTAC', version, record floats, capacity, depth, length of the digest, record words, first sample, digest (UTF-8)
+// byte 0 magic 'PTAC', version, record floats, capacity, depth, length of the digest, record words, first sample,
+// digest (UTF-8)
 //   byte 256    one state byte per sample: 0 empty, 1 being written, 2 ready
 //   then        one checksum (4 bytes) per sample
 //   then        the records, each padded to 64 bytes, where they do not lie in a file on a disk
@@ -41,12 +42,24 @@ export function storeLayout(recordWords: number, capacity: number): StoreLayout 
   const checksumOffset = align(stateOffset + capacity);
   const recordOffset = align(checksumOffset + 4 * capacity);
   const recordStride = align(4 * recordWords);
-  return { recordWords, capacity, stateOffset, checksumOffset, recordOffset, recordStride, indexBytes: recordOffset, fileBytes: recordOffset + capacity * recordStride };
+  return {
+    recordWords,
+    capacity,
+    stateOffset,
+    checksumOffset,
+    recordOffset,
+    recordStride,
+    indexBytes: recordOffset,
+    fileBytes: recordOffset + capacity * recordStride,
+  };
 }
 
 /** The largest capacity up to `numSamples` whose file stays within `capBytes`; 0 where not even one record fits. */
 export function capacityFor(recordWords: number, numSamples: number, capBytes: number): number {
-  let capacity = Math.max(0, Math.min(numSamples, Math.floor((capBytes - HEADER_BYTES) / (align(4 * recordWords) + 5))));
+  let capacity = Math.max(
+    0,
+    Math.min(numSamples, Math.floor((capBytes - HEADER_BYTES) / (align(4 * recordWords) + 5))),
+  );
   // The padding behind states and checksums may cost another record or two.
   while (capacity > 0 && storeLayout(recordWords, capacity).fileBytes > capBytes) capacity--;
   return capacity;
@@ -68,22 +81,58 @@ export interface StoreHeader {
 export function writeHeader(buffer: ArrayBuffer, header: StoreHeader): void {
   const digest = new TextEncoder().encode(header.digest);
   if (digest.length > MAX_DIGEST_BYTES)
-    throw new DataError('PT_CACHE_DIGEST', `the digest of a cache level has ${digest.length} bytes, a store holds ${MAX_DIGEST_BYTES}`, 'Use levelDigest().');
+    throw new DataError(
+      'PT_CACHE_DIGEST',
+      `the digest of a cache level has ${digest.length} bytes, a store holds ${MAX_DIGEST_BYTES}`,
+      'Use levelDigest().',
+    );
   new Uint8Array(buffer, DIGEST_OFFSET, digest.length).set(digest);
   const words = new Int32Array(buffer, 0, 8);
-  words.set([STORE_VERSION, header.recordFloats, header.capacity, header.depth, digest.length, header.recordWords, header.firstSample], 1);
+  words.set(
+    [
+      STORE_VERSION,
+      header.recordFloats,
+      header.capacity,
+      header.depth,
+      digest.length,
+      header.recordWords,
+      header.firstSample,
+    ],
+    1,
+  );
   Atomics.store(words, 0, STORE_MAGIC);
 }
 
-/** Reads and checks the header at the begin of `buffer`; throws a DataError (PT_CACHE_FILE) where the file, of `bytes` bytes, is no whole store of this version. */
+/**
+ * Reads and checks the header at the begin of `buffer`; throws a DataError (PT_CACHE_FILE) where the file, of `bytes`
+ * bytes, is no whole store of this version.
+ */
 export function readHeader(buffer: ArrayBuffer, path: string, bytes: number): StoreHeader {
-  const refuse = (problem: string): DataError => new DataError('PT_CACHE_FILE', `${path} ${problem}`, 'Delete the file; the cache is filled again.');
+  const refuse = (problem: string): DataError =>
+    new DataError('PT_CACHE_FILE', `${path} ${problem}`, 'Delete the file; the cache is filled again.');
   if (buffer.byteLength < HEADER_BYTES) throw refuse(`has ${bytes} bytes, less than the ${HEADER_BYTES} of a header`);
   const words = new Int32Array(buffer, 0, 8);
   if (Atomics.load(words, 0) !== STORE_MAGIC) throw refuse('is no activation store');
-  const [, version, recordFloats, capacity, depth, digestBytes, recordWords, firstSample] = words as unknown as [number, number, number, number, number, number, number, number];
+  const [, version, recordFloats, capacity, depth, digestBytes, recordWords, firstSample] = words as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   if (version !== STORE_VERSION) throw refuse(`is a store of version ${version}; this is version ${STORE_VERSION}`);
-  if (recordFloats < 1 || recordWords < 1 || capacity < 0 || firstSample < 0 || digestBytes < 0 || digestBytes > MAX_DIGEST_BYTES) throw refuse('has a damaged header');
+  if (
+    recordFloats < 1 ||
+    recordWords < 1 ||
+    capacity < 0 ||
+    firstSample < 0 ||
+    digestBytes < 0 ||
+    digestBytes > MAX_DIGEST_BYTES
+  )
+    throw refuse('has a damaged header');
   const { fileBytes, indexBytes } = storeLayout(recordWords, capacity);
   if (bytes !== fileBytes && bytes !== indexBytes) throw refuse(`has ${bytes} bytes; its header says ${fileBytes}`);
   // A copy: text decoders refuse some kinds of shared memory.

@@ -1,9 +1,8 @@
-// The program: all commands under one name, and how a command line becomes an exit code. It runs in any process: outputs, environment and
-// engine are handed in.
+// The program: all commands under one name, and how a command line becomes an exit code. It runs in any process:
+// outputs, environment and engine are handed in.
 import { Command, CommanderError } from 'commander';
 import { EXIT, UsageError } from '../engine/core/errors.js';
 import { VERSION } from '../engine/core/version.js';
-import type { CommandContext } from './session/command-context.js';
 import { ablateCommand } from './commands/ablate.js';
 import { compareCommand } from './commands/compare.js';
 import { devicesCommand } from './commands/devices.js';
@@ -20,20 +19,47 @@ import { statusCommand } from './commands/status.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
 import { workerCommand } from './commands/worker.js';
-import { reportError } from './session/exit.js';
 import type { CliIo } from './console/io.js';
-import { engineServices, type CliServices } from './session/services.js';
+import type { CommandContext } from './session/command-context.js';
+import { reportError } from './session/exit.js';
+import { type CliServices, engineServices } from './session/services.js';
 
-const COMMANDS = [quickstartCommand, trainCommand, resumeCommand, workerCommand, statusCommand, evalCommand, reportCommand, compareCommand, verifyCommand, exportCommand, planCommand, simulateCommand, ablateCommand, freezeReplayCommand, devicesCommand, doctorCommand];
+const COMMANDS = [
+  quickstartCommand,
+  trainCommand,
+  resumeCommand,
+  workerCommand,
+  statusCommand,
+  evalCommand,
+  reportCommand,
+  compareCommand,
+  verifyCommand,
+  exportCommand,
+  planCommand,
+  simulateCommand,
+  ablateCommand,
+  freezeReplayCommand,
+  devicesCommand,
+  doctorCommand,
+];
 
 /** Runs one command line (without the program's own name) and returns its exit code. Never throws. */
-export async function runCli(argv: readonly string[], io: CliIo, services: CliServices = engineServices): Promise<number> {
+export async function runCli(
+  argv: readonly string[],
+  io: CliIo,
+  services: CliServices = engineServices,
+): Promise<number> {
   let exitCode: number = EXIT.done;
-  const exitWith: CommandContext['exitWith'] = (action) => async (...args) => {
-    exitCode = await action(...args);
-  };
+  const exitWith: CommandContext['exitWith'] =
+    (action) =>
+    async (...args) => {
+      exitCode = await action(...args);
+    };
   const program = new Command('pipetrain')
-    .description('Elastic pipeline-parallel training of transformers: freeze, repartition, replicate, cache. The same bits for every shape of the run.')
+    .description(
+      'Elastic pipeline-parallel training of transformers: freeze, repartition, replicate, cache. The same ' +
+        'bits for every shape of the run.',
+    )
     .version(VERSION, '-V, --version', 'print the version')
     .addHelpText('after', '\nStart with `pipetrain quickstart`; then `pipetrain train --help`.');
   for (const make of COMMANDS) program.addCommand(make({ io, services, exitWith }));
@@ -74,5 +100,9 @@ function prepare(command: Command, io: CliIo): void {
 function usageError({ message }: CommanderError): UsageError {
   const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
   const suggestion = rest.join(' ').replace(/^\((.*)\)$/, '$1');
-  return new UsageError('PT_USAGE', first, suggestion === '' ? '`pipetrain --help` lists the commands, `pipetrain COMMAND --help` their flags.' : suggestion);
+  return new UsageError(
+    'PT_USAGE',
+    first,
+    suggestion === '' ? '`pipetrain --help` lists the commands, `pipetrain COMMAND --help` their flags.' : suggestion,
+  );
 }

@@ -1,12 +1,25 @@
-// A model of your own: a causal language model without position table and without GELU, to show all that a plug-in needs.
+// A model of your own: a causal language model without position table and without GELU, to show all that a plug-in
+// needs.
 //
 //   pipetrain train --model examples/my-model.ts --data synthetic:text --epochs 2
 //   pipetrain train --model examples/my-model.ts --model-options width=96,layers=6 --data text:FILE
 //
-// Causal attention alone lets a model find out the order of its input, so there is no table of positions; the MLP squares a ReLU (as Primer does).
-// A model is a list of blocks. A block declares its parameters and computes its output from its input; it never sees a device, a worker or a
-// stage, and a residual branch is never split. Shape suffixes: B samples, T tokens, D width, F width inside the MLP, V vocabulary.
-import { bias, defineBlock, defineInputBlock, defineModel, gain, matrix, ModelError, nn, tf, type Block } from 'pipetrain';
+// Causal attention alone lets a model find out the order of its input, so there is no table of positions; the MLP
+// squares a ReLU (as Primer does). A model is a list of blocks. A block declares its parameters and computes its output
+// from its input; it never sees a device, a worker or a stage, and a residual branch is never split. Shape suffixes: B
+// samples, T tokens, D width, F width inside the MLP, V vocabulary.
+import {
+  bias,
+  type Block,
+  defineBlock,
+  defineInputBlock,
+  defineModel,
+  gain,
+  matrix,
+  ModelError,
+  nn,
+  tf,
+} from 'pipetrain';
 import { z } from 'zod';
 
 const options = z.strictObject({
@@ -27,10 +40,19 @@ function attention(layer: number, { width: D, layers, heads }: Options): Block {
     name: `layer${layer}.attention`,
     kind: 'attention',
     layer,
-    params: { norm: gain(D), wq: matrix([D, D]), wk: matrix([D, D]), wv: matrix([D, D]), wo: matrix([D, D], 1 / Math.sqrt(2 * layers * D)) },
+    params: {
+      norm: gain(D),
+      wq: matrix([D, D]),
+      wk: matrix([D, D]),
+      wv: matrix([D, D]),
+      wo: matrix([D, D], 1 / Math.sqrt(2 * layers * D)),
+    },
     forward(x_BTD, p) {
       const h_BTD = rmsNorm(x_BTD, p.norm);
-      const mixed_BTD = nn.attention(nn.linear(h_BTD, p.wq), nn.linear(h_BTD, p.wk), nn.linear(h_BTD, p.wv), { heads, causal: true });
+      const mixed_BTD = nn.attention(nn.linear(h_BTD, p.wq), nn.linear(h_BTD, p.wk), nn.linear(h_BTD, p.wv), {
+        heads,
+        causal: true,
+      });
       return tf.add(x_BTD, nn.linear(mixed_BTD, p.wo));
     },
   });
@@ -59,7 +81,11 @@ export const model = defineModel({
     const { width: D, layers } = given;
     const V = data.vocabulary;
     if (data.task !== 'language-model' || V === null) {
-      throw new ModelError('MY_MODEL_DATA', `my-model predicts tokens; this data is for ${data.task}`, 'use --data text:FILE or synthetic:text');
+      throw new ModelError(
+        'MY_MODEL_DATA',
+        `my-model predicts tokens; this data is for ${data.task}`,
+        'use --data text:FILE or synthetic:text',
+      );
     }
     const embed = defineInputBlock({
       name: 'embed',
@@ -75,7 +101,11 @@ export const model = defineModel({
     });
     return {
       name: 'my-model',
-      blocks: [embed, ...Array.from({ length: layers }, (_, layer) => [attention(layer, given), mlp(layer, given)]).flat(), head],
+      blocks: [
+        embed,
+        ...Array.from({ length: layers }, (_, layer) => [attention(layer, given), mlp(layer, given)]).flat(),
+        head,
+      ],
       // Loss of every sample [B]: the mean over its tokens.
       loss: (y_BTV, context) => tf.mean(nn.crossEntropy(y_BTV, context.field('targets')), -1),
       score: null,

@@ -1,8 +1,9 @@
-// The guard's judgement: whether a freeze hurts, from the validation metric before and after it. Pure; when it is asked and what follows from the
-// answer is engine/freezing/freeze-guard.ts.
+// The guard's judgement: whether a freeze hurts, from the validation metric before and after it. Pure; when it is asked
+// and what follows from the answer is engine/freezing/freeze-guard.ts.
 //
-// A freeze seldom makes the metric fall; it makes it stop rising. So the metric is compared with what could be expected without the freeze: the
-// error shrank by some rate before, learning slows down, and at least half of that rate should be left.
+// A freeze seldom makes the metric fall; it makes it stop rising. So the metric is compared with what could be expected
+// without the freeze: the error shrank by some rate before, learning slows down, and at least half of that rate should
+// be left.
 
 /** The metric of one look at the validation samples. */
 export interface MetricPoint {
@@ -16,7 +17,10 @@ export interface GuardQuestion {
   readonly before: readonly MetricPoint[];
   readonly now: MetricPoint;
   readonly higherIsBetter: boolean;
-  /** Points: hundredths of a metric that is a share (accuracy), percent of the value of one where lower is better (loss, perplexity). */
+  /**
+   * Points: hundredths of a metric that is a share (accuracy), percent of the value of one where lower is better (loss,
+   * perplexity).
+   */
   readonly tolerance: number;
   /** Samples of one look; the fewer, the more of a difference is chance. */
   readonly samples: number;
@@ -26,7 +30,10 @@ export interface GuardVerdict {
   readonly hurts: boolean;
   /** What the metric should have reached by now. */
   readonly expected: number;
-  /** How much worse than expected is still accepted: the tolerance, and one standard error of a share over so many samples. */
+  /**
+   * How much worse than expected is still accepted: the tolerance, and one standard error of a share over so many
+   * samples.
+   */
   readonly allowed: number;
   /** One sentence with the numbers. */
   readonly reason: string;
@@ -45,7 +52,9 @@ export function judgeFreeze({ before, now, higherIsBetter, tolerance, samples }:
   const rate = rateOf(error(earlier.metric), error(at.metric), at.step - earlier.step);
   const expectedError = error(at.metric) * Math.exp(-KEPT_RATE * rate * span);
   const expected = higherIsBetter ? 1 - expectedError : expectedError;
-  const chance = higherIsBetter ? Math.sqrt(Math.max(0, expectedError * (1 - expectedError)) / Math.max(1, samples)) : 0;
+  const chance = higherIsBetter
+    ? Math.sqrt(Math.max(0, expectedError * (1 - expectedError)) / Math.max(1, samples))
+    : 0;
   const allowed = (higherIsBetter ? tolerance / 100 : (tolerance / 100) * Math.abs(at.metric)) + chance;
   const shortfall = higherIsBetter ? expected - now.metric : now.metric - expected;
   const hurts = !(shortfall <= allowed);
@@ -53,7 +62,10 @@ export function judgeFreeze({ before, now, higherIsBetter, tolerance, samples }:
     hurts,
     expected,
     allowed,
-    reason: `${show(now.metric)} at step ${now.step}, ${show(at.metric)} at the freeze (step ${at.step}), ${show(earlier.metric)} at step ${earlier.step} before it; at least ${show(expected)} could be expected, ${show(allowed)} less is accepted`,
+    reason:
+      `${show(now.metric)} at step ${now.step}, ${show(at.metric)} at the freeze (step ${at.step}), ` +
+      `${show(earlier.metric)} at step ${earlier.step} before it; at least ${show(expected)} could be ` +
+      `expected, ${show(allowed)} less is accepted`,
   };
 }
 

@@ -23,8 +23,13 @@ export function parseFreezeSchedule(text: string): ManualEntry[] {
     if (hit === null) return fail(`"${pair}" in the freeze schedule is not STEP:LAYERS`);
     const entry = { step: Number(hit[1]), layers: Number(hit[2]) };
     const last = entries.at(-1);
-    if (last !== undefined && entry.step <= last.step) fail(`"${pair}" in the freeze schedule comes at step ${entry.step}, not after step ${last.step}`);
-    if (last !== undefined && entry.layers < last.layers) fail(`"${pair}" in the freeze schedule goes back from ${last.layers} to ${entry.layers} layers; frozen layers stay frozen`);
+    if (last !== undefined && entry.step <= last.step)
+      fail(`"${pair}" in the freeze schedule comes at step ${entry.step}, not after step ${last.step}`);
+    if (last !== undefined && entry.layers < last.layers)
+      fail(
+        `"${pair}" in the freeze schedule goes back from ${last.layers} to ${entry.layers} layers; frozen ` +
+          'layers stay frozen',
+      );
     entries.push(entry);
   }
   return entries;
@@ -40,8 +45,13 @@ export function manualFreeze(schedule: string): FreezePolicy {
     decide(input) {
       const entry = entries.findLast(({ step }) => step <= input.step);
       const [first] = entries;
-      if (entry === undefined) return decision(input, 0, `the schedule begins at step ${first?.step ?? 0}, this is step ${input.step}`);
-      return decision(input, entry.layers, `the schedule says ${entry.layers} layers from step ${entry.step}, this is step ${input.step}`);
+      if (entry === undefined)
+        return decision(input, 0, `the schedule begins at step ${first?.step ?? 0}, this is step ${input.step}`);
+      return decision(
+        input,
+        entry.layers,
+        `the schedule says ${entry.layers} layers from step ${entry.step}, this is step ${input.step}`,
+      );
     },
   };
 }

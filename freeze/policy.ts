@@ -1,5 +1,5 @@
-// FreezePolicy: a pure function from signals and history to the number of frozen layers, with its reason. It holds no state and touches no
-// model; the same input gives the same decision, so that a run can be replayed from its events.
+// FreezePolicy: a pure function from signals and history to the number of frozen layers, with its reason. It holds no
+// state and touches no model; the same input gives the same decision, so that a run can be replayed from its events.
 
 export interface FreezeInput {
   /** T, the number of this decision, from 1. */
@@ -14,7 +14,10 @@ export interface FreezeInput {
   readonly frozenLayers: number;
   /** L. */
   readonly numLayers: number;
-  /** Gradient norm per layer over the interval (L of them; those of frozen layers are ignored), or empty where no step was made. */
+  /**
+   * Gradient norm per layer over the interval (L of them; those of frozen layers are ignored), or empty where no step
+   * was made.
+   */
   readonly layerNorms: readonly number[];
   /** The same over the interval before, or empty where there was none. */
   readonly previousNorms: readonly number[];
@@ -38,7 +41,9 @@ export interface FreezePolicy {
   /** The most of so many layers that it would ever freeze, with so many training samples. Absent: all. */
   readonly most?: (numLayers: number, numSamples: number) => number;
   decide(input: FreezeInput): FreezeDecision;
-  /** Factor of the learning rate of a layer (0-based; 0 also stands for what lies before the layers). Absent: 1 for all. */
+  /**
+   * Factor of the learning rate of a layer (0-based; 0 also stands for what lies before the layers). Absent: 1 for all.
+   */
   readonly rate?: (layer: number, at: RateInput) => number;
 }
 
@@ -51,11 +56,21 @@ export interface RateInput {
   readonly maxLayers: number;
 }
 
-/** Turns what a rule wants into a decision: whole, never less than now, never above the most. `because` explains the wanted number. */
-export function decision({ frozenLayers, numLayers, maxLayers }: FreezeInput, wanted: number, because: string): FreezeDecision {
+/**
+ * Turns what a rule wants into a decision: whole, never less than now, never above the most. `because` explains the
+ * wanted number.
+ */
+export function decision(
+  { frozenLayers, numLayers, maxLayers }: FreezeInput,
+  wanted: number,
+  because: string,
+): FreezeDecision {
   const most = Math.min(maxLayers, numLayers);
   const layers = Math.max(frozenLayers, Math.min(wanted, most));
   const cap = wanted > layers ? `; at most ${most} may be frozen` : '';
-  const change = layers === frozenLayers ? `stays at ${layers} of ${numLayers} frozen layers` : `freezes ${layers} of ${numLayers} layers (${frozenLayers} before)`;
+  const change =
+    layers === frozenLayers
+      ? `stays at ${layers} of ${numLayers} frozen layers`
+      : `freezes ${layers} of ${numLayers} layers (${frozenLayers} before)`;
   return { layers, reason: `${change}: ${because}${cap}` };
 }

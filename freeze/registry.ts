@@ -36,5 +36,8 @@ export type FreezePolicyName = keyof typeof POLICIES;
 /** All names. */
 export const freezePolicyNames = Object.keys(POLICIES) as readonly FreezePolicyName[];
 
-/** The policy of that name. Options that it does not use are ignored. Throws a UsageError where those it uses are wrong. */
-export const makeFreezePolicy = (name: FreezePolicyName, options: FreezePolicyOptions): FreezePolicy => POLICIES[name](options);
+/**
+ * The policy of that name. Options that it does not use are ignored. Throws a UsageError where those it uses are wrong.
+ */
+export const makeFreezePolicy = (name: FreezePolicyName, options: FreezePolicyOptions): FreezePolicy =>
+  POLICIES[name](options);

@@ -1,5 +1,6 @@
-// Replay: what a freeze policy would have decided in a run, from the signals the run recorded. Pure. The policy follows its own decisions, on the
-// gradients of the run as it was; what the guard would have said to another policy's freezes nobody can know.
+// Replay: what a freeze policy would have decided in a run, from the signals the run recorded. Pure. The policy follows
+// its own decisions, on the gradients of the run as it was; what the guard would have said to another policy's freezes
+// nobody can know.
 import type { FreezePolicy } from './policy.js';
 
 /** Gradient norm per layer over the interval that ended when `step` steps were done. */
@@ -51,19 +52,39 @@ export function replayPolicy(options: ReplayOptions): ReplayedDecision[] {
 }
 
 /**
- * Asks the run's own policy again at every decision the run took, with as many layers frozen as were in the run: the guard may have held decisions back
- * or rolled them back.
+ * Asks the run's own policy again at every decision the run took, with as many layers frozen as were in the run: the
+ * guard may have held decisions back or rolled them back.
  */
-export function replayOwn(options: ReplayOptions, taken: readonly { readonly step: number; readonly fromLayers: number }[]): ReplayedDecision[] {
+export function replayOwn(
+  options: ReplayOptions,
+  taken: readonly { readonly step: number; readonly fromLayers: number }[],
+): ReplayedDecision[] {
   return taken.map(({ step, fromLayers }, index) => ask(options, step, index + 1, fromLayers));
 }
 
-function ask({ policy, signals, numLayers, maxLayers, totalSteps, numSamples }: ReplayOptions, step: number, interval: number, frozenLayers: number): ReplayedDecision {
+function ask(
+  { policy, signals, numLayers, maxLayers, totalSteps, numSamples }: ReplayOptions,
+  step: number,
+  interval: number,
+  frozenLayers: number,
+): ReplayedDecision {
   const at = signals.findLastIndex((one) => one.step <= step);
   const normsAt = (index: number): number[] => {
     const found = signals[index];
-    return found === undefined ? [] : found.norms.map((norm, layer) => (layer < found.frozenLayers && layer >= frozenLayers ? NaN : norm));
+    return found === undefined
+      ? []
+      : found.norms.map((norm, layer) => (layer < found.frozenLayers && layer >= frozenLayers ? NaN : norm));
   };
-  const { layers, reason } = policy.decide({ interval, step, totalSteps, numSamples, frozenLayers, numLayers, layerNorms: normsAt(at), previousNorms: normsAt(at - 1), maxLayers });
+  const { layers, reason } = policy.decide({
+    interval,
+    step,
+    totalSteps,
+    numSamples,
+    frozenLayers,
+    numLayers,
+    layerNorms: normsAt(at),
+    previousNorms: normsAt(at - 1),
+    maxLayers,
+  });
   return { step, fromLayers: frozenLayers, toLayers: layers, reason };
 }

@@ -1,5 +1,5 @@
-// SignalWindow: what a freeze policy looks at, gathered from one decision to the next: the gradient norm of every block. It keeps sums, not
-// history, and decides nothing.
+// SignalWindow: what a freeze policy looks at, gathered from one decision to the next: the gradient norm of every
+// block. It keeps sums, not history, and decides nothing.
 import { invariant } from '../engine/core/invariant.js';
 
 /** The state of a window, for checkpoints. */
@@ -15,8 +15,9 @@ export interface Signals {
 }
 
 /**
- * Collects gradient norms per block. The root mean square is used, so that the length of the interval does not matter and one figure combines
- * blocks and steps alike: it is the norm of all gradients of the interval, divided by the root of the number of steps.
+ * Collects gradient norms per block. The root mean square is used, so that the length of the interval does not matter
+ * and one figure combines blocks and steps alike: it is the norm of all gradients of the interval, divided by the root
+ * of the number of steps.
  */
 export class SignalWindow {
   #sums: number[];
@@ -26,12 +27,18 @@ export class SignalWindow {
   constructor(numBlocks: number, state?: SignalState) {
     this.#sums = state === undefined ? new Array<number>(numBlocks).fill(0) : [...state.sums];
     this.#steps = state?.steps ?? 0;
-    invariant(this.#sums.length === numBlocks, () => `signals of ${this.#sums.length} blocks for a model of ${numBlocks}`);
+    invariant(
+      this.#sums.length === numBlocks,
+      () => `signals of ${this.#sums.length} blocks for a model of ${numBlocks}`,
+    );
   }
 
   /** The gradient norm of every block in one step, in block order; 0 for frozen blocks. */
   add(stepNorms: readonly number[]): void {
-    invariant(stepNorms.length === this.#sums.length, () => `${stepNorms.length} gradient norms for ${this.#sums.length} blocks`);
+    invariant(
+      stepNorms.length === this.#sums.length,
+      () => `${stepNorms.length} gradient norms for ${this.#sums.length} blocks`,
+    );
     this.#sums = this.#sums.map((sum, b) => sum + (stepNorms[b] as number) ** 2);
     this.#steps++;
   }

@@ -18,15 +18,24 @@ export interface PlannerInput {
   readonly numMicroBatches: number;
   /** Samples per micro-batch. */
   readonly microBatch: number;
-  /** Whether the output of the frozen blocks comes from the cache, and what a micro-batch of it takes on average over the epochs that are left. */
+  /**
+   * Whether the output of the frozen blocks comes from the cache, and what a micro-batch of it takes on average over
+   * the epochs that are left.
+   */
   readonly usesCache: boolean;
   readonly cacheReadMs: number;
   /** K and R the user asked for, or null. */
   readonly fixedK: number | null;
   readonly fixedR: number | null;
-  /** Where R is free: every number of replicas (the default), or the most that fit, half of them and a quarter, for very many workers. */
+  /**
+   * Where R is free: every number of replicas (the default), or the most that fit, half of them and a quarter, for very
+   * many workers.
+   */
   readonly replicaCounts?: 'all' | 'halvings';
-  /** Longest pipeline to consider where K is free, or null. A run that has started shrinks its pipeline, it never grows it. */
+  /**
+   * Longest pipeline to consider where K is free, or null. A run that has started shrinks its pipeline, it never grows
+   * it.
+   */
   readonly maxK: number | null;
   /** Most bytes of a worker, or null. A run that started with a given K keeps to M0, its largest stage memory then. */
   readonly memoryLimit: number | null;
@@ -36,8 +45,8 @@ export interface PlannerInput {
   readonly recomputeLimit?: number | null;
   readonly schedule: 'auto' | ScheduleSource;
   /**
-   * Whether another schedule may take the place of the one asked for where that cannot run: 1F1B for one that has a name, any for one of somebody's own.
-   * Default: no, that is an error.
+   * Whether another schedule may take the place of the one asked for where that cannot run: 1F1B for one that has a
+   * name, any for one of somebody's own. Default: no, that is an error.
    */
   readonly mayChangeSchedule?: boolean;
   readonly partition: 'exact' | 'paper';
@@ -47,7 +56,10 @@ export interface PlannerInput {
   readonly reduceMsPerMB: number;
   /** Activations or gradients from one stage to the next, per 10^6 bytes. Default: 0. */
   readonly transferMsPerMB?: number;
-  /** From the end of an action to the start of the one on another worker that waited for it, apart from the bytes. Default: 0. */
+  /**
+   * From the end of an action to the start of the one on another worker that waited for it, apart from the bytes.
+   * Default: 0.
+   */
   readonly handoverMs?: number;
   /** Between two actions of a worker that has neighbours. Default: 0. */
   readonly handlingMs?: number;
@@ -64,7 +76,10 @@ export interface RejectedChoice {
 export interface PipelineChoice {
   readonly K: number;
   readonly R: number;
-  /** First block of every stage, K of them or a multiple where the schedule interleaves; the last stage ends with the model. */
+  /**
+   * First block of every stage, K of them or a multiple where the schedule interleaves; the last stage ends with the
+   * model.
+   */
   readonly cuts: Cuts;
   /** Per replica. */
   readonly ranges: readonly MicroRange[];

@@ -7,7 +7,10 @@ export interface BlockCost {
   readonly forwardMs: number;
   /** Per micro-batch, input and weight gradient together. */
   readonly backwardMs: number;
-  /** The two halves of a backward that is split (I and W); together they may take longer than the whole. Default: half of it each. */
+  /**
+   * The two halves of a backward that is split (I and W); together they may take longer than the whole. Default: half
+   * of it each.
+   */
   readonly inputGradientMs?: number;
   readonly weightGradientMs?: number;
   /** Kept from I to W of a split backward, per micro-batch. Default: 0. */
@@ -27,7 +30,18 @@ export type RunCost = Required<Omit<BlockCost, 'name'>>;
 /** Costs of the blocks [from, to): everything adds up but `outputBytes`, which is that of the last block. */
 export function sumCosts(costs: readonly BlockCost[], from: number, to: number): RunCost {
   invariant(0 <= from && from <= to && to <= costs.length, () => `blocks [${from}, ${to}) of ${costs.length}`);
-  const sum = { forwardMs: 0, backwardMs: 0, inputGradientMs: 0, weightGradientMs: 0, carriedBytes: 0, parameterBytes: 0, optimizerBytes: 0, gradientBytes: 0, savedBytes: 0, outputBytes: 0 };
+  const sum = {
+    forwardMs: 0,
+    backwardMs: 0,
+    inputGradientMs: 0,
+    weightGradientMs: 0,
+    carriedBytes: 0,
+    parameterBytes: 0,
+    optimizerBytes: 0,
+    gradientBytes: 0,
+    savedBytes: 0,
+    outputBytes: 0,
+  };
   for (const cost of costs.slice(from, to)) {
     sum.forwardMs += cost.forwardMs;
     sum.backwardMs += cost.backwardMs;
@@ -44,14 +58,27 @@ export function sumCosts(costs: readonly BlockCost[], from: number, to: number):
 }
 
 /**
- * Bytes a worker holds that runs the blocks [from, to) with `live` micro-batches in flight: parameters, optimizer state and gradients once;
- * saved activations and the output per micro-batch in flight; for the stage that also holds the frozen prefix (`frozen` blocks) its parameters
- * and one output of it per micro-batch in flight; where the backward is split, what its halves carry over. A stage that recomputes holds the saved
- * activations of one micro-batch only. Not counted: code, runtimes, scratch memory inside an operator, the cache.
+ * Bytes a worker holds that runs the blocks [from, to) with `live` micro-batches in flight: parameters, optimizer state
+ * and gradients once; saved activations and the output per micro-batch in flight; for the stage that also holds the
+ * frozen prefix (`frozen` blocks) its parameters and one output of it per micro-batch in flight; where the backward is
+ * split, what its halves carry over. A stage that recomputes holds the saved activations of one micro-batch only. Not
+ * counted: code, runtimes, scratch memory inside an operator, the cache.
  */
-export function stageMemory(costs: readonly BlockCost[], from: number, to: number, live: number, frozen = 0, isRecomputed = false, splitsBackward = false): number {
+export function stageMemory(
+  costs: readonly BlockCost[],
+  from: number,
+  to: number,
+  live: number,
+  frozen = 0,
+  isRecomputed = false,
+  splitsBackward = false,
+): number {
   const own = sumCosts(costs, from, to);
   const prefix = sumCosts(costs, 0, frozen);
   const state = own.parameterBytes + own.optimizerBytes + own.gradientBytes + prefix.parameterBytes;
-  return state + (isRecomputed ? 1 : live) * own.savedBytes + live * (own.outputBytes + prefix.outputBytes + (splitsBackward ? own.carriedBytes : 0));
+  return (
+    state +
+    (isRecomputed ? 1 : live) * own.savedBytes +
+    live * (own.outputBytes + prefix.outputBytes + (splitsBackward ? own.carriedBytes : 0))
+  );
 }

@@ -1,11 +1,14 @@
-// MeasuredStep: what one replica's workers really did in a step, in the terms of the simulator: spans of actions, busy and idle time. It measures nothing
-// itself, and knows no blocks.
+// MeasuredStep: what one replica's workers really did in a step, in the terms of the simulator: spans of actions, busy
+// and idle time. It measures nothing itself, and knows no blocks.
 import { present } from '../engine/core/invariant.js';
-import { showAction, type Action } from './action.js';
-import { workersByStage, type Schedule } from './schedule.js';
+import { type Action, showAction } from './action.js';
+import { type Schedule, workersByStage } from './schedule.js';
 import { idleShare, simulateActions, type Simulation } from './simulate.js';
 
-/** Begin and end of every action of a worker, in the order of its schedule; milliseconds on a clock that all workers share. */
+/**
+ * Begin and end of every action of a worker, in the order of its schedule; milliseconds on a clock that all workers
+ * share.
+ */
 export type WorkerSpans = readonly number[];
 
 export interface MeasuredStep {
@@ -21,17 +24,22 @@ export function measuredStep(workers: readonly WorkerSpans[]): MeasuredStep {
   const busyMs = workers.map((spans) => spans.reduce((sum, ms, i) => sum + (i % 2 === 0 ? -ms : ms), 0));
   // A worker without actions has been idle for as long as the others took.
   const all = workers.filter((spans) => spans.length > 0);
-  const totalMs = all.length === 0 ? 0 : Math.max(...all.map((spans) => spans.at(-1) as number)) - Math.min(...all.map((spans) => spans[0] as number));
+  const totalMs =
+    all.length === 0
+      ? 0
+      : Math.max(...all.map((spans) => spans.at(-1) as number)) - Math.min(...all.map((spans) => spans[0] as number));
   return { totalMs, busyMs, bubbleShare: idleShare(busyMs, totalMs) };
 }
 
 /** What a simulation needs to know of the steps of one shape. */
 export interface MeasuredTimes {
-  /** Milliseconds by stage and kind, e.g. `0F`: the median over the steps of every such action, and the mean of those. */
+  /**
+   * Milliseconds by stage and kind, e.g. `0F`: the median over the steps of every such action, and the mean of those.
+   */
   readonly byKind: ReadonlyMap<string, number>;
   /**
-   * From the end of an action to the start of the one on another worker that waited for nothing else; 0 where nobody waited. The mean: hand-overs follow on each
-   * other, so that their sum is what counts, rare slow ones included.
+   * From the end of an action to the start of the one on another worker that waited for nothing else; 0 where nobody
+   * waited. The mean: hand-overs follow on each other, so that their sum is what counts, rare slow ones included.
    */
   readonly transferMs: number;
   /** From the end of an action to the start of the next one on the same worker whose inputs were there, mean. */
@@ -58,14 +66,30 @@ export function measuredTimes(schedule: Schedule, steps: readonly (readonly Work
   }
   const byKind = new Map<string, number[]>();
   for (const [action, durations] of byAction) add(byKind, action.replace(/\d+$/, ''), median(durations));
-  return { byKind: new Map([...byKind].map(([kind, durations]) => [kind, mean(durations)])), transferMs: mean(transfers), handlingMs: mean(handlings) };
+  return {
+    byKind: new Map([...byKind].map(([kind, durations]) => [kind, mean(durations)])),
+    transferMs: mean(transfers),
+    handlingMs: mean(handlings),
+  };
 }
 
-/** The same step in the simulator: every action as long as it was, in the order and with the hand-overs that the schedule says. */
-export function replayed(schedule: Schedule, step: readonly WorkerSpans[], { transferMs, handlingMs }: MeasuredTimes): Simulation {
+/**
+ * The same step in the simulator: every action as long as it was, in the order and with the hand-overs that the
+ * schedule says.
+ */
+export function replayed(
+  schedule: Schedule,
+  step: readonly WorkerSpans[],
+  { transferMs, handlingMs }: MeasuredTimes,
+): Simulation {
   const durations = new Map<string, number>();
   forEachSpan(schedule, step, (action, begin, end) => void durations.set(showAction(action), end - begin));
-  return simulateActions(schedule, (action) => present(durations.get(showAction(action)), 'duration'), () => transferMs, () => handlingMs);
+  return simulateActions(
+    schedule,
+    (action) => present(durations.get(showAction(action)), 'duration'),
+    () => transferMs,
+    () => handlingMs,
+  );
 }
 
 type Visit = (action: Action, begin: number, end: number, endOfTheOneBefore: number | null) => void;
@@ -73,17 +97,30 @@ type Visit = (action: Action, begin: number, end: number, endOfTheOneBefore: num
 function forEachSpan(schedule: Schedule, step: readonly WorkerSpans[], visit: Visit): void {
   for (const [worker, actions] of schedule.workers.entries()) {
     const spans = present(step[worker], `spans of worker ${worker}`);
-    for (const [i, action] of actions.entries()) visit(action, present(spans[2 * i], 'begin'), present(spans[2 * i + 1], 'end'), i === 0 ? null : present(spans[2 * i - 1], 'end'));
+    for (const [i, action] of actions.entries())
+      visit(
+        action,
+        present(spans[2 * i], 'begin'),
+        present(spans[2 * i + 1], 'end'),
+        i === 0 ? null : present(spans[2 * i - 1], 'end'),
+      );
   }
 }
 
 /** When what the action needs from another worker was done there, or null where it needs nothing from another one. */
-function arrivalOf(schedule: Schedule, { stage, kind, micro }: Action, ends: ReadonlyMap<string, number>): number | null {
+function arrivalOf(
+  schedule: Schedule,
+  { stage, kind, micro }: Action,
+  ends: ReadonlyMap<string, number>,
+): number | null {
   if (kind === 'W') return null;
   const from = kind === 'F' ? stage - 1 : stage + 1;
   const workerOf = workersByStage(schedule);
   if (from < 0 || from >= schedule.stages || workerOf[from] === workerOf[stage]) return null;
-  return (kind === 'F' ? ends.get(`${from}F${micro}`) : (ends.get(`${from}B${micro}`) ?? ends.get(`${from}I${micro}`))) ?? null;
+  return (
+    (kind === 'F' ? ends.get(`${from}F${micro}`) : (ends.get(`${from}B${micro}`) ?? ends.get(`${from}I${micro}`))) ??
+    null
+  );
 }
 
 function add(lists: Map<string, number[]>, key: string, value: number): void {
@@ -93,7 +130,9 @@ function add(lists: Map<string, number[]>, key: string, value: number): void {
 }
 
 /** 0 of none. */
-const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length);
+const mean = (values: readonly number[]): number =>
+  values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The middle value, the higher of the two middle ones of an even number; 0 of none. */
-export const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;

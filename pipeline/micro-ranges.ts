@@ -1,5 +1,6 @@
-// MicroRange: the consecutive micro-batches of the global batch that one replica works on. Sums of gradients follow one binary tree over the
-// micro-batch index, whose nodes are the ranges [i 2^l, (i+1) 2^l); a range made of few whole nodes sends few sums.
+// MicroRange: the consecutive micro-batches of the global batch that one replica works on. Sums of gradients follow one
+// binary tree over the micro-batch index, whose nodes are the ranges [i 2^l, (i+1) 2^l); a range made of few whole
+// nodes sends few sums.
 import { invariant, present } from '../engine/core/invariant.js';
 
 export interface MicroRange {
@@ -20,11 +21,15 @@ export function treeNodes({ start, count }: MicroRange): number {
 }
 
 /**
- * Ranges of `numMicroBatches` (G) over `replicas` (R <= G): consecutive, sizes that differ by at most one, and of those the choice with the
- * fewest tree nodes in all (larger ranges first where that is equal). When G / R is a power of two every range is one node.
+ * Ranges of `numMicroBatches` (G) over `replicas` (R <= G): consecutive, sizes that differ by at most one, and of those
+ * the choice with the fewest tree nodes in all (larger ranges first where that is equal). When G / R is a power of two
+ * every range is one node.
  */
 export function splitMicroBatches(numMicroBatches: number, replicas: number): MicroRange[] {
-  invariant(replicas > 0 && replicas <= numMicroBatches, () => `${numMicroBatches} micro-batches over ${replicas} replicas`);
+  invariant(
+    replicas > 0 && replicas <= numMicroBatches,
+    () => `${numMicroBatches} micro-batches over ${replicas} replicas`,
+  );
   const small = Math.floor(numMicroBatches / replicas);
   const numLarge = numMicroBatches % replicas;
   // fewest[r][x]: nodes of the replicas r.. when x of the replicas before r were large.

@@ -1,5 +1,5 @@
-// Partition: a cut of the active blocks into K contiguous non-empty runs, one per stage; pure data. Here the exact optimum; the paper's greedy
-// rule is in paper-partition.ts.
+// Partition: a cut of the active blocks into K contiguous non-empty runs, one per stage; pure data. Here the exact
+// optimum; the paper's greedy rule is in paper-partition.ts.
 import { UsageError } from '../engine/core/errors.js';
 import { invariant, present } from '../engine/core/invariant.js';
 import type { BlockCost } from './costs.js';
@@ -26,7 +26,10 @@ export interface PartitionInput {
   readonly memoryLimit?: number | null;
   /** Bytes that stage `stage` needs for the blocks [from, to); asked only under a limit. */
   readonly memoryOf?: (stage: number, from: number, to: number) => number;
-  /** Time that stage `stage` spends per micro-batch on the blocks [from, to) besides one forward and one backward: a second forward. Default: 0. */
+  /**
+   * Time that stage `stage` spends per micro-batch on the blocks [from, to) besides one forward and one backward: a
+   * second forward. Default: 0.
+   */
   readonly repeatMsOf?: (stage: number, from: number, to: number) => number;
   /** How many times as long as the costs say everything takes on stage `stage`. Default: 1. */
   readonly slownessOf?: (stage: number) => number;
@@ -41,20 +44,34 @@ export function requireBlocks(stages: number, numBlocks: number, frozen: number)
   const active = numBlocks - frozen;
   if (stages > active)
     throw new PartitionError(
-      `${stages} pipeline stages need ${stages} active blocks, but there are ${active} (${numBlocks} blocks, ${frozen} of them frozen)`,
+      `${stages} pipeline stages need ${stages} active blocks, but there are ${active} (${numBlocks} blocks, ` +
+        `${frozen} of them frozen)`,
       `Use --pipeline ${Math.max(1, active)} or less, or --pipeline auto.`,
     );
 }
 
 /**
- * The partition whose largest stage time (forward + backward of its blocks, plus `extraMs` on stage 0, times the slowness of the stage) is smallest, by dynamic programming in
- * O(K n^2). Of equal ones the lexicographically smallest cut list, which keeps early stages, the ones with most micro-batches in flight, small.
- * Null where no partition respects the memory limit. Throws a PartitionError where there are more stages than active blocks.
+ * The partition whose largest stage time (forward + backward of its blocks, plus `extraMs` on stage 0, times the
+ * slowness of the stage) is smallest, by dynamic programming in O(K n^2). Of equal ones the lexicographically smallest
+ * cut list, which keeps early stages, the ones with most micro-batches in flight, small. Null where no partition
+ * respects the memory limit. Throws a PartitionError where there are more stages than active blocks.
  */
 export function exactPartition(input: PartitionInput): Cuts | null {
-  const { costs, frozen, stages, extraMs = 0, memoryLimit = null, memoryOf, repeatMsOf = () => 0, slownessOf = () => 1 } = input;
+  const {
+    costs,
+    frozen,
+    stages,
+    extraMs = 0,
+    memoryLimit = null,
+    memoryOf,
+    repeatMsOf = () => 0,
+    slownessOf = () => 1,
+  } = input;
   const numBlocks = costs.length;
-  invariant(stages > 0 && 0 <= frozen && frozen <= numBlocks, () => `partition of ${numBlocks} blocks, ${frozen} frozen, into ${stages}`);
+  invariant(
+    stages > 0 && 0 <= frozen && frozen <= numBlocks,
+    () => `partition of ${numBlocks} blocks, ${frozen} frozen, into ${stages}`,
+  );
   requireBlocks(stages, numBlocks, frozen);
 
   // Integers per block: sums must not depend on where they start, or ties would be broken by rounding.
@@ -64,7 +81,11 @@ export function exactPartition(input: PartitionInput): Cuts | null {
   const extra = Math.round(extraMs * 1e6);
   const timeOf = (stage: number, from: number, to: number): number => {
     if (memoryLimit !== null && memoryOf !== undefined && memoryOf(stage, from, to) > memoryLimit) return Infinity;
-    const units = present(before[to], 'sum') - present(before[from], 'sum') + (stage === 0 ? extra : 0) + Math.round(repeatMsOf(stage, from, to) * 1e6);
+    const units =
+      present(before[to], 'sum') -
+      present(before[from], 'sum') +
+      (stage === 0 ? extra : 0) +
+      Math.round(repeatMsOf(stage, from, to) * 1e6);
     return Math.round(units * slownessOf(stage));
   };
 
@@ -75,7 +96,8 @@ export function exactPartition(input: PartitionInput): Cuts | null {
   for (let k = stages - 1; k >= 0; k--) {
     const row = present(worst[k], 'table');
     for (let i = k === 0 ? frozen : frozen + k; i < (k === 0 ? frozen + 1 : numBlocks); i++)
-      for (let j = i + 1; j <= numBlocks; j++) row[i] = Math.min(present(row[i], 'table'), Math.max(timeOf(k, i, j), worstOf(k + 1, j)));
+      for (let j = i + 1; j <= numBlocks; j++)
+        row[i] = Math.min(present(row[i], 'table'), Math.max(timeOf(k, i, j), worstOf(k + 1, j)));
   }
   const best = worstOf(0, frozen);
   if (best === Infinity) return null;

@@ -1,5 +1,6 @@
-// The planner: picks pipeline length K, replicas R, partition and schedule by predicted step time. A pure function of measured costs; it
-// does not know workers by name, and whether a change is worth its transition is the caller's question.
+// The planner: picks pipeline length K, replicas R, partition and schedule by predicted step time. A pure function of
+// measured costs; it does not know workers by name, and whether a change is worth its transition is the caller's
+// question.
 import { UsageError } from '../engine/core/errors.js';
 import { present } from '../engine/core/invariant.js';
 import { predict, type Prediction } from './candidate.js';
@@ -7,8 +8,15 @@ import type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
 import { PartitionError, requireBlocks } from './partition.js';
 import type { Schedule } from './schedule.js';
 import { ScheduleError } from './schedule-error.js';
-import { drawSchedule, scheduleName, scheduleNames, sizesOf, suits, type ScheduleSource } from './schedules/registry.js';
-import { placeWorkers, type Placement } from './unequal.js';
+import {
+  drawSchedule,
+  scheduleName,
+  scheduleNames,
+  type ScheduleSource,
+  sizesOf,
+  suits,
+} from './schedules/registry.js';
+import { type Placement, placeWorkers } from './unequal.js';
 
 export type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
 
@@ -23,10 +31,11 @@ interface Candidate {
 }
 
 /**
- * The fastest choice by prediction. Considered are every K up to the workers, the active blocks and `maxK` (or the fixed one), every R that
- * fits beside it (or the fixed one), and the schedules asked for. Of equally fast ones: the schedule that holds fewer activations, then the
- * shorter pipeline, then fewer replicas. Throws a UsageError (PT_NOT_ENOUGH_WORKERS, PT_TOO_MANY_REPLICAS, PT_MEMORY_LIMIT) or a PartitionError
- * where what is fixed cannot be had or nothing fits.
+ * The fastest choice by prediction. Considered are every K up to the workers, the active blocks and `maxK` (or the
+ * fixed one), every R that fits beside it (or the fixed one), and the schedules asked for. Of equally fast ones: the
+ * schedule that holds fewer activations, then the shorter pipeline, then fewer replicas. Throws a UsageError
+ * (PT_NOT_ENOUGH_WORKERS, PT_TOO_MANY_REPLICAS, PT_MEMORY_LIMIT) or a PartitionError where what is fixed cannot be had
+ * or nothing fits.
  */
 export function choosePipeline(input: PlannerInput): PipelineChoice {
   checkFixed(input);
@@ -47,12 +56,23 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
   candidates.sort((a, b) => rank(a) - rank(b) || a.K - b.K || a.R - b.R);
   const [best, second] = candidates;
   if (best === undefined) {
-    if (input.mayChangeSchedule !== true || input.schedule === 'auto' || input.schedule === '1f1b') throw nothingFits(input, impossible, smallestNeed);
+    if (input.mayChangeSchedule !== true || input.schedule === 'auto' || input.schedule === '1f1b')
+      throw nothingFits(input, impossible, smallestNeed);
     const other = choosePipeline({ ...input, schedule: typeof input.schedule === 'string' ? '1f1b' : 'auto' });
-    return { ...other, reason: `${scheduleName(input.schedule)} cannot run here (${present(impossible[0], 'a rejected choice').why}); ${other.reason}` };
+    return {
+      ...other,
+      reason:
+        `${scheduleName(input.schedule)} cannot run here (${present(impossible[0], 'a rejected choice').why}); ` +
+        `${other.reason}`,
+    };
   }
 
-  const slower = candidates.slice(1).map(({ K, R, prediction: { stepMs } }) => ({ K, R, predictedStepMs: stepMs, why: slowness(stepMs, best.prediction.stepMs) }));
+  const slower = candidates.slice(1).map(({ K, R, prediction: { stepMs } }) => ({
+    K,
+    R,
+    predictedStepMs: stepMs,
+    why: slowness(stepMs, best.prediction.stepMs),
+  }));
   const { K, R, placement, prediction } = best;
   return {
     K,
@@ -97,7 +117,8 @@ function checkFixed(input: PlannerInput): void {
 }
 
 /** A schedule of somebody's own that must be taken, or null. */
-const mustTake = ({ schedule, mayChangeSchedule }: PlannerInput): Schedule | null => (typeof schedule === 'string' || mayChangeSchedule === true ? null : schedule);
+const mustTake = ({ schedule, mayChangeSchedule }: PlannerInput): Schedule | null =>
+  typeof schedule === 'string' || mayChangeSchedule === true ? null : schedule;
 
 /** K as it is given, or as the schedule that must be taken has it. */
 const wantedK = (input: PlannerInput): number | null => input.fixedK ?? mustTake(input)?.workers.length ?? null;
@@ -124,15 +145,29 @@ function lengths(input: PlannerInput): number[] {
 function replicaCounts(input: PlannerInput, K: number): number[] {
   const { fixedR, workers, numMicroBatches, replicaCounts: which = 'all' } = input;
   const most = Math.min(Math.floor(workers / K), numMicroBatches);
-  const counts = fixedR !== null ? [fixedR] : which === 'all' ? upTo(most) : [...new Set([most, most >> 1, most >> 2])].filter((R) => R > 0);
+  const counts =
+    fixedR !== null
+      ? [fixedR]
+      : which === 'all'
+        ? upTo(most)
+        : [...new Set([most, most >> 1, most >> 2])].filter((R) => R > 0);
   const schedule = mustTake(input);
-  return schedule === null ? counts : counts.filter((R) => placeWorkers(slownessOf(input), K, R, numMicroBatches).ranges.every(({ count }) => suits(schedule, K, count)));
+  return schedule === null
+    ? counts
+    : counts.filter((R) =>
+        placeWorkers(slownessOf(input), K, R, numMicroBatches).ranges.every(({ count }) => suits(schedule, K, count)),
+      );
 }
 
-const slownessOf = ({ slowness, workers }: PlannerInput): readonly number[] => slowness ?? new Array<number>(workers).fill(1);
+const slownessOf = ({ slowness, workers }: PlannerInput): readonly number[] =>
+  slowness ?? new Array<number>(workers).fill(1);
 
 /** The fastest prediction over the schedules asked for, or why there is none. */
-function bestSchedule(input: PlannerInput, K: number, { ranges, slowness }: Placement): Prediction | { readonly why: string; readonly needBytes: number } {
+function bestSchedule(
+  input: PlannerInput,
+  K: number,
+  { ranges, slowness }: Placement,
+): Prediction | { readonly why: string; readonly needBytes: number } {
   const counts = ranges.map(({ count }) => count);
   let best: Prediction | null = null;
   let why = '';
@@ -141,7 +176,8 @@ function bestSchedule(input: PlannerInput, K: number, { ranges, slowness }: Plac
     try {
       const prediction = predict(input, K, counts, source, slowness);
       if (!('needBytes' in prediction)) {
-        // The later ones hold more or ring more often, which the prediction does not see: they have to be faster by some.
+        // The later ones hold more or ring more often, which the prediction does not see: they have to be faster by
+        // some.
         if (best === null || prediction.stepMs < best.stepMs * (1 - LEAST_GAIN)) best = prediction;
         continue;
       }
@@ -159,25 +195,40 @@ function bestSchedule(input: PlannerInput, K: number, { ranges, slowness }: Plac
 }
 
 /** Without a pipeline all schedules are the same. One of somebody's own is taken wherever it is for these sizes. */
-const schedulesFor = ({ schedule, mayChangeSchedule }: PlannerInput, K: number, counts: readonly number[]): readonly ScheduleSource[] => {
-  const isForOthers = typeof schedule !== 'string' && mayChangeSchedule === true && !counts.every((count) => suits(schedule, K, count));
+const schedulesFor = (
+  { schedule, mayChangeSchedule }: PlannerInput,
+  K: number,
+  counts: readonly number[],
+): readonly ScheduleSource[] => {
+  const isForOthers =
+    typeof schedule !== 'string' && mayChangeSchedule === true && !counts.every((count) => suits(schedule, K, count));
   if (schedule === 'auto' || isForOthers) return K === 1 ? ['1f1b'] : scheduleNames;
   return [schedule];
 };
 
 function nothingFits(input: PlannerInput, impossible: readonly RejectedChoice[], needBytes: number): UsageError {
   const first = present(impossible[0], 'a rejected choice');
-  if (needBytes === Infinity) return new PartitionError(`no pipeline can be built: K=${first.K}, R=${first.R}: ${first.why}`, 'Use --partition exact, or --pipeline auto.');
+  if (needBytes === Infinity)
+    return new PartitionError(
+      `no pipeline can be built: K=${first.K}, R=${first.R}: ${first.why}`,
+      'Use --partition exact, or --pipeline auto.',
+    );
   return new UsageError(
     'PT_MEMORY_LIMIT',
-    `no pipeline fits: the nearest one needs ${megabytes(needBytes)} on a worker, the limit is ${megabytes(input.memoryLimit ?? 0)}`,
-    `Use more workers, a longer --pipeline, a smaller --micro-batch, ${input.recompute === 'off' ? '--recompute auto, ' : ''}or a higher --memory-limit.`,
+    `no pipeline fits: the nearest one needs ${megabytes(needBytes)} on a worker, the limit is ` +
+      `${megabytes(input.memoryLimit ?? 0)}`,
+    'Use more workers, a longer --pipeline, a smaller --micro-batch, ' +
+      `${input.recompute === 'off' ? '--recompute auto, ' : ''}or a higher --memory-limit.`,
   );
 }
 
-const megabytes = (bytes: number): string => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+const megabytes = (bytes: number): string =>
+  bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 const milliseconds = (ms: number): string => `${ms.toFixed(1)} ms`;
-const slowness = (ms: number, best: number): string => (best > 0 && ms > best ? `${((ms / best - 1) * 100).toFixed(1)} % slower` : 'not faster, and uses more workers or a longer pipeline');
+const slowness = (ms: number, best: number): string =>
+  best > 0 && ms > best
+    ? `${((ms / best - 1) * 100).toFixed(1)} % slower`
+    : 'not faster, and uses more workers or a longer pipeline';
 
 /** What is recomputed, as a clause of the reason. */
 function recomputeClause({ recompute, recomputeLimit }: PlannerInput, { recompute: stages }: Prediction): string {
@@ -187,11 +238,29 @@ function recomputeClause({ recompute, recomputeLimit }: PlannerInput, { recomput
   return `, with the forward of stage ${which.join(', ')} recomputed${why}`;
 }
 
-function reasonOf(input: PlannerInput, { K, R, prediction }: Candidate, second: Candidate | undefined, impossible: RejectedChoice | undefined): string {
+function reasonOf(
+  input: PlannerInput,
+  { K, R, prediction }: Candidate,
+  second: Candidate | undefined,
+  impossible: RejectedChoice | undefined,
+): string {
   const given = input.schedule;
-  const replaced = typeof given !== 'string' && prediction.schedule !== given ? `${given.name} is for ${sizesOf(given)} and has no place here; ` : '';
-  const chosen = `${replaced}K=${K}, R=${R} (${scheduleName(prediction.schedule)}, ${prediction.micros} micro-batches of ${input.microBatch}) is predicted to take ${milliseconds(prediction.stepMs)} a step, bubble ${(prediction.bubble * 100).toFixed(1)} %${recomputeClause(input, prediction)}`;
-  if (second !== undefined) return `${chosen}; next best is K=${second.K}, R=${second.R} with ${milliseconds(second.prediction.stepMs)} (${slowness(second.prediction.stepMs, prediction.stepMs)})`;
+  const replaced =
+    typeof given !== 'string' && prediction.schedule !== given
+      ? `${given.name} is for ${sizesOf(given)} and has no place here; `
+      : '';
+  const chosen =
+    `${replaced}K=${K}, R=${R} (${scheduleName(prediction.schedule)}, ${prediction.micros} micro-batches of ` +
+    `${input.microBatch}) is predicted to take ${milliseconds(prediction.stepMs)} a step, bubble ` +
+    `${(prediction.bubble * 100).toFixed(1)} %${recomputeClause(input, prediction)}`;
+  if (second !== undefined)
+    return (
+      `${chosen}; next best is K=${second.K}, R=${second.R} with ${milliseconds(second.prediction.stepMs)} ` +
+      `(${slowness(second.prediction.stepMs, prediction.stepMs)})`
+    );
   if (impossible !== undefined) return `${chosen}; K=${impossible.K}, R=${impossible.R} ${impossible.why}`;
-  return `${chosen}; it is the only choice for ${input.workers} ${input.workers === 1 ? 'worker' : 'workers'}${input.fixedK === null && input.fixedR === null ? '' : ' and the shape asked for'}`;
+  return (
+    `${chosen}; it is the only choice for ${input.workers} ` +
+    `${input.workers === 1 ? 'worker' : 'workers'}${input.fixedK === null && input.fixedR === null ? '' : ' and the shape asked for'}`
+  );
 }

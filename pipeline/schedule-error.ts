@@ -1,4 +1,5 @@
-// ScheduleError: a schedule, or the text of one, that cannot run. The message carries the grid with the failing cell marked.
+// ScheduleError: a schedule, or the text of one, that cannot run. The message carries the grid with the failing cell
+// marked.
 import { UsageError } from '../engine/core/errors.js';
 
 /** Code PT_SCHEDULE. */

@@ -1,5 +1,5 @@
-// Schedule: for every worker of one pipeline the ordered actions of a step. Pure data; it knows no times (simulate.ts), no tensors and no
-// workers' names.
+// Schedule: for every worker of one pipeline the ordered actions of a step. Pure data; it knows no times (simulate.ts),
+// no tensors and no workers' names.
 import { invariant, present } from '../engine/core/invariant.js';
 import type { Action } from './action.js';
 
@@ -27,7 +27,12 @@ export function workersByStage(schedule: Schedule): number[] {
 }
 
 /** A schedule from the rule of one stage, one stage per worker. K and M are positive integers. */
-export function scheduleOf(name: string, stages: number, micros: number, actionsOf: (stage: number) => readonly Action[]): Schedule {
+export function scheduleOf(
+  name: string,
+  stages: number,
+  micros: number,
+  actionsOf: (stage: number) => readonly Action[],
+): Schedule {
   invariant(Number.isInteger(stages) && stages > 0, () => `schedule ${name}: K=${stages} is not a positive integer`);
   invariant(Number.isInteger(micros) && micros > 0, () => `schedule ${name}: M=${micros} is not a positive integer`);
   return { name, stages, micros, workers: Array.from({ length: stages }, (_, stage) => actionsOf(stage)) };
@@ -38,8 +43,11 @@ export const ascending = (stage: number, kind: Action['kind'], from: number, to:
   Array.from({ length: Math.max(0, to - from) }, (_, i) => ({ stage, kind, micro: from + i }));
 
 /** Whether a stage splits its backward into I and W. */
-export const splitsBackward = (actions: readonly Action[]): boolean => actions.some(({ kind }) => kind === 'I' || kind === 'W');
+export const splitsBackward = (actions: readonly Action[]): boolean =>
+  actions.some(({ kind }) => kind === 'I' || kind === 'W');
 
 /** The actions of one stage, in order. */
 export const actionsOf = (schedule: Schedule, stage: number): Action[] =>
-  present(schedule.workers[present(workersByStage(schedule)[stage], 'worker')], 'actions').filter((action) => action.stage === stage);
+  present(schedule.workers[present(workersByStage(schedule)[stage], 'worker')], 'actions').filter(
+    (action) => action.stage === stage,
+  );

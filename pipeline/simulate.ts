@@ -1,9 +1,10 @@
-// Simulation of a schedule: when each action would run, given how long it takes. A prediction from data, never a measurement.
+// Simulation of a schedule: when each action would run, given how long it takes. A prediction from data, never a
+// measurement.
 import { present } from '../engine/core/invariant.js';
 import type { Action } from './action.js';
-import { ScheduleError } from './schedule-error.js';
 import { markedOrder } from './order.js';
-import { workersByStage, type Schedule } from './schedule.js';
+import { type Schedule, workersByStage } from './schedule.js';
+import { ScheduleError } from './schedule-error.js';
 
 /** Times of one stage for one micro-batch, milliseconds. */
 export interface StageTimes {
@@ -12,7 +13,10 @@ export interface StageTimes {
   readonly backwardMs: number;
   /** The part of it that is the input gradient (I); the rest is W. Default: half. */
   readonly inputGradientMs?: number;
-  /** From the end of an action until its result may be used by the neighbour: forward to stage s+1, backward to stage s-1. Default: 0. */
+  /**
+   * From the end of an action until its result may be used by the neighbour: forward to stage s+1, backward to stage
+   * s-1. Default: 0.
+   */
   readonly transferMs?: number;
 }
 
@@ -46,22 +50,37 @@ export function peakLive(actions: readonly Action[]): number {
   return peak;
 }
 
-/** What must have ended before `action` may start: the same stage's earlier half, and the result of the stage before or behind it. */
-function needs({ stage, kind, micro }: Action, stages: number): { readonly own: string[]; readonly neighbour: { readonly stage: number; readonly keys: string[] } | null } {
+/**
+ * What must have ended before `action` may start: the same stage's earlier half, and the result of the stage before or
+ * behind it.
+ */
+function needs(
+  { stage, kind, micro }: Action,
+  stages: number,
+): { readonly own: string[]; readonly neighbour: { readonly stage: number; readonly keys: string[] } | null } {
   if (kind === 'F') return { own: [], neighbour: stage === 0 ? null : { stage: stage - 1, keys: [`F${micro}`] } };
   if (kind === 'W') return { own: [`I${micro}`], neighbour: null };
-  return { own: [`F${micro}`], neighbour: stage === stages - 1 ? null : { stage: stage + 1, keys: [`B${micro}`, `I${micro}`] } };
+  return {
+    own: [`F${micro}`],
+    neighbour: stage === stages - 1 ? null : { stage: stage + 1, keys: [`B${micro}`, `I${micro}`] },
+  };
 }
 
 /**
- * Runs the schedule on paper: every worker takes its actions in order, each as early as its inputs allow. Stages on one worker hand over
- * without a transfer. `handlingOf` passes between two actions of a worker, in which it tells and looks for messages; it counts as idle. Throws a ScheduleError where no worker can go on (deadlock).
+ * Runs the schedule on paper: every worker takes its actions in order, each as early as its inputs allow. Stages on one
+ * worker hand over without a transfer. `handlingOf` passes between two actions of a worker, in which it tells and looks
+ * for messages; it counts as idle. Throws a ScheduleError where no worker can go on (deadlock).
  *
- * Not modelled: limited buffers between stages, transfers that slow each other or the computation down, workers that share cores or memory
- * bandwidth, the variation of times between micro-batches, gradient reduction, clipping and the update (the planner adds those), loading of
- * data, and the start of a step after the one before.
+ * Not modelled: limited buffers between stages, transfers that slow each other or the computation down, workers that
+ * share cores or memory bandwidth, the variation of times between micro-batches, gradient reduction, clipping and the
+ * update (the planner adds those), loading of data, and the start of a step after the one before.
  */
-export function simulateActions(schedule: Schedule, durationOf: (action: Action) => number, transferOf: (stage: number) => number = () => 0, handlingOf: () => number = () => 0): Simulation {
+export function simulateActions(
+  schedule: Schedule,
+  durationOf: (action: Action) => number,
+  transferOf: (stage: number) => number = () => 0,
+  handlingOf: () => number = () => 0,
+): Simulation {
   const workerOf = workersByStage(schedule);
   const ends = workerOf.map(() => new Map<string, number>());
   const spans: Span[][] = schedule.workers.map(() => []);
@@ -80,10 +99,12 @@ export function simulateActions(schedule: Schedule, durationOf: (action: Action)
     if (neighbour === null) return start;
     const arrivals = neighbour.keys.map((key) => ends[neighbour.stage]?.get(key)).filter((end) => end !== undefined);
     const [end] = arrivals;
-    return end === undefined ? null : Math.max(start, end + (workerOf[neighbour.stage] === worker ? 0 : transferOf(neighbour.stage)));
+    return end === undefined
+      ? null
+      : Math.max(start, end + (workerOf[neighbour.stage] === worker ? 0 : transferOf(neighbour.stage)));
   };
 
-  for (let progressed = true; progressed; ) {
+  for (let progressed = true; progressed;) {
     progressed = false;
     for (const [worker, actions] of schedule.workers.entries()) {
       for (;;) {
@@ -100,10 +121,13 @@ export function simulateActions(schedule: Schedule, durationOf: (action: Action)
     }
   }
 
-  const stuck = schedule.workers.findIndex((actions, worker) => present(positions[worker], 'position') < actions.length);
+  const stuck = schedule.workers.findIndex(
+    (actions, worker) => present(positions[worker], 'position') < actions.length,
+  );
   if (stuck >= 0)
     throw new ScheduleError(
-      `schedule ${schedule.name} stops: no stage can go on\n${markedOrder(schedule, stuck, present(positions[stuck], 'position'))}`,
+      `schedule ${schedule.name} stops: no stage can go ` +
+        `on\n${markedOrder(schedule, stuck, present(positions[stuck], 'position'))}`,
       'The marked action waits for one that comes later; change the order.',
     );
 
@@ -118,7 +142,9 @@ export function simulateActions(schedule: Schedule, durationOf: (action: Action)
   };
 }
 
-/** Idle share of the workers of a pipeline between its first forward and its last backward, which are `totalMs` apart. */
+/**
+ * Idle share of the workers of a pipeline between its first forward and its last backward, which are `totalMs` apart.
+ */
 export const idleShare = (busyMs: readonly number[], totalMs: number): number =>
   totalMs === 0 ? 0 : Math.max(0, 1 - busyMs.reduce((sum, ms) => sum + ms, 0) / (busyMs.length * totalMs));
 
@@ -129,5 +155,10 @@ export function simulate(schedule: Schedule, times: readonly StageTimes[], handl
     const { forwardMs, backwardMs, inputGradientMs = backwardMs / 2 } = timesOf(stage);
     return { F: forwardMs, B: backwardMs, I: inputGradientMs, W: backwardMs - inputGradientMs }[kind];
   };
-  return simulateActions(schedule, durationOf, (stage) => timesOf(stage).transferMs ?? 0, () => handlingMs);
+  return simulateActions(
+    schedule,
+    durationOf,
+    (stage) => timesOf(stage).transferMs ?? 0,
+    () => handlingMs,
+  );
 }

@@ -1,5 +1,6 @@
-// StageRunner: runs the actions of one stage of one replica, with real tensors. It is told when inputs have arrived and tells when outputs are
-// there; how they travel, where a frozen prefix comes from, and what happens to the gradients are other people's business.
+// StageRunner: runs the actions of one stage of one replica, with real tensors. It is told when inputs have arrived and
+// tells when outputs are there; how they travel, where a frozen prefix comes from, and what happens to the gradients
+// are other people's business.
 import { present } from '../engine/core/invariant.js';
 import { fillUniform, randomKey } from '../engine/core/random.js';
 import type { Dataset } from '../engine/data/dataset.js';
@@ -8,12 +9,15 @@ import type { StagePrograms } from '../engine/model/compile.js';
 import { entryView, type SlabLayout } from '../engine/model/slab.js';
 import type { BufferPool } from '../engine/tensor/buffer-pool.js';
 import type { BoundProgram, Executor, LoadedProgram } from '../engine/tensor/executor.js';
-import { roleName, type Port, type PortRole, type Program } from '../engine/tensor/program.js';
-import { sizeOf, type HostArray } from '../engine/tensor/shape.js';
+import { type Port, type PortRole, type Program, roleName } from '../engine/tensor/program.js';
+import { type HostArray, sizeOf } from '../engine/tensor/shape.js';
 import type { Action } from './action.js';
 import { peakLive } from './simulate.js';
 
-/** Buffers where tensors cross the borders of the stage, one per micro-batch of the replica; null where there is no such border. */
+/**
+ * Buffers where tensors cross the borders of the stage, one per micro-batch of the replica; null where there is no such
+ * border.
+ */
 export interface StageBorders {
   readonly activationIn: readonly HostArray[] | null;
   readonly activationOut: readonly HostArray[] | null;
@@ -27,7 +31,9 @@ export interface StageSignals {
   ring(kind: 'F' | 'B', step: number, micro: number): void;
 }
 
-/** Where the gradients of micro-batches go: one buffer per micro-batch, laid out as the stage's slabs one after another. */
+/**
+ * Where the gradients of micro-batches go: one buffer per micro-batch, laid out as the stage's slabs one after another.
+ */
 export interface GradientSink {
   acquire(): Float32Array;
   commit(micro: number): void;
@@ -37,7 +43,10 @@ export interface StageRunnerOptions {
   readonly executor: Executor;
   /** Lends the buffers that live from a forward to its backward; all go back on `close`. */
   readonly pool: BufferPool;
-  /** Whether only the inputs at the lower border live that long; the forward is then run once more right before the backward. */
+  /**
+   * Whether only the inputs at the lower border live that long; the forward is then run once more right before the
+   * backward.
+   */
   readonly recompute: boolean;
   readonly programs: StagePrograms;
   readonly layouts: readonly SlabLayout[];
@@ -53,7 +62,10 @@ export interface StageRunnerOptions {
   readonly start: number;
   /** What this stage does in a step, in order. */
   readonly actions: readonly Action[];
-  /** Brings the output of the frozen prefix for one micro-batch into `out`; null where the stage begins with data or with a neighbour. */
+  /**
+   * Brings the output of the frozen prefix for one micro-batch into `out`; null where the stage begins with data or
+   * with a neighbour.
+   */
   readonly prefix: ((ids: Int32Array, out: Float32Array) => void) | null;
 }
 
@@ -62,7 +74,10 @@ export interface StepTimes {
   computeMs: number;
   /** Waiting for neighbours: the bubble, and what their tensors took to arrive. */
   waitMs: number;
-  /** Begin and end of every action in the order in which they ran, by this process's clock: from when its inputs were there until its result was. */
+  /**
+   * Begin and end of every action in the order in which they ran, by this process's clock: from when its inputs were
+   * there until its result was.
+   */
   readonly spans: number[];
 }
 
@@ -90,7 +105,10 @@ export class StageRunner {
   readonly #backwardInput: LoadedProgram | null;
   readonly #backwardWeight: LoadedProgram | null;
   readonly #evaluate: LoadedProgram;
-  /** Micro-batches between their forward and the end of their backward, at most; and how many of them have buffers of their own. */
+  /**
+   * Micro-batches between their forward and the end of their backward, at most; and how many of them have buffers of
+   * their own.
+   */
   readonly #numLive: number;
   readonly #numSlots: number;
   /** Buffers that live from a forward to its backward, by slot and role. */
@@ -103,7 +121,8 @@ export class StageRunner {
   constructor(options: StageRunnerOptions) {
     this.#options = options;
     const { executor, programs, actions } = options;
-    const load = (program: Program | null): LoadedProgram | null => (program === null || program.outputs.length === 0 ? null : executor.load(program));
+    const load = (program: Program | null): LoadedProgram | null =>
+      program === null || program.outputs.length === 0 ? null : executor.load(program);
     const splits = actions.some(({ kind }) => kind === 'I' || kind === 'W');
     this.#forward = executor.load(programs.forward);
     this.#backward = splits ? null : load(programs.backward);
@@ -127,7 +146,8 @@ export class StageRunner {
     this.#bind(this.#forward, `f${micro}`, micro, slot, null).run();
     this.#held = { step, micro };
     note(times, begin);
-    if (borders.activationOut === null) return { micro: start + micro, loss: present(this.#buffers.get(`${slot} loss`), 'loss')[0] as number };
+    if (borders.activationOut === null)
+      return { micro: start + micro, loss: present(this.#buffers.get(`${slot} loss`), 'loss')[0] as number };
     signals.ring('F', step, micro);
     return null;
   }
@@ -158,8 +178,8 @@ export class StageRunner {
   }
 
   /**
-   * Forward without training of one micro-batch that sits (or will be loaded) at border position `place`. Returns the weighted sums of loss and
-   * score where this is the last stage.
+   * Forward without training of one micro-batch that sits (or will be loaded) at border position `place`. Returns the
+   * weighted sums of loss and score where this is the last stage.
    */
   evaluate(ids: Int32Array, place: number): { readonly loss: number; readonly score: number | null } | null {
     this.#fill(this.#evaluate.program, 0, ids, 0, 1);
@@ -167,7 +187,10 @@ export class StageRunner {
     this.#bind(this.#evaluate, `e${place}`, place, 0, null).run();
     if (this.#options.borders.activationOut !== null) return null;
     const score = this.#buffers.get('0 score');
-    return { loss: present(this.#buffers.get('0 loss'), 'loss')[0] as number, score: score === undefined ? null : (score[0] as number) };
+    return {
+      loss: present(this.#buffers.get('0 loss'), 'loss')[0] as number,
+      score: score === undefined ? null : (score[0] as number),
+    };
   }
 
   close(): void {
@@ -175,7 +198,8 @@ export class StageRunner {
     this.#bound.clear();
     for (const buffer of this.#buffers.values()) this.#options.pool.release(buffer);
     this.#buffers.clear();
-    for (const program of [this.#forward, this.#backward, this.#backwardInput, this.#backwardWeight, this.#evaluate]) program?.free();
+    for (const program of [this.#forward, this.#backward, this.#backwardInput, this.#backwardWeight, this.#evaluate])
+      program?.free();
   }
 
   async #gradientArrived({ step, times }: StepInput, micro: number): Promise<void> {
@@ -203,8 +227,8 @@ export class StageRunner {
   }
 
   /**
-   * The same program on the same inputs as before: the same bits. Its input is still in its place of the border; its output goes nowhere, because
-   * the stage above may be reading the first one.
+   * The same program on the same inputs as before: the same bits. Its input is still in its place of the border; its
+   * output goes nowhere, because the stage above may be reading the first one.
    */
   #forwardAgain({ step, ids, total }: StepInput, micro: number): void {
     this.#fill(this.#forward.program, 0, this.#idsOf(ids, micro), step, total);
@@ -235,18 +259,31 @@ export class StageRunner {
     }
   }
 
-  #fillNoise(port: Port, role: Extract<PortRole, { kind: 'noise' }>, slot: number, ids: Int32Array, step: number): void {
+  #fillNoise(
+    port: Port,
+    role: Extract<PortRole, { kind: 'noise' }>,
+    slot: number,
+    ids: Int32Array,
+    step: number,
+  ): void {
     const out = this.#slotBuffer(port, slot) as Float32Array;
     const perSample = out.length / ids.length;
     for (const [row, id] of ids.entries())
-      fillUniform(randomKey(this.#options.seed, 'dropout', step, id, role.block, role.tag), out, row * perSample, perSample);
+      fillUniform(
+        randomKey(this.#options.seed, 'dropout', step, id, role.block, role.tag),
+        out,
+        row * perSample,
+        perSample,
+      );
   }
 
   #bind(loaded: LoadedProgram, key: string, place: number, slot: number, gradient: Float32Array | null): BoundProgram {
     const known = this.#bound.get(key);
     if (known !== undefined) return known;
     const inputs = loaded.program.inputs.map((port) => this.#input(port, place, slot));
-    const outputs = loaded.program.outputs.map((port) => (key.startsWith('r') ? this.#slotBuffer(port, slot) : this.#output(port, place, slot, gradient)));
+    const outputs = loaded.program.outputs.map((port) =>
+      key.startsWith('r') ? this.#slotBuffer(port, slot) : this.#output(port, place, slot, gradient),
+    );
     const bound = loaded.bind(inputs, outputs);
     this.#bound.set(key, bound);
     return bound;
@@ -261,7 +298,10 @@ export class StageRunner {
         return present(borders.gradientIn?.[place], `gradient ${place}`);
       case 'param': {
         const { block, name } = port.role;
-        const entry = present(layouts[block]?.entries.find((candidate) => candidate.name === name), roleName(port.role));
+        const entry = present(
+          layouts[block]?.entries.find((candidate) => candidate.name === name),
+          roleName(port.role),
+        );
         return entryView(weights(block), entry);
       }
       case 'field':
@@ -284,7 +324,10 @@ export class StageRunner {
         return present(borders.gradientOut?.[place], `input gradient ${place}`);
       case 'paramGrad': {
         const { block, name } = port.role;
-        const entry = present(layouts[block]?.entries.find((candidate) => candidate.name === name), roleName(port.role));
+        const entry = present(
+          layouts[block]?.entries.find((candidate) => candidate.name === name),
+          roleName(port.role),
+        );
         const begin = gradientOffset(block) + entry.offset;
         return present(gradient, 'gradient buffer').subarray(begin, begin + entry.size);
       }

@@ -1,5 +1,5 @@
-// StepRunner: runs the actions of one worker for a step, in order, each on the stage it names. The order is the schedule's; what an action does is the
-// stage runner's business.
+// StepRunner: runs the actions of one worker for a step, in order, each on the stage it names. The order is the
+// schedule's; what an action does is the stage runner's business.
 import { present } from '../engine/core/invariant.js';
 import type { Action } from './action.js';
 import type { GradientSink, StageLoss, StageRunner, StepInput } from './stage-runner.js';
@@ -13,7 +13,10 @@ export class StepRunner {
     this.#runners = runners;
   }
 
-  /** Leaves the gradient of every micro-batch in the sink of its stage; returns the losses where this worker runs the last stage. */
+  /**
+   * Leaves the gradient of every micro-batch in the sink of its stage; returns the losses where this worker runs the
+   * last stage.
+   */
   async runStep(input: StepInput, sinks: ReadonlyMap<number, GradientSink>): Promise<StageLoss[]> {
     const losses: StageLoss[] = [];
     for (const { stage, kind, micro } of this.#actions) {

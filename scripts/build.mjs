@@ -1,6 +1,6 @@
 // Builds dist/: TensorFlow.js bundled with its gradients (its own Node entry leaves them out and its ES modules do not
-// load in Node) and the part of mathjs that is used, then the TypeScript sources by tsc, then the two programs that people and
-// coordinators start as bundles: a process that loads hundreds of small files takes twice as long to start.
+// load in Node) and the part of mathjs that is used, then the TypeScript sources by tsc, then the two programs that
+// people and coordinators start as bundles: a process that loads hundreds of small files takes twice as long to start.
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -22,14 +22,24 @@ await build({
   format: 'esm',
   platform: 'node',
   mainFields: ['module', 'main'],
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js:
+      "import { createRequire as __createRequire } from 'node:module'; const require = " +
+      '__createRequire(import.meta.url);',
+  },
   logLevel: 'error',
 });
 writeFileSync('dist/vendor/tfjs.d.ts', "export * from '@tensorflow/tfjs-core';\n");
 writeFileSync('dist/vendor/tfjs-cpu.d.ts', "export * from '@tensorflow/tfjs-backend-cpu';\n");
-writeFileSync('dist/vendor/mathjs.d.ts', "import type { FactoryFunctionMap } from 'mathjs';\nexport * from 'mathjs';\nexport declare const parts: FactoryFunctionMap;\n");
+writeFileSync(
+  'dist/vendor/mathjs.d.ts',
+  "import type { FactoryFunctionMap } from 'mathjs';\nexport * from 'mathjs';\nexport declare const parts: " +
+    'FactoryFunctionMap;\n',
+);
 
-const tsc = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.json'], { stdio: 'inherit' });
+const tsc = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.json'], {
+  stdio: 'inherit',
+});
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
 // In place of the entries that tsc wrote; all else in dist/ stays as modules, for those who import it.
@@ -50,8 +60,22 @@ await build({
   target: 'node20',
   mainFields: ['module', 'main'],
   // Native, found by their paths, or optional.
-  external: ['koffi', 'onnxruntime-node', 'esbuild', 'msgpackr-extract', 'bufferutil', 'utf-8-validate', '@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-node', '@tensorflow/tfjs-node-gpu'],
-  banner: { js: "import { createRequire as __requireOfBundle } from 'node:module'; const require = __requireOfBundle(import.meta.url);" },
+  external: [
+    'koffi',
+    'onnxruntime-node',
+    'esbuild',
+    'msgpackr-extract',
+    'bufferutil',
+    'utf-8-validate',
+    '@tensorflow/tfjs-backend-wasm',
+    '@tensorflow/tfjs-node',
+    '@tensorflow/tfjs-node-gpu',
+  ],
+  banner: {
+    js:
+      "import { createRequire as __requireOfBundle } from 'node:module'; const require = " +
+      '__requireOfBundle(import.meta.url);',
+  },
   logOverride: { 'equals-negative-zero': 'silent' },
   logLevel: 'error',
 });

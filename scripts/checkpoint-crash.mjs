@@ -1,5 +1,6 @@
-// One session of a small run whose process is killed at a chosen operation on the files of its checkpoints. For tests of the way back; not a command.
-// Usage: node scripts/checkpoint-crash.mjs RUN_FOLDER train|resume [OPERATION]; prints the number of operations at the end, and the hashes.
+// One session of a small run whose process is killed at a chosen operation on the files of its checkpoints. For tests
+// of the way back; not a command. Usage: node scripts/checkpoint-crash.mjs RUN_FOLDER train|resume [OPERATION]; prints
+// the number of operations at the end, and the hashes.
 import { existsSync } from 'node:fs';
 import { trainConfigSchema } from '../dist/engine/core/config.js';
 import { EventLog } from '../dist/engine/events/event-log.js';
@@ -47,7 +48,11 @@ const files = {
   async create(name) {
     const file = await operate(nothing, () => realFiles.create(name));
     return {
-      write: (bytes) => operate(() => file.write(bytes.subarray(0, bytes.length >> 1)), () => file.write(bytes)),
+      write: (bytes) =>
+        operate(
+          () => file.write(bytes.subarray(0, bytes.length >> 1)),
+          () => file.write(bytes),
+        ),
       sync: () => operate(nothing, () => file.sync()),
       close: () => file.close(),
     };
@@ -65,4 +70,12 @@ const emit = (event) => {
 const point = what === 'resume' ? newestResumePoint(run.checkpointsPath).point : null;
 await runTraining(config, { runFolder: run, emit, signal: new AbortController().signal, files }, point);
 log.close();
-console.log(JSON.stringify({ operations, losses: end.lossSha256, weights: end.weightsSha256, samples: end.samplesSeen, from: point?.manifest.step ?? 0 }));
+console.log(
+  JSON.stringify({
+    operations,
+    losses: end.lossSha256,
+    weights: end.weightsSha256,
+    samples: end.samplesSeen,
+    from: point?.manifest.step ?? 0,
+  }),
+);

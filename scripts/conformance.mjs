@@ -1,5 +1,6 @@
-// Runs the tests that ship inside TensorFlow.js on the eager backend and writes docs/conformance.md. Ends with 1 where a test fails that no
-// rule of conformance/exclusions.mjs explains. `--only a,b` runs the files whose path contains a or b and writes nothing.
+// Runs the tests that ship inside TensorFlow.js on the eager backend and writes docs/conformance.md. Ends with 1 where
+// a test fails that no rule of conformance/exclusions.mjs explains. `--only a,b` runs the files whose path contains a
+// or b and writes nothing.
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +33,8 @@ for (const file of files) {
   await suites[file]();
   await runner.run((names) => {
     observer.start();
-    return (failures) => results.push({ file, name: names.join(' > '), ...verdict(file, names, failures, observer.events(), testRules) });
+    return (failures) =>
+      results.push({ file, name: names.join(' > '), ...verdict(file, names, failures, observer.events(), testRules) });
   });
 }
 Object.assign(console, { log, warn });
@@ -41,9 +43,15 @@ executor.close();
 remove();
 
 const of = (status) => results.filter((result) => result.status === status);
-for (const { file, name, failures } of of('failed')) console.log(`FAILED ${file}: ${name}\n    ${failures.join('\n    ')}`);
+for (const { file, name, failures } of of('failed'))
+  console.log(`FAILED ${file}: ${name}\n    ${failures.join('\n    ')}`);
 const stale = testRules.filter((rule) => files.includes(rule.file) && !results.some((result) => result.rule === rule));
-for (const rule of stale) console.log(`STALE the exclusion of ${rule.file}, "${rule.name}", matches no test that fails; remove it`);
+for (const rule of stale)
+  console.log(`STALE the exclusion of ${rule.file}, "${rule.name}", matches no test that fails; remove it`);
 console.log(`${of('passed').length} passed, ${of('failed').length} failed, ${of('excluded').length} excluded`);
-if (only === null) writeFileSync(join(root, 'docs/conformance.md'), report({ results, opTable, version: tf.version_core, fileCount: files.length }));
+if (only === null)
+  writeFileSync(
+    join(root, 'docs/conformance.md'),
+    report({ results, opTable, version: tf.version_core, fileCount: files.length }),
+  );
 process.exitCode = of('failed').length + stale.length > 0 || of('passed').length === 0 ? 1 : 0;

@@ -1,5 +1,6 @@
-// A million damaged frames, by a seed, against the decoder and against the open ports of a run that goes on: none may be accepted, none may crash or hang
-// anything, memory stays flat, and the run ends with the losses of one that nobody attacked. Usage: npm run fuzz -- --frames 1000000 --seed 1
+// A million damaged frames, by a seed, against the decoder and against the open ports of a run that goes on: none may
+// be accepted, none may crash or hang anything, memory stays flat, and the run ends with the losses of one that nobody
+// attacked. Usage: npm run fuzz -- --frames 1000000 --seed 1
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,7 +12,13 @@ import { parseArgs } from 'node:util';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Dice, mutate, wholeFrames } from './fuzz/mutations.mjs';
 
-const { values: options } = parseArgs({ options: { frames: { type: 'string', default: '1000000' }, sockets: { type: 'string', default: '60000' }, seed: { type: 'string', default: '1' } } });
+const { values: options } = parseArgs({
+  options: {
+    frames: { type: 'string', default: '1000000' },
+    sockets: { type: 'string', default: '60000' },
+    seed: { type: 'string', default: '1' },
+  },
+});
 const numFrames = Number(options.frames);
 const dice = new Dice(Number(options.seed));
 /** Damaged frames that one connection sends before it must have been closed. */
@@ -70,7 +77,22 @@ const memoryMb = () => {
 };
 
 const config = (changes) =>
-  trainConfigSchema.parse({ model: 'vit', modelOptions: { layers: 3, width: 32, heads: 2, patch: 8 }, data: 'synthetic:digits', dataOptions: { samples: 200 }, batch: 16, microBatch: 2, lr: '1e-3', evalEvery: '100 steps', freeze: 'manual', freezeSchedule: '50:1,120:2', freezeMax: 2, pipeline: 2, devices: 'cpu:2', ...changes });
+  trainConfigSchema.parse({
+    model: 'vit',
+    modelOptions: { layers: 3, width: 32, heads: 2, patch: 8 },
+    data: 'synthetic:digits',
+    dataOptions: { samples: 200 },
+    batch: 16,
+    microBatch: 2,
+    lr: '1e-3',
+    evalEvery: '100 steps',
+    freeze: 'manual',
+    freezeSchedule: '50:1,120:2',
+    freezeMax: 2,
+    pipeline: 2,
+    devices: 'cpu:2',
+    ...changes,
+  });
 async function train(name, changes, onEvent = () => undefined, signal = new AbortController().signal) {
   let finished;
   await runTraining(config(changes), {
@@ -104,7 +126,9 @@ const attacked = train(
 );
 await Promise.race([hasRecorded, attacked]);
 isRecording = false;
-const addresses = corpus.map((frame) => decodeFrame(frame)).flatMap(({ type, address }) => (type === 'ready' ? [address] : []));
+const addresses = corpus
+  .map((frame) => decodeFrame(frame))
+  .flatMap(({ type, address }) => (type === 'ready' ? [address] : []));
 for (let i = 0; i < 12; i++) corpus.push(encodeFrame({ type: 'bell', key: `F ${i % 3} ${i} ${i % 2}` }));
 const isWhole = wholeFrames(corpus);
 say(`${corpus.length} frames of ${seen.size + 1} types: ${[...seen].map(([type, n]) => `${type} ${n}`).join(', ')}`);
@@ -141,7 +165,8 @@ for (let i = 0; i < inProcess; i++) {
     counts.accepted++;
     failures.push(`accepted: ${kind} ${Buffer.from(bytes).toString('hex').slice(0, 200)}`);
   }
-  // With a checksum that fits, as only somebody with the token could make it: whatever is decoded must be plain, and the schemas must not stumble.
+  // With a checksum that fits, as only somebody with the token could make it: whatever is decoded must be plain, and
+  // the schemas must not stumble.
   if (i % 4 === 0 && bytes.length >= 8) {
     const sealed = bytes.slice();
     sealed.set([0x93, 2, 0xce]);
@@ -150,16 +175,22 @@ for (let i = 0; i < inProcess; i++) {
     const message = decode(sealed, `sealed ${kind}`);
     if (message !== null) {
       counts.sealedDecoded++;
-      if (Object.getPrototypeOf(message) !== Object.prototype) failures.push(`${kind}: a message with another prototype`);
+      if (Object.getPrototypeOf(message) !== Object.prototype)
+        failures.push(`${kind}: a message with another prototype`);
       if (orderSchema.safeParse(message).success || reportSchema.safeParse(message).success) counts.sealedValid++;
     }
   }
   if (i === Math.floor(inProcess / 5)) firstMb = memoryMb();
   if (i % 5000 === 0) await sleep(1); // the run goes on meanwhile
-  if (i > 0 && i % 200_000 === 0) say(`${i} frames decoded, ${memoryMb().toFixed(0)} MiB, slowest ${slowestMs.toFixed(1)} ms`);
+  if (i > 0 && i % 200_000 === 0)
+    say(`${i} frames decoded, ${memoryMb().toFixed(0)} MiB, slowest ${slowestMs.toFixed(1)} ms`);
 }
 const grownMb = memoryMb() - firstMb;
-say(`decoder: ${counts.refused} of ${inProcess} refused, ${counts.accepted} accepted; ${counts.sealed} sealed anew: ${counts.sealedDecoded} decoded, ${counts.sealedValid} of them well-formed messages; memory ${grownMb >= 0 ? '+' : ''}${grownMb.toFixed(0)} MiB`);
+say(
+  `decoder: ${counts.refused} of ${inProcess} refused, ${counts.accepted} accepted; ${counts.sealed} sealed ` +
+    `anew: ${counts.sealedDecoded} decoded, ${counts.sealedValid} of them well-formed messages; memory ` +
+    `${grownMb >= 0 ? '+' : ''}${grownMb.toFixed(0)} MiB`,
+);
 if (grownMb > MEMORY_SLACK_MB) failures.push(`memory grew by ${grownMb.toFixed(0)} MiB`);
 if (slowestMs > 1000) failures.push(`one frame took ${slowestMs.toFixed(0)} ms to decode`);
 if ({}.isAdmin !== undefined || {}.a !== undefined) failures.push('the prototype of all objects has changed');
@@ -167,11 +198,22 @@ if ({}.isAdmin !== undefined || {}.a !== undefined) failures.push('the prototype
 // 2. The ports of the run that goes on.
 const headers = { ...handshakeHeaders(undefined), authorization };
 const request = (path = '/') =>
-  Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n${Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`);
+  Buffer.from(
+    `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n${Object.entries(
+      headers,
+    )
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('')}\r\n`,
+  );
 /** A frame of the WebSocket protocol, masked with zeros. */
 function wrapped(payload) {
   const { length } = payload;
-  const head = length < 126 ? [0x82, 0x80 | length] : length < 65536 ? [0x82, 0xfe, length >> 8, length & 255] : [0x82, 0xff, 0, 0, 0, 0, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255];
+  const head =
+    length < 126
+      ? [0x82, 0x80 | length]
+      : length < 65536
+        ? [0x82, 0xfe, length >> 8, length & 255]
+        : [0x82, 0xff, 0, 0, 0, 0, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255];
   return Buffer.concat([Buffer.from(head), Buffer.alloc(4), payload]);
 }
 const portsOf = { coordinator: port, worker: Number(new URL(addresses[0]).port) };
@@ -188,34 +230,49 @@ function raw(target, chunks) {
       failures.push(`${target}: a connection hangs`);
       socket.destroy();
     }, 3 * HANG_MS);
-    socket.resume().on('error', () => undefined).once('close', () => {
-      clearTimeout(timer);
-      resolve();
-    });
+    socket
+      .resume()
+      .on('error', () => undefined)
+      .once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
   });
 }
 function authenticated(target, hello, frames) {
   return new Promise((resolve) => {
     const socket = new WebSocket(`ws://127.0.0.1:${portsOf[target]}`, { headers });
     const timer = setTimeout(() => {
-      failures.push(`${target}: a peer that sends damaged frames is not dropped (${Buffer.from(frames[0]).toString('hex').slice(0, 80)})`);
+      failures.push(
+        `${target}: a peer that sends damaged frames is not dropped ` +
+          `(${Buffer.from(frames[0]).toString('hex').slice(0, 80)})`,
+      );
       socket.terminate();
     }, HANG_MS);
-    socket.on('error', () => undefined).once('close', () => {
-      clearTimeout(timer);
-      resolve();
-    });
+    socket
+      .on('error', () => undefined)
+      .once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
     socket.once('open', () => {
       if (hello !== null) socket.send(hello);
       for (const frame of frames) socket.send(frame);
     });
   });
 }
-const hellos = ['w0', 'w1', 'nobody', 'joiner'].map((name) => encodeFrame({ type: 'hello', name, ...(name === 'joiner' ? { role: 'join', host: 'somewhere', pid: 1 } : {}) }));
+const hellos = ['w0', 'w1', 'nobody', 'joiner'].map((name) =>
+  encodeFrame({ type: 'hello', name, ...(name === 'joiner' ? { role: 'join', host: 'somewhere', pid: 1 } : {}) }),
+);
 const ATTACKS = {
   'before the token, raw bytes': (frames) => raw(dice.pick(['coordinator', 'worker']), frames),
-  'a damaged request': (frames) => raw(dice.pick(['coordinator', 'worker']), [mutate(dice, [request(), request('/x'.repeat(20))]).bytes, ...frames]),
-  'frames of the socket protocol damaged': (frames) => raw(dice.pick(['coordinator', 'worker']), [request(), ...frames.map((frame) => mutate(dice, [wrapped(frame)]).bytes)]),
+  'a damaged request': (frames) =>
+    raw(dice.pick(['coordinator', 'worker']), [mutate(dice, [request(), request('/x'.repeat(20))]).bytes, ...frames]),
+  'frames of the socket protocol damaged': (frames) =>
+    raw(dice.pick(['coordinator', 'worker']), [
+      request(),
+      ...frames.map((frame) => mutate(dice, [wrapped(frame)]).bytes),
+    ]),
   'no hello but damaged frames': (frames) => authenticated(dice.pick(['coordinator', 'worker']), null, frames),
   'damaged reports to the coordinator': (frames) => authenticated('coordinator', dice.pick(hellos), frames),
   'damaged doorbells to a worker': (frames) => authenticated('worker', dice.pick(hellos), frames),
@@ -238,7 +295,11 @@ async function attack() {
 }
 await Promise.all(Array.from({ length: AT_ONCE }, attack));
 const socketGrownMb = memoryMb() - socketMb;
-say(`sockets: ${Object.entries(sent).map(([name, n]) => `${name} ${n}`).join(', ')}; memory ${socketGrownMb >= 0 ? '+' : ''}${socketGrownMb.toFixed(0)} MiB`);
+say(
+  `sockets: ${Object.entries(sent)
+    .map(([name, n]) => `${name} ${n}`)
+    .join(', ')}; memory ${socketGrownMb >= 0 ? '+' : ''}${socketGrownMb.toFixed(0)} MiB`,
+);
 if (socketGrownMb > MEMORY_SLACK_MB) failures.push(`memory grew by ${socketGrownMb.toFixed(0)} MiB`);
 
 // 3. Workers that are given damaged orders by a coordinator: each says what is wrong and ends.
@@ -251,18 +312,29 @@ for (let i = 0; i < 8; i++) {
   function authenticatedOrders(peer) {
     peer.onError(() => undefined);
     // Past the encoder, which sends nothing damaged.
-    for (const socket of sockets) for (let n = 0; n < PER_CONNECTION; n++) socket.send(damaged().bytes, { binary: true });
+    for (const socket of sockets)
+      for (let n = 0; n < PER_CONNECTION; n++) socket.send(damaged().bytes, { binary: true });
     void peer;
   }
   const sockets = new Set();
   const before = WebSocketServer.prototype.completeUpgrade;
-  WebSocketServer.prototype.completeUpgrade = function (extensions, key, protocols, upgradeRequest, stream, head, done) {
+  WebSocketServer.prototype.completeUpgrade = function (
+    extensions,
+    key,
+    protocols,
+    upgradeRequest,
+    stream,
+    head,
+    done,
+  ) {
     return before.call(this, extensions, key, protocols, upgradeRequest, stream, head, (socket, ...rest) => {
       sockets.add(socket);
       done(socket, ...rest);
     });
   };
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../dist/engine/worker/worker-main.js')], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../dist/engine/worker/worker-main.js')], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
   child.stdin.write(`${JSON.stringify({ url: listener.url, token: 'secret', worker: 'w9', host: null, own: null })}\n`);
   const timer = setTimeout(() => child.kill('SIGKILL'), 4 * HANG_MS);
   const [code, signal] = await once(child, 'close');
@@ -270,19 +342,29 @@ for (let i = 0; i < 8; i++) {
   WebSocketServer.prototype.completeUpgrade = before;
   await listener.close();
   endings.push(signal ?? code);
-  if (signal !== null || code === 0) failures.push(`a worker that was given damaged orders ended with ${signal ?? code}`);
+  if (signal !== null || code === 0)
+    failures.push(`a worker that was given damaged orders ended with ${signal ?? code}`);
 }
 say(`workers with damaged orders ended with ${endings.join(' ')}`);
 
 // 4. The run was not touched.
 stop.abort();
 const finished = await attacked;
-for (const type of ['worker.lost', 'recovered', 'run.failed']) if (events[type] !== undefined) failures.push(`${events[type]} events ${type} in the run that was attacked`);
-say(`the run went on for ${finished.steps} steps; ${events['peer.dropped'] ?? 0} events of dropped connections. The same without attacks:`);
+for (const type of ['worker.lost', 'recovered', 'run.failed'])
+  if (events[type] !== undefined) failures.push(`${events[type]} events ${type} in the run that was attacked`);
+say(
+  `the run went on for ${finished.steps} steps; ${events['peer.dropped'] ?? 0} events of dropped ` +
+    'connections. The same without attacks:',
+);
 const calm = await train('calm', { steps: finished.steps, devices: 'cpu:1', pipeline: 1 });
-for (const field of ['lossSha256', 'weightsSha256']) if (calm[field] !== finished[field]) failures.push(`${field} is ${finished[field]}, without attacks ${calm[field]}`);
+for (const field of ['lossSha256', 'weightsSha256'])
+  if (calm[field] !== finished[field]) failures.push(`${field} is ${finished[field]}, without attacks ${calm[field]}`);
 say(`losses ${finished.lossSha256.slice(0, 16)}, without attacks ${calm.lossSha256.slice(0, 16)}`);
 rmSync(folder, { recursive: true, force: true });
 
-console.log(failures.length === 0 ? `fuzz: ${inProcess + numSent} damaged frames, 0 accepted, no crash, no hang, memory flat` : `fuzz FAILED (${failures.length}):\n  ${failures.slice(0, 20).join('\n  ')}`);
+console.log(
+  failures.length === 0
+    ? `fuzz: ${inProcess + numSent} damaged frames, 0 accepted, no crash, no hang, memory flat`
+    : `fuzz FAILED (${failures.length}):\n  ${failures.slice(0, 20).join('\n  ')}`,
+);
 process.exit(failures.length === 0 ? 0 : 1);

@@ -1,5 +1,5 @@
-// Makes the checkout runnable: installs what is missing, builds what is stale. Uses nothing but Node, so it works before
-// the first install; does nothing (and needs no network) when all is up to date. `--build` builds in any case.
+// Makes the checkout runnable: installs what is missing, builds what is stale. Uses nothing but Node, so it works
+// before the first install; does nothing (and needs no network) when all is up to date. `--build` builds in any case.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,17 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const SOURCES = ['engine', 'freeze', 'pipeline', 'cache', 'cli', 'package.json', 'tsconfig.json', 'scripts/build.mjs', 'scripts/vendor'];
+const SOURCES = [
+  'engine',
+  'freeze',
+  'pipeline',
+  'cache',
+  'cli',
+  'package.json',
+  'tsconfig.json',
+  'scripts/build.mjs',
+  'scripts/vendor',
+];
 
 const [major] = process.versions.node.split('.').map(Number);
 if (major < 20) {
@@ -23,11 +33,15 @@ function* walk(path) {
 
 const digest = (paths) => {
   const hash = createHash('sha256');
-  for (const path of paths) for (const file of walk(join(root, path))) hash.update(file.slice(root.length)).update(readFileSync(file));
+  for (const path of paths)
+    for (const file of walk(join(root, path))) hash.update(file.slice(root.length)).update(readFileSync(file));
   return hash.digest('hex');
 };
 
-/** Runs a command in the checkout; where it fails, its own output has said why, and a stack of this script would only hide it. */
+/**
+ * Runs a command in the checkout; where it fails, its own output has said why, and a stack of this script would only
+ * hide it.
+ */
 function run(what, command, args, env) {
   const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
   if (status === 0) return;
@@ -43,7 +57,9 @@ if (!isCurrent(installStamp, wantedInstall)) {
   console.log('pipetrain: installing packages ...');
   const npm = process.env.npm_execpath ? [process.execPath, [process.env.npm_execpath]] : ['npm', []];
   // Lifecycle variables of the outer npm would be taken for options of the inner one.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^npm_(lifecycle|package|command)/.test(key)));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([key]) => !/^npm_(lifecycle|package|command)/.test(key)),
+  );
   // The same switch as in .npmrc, for versions of npm that do not hand unknown settings on to install scripts.
   env.ONNXRUNTIME_NODE_INSTALL ??= 'skip';
   run('installing packages', npm[0], [...npm[1], 'ci', '--no-audit', '--no-fund', '--loglevel=error'], env);

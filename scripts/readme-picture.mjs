@@ -1,4 +1,5 @@
-// Writes docs/workers.svg, the picture of the README, from a run: node scripts/readme-picture.mjs RUN. Run `npm run build` first.
+// Writes docs/workers.svg, the picture of the README, from a run: node scripts/readme-picture.mjs RUN. Run `npm run
+// build` first.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { workersChart } from '../dist/cli/report/report-sections.js';
@@ -12,5 +13,13 @@ if (run === undefined) {
 }
 const chart = workersChart(readEvents(join(run, 'events.jsonl')));
 // The style sheet comes along; a page of its own has nothing else to give colours.
-const picture = chart.replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ').replace('>', `><style>${REPORT_STYLE.replace('svg { display: block; width: 100%; min-width: 560px; height: auto;', 'svg {')}</style>`);
+const picture = chart
+  .replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ')
+  .replace(
+    '>',
+    `><style>${REPORT_STYLE.replace(
+      'svg { display: block; width: 100%; min-width: ' + '560px; height: auto;',
+      'svg {',
+    )}</style>`,
+  );
 writeFileSync(new URL('../docs/workers.svg', import.meta.url), `${picture}\n`);

@@ -1,5 +1,5 @@
-// Memory over many steps and many shapes, with real workers: resident sets and pools must not grow. Prints what it saw and exits with 1 where something
-// grew. Usage: npm run soak:memory -- --steps 2000 --shapes 60
+// Memory over many steps and many shapes, with real workers: resident sets and pools must not grow. Prints what it saw
+// and exits with 1 where something grew. Usage: npm run soak:memory -- --steps 2000 --shapes 60
 import { parseArgs } from 'node:util';
 import { trainConfigSchema } from '../dist/engine/core/config.js';
 import { Coordinator } from '../dist/engine/coordinator/coordinator.js';
@@ -8,38 +8,63 @@ import { measuredCosts } from '../dist/engine/costs/measured-costs.js';
 import { Replanner } from '../dist/engine/planning/replanner.js';
 import { setUpRun } from '../dist/engine/run/run-setup.js';
 
-const { values: options } = parseArgs({ options: { steps: { type: 'string', default: '2000' }, shapes: { type: 'string', default: '60' } } });
+const { values: options } = parseArgs({
+  options: { steps: { type: 'string', default: '2000' }, shapes: { type: 'string', default: '60' } },
+});
 const [numSteps, numShapes] = [Number(options.steps), Number(options.shapes)];
 const WORKERS = 3;
 const STEPS_PER_SHAPE = 4;
 const POOL_MB = 4;
 /**
- * What a resident set may gain after the first tenth of the steps, or the first third of the shapes: the collector lets a heap of this size swing by
- * some MB, and code that becomes hot is compiled and kept. A leak of one activation (4 x 32 x 64 floats, 32 kB) per step would be 59 MB over
- * 1,800 steps; one set of programs left behind per shape is about 1 MB, 40 MB over 40 shapes. A worker keeps the programs that were used last, some dozens:
- * the first third of the shapes fills that.
+ * What a resident set may gain after the first tenth of the steps, or the first third of the shapes: the collector lets
+ * a heap of this size swing by some MB, and code that becomes hot is compiled and kept. A leak of one activation (4 x
+ * 32 x 64 floats, 32 kB) per step would be 59 MB over 1,800 steps; one set of programs left behind per shape is about 1
+ * MB, 40 MB over 40 shapes. A worker keeps the programs that were used last, some dozens: the first third of the shapes
+ * fills that.
  */
 const ALLOWED_BYTES = 24 * 2 ** 20;
 
 const config = trainConfigSchema.parse({
-  model: 'gpt', modelOptions: { layers: 4, width: 64, heads: 2, dropout: 0.1 }, data: 'synthetic:text', dataOptions: { samples: 200, sequence: 32 },
-  devices: `cpu:${WORKERS}`, batch: 12, microBatch: 4, steps: 1, schedule: 'gpipe', recompute: '0', poolMb: POOL_MB, seed: 1,
+  model: 'gpt',
+  modelOptions: { layers: 4, width: 64, heads: 2, dropout: 0.1 },
+  data: 'synthetic:text',
+  dataOptions: { samples: 200, sequence: 32 },
+  devices: `cpu:${WORKERS}`,
+  batch: 12,
+  microBatch: 4,
+  steps: 1,
+  schedule: 'gpipe',
+  recompute: '0',
+  poolMb: POOL_MB,
+  seed: 1,
 });
 const setup = await setUpRun(config);
 const latest = new Map();
 const coordinator = new Coordinator({
-  programCache: null, config, workers: setup.workers, microBatch: setup.microBatch, onDropped: () => undefined,
+  programCache: null,
+  config,
+  workers: setup.workers,
+  microBatch: setup.microBatch,
+  onDropped: () => undefined,
   onReport: (report, worker) => report.type === 'step-ready' && latest.set(worker, report),
 });
 const failures = [];
 const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
 const workersSeen = () => [...latest].sort(([a], [b]) => (a < b ? -1 : 1));
-const show = (what) => console.log(`  ${what.padEnd(12)}${workersSeen().map(([worker, { residentBytes, pool }]) => `${worker} ${megabytes(residentBytes)}, pool ${megabytes(pool.bytes)}`).join('; ')}`);
+const show = (what) =>
+  console.log(
+    `  ${what.padEnd(12)}${workersSeen()
+      .map(
+        ([worker, { residentBytes, pool }]) => `${worker} ${megabytes(residentBytes)}, pool ${megabytes(pool.bytes)}`,
+      )
+      .join('; ')}`,
+  );
 const residents = () => new Map(workersSeen().map(([worker, { residentBytes }]) => [worker, residentBytes]));
 function compare(what, before) {
   for (const [worker, bytes] of residents()) {
     const gained = bytes - (before.get(worker) ?? bytes);
-    if (gained > ALLOWED_BYTES) failures.push(`${what}: ${worker} gained ${megabytes(gained)}, ${megabytes(ALLOWED_BYTES)} are allowed`);
+    if (gained > ALLOWED_BYTES)
+      failures.push(`${what}: ${worker} gained ${megabytes(gained)}, ${megabytes(ALLOWED_BYTES)} are allowed`);
   }
 }
 
@@ -53,8 +78,17 @@ async function run(count, onStep = () => undefined) {
     // The first step lends what lives as long as the plan.
     if (lent !== null && now !== lent) failures.push(`step ${step}: buffers lent ${now}, the step before ${lent}`);
     lent = now;
-    for (const [worker, { pool }] of reports) if (pool.bytes > Math.max(POOL_MB * 2 ** 20, pool.lentBytes)) failures.push(`step ${step}: the pool of ${worker} holds ${megabytes(pool.bytes)}, its cap is ${POOL_MB} MB and ${megabytes(pool.lentBytes)} are lent`);
-    await coordinator.commit(step, { learningRate: 1e-4, gradientScale: 1, updateCount: step + 1, snapshot: null }, step + 1 < count);
+    for (const [worker, { pool }] of reports)
+      if (pool.bytes > Math.max(POOL_MB * 2 ** 20, pool.lentBytes))
+        failures.push(
+          `step ${step}: the pool of ${worker} holds ${megabytes(pool.bytes)}, its cap is ${POOL_MB} MB and ` +
+            `${megabytes(pool.lentBytes)} are lent`,
+        );
+    await coordinator.commit(
+      step,
+      { learningRate: 1e-4, gradientScale: 1, updateCount: step + 1, snapshot: null },
+      step + 1 < count,
+    );
     onStep(step + 1);
   }
 }
@@ -84,8 +118,19 @@ try {
   await coordinator.launch();
   const measured = await coordinator.measureCosts();
   const { dataset } = setup;
-  const replanner = new Replanner({ ...setup, costs: measuredCosts(setup, measured), readMsPerMb: measured.readMsPerMb, diskReadMsPerMb: null, updateMsPerMb: measured.updateMsPerMb, numSamples: dataset.numTrain + dataset.numValidation });
-  const adopt = ({ frozen, K, R, cuts }) => coordinator.adopt(replanner.fixed({ frozen, frozenLayers: 0, epochsLeft: 1, because: 'soak' }, { K, R, cuts, usesCache: false }).plan);
+  const replanner = new Replanner({
+    ...setup,
+    costs: measuredCosts(setup, measured),
+    readMsPerMb: measured.readMsPerMb,
+    diskReadMsPerMb: null,
+    updateMsPerMb: measured.updateMsPerMb,
+    numSamples: dataset.numTrain + dataset.numValidation,
+  });
+  const adopt = ({ frozen, K, R, cuts }) =>
+    coordinator.adopt(
+      replanner.fixed({ frozen, frozenLayers: 0, epochsLeft: 1, because: 'soak' }, { K, R, cuts, usesCache: false })
+        .plan,
+    );
 
   console.log(`soak:memory: ${numSteps} steps of ${setup.model.name} on ${WORKERS} workers, then ${numShapes} shapes`);
   await adopt({ frozen: 0, K: 3, R: 1, cuts: [0, 2, 4] });
@@ -115,5 +160,9 @@ try {
 } finally {
   await coordinator.close();
 }
-console.log(failures.length === 0 ? `soak:memory: flat, within ${megabytes(ALLOWED_BYTES)}; took ${((performance.now() - began) / 1000).toFixed(0)} s` : `soak:memory FAILED:\n  ${[...new Set(failures)].slice(0, 10).join('\n  ')}`);
+console.log(
+  failures.length === 0
+    ? `soak:memory: flat, within ${megabytes(ALLOWED_BYTES)}; took ${((performance.now() - began) / 1000).toFixed(0)} s`
+    : `soak:memory FAILED:\n  ${[...new Set(failures)].slice(0, 10).join('\n  ')}`,
+);
 process.exit(failures.length === 0 ? 0 : 1);

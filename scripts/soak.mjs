@@ -1,6 +1,7 @@
-// A seeded storm of faults over one training run: workers killed, stopped, slowed or cut off, shared memory and disk filled, cache records damaged,
-// strangers at the port, the coordinator killed and the run resumed. It must end with the hashes of the run that was never disturbed, and leave nothing
-// behind. Usage: npm run soak -- --faults 200 --seed 1 [--kinds kill,hang] [--keep FOLDER]
+// A seeded storm of faults over one training run: workers killed, stopped, slowed or cut off, shared memory and disk
+// filled, cache records damaged, strangers at the port, the coordinator killed and the run resumed. It must end with
+// the hashes of the run that was never disturbed, and leave nothing behind. Usage: npm run soak -- --faults 200 --seed
+// 1 [--kinds kill,hang] [--keep FOLDER]
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +14,15 @@ import { readEvents } from '../dist/engine/events/event-log.js';
 import { sharedMemoryFolder } from '../dist/engine/tensor/mapped-file.js';
 import { cutConnection, damageCache, emptyDisk, fillDisk, knock } from './soak/faults.mjs';
 
-const { values: options } = parseArgs({ options: { faults: { type: 'string', default: '24' }, seed: { type: 'string', default: '1' }, steps: { type: 'string' }, kinds: { type: 'string' }, keep: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: {
+    faults: { type: 'string', default: '24' },
+    seed: { type: 'string', default: '1' },
+    steps: { type: 'string' },
+    kinds: { type: 'string' },
+    keep: { type: 'string' },
+  },
+});
 const numFaults = Number(options.faults);
 /** Share of the run by which the last fault should have come. */
 const LAST_SHARE = 0.85;
@@ -27,14 +36,55 @@ const below = (n) => bitsAt(key, draws++) % n;
 
 const folder = mkdtempSync(join(tmpdir(), 'pipetrain-soak-'));
 const main = join(import.meta.dirname, '../dist/cli/main.js');
-// Small file systems of its own for memory and run folder, where this machine lets a process have them: those can be filled without harm to anybody.
-const isolate = ['unshare', '-rm', 'sh', '-c', 'mount -t tmpfs -o size=24m tmpfs "$1" && mount -t tmpfs -o size=192m tmpfs "$2" && shift 2 && "$@"', 'sh'];
+// Small file systems of its own for memory and run folder, where this machine lets a process have them: those can be
+// filled without harm to anybody.
+const isolate = [
+  'unshare',
+  '-rm',
+  'sh',
+  '-c',
+  'mount -t tmpfs -o size=24m tmpfs "$1" && mount -t tmpfs -o size=192m tmpfs "$2" && shift 2 && "$@"',
+  'sh',
+];
 const [memory, disk] = ['memory', 'disk'].map((name) => mkdtempSync(join(folder, name)));
-const canIsolate = process.platform === 'linux' && spawnSync(isolate[0], [...isolate.slice(1), memory, disk, 'true']).status === 0;
+const canIsolate =
+  process.platform === 'linux' && spawnSync(isolate[0], [...isolate.slice(1), memory, disk, 'true']).status === 0;
 
 const freezes = [0.3, 0.6].map((share, i) => `${Math.round(steps * share)}:${i + 1}`).join(',');
-const settings = ['--model', 'vit', '--model-options', 'layers=3,width=16,heads=2,patch=8', '--data', 'synthetic:digits', '--data-options', 'samples=119', '--batch', '16', '--micro-batch', '2', '--steps', String(steps), '--eval-every', '500 steps', '--freeze', 'manual', '--freeze-schedule', freezes];
-const shape = ['--devices', 'cpu:2', '--pipeline', '2', '--step-timeout-seconds', String(HANG_SECONDS), '--max-restarts', '100000', '--checkpoint-every', '50 steps'];
+const settings = [
+  '--model',
+  'vit',
+  '--model-options',
+  'layers=3,width=16,heads=2,patch=8',
+  '--data',
+  'synthetic:digits',
+  '--data-options',
+  'samples=119',
+  '--batch',
+  '16',
+  '--micro-batch',
+  '2',
+  '--steps',
+  String(steps),
+  '--eval-every',
+  '500 steps',
+  '--freeze',
+  'manual',
+  '--freeze-schedule',
+  freezes,
+];
+const shape = [
+  '--devices',
+  'cpu:2',
+  '--pipeline',
+  '2',
+  '--step-timeout-seconds',
+  String(HANG_SECONDS),
+  '--max-restarts',
+  '100000',
+  '--checkpoint-every',
+  '50 steps',
+];
 
 /** Runs the command; calls `onEvent` with every event and the run. Resolves to the exit code or signal. */
 function run(args, onEvent) {
@@ -46,10 +96,12 @@ function run(args, onEvent) {
 }
 
 /**
- * One process holds the name space, and with it the small file systems, while the storm goes on in it; everything the storm does there goes through its
- * /proc/PID/root. Without name spaces the storm does without full disks.
+ * One process holds the name space, and with it the small file systems, while the storm goes on in it; everything the
+ * storm does there goes through its /proc/PID/root. Without name spaces the storm does without full disks.
  */
-const holder = canIsolate ? spawn(isolate[0], [...isolate.slice(1), memory, disk, 'sleep', 'infinity'], { stdio: 'ignore', detached: true }) : null;
+const holder = canIsolate
+  ? spawn(isolate[0], [...isolate.slice(1), memory, disk, 'sleep', 'infinity'], { stdio: 'ignore', detached: true })
+  : null;
 await sleep(500);
 const inside = holder === null ? [] : ['nsenter', '-t', String(holder.pid), '-U', '-m', '--preserve-credentials'];
 const seenFromHere = (path) => (holder === null ? path : `/proc/${holder.pid}/root${path}`);
@@ -58,7 +110,9 @@ const storm = join(holder === null ? folder : disk, 'storm');
 if (holder !== null) shape.push('--memory-dir', memory);
 function runInside(args, onEvent) {
   if (holder === null) return run(args, onEvent);
-  const child = spawn(inside[0], [...inside.slice(1), process.execPath, main, ...args, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(inside[0], [...inside.slice(1), process.execPath, main, ...args, '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let errors = '';
   child.stderr.on('data', (chunk) => (errors += chunk));
   // nsenter becomes the command: its process is ours.
@@ -67,7 +121,10 @@ function runInside(args, onEvent) {
 }
 
 const killOne = ({ workers }) => process.kill(workers[below(workers.length)], 'SIGKILL');
-/** What each fault does, and how often it is drawn: a hang takes its whole time-out and a new coordinator a start, so they come less often. */
+/**
+ * What each fault does, and how often it is drawn: a hang takes its whole time-out and a new coordinator a start, so
+ * they come less often.
+ */
 const FAULTS = {
   kill: [5, killOne],
   killAll: [1, ({ workers }) => workers.forEach((pid) => process.kill(pid, 'SIGKILL'))],
@@ -115,10 +172,15 @@ async function fillFor(path, ms) {
   emptyDisk(filler);
 }
 const wanted = options.kinds?.split(',');
-const KINDS = Object.entries(FAULTS).flatMap(([kind, [weight]]) => (wanted?.includes(kind) ?? true ? Array(wanted === undefined ? weight : 1).fill(kind) : []));
+const KINDS = Object.entries(FAULTS).flatMap(([kind, [weight]]) =>
+  (wanted?.includes(kind) ?? true) ? Array(wanted === undefined ? weight : 1).fill(kind) : [],
+);
 
 const began = performance.now();
-console.log(`soak: ${numFaults} faults over ${steps} steps, seed ${options.seed}${holder === null ? '; no mounts of its own here, so no full memory and disk' : ''}`);
+console.log(
+  `soak: ${numFaults} faults over ${steps} steps, seed ` +
+    `${options.seed}${holder === null ? '; no mounts of its own here, so no full memory and disk' : ''}`,
+);
 const calm = await run(['train', ...settings, '--devices', 'cpu:1', '--out', join(folder, 'calm')], () => undefined);
 if (calm.end !== 0) throw new Error(`the undisturbed run ended with ${calm.end}: ${calm.errors}`);
 console.log(`  undisturbed run: ${((performance.now() - began) / 1000).toFixed(0)} s`);
@@ -158,7 +220,9 @@ async function onEvent(event, coordinator) {
   if (event.step < nextAt || isBusy || done >= numFaults) return;
   isBusy = true;
   // Closer together where long faults have let many steps pass; all are to be done well before the end.
-  nextAt = event.step + Math.max(1, Math.min(STEPS_BETWEEN, Math.floor((LAST_SHARE * steps - event.step) / (numFaults - done + 1))));
+  nextAt =
+    event.step +
+    Math.max(1, Math.min(STEPS_BETWEEN, Math.floor((LAST_SHARE * steps - event.step) / (numFaults - done + 1))));
   workers = workers.filter(isAlive);
   const kind = KINDS[below(KINDS.length)];
   // At a random moment of the step, the reduction, the update or the snapshot.
@@ -168,7 +232,8 @@ async function onEvent(event, coordinator) {
     await FAULTS[kind][1]({ workers, coordinator });
     counts[kind] = (counts[kind] ?? 0) + 1;
     done++;
-    if (done % 20 === 0) console.log(`  ${done} faults, step ${event.step}, ${((performance.now() - began) / 1000).toFixed(0)} s`);
+    if (done % 20 === 0)
+      console.log(`  ${done} faults, step ${event.step}, ${((performance.now() - began) / 1000).toFixed(0)} s`);
   } catch (error) {
     if (error.code !== 'ESRCH') throw error;
   } finally {
@@ -177,8 +242,16 @@ async function onEvent(event, coordinator) {
   }
 }
 
-/** What a storm may end a run with: the coordinator was killed or interrupted, or memory or disk were full at a moment that is not survived; documented all. */
-const mayEnd = ({ end, errors }) => end === 'SIGKILL' || end === 137 || end === 130 || (end === 4 && /\[PT_SHM_FULL\]/.test(errors)) || (end === 3 && /\[PT_(CHECKPOINT_WRITE|EVENT_LOG|RUN_FOLDER)\]/.test(errors));
+/**
+ * What a storm may end a run with: the coordinator was killed or interrupted, or memory or disk were full at a moment
+ * that is not survived; documented all.
+ */
+const mayEnd = ({ end, errors }) =>
+  end === 'SIGKILL' ||
+  end === 137 ||
+  end === 130 ||
+  (end === 4 && /\[PT_SHM_FULL\]/.test(errors)) ||
+  (end === 3 && /\[PT_(CHECKPOINT_WRITE|EVENT_LOG|RUN_FOLDER)\]/.test(errors));
 let numResumes = 0;
 const endings = {};
 let outcome = await runInside(['train', ...settings, ...shape, '--out', storm], onEvent);
@@ -192,7 +265,10 @@ while (outcome.end !== 0) {
   await sleep(200);
   const hasCheckpoint = readdirSync(seenFromHere(join(storm, 'checkpoints'))).some((name) => /^step-\d+$/.test(name));
   if (!hasCheckpoint) rmSync(seenFromHere(storm), { recursive: true, force: true });
-  outcome = await runInside(hasCheckpoint ? ['resume', storm, ...shape] : ['train', ...settings, ...shape, '--out', storm], onEvent);
+  outcome = await runInside(
+    hasCheckpoint ? ['resume', storm, ...shape] : ['train', ...settings, ...shape, '--out', storm],
+    onEvent,
+  );
 }
 
 const summaryOf = (path) => JSON.parse(readFileSync(join(path, 'summary.json'), 'utf8'));
@@ -201,28 +277,60 @@ const events = readEvents(join(seenFromHere(storm), 'events.jsonl'));
 const failures = [];
 for (const field of ['lossSha256', 'weightsSha256', 'steps', 'samplesSeen'])
   if (expected[field] !== found[field]) failures.push(`${field}: ${found[field]} instead of ${expected[field]}`);
-const verified = await runInside(['verify', storm], () => undefined).catch((error) => ({ end: error.message, errors: '' }));
+const verified = await runInside(['verify', storm], () => undefined).catch((error) => ({
+  end: error.message,
+  errors: '',
+}));
 if (verified.end !== 0) failures.push(`verify ends with ${verified.end}: ${verified.errors}`);
-if (done < numFaults) failures.push(`only ${done} of ${numFaults} faults were done before the run ended; give it more --steps`);
+if (done < numFaults)
+  failures.push(`only ${done} of ${numFaults} faults were done before the run ended; give it more --steps`);
 await sleep(1000);
 const left = [...pids].filter(isAlive);
 if (left.length > 0) failures.push(`processes left: ${left.join(', ')}`);
-// What a killed coordinator leaves is swept by the next run; after the last one nothing may be left, sockets of whoever is left included.
-const memoryLeft = readdirSync(seenFromHere(memoryFolder)).filter((name) => /^pipetrain-\d+-[0-9a-f]{8}$/.test(name) && (holder !== null || !isAlive(Number(name.split('-')[1]))));
+// What a killed coordinator leaves is swept by the next run; after the last one nothing may be left, sockets of whoever
+// is left included.
+const memoryLeft = readdirSync(seenFromHere(memoryFolder)).filter(
+  (name) => /^pipetrain-\d+-[0-9a-f]{8}$/.test(name) && (holder !== null || !isAlive(Number(name.split('-')[1]))),
+);
 if (memoryLeft.length > 0) failures.push(`shared memory left: ${memoryLeft.join(', ')}`);
-const filesLeft = readdirSync(seenFromHere(storm), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(tmp|partial|trash)/.test(name));
+const filesLeft = readdirSync(seenFromHere(storm), { recursive: true, encoding: 'utf8' }).filter((name) =>
+  /\.(tmp|partial|trash)/.test(name),
+);
 if (filesLeft.length > 0) failures.push(`temporary files left: ${filesLeft.join(', ')}`);
-if (options.keep !== undefined) for (const [name, path] of [['calm', join(folder, 'calm')], ['storm', seenFromHere(storm)]]) cpSync(path, join(options.keep, name), { recursive: true });
+if (options.keep !== undefined)
+  for (const [name, path] of [
+    ['calm', join(folder, 'calm')],
+    ['storm', seenFromHere(storm)],
+  ])
+    cpSync(path, join(options.keep, name), { recursive: true });
 holder?.kill('SIGKILL');
 if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
 
 const seconds = (value) => `${(value ?? 0).toFixed(2)} s`;
-console.log(`  ${done} faults; ${numResumes} resumes (${Object.entries(endings).map(([how, n]) => `${how} ${n}`).join(', ')}); ${events.filter(({ type }) => type === 'recovered').length} recoveries inside a run`);
+console.log(
+  `  ${done} faults; ${numResumes} resumes (${Object.entries(endings)
+    .map(([how, n]) => `${how} ${n}`)
+    .join(', ')}); ${events.filter(({ type }) => type === 'recovered').length} recoveries inside a run`,
+);
 console.log('  from the fault to the next finished step: median and worst');
 for (const kind of Object.keys(counts).sort()) {
   const times = (recoverySeconds[kind] ?? []).sort((a, b) => a - b);
-  console.log(`    ${kind.padEnd(18)} ${String(counts[kind]).padStart(4)}  ${times.length === 0 ? 'nothing to recover' : `${seconds(times[Math.floor(times.length / 2)])}  ${seconds(times.at(-1))}`}`);
+  console.log(
+    `    ${kind.padEnd(18)} ${String(counts[kind]).padStart(4)}  ` +
+      `${
+        times.length === 0
+          ? 'nothing to recover'
+          : `${seconds(times[Math.floor(times.length / 2)])} ` + ` ${seconds(times.at(-1))}`
+      }`,
+  );
 }
-console.log(`  losses ${found.lossSha256?.slice(0, 16)}, weights ${found.weightsSha256?.slice(0, 16)}; took ${((performance.now() - began) / 1000).toFixed(0)} s`);
-console.log(failures.length === 0 ? 'soak: equal to the undisturbed run, nothing left behind' : `soak FAILED:\n  ${failures.join('\n  ')}`);
+console.log(
+  `  losses ${found.lossSha256?.slice(0, 16)}, weights ${found.weightsSha256?.slice(0, 16)}; took ` +
+    `${((performance.now() - began) / 1000).toFixed(0)} s`,
+);
+console.log(
+  failures.length === 0
+    ? 'soak: equal to the undisturbed run, nothing left behind'
+    : `soak FAILED:\n  ${failures.join('\n  ')}`,
+);
 process.exit(failures.length === 0 ? 0 : 1);

@@ -1,6 +1,6 @@
-// Makes @tensorflow/tfjs-node usable where its install script cannot fetch libtensorflow: the library and the C headers come out of a Python wheel of
-// TensorFlow, and the addon is compiled from the sources in the npm package. Everything lands in the folder that is named; nothing else changes.
-//   npm run tensorflow -- FOLDER [--wheel FILE]
+// Makes @tensorflow/tfjs-node usable where its install script cannot fetch libtensorflow: the library and the C headers
+// come out of a Python wheel of TensorFlow, and the addon is compiled from the sources in the npm package. Everything
+// lands in the folder that is named; nothing else changes. npm run tensorflow -- FOLDER [--wheel FILE]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,8 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const TFJS = '4.22.0';
-// The addon was written against 2.9.1, whose wheel has no library with the C interface; this one has, and the interface only grew.
+// The addon was written against 2.9.1, whose wheel has no library with the C interface; this one has, and the interface
+// only grew.
 const TENSORFLOW = '2.15.0';
 
 const USAGE = `Usage: npm run tensorflow -- FOLDER [--wheel FILE]
@@ -53,7 +54,10 @@ function run(what, command, args, options = {}) {
   if (status !== 0) fail(`${what} failed: ${command} ended with exit code ${status}; see above.`);
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { wheel: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { wheel: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+});
 if (values.help) {
   console.log(USAGE);
   process.exit(0);
@@ -61,41 +65,92 @@ if (values.help) {
 const [folderArgument, ...rest] = positionals;
 if (folderArgument === undefined || rest.length > 0) fail(USAGE);
 if (process.platform !== 'linux' || process.arch !== 'x64')
-  fail(`This is ${process.platform} on ${process.arch}; the wheel is for Linux on x64. Try: npm install @tensorflow/tfjs-node@${TFJS}`);
-if (Number(process.versions.node.split('.')[0]) > 22) fail(`Node ${process.version} is too new for @tensorflow/tfjs-node: use Node 20 or 22.`);
+  fail(
+    `This is ${process.platform} on ${process.arch}; the wheel is for Linux on x64. Try: npm install ` +
+      `@tensorflow/tfjs-node@${TFJS}`,
+  );
+if (Number(process.versions.node.split('.')[0]) > 22)
+  fail(`Node ${process.version} is too new for @tensorflow/tfjs-node: use Node 20 or 22.`);
 if (values.wheel !== undefined && !existsSync(values.wheel)) fail(`${values.wheel} does not exist.`);
 
 const folder = resolve(folderArgument);
 const modules = join(folder, 'node_modules');
 const target = join(modules, '@tensorflow', 'tfjs-node');
 mkdirSync(folder, { recursive: true });
-if (readdirSync(folder).some((name) => !['package.json', 'package-lock.json', 'node_modules'].includes(name))) fail(`${folder} has files of its own; name a new folder.`);
+if (readdirSync(folder).some((name) => !['package.json', 'package-lock.json', 'node_modules'].includes(name)))
+  fail(`${folder} has files of its own; name a new folder.`);
 writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-run(`installing @tensorflow/tfjs-node ${TFJS}`, 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', `@tensorflow/tfjs-node@${TFJS}`, 'node-api-headers@1'], { cwd: folder });
+run(
+  `installing @tensorflow/tfjs-node ${TFJS}`,
+  'npm',
+  [
+    'install',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    `@tensorflow/tfjs-node@${TFJS}`,
+    'node-api-headers@1',
+  ],
+  { cwd: folder },
+);
 
 const downloads = mkdtempSync(join(tmpdir(), 'pipetrain-wheel-'));
 try {
   if (values.wheel === undefined)
     run(`downloading tensorflow-cpu ${TENSORFLOW} (200 MB)`, 'python3', [
-      '-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:', '--python-version=3.11',
-      '--platform=manylinux2014_x86_64', '--dest', downloads, `tensorflow-cpu==${TENSORFLOW}`,
+      '-m',
+      'pip',
+      'download',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--python-version=3.11',
+      '--platform=manylinux2014_x86_64',
+      '--dest',
+      downloads,
+      `tensorflow-cpu==${TENSORFLOW}`,
     ]);
-  const wheel = values.wheel ?? join(downloads, readdirSync(downloads).find((name) => name.endsWith('.whl')));
-  run('taking the library and the headers out of the wheel', 'python3', ['-c', EXTRACT, resolve(wheel), join(target, 'deps')]);
+  const wheel =
+    values.wheel ??
+    join(
+      downloads,
+      readdirSync(downloads).find((name) => name.endsWith('.whl')),
+    );
+  run('taking the library and the headers out of the wheel', 'python3', [
+    '-c',
+    EXTRACT,
+    resolve(wheel),
+    join(target, 'deps'),
+  ]);
 } finally {
   rmSync(downloads, { recursive: true, force: true });
 }
 
 const library = join(target, 'deps', 'lib');
 for (const name of ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'])
-  if (!existsSync(join(library, name))) fail(`The wheel has no ${name}. Wheels of tensorflow-cpu ${TENSORFLOW} have it.`);
+  if (!existsSync(join(library, name)))
+    fail(`The wheel has no ${name}. Wheels of tensorflow-cpu ${TENSORFLOW} have it.`);
 mkdirSync(join(target, 'lib', 'napi-v8'), { recursive: true });
 run('compiling the addon', 'g++', [
-  '-std=c++17', '-O2', '-w', '-fPIC', '-shared', '-DNAPI_VERSION=8',
-  '-I', join(modules, 'node-api-headers', 'include'), '-I', join(target, 'deps', 'include'),
-  join(target, 'binding', 'tfjs_backend.cc'), join(target, 'binding', 'tfjs_binding.cc'),
-  '-o', join(target, 'lib', 'napi-v8', 'tfjs_binding.node'),
-  join(library, 'libtensorflow_cc.so.2'), join(library, 'libtensorflow_framework.so.2'), '-Wl,-rpath,$ORIGIN/../../deps/lib',
+  '-std=c++17',
+  '-O2',
+  '-w',
+  '-fPIC',
+  '-shared',
+  '-DNAPI_VERSION=8',
+  '-I',
+  join(modules, 'node-api-headers', 'include'),
+  '-I',
+  join(target, 'deps', 'include'),
+  join(target, 'binding', 'tfjs_backend.cc'),
+  join(target, 'binding', 'tfjs_binding.cc'),
+  '-o',
+  join(target, 'lib', 'napi-v8', 'tfjs_binding.node'),
+  join(library, 'libtensorflow_cc.so.2'),
+  join(library, 'libtensorflow_framework.so.2'),
+  '-Wl,-rpath,$ORIGIN/../../deps/lib',
 ]);
 run('trying it', process.execPath, ['-e', CHECK], { cwd: folder, env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' } });
 console.log(`

@@ -1,4 +1,5 @@
-// The architecture: what may import what, where packages live, how files are named, how long they are, and that every error code is documented.
+// The architecture: what may import what, where packages live, how files are named, how long they are, and that every
+// error code is documented.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +10,10 @@ import { ROOMS } from '../scripts/house/rooms.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const MAX_LINES = 400;
+/** Still to be taken apart. */
+const TOO_LONG = ['coordinator/coordinator', 'planning/replanner', 'trainer/trainer', 'worker/worker'].map(
+  (name) => `engine/${name}.ts`,
+);
 
 const textOf = readSources(ROOT);
 const SOURCES = [...textOf.keys()];
@@ -16,7 +21,11 @@ const IMPORTS = SOURCES.flatMap((file) => importsOf(file, textOf.get(file) ?? ''
 
 describe('imports', () => {
   test('name source files, where they are relative', () => {
-    expect(IMPORTS.filter(({ isOwn, target }) => isOwn && !textOf.has(target)).map(({ from, target }) => `${from} -> ${target}`)).toEqual([]);
+    expect(
+      IMPORTS.filter(({ isOwn, target }) => isOwn && !textOf.has(target)).map(
+        ({ from, target }) => `${from} -> ${target}`,
+      ),
+    ).toEqual([]);
     // An empty list would pass every test below.
     expect(IMPORTS.length).toBeGreaterThan(SOURCES.length);
   });
@@ -25,9 +34,12 @@ describe('imports', () => {
     expect(upwardImports(IMPORTS)).toEqual([]);
   });
 
-  test.each([[['freeze', 'pipeline', 'cache']], [['engine/worker', 'engine/coordinator']]])('do not join %j', (rooms) => {
-    expect(importsAmong(IMPORTS, rooms)).toEqual([]);
-  });
+  test.each([[['freeze', 'pipeline', 'cache']], [['engine/worker', 'engine/coordinator']]])(
+    'do not join %j',
+    (rooms) => {
+      expect(importsAmong(IMPORTS, rooms)).toEqual([]);
+    },
+  );
 
   test('form no cycle, not even of types', () => {
     expect(importCycles(SOURCES, IMPORTS)).toEqual([]);
@@ -36,14 +48,25 @@ describe('imports', () => {
   test('are refused by these rules with the edge and the rule', () => {
     const edge = (from: string, target: string, isTypeOnly = false) => ({ from, target, isOwn: true, isTypeOnly });
     const up = edge('engine/run/progress.ts', 'engine/worker/worker.ts', true);
-    expect(upwardImports([up, edge('engine/worker/worker.ts', 'engine/core/plan.ts'), edge('engine/run/a.ts', 'engine/run/b.ts')])).toEqual([
-      'engine/run/progress.ts -> engine/worker/worker.ts: imports a type of engine/worker (tier 9); engine/run (tier 5) may import from lower tiers only',
+    expect(
+      upwardImports([
+        up,
+        edge('engine/worker/worker.ts', 'engine/core/plan.ts'),
+        edge('engine/run/a.ts', 'engine/run/b.ts'),
+      ]),
+    ).toEqual([
+      'engine/run/progress.ts -> engine/worker/worker.ts: imports a type of engine/worker (tier 9); ' +
+        'engine/run (tier 5) may import from lower tiers only',
     ]);
     expect(upwardImports([edge('engine/attic/box.ts', 'engine/core/plan.ts')])).toEqual([
       'engine/attic/box.ts -> engine/core/plan.ts: engine/attic/box.ts stands in no room of scripts/house/rooms.mjs',
     ]);
-    expect(importsAmong([edge('freeze/a.ts', 'cache/b.ts'), up], ['freeze', 'cache'])).toEqual(['freeze/a.ts -> cache/b.ts: freeze and cache never import each other']);
-    expect(importCycles(['a.ts', 'b.ts'], [edge('a.ts', 'b.ts', true), edge('b.ts', 'a.ts', true)])).toEqual(['a.ts -> b.ts -> a.ts: imports form no cycle, not even of types']);
+    expect(importsAmong([edge('freeze/a.ts', 'cache/b.ts'), up], ['freeze', 'cache'])).toEqual([
+      'freeze/a.ts -> cache/b.ts: freeze and cache never import each other',
+    ]);
+    expect(importCycles(['a.ts', 'b.ts'], [edge('a.ts', 'b.ts', true), edge('b.ts', 'a.ts', true)])).toEqual([
+      'a.ts -> b.ts -> a.ts: imports form no cycle, not even of types',
+    ]);
   });
 
   test('have a room for every folder, and files for every room', () => {
@@ -54,7 +77,13 @@ describe('imports', () => {
 
 describe('packages stay behind their doors', () => {
   test('TensorFlow.js, koffi and ONNX Runtime behind engine/tensor (models may speak of tensors as types)', () => {
-    expect(importsBesideDoor(IMPORTS, { packages: /^(#tfjs|@tensorflow\/|koffi|onnxruntime)/, door: /^engine\/tensor\//, mayType: /^engine\/model\// })).toEqual([]);
+    expect(
+      importsBesideDoor(IMPORTS, {
+        packages: /^(#tfjs|@tensorflow\/|koffi|onnxruntime)/,
+        door: /^engine\/tensor\//,
+        mayType: /^engine\/model\//,
+      }),
+    ).toEqual([]);
   });
 
   test('ws and msgpackr behind engine/comm', () => {
@@ -66,24 +95,43 @@ describe('packages stay behind their doors', () => {
   });
 
   test('only packages of package.json are imported', () => {
-    const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { readonly dependencies: Record<string, string>; readonly imports: Record<string, string> };
+    const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      readonly dependencies: Record<string, string>;
+      readonly imports: Record<string, string>;
+    };
     const known = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.imports)];
-    const isKnown = (target: string): boolean => target.startsWith('node:') || known.some((name) => target === name || target.startsWith(`${name}/`));
-    expect(IMPORTS.filter(({ isOwn, target }) => !isOwn && !isKnown(target)).map(({ from, target }) => `${from} -> ${target}`)).toEqual([]);
+    const isKnown = (target: string): boolean =>
+      target.startsWith('node:') || known.some((name) => target === name || target.startsWith(`${name}/`));
+    expect(
+      IMPORTS.filter(({ isOwn, target }) => !isOwn && !isKnown(target)).map(
+        ({ from, target }) => `${from} -> ${target}`,
+      ),
+    ).toEqual([]);
   });
 
   test('the environment is read in cli alone', () => {
-    expect(SOURCES.filter((file) => !file.startsWith('cli/') && /\bprocess\.env\b/.test(textOf.get(file) ?? ''))).toEqual([]);
+    expect(
+      SOURCES.filter((file) => !file.startsWith('cli/') && /\bprocess\.env\b/.test(textOf.get(file) ?? '')),
+    ).toEqual([]);
   });
 });
 
 describe('files', () => {
   test(`have at most ${MAX_LINES} lines`, () => {
-    expect(SOURCES.map((file) => [file, (textOf.get(file) ?? '').split('\n').length] as const).filter(([, lines]) => lines > MAX_LINES)).toEqual([]);
+    expect(
+      SOURCES.map((file) => [file, (textOf.get(file) ?? '').split('\n').length] as const).filter(
+        ([, lines]) => lines > MAX_LINES,
+      ),
+    ).toEqual([]);
   });
 
   test('are named after a noun in kebab-case, not after a drawer', () => {
-    expect(SOURCES.filter((file) => !/^[a-z0-9/-]+\.ts$/.test(file) || /(^|[/-])(utils?|helpers?|managers?|misc|common)(-|\.|\/)/.test(file))).toEqual([]);
+    expect(
+      SOURCES.filter(
+        (file) =>
+          !/^[a-z0-9/-]+\.ts$/.test(file) || /(^|[/-])(utils?|helpers?|managers?|misc|common)(-|\.|\/)/.test(file),
+      ),
+    ).toEqual([]);
   });
 
   test('begin with a comment that says what they are', () => {
@@ -96,8 +144,14 @@ describe('files', () => {
 });
 
 test('every error code has an entry in docs/errors.md, and every entry a code', () => {
-  const used = new Set(SOURCES.flatMap((file) => [...(textOf.get(file) ?? '').matchAll(/'(PT_[A-Z0-9_]+)'/g)].map(([, code]) => code as string)));
-  const documented = [...readFileSync(join(ROOT, 'docs/errors.md'), 'utf8').matchAll(/^### (PT_[A-Z0-9_]+)$/gm)].map(([, code]) => code as string);
+  const used = new Set(
+    SOURCES.flatMap((file) =>
+      [...(textOf.get(file) ?? '').matchAll(/'(PT_[A-Z0-9_]+)'/g)].map(([, code]) => code as string),
+    ),
+  );
+  const documented = [...readFileSync(join(ROOT, 'docs/errors.md'), 'utf8').matchAll(/^### (PT_[A-Z0-9_]+)$/gm)].map(
+    ([, code]) => code as string,
+  );
   expect([...used].filter((code) => !documented.includes(code)).sort()).toEqual([]);
   expect(documented.filter((code) => !used.has(code))).toEqual([]);
   expect(documented).toEqual([...new Set(documented)].sort());

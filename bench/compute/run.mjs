@@ -1,6 +1,7 @@
-// Compares training steps of our executor with the same steps in PyTorch, side by side: the processes take turns of a few steps each, so that
-// whatever else the machine does meets all. Prints tables and writes them to RESULT.md and result.json beside this file.
-// Usage: node bench/compute/run.mjs [--rounds N] [--threads 1,2] [--models a,b] [--python PATH | --venv FOLDER] [--no-write]
+// Compares training steps of our executor with the same steps in PyTorch, side by side: the processes take turns of a
+// few steps each, so that whatever else the machine does meets all. Prints tables and writes them to RESULT.md and
+// result.json beside this file. Usage: node bench/compute/run.mjs [--rounds N] [--threads 1,2] [--models a,b] [--python
+// PATH | --venv FOLDER] [--no-write]
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, release, tmpdir, totalmem, type } from 'node:os';
@@ -33,15 +34,21 @@ const fail = (message) => {
   console.error(message);
   process.exit(2);
 };
-if (!Number.isInteger(rounds) || rounds < 1 || !threadCounts.every((n) => Number.isInteger(n) && n > 0)) fail('--rounds takes a number of rounds, --threads numbers of threads such as 1,2');
-for (const model of models) if (!(model in MODELS)) fail(`--models: there is no "${model}"; there are ${Object.keys(MODELS).join(', ')}`);
-if (!existsSync(join(here, '../../dist/engine/index.js'))) fail('There is no dist/ to measure. Build first: npm run build');
+if (!Number.isInteger(rounds) || rounds < 1 || !threadCounts.every((n) => Number.isInteger(n) && n > 0))
+  fail('--rounds takes a number of rounds, --threads numbers of threads such as 1,2');
+for (const model of models)
+  if (!(model in MODELS)) fail(`--models: there is no "${model}"; there are ${Object.keys(MODELS).join(', ')}`);
+if (!existsSync(join(here, '../../dist/engine/index.js')))
+  fail('There is no dist/ to measure. Build first: npm run build');
 
 const ours = (args, threads) => new Runner(process.execPath, [join(here, 'ours.mjs'), ...args], threads);
 const theirs = (args, threads, env) => new Runner(python.path, [join(here, 'theirs.py'), ...args], threads, env);
 const stepWall = ({ steps }) => median(steps.slice(1).map(({ step }) => step.wall));
 
-/** PyTorch's threads may spin or sleep while they wait; which is faster depends on the machine and on what else it does, so both are tried. */
+/**
+ * PyTorch's threads may spin or sleep while they wait; which is faster depends on the machine and on what else it does,
+ * so both are tried.
+ */
 async function fastestWaiting(name, threads, folder) {
   const probe = async (policy, limitMs) => {
     const runner = theirs([name, String(threads), folder], threads, { OMP_WAIT_POLICY: policy });
@@ -72,7 +79,8 @@ async function startSides(name, threads, folder) {
     sides.push({ side, runner, version, baseMb, peakMb: 0, turns: [], losses: [], adamw: first.adamw, ...more });
   };
   await add('pipetrain', ours([name, String(threads), '--dump', folder], threads));
-  if (threads > 1 && MODELS[name].sizes.B % threads === 0) await add('workers', new Runner(process.execPath, [join(here, 'workers.mjs'), name, String(threads)], threads));
+  if (threads > 1 && MODELS[name].sizes.B % threads === 0)
+    await add('workers', new Runner(process.execPath, [join(here, 'workers.mjs'), name, String(threads)], threads));
   if (python.path !== undefined) {
     const policy = threads === 1 ? 'passive' : await fastestWaiting(name, threads, folder);
     await add('PyTorch', theirs([name, String(threads), folder], threads, { OMP_WAIT_POLICY: policy }), { policy });
@@ -108,10 +116,17 @@ async function measure(name, threads, gemms) {
 /** Writes the page and the record, and returns the page. */
 function write(results, gemms) {
   const require = createRequire(import.meta.url);
-  const given = [...(options.python === undefined ? [] : ['--python PATH']), ...(options.venv === undefined ? [] : ['--venv FOLDER']), `--rounds ${rounds}`, `--threads ${options.threads}`];
+  const given = [
+    ...(options.python === undefined ? [] : ['--python PATH']),
+    ...(options.venv === undefined ? [] : ['--venv FOLDER']),
+    `--rounds ${rounds}`,
+    `--threads ${options.threads}`,
+  ];
   const record = {
     date: new Date().toISOString().slice(0, 10),
-    machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()}`,
+    machine:
+      `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ` +
+      `${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()}`,
     pinned: canPin,
     versions: {
       pipetrain: require('../../package.json').version,
@@ -119,7 +134,9 @@ function write(results, gemms) {
       Node: process.versions.node,
       PyTorch: results[0]?.sides.find(({ side }) => side === 'PyTorch')?.version ?? null,
     },
-    command: `npm run bench:compute -- ${given.join(' ')}${models.length === Object.keys(MODELS).length ? '' : ` --models ${options.models}`}`,
+    command:
+      'npm run bench:compute -- ' +
+      `${given.join(' ')}${models.length === Object.keys(MODELS).length ? '' : ` --models ${options.models}`}`,
     rounds,
     turnSteps: TURN_STEPS,
     missing: python.reason ?? null,
@@ -130,7 +147,10 @@ function write(results, gemms) {
   const text = describe(record, existsSync(notes) ? readFileSync(notes, 'utf8') : '');
   if (!options['no-write']) {
     writeFileSync(join(here, 'RESULT.md'), text);
-    writeFileSync(join(here, 'result.json'), `${JSON.stringify(record, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value), 1)}\n`);
+    writeFileSync(
+      join(here, 'result.json'),
+      `${JSON.stringify(record, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value), 1)}\n`,
+    );
   }
   return text;
 }
@@ -143,7 +163,8 @@ try {
   for (const { runner } of gemms) await runner.start();
   const results = [];
   for (const threads of threadCounts.toSorted((a, b) => a - b)) {
-    if (threads > cpus().length) console.error(`${threads} threads are left out: this machine has ${cpus().length} cores.`);
+    if (threads > cpus().length)
+      console.error(`${threads} threads are left out: this machine has ${cpus().length} cores.`);
     else {
       for (const model of models) {
         results.push(await measure(model, threads, gemms));

@@ -14,7 +14,9 @@ export class Runner {
 
   /** Pinned to the first `threads` processors where the system can. */
   constructor(command, args, threads, env = {}) {
-    const [program, ...rest] = canPin ? ['taskset', '-c', threads === 1 ? '0' : `0-${threads - 1}`, command, ...args] : [command, ...args];
+    const [program, ...rest] = canPin
+      ? ['taskset', '-c', threads === 1 ? '0' : `0-${threads - 1}`, command, ...args]
+      : [command, ...args];
     this.#child = spawn(program, rest, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
@@ -31,7 +33,10 @@ export class Runner {
     return { ...said, first: await this.turn(WARM_UP_STEPS) };
   }
 
-  /** Outside its turns the process stands still: threads that spin while they wait would take the cores from the other sides. */
+  /**
+   * Outside its turns the process stands still: threads that spin while they wait would take the cores from the other
+   * sides.
+   */
   async turn(steps) {
     if (canPin) this.#child.kill('SIGCONT');
     this.#child.stdin.write(`${steps}\n`);

@@ -22,7 +22,15 @@ const POOL_BYTES = 2 ** 30;
 const peakMb = () => process.resourceUsage().maxRSS / 1024;
 // The parent speaks over the channel of its child processes; no tensors go that way.
 const home = { route: () => undefined };
-const neighbours = new Neighbours({ worker, token: 'benchmark-token', host: '127.0.0.1', port: 0, url: 'ws://127.0.0.1', home, onDropped: (peer, reason) => console.error(`${peer}: ${reason}`) });
+const neighbours = new Neighbours({
+  worker,
+  token: 'benchmark-token',
+  host: '127.0.0.1',
+  port: 0,
+  url: 'ws://127.0.0.1',
+  home,
+  onDropped: (peer, reason) => console.error(`${peer}: ${reason}`),
+});
 const ids = Int32Array.from({ length: MODELS[name].sizes.B }, (_, i) => i);
 let executor;
 let seating;
@@ -47,7 +55,17 @@ async function prepare({ plan, folder, colleagues }) {
   const dataset = measuredData(name, data);
   const compiler = new StageCompiler(model, data, new BlockTraces(null, null));
   seating = new Seating({
-    worker, plan, seat: seatOf(plan, worker), folder, seed: SEED, compiler, dataset, layouts, executor, store, neighbours,
+    worker,
+    plan,
+    seat: seatOf(plan, worker),
+    folder,
+    seed: SEED,
+    compiler,
+    dataset,
+    layouts,
+    executor,
+    store,
+    neighbours,
     shapes: compiler.outputShapes(plan.microBatch),
     optimizer: new Optimizer(executor, ADAMW),
     adder: vectorLanes() === null ? new HostAdder() : new NativeAdder(vectorLanes()),

@@ -1,6 +1,7 @@
-// Our side on several cores as pipetrain uses them: that many data-parallel workers of one thread each, over the same global batch. Usage:
-// node workers.mjs MODEL WORKERS, with the conversation of ours.mjs. This process plays the coordinator; the workers hold the seats that workers
-// of a run hold: micro-batches, reduction in shared memory, update after the commit.
+// Our side on several cores as pipetrain uses them: that many data-parallel workers of one thread each, over the same
+// global batch. Usage: node workers.mjs MODEL WORKERS, with the conversation of ours.mjs. This process plays the
+// coordinator; the workers hold the seats that workers of a run hold: micro-batches, reduction in shared memory, update
+// after the commit.
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -29,8 +30,11 @@ const plan = {
   reason: 'benchmark',
 };
 
-const children = ids.map((worker) => fork(new URL('worker.mjs', import.meta.url), [name, worker], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }));
-if (process.platform === 'linux') children.forEach((child, i) => spawnSync('taskset', ['-cp', String(i), String(child.pid)], { stdio: 'ignore' }));
+const children = ids.map((worker) =>
+  fork(new URL('worker.mjs', import.meta.url), [name, worker], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+);
+if (process.platform === 'linux')
+  children.forEach((child, i) => spawnSync('taskset', ['-cp', String(i), String(child.pid)], { stdio: 'ignore' }));
 for (const child of children) child.once('exit', (code) => code !== 0 && process.exit(1));
 
 /** Tells every worker something and waits for all answers. */
@@ -41,7 +45,9 @@ async function all(message) {
 }
 
 const opened = await all({ type: 'open' });
-const colleagues = Object.fromEntries(opened.map(({ worker, address, fingerprint }) => [worker, { address, fingerprint, domain: 'bench' }]));
+const colleagues = Object.fromEntries(
+  opened.map(({ worker, address, fingerprint }) => [worker, { address, fingerprint, domain: 'bench' }]),
+);
 await all({ type: 'prepare', plan, folder: memory.path, colleagues });
 await all({ type: 'activate' });
 
@@ -54,11 +60,24 @@ async function step() {
   const reports = await all({ type: 'step', step: stepNumber });
   const result = assembleStep(new Map(reports.map(({ report }, i) => [ids[i], report])), model.blocks.length, count);
   loss = result.loss;
-  const commit = { type: 'commit', generation: 1, step: stepNumber, learningRate: LEARNING_RATE, gradientScale: 1, updateCount: ++stepNumber, goesOn: true, snapshot: null };
+  const commit = {
+    type: 'commit',
+    generation: 1,
+    step: stepNumber,
+    learningRate: LEARNING_RATE,
+    gradientScale: 1,
+    updateCount: ++stepNumber,
+    goesOn: true,
+    snapshot: null,
+  };
   const applied = await all(commit);
   peakMb = applied.reduce((sum, { peakMb: one }) => sum + one, 0);
   const wall = performance.now() - begin;
-  return { step: { wall, cpu: processor(reports) + processor(applied) }, compute: { wall: result.computeMs / count }, reduce: { wall: result.reduceMs / count } };
+  return {
+    step: { wall, cpu: processor(reports) + processor(applied) },
+    compute: { wall: result.computeMs / count },
+    reduce: { wall: result.reduceMs / count },
+  };
 }
 
 console.log(JSON.stringify({ version: 'workers', baseMb: opened.reduce((sum, { baseMb }) => sum + baseMb, 0) }));

@@ -1,8 +1,9 @@
-// Which freeze policy wins? Every policy on the three cases of bench/ablate: accuracy on the whole validation set, work, and work until the accuracy that the run
-// without freezing ends with, less 0.3 points, is first reached. Work is counted, not timed: 3 units per sample and active layer (forward and twice that backward), 1 per
-// frozen layer that is computed, 0 where the cache has it; steps that a roll-back undid count. So the table does not depend on the machine being quiet.
-//   node bench/policies/run.mjs [a] [b] [c] [--policies LIST] [--seeds 1,2,3] [--out FOLDER] [--data FOLDER] [--model FOLDER] [--no-write]
-// Runs that are done are read, not done again.
+// Which freeze policy wins? Every policy on the three cases of bench/ablate: accuracy on the whole validation set,
+// work, and work until the accuracy that the run without freezing ends with, less 0.3 points, is first reached. Work is
+// counted, not timed: 3 units per sample and active layer (forward and twice that backward), 1 per frozen layer that is
+// computed, 0 where the cache has it; steps that a roll-back undid count. So the table does not depend on the machine
+// being quiet. node bench/policies/run.mjs [a] [b] [c] [--policies LIST] [--seeds 1,2,3] [--out FOLDER] [--data FOLDER]
+// [--model FOLDER] [--no-write] Runs that are done are read, not done again.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -44,7 +45,10 @@ const { values: options, positionals } = parseArgs({
 const cases = positionals.length === 0 ? Object.keys(CASES) : positionals;
 const policies = options.policies.split(';').map((name) => name.trim());
 const seeds = options.seeds.split(',').map(Number);
-for (const [what, names, known] of [['case', cases, CASES], ['policy', policies, POLICIES]])
+for (const [what, names, known] of [
+  ['case', cases, CASES],
+  ['policy', policies, POLICIES],
+])
   for (const name of names)
     if (!(name in known)) {
       console.error(`there is no ${what} "${name}"; there are ${Object.keys(known).join('; ')}`);
@@ -58,7 +62,8 @@ function workOf(events, layers) {
   const at = new Map();
   for (const event of events) {
     if (event.type === 'plan.made') frozen = event.frozenLayers;
-    if (event.type === 'step') work += event.samples * 3 * (layers - frozen) + (event.samples - event.cacheHits) * frozen;
+    if (event.type === 'step')
+      work += event.samples * 3 * (layers - frozen) + (event.samples - event.cacheHits) * frozen;
     if (event.type === 'evaluation') at.set(event.step, work);
   }
   return { work, at };
@@ -66,11 +71,27 @@ function workOf(events, layers) {
 
 async function row(name, policy) {
   const { data, kind, layers } = CASES[name];
-  const model = name === 'a' ? ['--model', `hf:${options.model === undefined ? fetchModel(join(options.out, 'model')) : resolve(options.model)}`] : [];
+  const model =
+    name === 'a'
+      ? [
+          '--model',
+          `hf:${options.model === undefined ? fetchModel(join(options.out, 'model')) : resolve(options.model)}`,
+        ]
+      : [];
   const runs = [];
   for (const seed of seeds) {
     const folder = join(options.out, `${name}-${policy.replace(/[^a-z0-9.]+/g, '-')}-seed${seed}`);
-    const { events } = await trained(folder, [join('bench/ablate', `${name}.yaml`), ...model, '--data', `${kind}:${join(resolve(options.data), data)}`, '--devices', options.devices, '--seed', String(seed), ...POLICIES[policy]]);
+    const { events } = await trained(folder, [
+      join('bench/ablate', `${name}.yaml`),
+      ...model,
+      '--data',
+      `${kind}:${join(resolve(options.data), data)}`,
+      '--devices',
+      options.devices,
+      '--seed',
+      String(seed),
+      ...POLICIES[policy],
+    ]);
     const curve = effective(events, 'evaluation').map(({ step, metric }) => ({ step, metric }));
     const frozen = events.findLast(({ type }) => type === 'plan.made').frozenLayers;
     const rollbacks = new Set(events.filter(({ type }) => type === 'freeze.rolledBack').map(({ step }) => step)).size;
@@ -90,13 +111,26 @@ for (const name of cases) {
       const step = curve.find(({ metric }) => metric >= plain[i].final - SLACK)?.step;
       return step === undefined ? null : at.get(step);
     });
-    const plainReached = plain.map(({ curve, at, final }) => at.get(curve.find(({ metric }) => metric >= final - SLACK).step));
+    const plainReached = plain.map(({ curve, at, final }) =>
+      at.get(curve.find(({ metric }) => metric >= final - SLACK).step),
+    );
     const all = reached.every((work) => work !== null);
-    const toTarget = all ? `${(mean(plainReached) / mean(reached)).toFixed(2)}x` : `- (${reached.filter((work) => work !== null).length} of ${runs.length})`;
+    const toTarget = all
+      ? `${(mean(plainReached) / mean(reached)).toFixed(2)}x`
+      : `- (${reached.filter((work) => work !== null).length} of ${runs.length})`;
     const finals = runs.map(({ final }) => 100 * final);
-    return `| ${policy} | ${runs.map(({ frozen }) => frozen).join(', ')} | ${runs.map(({ rollbacks }) => rollbacks).join(', ')} | ${mean(finals).toFixed(2)} (${finals.map((one) => one.toFixed(2)).join(', ')}) | ${(mean(plain.map(({ work }) => work)) / mean(runs.map(({ work }) => work))).toFixed(2)}x | ${toTarget} |`;
+    return (
+      `| ${policy} | ${runs.map(({ frozen }) => frozen).join(', ')} | ` +
+      `${runs.map(({ rollbacks }) => rollbacks).join(', ')} | ${mean(finals).toFixed(2)} ` +
+      `(${finals.map((one) => one.toFixed(2)).join(', ')}) | ` +
+      `${(mean(plain.map(({ work }) => work)) / mean(runs.map(({ work }) => work))).toFixed(2)}x | ${toTarget} ` +
+      '|'
+    );
   });
-  sections.push(`## ${name}: ${CASES[name].title}\n\n| policy | layers frozen at the end | roll-backs | accuracy, % (per seed) | less work, whole run | less work to target |\n|---|---|---|---|---:|---:|\n${lines.join('\n')}\n`);
+  sections.push(
+    `## ${name}: ${CASES[name].title}\n\n| policy | layers frozen at the end | roll-backs | accuracy, % (per ` +
+      `seed) | less work, whole run | less work to target |\n|---|---|---|---|---:|---:|\n${lines.join('\n')}\n`,
+  );
 }
 const text = `# Which freeze policy wins
 
@@ -110,7 +144,8 @@ if (!options['no-write']) {
   if (existsSync(file) && cases.length < Object.keys(CASES).length) {
     // Only the sections that were measured now.
     let old = readFileSync(file, 'utf8');
-    for (const [i, name] of cases.entries()) old = old.replace(new RegExp(`## ${name}: [^]*?(?=\\n## |$)`), sections[i]);
+    for (const [i, name] of cases.entries())
+      old = old.replace(new RegExp(`## ${name}: [^]*?(?=\\n## |$)`), sections[i]);
     writeFileSync(file, old);
   } else writeFileSync(file, text);
 }

@@ -1,7 +1,7 @@
-// Measures what it takes from starting the command to the first step, cold and with kept programs, and what changes of plan cost. Prints tables and
-// writes them to RESULT.md beside this file. CPU time (of all processes, up to the first step) stands beside wall time: it hardly depends on
-// what else the machine does.
-// Usage: node bench/startup/run.mjs [--rounds N] [--data text:FILE]
+// Measures what it takes from starting the command to the first step, cold and with kept programs, and what changes of
+// plan cost. Prints tables and writes them to RESULT.md beside this file. CPU time (of all processes, up to the first
+// step) stands beside wall time: it hardly depends on what else the machine does. Usage: node bench/startup/run.mjs
+// [--rounds N] [--data text:FILE]
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
@@ -11,7 +11,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, data: { type: 'string', default: 'synthetic:text' } } });
+const { values: options } = parseArgs({
+  options: { rounds: { type: 'string', default: '3' }, data: { type: 'string', default: 'synthetic:text' } },
+});
 const rounds = Number(options.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) {
   console.error('--rounds takes a number of rounds');
@@ -21,9 +23,39 @@ const scratch = mkdtempSync(join(tmpdir(), 'pipetrain-startup-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 let runs = 0;
 
-const MODEL = ['--model', 'gpt', '--model-options', 'layers=6,width=384,heads=6', '--data', options.data, '--data-options', 'sequence=256', '--batch', '4', '--micro-batch', '1', '--eval-every', 'never'];
+const MODEL = [
+  '--model',
+  'gpt',
+  '--model-options',
+  'layers=6,width=384,heads=6',
+  '--data',
+  options.data,
+  '--data-options',
+  'sequence=256',
+  '--batch',
+  '4',
+  '--micro-batch',
+  '1',
+  '--eval-every',
+  'never',
+];
 /** The same with four small layers. */
-const SMALL = ['--model', 'gpt', '--model-options', 'layers=4,width=64,heads=4', '--data', options.data, '--data-options', 'sequence=64', '--batch', '16', '--micro-batch', '2', '--eval-every', 'never'];
+const SMALL = [
+  '--model',
+  'gpt',
+  '--model-options',
+  'layers=4,width=64,heads=4',
+  '--data',
+  options.data,
+  '--data-options',
+  'sequence=64',
+  '--batch',
+  '16',
+  '--micro-batch',
+  '2',
+  '--eval-every',
+  'never',
+];
 
 /** CPU seconds that a process has used; 0 where this cannot be told. */
 function cpuSeconds(pid) {
@@ -35,16 +67,24 @@ function cpuSeconds(pid) {
   }
 }
 
-/** Runs the command until `isEnough(events)`; returns the events with `at`, milliseconds since the process was started, and the CPU seconds of each process at its first step. */
+/**
+ * Runs the command until `isEnough(events)`; returns the events with `at`, milliseconds since the process was started,
+ * and the CPU seconds of each process at its first step.
+ */
 async function run(args, isEnough) {
   const begin = performance.now();
-  const child = spawn(process.execPath, [join(here, '../../dist/cli/main.js'), 'train', ...args, '--json', '--out', join(scratch, `run${runs++}`)], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(
+    process.execPath,
+    [join(here, '../../dist/cli/main.js'), 'train', ...args, '--json', '--out', join(scratch, `run${runs++}`)],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
   const events = [];
   let cpu = null;
   for await (const line of createInterface({ input: child.stdout })) {
     const event = { ...JSON.parse(line), at: performance.now() - begin };
     events.push(event);
-    if (event.type === 'step' && cpu === null) cpu = [child.pid, ...events.filter((one) => one.type === 'worker.joined').map((one) => one.pid)].map(cpuSeconds);
+    if (event.type === 'step' && cpu === null)
+      cpu = [child.pid, ...events.filter((one) => one.type === 'worker.joined').map((one) => one.pid)].map(cpuSeconds);
     if (!isEnough(events)) continue;
     child.kill('SIGTERM');
     // The second signal stops without saving.
@@ -85,19 +125,35 @@ const say = (line = '') => {
 
 say('# Start-up and transitions');
 say();
-say(`Machine: ${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.version}.`);
-say(`Load of the machine when this began (1, 5, 15 minutes): ${loadavg().map((value) => value.toFixed(1)).join(', ')}; on a quiet machine it is near 0.`);
+say(
+  `Machine: ${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ` +
+    `${type()} ${release()}, Node ${process.version}.`,
+);
+say(
+  `Load of the machine when this began (1, 5, 15 minutes): ${loadavg()
+    .map((value) => value.toFixed(1))
+    .join(', ')}; on a quiet machine it is near 0.`,
+);
 say(`Command: \`npm run bench:startup -- ${process.argv.slice(2).join(' ')}\``);
 say();
 say('## From the start of the command to the first step');
 say();
-say(`GPT of 6 layers, width 384, 256 tokens, batch 4 in micro-batches of 1. Milliseconds since the process was started, the fastest of ${rounds} runs. Cold: nothing is kept. Warm: programs and costs of an earlier run are kept.`);
+say(
+  'GPT of 6 layers, width 384, 256 tokens, batch 4 in micro-batches of 1. Milliseconds since the process was ' +
+    `started, the fastest of ${rounds} runs. Cold: nothing is kept. Warm: programs and costs of an earlier run ` +
+    'are kept.',
+);
 for (const devices of ['cpu:1', 'cpu:2']) {
   const best = {};
   for (let round = 0; round < rounds; round++)
     for (const kind of ['cold', 'warm']) {
       const cache = join(scratch, `cache-${devices.replace(':', '')}-${round}`);
-      const result = milestones(await run([...MODEL, '--devices', devices, '--steps', '10', '--program-cache', cache], (events) => steps(events).length === 1));
+      const result = milestones(
+        await run(
+          [...MODEL, '--devices', devices, '--steps', '10', '--program-cache', cache],
+          (events) => steps(events).length === 1,
+        ),
+      );
       if (best[kind] === undefined || result['first step done'] < best[kind]['first step done']) best[kind] = result;
     }
   say();
@@ -109,27 +165,62 @@ for (const devices of ['cpu:1', 'cpu:2']) {
 say();
 say('## Transitions');
 say();
-say('A pipeline of two stages whose layers freeze twice, `--devices cpu:2`, programs kept from an earlier run. Milliseconds.');
+say(
+  'A pipeline of two stages whose layers freeze twice, `--devices cpu:2`, programs kept from an earlier run. ' +
+    'Milliseconds.',
+);
 say();
-say('| model | transition | in all | state | programs | connections, rest | snapshot | plan | programs in memory, from disk, compiled | median step before |');
+say(
+  '| model | transition | in all | state | programs | connections, rest | snapshot | plan | programs in ' +
+    'memory, from disk, compiled | median step before |',
+);
 say('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: |');
-for (const [name, model, interval] of [['4 layers, width 64', SMALL, 40], ['6 layers, width 384', MODEL, 5]]) {
+for (const [name, model, interval] of [
+  ['4 layers, width 64', SMALL, 40],
+  ['6 layers, width 384', MODEL, 5],
+]) {
   const cache = join(scratch, `cache-transitions-${runs}`);
-  const args = [...model, '--devices', 'cpu:2', '--pipeline', '2', '--replicas', '1', '--freeze', 'manual', '--freeze-schedule', `${interval}:1,${2 * interval}:3`, '--steps', '1000', '--program-cache', cache];
+  const args = [
+    ...model,
+    '--devices',
+    'cpu:2',
+    '--pipeline',
+    '2',
+    '--replicas',
+    '1',
+    '--freeze',
+    'manual',
+    '--freeze-schedule',
+    `${interval}:1,${2 * interval}:3`,
+    '--steps',
+    '1000',
+    '--program-cache',
+    cache,
+  ];
   const done = (events) => steps(events).length === 2 * interval + 2;
   await run(args, done);
   for (let round = 0; round < rounds; round++) {
     const { events } = await run(args, done);
     for (const transition of events.filter((event) => event.type === 'transition')) {
       const { parts } = transition;
-      const programs = events.find((event) => event.type === 'programs.ready' && event.generation === transition.generation);
+      const programs = events.find(
+        (event) => event.type === 'programs.ready' && event.generation === transition.generation,
+      );
       const before = steps(events).filter((step) => step.generation === transition.generation - 1);
       const step = 1000 * median(before.slice(1).map((event) => event.seconds));
       const shape = ({ K, R }) => `${K}x${R}`;
-      say(`| ${name} | ${shape(transition.from)} to ${shape(transition.to)} | ${ms(1000 * transition.seconds)} | ${ms(parts.stateMs)} | ${ms(parts.compileMs)} | ${ms(parts.connectMs)} | ${ms(parts.snapshotMs)} | ${ms(parts.planMs)} | ${programs.kept}, ${programs.fromDisk}, ${programs.compiled} | ${ms(step)} |`);
+      say(
+        `| ${name} | ${shape(transition.from)} to ${shape(transition.to)} | ${ms(1000 * transition.seconds)} ` +
+          `| ${ms(parts.stateMs)} | ${ms(parts.compileMs)} | ${ms(parts.connectMs)} | ${ms(parts.snapshotMs)} ` +
+          `| ${ms(parts.planMs)} | ${programs.kept}, ${programs.fromDisk}, ${programs.compiled} | ${ms(step)} |`,
+      );
     }
   }
 }
 say();
-say(`Load of the machine at the end: ${loadavg().map((value) => value.toFixed(1)).join(', ')}.`);
+say(
+  `Load of the machine at the end: ${loadavg()
+    .map((value) => value.toFixed(1))
+    .join(', ')}.`,
+);
 writeFileSync(join(here, 'RESULT.md'), `${lines.join('\n')}\n\n${readFileSync(join(here, 'NOTES.md'), 'utf8')}`);

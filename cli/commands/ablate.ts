@@ -2,18 +2,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { type Ablation, makeAblation, type RecordedRun } from '../../engine/ablation/ablation.js';
 import { ABLATION_CASES, type AblationCase } from '../../engine/ablation/ablation-case.js';
-import { makeAblation, type Ablation, type RecordedRun } from '../../engine/ablation/ablation.js';
 import { EXIT, UsageError } from '../../engine/core/errors.js';
 import { didYouMean } from '../../engine/core/suggest.js';
 import { defaultRunPath } from '../../engine/run/run-folder.js';
+import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
+import { resolveConfig } from '../config/resolve-config.js';
 import { ablationFigure } from '../report/ablation-figure.js';
 import { runAblation } from '../session/ablation-runs.js';
-import { ablationLines, ablationMarkdown, ablationNotes } from '../text/ablation-table.js';
 import type { CommandContext } from '../session/command-context.js';
-import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
+import { ablationLines, ablationMarkdown, ablationNotes } from '../text/ablation-table.js';
 import { wrap } from '../text/format.js';
-import { resolveConfig } from '../config/resolve-config.js';
 
 interface AblateFlags {
   readonly seeds?: string;
@@ -31,45 +31,87 @@ export function ablateCommand({ io, services, exitWith }: CommandContext): Comma
   const command = new Command('ablate')
     .summary('what does each part bring, with your model and data?')
     .description(
-      `Trains the same configuration in up to six cases, one after the other, and compares accuracy, wall clock, time to accuracy and where the time went. Cases: ${names}. Runs that are in the folder already are not done again.`,
+      'Trains the same configuration in up to six cases, one after the other, and compares accuracy, wall ' +
+        `clock, time to accuracy and where the time went. Cases: ${names}. Runs that are in the folder already ` +
+        'are not done again.',
     )
     .argument('[config]', 'YAML file with settings, as for train')
     .option('--seeds <list>', 'seeds, e.g. 1,2,3 (default: the seed of the configuration)')
-    .option('--target <x>', 'value of the metric that has to be reached (default: the final value without freezing, less 0.3 points, for each seed)')
+    .option(
+      '--target <x>',
+      'value of the metric that has to be reached (default: the final value without freezing, less 0.3 ' +
+        'points, for each seed)',
+    )
     .option('--cases <list>', 'cases to run (default: all)')
     .option('--json', 'print what ablation.json holds instead of the table')
     .option('--verbose', 'show what each run shows')
-    .addHelpText('after', `\nCases:\n${ABLATION_CASES.map(({ name, description }) => wrap(`  ${name.padEnd(11)} ${description}`, 78, 14).join('\n')).join('\n')}\n\nExamples:\n  pipetrain ablate examples/digits.yaml --seeds 1,2,3 --out ablation\n  pipetrain ablate examples/digits.yaml --cases baseline,best,all --target 0.9`);
+    .addHelpText(
+      'after',
+      `\nCases:\n${ABLATION_CASES.map(({ name, description }) => wrap(`  ${name.padEnd(11)} ${description}`, 78, 14).join('\n')).join('\n')}\n\nExamples:\n ` +
+        ` pipetrain ablate examples/digits.yaml --seeds 1,2,3 --out ablation\n  pipetrain ablate ` +
+        'examples/digits.yaml --cases baseline,best,all --target 0.9',
+    );
   addConfigFlags(command);
   return command.action(
     exitWith(async (file: string | undefined, options: AblateFlags) => {
-      const resolved = await resolveConfig({ file: file ?? null, env: io.env, flags: configFlagsOf(command), modelDefaults: (model) => services.modelDefaults(model) });
+      const resolved = await resolveConfig({
+        file: file ?? null,
+        env: io.env,
+        flags: configFlagsOf(command),
+        modelDefaults: (model) => services.modelDefaults(model),
+      });
       const { config } = resolved;
-      if (config.microBatch === 'auto') throw new UsageError('PT_MICRO_BATCH', 'the runs of an ablation need one --micro-batch, and auto may find another one for each', 'Give a number; `pipetrain plan --micro-batch auto` finds one.');
+      if (config.microBatch === 'auto')
+        throw new UsageError(
+          'PT_MICRO_BATCH',
+          'the runs of an ablation need one --micro-batch, and auto may find another one for each',
+          'Give a number; `pipetrain plan --micro-batch auto` finds one.',
+        );
       const seeds = options.seeds === undefined ? [config.seed] : seedsOf(options.seeds);
       const cases = options.cases === undefined ? ABLATION_CASES : casesOf(options.cases);
       const target = options.target === undefined ? null : targetOf(options.target);
       const out = config.out === '' ? `${defaultRunPath(config.model, io.now())}-ablation` : config.out;
       const say = (line: string): void => (options.json === true ? io.stderr : io.stdout).write(`${line}\n`);
       let runs: readonly RecordedRun[] = [];
-      const state = await runAblation({ io, services, resolved, cases, seeds, out, isVerbose: options.verbose === true, say, onRecorded: (now) => (runs = now) });
+      const state = await runAblation({
+        io,
+        services,
+        resolved,
+        cases,
+        seeds,
+        out,
+        isVerbose: options.verbose === true,
+        say,
+        onRecorded: (now) => (runs = now),
+      });
       if (state === 'interrupted') {
-        io.stderr.write(`interrupted with ${runs.length} of ${cases.length * seeds.length} runs done; the same command goes on after them (--out ${out})\n`);
+        io.stderr.write(
+          `interrupted with ${runs.length} of ${cases.length * seeds.length} runs done; the same command ` +
+            `goes on after them (--out ${out})\n`,
+        );
         return EXIT.interrupted;
       }
       const ablation = makeAblation(cases, runs, target);
       writeResults(out, ablation);
       if (options.json === true) io.stdout.write(readFileSync(join(out, 'ablation.json'), 'utf8'));
-      else io.stdout.write(`${showAblation(ablation, out, io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS).join('\n')}\n`);
+      else
+        io.stdout.write(
+          `${showAblation(ablation, out, io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS).join('\n')}\n`,
+        );
       return EXIT.done;
     }),
   );
 }
 
 function writeResults(out: string, ablation: Ablation): void {
-  const what = `${ablation.model ?? 'model'} on ${ablation.data ?? 'data'}, ${ablation.machine ?? 'unknown machine'}, pipetrain ${ablation.version ?? '?'}`;
+  const what =
+    `${ablation.model ?? 'model'} on ${ablation.data ?? 'data'}, ${ablation.machine ?? 'unknown machine'}, ` +
+    `pipetrain ${ablation.version ?? '?'}`;
   writeFileSync(join(out, 'ablation.json'), `${JSON.stringify(ablation, null, 2)}\n`);
-  writeFileSync(join(out, 'ablation.md'), `# Ablation\n\n${what}\n\n![speed-up and ${ablation.metricName}](ablation.svg)\n\n${ablationMarkdown(ablation)}`);
+  writeFileSync(
+    join(out, 'ablation.md'),
+    `# Ablation\n\n${what}\n\n![speed-up and ${ablation.metricName}](ablation.svg)\n\n${ablationMarkdown(ablation)}`,
+  );
   writeFileSync(join(out, 'ablation.svg'), ablationFigure(ablation));
 }
 
@@ -87,7 +129,11 @@ const showAblation = (ablation: Ablation, out: string, width: number): string[] 
 function seedsOf(text: string): number[] {
   const seeds = text.split(',').map((one) => (/^\s*\d+\s*$/.test(one) ? Number(one) : NaN));
   if (seeds.some((seed) => !Number.isSafeInteger(seed)) || new Set(seeds).size < seeds.length)
-    throw new UsageError('PT_USAGE', `--seeds ${text} is no list of different whole numbers`, 'Write --seeds 1,2,3, for example.');
+    throw new UsageError(
+      'PT_USAGE',
+      `--seeds ${text} is no list of different whole numbers`,
+      'Write --seeds 1,2,3, for example.',
+    );
   return seeds;
 }
 
@@ -95,12 +141,22 @@ function casesOf(text: string): AblationCase[] {
   const wanted = new Set(text.split(',').map((one) => one.trim()));
   const names = ABLATION_CASES.map(({ name }) => name);
   for (const one of wanted)
-    if (!names.includes(one)) throw new UsageError('PT_USAGE', `--cases: there is no case "${one}".${didYouMean(one, names)}`, `Cases: ${names.join(', ')}.`);
+    if (!names.includes(one))
+      throw new UsageError(
+        'PT_USAGE',
+        `--cases: there is no case "${one}".${didYouMean(one, names)}`,
+        `Cases: ${names.join(', ')}.`,
+      );
   return ABLATION_CASES.filter(({ name }) => wanted.has(name));
 }
 
 function targetOf(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError('PT_USAGE', `--target ${text} is no number`, 'Write the value of the metric to reach, e.g. --target 0.9 for an accuracy of 90 %.');
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new UsageError(
+      'PT_USAGE',
+      `--target ${text} is no number`,
+      'Write the value of the metric to reach, e.g. --target 0.9 for an accuracy of 90 %.',
+    );
   return value;
 }

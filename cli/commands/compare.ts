@@ -8,13 +8,22 @@ import { compareRuns } from '../text/compare-runs.js';
 export function compareCommand({ io, exitWith }: CommandContext): Command {
   return new Command('compare')
     .summary('two runs side by side; exit code 0 where they computed the same bits')
-    .description('Puts two runs side by side: fingerprints, loss, metric, time. The exit code is 0 where both fingerprints are equal, else 1.')
+    .description(
+      'Puts two runs side by side: fingerprints, loss, metric, time. The exit code is 0 where both ' +
+        'fingerprints are equal, else 1.',
+    )
     .argument('<a>', 'run folder')
     .argument('<b>', 'run folder')
     .action(
       exitWith((a: string, b: string) => {
-        const [first, second] = [a, b].map((path) => ({ name: path, events: readEvents(RunFolder.open(path).eventsPath) }));
-        const { lines, isEqual } = compareRuns(first as NonNullable<typeof first>, second as NonNullable<typeof second>);
+        const [first, second] = [a, b].map((path) => ({
+          name: path,
+          events: readEvents(RunFolder.open(path).eventsPath),
+        }));
+        const { lines, isEqual } = compareRuns(
+          first as NonNullable<typeof first>,
+          second as NonNullable<typeof second>,
+        );
         io.stdout.write(`${lines.join('\n')}\n`);
         return isEqual ? 0 : 1;
       }),

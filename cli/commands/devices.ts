@@ -1,14 +1,15 @@
 // pipetrain devices: what --devices may name on this machine, and why the rest cannot be used.
 import { Command } from 'commander';
-import type { CommandContext } from '../session/command-context.js';
 import { executorFindings } from '../machine/executor-findings.js';
+import type { CommandContext } from '../session/command-context.js';
 
 export function devicesCommand({ io, exitWith }: CommandContext): Command {
   return new Command('devices').summary('list what --devices may name here, and why the rest cannot be used').action(
     exitWith(async () => {
       const findings = await executorFindings();
       const width = Math.max(...findings.map(({ device }) => device.length));
-      const line = (device: string, usable: string, text: string): string => `${device.padEnd(width)}  ${usable.padEnd(6)}  ${text.replaceAll('\n', ' ')}`.trimEnd() + '\n';
+      const line = (device: string, usable: string, text: string): string =>
+        `${device.padEnd(width)}  ${usable.padEnd(6)}  ${text.replaceAll('\n', ' ')}`.trimEnd() + '\n';
       io.stdout.write(line('devices', 'usable', 'computes with, or why not'));
       for (const { device, isUsable, text, remedy } of findings) {
         io.stdout.write(line(device, isUsable ? 'yes' : 'no', text));

@@ -1,8 +1,9 @@
-// pipetrain doctor: whether this machine can train, one line per check, with the remedy where one fails. Exit code 1 where one does.
+// pipetrain doctor: whether this machine can train, one line per check, with the remedy where one fails. Exit code 1
+// where one does.
 import { Command } from 'commander';
+import { machineChecks } from '../machine/machine-checks.js';
 import type { CommandContext } from '../session/command-context.js';
 import { clip } from '../text/format.js';
-import { machineChecks } from '../machine/machine-checks.js';
 
 export function doctorCommand({ io, exitWith }: CommandContext): Command {
   return new Command('doctor').summary('check whether this machine can train').action(

@@ -7,7 +7,9 @@ import { count } from '../text/format.js';
 export function evalCommand({ io, services, exitWith }: CommandContext): Command {
   return new Command('eval')
     .summary('evaluate the newest checkpoint of a run')
-    .description('Computes loss and metric of the newest checkpoint of a run on the whole validation set, on one device.')
+    .description(
+      'Computes loss and metric of the newest checkpoint of a run on the whole validation set, on one device.',
+    )
     .argument('<run>', 'run folder')
     .option('--json', 'print the result as one JSON object')
     .action(

@@ -7,7 +7,10 @@ import { bytes, count } from '../text/format.js';
 export function exportCommand({ io, services, exitWith }: CommandContext): Command {
   return new Command('export')
     .summary('write the trained weights as one safetensors file')
-    .description('Writes the parameters of the newest checkpoint of a run as one safetensors file, under their canonical names (0003.layer1.attention.wq), without optimizer states.')
+    .description(
+      'Writes the parameters of the newest checkpoint of a run as one safetensors file, under their ' +
+        'canonical names (0003.layer1.attention.wq), without optimizer states.',
+    )
     .argument('<run>', 'run folder')
     .requiredOption('--out <file>', 'the file to write; it must not exist')
     .option('--json', 'print the result as one JSON object')

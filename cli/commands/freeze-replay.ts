@@ -5,11 +5,11 @@ import { didYouMean } from '../../engine/core/suggest.js';
 import { readEvents } from '../../engine/events/event-log.js';
 import { replayFreezing, type ReplayRequest } from '../../engine/freezing/freeze-replay.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import { freezePolicyNames, type FreezePolicyName } from '../../freeze/registry.js';
-import type { CommandContext } from '../session/command-context.js';
-import { replayLines } from '../text/replay-text.js';
+import { type FreezePolicyName, freezePolicyNames } from '../../freeze/registry.js';
 import { resolveConfig } from '../config/resolve-config.js';
+import type { CommandContext } from '../session/command-context.js';
 import { parseAlpha, wholeNumber } from '../simulate/options.js';
+import { replayLines } from '../text/replay-text.js';
 
 interface ReplayFlags {
   readonly policy?: string;
@@ -29,7 +29,9 @@ export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
   return new Command('freeze-replay')
     .summary('what would another freeze policy have done?')
     .description(
-      'Answers from the events of a run which layers a policy would have frozen and when, beside what the run did. Every run records the gradient norms it needs, also one with --freeze none. The policy sees the gradients of the run as it was; options that are not named are those of the run.',
+      'Answers from the events of a run which layers a policy would have frozen and when, beside what the ' +
+        'run did. Every run records the gradient norms it needs, also one with --freeze none. The policy sees ' +
+        'the gradients of the run as it was; options that are not named are those of the run.',
     )
     .argument('<run>', 'run folder')
     .option('--policy <name>', `${freezePolicyNames.join(', ')} (default: that of the run)`)
@@ -41,20 +43,34 @@ export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
     .option('--pretrained', 'auto: as if the run had started from pretrained weights')
     .option('--no-pretrained', 'auto: as if it had started from scratch')
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExamples:\n  pipetrain freeze-replay runs/20260101-120000-vit --policy paper --alpha 0.2\n  pipetrain freeze-replay runs/20260101-120000-vit --policy anneal --start 0.7')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  pipetrain freeze-replay runs/20260101-120000-vit --policy paper --alpha 0.2\n  ' +
+        'pipetrain freeze-replay runs/20260101-120000-vit --policy anneal --start 0.7',
+    )
     .action(
       exitWith(async (run: string, flags: ReplayFlags) => {
         const folder = RunFolder.open(run);
-        const { config } = await resolveConfig({ file: folder.configPath, env: {}, flags: new Map(), modelDefaults: () => Promise.resolve({}) });
+        const { config } = await resolveConfig({
+          file: folder.configPath,
+          env: {},
+          flags: new Map(),
+          modelDefaults: () => Promise.resolve({}),
+        });
         const replay = replayFreezing(readEvents(folder.eventsPath), config, requestOf(flags, config.freeze));
         const columns = io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS;
-        io.stdout.write(flags.json === true ? `${JSON.stringify(replay)}\n` : `${replayLines(replay, columns).join('\n')}\n`);
+        io.stdout.write(
+          flags.json === true ? `${JSON.stringify(replay)}\n` : `${replayLines(replay, columns).join('\n')}\n`,
+        );
         return 0;
       }),
     );
 }
 
-function requestOf({ policy, alpha, schedule, percentile, start, max, pretrained }: ReplayFlags, own: FreezePolicyName): ReplayRequest {
+function requestOf(
+  { policy, alpha, schedule, percentile, start, max, pretrained }: ReplayFlags,
+  own: FreezePolicyName,
+): ReplayRequest {
   return {
     name: policy === undefined ? own : policyOf(policy),
     ...(alpha === undefined ? {} : { alpha: parseAlpha(alpha) }),
@@ -69,11 +85,19 @@ function requestOf({ policy, alpha, schedule, percentile, start, max, pretrained
 function policyOf(name: string): FreezePolicyName {
   const found = freezePolicyNames.find((one) => one === name);
   if (found !== undefined) return found;
-  throw new UsageError('PT_USAGE', `there is no freeze policy "${name}".${didYouMean(name, freezePolicyNames)}`, `Policies: ${freezePolicyNames.join(', ')}.`);
+  throw new UsageError(
+    'PT_USAGE',
+    `there is no freeze policy "${name}".${didYouMean(name, freezePolicyNames)}`,
+    `Policies: ${freezePolicyNames.join(', ')}.`,
+  );
 }
 
 function within(flag: string, text: string, most: number): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= 0 && value <= most) return value;
-  throw new UsageError('PT_USAGE', `--${flag} "${text}" is not a number from 0 to ${most}`, `Write a number from 0 to ${most}.`);
+  throw new UsageError(
+    'PT_USAGE',
+    `--${flag} "${text}" is not a number from 0 to ${most}`,
+    `Write a number from 0 to ${most}.`,
+  );
 }

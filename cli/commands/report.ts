@@ -7,7 +7,10 @@ import { writeResults } from '../session/run-session.js';
 export function reportCommand({ io, exitWith }: CommandContext): Command {
   return new Command('report')
     .summary('write the report of a run, and print its path')
-    .description('Writes summary.json and report.html of a run anew from its events, and prints the path of the report. Works while the run goes on.')
+    .description(
+      'Writes summary.json and report.html of a run anew from its events, and prints the path of the report. ' +
+        'Works while the run goes on.',
+    )
     .argument('<run>', 'run folder')
     .action(
       exitWith((run: string) => {

@@ -1,15 +1,22 @@
-// pipetrain simulate: predicts a training on hardware that need not be there, by the rules of the paper, by ours, or both side by side.
+// pipetrain simulate: predicts a training on hardware that need not be there, by the rules of the paper, by ours, or
+// both side by side.
 import { Command } from 'commander';
-import { alphaFreeze } from '../../freeze/alpha.js';
+import { compareRules } from '../../engine/simulate/comparison.js';
 import { hardwareNames } from '../../engine/simulate/hardware.js';
 import { simulatedModelNames } from '../../engine/simulate/model.js';
-import { compareRules } from '../../engine/simulate/comparison.js';
 import { NOT_MODELLED, simulateTraining } from '../../engine/simulate/simulator.js';
+import { alphaFreeze } from '../../freeze/alpha.js';
 import type { CommandContext } from '../session/command-context.js';
-import { plural } from '../text/format.js';
-import { parseAlpha, parseSimulateFlags, wholeNumber, type SimulateFlags, type SimulateOptions } from '../simulate/options.js';
+import {
+  parseAlpha,
+  parseSimulateFlags,
+  type SimulateFlags,
+  type SimulateOptions,
+  wholeNumber,
+} from '../simulate/options.js';
 import { scheduleLines, simulateSchedule } from '../simulate/schedule.js';
 import { comparisonLines, headLines, notModelledLines, PUBLISHED, runLines, sweepLines } from '../simulate/text.js';
+import { plural } from '../text/format.js';
 
 /** What a mode of the command says: as text and as data. */
 interface Answer {
@@ -23,7 +30,10 @@ const PLAIN_COLUMNS = 130;
 export function simulateCommand({ io, exitWith }: CommandContext): Command {
   return new Command('simulate')
     .summary('predict a training on hardware that need not be there')
-    .description('Predicts step time, memory, bubble, transitions and the time of a whole training from formulas, in a moment. Nothing is trained. docs/simulate.md explains the model and its limits.')
+    .description(
+      'Predicts step time, memory, bubble, transitions and the time of a whole training from formulas, in a ' +
+        'moment. Nothing is trained. docs/simulate.md explains the model and its limits.',
+    )
     .option('--model <name>', `${simulatedModelNames.join(', ')}`, 'vit-b16')
     .option('--hardware <name>', `${hardwareNames.join(', ')}`, 'paper')
     .option('--machines <n>', 'other number of machines than the profile has')
@@ -39,14 +49,19 @@ export function simulateCommand({ io, exitWith }: CommandContext): Command {
     .option('--cache <mode>', 'auto or off', 'auto')
     .option('--cache-gb <n>', 'pipetrain: cache per machine (default: half of the host memory)')
     .option('--sweep', 'speed-ups for the five alphas of the paper')
-    .option('--schedule <name|file>', 'draw and time one schedule instead: 1f1b, gpipe, interleaved, zb-h1, or a file with a grid')
+    .option(
+      '--schedule <name|file>',
+      'draw and time one schedule instead: 1f1b, gpipe, interleaved, zb-h1, or a file with a grid',
+    )
     .option('--stages <k>', '--schedule: workers of the pipeline', '4')
     .option('--micro-batches <m>', '--schedule: micro-batches of a step', '8')
     .option('--chunks <v>', '--schedule interleaved: stages per worker', '2')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  pipetrain simulate\n  pipetrain simulate --sweep\n  pipetrain simulate --hardware cluster-1024 --samples 1281167\n  pipetrain simulate --rules paper --model bert-large\n  pipetrain simulate --schedule zb-h1 --stages 4 --micro-batches 8',
+      '\nExamples:\n  pipetrain simulate\n  pipetrain simulate --sweep\n  pipetrain simulate --hardware ' +
+        'cluster-1024 --samples 1281167\n  pipetrain simulate --rules paper --model bert-large\n  pipetrain ' +
+        'simulate --schedule zb-h1 --stages 4 --micro-batches 8',
     )
     .action(
       exitWith((flags: SimulateFlags) => {
@@ -60,9 +75,15 @@ export function simulateCommand({ io, exitWith }: CommandContext): Command {
 
 function answer(flags: SimulateFlags, options: SimulateOptions): Answer {
   if (flags.schedule !== undefined) {
-    const sizes = { workers: wholeNumber('stages', flags.stages), micros: wholeNumber('micro-batches', flags.microBatches), chunks: wholeNumber('chunks', flags.chunks) };
+    const sizes = {
+      workers: wholeNumber('stages', flags.stages),
+      micros: wholeNumber('micro-batches', flags.microBatches),
+      chunks: wholeNumber('chunks', flags.chunks),
+    };
     const result = simulateSchedule(flags.schedule, sizes, options);
-    const micro = `${options.model.description} on ${options.hardware.description}, micro-batches of ${plural(options.microBatch, 'sample')}`;
+    const micro =
+      `${options.model.description} on ${options.hardware.description}, micro-batches of ` +
+      `${plural(options.microBatch, 'sample')}`;
     return { lines: (columns) => [micro, ...scheduleLines(result, columns)], json: { ...facts(options), ...result } };
   }
   if (flags.sweep === true) return sweepAnswer(options);
@@ -93,7 +114,9 @@ function oneAnswer(options: SimulateOptions, rules: 'paper' | 'pipetrain'): Answ
       '',
       ...runLines(run, columns - 2),
       '',
-      `${run.computeSeconds.toFixed(1)} s in steps, ${run.transitionSeconds.toFixed(1)} s in ${plural(run.transitions, 'change')} of shape and new depths, ${run.samplesPerSecond.toFixed(0)} samples/s`,
+      `${run.computeSeconds.toFixed(1)} s in steps, ${run.transitionSeconds.toFixed(1)} s in ` +
+        `${plural(run.transitions, 'change')} of shape and new depths, ${run.samplesPerSecond.toFixed(0)} ` +
+        'samples/s',
       ...new Set(run.epochs.map(({ frozenLayers, reason }) => `  ${frozenLayers} frozen: ${reason}`)),
       '',
       ...notModelledLines(columns),
@@ -102,12 +125,24 @@ function oneAnswer(options: SimulateOptions, rules: 'paper' | 'pipetrain'): Answ
 }
 
 function sweepAnswer(options: SimulateOptions): Answer {
-  const sweep = PUBLISHED.byAlpha.map(({ alpha }) => ({ alpha, comparison: compareRules(options, parseAlpha(alpha), options.usesCache, options.pipeline) }));
+  const sweep = PUBLISHED.byAlpha.map(({ alpha }) => ({
+    alpha,
+    comparison: compareRules(options, parseAlpha(alpha), options.usesCache, options.pipeline),
+  }));
   return {
     json: { ...facts(options), sweep },
-    lines: (columns) => [...headLines(options, columns), '', ...sweepLines(sweep, options, columns), '', ...notModelledLines(columns)],
+    lines: (columns) => [
+      ...headLines(options, columns),
+      '',
+      ...sweepLines(sweep, options, columns),
+      '',
+      ...notModelledLines(columns),
+    ],
   };
 }
 
 /** What the figures rest on. */
-const facts = ({ model, hardware, ...rest }: SimulateOptions): object => ({ options: { model: model.name, hardware, ...rest }, notModelled: NOT_MODELLED });
+const facts = ({ model, hardware, ...rest }: SimulateOptions): object => ({
+  options: { model: model.name, hardware, ...rest },
+  notModelled: NOT_MODELLED,
+});

@@ -1,11 +1,12 @@
-// pipetrain status: how a run stands, asked from its coordinator, or read from its folder where nobody answers any more.
+// pipetrain status: how a run stands, asked from its coordinator, or read from its folder where nobody answers any
+// more.
 import { Command } from 'commander';
 import { UsageError } from '../../engine/core/errors.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import type { CommandContext } from '../session/command-context.js';
 import { TOKEN_VARIABLE } from '../config/config-layers.js';
+import { addTlsFlags, type TlsFlags, trustOf } from '../config/tls-flags.js';
+import type { CommandContext } from '../session/command-context.js';
 import { statusText } from '../text/status-text.js';
-import { addTlsFlags, trustOf, type TlsFlags } from '../config/tls-flags.js';
 
 interface StatusFlags extends TlsFlags {
   readonly token?: string;
@@ -16,19 +17,32 @@ export function statusCommand({ io, services, exitWith }: CommandContext): Comma
   const command = new Command('status')
     .summary('how a run stands: workers, plan, progress')
     .description(
-      'Asks a run for its workers, plan, step, loss, speed, signs of life and peak memory, and changes nothing. A run folder is enough for the user who started the run; an address needs the token. Where the run is over or was killed, its events tell how it ended, and how to resume it.',
+      'Asks a run for its workers, plan, step, loss, speed, signs of life and peak memory, and changes ' +
+        'nothing. A run folder is enough for the user who started the run; an address needs the token. Where ' +
+        'the run is over or was killed, its events tell how it ended, and how to resume it.',
     )
     .argument('<run|url>', 'run folder, or address as ws://HOST:PORT or wss://HOST:PORT')
     .option('--token <secret>', `token of the run, for an address (default: ${TOKEN_VARIABLE})`)
     .option('--json', 'print the status as one JSON object');
   return addTlsFlags(command)
-    .addHelpText('after', '\nExamples:\n  pipetrain status runs/20260101-120000-vit\n  pipetrain status ws://127.0.0.1:7000 --token SECRET --json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  pipetrain status runs/20260101-120000-vit\n  pipetrain status ws://127.0.0.1:7000 ' +
+        '--token SECRET --json',
+    )
     .action(
       exitWith(async (target: string, flags: StatusFlags) => {
         const isAddress = /^wss?:\/\//i.test(target);
         const token = flags.token ?? io.env[TOKEN_VARIABLE];
-        if (isAddress && token === undefined) throw new UsageError('PT_TOKEN', 'no token was given', `Pass the token of the run with --token, set ${TOKEN_VARIABLE}, or name the run folder.`);
-        const status = isAddress ? await services.askCoordinator(target, token ?? '', trustOf(flags)) : await services.statusOfFolder(RunFolder.open(target));
+        if (isAddress && token === undefined)
+          throw new UsageError(
+            'PT_TOKEN',
+            'no token was given',
+            `Pass the token of the run with --token, set ${TOKEN_VARIABLE}, or name the run folder.`,
+          );
+        const status = isAddress
+          ? await services.askCoordinator(target, token ?? '', trustOf(flags))
+          : await services.statusOfFolder(RunFolder.open(target));
         io.stdout.write(flags.json === true ? `${JSON.stringify(status)}\n` : statusText(status, io.stdout.columns()));
         return 0;
       }),

@@ -1,35 +1,57 @@
 // pipetrain train: a run from a configuration.
 import { Command } from 'commander';
-import type { CommandContext } from '../session/command-context.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
+import { TOKEN_VARIABLE } from '../config/config-layers.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import { showResolved } from '../config/resolved-yaml.js';
-import { TOKEN_VARIABLE } from '../config/config-layers.js';
+import type { CommandContext } from '../session/command-context.js';
 import { runSession } from '../session/run-session.js';
 
 export function trainCommand({ io, services, exitWith }: CommandContext): Command {
   const command = new Command('train')
     .summary('train a model')
-    .description('Trains a model. Settings come from defaults, from what suits the model, from the file, from the environment (PIPETRAIN_*) and from flags; later ones win.')
+    .description(
+      'Trains a model. Settings come from defaults, from what suits the model, from the file, from the ' +
+        'environment (PIPETRAIN_*) and from flags; later ones win.',
+    )
     .argument('[config]', 'YAML file with settings, named as the flags are, without the dashes')
     .option('--json', 'print the events as JSON lines instead of the console view')
-    .option('--token <secret>', 'what workers that join must know, with --listen (default: a random one; or PIPETRAIN_TOKEN)')
+    .option(
+      '--token <secret>',
+      'what workers that join must know, with --listen (default: a random one; or PIPETRAIN_TOKEN)',
+    )
     .option('--print-config', 'print the resolved configuration with where each value comes from, and stop')
-    .addHelpText('after', '\nExamples:\n  pipetrain train --model vit --data mnist:./mnist --epochs 3\n  pipetrain train examples/gpt.yaml --freeze paper --devices cpu:4\n  pipetrain train examples/gpt.yaml --print-config');
+    .addHelpText(
+      'after',
+      '\nExamples:\n  pipetrain train --model vit --data mnist:./mnist --epochs 3\n  pipetrain train ' +
+        'examples/gpt.yaml --freeze paper --devices cpu:4\n  pipetrain train examples/gpt.yaml --print-config',
+    );
   addConfigFlags(command);
   return command.action(
-    exitWith(async (file: string | undefined, options: { readonly json?: boolean; readonly printConfig?: boolean; readonly token?: string }) => {
-      const resolved = await resolveConfig({
-        file: file ?? null,
-        env: io.env,
-        flags: configFlagsOf(command),
-        modelDefaults: (model) => services.modelDefaults(model),
-      });
-      if (options.printConfig === true) {
-        io.stdout.write(showResolved(resolved));
-        return 0;
-      }
-      return runSession({ io, services, resolved, json: options.json === true, quickstart: false, token: options.token ?? io.env[TOKEN_VARIABLE] });
-    }),
+    exitWith(
+      async (
+        file: string | undefined,
+        options: { readonly json?: boolean; readonly printConfig?: boolean; readonly token?: string },
+      ) => {
+        const resolved = await resolveConfig({
+          file: file ?? null,
+          env: io.env,
+          flags: configFlagsOf(command),
+          modelDefaults: (model) => services.modelDefaults(model),
+        });
+        if (options.printConfig === true) {
+          io.stdout.write(showResolved(resolved));
+          return 0;
+        }
+        return runSession({
+          io,
+          services,
+          resolved,
+          json: options.json === true,
+          quickstart: false,
+          token: options.token ?? io.env[TOKEN_VARIABLE],
+        });
+      },
+    ),
   );
 }

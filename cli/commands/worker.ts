@@ -1,14 +1,14 @@
 // pipetrain worker: devices of this host for a run of it that is going on.
-import { Command } from 'commander';
 import { hostname } from 'node:os';
+import { Command } from 'commander';
 import { UsageError } from '../../engine/core/errors.js';
 import type { StageAssignment } from '../../engine/core/plan.js';
 import type { WorkerNews } from '../../engine/protocol/worker-news.js';
-import type { CommandContext } from '../session/command-context.js';
 import { readPairs, TOKEN_VARIABLE } from '../config/config-layers.js';
-import { plural, range } from '../text/format.js';
+import { addTlsFlags, type TlsFlags, trustOf } from '../config/tls-flags.js';
 import { watchStopSignals } from '../console/stop-signals.js';
-import { addTlsFlags, trustOf, type TlsFlags } from '../config/tls-flags.js';
+import type { CommandContext } from '../session/command-context.js';
+import { plural, range } from '../text/format.js';
 
 interface WorkerFlags extends TlsFlags {
   readonly join: string;
@@ -27,7 +27,11 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
   const command = new Command('worker')
     .summary('join a run with more workers, from this or another host')
     .description(
-      'Joins a run that was started with `pipetrain train --listen`. Workers on the host of the run share its memory; between hosts tensors go over sockets. The workers are used from the next step on where that is predicted to pay; else they are spares and take the place of a worker that is lost. The result of the run is the same with and without them. Model and data are built-in names or what is named here; nothing is opened at a path that came over the network.',
+      'Joins a run that was started with `pipetrain train --listen`. Workers on the host of the run share ' +
+        'its memory; between hosts tensors go over sockets. The workers are used from the next step on where ' +
+        'that is predicted to pay; else they are spares and take the place of a worker that is lost. The ' +
+        'result of the run is the same with and without them. Model and data are built-in names or what is ' +
+        'named here; nothing is opened at a path that came over the network.',
     )
     .requiredOption('--join <url>', 'address of the run, as `pipetrain train --listen` prints it')
     .option('--token <secret>', `token of the run (default: ${TOKEN_VARIABLE})`)
@@ -36,17 +40,39 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
     .option('--model <name|file>', "this host's copy of the model file or folder, where the run trains no built-in one")
     .option('--data <kind:path>', "this host's copy of the data, where the run reads files")
     .option('--data-options <name=value,...>', 'data options that name files, e.g. vocab=FILE')
-    .option('--listen <host:port>', 'where other workers reach these (default: the address that reaches the run, a free port); one port per device, counting up')
-    .option('--memory-dir <folder>', 'where the workers keep their tensors when the run is on another host (default: /dev/shm)')
+    .option(
+      '--listen <host:port>',
+      'where other workers reach these (default: the address that reaches the run, a free port); one port ' +
+        'per device, counting up',
+    )
+    .option(
+      '--memory-dir <folder>',
+      'where the workers keep their tensors when the run is on another host (default: /dev/shm)',
+    )
     .option('--retry-seconds <n>', 'for how long a run that is out of reach is tried again', '60');
   return addTlsFlags(command)
-    .addHelpText('after', '\nThe first SIGTERM or Ctrl-C lets the workers leave: the step is finished, their state moves on, no step is done twice. A second one ends them now.\n\nExamples:\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET --devices cpu:4 --data mnist:./mnist\n  pipetrain worker --join wss://127.0.0.1:7000 --token SECRET --tls-ca cert.pem')
+    .addHelpText(
+      'after',
+      '\nThe first SIGTERM or Ctrl-C lets the workers leave: the step is finished, their state moves on, no ' +
+        'step is done twice. A second one ends them now.\n\nExamples:\n  pipetrain worker --join ' +
+        'ws://127.0.0.1:7000 --token SECRET\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET ' +
+        '--devices cpu:4 --data mnist:./mnist\n  pipetrain worker --join wss://127.0.0.1:7000 --token SECRET ' +
+        '--tls-ca cert.pem',
+    )
     .action(
       exitWith(async (flags: WorkerFlags) => {
         const token = flags.token ?? io.env[TOKEN_VARIABLE];
-        if (token === undefined) throw new UsageError('PT_TOKEN', 'no token was given', `Pass the token that the run printed with --token, or set ${TOKEN_VARIABLE}.`);
+        if (token === undefined)
+          throw new UsageError(
+            'PT_TOKEN',
+            'no token was given',
+            `Pass the token that the run printed with --token, or set ${TOKEN_VARIABLE}.`,
+          );
         const trust = trustOf(flags);
-        const stop = watchStopSignals(io, { first: 'leaving: the workers go when their state is with others (once more to stop now)', second: 'stopped now' });
+        const stop = watchStopSignals(io, {
+          first: 'leaving: the workers go when their state is with others (once more to stop now)',
+          second: 'stopped now',
+        });
         const say = (name: string, text: string): void => io.stderr.write(`${name}: ${text}\n`);
         try {
           await services.runWorkers({
@@ -82,7 +108,11 @@ function tell(news: WorkerNews): string | null {
       return `is ${news.worker} of the run, and loads model and data`;
     case 'seat':
       if (news.seat === null) return `plan g${news.generation}: a spare`;
-      return `plan g${news.generation}: replica ${news.seat.replica}, ${news.seat.own.map((stage) => stageText(news.seat?.stages ?? [], stage)).join(', ')} of ${plural(news.seat.stages.length, 'stage')}`;
+      return (
+        `plan g${news.generation}: replica ${news.seat.replica}, ` +
+        `${news.seat.own.map((stage) => stageText(news.seat?.stages ?? [], stage)).join(', ')} of ` +
+        `${plural(news.seat.stages.length, 'stage')}`
+      );
     case 'ended':
       // The error is told by whoever ends with it.
       return news.reason === 'failed' ? null : news.reason === 'left' ? 'left the run' : 'the run is over';
@@ -96,19 +126,22 @@ function stageText(stages: readonly StageAssignment[], stage: number): string {
 
 function pairs(text: string | undefined): Record<string, unknown> {
   const read = text === undefined ? {} : readPairs(text);
-  if (typeof read !== 'object' || read === null) throw new UsageError('PT_USAGE', `--data-options ${text} is not understood`, 'Write NAME=VALUE,NAME=VALUE.');
+  if (typeof read !== 'object' || read === null)
+    throw new UsageError('PT_USAGE', `--data-options ${text} is not understood`, 'Write NAME=VALUE,NAME=VALUE.');
   return read as Record<string, unknown>;
 }
 
 function place(listen: string | undefined): { readonly host: string | null; readonly port: number } {
   if (listen === undefined) return { host: null, port: 0 };
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(listen) ?? [];
-  if (host === undefined) throw new UsageError('PT_USAGE', `--listen ${listen} is not understood`, 'Write HOST:PORT, e.g. 127.0.0.1:7100.');
+  if (host === undefined)
+    throw new UsageError('PT_USAGE', `--listen ${listen} is not understood`, 'Write HOST:PORT, e.g. 127.0.0.1:7100.');
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
 function seconds(text: string): number {
   const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new UsageError('PT_USAGE', `--retry-seconds ${text} is no number of seconds`, 'Write a number from 0 up.');
+  if (!Number.isFinite(value) || value < 0)
+    throw new UsageError('PT_USAGE', `--retry-seconds ${text} is no number of seconds`, 'Write a number from 0 up.');
   return value;
 }

@@ -1,7 +1,14 @@
 // The page docs/config.md, generated from the schema: scripts/config-docs.mjs writes it, a test holds it up to date.
 import { DATA_KINDS } from '../../engine/data/open-dataset.js';
 import { BUILT_IN_MODELS } from '../../engine/model/registry.js';
-import { describeProperties, groupedKeys, showDefault, toKebab, type ConfigKey, type DescribedProperty } from './config-keys.js';
+import {
+  type ConfigKey,
+  type DescribedProperty,
+  describeProperties,
+  groupedKeys,
+  showDefault,
+  toKebab,
+} from './config-keys.js';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
@@ -19,12 +26,17 @@ function modelSection(): string {
   const models = BUILT_IN_MODELS.map(({ name, summary, options, defaults }) => {
     const rows = describeProperties(options).map((property) => row({ ...property, kebab: toKebab(property.name) }));
     const suited = Object.entries(defaults).map(([key, value]) => `\`${toKebab(key)}: ${String(value)}\``);
-    return `### ${name}\n\n${summary}. Unless told otherwise it trains with ${suited.join(', ')}.\n\n${HEAD}\n${rows.join('\n')}\n`;
+    return (
+      `### ${name}\n\n${summary}. Unless told otherwise it trains with ` +
+      `${suited.join(', ')}.\n\n${HEAD}\n${rows.join('\n')}\n`
+    );
   });
   return `## Options of the built-in models\n\nGiven with \`model-options\`.\n\n${models.join('\n')}`;
 }
 
-const dataSection = (): string => `## Kinds of data\n\nA kind lists its options where one of them is wrong.\n\n| kind | what it reads |\n| --- | --- |\n${DATA_KINDS.map(({ name, summary }) => `| \`${name}\` | ${cell(summary)} |`).join('\n')}\n`;
+const dataSection = (): string =>
+  `## Kinds of data\n\nA kind lists its options where one of them is wrong.\n\n| kind | what it reads |\n| ` +
+  `--- | --- |\n${DATA_KINDS.map(({ name, summary }) => `| \`${name}\` | ${cell(summary)} |`).join('\n')}\n`;
 
 /** The whole page. */
 export function configPage(): string {

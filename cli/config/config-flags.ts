@@ -1,13 +1,16 @@
-// Config flags: the settings as options of a command, with their help. Texts stay texts here; config-layers.ts reads them.
-import { Option, type Command } from 'commander';
-import { groupedKeys, showDefault, type ConfigKey, type ConfigName } from './config-keys.js';
+// Config flags: the settings as options of a command, with their help. Texts stay texts here; config-layers.ts reads
+// them.
+import { type Command, Option } from 'commander';
+import { type ConfigKey, type ConfigName, groupedKeys, showDefault } from './config-keys.js';
 import type { FlagValue } from './config-layers.js';
 
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
 
 function placeholder(key: ConfigKey): string {
   if (key.choices !== null) return '<name>';
-  return { boolean: '', number: '<n>', text: '<text>', record: '<name=value,...>', 'text or number': '<n|auto>' }[key.kind];
+  return { boolean: '', number: '<n>', text: '<text>', record: '<name=value,...>', 'text or number': '<n|auto>' }[
+    key.kind
+  ];
 }
 
 /** The text of `--help`: description, what is allowed where the description does not say it, default. */
@@ -35,7 +38,11 @@ export function addConfigFlags(command: Command, only?: readonly ConfigName[]): 
     for (const key of keys.filter(({ name }) => only?.includes(name) ?? true)) {
       for (const option of optionsOf(key)) command.addOption(option.helpGroup(`${title}:`));
       if (key.name === 'exact')
-        command.addOption(new Option('--fast', 'close results instead of equal bits; the opposite of --exact').conflicts('exact').helpGroup(`${title}:`));
+        command.addOption(
+          new Option('--fast', 'close results instead of equal bits; the opposite of --exact')
+            .conflicts('exact')
+            .helpGroup(`${title}:`),
+        );
     }
   return command;
 }

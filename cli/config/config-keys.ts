@@ -1,7 +1,8 @@
-// ConfigKey: one setting as people meet it: its spelling on the command line, in files and in the environment, what it allows, its default
-// and its description. Derived from the schema in engine/core/config.ts, which stays the only place where a setting is declared.
+// ConfigKey: one setting as people meet it: its spelling on the command line, in files and in the environment, what it
+// allows, its default and its description. Derived from the schema in engine/core/config.ts, which stays the only place
+// where a setting is declared.
 import { z } from 'zod';
-import { trainConfigSchema, type TrainConfig } from '../../engine/core/config.js';
+import { type TrainConfig, trainConfigSchema } from '../../engine/core/config.js';
 
 export type ConfigName = keyof TrainConfig;
 
@@ -29,21 +30,62 @@ export interface ConfigKey extends DescribedProperty {
 
 /** Headings of `--help` and of docs/config.md. A setting in no group lands in the last one. */
 const GROUPS: readonly { readonly title: string; readonly names: readonly ConfigName[] }[] = [
-  { title: 'Model and data', names: ['model', 'modelOptions', 'initFrom', 'initStrict', 'data', 'dataOptions', 'augment', 'augmentPixels', 'views', 'limitSamples', 'seed'] },
+  {
+    title: 'Model and data',
+    names: [
+      'model',
+      'modelOptions',
+      'initFrom',
+      'initStrict',
+      'data',
+      'dataOptions',
+      'augment',
+      'augmentPixels',
+      'views',
+      'limitSamples',
+      'seed',
+    ],
+  },
   { title: 'Length', names: ['epochs', 'steps', 'batch', 'microBatch', 'evalEvery', 'targetMetric'] },
-  { title: 'Optimizer', names: ['lr', 'warmup', 'optimizer', 'weightDecay', 'beta1', 'beta2', 'epsilon', 'momentum', 'nesterov', 'clip'] },
-  { title: 'Freezing', names: ['freeze', 'freezeAlpha', 'freezePercentile', 'freezeStart', 'freezeInterval', 'freezeSchedule', 'freezeMax', 'guard', 'guardEvery', 'guardSamples', 'guardTolerance', 'guardCooldown'] },
-  { title: 'Shape of the run', names: ['devices', 'kernels', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'replan', 'exact'] },
+  {
+    title: 'Optimizer',
+    names: ['lr', 'warmup', 'optimizer', 'weightDecay', 'beta1', 'beta2', 'epsilon', 'momentum', 'nesterov', 'clip'],
+  },
+  {
+    title: 'Freezing',
+    names: [
+      'freeze',
+      'freezeAlpha',
+      'freezePercentile',
+      'freezeStart',
+      'freezeInterval',
+      'freezeSchedule',
+      'freezeMax',
+      'guard',
+      'guardEvery',
+      'guardSamples',
+      'guardTolerance',
+      'guardCooldown',
+    ],
+  },
+  {
+    title: 'Shape of the run',
+    names: ['devices', 'kernels', 'pipeline', 'replicas', 'dp', 'partition', 'schedule', 'replan', 'exact'],
+  },
   { title: 'Memory', names: ['memoryLimit', 'recompute', 'poolMb'] },
   { title: 'Cache', names: ['cache', 'cacheMb', 'cacheCodec', 'cacheDiskMb', 'cacheDir', 'verifyCache'] },
-  { title: 'Failures and checkpoints', names: ['maxRestarts', 'stepTimeoutSeconds', 'heartbeatSeconds', 'checkpointEvery', 'keep'] },
+  {
+    title: 'Failures and checkpoints',
+    names: ['maxRestarts', 'stepTimeoutSeconds', 'heartbeatSeconds', 'checkpointEvery', 'keep'],
+  },
   { title: 'Start-up', names: ['programCache', 'programCacheMb', 'costs'] },
   { title: 'Run', names: ['out', 'memoryDir', 'breakdown'] },
   { title: 'Connections', names: ['listen', 'port', 'transport', 'tlsCert', 'tlsKey'] },
 ];
 
 export const toKebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-export const toCamel = (name: string): string => name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+export const toCamel = (name: string): string =>
+  name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 /** The part of JSON Schema that the configuration uses. */
 const propertySchema = z.object({
@@ -82,7 +124,8 @@ function allowedIn(property: Property): string {
   }
   const { pattern } = property;
   if (pattern === undefined) return 'text';
-  if (pattern.includes('epochs?')) return `a time such as "20 steps" or "0.5 epochs"${pattern.includes('never') ? ', or never' : ''}`;
+  if (pattern.includes('epochs?'))
+    return `a time such as "20 steps" or "0.5 epochs"${pattern.includes('never') ? ', or never' : ''}`;
   return `text as in ${property.description ?? pattern}`;
 }
 
@@ -127,7 +170,10 @@ export function groupedKeys(): { readonly title: string; readonly keys: readonly
   const taken = new Set(GROUPS.flatMap(({ names }) => names));
   const rest = configKeys.filter(({ name }) => !taken.has(name));
   return [
-    ...GROUPS.map(({ title, names }) => ({ title, keys: names.flatMap((name) => configKeys.filter((key) => key.name === name)) })),
+    ...GROUPS.map(({ title, names }) => ({
+      title,
+      keys: names.flatMap((name) => configKeys.filter((key) => key.name === name)),
+    })),
     ...(rest.length > 0 ? [{ title: 'More', keys: rest }] : []),
   ];
 }

@@ -1,10 +1,10 @@
-// Layer: the settings of one source (a file, the environment, flags), each with the words that say where it stands. Not validated yet:
-// resolve-config.ts merges layers and checks the result.
+// Layer: the settings of one source (a file, the environment, flags), each with the words that say where it stands. Not
+// validated yet: resolve-config.ts merges layers and checks the result.
 import { readFileSync } from 'node:fs';
-import { LineCounter, isMap, isScalar, parse, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parse, parseDocument } from 'yaml';
 import { UsageError } from '../../engine/core/errors.js';
 import { suggest } from '../../engine/core/suggest.js';
-import { configKeys, toCamel, toKebab, type ConfigKey } from './config-keys.js';
+import { type ConfigKey, configKeys, toCamel, toKebab } from './config-keys.js';
 
 export interface Setting {
   readonly value: unknown;
@@ -33,7 +33,9 @@ export function layerOf(values: Readonly<Record<string, unknown>>, origin: strin
     if (value === undefined) continue;
     const isRecord = configKeys.some((key) => key.name === name && key.kind === 'record');
     if (!isRecord) layer.set(name, { value, origin });
-    else for (const [option, inner] of Object.entries(value as object)) layer.set(`${name}.${option}`, { value: inner, origin });
+    else
+      for (const [option, inner] of Object.entries(value as object))
+        layer.set(`${name}.${option}`, { value: inner, origin });
   }
   return layer;
 }
@@ -44,19 +46,34 @@ export function fileLayer(path: string): Layer {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const why = error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : String(error);
-    throw new UsageError('PT_CONFIG_FILE', `the configuration ${path} cannot be read: ${why}`, 'Give the path of a YAML file, or flags alone.', { cause: error });
+    const why =
+      error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : String(error);
+    throw new UsageError(
+      'PT_CONFIG_FILE',
+      `the configuration ${path} cannot be read: ${why}`,
+      'Give the path of a YAML file, or flags alone.',
+      { cause: error },
+    );
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const lineAt = (offset: number | undefined): string => (offset === undefined ? `file ${path}` : `file ${path}, line ${lines.linePos(offset).line}`);
+  const lineAt = (offset: number | undefined): string =>
+    offset === undefined ? `file ${path}` : `file ${path}, line ${lines.linePos(offset).line}`;
   const broken = document.errors[0];
   if (broken !== undefined)
-    throw new UsageError('PT_CONFIG_SYNTAX', `${lineAt(broken.pos[0])}: ${broken.message}`, 'Settings are written as `name: value`, one per line.');
+    throw new UsageError(
+      'PT_CONFIG_SYNTAX',
+      `${lineAt(broken.pos[0])}: ${broken.message}`,
+      'Settings are written as `name: value`, one per line.',
+    );
   const layer = new Map<string, Setting>();
   if (document.contents === null) return layer;
   if (!isMap(document.contents))
-    throw new UsageError('PT_CONFIG_SYNTAX', `${path} does not hold settings`, 'Settings are written as `name: value`, one per line.');
+    throw new UsageError(
+      'PT_CONFIG_SYNTAX',
+      `${path} does not hold settings`,
+      'Settings are written as `name: value`, one per line.',
+    );
   for (const pair of document.contents.items) {
     const kebab = String(isScalar(pair.key) ? pair.key.value : pair.key);
     const origin = lineAt(isScalar(pair.key) ? pair.key.range?.[0] : undefined);
@@ -82,7 +99,9 @@ export function environmentLayer(env: Readonly<Record<string, string | undefined
       throw new UsageError(
         'PT_CONFIG_KEY',
         `the environment variable ${variable} names no setting`,
-        near === null ? 'Unset it. `pipetrain train --help` lists the settings.' : `Did you mean ${near}? If not, unset it.`,
+        near === null
+          ? 'Unset it. `pipetrain train --help` lists the settings.'
+          : `Did you mean ${near}? If not, unset it.`,
       );
     }
     if (text !== '') put(layer, key, readText(key, text), `environment ${variable}`);
@@ -98,7 +117,8 @@ export function flagLayer(flags: ReadonlyMap<string, FlagValue>): Layer {
     const value = flags.get(key.name);
     if (value === undefined) continue;
     const texts = typeof value === 'object' ? value : [value];
-    for (const text of texts) put(layer, key, typeof text === 'boolean' ? text : readText(key, text), `flag --${key.kebab}`);
+    for (const text of texts)
+      put(layer, key, typeof text === 'boolean' ? text : readText(key, text), `flag --${key.kebab}`);
   }
   return layer;
 }
@@ -109,12 +129,17 @@ function put(layer: Map<string, Setting>, key: ConfigKey, value: unknown, origin
     layer.set(key.name, { value: key.kind === 'text' && typeof value === 'number' ? String(value) : value, origin });
     return;
   }
-  for (const [option, inner] of Object.entries(value)) layer.set(`${key.name}.${toCamel(option)}`, { value: inner, origin });
+  for (const [option, inner] of Object.entries(value))
+    layer.set(`${key.name}.${toCamel(option)}`, { value: inner, origin });
 }
 
-/** Text of a flag or a variable as the value it stands for; where it stands for none it stays text, and validation tells. */
+/**
+ * Text of a flag or a variable as the value it stands for; where it stands for none it stays text, and validation
+ * tells.
+ */
 function readText(key: ConfigKey, text: string): unknown {
-  if (key.kind === 'boolean') return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text;
+  if (key.kind === 'boolean')
+    return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text;
   if (key.kind === 'text') return text;
   if (key.kind === 'record') return readPairs(text);
   return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;

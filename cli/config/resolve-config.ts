@@ -1,12 +1,20 @@
-// resolveConfig: one validated configuration out of all sources, and where each value came from. Precedence: defaults, then what suits the
-// model, then the file, then the environment, then flags. It reads; it does not run anything.
+// resolveConfig: one validated configuration out of all sources, and where each value came from. Precedence: defaults,
+// then what suits the model, then the file, then the environment, then flags. It reads; it does not run anything.
 import type { z } from 'zod';
-import { trainConfigSchema, type TrainConfig } from '../../engine/core/config.js';
+import { type TrainConfig, trainConfigSchema } from '../../engine/core/config.js';
 import { UsageError } from '../../engine/core/errors.js';
 import { suggest } from '../../engine/core/suggest.js';
 import type { ModelDefaults } from '../../engine/model/define.js';
-import { configKeys, type ConfigKey } from './config-keys.js';
-import { environmentLayer, fileLayer, flagLayer, layerOf, type FlagValue, type Layer, type Setting } from './config-layers.js';
+import { type ConfigKey, configKeys } from './config-keys.js';
+import {
+  environmentLayer,
+  fileLayer,
+  flagLayer,
+  type FlagValue,
+  type Layer,
+  layerOf,
+  type Setting,
+} from './config-layers.js';
 
 export interface ConfigSources {
   /** A YAML file, or null. */
@@ -34,18 +42,26 @@ export async function resolveConfig(sources: ConfigSources): Promise<ResolvedCon
   ]);
   requireSettings(given);
   const model = given.get('model')?.value;
-  const suited = typeof model === 'string' ? layerOf(await sources.modelDefaults(model), `model ${model}`) : new Map<string, Setting>();
+  const suited =
+    typeof model === 'string'
+      ? layerOf(await sources.modelDefaults(model), `model ${model}`)
+      : new Map<string, Setting>();
   const settings = mergeLayers([defaultLayer(), suited, given]);
   dropMisfit(settings);
 
   const result = trainConfigSchema.safeParse(toInput(settings));
   if (!result.success) throw valueError(result.error, settings);
   if (result.data.steps === undefined && result.data.epochs === undefined)
-    throw new UsageError('PT_CONFIG_MISSING', `nothing says how long to train, and the model ${result.data.model} does not either`, 'Add --epochs N or --steps N.');
+    throw new UsageError(
+      'PT_CONFIG_MISSING',
+      `nothing says how long to train, and the model ${result.data.model} does not either`,
+      'Add --epochs N or --steps N.',
+    );
   return { config: result.data, origins: new Map([...settings].map(([name, { origin }]) => [name, origin])) };
 }
 
-const defaultLayer = (): Layer => layerOf(Object.fromEntries(configKeys.map((key) => [key.name, key.defaultValue])), 'default');
+const defaultLayer = (): Layer =>
+  layerOf(Object.fromEntries(configKeys.map((key) => [key.name, key.defaultValue])), 'default');
 
 /** Later layers win. */
 function mergeLayers(layers: readonly Layer[]): Map<string, Setting> {
@@ -64,7 +80,8 @@ function dropMisfit(settings: Map<string, Setting>): void {
   const batch = settings.get('batch');
   const micro = settings.get('microBatch');
   if (micro === undefined || !micro.origin.startsWith('model ') || batch?.origin.startsWith('model ') === true) return;
-  if (typeof batch?.value === 'number' && typeof micro.value === 'number' && batch.value % micro.value !== 0) settings.delete('microBatch');
+  if (typeof batch?.value === 'number' && typeof micro.value === 'number' && batch.value % micro.value !== 0)
+    settings.delete('microBatch');
 }
 
 function requireSettings(given: ReadonlyMap<string, Setting>): void {
@@ -83,7 +100,8 @@ function toInput(settings: ReadonlyMap<string, Setting>): Record<string, unknown
   for (const [path, { value }] of settings) {
     const [name = '', option] = path.split('.', 2);
     if (option === undefined) input[name] = value;
-    else if (typeof input[name] !== 'object') input[name] = input[name] === undefined ? { [option]: value } : input[name];
+    else if (typeof input[name] !== 'object')
+      input[name] = input[name] === undefined ? { [option]: value } : input[name];
     else input[name] = { ...input[name], [option]: value };
   }
   return input;
@@ -95,9 +113,15 @@ function valueError(error: z.ZodError, settings: ReadonlyMap<string, Setting>): 
   const wrong = names.flatMap((name) => configKeys.filter((key) => key.name === name));
   const sentences = wrong.map((key) => {
     const setting = settings.get(key.name);
-    return `${key.kebab} is ${JSON.stringify(setting?.value)} (${setting?.origin ?? 'not given'}); it must be ${key.allowed}`;
+    return (
+      `${key.kebab} is ${JSON.stringify(setting?.value)} (${setting?.origin ?? 'not given'}); it must be ` +
+      `${key.allowed}`
+    );
   });
-  const message = sentences.length === 1 ? (sentences[0] as string) : `${sentences.length} settings are wrong:\n  ${sentences.join('\n  ')}`;
+  const message =
+    sentences.length === 1
+      ? (sentences[0] as string)
+      : `${sentences.length} settings are wrong:\n  ${sentences.join('\n  ')}`;
   const hints = wrong.map((key) => hintFor(key, settings.get(key.name)?.value));
   return new UsageError('PT_CONFIG_VALUE', sentences.length === 0 ? error.message : message, hints.join('\n      '));
 }

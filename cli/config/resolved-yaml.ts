@@ -1,11 +1,12 @@
-// config.resolved.yaml: every setting of a run with where it came from, in a form that `pipetrain train` reads again. It formats; it decides
-// nothing.
+// config.resolved.yaml: every setting of a run with where it came from, in a form that `pipetrain train` reads again.
+// It formats; it decides nothing.
 import { Document } from 'yaml';
 import { configKeys, toKebab } from './config-keys.js';
 import type { ResolvedConfig } from './resolve-config.js';
 
 /** A value on one line, quoted only where YAML needs it. */
-const inline = (value: unknown): string => new Document(value).toString({ collectionStyle: 'flow', lineWidth: 0 }).trim();
+const inline = (value: unknown): string =>
+  new Document(value).toString({ collectionStyle: 'flow', lineWidth: 0 }).trim();
 
 /** The whole file; every setting is one line that ends in `# from ...`. */
 export function showResolved({ config, origins }: ResolvedConfig): string {
@@ -17,7 +18,8 @@ export function showResolved({ config, origins }: ResolvedConfig): string {
     else {
       const options = Object.entries(value as object);
       lines.push(options.length === 0 ? [`${kebab}: {}`, 'from default'] : [`${kebab}:`, '']);
-      for (const [option, inner] of options) lines.push([`  ${toKebab(option)}: ${inline(inner)}`, `from ${origins.get(`${name}.${option}`) ?? 'default'}`]);
+      for (const [option, inner] of options)
+        lines.push([`  ${toKebab(option)}: ${inline(inner)}`, `from ${origins.get(`${name}.${option}`) ?? 'default'}`]);
     }
   }
   const width = Math.min(40, Math.max(...lines.map(([text]) => text.length)));

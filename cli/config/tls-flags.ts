@@ -14,10 +14,26 @@ export function addTlsFlags(command: Command): Command {
     .option('--tls-fingerprint <sha256>', 'for wss://: fingerprint of the one certificate to believe');
 }
 
-/** Throws a UsageError: PT_TLS_FILES for a file that is no certificate, PT_USAGE for a fingerprint that is none, or where flags are given that mean nothing for the address. */
+/**
+ * Throws a UsageError: PT_TLS_FILES for a file that is no certificate, PT_USAGE for a fingerprint that is none, or
+ * where flags are given that mean nothing for the address.
+ */
 export function trustOf({ tlsCa, tlsFingerprint }: TlsFlags): Trust {
-  if (tlsCa !== undefined && tlsFingerprint !== undefined) throw new UsageError('PT_USAGE', '--tls-ca and --tls-fingerprint are both given', 'Give one: a pinned fingerprint needs no authority.');
+  if (tlsCa !== undefined && tlsFingerprint !== undefined)
+    throw new UsageError(
+      'PT_USAGE',
+      '--tls-ca and --tls-fingerprint are both given',
+      'Give one: a pinned fingerprint needs no authority.',
+    );
   if (tlsFingerprint !== undefined && !isFingerprint(tlsFingerprint))
-    throw new UsageError('PT_USAGE', `--tls-fingerprint ${tlsFingerprint} is no SHA-256: it has ${tlsFingerprint.replaceAll(':', '').length} characters, 64 hexadecimal digits are expected`, '`openssl x509 -noout -fingerprint -sha256 -in CERT` prints it.');
-  return { ...(tlsCa === undefined ? {} : { ca: readAuthorities(tlsCa) }), ...(tlsFingerprint === undefined ? {} : { fingerprint: tlsFingerprint }) };
+    throw new UsageError(
+      'PT_USAGE',
+      `--tls-fingerprint ${tlsFingerprint} is no SHA-256: it has ` +
+        `${tlsFingerprint.replaceAll(':', '').length} characters, 64 hexadecimal digits are expected`,
+      '`openssl x509 -noout -fingerprint -sha256 -in CERT` prints it.',
+    );
+  return {
+    ...(tlsCa === undefined ? {} : { ca: readAuthorities(tlsCa) }),
+    ...(tlsFingerprint === undefined ? {} : { fingerprint: tlsFingerprint }),
+  };
 }

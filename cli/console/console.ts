@@ -1,12 +1,12 @@
-// ConsoleView: a run on the console. On a terminal one status line is redrawn below what was told; elsewhere a line every two seconds. It
-// draws events; it decides nothing and keeps no time of its own but that of the events.
+// ConsoleView: a run on the console. On a terminal one status line is redrawn below what was told; elsewhere a line
+// every two seconds. It draws events; it decides nothing and keeps no time of its own but that of the events.
 import type { RunEvent } from '../../engine/events/events.js';
 import type { Summary } from '../../engine/events/summary.js';
-import { tell, type PlanMade, type Story } from '../text/decisions.js';
+import { type PlanMade, type Story, tell } from '../text/decisions.js';
 import { clip, quote, wrap } from '../text/format.js';
-import type { Output } from './io.js';
-import { advance, startOfProgress, type Progress } from './progress.js';
 import { breakdownLines, resultRows, table } from '../text/results.js';
+import type { Output } from './io.js';
+import { advance, type Progress, startOfProgress } from './progress.js';
 import { statusLine } from './status-line.js';
 
 /** How a run is shown while it goes on, and at its end. */

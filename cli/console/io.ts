@@ -1,5 +1,5 @@
-// CliIo: the outside world of a command: two outputs, the environment, a clock, signals. Commands get it handed in, so that tests need no
-// process. It formats nothing.
+// CliIo: the outside world of a command: two outputs, the environment, a clock, signals. Commands get it handed in, so
+// that tests need no process. It formats nothing.
 import type { EventEmitter } from 'node:events';
 
 export interface Output {

@@ -19,7 +19,15 @@ export interface Progress {
 /** Long enough to be calm, short enough to follow a transition. */
 const WINDOW = 20;
 
-export const startOfProgress: Progress = { stepsPlanned: 0, metricName: '', metric: null, recent: [], frozenLayers: 0, layers: 0, peakBytes: 0 };
+export const startOfProgress: Progress = {
+  stepsPlanned: 0,
+  metricName: '',
+  metric: null,
+  recent: [],
+  frozenLayers: 0,
+  layers: 0,
+  peakBytes: 0,
+};
 
 export function advance(progress: Progress, event: RunEvent): Progress {
   switch (event.type) {
@@ -31,7 +39,11 @@ export function advance(progress: Progress, event: RunEvent): Progress {
       // Rates of the old shape say nothing of the new one; the last step stays for its loss.
       return { ...progress, frozenLayers: event.frozenLayers, recent: progress.recent.slice(-1) };
     case 'step':
-      return { ...progress, recent: [...progress.recent, event].slice(-WINDOW), peakBytes: Math.max(progress.peakBytes, ...Object.values(event.peakMemory ?? {})) };
+      return {
+        ...progress,
+        recent: [...progress.recent, event].slice(-WINDOW),
+        peakBytes: Math.max(progress.peakBytes, ...Object.values(event.peakMemory ?? {})),
+      };
     case 'evaluation':
       return { ...progress, metric: event.metric, metricName: event.metricName };
     default:

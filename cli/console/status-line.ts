@@ -1,6 +1,6 @@
 // StatusLine: the one line that says how a run is doing, for any width. Pure text; console.ts decides when it is drawn.
 import { bytes, clip, count, number } from '../text/format.js';
-import { rates, type Progress } from './progress.js';
+import { type Progress, rates } from './progress.js';
 
 /** Names of metrics that would not fit, or that would read like the training loss. */
 const SHORT: Readonly<Record<string, string>> = { accuracy: 'acc', perplexity: 'ppl', loss: 'val' };
@@ -23,7 +23,11 @@ export function statusLine(progress: Progress, columns: number): string {
   const parts: [text: string, sacrifice: number][] = [
     [`step ${String(last.step + 1).padStart(width)}/${progress.stepsPlanned}`, 0],
     [`loss ${last.loss.toFixed(4)}`, 0],
-    ...(progress.metric === null ? [] : [[`${SHORT[progress.metricName] ?? progress.metricName} ${number(progress.metric, 3)}`, 4] as [string, number]]),
+    ...(progress.metric === null
+      ? []
+      : [
+          [`${SHORT[progress.metricName] ?? progress.metricName} ${number(progress.metric, 3)}`, 4] as [string, number],
+        ]),
     [`${count(now.samplesPerSecond)}/s`, 6],
     [`${last.K}x${last.R}`, 0],
     [`frozen ${progress.frozenLayers}/${progress.layers}`, 5],

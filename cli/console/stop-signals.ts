@@ -1,4 +1,5 @@
-// StopSignals: SIGINT and SIGTERM as an AbortSignal. The first asks the run to save and stop; the second ends the process now.
+// StopSignals: SIGINT and SIGTERM as an AbortSignal. The first asks the run to save and stop; the second ends the
+// process now.
 import { EXIT } from '../../engine/core/errors.js';
 import type { CliIo } from './io.js';
 
@@ -9,10 +10,16 @@ export interface StopSignals {
 }
 
 /** What is said at the first signal and at the second one. */
-const TRAINING = { first: 'stopping: finishing this step and saving (once more to stop now)', second: 'stopped now; what was not saved is lost' };
+const TRAINING = {
+  first: 'stopping: finishing this step and saving (once more to stop now)',
+  second: 'stopped now; what was not saved is lost',
+};
 
 /** Listens until released. */
-export function watchStopSignals(io: CliIo, texts: { readonly first: string; readonly second: string } = TRAINING): StopSignals {
+export function watchStopSignals(
+  io: CliIo,
+  texts: { readonly first: string; readonly second: string } = TRAINING,
+): StopSignals {
   const controller = new AbortController();
   const onSignal = (): void => {
     if (controller.signal.aborted) {

@@ -1,8 +1,8 @@
-// Executor findings: every executor of this version, whether it works on this machine, and what is missing where it does not. The devices and doctor
-// commands print them.
+// Executor findings: every executor of this version, whether it works on this machine, and what is missing where it
+// does not. The devices and doctor commands print them.
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { toErrorRecord } from '../../engine/core/errors.js';
-import { EXECUTOR_KINDS, ORT_DEVICES, TFJS_BACKENDS, type ExecutorKind } from '../../engine/tensor/executor-kind.js';
+import { EXECUTOR_KINDS, type ExecutorKind, ORT_DEVICES, TFJS_BACKENDS } from '../../engine/tensor/executor-kind.js';
 import { missingForKernels, vectorLanes } from '../../engine/tensor/jit/cpu-features.js';
 import { bytes, plural } from '../text/format.js';
 
@@ -43,6 +43,13 @@ function whatComputes(kind: ExecutorKind, cores: number): string {
   if (kind !== 'ort-cpu') return TFJS_BACKENDS[kind].what;
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
   const missing = missingForKernels();
-  const kernels = missing === null ? 'with machine code for AVX-512' : `${vectorLanes() === null ? 'without machine code of our own' : 'with machine code for the optimizer and for sums of gradients (AVX2), without for the rest'}: ${missing}`;
+  const kernels =
+    missing === null
+      ? 'with machine code for AVX-512'
+      : `${
+          vectorLanes() === null
+            ? 'without machine code of our own'
+            : 'with machine code for the optimizer and for sums of gradients ' + '(AVX2), without for the rest'
+        }: ` + `${missing}`;
   return `ONNX Runtime on ${processor}, ${kernels}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory`;
 }

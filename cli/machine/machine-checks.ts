@@ -2,8 +2,8 @@
 import { statfsSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { toErrorRecord } from '../../engine/core/errors.js';
-import { executorFindings } from './executor-findings.js';
 import { bytes, plural } from '../text/format.js';
+import { executorFindings } from './executor-findings.js';
 
 export interface MachineCheck {
   readonly name: string;
@@ -19,7 +19,15 @@ const MEMORY_BYTES = 1e9;
 const SHARED_BYTES = 256e6;
 
 export async function machineChecks(): Promise<MachineCheck[]> {
-  return [nodeCheck(process.versions.node), platformCheck(), coresCheck(), memoryCheck(), await sharedMemoryCheck(), await runtimeCheck(), await executorsCheck()];
+  return [
+    nodeCheck(process.versions.node),
+    platformCheck(),
+    coresCheck(),
+    memoryCheck(),
+    await sharedMemoryCheck(),
+    await runtimeCheck(),
+    await executorsCheck(),
+  ];
 }
 
 export function nodeCheck(version: string): MachineCheck {
@@ -29,19 +37,34 @@ export function nodeCheck(version: string): MachineCheck {
 
 function platformCheck(): MachineCheck {
   const isFine = process.platform === 'linux' || process.platform === 'darwin';
-  return { name: 'system', isFine, found: `${process.platform} ${process.arch}`, remedy: 'workers share memory on Linux and macOS; use a Linux container here' };
+  return {
+    name: 'system',
+    isFine,
+    found: `${process.platform} ${process.arch}`,
+    remedy: 'workers share memory on Linux and macOS; use a Linux container here',
+  };
 }
 
 function coresCheck(): MachineCheck {
   const cores = availableParallelism();
-  return { name: 'cores', isFine: cores >= 1, found: cores === 1 ? '1; two workers would share it' : plural(cores, 'core'), remedy: '' };
+  return {
+    name: 'cores',
+    isFine: cores >= 1,
+    found: cores === 1 ? '1; two workers would share it' : plural(cores, 'core'),
+    remedy: '',
+  };
 }
 
 function memoryCheck(): MachineCheck {
   // A container may have less than the machine.
   const limit = process.constrainedMemory();
   const free = limit > 0 ? Math.min(freemem(), limit) : freemem();
-  return { name: 'memory', isFine: free >= MEMORY_BYTES, found: `${bytes(free)} free`, remedy: `free some; less than ${bytes(MEMORY_BYTES)} is little for two workers` };
+  return {
+    name: 'memory',
+    isFine: free >= MEMORY_BYTES,
+    found: `${bytes(free)} free`,
+    remedy: `free some; less than ${bytes(MEMORY_BYTES)} is little for two workers`,
+  };
 }
 
 async function sharedMemoryCheck(): Promise<MachineCheck> {
@@ -64,7 +87,13 @@ async function runtimeCheck(): Promise<MachineCheck> {
     const executor = openExecutor({ threads: 1 });
     const { name: kind, fallbackReason } = executor;
     executor.close();
-    return { name, isFine: true, found: fallbackReason === null ? `computes (${kind})` : `computes, slower than it could (${kind}): ${fallbackReason}`, remedy: '' };
+    return {
+      name,
+      isFine: true,
+      found:
+        fallbackReason === null ? `computes (${kind})` : `computes, slower than it could (${kind}): ${fallbackReason}`,
+      remedy: '',
+    };
   } catch (error) {
     const { message, hint } = toErrorRecord(error);
     return { name, isFine: false, found: message, remedy: hint };
@@ -74,6 +103,15 @@ async function runtimeCheck(): Promise<MachineCheck> {
 /** Which executors work; that others are not installed is no problem of the machine. */
 async function executorsCheck(): Promise<MachineCheck> {
   const findings = await executorFindings();
-  const named = (isUsable: boolean): string => findings.filter((finding) => finding.isUsable === isUsable).map(({ kind }) => kind).join(', ') || 'none';
-  return { name: 'executors', isFine: findings.some(({ isUsable }) => isUsable), found: `usable: ${named(true)}; not usable: ${named(false)} ("pipetrain devices" says why)`, remedy: 'see "pipetrain devices"' };
+  const named = (isUsable: boolean): string =>
+    findings
+      .filter((finding) => finding.isUsable === isUsable)
+      .map(({ kind }) => kind)
+      .join(', ') || 'none';
+  return {
+    name: 'executors',
+    isFine: findings.some(({ isUsable }) => isUsable),
+    found: `usable: ${named(true)}; not usable: ${named(false)} ("pipetrain devices" says why)`,
+    remedy: 'see "pipetrain devices"',
+  };
 }

@@ -1,7 +1,8 @@
-// The figure of an ablation as one SVG file: bars of the speed-ups, and below them the metric of every row against the wall clock. Pure.
+// The figure of an ablation as one SVG file: bars of the speed-ups, and below them the metric of every row against the
+// wall clock. Pure.
 import type { Ablation, AblationRow } from '../../engine/ablation/ablation.js';
-import { escapeText, lineDrawing, PALETTE_SIZE, type Series } from './charts.js';
 import { duration, number } from '../text/format.js';
+import { escapeText, lineDrawing, PALETTE_SIZE, type Series } from './charts.js';
 
 const WIDTH = 960;
 const LABEL = 200;
@@ -11,7 +12,9 @@ const TOP = 54;
 
 const STYLE = `svg { font: 11.5px system-ui, sans-serif; background: #fff; } .title { font-size: 15px; font-weight: 600; } text { fill: #16181d; } .tick, .axis, .soft { fill: #5c6370; }
 .grid { stroke: #e3e6eb; } .line { fill: none; stroke-width: 2; stroke-linejoin: round; } .line.faint { stroke-dasharray: 4 4; stroke: #a3a9b5; stroke-width: 1; } .line.thin { stroke-width: 1.5; } .wall { opacity: 0.35; }
-${['#2563eb', '#d97706', '#0f9d6c', '#9333ea', '#dc2b50', '#0e8ba8'].map((colour, i) => `path.c${i} { stroke: ${colour}; } rect.c${i}, circle.c${i} { fill: ${colour}; }`).join('\n')}
+${['#2563eb', '#d97706', '#0f9d6c', '#9333ea', '#dc2b50', '#0e8ba8']
+  .map((colour, i) => `path.c${i} { stroke: ${colour}; } rect.c${i}, circle.c${i} ` + `{ fill: ${colour}; }`)
+  .join('\n')}
 path.faint { stroke: #a3a9b5; }`;
 
 /** Seconds and metric of every validation, means over the seeds. */
@@ -26,18 +29,27 @@ function meanCurve({ runs }: AblationRow): (readonly [number, number])[] {
 }
 
 function bars(ablation: Ablation): { readonly body: string; readonly height: number } {
-  const known = ablation.rows.flatMap(({ speedup }) => [speedup.wall, speedup.toTarget]).filter((value): value is number => value !== null);
+  const known = ablation.rows
+    .flatMap(({ speedup }) => [speedup.wall, speedup.toTarget])
+    .filter((value): value is number => value !== null);
   const most = Math.max(1, ...known);
   const scale = (value: number): number => (value / most) * (WIDTH - LABEL - 190);
   const bar = (value: number | null, y: number, className: string, text: string): string => {
     if (value === null) return `<text class="soft" x="${LABEL}" y="${y + 11}">${escapeText(text)}: -</text>`;
-    return `<rect class="${className}" x="${LABEL}" y="${y}" width="${scale(value).toFixed(1)}" height="${BAR}" rx="2"/><text x="${(LABEL + scale(value) + 6).toFixed(1)}" y="${y + 11}">${value.toFixed(2)}x<tspan class="soft" dx="5">${escapeText(text)}</tspan></text>`;
+    return (
+      `<rect class="${className}" x="${LABEL}" y="${y}" width="${scale(value).toFixed(1)}" height="${BAR}" ` +
+      `rx="2"/><text x="${(LABEL + scale(value) + 6).toFixed(1)}" y="${y + 11}">${value.toFixed(2)}x<tspan ` +
+      `class="soft" dx="5">${escapeText(text)}</tspan></text>`
+    );
   };
   const body = ablation.rows.map((row, i) => {
     const y = TOP + i * ROW;
     const colour = `c${i % PALETTE_SIZE}`;
     const toTarget = row.secondsToTarget === null ? 'to target' : `to target (${duration(row.secondsToTarget)})`;
-    return `<text x="${LABEL - 10}" y="${y + 17}" text-anchor="end">${escapeText(row.title)}</text>${bar(row.speedup.toTarget, y, colour, toTarget)}${bar(row.speedup.wall, y + BAR + 3, `${colour} wall`, `wall clock (${duration(row.wallSeconds)})`)}`;
+    return (
+      `<text x="${LABEL - 10}" y="${y + 17}" ` +
+      `text-anchor="end">${escapeText(row.title)}</text>${bar(row.speedup.toTarget, y, colour, toTarget)}${bar(row.speedup.wall, y + BAR + 3, `${colour} wall`, `wall clock (${duration(row.wallSeconds)})`)}`
+    );
   });
   return { body: body.join(''), height: TOP + ablation.rows.length * ROW };
 }
@@ -45,12 +57,34 @@ function bars(ablation: Ablation): { readonly body: string; readonly height: num
 /** A whole SVG file. */
 export function ablationFigure(ablation: Ablation): string {
   const { body, height } = bars(ablation);
-  const series = ablation.rows.map((row, i): Series => ({ name: row.title, points: meanCurve(row), colour: i, style: 'dots' }));
+  const series = ablation.rows.map((row, i): Series => ({
+    name: row.title,
+    points: meanCurve(row),
+    colour: i,
+    style: 'dots',
+  }));
   const end = Math.max(1, ...series.flatMap(({ points }) => points.map(([x]) => x)));
   const targets = ablation.rows[0]?.runs.flatMap(({ target }) => (target === null ? [] : [target])) ?? [];
   const target = targets.reduce((sum, value) => sum + value, 0) / targets.length;
-  const goal: Series[] = targets.length === 0 ? [] : [{ name: 'target', points: [[0, target], [end, target]], colour: 0, style: 'faint' }];
-  const curves = lineDrawing({ label: `${ablation.metricName} against seconds`, xLabel: 'seconds of wall clock', series: [...series, ...goal] });
+  const goal: Series[] =
+    targets.length === 0
+      ? []
+      : [
+          {
+            name: 'target',
+            points: [
+              [0, target],
+              [end, target],
+            ],
+            colour: 0,
+            style: 'faint',
+          },
+        ];
+  const curves = lineDrawing({
+    label: `${ablation.metricName} against seconds`,
+    xLabel: 'seconds of wall clock',
+    series: [...series, ...goal],
+  });
   const top = height + 34;
   const nested = curves.replace('<svg ', `<svg x="0" y="${top}" width="${WIDTH}" height="260" `);
   const what = `${ablation.model ?? 'model'} on ${ablation.data ?? 'data'}`;

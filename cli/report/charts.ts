@@ -1,12 +1,14 @@
-// Charts: line charts and Gantt charts as SVG text. Static, sized by CSS, coloured by classes, so that one drawing serves a light and a dark
-// page. It knows nothing of runs.
+// Charts: line charts and Gantt charts as SVG text. Static, sized by CSS, coloured by classes, so that one drawing
+// serves a light and a dark page. It knows nothing of runs.
 
 export interface Series {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
   /** Index into the palette. */
   readonly colour: number;
-  /** `faint` is a thin line behind another one; `steps` holds a value until the next point; `dots` marks every point. */
+  /**
+   * `faint` is a thin line behind another one; `steps` holds a value until the next point; `dots` marks every point.
+   */
   readonly style: 'line' | 'faint' | 'steps' | 'dots';
 }
 
@@ -114,41 +116,72 @@ const svg = (height: number, label: string, body: string): string =>
 
 function xAxis(scale: Scale, bottom: number, label: string): string {
   const ticks = niceTicks(scale.low, scale.high, 9).map(
-    (tick) => `<text class="tick" x="${at(scale.to(tick))}" y="${bottom + 16}" text-anchor="middle">${tickText(tick)}</text>`,
+    (tick) =>
+      `<text class="tick" x="${at(scale.to(tick))}" y="${bottom + 16}" text-anchor="middle">${tickText(tick)}</text>`,
   );
-  return `${ticks.join('')}<text class="axis" x="${WIDTH - RIGHT}" y="${bottom + 32}" text-anchor="end">${escapeText(label)}</text>`;
+  return (
+    `${ticks.join('')}<text class="axis" x="${WIDTH - RIGHT}" y="${bottom + 32}" ` +
+    `text-anchor="end">${escapeText(label)}</text>`
+  );
 }
 
 const markerLines = (markers: LineChart['markers'], scale: Scale, bottom: number): string =>
-  (markers ?? []).map(({ x, title }) => `<line class="marker" x1="${at(scale.to(x))}" x2="${at(scale.to(x))}" y1="${TOP}" y2="${bottom}"><title>${escapeText(title)}</title></line>`).join('');
+  (markers ?? [])
+    .map(
+      ({ x, title }) =>
+        `<line class="marker" x1="${at(scale.to(x))}" x2="${at(scale.to(x))}" y1="${TOP}" ` +
+        `y2="${bottom}"><title>${escapeText(title)}</title></line>`,
+    )
+    .join('');
 
 /** A chart of one or more series over a common axis, with its legend. Points that are not finite are left out. */
 export function lineChart(chart: LineChart): string {
-  const legend = chart.series.map(({ name, colour, style }) => `<span><i class="key c${colour % PALETTE_SIZE}${style === 'faint' ? ' faint' : ''}"></i>${escapeText(name)}</span>`);
-  return `${lineDrawing(chart)}<div class="legend">${legend.join('')}${(chart.markers ?? []).length > 0 ? '<span><i class="key mark"></i>the plan changes</span>' : ''}</div>`;
+  const legend = chart.series.map(
+    ({ name, colour, style }) =>
+      '<span><i class="key ' +
+      `c${colour % PALETTE_SIZE}${style === 'faint' ? ' faint' : ''}"></i>${escapeText(name)}</span>`,
+  );
+  return (
+    `${lineDrawing(chart)}<div ` +
+    `class="legend">${legend.join('')}${(chart.markers ?? []).length > 0 ? '<span><i class="key mark"></i>the plan changes</span>' : ''}</div>`
+  );
 }
 
 /** The drawing alone, as one svg element. */
 export function lineDrawing(chart: LineChart): string {
   const height = 260;
   const bottom = height - AXIS;
-  const series = chart.series.map((one) => ({ ...one, points: one.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)) }));
+  const series = chart.series.map((one) => ({
+    ...one,
+    points: one.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)),
+  }));
   const all = series.flatMap(({ points }) => points);
   const x = scaleOf([0, ...all.map(([value]) => value)], LEFT, WIDTH - RIGHT, 0);
   const y = scaleOf([...all.map(([, value]) => value), ...(chart.include ?? [])], bottom, TOP, 0.04);
   const format = chart.format ?? tickText;
   const grid = niceTicks(y.low, y.high, 5).map((tick) => {
     const height = at(y.to(tick));
-    return `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${height}" y2="${height}"/><text class="tick" x="${LEFT - 8}" y="${height}" dy="0.32em" text-anchor="end">${escapeText(format(tick))}</text>`;
+    return (
+      `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${height}" y2="${height}"/><text class="tick" ` +
+      `x="${LEFT - 8}" y="${height}" dy="0.32em" text-anchor="end">${escapeText(format(tick))}</text>`
+    );
   });
   const lines = series.map(({ points, colour, style, name }) => {
     if (style === 'dots') {
-      const dots = points.map(([px, py]) => `<circle class="dot c${colour % PALETTE_SIZE}" cx="${at(x.to(px))}" cy="${at(y.to(py))}" r="3.5"><title>${escapeText(`${name} ${format(py)} at ${tickText(px)}`)}</title></circle>`);
+      const dots = points.map(
+        ([px, py]) =>
+          `<circle class="dot c${colour % PALETTE_SIZE}" cx="${at(x.to(px))}" cy="${at(y.to(py))}" ` +
+          `r="3.5"><title>${escapeText(`${name} ${format(py)} at ${tickText(px)}`)}</title></circle>`,
+      );
       return `${path(points, x, y, false, `line thin c${colour % PALETTE_SIZE}`)}${dots.join('')}`;
     }
     return path(points, x, y, style === 'steps', `line ${style === 'faint' ? 'faint ' : ''}c${colour % PALETTE_SIZE}`);
   });
-  return svg(height, chart.label, `${grid.join('')}${markerLines(chart.markers, x, bottom)}${lines.join('')}${xAxis(x, bottom, chart.xLabel)}`);
+  return svg(
+    height,
+    chart.label,
+    `${grid.join('')}${markerLines(chart.markers, x, bottom)}${lines.join('')}${xAxis(x, bottom, chart.xLabel)}`,
+  );
 }
 
 function path(points: Series['points'], x: Scale, y: Scale, isStepped: boolean, className: string): string {
@@ -169,16 +202,33 @@ export function ganttChart(chart: GanttChart): string {
   const x = scaleOf([0, ...bars.map(({ to }) => to)], LEFT, WIDTH - RIGHT, 0);
   const rows = chart.rows.map((row, index) => {
     const top = TOP + index * rowHeight;
-    const label = `<text class="row" x="${LEFT - 8}" y="${top + 15}" dy="0.32em" text-anchor="end">${escapeText(row.label)}</text>`;
+    const label =
+      `<text class="row" x="${LEFT - 8}" y="${top + 15}" dy="0.32em" ` +
+      `text-anchor="end">${escapeText(row.label)}</text>`;
     const drawn = row.bars.map(({ from, to, text, title, colour }) => {
       const [left, right] = [x.to(from), x.to(to)];
       const width = Math.max(1, right - left - 1);
       // About 6.5 units per character; a text that does not fit stays in the title.
-      const shown = text.length * 6.5 + 10 <= width ? `<text class="bar-text" x="${at(left + 6)}" y="${top + 15}" dy="0.32em">${escapeText(text)}</text>` : '';
-      return `<g><title>${escapeText(title)}</title><rect class="bar ${colour === null ? 'idle' : `c${colour % PALETTE_SIZE}`}" x="${at(left)}" y="${top + 2}" width="${at(width)}" height="26" rx="4"/>${shown}</g>`;
+      const shown =
+        text.length * 6.5 + 10 <= width
+          ? `<text class="bar-text" x="${at(left + 6)}" y="${top + 15}" dy="0.32em">${escapeText(text)}</text>`
+          : '';
+      return (
+        `<g><title>${escapeText(title)}</title><rect class="bar ` +
+        `${colour === null ? 'idle' : `c${colour % PALETTE_SIZE}`}" x="${at(left)}" y="${top + 2}" ` +
+        `width="${at(width)}" height="26" rx="4"/>${shown}</g>`
+      );
     });
-    const end = row.endedAt === undefined ? '' : `<text class="lost" x="${at(x.to(row.endedAt))}" y="${top + 15}" dy="0.35em" text-anchor="middle">✕<title>lost</title></text>`;
+    const end =
+      row.endedAt === undefined
+        ? ''
+        : `<text class="lost" x="${at(x.to(row.endedAt))}" y="${top + 15}" dy="0.35em" ` +
+          'text-anchor="middle">✕<title>lost</title></text>';
     return `${label}${drawn.join('')}${end}`;
   });
-  return svg(bottom + AXIS, chart.label, `${rows.join('')}${markerLines(chart.markers, x, bottom)}${xAxis(x, bottom, chart.xLabel)}`);
+  return svg(
+    bottom + AXIS,
+    chart.label,
+    `${rows.join('')}${markerLines(chart.markers, x, bottom)}${xAxis(x, bottom, chart.xLabel)}`,
+  );
 }

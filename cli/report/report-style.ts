@@ -26,7 +26,13 @@ svg { display: block; width: 100%; min-width: 560px; height: auto; font: 11.5px 
 .tick, .axis { fill: var(--soft); font-variant-numeric: tabular-nums; } .row { fill: var(--ink); font-weight: 600; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; } .line.faint { stroke-width: 1; opacity: 0.35; } .line.thin { stroke-width: 1.2; }
 .bar-text { fill: var(--on-bar); font-weight: 550; } .lost { fill: var(--c4); font-size: 18px; font-weight: 700; } rect.idle { fill: var(--idle); }
-${[0, 1, 2, 3, 4, 5].map((i) => `path.c${i} { stroke: var(--c${i}); } rect.c${i}, circle.c${i} { fill: var(--c${i}); } i.c${i} { background: var(--c${i}); } .fill.c${i} { background: var(--c${i}); }`).join('\n')}
+${[0, 1, 2, 3, 4, 5]
+  .map(
+    (i) =>
+      `path.c${i} { stroke: var(--c${i}); } rect.c${i}, circle.c${i} { fill: var(--c${i}); } i.c${i} { background: ` +
+      `var(--c${i}); } .fill.c${i} { background: var(--c${i}); }`,
+  )
+  .join('\n')}
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; color: var(--soft); font-size: 13px; margin-top: 4px; }
 .key { display: inline-block; width: 14px; height: 3px; border-radius: 2px; margin-right: 6px; vertical-align: 4px; } .key.faint { opacity: 0.4; } .key.mark { background: var(--mark); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }

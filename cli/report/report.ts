@@ -1,19 +1,41 @@
-// The report: a run as one static HTML page, without scripts and without anything from the network. A pure function of the events and the
-// configuration text: the same input gives the same bytes.
+// The report: a run as one static HTML page, without scripts and without anything from the network. A pure function of
+// the events and the configuration text: the same input gives the same bytes.
 import type { RunEvent } from '../../engine/events/events.js';
 import { effectiveSteps, eventsOf, summarize, type Summary } from '../../engine/events/summary.js';
-import { escapeText } from './charts.js';
 import { bytes, count, duration, millis, number, percent } from '../text/format.js';
-import { breakdownSection, card, frozenSection, lossSection, metricSection, plansSection, samplesSection, storySection, throughputSection, transitionsSection, workersSection } from './report-sections.js';
+import { escapeText } from './charts.js';
+import {
+  breakdownSection,
+  card,
+  frozenSection,
+  lossSection,
+  metricSection,
+  plansSection,
+  samplesSection,
+  storySection,
+  throughputSection,
+  transitionsSection,
+  workersSection,
+} from './report-sections.js';
 import { REPORT_STYLE } from './report-style.js';
 
 /** The whole page. */
 export function renderReport(events: readonly RunEvent[], configText: string | null): string {
   const summary = summarize(events);
-  const sections = [lossSection, workersSection, breakdownSection, metricSection, throughputSection, frozenSection, storySection, plansSection, transitionsSection, samplesSection].flatMap(
-    (section) => section(events) ?? [],
-  );
-  if (effectiveSteps(events).length === 0) sections.unshift(card('No step was completed', 'The run ended before its first step; what happened is below.', ''));
+  const sections = [
+    lossSection,
+    workersSection,
+    breakdownSection,
+    metricSection,
+    throughputSection,
+    frozenSection,
+    storySection,
+    plansSection,
+    transitionsSection,
+    samplesSection,
+  ].flatMap((section) => section(events) ?? []);
+  if (effectiveSteps(events).length === 0)
+    sections.unshift(card('No step was completed', 'The run ended before its first step; what happened is below.', ''));
   const title = summary.model === null ? 'Run' : `${summary.model} on ${summary.data ?? '?'}`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -21,7 +43,9 @@ export function renderReport(events: readonly RunEvent[], configText: string | n
 <body><main>
 <h1>${escapeText(title)}<span class="badge${summary.status === 'finished' ? '' : ' bad'}">${summary.status}</span></h1>
 <p class="sub">pipetrain ${escapeText(summary.version ?? '?')} · seed ${summary.seed ?? '?'} · ${escapeText(summary.machine ?? 'unknown machine')}</p>
-<div class="tiles">${tiles(events, summary).map(([value, label]) => `<div class="tile"><b>${escapeText(value)}</b><span>${escapeText(label)}</span></div>`).join('')}</div>
+<div class="tiles">${tiles(events, summary)
+    .map(([value, label]) => `<div class="tile"><b>${escapeText(value)}</b><span>${escapeText(label)}</span></div>`)
+    .join('')}</div>
 ${failure(events)}${sections.join('\n')}
 ${hashes(summary)}
 ${configText === null ? '' : card('Configuration', 'Every setting and where it came from.', `<details><summary>config.resolved.yaml</summary><pre>${escapeText(configText)}</pre></details>`)}
@@ -34,17 +58,47 @@ function tiles(events: readonly RunEvent[], summary: Summary): [value: string, l
   const looked = summary.cache.hits + summary.cache.misses;
   const speed = stepTimes(events);
   return [
-    ...(summary.metric === null ? [] : [[number(summary.metric.value), `validation ${summary.metric.name}`] as [string, string]]),
-    ...(summary.timeToAccuracy === null ? [] : [[summary.timeToAccuracy.seconds === null ? 'not reached' : duration(summary.timeToAccuracy.seconds), `time to ${summary.metric?.name ?? 'metric'} ${number(summary.timeToAccuracy.target)}`] as [string, string]]),
+    ...(summary.metric === null
+      ? []
+      : [[number(summary.metric.value), `validation ${summary.metric.name}`] as [string, string]]),
+    ...(summary.timeToAccuracy === null
+      ? []
+      : [
+          [
+            summary.timeToAccuracy.seconds === null ? 'not reached' : duration(summary.timeToAccuracy.seconds),
+            `time to ${summary.metric?.name ?? 'metric'} ${number(summary.timeToAccuracy.target)}`,
+          ] as [string, string],
+        ]),
     [summary.finalLoss === null ? '-' : summary.finalLoss.toFixed(4), 'final training loss'],
     [duration(summary.wallSeconds), `${count(summary.steps)} steps, ${count(summary.samplesSeen)} samples`],
     [summary.samplesPerSecond === null ? '-' : number(summary.samplesPerSecond, 3), 'samples per second'],
-    ...(speed === null ? [] : [[`${millis(speed.first).replace(' ms', '')} → ${millis(speed.last)}`, 'step time, first and last plan'] as [string, string]]),
-    [String(summary.transitions.length), summary.transitions.length === 0 ? 'transitions' : `transitions, ${duration(summary.transitions.reduce((sum, { seconds }) => sum + seconds, 0))} in all`],
-    ...(looked === 0 ? [] : [[percent(summary.cache.hits / looked), `cache hits, ${bytes(summary.cache.bytes)}`] as [string, string]]),
+    ...(speed === null
+      ? []
+      : [
+          [`${millis(speed.first).replace(' ms', '')} → ${millis(speed.last)}`, 'step time, first and last plan'] as [
+            string,
+            string,
+          ],
+        ]),
+    [
+      String(summary.transitions.length),
+      summary.transitions.length === 0
+        ? 'transitions'
+        : `transitions, ${duration(summary.transitions.reduce((sum, { seconds }) => sum + seconds, 0))} in all`,
+    ],
+    ...(looked === 0
+      ? []
+      : [[percent(summary.cache.hits / looked), `cache hits, ${bytes(summary.cache.bytes)}`] as [string, string]]),
     [percent(summary.bubbleShare), `bubble; communication ${percent(summary.commShare)}`],
     ...memoryTile(summary),
-    ...(summary.guard === null ? [] : [[String(summary.guard.rollbacks), `freezes rolled back; guard ${duration(summary.guard.seconds)}`] as [string, string]]),
+    ...(summary.guard === null
+      ? []
+      : [
+          [String(summary.guard.rollbacks), `freezes rolled back; guard ${duration(summary.guard.seconds)}`] as [
+            string,
+            string,
+          ],
+        ]),
     ...(summary.failures === 0 ? [] : [[String(summary.failures), 'workers lost and survived'] as [string, string]]),
   ];
 }
@@ -52,7 +106,13 @@ function tiles(events: readonly RunEvent[], summary: Summary): [value: string, l
 function memoryTile({ peakMemory }: Summary): [value: string, label: string][] {
   const sizes = Object.values(peakMemory);
   if (sizes.length === 0) return [];
-  return [[bytes(Math.max(...sizes)), `peak memory of a worker; all ${count(sizes.length)} together ${bytes(sizes.reduce((sum, size) => sum + size, 0))}`]];
+  return [
+    [
+      bytes(Math.max(...sizes)),
+      `peak memory of a worker; all ${count(sizes.length)} together ` +
+        `${bytes(sizes.reduce((sum, size) => sum + size, 0))}`,
+    ],
+  ];
 }
 
 /** Median step time in ms under the first and the last plan, or null where there was one plan. */
@@ -74,6 +134,11 @@ function failure(events: readonly RunEvent[]): string {
 
 function hashes({ weightsSha256, lossSha256 }: Summary): string {
   if (weightsSha256 === null || lossSha256 === null) return '';
-  const line = (label: string, hash: string): string => `<tr><td>${label}</td><td><code>${escapeText(hash)}</code></td></tr>`;
-  return card('Fingerprints', 'Two runs with equal fingerprints computed the same bits: every weight, and the loss of every step.', `<table>${line('weights', weightsSha256)}${line('losses', lossSha256)}</table>`);
+  const line = (label: string, hash: string): string =>
+    `<tr><td>${label}</td><td><code>${escapeText(hash)}</code></td></tr>`;
+  return card(
+    'Fingerprints',
+    'Two runs with equal fingerprints computed the same bits: every weight, and the loss of every step.',
+    `<table>${line('weights', weightsSha256)}${line('losses', lossSha256)}</table>`,
+  );
 }

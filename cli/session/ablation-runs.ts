@@ -1,19 +1,19 @@
-// AblationRuns: does the runs of an ablation one after the other, each an ordinary training run in a folder of its own, and reads those that are done
-// already. It trains nothing itself and draws no conclusions.
+// AblationRuns: does the runs of an ablation one after the other, each an ordinary training run in a folder of its own,
+// and reads those that are done already. It trains nothing itself and draws no conclusions.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RecordedRun } from '../../engine/ablation/ablation.js';
 import type { AblationCase, AblationStep } from '../../engine/ablation/ablation-case.js';
 import { ablationOrder } from '../../engine/ablation/ablation-case.js';
-import type { RecordedRun } from '../../engine/ablation/ablation.js';
 import type { TrainConfig } from '../../engine/core/config.js';
 import { EXIT, UsageError } from '../../engine/core/errors.js';
 import { readEvents } from '../../engine/events/event-log.js';
-import { RunFolder } from '../../engine/run/run-folder.js';
 import { effectiveEvaluations, summarize } from '../../engine/events/summary.js';
 import { wallSecondsOf } from '../../engine/events/time-shares.js';
-import { duration, number } from '../text/format.js';
-import type { CliIo } from '../console/io.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import { resolveConfig, type ResolvedConfig } from '../config/resolve-config.js';
+import type { CliIo } from '../console/io.js';
+import { duration, number } from '../text/format.js';
 import { runSession } from './run-session.js';
 import type { CliServices } from './services.js';
 
@@ -54,7 +54,10 @@ export async function runAblation(request: AblationRequest): Promise<'done' | 'i
     const events = readEvents(join(folder, 'events.jsonl'));
     recorded.push({ case: step.case, seed: step.seed, folder, events });
     const last = effectiveEvaluations(events).at(-1);
-    say(`${label}: ${isDone ? 'was done before' : 'done'}, ${last === undefined ? '' : `${last.metricName} ${number(last.metric)} in `}${duration(wallSecondsOf(events))}`);
+    say(
+      `${label}: ${isDone ? 'was done before' : 'done'}, ` +
+        `${last === undefined ? '' : `${last.metricName} ${number(last.metric)} in `}${duration(wallSecondsOf(events))}`,
+    );
     onRecorded(recorded);
   }
   return 'done';
@@ -62,7 +65,10 @@ export async function runAblation(request: AblationRequest): Promise<'done' | 'i
 
 const folderOf = (out: string, { case: { name }, seed }: AblationStep): string => join(out, `${name}-seed${seed}`);
 
-/** What one run is configured with. A run starts as cold as every other one: nothing compiled or measured by another is used, unless asked for. */
+/**
+ * What one run is configured with. A run starts as cold as every other one: nothing compiled or measured by another is
+ * used, unless asked for.
+ */
 function configOf({ resolved: { config, origins }, out }: AblationRequest, step: AblationStep): TrainConfig {
   const isCacheAsked = (origins.get('programCache') ?? 'default') !== 'default';
   return {
@@ -78,8 +84,13 @@ function configOf({ resolved: { config, origins }, out }: AblationRequest, step:
 async function train(request: AblationRequest, step: AblationStep): Promise<'done' | 'interrupted'> {
   const { io, services, resolved, isVerbose } = request;
   const config = configOf(request, step);
-  const changed = Object.keys(config).filter((name) => config[name as keyof TrainConfig] !== resolved.config[name as keyof TrainConfig]);
-  const origins = new Map([...resolved.origins, ...changed.map((name) => [name, `ablation ${step.case.name}`] as const)]);
+  const changed = Object.keys(config).filter(
+    (name) => config[name as keyof TrainConfig] !== resolved.config[name as keyof TrainConfig],
+  );
+  const origins = new Map([
+    ...resolved.origins,
+    ...changed.map((name) => [name, `ablation ${step.case.name}`] as const),
+  ]);
   const shown = isVerbose ? io : { ...io, stdout: { ...io.stdout, isTerminal: false, write: () => undefined } };
   const exit = await runSession({ io: shown, services, resolved: { config, origins }, json: false, quickstart: false });
   return exit === EXIT.interrupted ? 'interrupted' : 'done';
@@ -90,7 +101,12 @@ type FolderState = 'absent' | 'done' | 'unfinished';
 /** Throws a UsageError (PT_ABLATION_OTHER) where the folder holds a run that was configured otherwise. */
 async function stateOf(path: string, wanted: TrainConfig): Promise<FolderState> {
   if (!existsSync(join(path, 'config.resolved.yaml'))) return 'absent';
-  const { config } = await resolveConfig({ file: join(path, 'config.resolved.yaml'), env: {}, flags: new Map(), modelDefaults: () => Promise.resolve({}) });
+  const { config } = await resolveConfig({
+    file: join(path, 'config.resolved.yaml'),
+    env: {},
+    flags: new Map(),
+    modelDefaults: () => Promise.resolve({}),
+  });
   const other = differing(config, wanted);
   if (other.length > 0)
     throw new UsageError(
@@ -104,7 +120,11 @@ async function stateOf(path: string, wanted: TrainConfig): Promise<FolderState> 
 
 /** Settings that differ, as `batch 32 instead of 64`; the folder itself does not count: it may have been moved. */
 function differing(found: TrainConfig, wanted: TrainConfig): string[] {
-  const names = [...new Set([...Object.keys(found), ...Object.keys(wanted)])].filter((name) => name !== 'out') as (keyof TrainConfig)[];
+  const names = [...new Set([...Object.keys(found), ...Object.keys(wanted)])].filter(
+    (name) => name !== 'out',
+  ) as (keyof TrainConfig)[];
   const text = (value: unknown): string => JSON.stringify(value) ?? 'unset';
-  return names.flatMap((name) => (text(found[name]) === text(wanted[name]) ? [] : [`${name} ${text(found[name])} instead of ${text(wanted[name])}`]));
+  return names.flatMap((name) =>
+    text(found[name]) === text(wanted[name]) ? [] : [`${name} ${text(found[name])} instead of ${text(wanted[name])}`],
+  );
 }

@@ -6,5 +6,7 @@ export interface CommandContext {
   readonly io: CliIo;
   readonly services: CliServices;
   /** Wraps an action so that what it returns becomes the exit code of the command. */
-  readonly exitWith: <Args extends readonly unknown[]>(action: (...args: Args) => number | Promise<number>) => (...args: Args) => Promise<void>;
+  readonly exitWith: <Args extends readonly unknown[]>(
+    action: (...args: Args) => number | Promise<number>,
+  ) => (...args: Args) => Promise<void>;
 }

@@ -1,5 +1,5 @@
 // Exit: what a person sees of an error, and the exit code it ends the command with. It handles errors; it raises none.
-import { EXIT, PipetrainError, type ExitCode } from '../../engine/core/errors.js';
+import { EXIT, type ExitCode, PipetrainError } from '../../engine/core/errors.js';
 import type { Output } from '../console/io.js';
 
 /** Prints an error for a person, or a defect with its stack, and returns the exit code. */

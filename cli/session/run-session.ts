@@ -1,20 +1,20 @@
-// RunSession: one training run from its folder to a report: opens the folder and the event log, shows and records events, watches the
-// signals, and closes everything whatever happens. It does not train.
-import { joinCommand, type Entrance } from '../../engine/protocol/entrance.js';
-import { EXIT, PipetrainError, toErrorRecord, type ExitCode } from '../../engine/core/errors.js';
+// RunSession: one training run from its folder to a report: opens the folder and the event log, shows and records
+// events, watches the signals, and closes everything whatever happens. It does not train.
+import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { EXIT, type ExitCode, PipetrainError, toErrorRecord } from '../../engine/core/errors.js';
 import { EventLog, readEvents } from '../../engine/events/event-log.js';
 import type { RunEventBody } from '../../engine/events/events.js';
-import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
-import { RunFolder, defaultRunPath } from '../../engine/run/run-folder.js';
 import { summarize, type Summary } from '../../engine/events/summary.js';
+import { type Entrance, joinCommand } from '../../engine/protocol/entrance.js';
+import { defaultRunPath, RunFolder } from '../../engine/run/run-folder.js';
 import { standardCacheFolder } from '../config/cache-folder.js';
-import { ConsoleView, JsonView, type RunView } from '../console/console.js';
-import type { CliIo } from '../console/io.js';
-import { renderReport } from '../report/report.js';
 import type { ResolvedConfig } from '../config/resolve-config.js';
 import { showResolved } from '../config/resolved-yaml.js';
-import type { CliServices } from './services.js';
+import { ConsoleView, JsonView, type RunView } from '../console/console.js';
+import type { CliIo } from '../console/io.js';
 import { watchStopSignals } from '../console/stop-signals.js';
+import { renderReport } from '../report/report.js';
+import type { CliServices } from './services.js';
 
 export interface SessionOptions {
   readonly io: CliIo;
@@ -29,9 +29,18 @@ export interface SessionOptions {
 }
 
 /** Trains, and returns the exit code. Whatever ends the run, the folder holds its events, a summary and a report. */
-export async function runSession({ io, services, resolved, json, quickstart, token, resume }: SessionOptions): Promise<ExitCode> {
+export async function runSession({
+  io,
+  services,
+  resolved,
+  json,
+  quickstart,
+  token,
+  resume,
+}: SessionOptions): Promise<ExitCode> {
   const { config } = resolved;
-  const folder = resume?.folder ?? RunFolder.create(config.out === '' ? defaultRunPath(config.model, io.now()) : config.out);
+  const folder =
+    resume?.folder ?? RunFolder.create(config.out === '' ? defaultRunPath(config.model, io.now()) : config.out);
   folder.writeConfig(showResolved(resolved));
   const log = new EventLog(folder.eventsPath);
   const view: RunView = json ? new JsonView(io.stdout) : new ConsoleView(io.stdout);
@@ -42,7 +51,14 @@ export async function runSession({ io, services, resolved, json, quickstart, tok
     const event = log.append(body);
     if ((log.heldBecause !== null) !== seen.isHolding) {
       seen.isHolding = log.heldBecause !== null;
-      view.show(log.append({ type: 'warning', message: seen.isHolding ? `events are kept in memory, ${log.heldBecause}; they are written when there is room` : 'the events that were kept in memory are written' }));
+      view.show(
+        log.append({
+          type: 'warning',
+          message: seen.isHolding
+            ? `events are kept in memory, ${log.heldBecause}; they are written when there is room`
+            : 'the events that were kept in memory are written',
+        }),
+      );
     }
     // A run that goes on must take the same size, whatever would be measured then.
     if (event.type === 'microBatch.chosen') folder.writeConfig(showResolved(withSize(resolved, event.microBatch)));
@@ -62,7 +78,11 @@ export async function runSession({ io, services, resolved, json, quickstart, tok
     return summary;
   };
   try {
-    await services.runTraining(config, { runFolder: folder, emit, signal: stop.signal, quickstart, token, onOpen, ...standardCacheFolder(io.env) }, resume?.point ?? null);
+    await services.runTraining(
+      config,
+      { runFolder: folder, emit, signal: stop.signal, quickstart, token, onOpen, ...standardCacheFolder(io.env) },
+      resume?.point ?? null,
+    );
   } catch (error) {
     // The first error is the one to tell: what fails while it is recorded (a full disk, say) only follows from it.
     try {
@@ -86,9 +106,15 @@ export async function runSession({ io, services, resolved, json, quickstart, tok
   return EXIT.interrupted;
 }
 
-const withSize = ({ config, origins }: ResolvedConfig, microBatch: number): ResolvedConfig => ({ config: { ...config, microBatch }, origins: new Map([...origins, ['microBatch', 'measurement (auto)']]) });
+const withSize = ({ config, origins }: ResolvedConfig, microBatch: number): ResolvedConfig => ({
+  config: { ...config, microBatch },
+  origins: new Map([...origins, ['microBatch', 'measurement (auto)']]),
+});
 
-/** Writes the plans and forgets them. One for which there is no room waits: it is in the events too, and not worth a run. */
+/**
+ * Writes the plans and forgets them. One for which there is no room waits: it is in the events too, and not worth a
+ * run.
+ */
 function writePlans(folder: RunFolder, plans: Map<number, string>): void {
   for (const [generation, grid] of plans)
     try {

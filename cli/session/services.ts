@@ -1,17 +1,17 @@
-// CliServices: what commands need from the engine, loaded when it is first needed: `--help` must not load a compute library. Tests hand in
-// their own.
+// CliServices: what commands need from the engine, loaded when it is first needed: `--help` must not load a compute
+// library. Tests hand in their own.
+import type { ExportedWeights } from '../../engine/checkpoint/export-weights.js';
+import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import type { Trust } from '../../engine/comm/tls.js';
 import type { TrainConfig, TrainConfigInput } from '../../engine/core/config.js';
+import type { Check } from '../../engine/events/ledger.js';
 import type { RunEvaluation } from '../../engine/inference/evaluate.js';
 import type { ModelDefaults } from '../../engine/model/define.js';
-import type { PlanPreview } from '../../engine/trainer/plan-preview.js';
-import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
-import type { ExportedWeights } from '../../engine/checkpoint/export-weights.js';
-import type { Check } from '../../engine/events/ledger.js';
-import type { TrialResult } from '../../engine/verify/verify-model.js';
 import type { RunFolder } from '../../engine/run/run-folder.js';
-import type { TrainHost } from '../../engine/trainer/train-host.js';
 import type { RunStatus } from '../../engine/status/run-status.js';
-import type { Trust } from '../../engine/comm/tls.js';
+import type { PlanPreview } from '../../engine/trainer/plan-preview.js';
+import type { TrainHost } from '../../engine/trainer/train-host.js';
+import type { TrialResult } from '../../engine/verify/verify-model.js';
 import type { AgentOptions } from '../../engine/worker/worker-agent.js';
 
 export interface CliServices {
@@ -22,7 +22,11 @@ export interface CliServices {
   evaluateRun(run: RunFolder): Promise<RunEvaluation>;
   previewPlan(config: TrainConfig): Promise<PlanPreview>;
   verifyRun(run: RunFolder): Promise<readonly Check[]>;
-  verifyModel(config: TrainConfig, steps: number, onResult: (result: TrialResult) => void): Promise<readonly TrialResult[]>;
+  verifyModel(
+    config: TrainConfig,
+    steps: number,
+    onResult: (result: TrialResult) => void,
+  ): Promise<readonly TrialResult[]>;
   exportWeights(run: RunFolder, out: string): Promise<ExportedWeights>;
   runWorkers(options: AgentOptions): Promise<void>;
   askCoordinator(url: string, token: string, trust: Trust): Promise<RunStatus>;

@@ -1,7 +1,8 @@
-// SimulateOptions: the flags of `pipetrain simulate`, checked and completed with what the paper used. It simulates nothing.
+// SimulateOptions: the flags of `pipetrain simulate`, checked and completed with what the paper used. It simulates
+// nothing.
 import { UsageError } from '../../engine/core/errors.js';
-import { hardwareProfile, type HardwareProfile } from '../../engine/simulate/hardware.js';
-import { simulatedModel, type SimulatedModel } from '../../engine/simulate/model.js';
+import { type HardwareProfile, hardwareProfile } from '../../engine/simulate/hardware.js';
+import { type SimulatedModel, simulatedModel } from '../../engine/simulate/model.js';
 
 /** As commander hands them over. */
 export interface SimulateFlags {
@@ -48,7 +49,11 @@ const PAPER_MICROS = 16;
 const CACHE_SHARE = 0.5;
 
 const fail = (flag: string, text: string, allowed: string): never => {
-  throw new UsageError('PT_SIMULATION', `--${flag} is "${text}"; it must be ${allowed}`, '`pipetrain simulate --help` lists the options.');
+  throw new UsageError(
+    'PT_SIMULATION',
+    `--${flag} is "${text}"; it must be ${allowed}`,
+    '`pipetrain simulate --help` lists the options.',
+  );
 };
 
 /** A positive whole number. Throws a UsageError (PT_SIMULATION) that names the flag. */
@@ -57,7 +62,8 @@ export function wholeNumber(flag: string, text: string): number {
   return /^\d{1,12}$/.test(text) && value > 0 ? value : fail(flag, text, 'a positive whole number');
 }
 
-const optionalNumber = (flag: string, text: string | undefined, standard: number): number => (text === undefined ? standard : wholeNumber(flag, text));
+const optionalNumber = (flag: string, text: string | undefined, standard: number): number =>
+  text === undefined ? standard : wholeNumber(flag, text);
 
 /** A number or a fraction such as 1/3, between 0 and 1. */
 export function parseAlpha(text: string): number {
@@ -75,7 +81,11 @@ export function parseSimulateFlags(flags: SimulateFlags): SimulateOptions {
   const hardware = hardwareOf(flags);
   const batch = optionalNumber('batch', flags.batch, model.pipelineBatch * hardware.machines);
   // A batch per machine is what a pipeline of the paper works on.
-  const microBatch = optionalNumber('micro-batch', flags.microBatch, Math.max(1, Math.floor(batch / hardware.machines / PAPER_MICROS)));
+  const microBatch = optionalNumber(
+    'micro-batch',
+    flags.microBatch,
+    Math.max(1, Math.floor(batch / hardware.machines / PAPER_MICROS)),
+  );
   if (batch % microBatch !== 0) fail('micro-batch', String(microBatch), `a divisor of the batch (${batch})`);
   return {
     model,
@@ -89,13 +99,23 @@ export function parseSimulateFlags(flags: SimulateFlags): SimulateOptions {
     microBatch,
     pipeline: flags.pipeline === 'auto' ? null : wholeNumber('pipeline', flags.pipeline),
     usesCache: oneOf('cache', flags.cache, ['auto', 'off']) === 'auto',
-    cacheBytes: flags.cacheGb === undefined ? hardware.hostGB * CACHE_SHARE * 1e9 : wholeNumber('cache-gb', flags.cacheGb) * 1e9,
+    cacheBytes:
+      flags.cacheGb === undefined ? hardware.hostGB * CACHE_SHARE * 1e9 : wholeNumber('cache-gb', flags.cacheGb) * 1e9,
   };
 }
 
 function hardwareOf({ hardware, machines, devicesPerMachine }: SimulateFlags): HardwareProfile {
   const profile = hardwareProfile(hardware);
   if (machines === undefined && devicesPerMachine === undefined) return profile;
-  const changed = { ...profile, machines: optionalNumber('machines', machines, profile.machines), perMachine: optionalNumber('devices-per-machine', devicesPerMachine, profile.perMachine) };
-  return { ...changed, description: `${changed.machines} ${changed.machines === 1 ? 'machine' : 'machines'} x ${changed.perMachine}, else as ${profile.name}` };
+  const changed = {
+    ...profile,
+    machines: optionalNumber('machines', machines, profile.machines),
+    perMachine: optionalNumber('devices-per-machine', devicesPerMachine, profile.perMachine),
+  };
+  return {
+    ...changed,
+    description:
+      `${changed.machines} ${changed.machines === 1 ? 'machine' : 'machines'} x ${changed.perMachine}, else as ` +
+      `${profile.name}`,
+  };
 }

@@ -1,20 +1,21 @@
-// One schedule on simulated hardware: its grid, time, bubble and memory, for built-in schedules and for files with a grid of one's own.
+// One schedule on simulated hardware: its grid, time, bubble and memory, for built-in schedules and for files with a
+// grid of one's own.
 import { present } from '../../engine/core/invariant.js';
 import { usableBytes } from '../../engine/simulate/hardware.js';
-import { simulatedCosts } from '../../engine/simulate/model.js';
 import { linkSpeeds } from '../../engine/simulate/hardware.js';
+import { simulatedCosts } from '../../engine/simulate/model.js';
 import { stageMemory, sumCosts } from '../../pipeline/costs.js';
 import { showGrid } from '../../pipeline/grid.js';
-import { exactPartition, runsOf, type Cuts } from '../../pipeline/partition.js';
-import { peakBytes, requireMemory } from '../../pipeline/schedule-memory.js';
+import { type Cuts, exactPartition, runsOf } from '../../pipeline/partition.js';
 import type { Schedule } from '../../pipeline/schedule.js';
+import { peakBytes, requireMemory } from '../../pipeline/schedule-memory.js';
 import { readSchedule } from '../../pipeline/schedules/from-file.js';
-import { makeSchedule, isScheduleName } from '../../pipeline/schedules/registry.js';
+import { isScheduleName, makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulate } from '../../pipeline/simulate.js';
 import { validateSchedule } from '../../pipeline/validate.js';
 import { bytes, clip, millis, percent } from '../text/format.js';
-import type { SimulateOptions } from './options.js';
 import { textColumns } from '../text/text-columns.js';
+import type { SimulateOptions } from './options.js';
 
 export interface ScheduleSizes {
   readonly workers: number;
@@ -38,8 +39,15 @@ export interface ScheduleSimulation {
   readonly grid: string;
 }
 
-/** Validates and times a schedule by name or file. Throws a ScheduleError with the failing cell marked, for order, deadlock and memory alike. */
-export function simulateSchedule(nameOrFile: string, sizes: ScheduleSizes, { model, hardware, microBatch }: SimulateOptions): ScheduleSimulation {
+/**
+ * Validates and times a schedule by name or file. Throws a ScheduleError with the failing cell marked, for order,
+ * deadlock and memory alike.
+ */
+export function simulateSchedule(
+  nameOrFile: string,
+  sizes: ScheduleSizes,
+  { model, hardware, microBatch }: SimulateOptions,
+): ScheduleSimulation {
   const schedule = open(nameOrFile, sizes);
   validateSchedule(schedule);
   const costs = simulatedCosts(model, hardware, microBatch);
@@ -84,9 +92,12 @@ export function scheduleLines(result: ScheduleSimulation, columns: number): stri
     bytes(result.peakBytes[worker] ?? 0),
   ]);
   return [
-    `${result.schedule}: ${result.workers} workers, ${result.stages} stages, ${result.micros} micro-batches: ${millis(result.totalMs)} a step, bubble ${percent(result.bubble)}`,
+    `${result.schedule}: ${result.workers} workers, ${result.stages} stages, ${result.micros} micro-batches: ` +
+      `${millis(result.totalMs)} a step, bubble ${percent(result.bubble)}`,
     '',
-    ...textColumns([['worker', 'busy', 'idle', 'peak live', 'memory'], ...rows], columns - 2).map((line) => `  ${line}`),
+    ...textColumns([['worker', 'busy', 'idle', 'peak live', 'memory'], ...rows], columns - 2).map(
+      (line) => `  ${line}`,
+    ),
     '',
     ...result.grid.split('\n').map((line) => clip(`  ${line}`, columns)),
   ];

@@ -1,10 +1,10 @@
 // Texts of `pipetrain simulate`: a simulated run epoch by epoch, the comparison, the sweep over alpha. Pure text.
 import type { SimulatedComparison } from '../../engine/simulate/comparison.js';
 import { NOT_MODELLED, type SimulatedRun } from '../../engine/simulate/simulator.js';
-import { bytes, count, duration, millis, percent, plural, wrap } from '../text/format.js';
-import type { SimulateOptions } from './options.js';
 import { scheduleName } from '../../pipeline/schedules/registry.js';
+import { bytes, count, duration, millis, percent, plural, wrap } from '../text/format.js';
 import { textColumns } from '../text/text-columns.js';
+import type { SimulateOptions } from './options.js';
 
 /** The published figures for ViT-B/16 on the machines of the paper (Fig. 9 and 10). */
 export const PUBLISHED = {
@@ -20,11 +20,15 @@ export const PUBLISHED = {
 
 const times = (value: number): string => `${value.toFixed(2)}x`;
 
-export function headLines({ model, hardware, epochs, samples, batch, microBatch }: SimulateOptions, columns: number): string[] {
+export function headLines(
+  { model, hardware, epochs, samples, batch, microBatch }: SimulateOptions,
+  columns: number,
+): string[] {
   const data = samples === model.samples ? `${model.data}, ` : '';
   return [
     `${model.description} on ${hardware.description}`,
-    `${data}${plural(samples, 'sample')}, ${plural(epochs, 'epoch')}; ${count(batch)} samples a step at the start, micro-batches of ${microBatch} (pipetrain)`,
+    `${data}${plural(samples, 'sample')}, ${plural(epochs, 'epoch')}; ${count(batch)} samples a step at the ` +
+      `start, micro-batches of ${microBatch} (pipetrain)`,
   ].flatMap((line) => wrap(line, columns, 2));
 }
 
@@ -49,7 +53,20 @@ export function runLines(run: SimulatedRun, columns: number): string[] {
     const last = (next < 0 ? rows.length : next) - 1;
     return [[last === e ? `${e}` : `${e}-${last}`, ...row]];
   });
-  const heading = ['epoch', 'frozen', 'K x R', 'blocks', 'schedule M', 'step', 'bubble', 'samples/s', 'memory', 'cache', 'epoch time', 'change'];
+  const heading = [
+    'epoch',
+    'frozen',
+    'K x R',
+    'blocks',
+    'schedule M',
+    'step',
+    'bubble',
+    'samples/s',
+    'memory',
+    'cache',
+    'epoch time',
+    'change',
+  ];
   const memory = run.exceedsMemory ? ['A stage needs more memory than a device has.'] : [];
   return [...textColumns([heading, ...lines], columns), ...memory].map((line) => `  ${line}`);
 }
@@ -62,10 +79,16 @@ function blocksText(counts: readonly number[]): string {
     if (last?.size === size) last.times++;
     else groups.push({ size, times: 1 });
   }
-  return groups.map(({ size, times: n }) => (n > 3 ? `${n}x${size}` : Array.from({ length: n }, () => size).join(','))).join(',');
+  return groups
+    .map(({ size, times: n }) => (n > 3 ? `${n}x${size}` : Array.from({ length: n }, () => size).join(',')))
+    .join(',');
 }
 
-export function comparisonLines({ variants, weakBaseline, ownGain }: SimulatedComparison, options: SimulateOptions, columns: number): string[] {
+export function comparisonLines(
+  { variants, weakBaseline, ownGain }: SimulatedComparison,
+  options: SimulateOptions,
+  columns: number,
+): string[] {
   const rows = variants.map(({ name, run, speedup, speedupWithTransitions }) => [
     name,
     duration(run.computeSeconds),
@@ -76,30 +99,57 @@ export function comparisonLines({ variants, weakBaseline, ownGain }: SimulatedCo
   ]);
   const best = weakBaseline * ownGain;
   return [
-    ...textColumns([['', 'in steps', 'changes', 'samples/s', 'speed-up', 'with changes'], ...rows], columns - 2).map((line) => `  ${line}`),
+    ...textColumns([['', 'in steps', 'changes', 'samples/s', 'speed-up', 'with changes'], ...rows], columns - 2).map(
+      (line) => `  ${line}`,
+    ),
     '',
     ...wrap(
-      `Of the ${times(best)} of pipetrain, ${times(weakBaseline)} is only the baseline: data parallelism without freezing against a pipeline of ${variants[0]?.run.epochs[0]?.K ?? 0} stages. Over that data parallelism pipetrain is ${times(ownGain)}.`,
+      `Of the ${times(best)} of pipetrain, ${times(weakBaseline)} is only the baseline: data parallelism ` +
+        `without freezing against a pipeline of ${variants[0]?.run.epochs[0]?.K ?? 0} stages. Over that data ` +
+        `parallelism pipetrain is ${times(ownGain)}.`,
       columns,
       0,
     ),
-    ...(isPaper(options) ? wrap(`Published for these machines: ${times(PUBLISHED.withoutCache)} without cache (Fig. 9), ${times(2.83)} with it at alpha 1/3.`, columns, 0) : []),
+    ...(isPaper(options)
+      ? wrap(
+          `Published for these machines: ${times(PUBLISHED.withoutCache)} without cache (Fig. 9), ` +
+            `${times(2.83)} with it at alpha 1/3.`,
+          columns,
+          0,
+        )
+      : []),
   ];
 }
 
 /** One line per alpha; the published column stands only where it applies. */
-export function sweepLines(sweep: readonly { readonly alpha: string; readonly comparison: SimulatedComparison }[], options: SimulateOptions, columns: number): string[] {
+export function sweepLines(
+  sweep: readonly { readonly alpha: string; readonly comparison: SimulatedComparison }[],
+  options: SimulateOptions,
+  columns: number,
+): string[] {
   const names = sweep[0]?.comparison.variants.slice(2).map(({ name }) => name) ?? [];
   const showsPublished = isPaper(options);
   const rows = sweep.map(({ alpha, comparison }) => [
     alpha,
     ...comparison.variants.slice(2).map(({ speedup }) => times(speedup)),
-    ...(showsPublished ? [times(PUBLISHED.byAlpha.find((published) => published.alpha === alpha)?.speedup ?? Number.NaN)] : []),
+    ...(showsPublished
+      ? [times(PUBLISHED.byAlpha.find((published) => published.alpha === alpha)?.speedup ?? Number.NaN)]
+      : []),
   ]);
-  return textColumns([['alpha', ...names, ...(showsPublished ? ['published, cache'] : [])], ...rows], columns - 2).map((line) => `  ${line}`);
+  return textColumns([['alpha', ...names, ...(showsPublished ? ['published, cache'] : [])], ...rows], columns - 2).map(
+    (line) => `  ${line}`,
+  );
 }
 
 export const isPaper = ({ model, hardware, samples, epochs }: SimulateOptions): boolean =>
-  model.name === 'vit-b16' && hardware.name === 'paper' && hardware.machines === 2 && hardware.perMachine === 8 && samples === model.samples && epochs === model.epochs;
+  model.name === 'vit-b16' &&
+  hardware.name === 'paper' &&
+  hardware.machines === 2 &&
+  hardware.perMachine === 8 &&
+  samples === model.samples &&
+  epochs === model.epochs;
 
-export const notModelledLines = (columns: number): string[] => ['Not modelled:', ...NOT_MODELLED.flatMap((line) => wrap(`  - ${line}`, columns, 4))];
+export const notModelledLines = (columns: number): string[] => [
+  'Not modelled:',
+  ...NOT_MODELLED.flatMap((line) => wrap(`  - ${line}`, columns, 4)),
+];

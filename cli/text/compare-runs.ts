@@ -9,7 +9,10 @@ export interface NamedRun {
 }
 
 /** Equal means: both runs have fingerprints, and both fingerprints are the same. */
-export function compareRuns(a: NamedRun, b: NamedRun): { readonly lines: readonly string[]; readonly isEqual: boolean } {
+export function compareRuns(
+  a: NamedRun,
+  b: NamedRun,
+): { readonly lines: readonly string[]; readonly isEqual: boolean } {
   const [left, right] = [summarize(a.events), summarize(b.events)];
   const rows: [string, (summary: Summary) => string][] = [
     ['status', ({ status }) => status],
@@ -18,22 +21,43 @@ export function compareRuns(a: NamedRun, b: NamedRun): { readonly lines: readonl
     ['steps', ({ steps }) => count(steps)],
     ['final loss', ({ finalLoss }) => (finalLoss === null ? '-' : String(Math.fround(finalLoss)))],
     ['validation', ({ metric }) => (metric === null ? '-' : `${metric.name} ${metric.value}`)],
-    ['time to target', ({ timeToAccuracy: reached }) => (reached === null ? '-' : reached.seconds === null ? `${number(reached.target)}: never` : `${number(reached.target)}: ${duration(reached.seconds)}`)],
+    [
+      'time to target',
+      ({ timeToAccuracy: reached }) =>
+        reached === null
+          ? '-'
+          : reached.seconds === null
+            ? `${number(reached.target)}: never`
+            : `${number(reached.target)}: ${duration(reached.seconds)}`,
+    ],
     ['time', ({ wallSeconds }) => duration(wallSeconds)],
     ['time in steps', ({ trainSeconds }) => duration(trainSeconds)],
     ['samples/s', ({ samplesPerSecond }) => (samplesPerSecond === null ? '-' : number(samplesPerSecond))],
     ['transitions', ({ transitions }) => String(transitions.length)],
-    ['cache hits', ({ cache }) => (cache.hits + cache.misses === 0 ? '-' : percent(cache.hits / (cache.hits + cache.misses)))],
+    [
+      'cache hits',
+      ({ cache }) => (cache.hits + cache.misses === 0 ? '-' : percent(cache.hits / (cache.hits + cache.misses))),
+    ],
     ['bubble', ({ bubbleShare }) => percent(bubbleShare)],
     ['lost workers', ({ failures }) => String(failures)],
     ['weights', ({ weightsSha256 }) => weightsSha256?.slice(0, 16) ?? '-'],
     ['losses', ({ lossSha256 }) => lossSha256?.slice(0, 16) ?? '-'],
   ];
   const width = 26;
-  const line = (label: string, one: string, two: string): string => `${label.padEnd(14)} ${clip(one, width).padEnd(width)}  ${clip(two, width)}`.trimEnd();
-  const isEqual = left.weightsSha256 !== null && left.weightsSha256 === right.weightsSha256 && left.lossSha256 !== null && left.lossSha256 === right.lossSha256;
+  const line = (label: string, one: string, two: string): string =>
+    `${label.padEnd(14)} ${clip(one, width).padEnd(width)}  ${clip(two, width)}`.trimEnd();
+  const isEqual =
+    left.weightsSha256 !== null &&
+    left.weightsSha256 === right.weightsSha256 &&
+    left.lossSha256 !== null &&
+    left.lossSha256 === right.lossSha256;
   return {
-    lines: [line('', tail(a.name, width), tail(b.name, width)), ...rows.map(([label, of]) => line(label, of(left), of(right))), '', ...verdict(left, right, a, b, isEqual)],
+    lines: [
+      line('', tail(a.name, width), tail(b.name, width)),
+      ...rows.map(([label, of]) => line(label, of(left), of(right))),
+      '',
+      ...verdict(left, right, a, b, isEqual),
+    ],
     isEqual,
   };
 }
@@ -42,10 +66,16 @@ export function compareRuns(a: NamedRun, b: NamedRun): { readonly lines: readonl
 const tail = (path: string, width: number): string => (path.length <= width ? path : `…${path.slice(1 - width)}`);
 
 function verdict(left: Summary, right: Summary, a: NamedRun, b: NamedRun, isEqual: boolean): string[] {
-  const faster = left.trainSeconds > 0 && right.trainSeconds > 0 ? [`B took ${(right.trainSeconds / left.trainSeconds).toFixed(2)} times as long as A in steps.`] : [];
+  const faster =
+    left.trainSeconds > 0 && right.trainSeconds > 0
+      ? [`B took ${(right.trainSeconds / left.trainSeconds).toFixed(2)} times as long as A in steps.`]
+      : [];
   if (isEqual) return ['Equal: the same weights and the same loss in every step, bit for bit.', ...faster];
   if (left.weightsSha256 === null || right.weightsSha256 === null)
-    return [`Not comparable: ${left.weightsSha256 === null ? 'A' : 'B'} did not finish and has no fingerprint.`, ...firstDifference(a, b)];
+    return [
+      `Not comparable: ${left.weightsSha256 === null ? 'A' : 'B'} did not finish and has no fingerprint.`,
+      ...firstDifference(a, b),
+    ];
   return ['Different.', ...firstDifference(a, b), ...faster];
 }
 
@@ -53,6 +83,9 @@ function firstDifference(a: NamedRun, b: NamedRun): string[] {
   const other = new Map(effectiveSteps(b.events).map(({ step, loss }) => [step, loss]));
   const common = effectiveSteps(a.events).filter(({ step }) => other.has(step));
   const differing = common.find(({ step, loss }) => other.get(step) !== loss);
-  if (differing !== undefined) return [`The loss differs first at step ${differing.step}: ${differing.loss} and ${other.get(differing.step)}.`];
-  return common.length > 0 ? [`The losses of the ${count(common.length)} steps both runs have are equal.`] : ['The runs have no step in common.'];
+  if (differing !== undefined)
+    return [`The loss differs first at step ${differing.step}: ${differing.loss} and ${other.get(differing.step)}.`];
+  return common.length > 0
+    ? [`The losses of the ${count(common.length)} steps both runs have are equal.`]
+    : ['The runs have no step in common.'];
 }

@@ -1,5 +1,5 @@
-// Decisions: what happened in a run, in full sentences: plans, freezes, transitions, the cache, failures. Pure text from events; steps are
-// the status line's business.
+// Decisions: what happened in a run, in full sentences: plans, freezes, transitions, the cache, failures. Pure text
+// from events; steps are the status line's business.
 import type { RunEvent } from '../../engine/events/events.js';
 import { bytes, count, duration, millis, number, percent, plural, range } from './format.js';
 import { microBatchLines } from './micro-batch-text.js';
@@ -17,9 +17,15 @@ export interface Story {
 }
 
 /** 2 stages x 1 replica */
-export const shapeText = ({ K, R }: { readonly K: number; readonly R: number }): string => `${plural(K, 'stage')} x ${plural(R, 'replica')}`;
+export const shapeText = ({ K, R }: { readonly K: number; readonly R: number }): string =>
+  `${plural(K, 'stage')} x ${plural(R, 'replica')}`;
 
-const story = (headline: string, details: readonly string[] = [], tone: Story['tone'] = 'plain'): Story => ({ tone, headline, details, grid: [] });
+const story = (headline: string, details: readonly string[] = [], tone: Story['tone'] = 'plain'): Story => ({
+  tone,
+  headline,
+  details,
+  grid: [],
+});
 
 /** What to tell about an event, or null where there is nothing to tell. `before` is the plan in force until then. */
 export function tell(event: RunEvent, before: PlanMade | null): Story | null {
@@ -29,10 +35,14 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
     case 'resumed':
       return story(`goes on after ${plural(event.step, 'step')}, from ${event.checkpoint}`);
     case 'weights.loaded':
-      return story(`starts from the weights of ${event.from} (step ${event.fromStep}): ${plural(event.loaded.length, 'block')} of ${event.loaded.length + event.fresh.length}`, [
-        ...event.fresh.map(({ block, why: reason }) => `${block} starts fresh: ${reason}`),
-        ...(event.unused.length === 0 ? [] : [`not used: ${event.unused.join(', ')}`]),
-      ]);
+      return story(
+        `starts from the weights of ${event.from} (step ${event.fromStep}): ` +
+          `${plural(event.loaded.length, 'block')} of ${event.loaded.length + event.fresh.length}`,
+        [
+          ...event.fresh.map(({ block, why: reason }) => `${block} starts fresh: ${reason}`),
+          ...(event.unused.length === 0 ? [] : [`not used: ${event.unused.join(', ')}`]),
+        ],
+      );
     case 'prediction.off':
       return story(event.reason, [], event.isReplanned ? 'good' : undefined);
     case 'microBatch.chosen': {
@@ -40,7 +50,10 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return story(`${headline} (measured in ${duration(event.seconds)})`, trials);
     }
     case 'costs.measured':
-      return story(`costs of ${plural(event.blocks.length, 'block')} ${event.isCached ? 'known from an earlier run' : `measured in ${duration(event.seconds)}`}`);
+      return story(
+        `costs of ${plural(event.blocks.length, 'block')} ` +
+          `${event.isCached ? 'known from an earlier run' : `measured in ${duration(event.seconds)}`}`,
+      );
     case 'plan.made':
       return tellPlan(event, before);
     case 'programs.ready':
@@ -51,32 +64,70 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return tellFreeze(event);
     case 'freeze.rolledBack':
       return story(
-        `freeze rolled back at step ${event.step}: back to step ${event.toStep} and ${plural(event.toLayers, 'frozen layer')} (from ${event.fromLayers}), no freezing ${event.heldUntil > 1e12 ? 'any more' : `before step ${event.heldUntil}`}`,
+        `freeze rolled back at step ${event.step}: back to step ${event.toStep} and ` +
+          `${plural(event.toLayers, 'frozen layer')} (from ${event.fromLayers}), no freezing ` +
+          `${event.heldUntil > 1e12 ? 'any more' : `before step ${event.heldUntil}`}`,
         why(event),
         'bad',
       );
     case 'guard.looked':
-      return event.watching === undefined ? null : story(`guard at step ${event.step}: the freeze at step ${event.watching} ${event.hurts === true ? 'hurts' : 'does no harm'} (${event.metricName} ${number(event.metric)})`, why(event));
+      return event.watching === undefined
+        ? null
+        : story(
+            `guard at step ${event.step}: the freeze at step ${event.watching} ` +
+              `${event.hurts === true ? 'hurts' : 'does no harm'} (${event.metricName} ${number(event.metric)})`,
+            why(event),
+          );
     case 'cache.changed':
       return event.state === 'on'
-        ? story(`cache on at step ${event.step}: outputs of the first ${plural(event.depth, 'block')}, ${bytes(event.recordBytes)} per sample, room for ${plural(event.capacity, 'sample')}`, why(event), 'good')
+        ? story(
+            `cache on at step ${event.step}: outputs of the first ${plural(event.depth, 'block')}, ` +
+              `${bytes(event.recordBytes)} per sample, room for ${plural(event.capacity, 'sample')}`,
+            why(event),
+            'good',
+          )
         : story(`cache off at step ${event.step}`, why(event));
     case 'evaluation':
-      return story(`validation at step ${event.step}: ${event.metricName === 'loss' ? '' : `${event.metricName} ${number(event.metric)}, `}loss ${number(event.loss)} on ${plural(event.samples, 'sample')} in ${duration(event.seconds)}`);
+      return story(
+        `validation at step ${event.step}: ` +
+          `${event.metricName === 'loss' ? '' : `${event.metricName} ${number(event.metric)}, `}loss ` +
+          `${number(event.loss)} on ${plural(event.samples, 'sample')} in ${duration(event.seconds)}`,
+      );
     case 'checkpoint.saved':
-      return story(`checkpoint at step ${event.step}: ${event.path} (${bytes(event.bytes)}, ${duration(event.seconds)}${event.stallMs === undefined ? '' : `; training stood still for ${millis(event.stallMs)}`})`);
+      return story(
+        `checkpoint at step ${event.step}: ${event.path} (${bytes(event.bytes)}, ` +
+          `${duration(event.seconds)}${event.stallMs === undefined ? '' : `; training stood still for ${millis(event.stallMs)}`})`,
+      );
     case 'checkpoint.failed':
-      return story(`warning: the checkpoint at step ${event.step} could not be written (${event.code}): ${event.reason}; the ones before are as they were`, [], 'bad');
+      return story(
+        `warning: the checkpoint at step ${event.step} could not be written (${event.code}): ` +
+          `${event.reason}; the ones before are as they were`,
+        [],
+        'bad',
+      );
     case 'worker.joined':
-      return event.origin === undefined ? null : story(`worker ${event.worker} joined: ${event.origin.name} on ${event.origin.host}, ${event.device}`, [], 'good');
+      return event.origin === undefined
+        ? null
+        : story(
+            `worker ${event.worker} joined: ${event.origin.name} on ${event.origin.host}, ${event.device}`,
+            [],
+            'good',
+          );
     case 'worker.left':
       return story(`worker ${event.worker} left at step ${event.step}`);
     case 'worker.lost':
       return story(`worker ${event.worker} is lost: ${event.reason}`, [], 'bad');
     case 'peer.dropped':
-      return story(`connection of ${event.peer} dropped: ${event.reason}${event.count > 1 ? ` (the ${event.count}th)` : ''}`, [], 'bad');
+      return story(
+        `connection of ${event.peer} dropped: ${event.reason}${event.count > 1 ? ` (the ${event.count}th)` : ''}`,
+        [],
+        'bad',
+      );
     case 'recovered':
-      return story(`recovered in ${duration(event.seconds)}: step ${event.step} goes on from the snapshot after ${event.fromStep} steps, ${event.workers} ${event.workers === 1 ? 'worker' : 'workers'}`);
+      return story(
+        `recovered in ${duration(event.seconds)}: step ${event.step} goes on from the snapshot after ` +
+          `${event.fromStep} steps, ${event.workers} ${event.workers === 1 ? 'worker' : 'workers'}`,
+      );
     case 'warning':
       return story(`warning: ${event.message}`, [], 'bad');
     default:
@@ -92,13 +143,19 @@ function tellStart(event: EventOf<'run.started'>): Story {
   return story(`pipetrain ${event.version}: ${event.model} on ${event.data}`, [
     `model: ${plural(layers, 'layer')} in ${plural(event.blocks.length, 'block')}, ${count(parameters)} parameters`,
     `data: ${count(event.numTrain)} training and ${count(event.numValidation)} validation samples`,
-    `run: ${plural(event.stepsPlanned, 'step')} (${count(event.stepsPerEpoch)} per epoch) of ${event.batch} samples in micro-batches of ${event.microBatch}, seed ${event.seed}`,
+    `run: ${plural(event.stepsPlanned, 'step')} (${count(event.stepsPerEpoch)} per epoch) of ${event.batch} ` +
+      `samples in micro-batches of ${event.microBatch}, seed ${event.seed}`,
     `machine: ${event.machine}`,
   ]);
 }
 
 function tellPrograms({ generation, seconds, traced, kept, fromDisk, compiled }: EventOf<'programs.ready'>): Story {
-  const parts = [...(kept > 0 ? [`${kept} in memory`] : []), ...(fromDisk > 0 ? [`${fromDisk} from the disk cache`] : []), ...(compiled > 0 ? [`${compiled} compiled`] : []), ...(traced > 0 ? [`${plural(traced, 'block graph')} traced`] : [])];
+  const parts = [
+    ...(kept > 0 ? [`${kept} in memory`] : []),
+    ...(fromDisk > 0 ? [`${fromDisk} from the disk cache`] : []),
+    ...(compiled > 0 ? [`${compiled} compiled`] : []),
+    ...(traced > 0 ? [`${plural(traced, 'block graph')} traced`] : []),
+  ];
   return story(`programs of g${generation} ready in ${duration(seconds)}: ${parts.join(', ')}`);
 }
 
@@ -108,21 +165,42 @@ function tellTransition(event: EventOf<'transition'>): Story {
   const details =
     parts === undefined
       ? []
-      : [`plan ${millis(parts.planMs)}, state ${millis(parts.stateMs)}, programs ${millis(parts.compileMs)}, connections and the rest ${millis(parts.connectMs)}, snapshot ${millis(parts.snapshotMs)}`];
-  return story(`transition at step ${event.step}: ${event.from.K}x${event.from.R} -> ${event.to.K}x${event.to.R} in ${duration(event.seconds)}${moved}`, details, 'good');
+      : [
+          `plan ${millis(parts.planMs)}, state ${millis(parts.stateMs)}, programs ` +
+            `${millis(parts.compileMs)}, connections and the rest ${millis(parts.connectMs)}, snapshot ` +
+            `${millis(parts.snapshotMs)}`,
+        ];
+  return story(
+    `transition at step ${event.step}: ${event.from.K}x${event.from.R} -> ${event.to.K}x${event.to.R} in ` +
+      `${duration(event.seconds)}${moved}`,
+    details,
+    'good',
+  );
 }
 
 function tellPlan(event: PlanMade, before: PlanMade | null): Story {
-  const shape = before === null ? `plan g${event.generation}: ${shapeText(event)}` : `plan g${before.generation} ${shapeText(before)} -> g${event.generation} ${shapeText(event)}`;
-  const seats = event.stages.map(({ worker, replica, stage, from, to }) => `${worker} = replica ${replica} stage ${stage}, blocks ${range(from, to)}`);
+  const shape =
+    before === null
+      ? `plan g${event.generation}: ${shapeText(event)}`
+      : `plan g${before.generation} ${shapeText(before)} -> g${event.generation} ${shapeText(event)}`;
+  const seats = event.stages.map(
+    ({ worker, replica, stage, from, to }) =>
+      `${worker} = replica ${replica} stage ${stage}, blocks ${range(from, to)}`,
+  );
   return {
     tone: 'good',
     headline: shape,
     details: [
-      `${event.schedule}, ${event.microBatches} micro-batch${event.microBatches === 1 ? '' : 'es'} per replica; predicted ${millis(event.predictedStepMs)} per step, bubble ${percent(event.predictedBubble)}`,
+      `${event.schedule}, ${event.microBatches} micro-batch${event.microBatches === 1 ? '' : 'es'} per ` +
+        `replica; predicted ${millis(event.predictedStepMs)} per step, bubble ${percent(event.predictedBubble)}`,
       ...why(event),
       `${seats.join('; ')}${event.idle.length > 0 ? `; idle: ${event.idle.join(', ')}` : ''}`,
-      ...(event.frozen > 0 ? [`blocks ${range(0, event.frozen)} frozen${event.usesCache ? ', their outputs come from the cache' : ''}${cachedSteps(event)}`] : []),
+      ...(event.frozen > 0
+        ? [
+            `blocks ${range(0, event.frozen)} ` +
+              `frozen${event.usesCache ? ', their outputs come from the cache' : ''}${cachedSteps(event)}`,
+          ]
+        : []),
     ],
     // The grid of the first plan shows the idea; the later ones lie in plans/.
     grid: before === null ? event.grid.split('\n').filter((line) => line.trim() !== '') : [],
@@ -130,17 +208,25 @@ function tellPlan(event: PlanMade, before: PlanMade | null): Story {
 }
 
 const cachedSteps = ({ predictedFillMs, predictedReadMs }: PlanMade): string =>
-  predictedFillMs === undefined || predictedReadMs === undefined ? '' : `; predicted ${millis(predictedFillMs)} per step while it fills, ${millis(predictedReadMs)} afterwards`;
+  predictedFillMs === undefined || predictedReadMs === undefined
+    ? ''
+    : `; predicted ${millis(predictedFillMs)} per step while it fills, ${millis(predictedReadMs)} afterwards`;
 
 function tellFreeze(event: EventOf<'freeze.decided'>): Story {
   const change =
     event.toLayers > event.fromLayers
-      ? `layers ${range(0, event.toLayers)} frozen (${event.fromLayers} -> ${plural(event.toLayers, 'layer')}, ${plural(event.toBlocks, 'block')})`
+      ? `layers ${range(0, event.toLayers)} frozen (${event.fromLayers} -> ${plural(event.toLayers, 'layer')}, ` +
+        `${plural(event.toBlocks, 'block')})`
       : event.toLayers < event.fromLayers
         ? `rolled back from ${event.fromLayers} to ${plural(event.toLayers, 'frozen layer')}`
         : event.held === undefined
           ? `stays at ${plural(event.toLayers, 'frozen layer')}`
           : `held back at ${plural(event.toLayers, 'frozen layer')}: ${event.held}`;
-  const norms = event.norms.length === 0 ? [] : [`gradient norm by layer: ${event.norms.map((norm) => number(norm, 3)).join(' ')}`];
-  return story(`freeze (${event.policy}) at step ${event.step}: ${change}`, [...why(event), ...norms], event.toLayers > event.fromLayers ? 'good' : 'plain');
+  const norms =
+    event.norms.length === 0 ? [] : [`gradient norm by layer: ${event.norms.map((norm) => number(norm, 3)).join(' ')}`];
+  return story(
+    `freeze (${event.policy}) at step ${event.step}: ${change}`,
+    [...why(event), ...norms],
+    event.toLayers > event.fromLayers ? 'good' : 'plain',
+  );
 }

@@ -10,7 +10,10 @@ export function number(value: number, digits = 4): string {
 }
 
 /** 12,345 */
-export const count = (value: number): string => Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, ',');
+export const count = (value: number): string =>
+  Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ',');
 
 /** 0.1234 as 12 % */
 export const percent = (share: number): string => `${share > 0 && share < 0.01 ? '<1' : Math.round(share * 100)} %`;
@@ -42,9 +45,13 @@ export function bytes(size: number): string {
 export const plural = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
 
 /** The half-open range [from, to) as `4-9`, `4`, or `none`. */
-export const range = (from: number, to: number): string => (to <= from ? 'none' : to - from === 1 ? `${from}` : `${from}-${to - 1}`);
+export const range = (from: number, to: number): string =>
+  to <= from ? 'none' : to - from === 1 ? `${from}` : `${from}-${to - 1}`;
 
-/** Breaks a text into lines of at most `width` characters, the later ones indented. Words longer than a line are not broken. */
+/**
+ * Breaks a text into lines of at most `width` characters, the later ones indented. Words longer than a line are not
+ * broken.
+ */
 export function wrap(text: string, width: number, indent: number): string[] {
   const lines: string[] = [];
   let line = ' '.repeat(text.length - text.trimStart().length);
@@ -58,13 +65,19 @@ export function wrap(text: string, width: number, indent: number): string[] {
   return [...lines, line];
 }
 
-/** Lines of a text that somebody else wrote: cut at `width`, spaces kept, control characters (a terminal would obey them) made visible. */
+/**
+ * Lines of a text that somebody else wrote: cut at `width`, spaces kept, control characters (a terminal would obey
+ * them) made visible.
+ */
 export function quote(text: string, width: number): string[] {
   return text.split('\n').flatMap((line) => {
     const safe = line.replaceAll('\t', '  ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '·');
-    return safe === '' ? [''] : Array.from({ length: Math.ceil(safe.length / width) }, (_, i) => safe.slice(i * width, (i + 1) * width));
+    return safe === ''
+      ? ['']
+      : Array.from({ length: Math.ceil(safe.length / width) }, (_, i) => safe.slice(i * width, (i + 1) * width));
   });
 }
 
 /** At most `width` characters, the last one an ellipsis where something is cut off. */
-export const clip = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`);
+export const clip = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;

@@ -6,6 +6,8 @@ import { millis } from './format.js';
 export const microBatchLines = ({ reason, trials }: Pick<MicroBatchChoice, 'reason' | 'trials'>): string[] => [
   `micro-batch: ${reason}`,
   ...trials.map(({ microBatch, numMicroBatches, K, R, schedule, predictedStepMs, why }) =>
-    predictedStepMs === null ? `${microBatch} x ${numMicroBatches}: ${why}` : `${microBatch} x ${numMicroBatches}: ${millis(predictedStepMs)} a step (${K} x ${R}, ${schedule})`,
+    predictedStepMs === null
+      ? `${microBatch} x ${numMicroBatches}: ${why}`
+      : `${microBatch} x ${numMicroBatches}: ${millis(predictedStepMs)} a step (${K} x ${R}, ${schedule})`,
   ),
 ];

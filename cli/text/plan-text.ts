@@ -1,9 +1,10 @@
-// Text of `pipetrain plan`: measured costs, then every plan with its stages, grid and the alternatives that lost. Pure text.
+// Text of `pipetrain plan`: measured costs, then every plan with its stages, grid and the alternatives that lost. Pure
+// text.
 import type { PlanPreview, PreviewedPlan } from '../../engine/trainer/plan-preview.js';
 import type { BlockCost } from '../../pipeline/costs.js';
 import { bytes, clip, count, duration, millis, percent, plural, range, wrap } from './format.js';
-import { textColumns } from './text-columns.js';
 import { microBatchLines } from './micro-batch-text.js';
+import { textColumns } from './text-columns.js';
 
 /** Alternatives per plan; the JSON has all. */
 const MOST_REJECTED = 8;
@@ -11,15 +12,36 @@ const MOST_REJECTED = 8;
 export function planLines(preview: PlanPreview, columns: number): string[] {
   const { model, workers, device, batch, microBatch, numMicroBatches, totalSteps, numLayers, plans } = preview;
   return [
-    ...wrap(`${model} on ${plural(workers, 'worker')} (${device}): ${plural(totalSteps, 'step')} of ${plural(batch, 'sample')}, in micro-batches of ${microBatch} (${numMicroBatches} a step)`, columns, 2),
-    ...(preview.microBatchChoice === null ? [] : microBatchLines(preview.microBatchChoice).flatMap((line) => wrap(`  ${line}`, columns, 4))),
+    ...wrap(
+      `${model} on ${plural(workers, 'worker')} (${device}): ${plural(totalSteps, 'step')} of ` +
+        `${plural(batch, 'sample')}, in micro-batches of ${microBatch} (${numMicroBatches} a step)`,
+      columns,
+      2,
+    ),
+    ...(preview.microBatchChoice === null
+      ? []
+      : microBatchLines(preview.microBatchChoice).flatMap((line) => wrap(`  ${line}`, columns, 4))),
     '',
-    `costs of a micro-batch, measured on ${workers === 1 ? 'one worker' : `${workers} workers at once`} in ${duration(preview.measureSeconds)}`,
+    `costs of a micro-batch, measured on ${workers === 1 ? 'one worker' : `${workers} workers at once`} in ` +
+      `${duration(preview.measureSeconds)}`,
     ...costRows(preview, columns),
-    ...(preview.handover === null ? [] : wrap(`  a hand-over to another worker: ${millis(preview.handover.handoverMs)}, and ${millis(preview.handover.handlingMs)} between two actions of one`, columns, 2)),
+    ...(preview.handover === null
+      ? []
+      : wrap(
+          `  a hand-over to another worker: ${millis(preview.handover.handoverMs)}, and ` +
+            `${millis(preview.handover.handlingMs)} between two actions of one`,
+          columns,
+          2,
+        )),
     ...plans.flatMap((plan) => ['', ...planSection(plan, preview, columns)]),
     '',
-    ...(plans.length === 1 ? wrap('Nothing freezes: add --freeze paper to see what the run would become.', columns, 0) : wrap(`Frozen depths are examples, taken as reached at equal distances over the run; ${numLayers} layers in all.`, columns, 0)),
+    ...(plans.length === 1
+      ? wrap('Nothing freezes: add --freeze paper to see what the run would become.', columns, 0)
+      : wrap(
+          `Frozen depths are examples, taken as reached at equal distances over the run; ${numLayers} layers in all.`,
+          columns,
+          0,
+        )),
   ];
 }
 
@@ -40,22 +62,65 @@ function costRows({ costs }: PlanPreview, columns: number): string[] {
     bytes(cost.savedBytes),
     bytes(cost.outputBytes),
   ]);
-  return textColumns([['block', 'forward', 'backward', 'parameters', 'kept', 'output'], ...rows], columns - 2).map((line) => `  ${line}`);
+  return textColumns([['block', 'forward', 'backward', 'parameters', 'kept', 'output'], ...rows], columns - 2).map(
+    (line) => `  ${line}`,
+  );
 }
 
 function planSection(plan: PreviewedPlan, { costs, numLayers, memoryLimit }: PlanPreview, columns: number): string[] {
-  const { K, R, cuts, schedule, microBatches, predictedStepMs, predictedBubble, memoryPerWorker, recompute, reason, rejected, frozenLayers, usesCache, cacheReason, grid } = plan;
-  const frozen = frozenLayers === 0 ? 'nothing frozen' : `${frozenLayers} of ${plural(numLayers, 'layer')} frozen, cache ${usesCache ? 'on' : 'off'}`;
-  const stages = cuts.map((from, stage) => [`${stage}`, range(from, cuts[stage + 1] ?? costs.length), `${stage < K ? bytes(memoryPerWorker[stage] ?? 0) : 'as above'}${recompute[stage] === true ? ', recomputes its forward' : ''}`]);
-  const lost = rejected.slice(0, MOST_REJECTED).map(({ K: k, R: r, predictedStepMs: ms, why }) => [`${k} x ${r}`, ms === null ? '-' : millis(ms), why]);
+  const {
+    K,
+    R,
+    cuts,
+    schedule,
+    microBatches,
+    predictedStepMs,
+    predictedBubble,
+    memoryPerWorker,
+    recompute,
+    reason,
+    rejected,
+    frozenLayers,
+    usesCache,
+    cacheReason,
+    grid,
+  } = plan;
+  const frozen =
+    frozenLayers === 0
+      ? 'nothing frozen'
+      : `${frozenLayers} of ${plural(numLayers, 'layer')} frozen, cache ${usesCache ? 'on' : 'off'}`;
+  const stages = cuts.map((from, stage) => [
+    `${stage}`,
+    range(from, cuts[stage + 1] ?? costs.length),
+    `${stage < K ? bytes(memoryPerWorker[stage] ?? 0) : 'as above'}${recompute[stage] === true ? ', recomputes its forward' : ''}`,
+  ]);
+  const lost = rejected
+    .slice(0, MOST_REJECTED)
+    .map(({ K: k, R: r, predictedStepMs: ms, why }) => [`${k} x ${r}`, ms === null ? '-' : millis(ms), why]);
   return [
     `${frozen}: ${plural(K, 'stage')} x ${plural(R, 'replica')}, ${schedule}`,
-    ...wrap(`  ${millis(predictedStepMs)} a step predicted, bubble ${percent(predictedBubble)}, ${count(microBatches)} micro-batches per replica`, columns, 2),
+    ...wrap(
+      `  ${millis(predictedStepMs)} a step predicted, bubble ${percent(predictedBubble)}, ` +
+        `${count(microBatches)} micro-batches per replica`,
+      columns,
+      2,
+    ),
     ...wrap(`  ${reason}`, columns, 2),
     ...(frozenLayers === 0 ? [] : wrap(`  cache: ${cacheReason}`, columns, 2)),
-    ...textColumns([['stage', 'blocks', `memory${cuts.length > K ? ' of its worker' : ''} (at most ${bytes(memoryLimit)})`], ...stages], columns - 2).map((line) => `  ${line}`),
+    ...textColumns(
+      [
+        ['stage', 'blocks', `memory${cuts.length > K ? ' of its worker' : ''} (at most ${bytes(memoryLimit)})`],
+        ...stages,
+      ],
+      columns - 2,
+    ).map((line) => `  ${line}`),
     ...grid.split('\n').map((line) => clip(`  ${line}`, columns)),
-    ...(lost.length === 0 ? [] : ['  lost against it:', ...textColumns([['K x R', 'step', 'why'], ...lost], columns - 4).map((line) => `    ${line}`)]),
+    ...(lost.length === 0
+      ? []
+      : [
+          '  lost against it:',
+          ...textColumns([['K x R', 'step', 'why'], ...lost], columns - 4).map((line) => `    ${line}`),
+        ]),
     ...(rejected.length > MOST_REJECTED ? [`    and ${plural(rejected.length - MOST_REJECTED, 'other')}`] : []),
   ];
 }

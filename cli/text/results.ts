@@ -1,4 +1,5 @@
-// Results: what stands at the end of a run: the table of results, the breakdown, the sample. Pure text from the summary and the events.
+// Results: what stands at the end of a run: the table of results, the breakdown, the sample. Pure text from the summary
+// and the events.
 import type { RunEvent } from '../../engine/events/events.js';
 import type { Summary } from '../../engine/events/summary.js';
 import { bytes, clip, count, duration, millis, number, percent, plural } from './format.js';
@@ -16,15 +17,35 @@ export function resultRows(summary: Summary): [string, string][] {
   return [
     [summary.status, `${count(summary.steps)} steps, ${count(summary.samplesSeen)} samples`],
     ...(metric === null ? [] : [[`validation ${metric.name}`, number(metric.value)] as [string, string]]),
-    ...(summary.timeToAccuracy === null ? [] : [['time to target', timeToTarget(summary.timeToAccuracy)] as [string, string]]),
+    ...(summary.timeToAccuracy === null
+      ? []
+      : [['time to target', timeToTarget(summary.timeToAccuracy)] as [string, string]]),
     ['training loss', summary.finalLoss === null ? '-' : summary.finalLoss.toFixed(4)],
     ['time', `${duration(summary.wallSeconds)}, of it ${duration(summary.trainSeconds)} in steps`],
     ['throughput', summary.samplesPerSecond === null ? '-' : `${number(summary.samplesPerSecond)} samples/s`],
-    ['transitions', transitions.length === 0 ? 'none' : `${transitions.length}, ${duration(transitions.reduce((total, { seconds }) => total + seconds, 0))} in all`],
-    ['cache', looked === 0 ? 'not used' : `${percent(cache.hits / looked)} hits of ${count(looked)} look-ups, ${bytes(cache.bytes)}`],
+    [
+      'transitions',
+      transitions.length === 0
+        ? 'none'
+        : `${transitions.length}, ${duration(transitions.reduce((total, { seconds }) => total + seconds, 0))} in all`,
+    ],
+    [
+      'cache',
+      looked === 0
+        ? 'not used'
+        : `${percent(cache.hits / looked)} hits of ${count(looked)} look-ups, ${bytes(cache.bytes)}`,
+    ],
     ['bubble', `${percent(summary.bubbleShare)} of step time, communication ${percent(summary.commShare)}`],
     ...memoryRow(summary),
-    ...(summary.guard === null ? [] : [['guard', `${plural(summary.guard.looks, 'look')} in ${duration(summary.guard.seconds)}, ${summary.guard.rollbacks} rolled back (${plural(summary.guard.stepsAgain, 'step')} done again)`] as [string, string]]),
+    ...(summary.guard === null
+      ? []
+      : [
+          [
+            'guard',
+            `${plural(summary.guard.looks, 'look')} in ${duration(summary.guard.seconds)}, ` +
+              `${summary.guard.rollbacks} rolled back (${plural(summary.guard.stepsAgain, 'step')} done again)`,
+          ] as [string, string],
+        ]),
     ...(summary.failures === 0 ? [] : [['lost workers', String(summary.failures)] as [string, string]]),
     ['weights', `sha256 ${hash(summary.weightsSha256)}`],
     ['losses', `sha256 ${hash(summary.lossSha256)}`],
@@ -37,11 +58,18 @@ function memoryRow({ peakMemory }: Summary): [string, string][] {
   if (workers.length === 0) return [];
   const total = workers.reduce((sum, [, size]) => sum + size, 0);
   const shown = workers.slice(0, 4).map(([worker, size]) => `${worker} ${bytes(size)}`);
-  return [['peak memory', `${[...shown, ...(workers.length > 4 ? ['...'] : [])].join(', ')}${workers.length > 1 ? `; together ${bytes(total)}` : ''}`]];
+  return [
+    [
+      'peak memory',
+      `${[...shown, ...(workers.length > 4 ? ['...'] : [])].join(', ')}${workers.length > 1 ? `; together ${bytes(total)}` : ''}`,
+    ],
+  ];
 }
 
 const timeToTarget = ({ target, seconds, step }: NonNullable<Summary['timeToAccuracy']>): string =>
-  seconds === null || step === null ? `${number(target)} was not reached` : `${number(target)} after ${duration(seconds)} (step ${step})`;
+  seconds === null || step === null
+    ? `${number(target)} was not reached`
+    : `${number(target)} after ${duration(seconds)} (step ${step})`;
 
 /** The speed of each configuration that was tried, with a bar for the speed-up. */
 export function breakdownLines(event: Extract<RunEvent, { type: 'breakdown' }>, columns: number): string[] {
@@ -53,7 +81,11 @@ export function breakdownLines(event: Extract<RunEvent, { type: 'breakdown' }>, 
     clip(head, columns),
     ...event.rows.map((row) => {
       const bar = '█'.repeat(Math.max(1, Math.round((row.speedup / best) * room)));
-      return clip(`  ${row.name.padEnd(name)}  ${`${row.K} x ${row.R}`.padStart(5)}  ${millis(row.stepMs).padStart(9)}  ${`${row.speedup.toFixed(2)}x`.padStart(8)}  ${bar}`, columns);
+      return clip(
+        `  ${row.name.padEnd(name)}  ${`${row.K} x ${row.R}`.padStart(5)}  ${millis(row.stepMs).padStart(9)} ` +
+          ` ${`${row.speedup.toFixed(2)}x`.padStart(8)}  ${bar}`,
+        columns,
+      );
     }),
   ];
 }

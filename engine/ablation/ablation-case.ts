@@ -1,8 +1,12 @@
-// AblationCase: one row of an ablation: which parts of the engine are on, as settings laid over a configuration. It runs nothing.
+// AblationCase: one row of an ablation: which parts of the engine are on, as settings laid over a configuration. It
+// runs nothing.
 import type { TrainConfig } from '../core/config.js';
 import { workersOf } from '../run/devices.js';
 
-/** Stages of the baseline where the configuration leaves the number open: what PipeTransformer starts from on so few devices. */
+/**
+ * Stages of the baseline where the configuration leaves the number open: what PipeTransformer starts from on so few
+ * devices.
+ */
 const BASELINE_STAGES = 2;
 /** What freezes where the configuration names no policy. */
 export const DEFAULT_POLICY: TrainConfig['freeze'] = 'auto';
@@ -25,7 +29,13 @@ function baselineReplicas(config: TrainConfig): number {
 }
 
 const policy = ({ freeze }: TrainConfig): TrainConfig['freeze'] => (freeze === 'none' ? DEFAULT_POLICY : freeze);
-const baselineShape = (config: TrainConfig): Partial<TrainConfig> => ({ pipeline: baselineStages(config), replicas: baselineReplicas(config), schedule: 'gpipe', dp: 'off', cache: 'off' });
+const baselineShape = (config: TrainConfig): Partial<TrainConfig> => ({
+  pipeline: baselineStages(config),
+  replicas: baselineReplicas(config),
+  schedule: 'gpipe',
+  dp: 'off',
+  cache: 'off',
+});
 
 /** In the order of the table. */
 export const ABLATION_CASES: readonly AblationCase[] = [
@@ -53,9 +63,17 @@ export const ABLATION_CASES: readonly AblationCase[] = [
   {
     name: 'pipe-cache',
     title: '+ AutoPipe + AutoCache',
-    description: 'freezing; the planner chooses stages and schedule and shortens the pipeline; frozen activations are cached; as many replicas as the baseline',
+    description:
+      'freezing; the planner chooses stages and schedule and shortens the pipeline; frozen activations are ' +
+      'cached; as many replicas as the baseline',
     freezes: true,
-    settings: (config) => ({ freeze: policy(config), pipeline: 'auto', replicas: baselineReplicas(config), dp: 'pipe', cache: 'auto' }),
+    settings: (config) => ({
+      freeze: policy(config),
+      pipeline: 'auto',
+      replicas: baselineReplicas(config),
+      dp: 'pipe',
+      cache: 'auto',
+    }),
   },
   {
     name: 'pipe-dp',
@@ -80,12 +98,14 @@ export interface AblationStep {
 }
 
 /**
- * All runs, seed by seed; with every seed the cases begin one later, so that no case is always the first on a cool machine or the last on a busy
- * one.
+ * All runs, seed by seed; with every seed the cases begin one later, so that no case is always the first on a cool
+ * machine or the last on a busy one.
  */
 export function ablationOrder(cases: readonly AblationCase[], seeds: readonly number[]): AblationStep[] {
-  return seeds.flatMap((seed, round) => cases.flatMap((_, i) => {
-    const chosen = cases[(i + round) % cases.length];
-    return chosen === undefined ? [] : [{ case: chosen, seed }];
-  }));
+  return seeds.flatMap((seed, round) =>
+    cases.flatMap((_, i) => {
+      const chosen = cases[(i + round) % cases.length];
+      return chosen === undefined ? [] : [{ case: chosen, seed }];
+    }),
+  );
 }

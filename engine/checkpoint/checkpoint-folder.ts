@@ -1,9 +1,10 @@
-// CheckpointFolder: one checkpoint on its way through its states: writing -> synced -> named -> pruned, or abandoned before it has its name. It keeps the
-// order of operations that makes a checkpoint whole or absent after any crash; what is in the files is not its business.
+// CheckpointFolder: one checkpoint on its way through its states: writing -> synced -> named -> pruned, or abandoned
+// before it has its name. It keeps the order of operations that makes a checkpoint whole or absent after any crash;
+// what is in the files is not its business.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { invariant } from '../core/invariant.js';
-import { removeTree, type FileLayer } from './file-layer.js';
+import { type FileLayer, removeTree } from './file-layer.js';
 
 export type CheckpointState = 'writing' | 'synced' | 'named' | 'pruned' | 'abandoned';
 
@@ -47,8 +48,10 @@ export class CheckpointFolder {
   /** A new checkpoint in the folder `parent`, empty so far. Leftovers of writers that died are swept away first. */
   static async begin(files: FileLayer, parent: string, steps: number): Promise<CheckpointFolder> {
     const names = await files.list(parent);
-    // What cannot be removed is in nobody's way, unless it has the name that is needed now: then making the folder says so.
-    for (const name of names.filter((one) => LEFTOVER.test(one))) await removeTree(files, join(parent, name)).catch(() => undefined);
+    // What cannot be removed is in nobody's way, unless it has the name that is needed now: then making the folder says
+    // so.
+    for (const name of names.filter((one) => LEFTOVER.test(one)))
+      await removeTree(files, join(parent, name)).catch(() => undefined);
     const folder = new CheckpointFolder(files, parent, freeName(names, steps), 'writing');
     await files.makeFolder(folder.partialPath);
     return folder;
@@ -82,7 +85,9 @@ export class CheckpointFolder {
     return this.#exclusively('writing', () => this.#write(name, chunks));
   }
 
-  /** Writes the manifest; from now on all that belongs to the checkpoint is on the disk, under a name that nobody reads. */
+  /**
+   * Writes the manifest; from now on all that belongs to the checkpoint is on the disk, under a name that nobody reads.
+   */
   async seal(manifest: string): Promise<void> {
     await this.#exclusively('writing', async () => {
       await this.#write(MANIFEST_FILE, [Buffer.from(manifest)]);
@@ -133,7 +138,10 @@ export class CheckpointFolder {
   }
 
   async #exclusively<T>(state: CheckpointState, work: () => Promise<T>): Promise<T> {
-    invariant(this.#state === state && !this.#isBusy, () => `the checkpoint ${this.#name} is ${this.#state}${this.#isBusy ? ' and busy' : ''}, it should be ${state}`);
+    invariant(
+      this.#state === state && !this.#isBusy,
+      () => `the checkpoint ${this.#name} is ${this.#state}${this.#isBusy ? ' and busy' : ''}, it should be ${state}`,
+    );
     this.#isBusy = true;
     try {
       return await work();
@@ -143,7 +151,10 @@ export class CheckpointFolder {
   }
 
   #enter(state: CheckpointState): void {
-    invariant(NEXT[this.#state].includes(state), () => `the checkpoint ${this.#name} is ${this.#state} and cannot become ${state}`);
+    invariant(
+      NEXT[this.#state].includes(state),
+      () => `the checkpoint ${this.#name} is ${this.#state} and cannot become ${state}`,
+    );
     this.#state = state;
   }
 }
@@ -180,8 +191,8 @@ export function checkpointNames(names: readonly string[]): string[] {
 }
 
 /**
- * `step-00000040`, or `step-00000040-2` where that name is taken (the run went back behind it, or it is damaged): a name that counts is never taken
- * away to be given to another checkpoint.
+ * `step-00000040`, or `step-00000040-2` where that name is taken (the run went back behind it, or it is damaged): a
+ * name that counts is never taken away to be given to another checkpoint.
  */
 function freeName(taken: readonly string[], steps: number): string {
   const base = `step-${String(steps).padStart(8, '0')}`;

@@ -1,11 +1,11 @@
-// Checkpointer: when checkpoints are written, and what becomes of it. It writes them beside training, one at a time, and tells of each what it cost or
-// why it failed. How one is written is run-checkpoint.ts.
+// Checkpointer: when checkpoints are written, and what becomes of it. It writes them beside training, one at a time,
+// and tells of each what it cost or why it failed. How one is written is run-checkpoint.ts.
 import { DataError } from '../core/errors.js';
-import type { BlockSource } from './checkpoint.js';
 import type { RunEventBody } from '../events/events.js';
-import { errnoOf, realFiles, type FileLayer } from './file-layer.js';
-import { saveCheckpoint, type RunState, type SavedCheckpoint } from './run-checkpoint.js';
 import type { RunSetup } from '../run/run-setup.js';
+import type { BlockSource } from './checkpoint.js';
+import { errnoOf, type FileLayer, realFiles } from './file-layer.js';
+import { type RunState, saveCheckpoint, type SavedCheckpoint } from './run-checkpoint.js';
 
 export interface CheckpointerOptions {
   readonly files?: FileLayer | undefined;
@@ -34,8 +34,8 @@ export class Checkpointer {
   }
 
   /**
-   * Writes a checkpoint beside training, from sources that training does not touch; `stallMs` is for how long training stood still for it so far.
-   * A failure is an event, not an error. Only when `idle`.
+   * Writes a checkpoint beside training, from sources that training does not touch; `stallMs` is for how long training
+   * stood still for it so far. A failure is an event, not an error. Only when `idle`.
    */
   start(state: RunState, sources: readonly BlockSource[], stallMs: number): void {
     this.#writing = this.#write(state, sources, stallMs).then(
@@ -46,7 +46,9 @@ export class Checkpointer {
     );
   }
 
-  /** Writes a checkpoint while training stands still. A failure is an event, and null is the answer. Only when `idle`. */
+  /**
+   * Writes a checkpoint while training stands still. A failure is an event, and null is the answer. Only when `idle`.
+   */
   async write(state: RunState, sources: readonly BlockSource[]): Promise<SavedCheckpoint | null> {
     return this.#write(state, sources, null);
   }
@@ -56,7 +58,11 @@ export class Checkpointer {
     await this.#writing;
   }
 
-  async #write(state: RunState, sources: readonly BlockSource[], stallMs: number | null): Promise<SavedCheckpoint | null> {
+  async #write(
+    state: RunState,
+    sources: readonly BlockSource[],
+    stallMs: number | null,
+  ): Promise<SavedCheckpoint | null> {
     const { files = realFiles, emit, ...options } = this.#options;
     const { step } = state;
     const begin = performance.now();
@@ -65,17 +71,36 @@ export class Checkpointer {
       saved = await saveCheckpoint({ files, ...options, state, sources });
     } catch (error) {
       const code = errnoOf(error) ?? 'PT_INTERNAL';
-      emit({ type: 'checkpoint.failed', step, code, reason: error instanceof Error ? error.message : String(error), seconds: (performance.now() - begin) / 1000 });
+      emit({
+        type: 'checkpoint.failed',
+        step,
+        code,
+        reason: error instanceof Error ? error.message : String(error),
+        seconds: (performance.now() - begin) / 1000,
+      });
       return null;
     }
     const writeMs = performance.now() - begin;
     const { path, bytes, pruneProblem } = saved;
-    emit({ type: 'checkpoint.saved', step, path, bytes, seconds: writeMs / 1000, stallMs: stallMs ?? writeMs, writeMs });
-    if (pruneProblem !== null) emit({ type: 'warning', message: `an old checkpoint could not be removed: ${pruneProblem}` });
+    emit({
+      type: 'checkpoint.saved',
+      step,
+      path,
+      bytes,
+      seconds: writeMs / 1000,
+      stallMs: stallMs ?? writeMs,
+      writeMs,
+    });
+    if (pruneProblem !== null)
+      emit({ type: 'warning', message: `an old checkpoint could not be removed: ${pruneProblem}` });
     return saved;
   }
 }
 
 /** The last checkpoint of a run could not be written, so its result is not kept. */
 export const notSaved = (folder: string): DataError =>
-  new DataError('PT_CHECKPOINT_WRITE', `the last checkpoint could not be written to ${folder}`, 'Free space or correct the permissions, then go on with `pipetrain resume`; the checkpoints before are whole.');
+  new DataError(
+    'PT_CHECKPOINT_WRITE',
+    `the last checkpoint could not be written to ${folder}`,
+    'Free space or correct the permissions, then go on with `pipetrain resume`; the checkpoints before are whole.',
+  );

@@ -1,14 +1,15 @@
-// ExportWeights: the parameters of a run's newest checkpoint as one safetensors file, under their canonical names. Optimizer states stay behind.
+// ExportWeights: the parameters of a run's newest checkpoint as one safetensors file, under their canonical names.
+// Optimizer states stay behind.
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { STATE_NAME } from './checkpoint.js';
 import { DataError, UsageError } from '../core/errors.js';
-import { realFiles, removeTree, type FileLayer } from './file-layer.js';
-import { newestResumePoint } from './run-checkpoint.js';
 import type { RunFolder } from '../run/run-folder.js';
-import { safetensorsHeader } from './safetensors.js';
 import { readSafetensorsHeader, type StoredTensor } from '../tensor/safetensors-header.js';
+import { STATE_NAME } from './checkpoint.js';
+import { type FileLayer, realFiles, removeTree } from './file-layer.js';
+import { newestResumePoint } from './run-checkpoint.js';
+import { safetensorsHeader } from './safetensors.js';
 
 export interface ExportedWeights {
   readonly checkpoint: string;
@@ -21,10 +22,23 @@ export interface ExportedWeights {
 
 const CHUNK_BYTES = 1 << 20;
 
-/** Writes `out`, whole or not at all. Throws a UsageError (PT_OUT_IN_USE) where it exists, a DataError where the run has no whole checkpoint. */
-export async function exportWeights(run: RunFolder, out: string, files: FileLayer = realFiles): Promise<ExportedWeights> {
-  if (existsSync(out)) throw new UsageError('PT_OUT_IN_USE', `${out} exists already`, 'Name another file with --out, or delete this one.');
-  if (!existsSync(dirname(resolve(out)))) throw new UsageError('PT_OUT_IN_USE', `there is no folder ${dirname(out)} for ${out}`, 'Make the folder, or name another file with --out.');
+/**
+ * Writes `out`, whole or not at all. Throws a UsageError (PT_OUT_IN_USE) where it exists, a DataError where the run has
+ * no whole checkpoint.
+ */
+export async function exportWeights(
+  run: RunFolder,
+  out: string,
+  files: FileLayer = realFiles,
+): Promise<ExportedWeights> {
+  if (existsSync(out))
+    throw new UsageError('PT_OUT_IN_USE', `${out} exists already`, 'Name another file with --out, or delete this one.');
+  if (!existsSync(dirname(resolve(out))))
+    throw new UsageError(
+      'PT_OUT_IN_USE',
+      `there is no folder ${dirname(out)} for ${out}`,
+      'Make the folder, or name another file with --out.',
+    );
   const { folder, manifest } = newestResumePoint(run.checkpointsPath).point;
   const stored = [...manifest.files]
     .sort((a, b) => a.block - b.block)
@@ -40,7 +54,13 @@ export async function exportWeights(run: RunFolder, out: string, files: FileLaye
         bytes += chunk.length;
         await target.write(chunk);
       };
-      await write(safetensorsHeader(stored, { step: String(manifest.step), model: String(manifest.config['model']), weightsSha256: manifest.weightsSha256 }));
+      await write(
+        safetensorsHeader(stored, {
+          step: String(manifest.step),
+          model: String(manifest.config['model']),
+          weightsSha256: manifest.weightsSha256,
+        }),
+      );
       for (const tensor of stored)
         for (const chunk of bytesIn(tensor)) {
           hash.update(chunk);
@@ -54,13 +74,23 @@ export async function exportWeights(run: RunFolder, out: string, files: FileLaye
     await files.syncFolder(dirname(resolve(out)));
   } catch (cause) {
     await removeTree(files, partial).catch(() => undefined);
-    throw new DataError('PT_EXPORT', `${out} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, 'Check free space and permissions, or name another file with --out.', { cause });
+    throw new DataError(
+      'PT_EXPORT',
+      `${out} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Check free space and permissions, or name another file with --out.',
+      { cause },
+    );
   }
   return { checkpoint: folder, step: manifest.step, tensors: stored.length, bytes, weightsSha256: hash.digest('hex') };
 }
 
 function parametersOf(path: string): (StoredTensor & { readonly path: string })[] {
-  const broken = (why: string): DataError => new DataError('PT_CHECKPOINT_BROKEN', `${path} is not a whole safetensors file: ${why}`, 'Use another checkpoint of the run.');
+  const broken = (why: string): DataError =>
+    new DataError(
+      'PT_CHECKPOINT_BROKEN',
+      `${path} is not a whole safetensors file: ${why}`,
+      'Use another checkpoint of the run.',
+    );
   return [...readSafetensorsHeader(path, broken).values()]
     .filter(({ name }) => !STATE_NAME.test(name))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -72,9 +102,14 @@ function* bytesIn({ path, offset, bytes }: StoredTensor & { readonly path: strin
   const buffer = Buffer.alloc(Math.min(bytes, CHUNK_BYTES));
   const file = openSync(path, 'r');
   try {
-    for (let done = 0; done < bytes; ) {
+    for (let done = 0; done < bytes;) {
       const read = readSync(file, buffer, 0, Math.min(buffer.length, bytes - done), offset + done);
-      if (read === 0) throw new DataError('PT_CHECKPOINT_BROKEN', `${path} ends ${bytes - done} bytes before its header says`, 'Use another checkpoint of the run.');
+      if (read === 0)
+        throw new DataError(
+          'PT_CHECKPOINT_BROKEN',
+          `${path} ends ${bytes - done} bytes before its header says`,
+          'Use another checkpoint of the run.',
+        );
       done += read;
       yield buffer.subarray(0, read);
     }

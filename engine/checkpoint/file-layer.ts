@@ -1,5 +1,6 @@
-// FileLayer: everything that the writing of a checkpoint asks of a file system, one small operation at a time. Whoever writes checkpoints uses nothing
-// else, so a test can end the process between any two operations. It knows nothing of checkpoints.
+// FileLayer: everything that the writing of a checkpoint asks of a file system, one small operation at a time. Whoever
+// writes checkpoints uses nothing else, so a test can end the process between any two operations. It knows nothing of
+// checkpoints.
 import { mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises';
 
 /** A file that did not exist before. */
@@ -39,7 +40,8 @@ export const realFiles: FileLayer = {
     const file = await open(path, 'wx');
     return {
       async write(bytes) {
-        for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
+        for (let done = 0; done < bytes.length;)
+          done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
       },
       sync: () => file.sync(),
       close: () => file.close(),

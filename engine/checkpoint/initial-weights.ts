@@ -1,13 +1,14 @@
-// InitialWeights: which blocks of a model start from a checkpoint of another run, and which start fresh. It matches by name and shape, whole blocks at a
-// time: half a block of old weights is worth nothing. Not resuming: optimizer, data order and step begin anew.
+// InitialWeights: which blocks of a model start from a checkpoint of another run, and which start fresh. It matches by
+// name and shape, whole blocks at a time: half a block of old weights is worth nothing. Not resuming: optimizer, data
+// order and step begin anew.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { readManifest, verifyFiles } from './checkpoint.js';
 import { DataError } from '../core/errors.js';
 import type { RunEventBody } from '../events/events.js';
 import type { Block, Model } from '../model/block.js';
-import { newestResumePoint } from './run-checkpoint.js';
 import { readSafetensorsHeader, type StoredTensor } from '../tensor/safetensors-header.js';
+import { readManifest, verifyFiles } from './checkpoint.js';
+import { newestResumePoint } from './run-checkpoint.js';
 
 export interface InitialWeights {
   /** Absolute path of the checkpoint. */
@@ -28,12 +29,14 @@ interface Found extends StoredTensor {
 }
 
 /**
- * The checkpoint that a path names: a run folder (its newest whole checkpoint) or a checkpoint folder, every file checked. Throws a DataError
- * (PT_CHECKPOINT_MISSING, PT_CHECKPOINT_BROKEN).
+ * The checkpoint that a path names: a run folder (its newest whole checkpoint) or a checkpoint folder, every file
+ * checked. Throws a DataError (PT_CHECKPOINT_MISSING, PT_CHECKPOINT_BROKEN).
  */
 export function findCheckpoint(path: string): { readonly folder: string; readonly step: number } {
   if (!existsSync(join(path, 'checkpoint.json'))) {
-    const { folder, manifest } = newestResumePoint(existsSync(join(path, 'checkpoints')) ? join(path, 'checkpoints') : path).point;
+    const { folder, manifest } = newestResumePoint(
+      existsSync(join(path, 'checkpoints')) ? join(path, 'checkpoints') : path,
+    ).point;
     return { folder: resolve(folder), step: manifest.step };
   }
   const manifest = readManifest(path);
@@ -42,12 +45,15 @@ export function findCheckpoint(path: string): { readonly folder: string; readonl
 }
 
 /**
- * Matches a model with a checkpoint. Throws a DataError (PT_INIT_MISMATCH) where no block matches, and with `isStrict` where any block of the model
- * does not.
+ * Matches a model with a checkpoint. Throws a DataError (PT_INIT_MISMATCH) where no block matches, and with `isStrict`
+ * where any block of the model does not.
  */
 export function initialWeights(model: Model, path: string, isStrict: boolean): InitialWeights {
   const { folder, step } = findCheckpoint(path);
-  const stored = storedBlocks(folder, model.blocks.map(({ name }) => name));
+  const stored = storedBlocks(
+    folder,
+    model.blocks.map(({ name }) => name),
+  );
   const loaded: string[] = [];
   const fresh: { block: string; why: string }[] = [];
   const blocks = model.blocks.map((block): Block => {
@@ -59,7 +65,15 @@ export function initialWeights(model: Model, path: string, isStrict: boolean): I
     }
     // A block without parameters is neither.
     if (Object.keys(block.params).length > 0) loaded.push(block.name);
-    return { ...block, params: Object.fromEntries(Object.entries(block.params).map(([name, spec]) => [name, { ...spec, init: initOf(tensors.get(name) as Found) }])) };
+    return {
+      ...block,
+      params: Object.fromEntries(
+        Object.entries(block.params).map(([name, spec]) => [
+          name,
+          { ...spec, init: initOf(tensors.get(name) as Found) },
+        ]),
+      ),
+    };
   });
   const names = new Set(model.blocks.map(({ name }) => name));
   const result = { folder, step, blocks, loaded, fresh, unused: [...stored.keys()].filter((name) => !names.has(name)) };
@@ -67,13 +81,24 @@ export function initialWeights(model: Model, path: string, isStrict: boolean): I
   const missing = fresh.map(({ block, why }) => `${block}: ${why}`).join('; ');
   throw new DataError(
     'PT_INIT_MISMATCH',
-    loaded.length === 0 ? `no block of the model ${model.name} matches the checkpoint ${folder}: ${missing}` : `${fresh.length} of ${model.blocks.length} blocks of the model ${model.name} do not match the checkpoint ${folder}: ${missing}`,
-    loaded.length === 0 ? 'Name a run of the same model, with the same --model-options.' : 'Train without --init-strict: those blocks then start fresh.',
+    loaded.length === 0
+      ? `no block of the model ${model.name} matches the checkpoint ${folder}: ${missing}`
+      : `${fresh.length} of ${model.blocks.length} blocks of the model ${model.name} do not match the ` +
+          `checkpoint ${folder}: ${missing}`,
+    loaded.length === 0
+      ? 'Name a run of the same model, with the same --model-options.'
+      : 'Train without --init-strict: those blocks then start fresh.',
   );
 }
 
 /** The event that tells what was found. */
-export const weightsEvent = ({ folder, step, loaded, fresh, unused }: InitialWeights): Extract<RunEventBody, { type: 'weights.loaded' }> => ({
+export const weightsEvent = ({
+  folder,
+  step,
+  loaded,
+  fresh,
+  unused,
+}: InitialWeights): Extract<RunEventBody, { type: 'weights.loaded' }> => ({
   type: 'weights.loaded',
   from: folder,
   fromStep: step,
@@ -82,7 +107,8 @@ export const weightsEvent = ({ folder, step, loaded, fresh, unused }: InitialWei
   unused: [...unused],
 });
 
-const initOf = ({ path, offset }: Found) => ({ kind: 'file', range: { path, offset, dtype: 'F32', isTransposed: false } }) as const;
+const initOf = ({ path, offset }: Found) =>
+  ({ kind: 'file', range: { path, offset, dtype: 'F32', isTransposed: false } }) as const;
 
 /** Why a block cannot take these tensors, or null. */
 function mismatch(block: Block, tensors: ReadonlyMap<string, Found> | undefined): string | null {
@@ -91,7 +117,8 @@ function mismatch(block: Block, tensors: ReadonlyMap<string, Found> | undefined)
   for (const [name, { shape }] of params) {
     const found = tensors.get(name);
     if (found === undefined) return `the checkpoint has no ${name}`;
-    if (found.dtype !== 'F32' || found.shape.join() !== shape.join()) return `${name} is [${shape.join(', ')}] here and [${found.shape.join(', ')}] there`;
+    if (found.dtype !== 'F32' || found.shape.join() !== shape.join())
+      return `${name} is [${shape.join(', ')}] here and [${found.shape.join(', ')}] there`;
   }
   return null;
 }
@@ -101,7 +128,12 @@ function storedBlocks(folder: string, known: readonly string[]): Map<string, Map
   const blocks = new Map<string, Map<string, Found>>();
   for (const { file } of readManifest(folder).files) {
     const path = join(folder, file);
-    const broken = (why: string): Error => new DataError('PT_CHECKPOINT_BROKEN', `${path} is not a whole safetensors file: ${why}`, 'Use another checkpoint of the run.');
+    const broken = (why: string): Error =>
+      new DataError(
+        'PT_CHECKPOINT_BROKEN',
+        `${path} is not a whole safetensors file: ${why}`,
+        'Use another checkpoint of the run.',
+      );
     const tensors = readSafetensorsHeader(path, broken);
     for (const tensor of tensors.values()) {
       // <index>.<block>.<parameter>[.state<n>], where all names may contain dots.

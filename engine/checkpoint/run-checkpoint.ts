@@ -1,21 +1,30 @@
-// RunCheckpoint: a run put into a checkpoint and taken out of it again: everything that has to come back so that going on equals never having
-// stopped. What the files hold is checkpoint.ts; when a checkpoint is written is checkpointer.ts.
+// RunCheckpoint: a run put into a checkpoint and taken out of it again: everything that has to come back so that going
+// on equals never having stopped. What the files hold is checkpoint.ts; when a checkpoint is written is
+// checkpointer.ts.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { CACHE_MANIFEST_FILE, cacheManifest } from './cache-manifest.js';
-import { hashWeights, readManifest, verifyFiles, writeBlock, type BlockFile, type BlockSource, type Manifest } from './checkpoint.js';
-import { CheckpointFolder, checkpointNames, stepOf } from './checkpoint-folder.js';
 import { DataError, PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
-import type { FileLayer } from './file-layer.js';
+import type { Plan } from '../core/plan.js';
 import type { Freezer } from '../freezing/freezer.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
-import type { Plan } from '../core/plan.js';
 import type { Progress } from '../run/progress.js';
 import type { RunSetup } from '../run/run-setup.js';
 import { MappedFile } from '../tensor/mapped-file.js';
 import { stateCount } from '../tensor/optimizer.js';
+import { CACHE_MANIFEST_FILE, cacheManifest } from './cache-manifest.js';
+import {
+  type BlockFile,
+  type BlockSource,
+  hashWeights,
+  type Manifest,
+  readManifest,
+  verifyFiles,
+  writeBlock,
+} from './checkpoint.js';
+import { CheckpointFolder, checkpointNames, stepOf } from './checkpoint-folder.js';
+import type { FileLayer } from './file-layer.js';
 
 /** All of a run between two steps but its tensors. It does not change when training goes on. */
 export type RunState = Pick<Manifest, 'step' | 'plan' | 'progress' | 'freezer' | 'cursor'>;
@@ -53,17 +62,48 @@ export function runState({ sampler }: RunSetup, plan: Plan, progress: Progress, 
   return { step: steps, plan, progress: progress.save(), freezer: freezer.save(), cursor };
 }
 
-/** Writes a checkpoint and removes all but the newest ones. Where that fails, nothing of it is left, and the older ones are as they were. */
-export async function saveCheckpoint({ files, folder, memory, setup, state, sources }: CheckpointRequest): Promise<SavedCheckpoint> {
+/**
+ * Writes a checkpoint and removes all but the newest ones. Where that fails, nothing of it is left, and the older ones
+ * are as they were.
+ */
+export async function saveCheckpoint({
+  files,
+  folder,
+  memory,
+  setup,
+  state,
+  sources,
+}: CheckpointRequest): Promise<SavedCheckpoint> {
   const { config, dataset } = setup;
   const target = await CheckpointFolder.begin(files, folder, state.step);
   try {
     const { blocks, weightsSha256 } = await writeBlocks(target, setup, sources);
-    const cache = { file: CACHE_MANIFEST_FILE, ...(await target.add(CACHE_MANIFEST_FILE, [Buffer.from(JSON.stringify(cacheManifest(memory, config.cacheCodec)))])) } as const;
-    await target.seal(JSON.stringify({ format: 'pipetrain-checkpoint-1', seed: config.seed, config, dataDigest: dataset.digest, weightsSha256, ...state, cache, files: blocks } satisfies Manifest));
+    const cache = {
+      file: CACHE_MANIFEST_FILE,
+      ...(await target.add(CACHE_MANIFEST_FILE, [
+        Buffer.from(JSON.stringify(cacheManifest(memory, config.cacheCodec))),
+      ])),
+    } as const;
+    await target.seal(
+      JSON.stringify({
+        format: 'pipetrain-checkpoint-1',
+        seed: config.seed,
+        config,
+        dataDigest: dataset.digest,
+        weightsSha256,
+        ...state,
+        cache,
+        files: blocks,
+      } satisfies Manifest),
+    );
     await target.publish();
     const bytes = blocks.reduce((sum, file) => sum + file.bytes, cache.bytes);
-    return { path: target.path, weightsSha256, bytes, pruneProblem: await prune(files, folder, target.name, config.keep, state.freezer.guard.watch?.checkpoint ?? null) };
+    return {
+      path: target.path,
+      weightsSha256,
+      bytes,
+      pruneProblem: await prune(files, folder, target.name, config.keep, state.freezer.guard.watch?.checkpoint ?? null),
+    };
   } catch (error) {
     // A checkpoint that has its name is whole, though nobody can say whether the name is on the disk.
     if (target.state !== 'named') await target.abandon().catch(() => undefined);
@@ -71,7 +111,11 @@ export async function saveCheckpoint({ files, folder, memory, setup, state, sour
   }
 }
 
-async function writeBlocks(target: CheckpointFolder, { config, model, layouts }: RunSetup, sources: readonly BlockSource[]): Promise<{ blocks: BlockFile[]; weightsSha256: string }> {
+async function writeBlocks(
+  target: CheckpointFolder,
+  { config, model, layouts }: RunSetup,
+  sources: readonly BlockSource[],
+): Promise<{ blocks: BlockFile[]; weightsSha256: string }> {
   const numStates = stateCount(optimizerSpec(config));
   const hash = createHash('sha256');
   const blocks: BlockFile[] = [];
@@ -83,7 +127,10 @@ async function writeBlocks(target: CheckpointFolder, { config, model, layouts }:
     try {
       const slab = open(weights).float32(0, layout.length);
       const stateFile = states === null || numStates === 0 ? null : open(states);
-      const slabs = stateFile === null ? [] : Array.from({ length: numStates }, (_, i) => stateFile.float32(4 * i * layout.length, layout.length));
+      const slabs =
+        stateFile === null
+          ? []
+          : Array.from({ length: numStates }, (_, i) => stateFile.float32(4 * i * layout.length, layout.length));
       blocks.push(await writeBlock(target, index, block, layout, slab, slabs));
       await hashWeights(hash, index, block, layout, slab);
     } finally {
@@ -94,10 +141,17 @@ async function writeBlocks(target: CheckpointFolder, { config, model, layouts }:
 }
 
 /**
- * Removes all but the `keep` newest checkpoints up to the one just written. Later ones are left alone: the run went back behind them, and comes by
- * again; and so is the one that a roll-back would need. Returns why one could not be removed.
+ * Removes all but the `keep` newest checkpoints up to the one just written. Later ones are left alone: the run went
+ * back behind them, and comes by again; and so is the one that a roll-back would need. Returns why one could not be
+ * removed.
  */
-async function prune(files: FileLayer, folder: string, newest: string, keep: number, needed: string | null): Promise<string | null> {
+async function prune(
+  files: FileLayer,
+  folder: string,
+  newest: string,
+  keep: number,
+  needed: string | null,
+): Promise<string | null> {
   try {
     const names = checkpointNames(await files.list(folder));
     const old = names.slice(0, Math.max(0, names.indexOf(newest) + 1 - keep));
@@ -113,7 +167,8 @@ export const checkpointsIn = (folder: string): string[] => checkpointNames(readd
 
 /** Removes the checkpoints of more than `steps` steps: a run that went back on purpose will not come to them again. */
 export async function removeLaterCheckpoints(files: FileLayer, folder: string, steps: number): Promise<void> {
-  for (const name of checkpointNames(await files.list(folder))) if (stepOf(name) > steps) await CheckpointFolder.named(files, folder, name).prune();
+  for (const name of checkpointNames(await files.list(folder)))
+    if (stepOf(name) > steps) await CheckpointFolder.named(files, folder, name).prune();
 }
 
 /** Brings progress and freezing back to a checkpoint. */
@@ -121,14 +176,18 @@ export function restoreFrom({ folder, manifest }: ResumePoint, progress: Progres
   progress.restore(manifest.progress);
   freezer.restore(manifest.freezer);
   // It was written before it had its name, so it cannot say that it is the one to go back to.
-  if (freezer.guard.watch?.step === manifest.step && freezer.guard.watch.checkpoint === null) freezer.guard.keep(basename(folder));
+  if (freezer.guard.watch?.step === manifest.step && freezer.guard.watch.checkpoint === null)
+    freezer.guard.keep(basename(folder));
 }
 
 /**
- * The newest checkpoint that is whole, every file checked against its digest, and why newer ones were refused. Throws a DataError where there is
- * none.
+ * The newest checkpoint that is whole, every file checked against its digest, and why newer ones were refused. Throws a
+ * DataError where there is none.
  */
-export function newestResumePoint(folder: string): { readonly point: ResumePoint; readonly refused: readonly string[] } {
+export function newestResumePoint(folder: string): {
+  readonly point: ResumePoint;
+  readonly refused: readonly string[];
+} {
   const refused: string[] = [];
   for (const name of existsSync(folder) ? checkpointsIn(folder).reverse() : []) {
     const path = join(folder, name);
@@ -141,6 +200,13 @@ export function newestResumePoint(folder: string): { readonly point: ResumePoint
       refused.push(error.message);
     }
   }
-  const why = refused.length === 0 ? `${folder} holds no checkpoint` : `no checkpoint in ${folder} is whole: ${refused.join('; ')}`;
-  throw new DataError('PT_CHECKPOINT_MISSING', why, 'A checkpoint is written when a run ends or is interrupted, and by --checkpoint-every while it runs.');
+  const why =
+    refused.length === 0
+      ? `${folder} holds no checkpoint`
+      : `no checkpoint in ${folder} is whole: ${refused.join('; ')}`;
+  throw new DataError(
+    'PT_CHECKPOINT_MISSING',
+    why,
+    'A checkpoint is written when a run ends or is interrupted, and by --checkpoint-every while it runs.',
+  );
 }

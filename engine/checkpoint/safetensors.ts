@@ -1,9 +1,9 @@
-// Safetensors: the file format of Hugging Face for named tensors (u64 header length, JSON header, raw little-endian data), written and read here for
-// 32-bit floats. Not a checkpoint: that is a folder of such files with a manifest.
+// Safetensors: the file format of Hugging Face for named tensors (u64 header length, JSON header, raw little-endian
+// data), written and read here for 32-bit floats. Not a checkpoint: that is a folder of such files with a manifest.
 import { readFileSync } from 'node:fs';
 import { DataError } from '../core/errors.js';
 import { readSafetensorsHeader } from '../tensor/safetensors-header.js';
-import { sizeOf, type Shape } from '../tensor/shape.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
 
 export interface NamedTensor {
   readonly name: string;
@@ -15,7 +15,10 @@ export interface NamedTensor {
 const CHUNK_BYTES = 1 << 20;
 
 /** What a file must begin with so that the tensors may follow in the given order. */
-export function safetensorsHeader(tensors: readonly { readonly name: string; readonly shape: Shape }[], metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function safetensorsHeader(
+  tensors: readonly { readonly name: string; readonly shape: Shape }[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   let offset = 0;
   const header: Record<string, unknown> = { __metadata__: metadata };
   for (const { name, shape } of tensors) {
@@ -32,24 +35,34 @@ export function safetensorsHeader(tensors: readonly { readonly name: string; rea
 }
 
 /** The bytes of a file with these tensors, in pieces; the data are views, not copies. */
-export function* safetensorsChunks(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>> = {}): Iterable<Uint8Array> {
+export function* safetensorsChunks(
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>> = {},
+): Iterable<Uint8Array> {
   yield safetensorsHeader(tensors, metadata);
   for (const { data } of tensors) yield* bytesOf(data);
 }
 
 /** The bytes of an array in pieces, as views. */
 export function* bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Iterable<Uint8Array> {
-  for (let done = 0; done < byteLength; done += CHUNK_BYTES) yield new Uint8Array(buffer, byteOffset + done, Math.min(CHUNK_BYTES, byteLength - done));
+  for (let done = 0; done < byteLength; done += CHUNK_BYTES)
+    yield new Uint8Array(buffer, byteOffset + done, Math.min(CHUNK_BYTES, byteLength - done));
 }
 
 /** Reads every tensor of a file. Throws a DataError that names the file where it is not whole. */
 export function readSafetensors(path: string): Map<string, NamedTensor> {
-  const broken = (why: string): DataError => new DataError('PT_CHECKPOINT_BROKEN', `${path} is not a whole safetensors file: ${why}`, 'Use another checkpoint of the run.');
+  const broken = (why: string): DataError =>
+    new DataError(
+      'PT_CHECKPOINT_BROKEN',
+      `${path} is not a whole safetensors file: ${why}`,
+      'Use another checkpoint of the run.',
+    );
   const header = readSafetensorsHeader(path, broken);
   const bytes = readFileSync(path);
   const tensors = new Map<string, NamedTensor>();
   for (const { name, dtype, shape, offset, bytes: length } of header.values()) {
-    if (dtype !== 'F32' || length !== 4 * sizeOf(shape)) throw broken(`tensor ${name} (${dtype}, [${shape.join(',')}]) takes ${length} bytes`);
+    if (dtype !== 'F32' || length !== 4 * sizeOf(shape))
+      throw broken(`tensor ${name} (${dtype}, [${shape.join(',')}]) takes ${length} bytes`);
     const from = bytes.byteOffset + offset;
     tensors.set(name, { name, shape, data: new Float32Array(bytes.buffer.slice(from, from + length)) });
   }

@@ -1,5 +1,5 @@
-// Chunks: a gradient in pieces of fixed size. They are the unit by which owners share a reduction and by which the global norm is summed, so
-// that neither depends on how many owners there are.
+// Chunks: a gradient in pieces of fixed size. They are the unit by which owners share a reduction and by which the
+// global norm is summed, so that neither depends on how many owners there are.
 import { invariant } from '../core/invariant.js';
 import { HostAdder, type VectorAdder } from '../tensor/vector-adder.js';
 
@@ -30,8 +30,15 @@ export function shardChunks(count: number, owners: number): Range[] {
 }
 
 /** Sums of squares of chunks [from, to) of a block: one per chunk, in float64. */
-export function chunkSquares(data: Float32Array, from: number, to: number, adder: VectorAdder = new HostAdder()): Float64Array {
-  return Float64Array.from({ length: to - from }, (_, i) => adder.sumOfSquares(data.subarray((from + i) * CHUNK, (from + i + 1) * CHUNK)));
+export function chunkSquares(
+  data: Float32Array,
+  from: number,
+  to: number,
+  adder: VectorAdder = new HostAdder(),
+): Float64Array {
+  return Float64Array.from({ length: to - from }, (_, i) =>
+    adder.sumOfSquares(data.subarray((from + i) * CHUNK, (from + i + 1) * CHUNK)),
+  );
 }
 
 /** Euclidean norms of a gradient. */
@@ -41,7 +48,10 @@ export interface GradientNorm {
   readonly blocks: readonly number[];
 }
 
-/** The norm from the sums of all chunks: chunks in order within a block, then blocks in order. Not finite where the gradient is not. */
+/**
+ * The norm from the sums of all chunks: chunks in order within a block, then blocks in order. Not finite where the
+ * gradient is not.
+ */
 export function normFromChunks(perBlock: readonly ArrayLike<number>[]): GradientNorm {
   let total = 0;
   const blocks: number[] = [];

@@ -1,4 +1,5 @@
-// Crc32: the checksum of a frame (CRC-32, IEEE 802.3). It tells damage from data; it is no protection against an attacker: TLS is.
+// Crc32: the checksum of a frame (CRC-32, IEEE 802.3). It tells damage from data; it is no protection against an
+// attacker: TLS is.
 import zlib from 'node:zlib';
 
 const POLYNOMIAL = 0xedb88320;
@@ -12,7 +13,8 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 /** The checksum byte by byte, for versions of Node.js whose zlib does not offer it (before 20.15). */
 export function crc32ByTable(bytes: Uint8Array): number {
   let value = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) value = (value >>> 8) ^ (TABLE[(value ^ (bytes[i] as number)) & 0xff] as number);
+  for (let i = 0; i < bytes.length; i++)
+    value = (value >>> 8) ^ (TABLE[(value ^ (bytes[i] as number)) & 0xff] as number);
   return ~value >>> 0;
 }
 

@@ -1,8 +1,9 @@
-// Door: what stands between an open port and the handshake. It tells TLS from plain text by the first byte, gives every stranger a place and a
-// time that are limited, and lets go of both when the stranger is known. It does not know tokens, nor what is said over a connection.
+// Door: what stands between an open port and the handshake. It tells TLS from plain text by the first byte, gives every
+// stranger a place and a time that are limited, and lets go of both when the stranger is known. It does not know
+// tokens, nor what is said over a connection.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TLSSocket, type SecureContext } from 'node:tls';
+import { type SecureContext, TLSSocket } from 'node:tls';
 import { isLoopback } from './handshake.js';
 
 /** First byte of every TLS connection: a handshake record. */
@@ -13,7 +14,10 @@ export interface DoorOptions {
   readonly secure: SecureContext | null;
   /** From the first packet until `welcome`. */
   readonly timeoutMs: number;
-  /** Strangers at a time, those of this machine and those of others counted apart: a flood from outside must not keep local workers out. */
+  /**
+   * Strangers at a time, those of this machine and those of others counted apart: a flood from outside must not keep
+   * local workers out.
+   */
   readonly maxStrangers: number;
   readonly onRefused: (address: string, reason: string) => void;
   /** Takes a connection over which HTTP is to be spoken. */
@@ -37,7 +41,9 @@ export class Door {
 
   constructor(options: DoorOptions) {
     this.#options = options;
-    this.server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 }, (socket) => this.#meet(socket));
+    this.server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 }, (socket) =>
+      this.#meet(socket),
+    );
   }
 
   /** Strangers that are neither known nor gone. */
@@ -70,13 +76,22 @@ export class Door {
 
   #meet(socket: Socket): void {
     const host = socket.remoteAddress ?? '';
-    const stranger: Stranger = { socket, address: `${host}:${socket.remotePort}`, isLocal: isLoopback(host), timer: undefined };
+    const stranger: Stranger = {
+      socket,
+      address: `${host}:${socket.remotePort}`,
+      isLocal: isLoopback(host),
+      timer: undefined,
+    };
     socket.on('error', () => socket.destroy());
     const numAlike = [...this.#strangers].filter(({ isLocal }) => isLocal === stranger.isLocal).length;
-    if (numAlike >= this.#options.maxStrangers) return this.#dismiss(stranger, `${numAlike} connections wait to be let in already`);
+    if (numAlike >= this.#options.maxStrangers)
+      return this.#dismiss(stranger, `${numAlike} connections wait to be let in already`);
     this.#strangers.add(stranger);
     this.#sockets.add(socket);
-    stranger.timer = setTimeout(() => this.#dismiss(stranger, `it was not known after ${this.#options.timeoutMs} ms`), this.#options.timeoutMs);
+    stranger.timer = setTimeout(
+      () => this.#dismiss(stranger, `it was not known after ${this.#options.timeoutMs} ms`),
+      this.#options.timeoutMs,
+    );
     socket.once('close', () => {
       clearTimeout(stranger.timer);
       this.#strangers.delete(stranger);
@@ -100,7 +115,10 @@ export class Door {
     // Plain text either way: who speaks TLS learns from it that nobody here does.
     const reason = speaksTls ? 'it speaks TLS, this port does not' : 'it speaks plain text, this port TLS';
     const answer = speaksTls ? 'This port speaks plain text: dial ws://.' : 'This port speaks TLS: dial wss://.';
-    socket.end(`HTTP/1.1 426 Upgrade Required\r\n${speaksTls ? '' : 'Upgrade: TLS/1.3\r\n'}Connection: close\r\nContent-Type: text/plain\r\nContent-Length: ${answer.length}\r\n\r\n${answer}`);
+    socket.end(
+      `HTTP/1.1 426 Upgrade Required\r\n${speaksTls ? '' : 'Upgrade: TLS/1.3\r\n'}Connection: ` +
+        `close\r\nContent-Type: text/plain\r\nContent-Length: ${answer.length}\r\n\r\n${answer}`,
+    );
     // What it still sends is of no interest, but unread it would turn the answer into a reset.
     socket.resume();
     this.#options.onRefused(stranger.address, reason);

@@ -1,6 +1,6 @@
-// Frame: one message on the wire, the MessagePack array [version, checksum, message]. It knows nothing of sockets, nor of what messages mean.
-// Nothing that arrives is ever evaluated: the checksum must be that of the message's bytes, and the bytes are checked token by token
-// (wire-check.ts) before the decoder may see them.
+// Frame: one message on the wire, the MessagePack array [version, checksum, message]. It knows nothing of sockets, nor
+// of what messages mean. Nothing that arrives is ever evaluated: the checksum must be that of the message's bytes, and
+// the bytes are checked token by token (wire-check.ts) before the decoder may see them.
 import { Packr, Unpackr } from 'msgpackr';
 import { WorkerError } from '../core/errors.js';
 import { crc32 } from './crc32.js';
@@ -21,9 +21,9 @@ const MESSAGE_AT = CHECKSUM_AT + 4;
 const PLACEHOLDER = 0xffffffff;
 
 /**
- * What a frame carries: a plain object with a string `type`. Fields may hold null, undefined, booleans, numbers, strings, arrays, plain
- * objects, Float32Array, Int32Array and Uint8Array. Typed arrays arrive bit for bit, aligned, in memory of their own; numbers arrive as
- * sent, except that -0 arrives as 0.
+ * What a frame carries: a plain object with a string `type`. Fields may hold null, undefined, booleans, numbers,
+ * strings, arrays, plain objects, Float32Array, Int32Array and Uint8Array. Typed arrays arrive bit for bit, aligned, in
+ * memory of their own; numbers arrive as sent, except that -0 arrives as 0.
  */
 export interface Message {
   readonly type: string;
@@ -36,7 +36,12 @@ export type Sendable = Message | { readonly type: string };
 /** Bytes that are not a frame, or a message that cannot be one (PT_FRAME). */
 export class FrameError extends WorkerError {
   constructor(message: string, options?: ErrorOptions) {
-    super('PT_FRAME', message, 'Both sides must run the same version of pipetrain, and nothing else may connect to this port.', options);
+    super(
+      'PT_FRAME',
+      message,
+      'Both sides must run the same version of pipetrain, and nothing else may connect to this port.',
+      options,
+    );
   }
 }
 
@@ -46,7 +51,9 @@ const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, structured
 
 const reject = (problem: string): FrameError => new FrameError(problem);
 
-/** Encodes a message. Throws a FrameError where it holds something a frame cannot carry, or where it exceeds `maxBytes`. */
+/**
+ * Encodes a message. Throws a FrameError where it holds something a frame cannot carry, or where it exceeds `maxBytes`.
+ */
 export function encodeFrame(message: Sendable, maxBytes: number = MAX_FRAME_BYTES): Uint8Array {
   let bytes: Uint8Array;
   try {
@@ -54,7 +61,8 @@ export function encodeFrame(message: Sendable, maxBytes: number = MAX_FRAME_BYTE
   } catch (error) {
     throw new FrameError(`message "${message.type}" cannot be encoded: ${String(error)}`, { cause: error });
   }
-  if (bytes.length > maxBytes) throw reject(`message "${message.type}" takes ${bytes.length} bytes; the limit of a frame is ${maxBytes}`);
+  if (bytes.length > maxBytes)
+    throw reject(`message "${message.type}" takes ${bytes.length} bytes; the limit of a frame is ${maxBytes}`);
   checkWire(bytes, (problem) => reject(`message "${message.type}" cannot be sent: ${problem}`));
   sealFrame(bytes);
   return bytes;
@@ -71,10 +79,16 @@ export function decodeFrame(bytes: Uint8Array, maxBytes: number = MAX_FRAME_BYTE
   // Version 1 had an array of two; whoever still speaks it should learn that, and not that it sends rubbish.
   const isFrame = bytes.length >= 3 && (bytes[0] === ARRAY_OF_THREE || bytes[0] === ARRAY_OF_THREE - 1);
   if (!isFrame) throw reject(`${bytes.length} bytes arrived that are no frame of pipetrain`);
-  if (bytes[1] !== FRAME_VERSION) throw reject(`a frame of version ${String(bytes[1])} arrived; this side speaks version ${FRAME_VERSION}`);
-  if (bytes[0] !== ARRAY_OF_THREE || bytes.length <= MESSAGE_AT || bytes[2] !== UINT32) throw reject(`${bytes.length} bytes arrived that are no frame of pipetrain`);
+  if (bytes[1] !== FRAME_VERSION)
+    throw reject(`a frame of version ${String(bytes[1])} arrived; this side speaks version ${FRAME_VERSION}`);
+  if (bytes[0] !== ARRAY_OF_THREE || bytes.length <= MESSAGE_AT || bytes[2] !== UINT32)
+    throw reject(`${bytes.length} bytes arrived that are no frame of pipetrain`);
   const [announced, found] = [headerOf(bytes).getUint32(CHECKSUM_AT), crc32(bytes.subarray(MESSAGE_AT))];
-  if (announced !== found) throw reject(`a frame of ${bytes.length} bytes was damaged on its way: its checksum is ${hex(found)}, it announces ${hex(announced)}`);
+  if (announced !== found)
+    throw reject(
+      `a frame of ${bytes.length} bytes was damaged on its way: its checksum is ${hex(found)}, it announces ` +
+        `${hex(announced)}`,
+    );
   checkWire(bytes, reject);
   let message: unknown;
   try {

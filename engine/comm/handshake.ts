@@ -1,5 +1,6 @@
-// Handshake: what two processes tell each other before they are peers. The token travels in a header of the upgrade request, so a stranger is
-// refused before a connection exists; then one hello frame goes up and one welcome frame comes back.
+// Handshake: what two processes tell each other before they are peers. The token travels in a header of the upgrade
+// request, so a stranger is refused before a connection exists; then one hello frame goes up and one welcome frame
+// comes back.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { FRAME_VERSION } from './frame.js';
@@ -24,7 +25,10 @@ export const welcomeSchema = z.object({ type: z.literal('welcome'), name });
 
 /** The request headers of a dialler. */
 export function handshakeHeaders(token: string | undefined): Record<string, string> {
-  return { [VERSION_HEADER]: String(FRAME_VERSION), ...(token === undefined ? {} : { authorization: credential(token) }) };
+  return {
+    [VERSION_HEADER]: String(FRAME_VERSION),
+    ...(token === undefined ? {} : { authorization: credential(token) }),
+  };
 }
 
 /** Base64, because a header holds neither every character nor a space at its end. */
@@ -40,5 +44,10 @@ export function isAuthorized(header: string | undefined, token: string | undefin
 /** Whether only processes of this machine can reach an address. */
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
-  return bare === 'localhost' || bare === '::1' || bare === '::ffff:127.0.0.1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare);
+  return (
+    bare === 'localhost' ||
+    bare === '::1' ||
+    bare === '::ffff:127.0.0.1' ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare)
+  );
 }

@@ -1,5 +1,5 @@
-// Inbox: counted signals by key, for doorbells such as `F 12 3 0` ("the output of this action lies in shared memory"). It carries no data, and
-// it does not care which peer a signal came from.
+// Inbox: counted signals by key, for doorbells such as `F 12 3 0` ("the output of this action lies in shared memory").
+// It carries no data, and it does not care which peer a signal came from.
 
 interface Waiter {
   readonly resolve: () => void;
@@ -25,7 +25,9 @@ export class Inbox {
     first?.resolve();
   }
 
-  /** Takes a kept signal; false where there is none. Saves a turn of the event loop where the signal is there already. */
+  /**
+   * Takes a kept signal; false where there is none. Saves a turn of the event loop where the signal is there already.
+   */
   tryTake(key: string): boolean {
     const count = this.#signals.get(key);
     if (count === undefined || this.#failure !== null) return false;

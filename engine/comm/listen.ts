@@ -1,14 +1,23 @@
-// Listen: a port on which peers arrive. It checks who they are and hands them over; it keeps no list of members (the coordinator does).
-import { createServer as createHttpServer, STATUS_CODES, type IncomingMessage } from 'node:http';
+// Listen: a port on which peers arrive. It checks who they are and hands them over; it keeps no list of members (the
+// coordinator does).
+import { createServer as createHttpServer, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { UsageError } from '../core/errors.js';
-import { decodeFrame, encodeFrame, FRAME_VERSION, MAX_FRAME_BYTES } from './frame.js';
-import { CLOSE_CODE, HANDSHAKE_TIMEOUT_MS, helloSchema, isAuthorized, isLoopback, VERSION_HEADER, type Hello } from './handshake.js';
 import { Door } from './door.js';
+import { decodeFrame, encodeFrame, FRAME_VERSION, MAX_FRAME_BYTES } from './frame.js';
+import {
+  CLOSE_CODE,
+  HANDSHAKE_TIMEOUT_MS,
+  type Hello,
+  helloSchema,
+  isAuthorized,
+  isLoopback,
+  VERSION_HEADER,
+} from './handshake.js';
 import { Peer, truncate } from './peer.js';
-import { secureContextOf, type Credentials } from './tls.js';
+import { type Credentials, secureContextOf } from './tls.js';
 
 /** Strangers at a time that may wait to be let in. */
 const MAX_STRANGERS = 64;
@@ -35,7 +44,10 @@ export interface ListenOptions {
   readonly maxFramesPerSecond?: number | undefined;
   /** Told of every connection that is not let in: HOST:PORT and why. A port that is open to others should record it. */
   readonly onRefused?: ((address: string, reason: string) => void) | undefined;
-  /** Called once per accepted peer, before any of its messages are delivered. An error thrown here refuses the peer with its message. */
+  /**
+   * Called once per accepted peer, before any of its messages are delivered. An error thrown here refuses the peer with
+   * its message.
+   */
   readonly onPeer: (peer: Peer, hello: Hello) => void;
 }
 
@@ -49,14 +61,27 @@ export interface Listener {
 
 /** Opens a port. Throws a UsageError: PT_TOKEN_REQUIRED, PT_PORT_IN_USE, PT_ADDRESS, PT_TLS_FILES. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host = '127.0.0.1', port = 0, token, tls, maxFrameBytes = MAX_FRAME_BYTES, onRefused = () => undefined } = options;
+  const {
+    host = '127.0.0.1',
+    port = 0,
+    token,
+    tls,
+    maxFrameBytes = MAX_FRAME_BYTES,
+    onRefused = () => undefined,
+  } = options;
   if (!isLoopback(host) && (token === undefined || token === ''))
-    throw new UsageError('PT_TOKEN_REQUIRED', `listening on ${host} would let every machine in reach join without a token`, 'Pass --token SECRET, or listen on 127.0.0.1.');
+    throw new UsageError(
+      'PT_TOKEN_REQUIRED',
+      `listening on ${host} would let every machine in reach join without a token`,
+      'Pass --token SECRET, or listen on 127.0.0.1.',
+    );
 
   // It never listens itself: connections come through the door.
   const http = createHttpServer({ maxHeaderSize: MAX_REQUEST_BYTES }, (request, response) => {
     door.refuse(request.socket, 'it asked for a web page');
-    response.writeHead(426, { 'content-type': 'text/plain', connection: 'close' }).end('This port speaks the WebSocket protocol of pipetrain.\n');
+    response
+      .writeHead(426, { 'content-type': 'text/plain', connection: 'close' })
+      .end('This port speaks the WebSocket protocol of pipetrain.\n');
   });
   const door = new Door({
     secure: tls === undefined ? null : secureContextOf(tls),
@@ -65,7 +90,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     onRefused,
     admit: (stream) => void http.emit('connection', stream),
   });
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false, skipUTF8Validation: true });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: maxFrameBytes,
+    perMessageDeflate: false,
+    skipUTF8Validation: true,
+  });
   http.on('clientError', (error: Error, stream: Duplex) => {
     door.refuse(stream, `its request is malformed: ${error.message}`);
     answer(stream, 400, 'This is no request that can be read.');
@@ -99,17 +129,26 @@ function refuse(request: IncomingMessage, token: string | undefined): [status: n
   if (request.headers.origin !== undefined) return [403, 'connections from web pages are refused'];
   if (!isAuthorized(request.headers.authorization, token)) return [401, 'wrong or missing token'];
   const version = request.headers[VERSION_HEADER];
-  if (version !== String(FRAME_VERSION)) return [426, `frame version ${String(version)} dialled; this side speaks ${FRAME_VERSION}`];
+  if (version !== String(FRAME_VERSION))
+    return [426, `frame version ${String(version)} dialled; this side speaks ${FRAME_VERSION}`];
   return null;
 }
 
 function answer(stream: Duplex, status: number, reason: string): void {
   stream.on('error', () => stream.destroy());
-  stream.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`);
+  stream.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: text/plain\r\nConnection: ` +
+      `close\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
+  );
 }
 
 /** Waits for the hello of a new connection and makes it a peer. */
-function greet(socket: WebSocket, options: ListenOptions, maxFrameBytes: number, onRefused: (reason: string) => void): void {
+function greet(
+  socket: WebSocket,
+  options: ListenOptions,
+  maxFrameBytes: number,
+  onRefused: (reason: string) => void,
+): void {
   const timeoutMs = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
   const turnAway = (code: number, reason: string): void => {
     onRefused(reason);
@@ -143,8 +182,23 @@ function bind(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE')
-        reject(new UsageError('PT_PORT_IN_USE', `${host}:${port} is in use by another process`, 'Choose another port with --port, or --port 0 for a free one.', { cause: error }));
-      else reject(new UsageError('PT_ADDRESS', `cannot listen on ${host}:${port}: ${error.message}`, 'Choose an address of this machine and a port above 1023.', { cause: error }));
+        reject(
+          new UsageError(
+            'PT_PORT_IN_USE',
+            `${host}:${port} is in use by another process`,
+            'Choose another port with --port, or --port 0 for a free one.',
+            { cause: error },
+          ),
+        );
+      else
+        reject(
+          new UsageError(
+            'PT_ADDRESS',
+            `cannot listen on ${host}:${port}: ${error.message}`,
+            'Choose an address of this machine and a port above 1023.',
+            { cause: error },
+          ),
+        );
     });
     server.listen(port, host, () => {
       const address = server.address();

@@ -1,4 +1,5 @@
-// Peer: the other end of one open connection. It sends and delivers messages; it knows no protocol beyond frames, and it does not reconnect.
+// Peer: the other end of one open connection. It sends and delivers messages; it knows no protocol beyond frames, and
+// it does not reconnect.
 import type { RawData, WebSocket } from 'ws';
 import { WorkerError } from '../core/errors.js';
 import { decodeFrame, encodeFrame, FrameError, MAX_FRAME_BYTES, type Message, type Sendable } from './frame.js';
@@ -75,29 +76,41 @@ export class Peer {
     return this.#socket.bufferedAmount;
   }
 
-  /** Sends a message. Messages arrive in order. On a closed peer it does nothing: `onClose` tells. Throws a FrameError for what cannot travel. */
+  /**
+   * Sends a message. Messages arrive in order. On a closed peer it does nothing: `onClose` tells. Throws a FrameError
+   * for what cannot travel.
+   */
   send(message: Sendable): void {
     const frame = encodeFrame(message, this.#maxFrameBytes);
     if (this.isOpen) this.#socket.send(frame, { binary: true }, ignoreSendError);
   }
 
-  /** As `send`; resolves when the operating system has taken the bytes, rejects with a WorkerError (PT_PEER_CLOSED) when it never will. */
+  /**
+   * As `send`; resolves when the operating system has taken the bytes, rejects with a WorkerError (PT_PEER_CLOSED) when
+   * it never will.
+   */
   sendFlushed(message: Sendable): Promise<void> {
     const frame = encodeFrame(message, this.#maxFrameBytes);
     return new Promise((resolve, reject) => {
-      const fail = (cause?: Error): void => reject(peerClosed(this.name, this.#closeReason ?? cause?.message ?? 'closing', cause));
+      const fail = (cause?: Error): void =>
+        reject(peerClosed(this.name, this.#closeReason ?? cause?.message ?? 'closing', cause));
       if (!this.isOpen) fail();
       else this.#socket.send(frame, { binary: true }, (error) => (error ? fail(error) : resolve()));
     });
   }
 
-  /** Sets the handler of all messages without a route of their own; those that arrived before are delivered now, in order. */
+  /**
+   * Sets the handler of all messages without a route of their own; those that arrived before are delivered now, in
+   * order.
+   */
   onMessage(handler: MessageHandler): void {
     this.#handler = handler;
     this.#deliverWaiting();
   }
 
-  /** Sets the handler of one message type, ahead of `onMessage`; those of this type that still wait are delivered now. */
+  /**
+   * Sets the handler of one message type, ahead of `onMessage`; those of this type that still wait are delivered now.
+   */
   route(type: string, handler: MessageHandler): void {
     this.#routes.set(type, handler);
     this.#deliverWaiting();
@@ -110,7 +123,10 @@ export class Peer {
     else queueMicrotask(() => handler(reason));
   }
 
-  /** Sets the handler of errors thrown by message handlers and of undecodable frames. Without one, the connection closes with the error as its reason. */
+  /**
+   * Sets the handler of errors thrown by message handlers and of undecodable frames. Without one, the connection closes
+   * with the error as its reason.
+   */
   onError(handler: (error: Error) => void): void {
     this.#onError = handler;
   }
@@ -145,13 +161,15 @@ export class Peer {
       this.#secondBegan = now;
       this.#numFrames = 0;
     }
-    if (++this.#numFrames > this.#maxFramesPerSecond) throw new FrameError(`${this.name} sent more than ${this.#maxFramesPerSecond} frames within a second`);
+    if (++this.#numFrames > this.#maxFramesPerSecond)
+      throw new FrameError(`${this.name} sent more than ${this.#maxFramesPerSecond} frames within a second`);
   }
 
   #deliver(message: Message): void {
     const handler = this.#routes.get(message.type) ?? this.#handler;
     if (handler === null) {
-      if (this.#waiting.length >= MAX_WAITING) throw new FrameError(`${this.name} sent ${MAX_WAITING} messages that nobody waits for`);
+      if (this.#waiting.length >= MAX_WAITING)
+        throw new FrameError(`${this.name} sent ${MAX_WAITING} messages that nobody waits for`);
       this.#waiting.push(message);
       return;
     }
@@ -186,7 +204,12 @@ export class Peer {
 
 /** The error of work that needs a peer which is gone. */
 export function peerClosed(name: string, reason: string, cause?: Error): WorkerError {
-  return new WorkerError('PT_PEER_CLOSED', `the connection to ${name} is closed: ${reason}`, 'See the log of that worker for the cause.', { cause });
+  return new WorkerError(
+    'PT_PEER_CLOSED',
+    `the connection to ${name} is closed: ${reason}`,
+    'See the log of that worker for the cause.',
+    { cause },
+  );
 }
 
 /** `close` events report what failed; a second report per message would only repeat it. */

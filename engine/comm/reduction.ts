@@ -1,9 +1,19 @@
-// Reduction: sums of gradients in the order of the tree (tree.ts), exact to the bit. It moves no data between workers: it adds what it is given.
+// Reduction: sums of gradients in the order of the tree (tree.ts), exact to the bit. It moves no data between workers:
+// it adds what it is given.
 import { invariant, present } from '../core/invariant.js';
 import { HostAdder, type VectorAdder } from '../tensor/vector-adder.js';
 import { applyToNames, climbTop, decompose, rootLevel, slotCount, type TreeNode } from './tree.js';
 
-export { CHUNK, chunkSquares, elementsOf, normFromChunks, numChunks, shardChunks, type GradientNorm, type Range } from './chunks.js';
+export {
+  CHUNK,
+  chunkSquares,
+  elementsOf,
+  type GradientNorm,
+  normFromChunks,
+  numChunks,
+  type Range,
+  shardChunks,
+} from './chunks.js';
 export { coverOf, decompose, maxSlots, rootLevel, slotCount, type TreeNode } from './tree.js';
 
 /** A node of the tree with its sum. */
@@ -13,9 +23,9 @@ export interface Subtotal {
 }
 
 /**
- * Sums the gradients of micro-batches [start, start + count) as they come, in ascending order, like a binary counter: at any time it holds the
- * nodes that cover what has come. The gradient is written straight into a slot, so nothing is copied. Slots are used as a stack: at the end
- * slot k holds node k of `decompose(start, count, G)`.
+ * Sums the gradients of micro-batches [start, start + count) as they come, in ascending order, like a binary counter:
+ * at any time it holds the nodes that cover what has come. The gradient is written straight into a slot, so nothing is
+ * copied. Slots are used as a stack: at the end slot k holds node k of `decompose(start, count, G)`.
  */
 export class TreeAccumulator {
   readonly G: number;
@@ -29,9 +39,21 @@ export class TreeAccumulator {
   readonly #row: TreeNode[] = [];
   #next: number;
 
-  /** `slots` gives the buffer of a slot, all of one length; asked once per slot, when it is first needed. A number allocates buffers of that length. */
-  constructor(G: number, start: number, count: number, slots: ((index: number) => Float32Array) | number, adder: VectorAdder = new HostAdder()) {
-    invariant(start >= 0 && count >= 1 && start + count <= G, () => `micro-batches [${start}, ${start + count}) are no part of ${G}`);
+  /**
+   * `slots` gives the buffer of a slot, all of one length; asked once per slot, when it is first needed. A number
+   * allocates buffers of that length.
+   */
+  constructor(
+    G: number,
+    start: number,
+    count: number,
+    slots: ((index: number) => Float32Array) | number,
+    adder: VectorAdder = new HostAdder(),
+  ) {
+    invariant(
+      start >= 0 && count >= 1 && start + count <= G,
+      () => `micro-batches [${start}, ${start + count}) are no part of ${G}`,
+    );
     this.G = G;
     this.#adder = adder;
     this.start = start;
@@ -65,11 +87,15 @@ export class TreeAccumulator {
 
   /** Takes what was written into the acquired buffer as the gradient of `micro`, which must be the next one. */
   commit(micro: number): void {
-    invariant(micro === this.#next && !this.isComplete, () => `micro-batch ${micro} comes where ${this.#next} of [${this.start}, ${this.start + this.count}) is due`);
+    invariant(
+      micro === this.#next && !this.isComplete,
+      () => `micro-batch ${micro} comes where ${this.#next} of [${this.start}, ${this.start + this.count}) is due`,
+    );
     const row = this.#row;
     row.push({ level: 0, index: micro });
     for (let move = climbTop(row, this.G); move !== 'stay'; move = climbTop(row, this.G)) {
-      if (move === 'add') this.#adder.add(this.slot(row.length - 2), this.slot(row.length - 2), this.slot(row.length - 1));
+      if (move === 'add')
+        this.#adder.add(this.slot(row.length - 2), this.slot(row.length - 2), this.slot(row.length - 1));
       applyToNames(row, move);
     }
     this.#next++;
@@ -81,9 +107,15 @@ export class TreeAccumulator {
     this.commit(micro);
   }
 
-  /** The nodes of `decompose(start, count, G)` with their sums, in the slots 0, 1, ... Only when all micro-batches have come. */
+  /**
+   * The nodes of `decompose(start, count, G)` with their sums, in the slots 0, 1, ... Only when all micro-batches have
+   * come.
+   */
   nodes(): Subtotal[] {
-    invariant(this.isComplete, () => `micro-batch ${this.#next} of [${this.start}, ${this.start + this.count}) has not come`);
+    invariant(
+      this.isComplete,
+      () => `micro-batch ${this.#next} of [${this.start}, ${this.start + this.count}) has not come`,
+    );
     return this.#row.map((node, index) => ({ node, data: this.slot(index) }));
   }
 
@@ -106,7 +138,10 @@ interface Addition {
 const RESULT = -Infinity;
 
 /** The additions that bring a row of nodes to the root, in tree order. The last one goes to the result. */
-function plan(nodes: readonly TreeNode[], G: number): { readonly additions: readonly Addition[]; readonly scratch: number } {
+function plan(
+  nodes: readonly TreeNode[],
+  G: number,
+): { readonly additions: readonly Addition[]; readonly scratch: number } {
   const additions: Addition[] = [];
   const row: TreeNode[] = [];
   const places: number[] = [];
@@ -128,22 +163,39 @@ function plan(nodes: readonly TreeNode[], G: number): { readonly additions: read
     }
   }
   const root = row[0];
-  invariant(row.length === 1 && root?.level === rootLevel(G) && root.index === 0, () => `${nodes.length} nodes do not cover ${G} micro-batches: ${JSON.stringify(nodes)}`);
+  invariant(
+    row.length === 1 && root?.level === rootLevel(G) && root.index === 0,
+    () => `${nodes.length} nodes do not cover ${G} micro-batches: ${JSON.stringify(nodes)}`,
+  );
   const last = additions.pop();
   if (last !== undefined) additions.push({ ...last, target: RESULT });
   return { additions, scratch };
 }
 
 /**
- * Adds elements [from, to) of the nodes of all owners (in order, covering [0, G) exactly) up to the root, into out[outFrom...]; `outFrom` is
- * `from` unless given, so `out` may be a whole gradient, even one of the nodes' own buffers. Bit-identical to what one owner of all
- * micro-batches gets.
+ * Adds elements [from, to) of the nodes of all owners (in order, covering [0, G) exactly) up to the root, into
+ * out[outFrom...]; `outFrom` is `from` unless given, so `out` may be a whole gradient, even one of the nodes' own
+ * buffers. Bit-identical to what one owner of all micro-batches gets.
  */
-export function combine(nodes: readonly Subtotal[], G: number, from: number, to: number, out: Float32Array, outFrom: number = from, adder: VectorAdder = new HostAdder()): void {
-  const { additions, scratch } = plan(nodes.map(({ node }) => node), G);
+export function combine(
+  nodes: readonly Subtotal[],
+  G: number,
+  from: number,
+  to: number,
+  out: Float32Array,
+  outFrom: number = from,
+  adder: VectorAdder = new HostAdder(),
+): void {
+  const { additions, scratch } = plan(
+    nodes.map(({ node }) => node),
+    G,
+  );
   const data = nodes.map((subtotal) => subtotal.data);
   for (const { length } of data) invariant(to <= length, () => `elements [${from}, ${to}) of a node of ${length}`);
-  invariant(from <= to && outFrom >= 0 && outFrom + to - from <= out.length, () => `elements [${from}, ${to}) go to ${outFrom} of ${out.length}`);
+  invariant(
+    from <= to && outFrom >= 0 && outFrom + to - from <= out.length,
+    () => `elements [${from}, ${to}) go to ${outFrom} of ${out.length}`,
+  );
   if (additions.length === 0) {
     const only = present(data[0], 'node');
     if (only !== out || outFrom !== from) out.set(only.subarray(from, to), outFrom);
@@ -154,14 +206,22 @@ export function combine(nodes: readonly Subtotal[], G: number, from: number, to:
     const length = Math.min(TILE, to - tile);
     const at = (place: number): Float32Array => {
       if (place >= 0) return (data[place] as Float32Array).subarray(tile, tile + length);
-      return place === RESULT ? out.subarray(outFrom + tile - from, outFrom + tile - from + length) : (tiles[-1 - place] as Float32Array).subarray(0, length);
+      return place === RESULT
+        ? out.subarray(outFrom + tile - from, outFrom + tile - from + length)
+        : (tiles[-1 - place] as Float32Array).subarray(0, length);
     };
     for (const { target, left, right } of additions) adder.add(at(target), at(left), at(right));
   }
 }
 
-/** The nodes that each owner of consecutive ranges contributes, for one list that `combine` takes; checks that they cover [0, G). */
-export function nodesOfOwners(ranges: readonly { readonly start: number; readonly count: number }[], G: number): TreeNode[][] {
+/**
+ * The nodes that each owner of consecutive ranges contributes, for one list that `combine` takes; checks that they
+ * cover [0, G).
+ */
+export function nodesOfOwners(
+  ranges: readonly { readonly start: number; readonly count: number }[],
+  G: number,
+): TreeNode[][] {
   let next = 0;
   for (const { start, count } of ranges) {
     invariant(start === next, () => `an owner starts at micro-batch ${start}, the one before ends at ${next}`);

@@ -1,9 +1,9 @@
-// Tls: the certificate with which a listener proves who it is, and what a dialler believes. It opens no connection but the secured one that it
-// returns; who may join is the token's business, not the certificate's.
+// Tls: the certificate with which a listener proves who it is, and what a dialler believes. It opens no connection but
+// the secured one that it returns; who may join is the token's business, not the certificate's.
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { connect, createSecureContext, type ConnectionOptions, type SecureContext, type TLSSocket } from 'node:tls';
+import { connect, type ConnectionOptions, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import { PipetrainError, UsageError } from '../core/errors.js';
 
@@ -17,13 +17,22 @@ export interface Credentials {
 export const isFingerprint = (text: string): boolean => /^[0-9a-f]{64}$/i.test(text.replaceAll(':', ''));
 
 /** `Trust` as it comes from another process. */
-export const trustSchema = z.object({ ca: z.string().optional(), fingerprint: z.string().refine(isFingerprint, 'expected 64 hexadecimal digits').optional() });
+export const trustSchema = z.object({
+  ca: z.string().optional(),
+  fingerprint: z.string().refine(isFingerprint, 'expected 64 hexadecimal digits').optional(),
+});
 
 /** What a dialler of `wss://` believes; where nothing is given, the certificate authorities that Node.js knows. */
 export interface Trust {
-  /** Certificates, PEM, of authorities (or a self-signed one) to believe instead of the known ones. The name of the host is checked too. */
+  /**
+   * Certificates, PEM, of authorities (or a self-signed one) to believe instead of the known ones. The name of the host
+   * is checked too.
+   */
   readonly ca?: string | undefined;
-  /** SHA-256 of the one certificate that is right, as `fingerprintOf` writes it; neither its issuer nor its name counts then. */
+  /**
+   * SHA-256 of the one certificate that is right, as `fingerprintOf` writes it; neither its issuer nor its name counts
+   * then.
+   */
   readonly fingerprint?: string | undefined;
 }
 
@@ -31,13 +40,18 @@ export interface Trust {
 const MIN_VERSION = 'TLSv1.3';
 
 /**
- * Reads the two files of a listener and checks that they belong together. Null where neither is given. Throws a UsageError (PT_TLS_FILES)
- * where one is missing, cannot be read, is no PEM, or does not fit the other.
+ * Reads the two files of a listener and checks that they belong together. Null where neither is given. Throws a
+ * UsageError (PT_TLS_FILES) where one is missing, cannot be read, is no PEM, or does not fit the other.
  */
 export function readCredentials(certPath: string | undefined, keyPath: string | undefined): Credentials | null {
   if (certPath === undefined && keyPath === undefined) return null;
   if (certPath === undefined || keyPath === undefined)
-    throw new UsageError('PT_TLS_FILES', `--tls-${certPath === undefined ? 'key' : 'cert'} is given without --tls-${certPath === undefined ? 'cert' : 'key'}`, 'Give the certificate and its private key, both as PEM files.');
+    throw new UsageError(
+      'PT_TLS_FILES',
+      `--tls-${certPath === undefined ? 'key' : 'cert'} is given without ` +
+        `--tls-${certPath === undefined ? 'cert' : 'key'}`,
+      'Give the certificate and its private key, both as PEM files.',
+    );
   const credentials = { cert: readPem(certPath), key: readPem(keyPath) };
   secureContextOf(credentials, `${certPath} and ${keyPath}`);
   return credentials;
@@ -49,7 +63,12 @@ export function readAuthorities(path: string): string {
   try {
     new X509Certificate(text);
   } catch (cause) {
-    throw new UsageError('PT_TLS_FILES', `${path} holds no certificate in PEM form`, 'Name the file of the certificate, or of the authority that signed it.', { cause });
+    throw new UsageError(
+      'PT_TLS_FILES',
+      `${path} holds no certificate in PEM form`,
+      'Name the file of the certificate, or of the authority that signed it.',
+      { cause },
+    );
   }
   return text;
 }
@@ -58,20 +77,36 @@ function readPem(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new UsageError('PT_TLS_FILES', `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, 'Check the path and the permissions.', { cause });
+    throw new UsageError(
+      'PT_TLS_FILES',
+      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Check the path and the permissions.',
+      { cause },
+    );
   }
 }
 
-/** What a listener secures its connections with. Throws a UsageError (PT_TLS_FILES) where certificate and key do not fit. */
+/**
+ * What a listener secures its connections with. Throws a UsageError (PT_TLS_FILES) where certificate and key do not
+ * fit.
+ */
 export function secureContextOf({ cert, key }: Credentials, names = 'certificate and key'): SecureContext {
   try {
     return createSecureContext({ cert, key, minVersion: MIN_VERSION });
   } catch (cause) {
-    throw new UsageError('PT_TLS_FILES', `${names} are no certificate and its private key: ${cause instanceof Error ? cause.message : String(cause)}`, 'Both must be PEM, and the key (without a password) the one of the certificate.', { cause });
+    throw new UsageError(
+      'PT_TLS_FILES',
+      `${names} are no certificate and its private key: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Both must be PEM, and the key (without a password) the one of the certificate.',
+      { cause },
+    );
   }
 }
 
-/** SHA-256 of a certificate, as 32 pairs of hexadecimal digits with colons between them: what `openssl x509 -fingerprint -sha256` prints. */
+/**
+ * SHA-256 of a certificate, as 32 pairs of hexadecimal digits with colons between them: what `openssl x509 -fingerprint
+ * -sha256` prints.
+ */
 export const fingerprintOf = (cert: string): string => new X509Certificate(cert).fingerprint256;
 
 /** Digests, so that the comparison has a fixed length and takes the same time for every wrong one. */
@@ -81,10 +116,14 @@ function isSameFingerprint(a: string, b: string): boolean {
 }
 
 /**
- * Opens a secured connection and hands it over when the certificate is believed: not a byte of what is to be said over it, least of all the
- * token, goes out before.
+ * Opens a secured connection and hands it over when the certificate is believed: not a byte of what is to be said over
+ * it, least of all the token, goes out before.
  */
-export function connectSecurely(options: ConnectionOptions, trust: Trust, done: (error: Error | null, socket?: TLSSocket) => void): void {
+export function connectSecurely(
+  options: ConnectionOptions,
+  trust: Trust,
+  done: (error: Error | null, socket?: TLSSocket) => void,
+): void {
   const { ca, fingerprint } = trust;
   const { host } = options;
   const socket = connect({
@@ -104,19 +143,45 @@ export function connectSecurely(options: ConnectionOptions, trust: Trust, done: 
     const found = socket.getPeerX509Certificate()?.fingerprint256 ?? 'none';
     if (fingerprint === undefined || isSameFingerprint(found, fingerprint)) return done(null, socket);
     socket.destroy();
-    done(new UsageError('PT_TLS_CERT', `the other side's certificate has the fingerprint ${found}; ${fingerprint} is expected`, 'Somebody else may be answering at this address; if the certificate was renewed, use its new fingerprint.'));
+    done(
+      new UsageError(
+        'PT_TLS_CERT',
+        `the other side's certificate has the fingerprint ${found}; ${fingerprint} is expected`,
+        'Somebody else may be answering at this address; if the certificate was renewed, use its new fingerprint.',
+      ),
+    );
   });
 }
 
-/** The error for a person where a secured connection to `url` cannot be had because of certificates or because the other side speaks plain text; null for other causes. */
+/**
+ * The error for a person where a secured connection to `url` cannot be had because of certificates or because the other
+ * side speaks plain text; null for other causes.
+ */
 export function tlsProblem(url: string, error: Error): PipetrainError | null {
   if (error instanceof PipetrainError) return error;
   const code = 'code' in error ? String(error.code) : '';
   if (code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER')
-    return new UsageError('PT_TLS', `${url} answers in plain text, this side was told to use TLS`, 'Dial ws://, or start the other side with --tls-cert and --tls-key.', { cause: error });
+    return new UsageError(
+      'PT_TLS',
+      `${url} answers in plain text, this side was told to use TLS`,
+      'Dial ws://, or start the other side with --tls-cert and --tls-key.',
+      { cause: error },
+    );
   if (code === 'CERT_HAS_EXPIRED')
-    return new UsageError('PT_TLS_CERT', `the certificate of ${url} is out of date: ${error.message}`, 'Start the other side with a new certificate, or pin this one with --tls-fingerprint SHA256: its dates do not count then.', { cause: error });
+    return new UsageError(
+      'PT_TLS_CERT',
+      `the certificate of ${url} is out of date: ${error.message}`,
+      'Start the other side with a new certificate, or pin this one with --tls-fingerprint SHA256: its dates ' +
+        'do not count then.',
+      { cause: error },
+    );
   if (/CERT|SIGNATURE|ALTNAME|ISSUER/.test(code))
-    return new UsageError('PT_TLS_CERT', `the certificate of ${url} is not believed: ${error.message}`, 'Name the certificate or its authority with --tls-ca FILE, or pin it with --tls-fingerprint SHA256 (openssl x509 -noout -fingerprint -sha256 -in CERT prints it).', { cause: error });
+    return new UsageError(
+      'PT_TLS_CERT',
+      `the certificate of ${url} is not believed: ${error.message}`,
+      'Name the certificate or its authority with --tls-ca FILE, or pin it with --tls-fingerprint SHA256 ' +
+        '(openssl x509 -noout -fingerprint -sha256 -in CERT prints it).',
+      { cause: error },
+    );
   return null;
 }

@@ -1,7 +1,7 @@
-// Tree: the one fixed binary tree over the micro-batches of a global batch, by which gradients are summed. Node (level l, index i) covers
-// micro-batches [i * 2^l, min((i + 1) * 2^l, G)); its value is left child + right child, or the left child alone where G cuts the right one
-// off. Because the tree depends on G alone, the sum has the same bits for every split of the micro-batches over replicas. Pure indices: the
-// arithmetic is in reduction.ts.
+// Tree: the one fixed binary tree over the micro-batches of a global batch, by which gradients are summed. Node (level
+// l, index i) covers micro-batches [i * 2^l, min((i + 1) * 2^l, G)); its value is left child + right child, or the left
+// child alone where G cuts the right one off. Because the tree depends on G alone, the sum has the same bits for every
+// split of the micro-batches over replicas. Pure indices: the arithmetic is in reduction.ts.
 import { invariant } from '../core/invariant.js';
 
 export interface TreeNode {
@@ -20,15 +20,18 @@ export function coverOf({ level, index }: TreeNode, G: number): { readonly from:
 }
 
 /**
- * The nodes that exactly cover [start, start + count), in order, as few as possible: from the left always the largest subtree that fits. A
- * subtree that G cuts short counts as complete, under its highest name.
+ * The nodes that exactly cover [start, start + count), in order, as few as possible: from the left always the largest
+ * subtree that fits. A subtree that G cuts short counts as complete, under its highest name.
  */
 export function decompose(start: number, count: number, G: number): TreeNode[] {
-  invariant(start >= 0 && count >= 1 && start + count <= G, () => `micro-batches [${start}, ${start + count}) are no part of ${G}`);
+  invariant(
+    start >= 0 && count >= 1 && start + count <= G,
+    () => `micro-batches [${start}, ${start + count}) are no part of ${G}`,
+  );
   const end = start + count;
   const root = rootLevel(G);
   const nodes: TreeNode[] = [];
-  for (let from = start; from < end; ) {
+  for (let from = start; from < end;) {
     let level = 0;
     while (level < root && from % 2 ** (level + 1) === 0 && Math.min(from + 2 ** (level + 1), G) <= end) level++;
     const node = { level, index: from / 2 ** level };
@@ -38,13 +41,17 @@ export function decompose(start: number, count: number, G: number): TreeNode[] {
   return nodes;
 }
 
-/** What happens when a node arrives at the right end of a row of nodes: added to its left sibling, or renamed as its parent, or nothing. */
+/**
+ * What happens when a node arrives at the right end of a row of nodes: added to its left sibling, or renamed as its
+ * parent, or nothing.
+ */
 export type Climb = 'add' | 'rename' | 'stay';
 
 /** The step from `node` towards the root, given the node before it (undefined where there is none). */
 export function climb(node: TreeNode, before: TreeNode | undefined, G: number): Climb {
   if (node.level >= rootLevel(G)) return 'stay';
-  if (node.index % 2 === 1) return before !== undefined && before.level === node.level && before.index === node.index - 1 ? 'add' : 'stay';
+  if (node.index % 2 === 1)
+    return before !== undefined && before.level === node.level && before.index === node.index - 1 ? 'add' : 'stay';
   return (node.index + 1) * 2 ** node.level >= G ? 'rename' : 'stay';
 }
 
@@ -52,7 +59,9 @@ export function parentOf({ level, index }: TreeNode): TreeNode {
   return { level: level + 1, index: index >> 1 };
 }
 
-/** Buffers that accumulating [start, start + count) one by one needs at most at a time, the arriving gradient included. */
+/**
+ * Buffers that accumulating [start, start + count) one by one needs at most at a time, the arriving gradient included.
+ */
 export function slotCount(start: number, count: number, G: number): number {
   const row: TreeNode[] = [];
   let most = 0;

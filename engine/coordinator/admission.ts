@@ -1,11 +1,11 @@
-// Admission: workers that come to a run from outside, from the knock to the moment they are ready. None of them takes part before the coordinator takes
-// it, so nothing that goes wrong with one harms the run.
+// Admission: workers that come to a run from outside, from the knock to the moment they are ready. None of them takes
+// part before the coordinator takes it, so nothing that goes wrong with one harms the run.
 import { z } from 'zod';
 import type { Hello } from '../comm/handshake.js';
 import type { Peer } from '../comm/peer.js';
 import type { PipetrainError } from '../core/errors.js';
-import { JoinedWorker } from './joined-worker.js';
 import type { Order, Report, ReportOf } from '../protocol/messages.js';
+import { JoinedWorker } from './joined-worker.js';
 import type { LinkHandlers } from './worker-link.js';
 
 /** A worker that joins has this long to load model and data. */
@@ -49,20 +49,31 @@ export class Admission {
     return [...this.#loading.values(), ...[...this.#ready.values()].map(({ worker }) => worker)];
   }
 
-  /** Takes a connection that wants to join: names the worker and lets it load the run. Throws where the greeting says too little. */
+  /**
+   * Takes a connection that wants to join: names the worker and lets it load the run. Throws where the greeting says
+   * too little.
+   */
   arrive(peer: Peer, hello: Hello): void {
     const { name, host, pid } = joinHelloSchema.parse(hello);
     const id = this.#options.nextName();
-    const worker = new JoinedWorker(id, peer, { name, host, pid }, {
-      onFailure: (error) => this.#fail(worker, error),
-      onReport: (report) => this.#note(worker, report),
-      onState: this.#options.handlers.onState,
-      onDropped: this.#options.handlers.onDropped,
-    });
+    const worker = new JoinedWorker(
+      id,
+      peer,
+      { name, host, pid },
+      {
+        onFailure: (error) => this.#fail(worker, error),
+        onReport: (report) => this.#note(worker, report),
+        onState: this.#options.handlers.onState,
+        onDropped: this.#options.handlers.onDropped,
+      },
+    );
     this.#loading.set(id, worker);
     peer.send({ type: 'assigned', worker: id, heartbeatSeconds: this.#options.heartbeatSeconds });
     worker.order(this.#options.setup());
-    const timer = setTimeout(() => this.#fail(worker, new Error(`it was not ready within ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
+    const timer = setTimeout(
+      () => this.#fail(worker, new Error(`it was not ready within ${READY_TIMEOUT_MS / 1000} s`)),
+      READY_TIMEOUT_MS,
+    );
     timer.unref();
     void worker.next('ready').then((ready) => {
       clearTimeout(timer);

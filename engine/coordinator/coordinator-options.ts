@@ -1,7 +1,7 @@
 // CoordinatorOptions: what a coordinator is made with, and what it is told with every commit. Types only.
 import type { TrainConfig } from '../core/config.js';
-import type { ModelState } from '../state/depot.js';
 import type { Report } from '../protocol/messages.js';
+import type { ModelState } from '../state/depot.js';
 import type { RunStatus } from '../status/run-status.js';
 import type { SignOfLife } from '../status/status-board.js';
 
@@ -16,7 +16,10 @@ export interface CoordinatorOptions {
   readonly onDropped: (peer: string, reason: string) => void;
   /** What everybody who connects must know; a random one where none is given. */
   readonly token?: string | undefined;
-  /** Digests of the model and the data, for workers that join; asked when one comes. Nobody may join while there are none. */
+  /**
+   * Digests of the model and the data, for workers that join; asked when one comes. Nobody may join while there are
+   * none.
+   */
   readonly digests?: () => { readonly model: string; readonly data: string } | null;
   /** The state that the model has; asked where workers of other hosts take part. */
   readonly model: () => ModelState;

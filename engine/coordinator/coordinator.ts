@@ -1,34 +1,34 @@
-// Coordinator: membership, barriers and orders. It makes all workers adopt a plan, drives their steps, collects what they report, and after a loss
-// brings those that are left (and replacements) to a state from which a new plan can start. It holds no tensor and takes no decision about
-// training: the trainer does.
+// Coordinator: membership, barriers and orders. It makes all workers adopt a plan, drives their steps, collects what
+// they report, and after a loss brings those that are left (and replacements) to a state from which a new plan can
+// start. It holds no tensor and takes no decision about training: the trainer does.
 import { randomBytes } from 'node:crypto';
 import type { BlockCost } from '../../pipeline/costs.js';
-import { Admission } from './admission.js';
 import type { Message } from '../comm/frame.js';
 import type { Hello } from '../comm/handshake.js';
 import type { Listener } from '../comm/listen.js';
 import type { Peer } from '../comm/peer.js';
 import type { Trust } from '../comm/tls.js';
-import type { CoordinatorOptions, Update } from './coordinator-options.js';
 import { Deferred } from '../core/deferred.js';
 import { PipetrainError, WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
-import { JoinedWorker } from './joined-worker.js';
+import { type Plan, seatOf } from '../core/plan.js';
 import { jointCosts } from '../costs/joint-costs.js';
-import { entranceOf, ownUrl, type Entrance } from '../protocol/entrance.js';
-import type { Member, MembershipNews, Regrouping } from './member.js';
-import type { MemoryFolder } from '../memory/memory-folder.js';
-import type { Colleague, Order, Report, ReportOf } from '../protocol/messages.js';
-import { seatOf, type Plan } from '../core/plan.js';
-import { PlanTransition } from '../protocol/plan-transition.js';
-import { RunMemory } from '../memory/run-memory.js';
-import { openPort, placeOf } from './port.js';
-import { setupOrder } from './setup-order.js';
 import { slownessOf } from '../costs/slowness.js';
+import type { MemoryFolder } from '../memory/memory-folder.js';
+import { RunMemory } from '../memory/run-memory.js';
+import { type Entrance, entranceOf, ownUrl } from '../protocol/entrance.js';
+import type { Colleague, Order, Report, ReportOf } from '../protocol/messages.js';
+import { PlanTransition } from '../protocol/plan-transition.js';
 import { StateKeeper } from '../state/state-keeper.js';
+import { Admission } from './admission.js';
+import type { CoordinatorOptions, Update } from './coordinator-options.js';
+import { JoinedWorker } from './joined-worker.js';
+import type { Member, MembershipNews, Regrouping } from './member.js';
+import { openPort, placeOf } from './port.js';
 import { RollCall } from './roll-call.js';
+import { setupOrder } from './setup-order.js';
 import { answerStatus, signsOfLife } from './status-desk.js';
-import { adoptionOf, type Adoption } from './transition-parts.js';
+import { type Adoption, adoptionOf } from './transition-parts.js';
 import { culpritOf, failureFrom, LostWorker, type WorkerLink } from './worker-link.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -53,7 +53,11 @@ export class Coordinator {
   readonly #arrivals = new Map<string, Deferred<void>>();
   /** Workers whose loss has not been dealt with, and why they are gone. */
   readonly #lost = new Map<string, string>();
-  readonly #calls = new RollCall({ linkOf: (id) => this.#workers.get(id), trouble: () => this.#trouble.promise, onSilent: (error) => this.#fail(error, error.worker) });
+  readonly #calls = new RollCall({
+    linkOf: (id) => this.#workers.get(id),
+    trouble: () => this.#trouble.promise,
+    onSilent: (error) => this.#fail(error, error.worker),
+  });
   /** Rejects at the first failure since the last recovery. */
   #trouble = new Deferred<never>();
   #listener: Listener | null = null;
@@ -63,7 +67,10 @@ export class Coordinator {
   #plan: Plan | null = null;
   #numInvited = 0;
   #isClosing = false;
-  /** While a plan is adopted or the workers are regrouped, everybody is waited for; so it stays until the next plan is adopted. */
+  /**
+   * While a plan is adopted or the workers are regrouped, everybody is waited for; so it stays until the next plan is
+   * adopted.
+   */
   #isGathering = false;
   #heartbeat: NodeJS.Timeout | undefined;
 
@@ -71,7 +78,13 @@ export class Coordinator {
     this.#options = options;
     this.#stepTimeoutMs = options.config.stepTimeoutSeconds * 1000;
     this.#memory = new RunMemory(options.config);
-    this.state = new StateKeeper({ folder: this.#memory.shared.path, model: options.model, calls: this.#calls, timeoutMs: this.#stepTimeoutMs, isHome: (worker) => this.#colleagues[worker]?.domain === this.#memory.shared.probe });
+    this.state = new StateKeeper({
+      folder: this.#memory.shared.path,
+      model: options.model,
+      calls: this.#calls,
+      timeoutMs: this.#stepTimeoutMs,
+      isHome: (worker) => this.#colleagues[worker]?.domain === this.#memory.shared.probe,
+    });
     this.#token = options.token ?? randomBytes(24).toString('base64url');
     this.#admission = new Admission({
       heartbeatSeconds: options.config.heartbeatSeconds,
@@ -113,7 +126,12 @@ export class Coordinator {
   /** Starts the processes of the workers. They load their code while the coordinator still reads the data. */
   async open(): Promise<void> {
     const { onDropped, config } = this.#options;
-    const { listener, trust } = await openPort(config, { onRefused: onDropped, token: this.#token, name: 'coordinator', onPeer: (peer, hello) => this.#greet(peer, hello) });
+    const { listener, trust } = await openPort(config, {
+      onRefused: onDropped,
+      token: this.#token,
+      name: 'coordinator',
+      onPeer: (peer, hello) => this.#greet(peer, hello),
+    });
     this.#listener = listener;
     this.#trust = trust;
     this.#heartbeat = setInterval(() => this.#beat(), (this.#options.config.heartbeatSeconds * 1000) / 4).unref();
@@ -127,7 +145,16 @@ export class Coordinator {
 
   /** Lets all workers measure at the same time what every block costs: they will also train at the same time. */
   async measureCosts(microBatch = this.#options.microBatch): Promise<ReportOf<'costs'>> {
-    return jointCosts([...(await this.#ask(this.workers, { type: 'measure-costs', microBatch, workers: this.workers, colleagues: this.#colleagues }, 'costs', START_TIMEOUT_MS)).values()]);
+    return jointCosts([
+      ...(
+        await this.#ask(
+          this.workers,
+          { type: 'measure-costs', microBatch, workers: this.workers, colleagues: this.#colleagues },
+          'costs',
+          START_TIMEOUT_MS,
+        )
+      ).values(),
+    ]);
   }
 
   /** Makes every worker adopt a plan; to be called between steps only. Resolves to what it took. */
@@ -135,7 +162,12 @@ export class Coordinator {
     this.#isGathering = true;
     this.#transition.prepare(plan.generation);
     const keeper = this.state.follow(plan);
-    const prepared = await this.#ask(this.workers, { type: 'prepare', plan, keeper, colleagues: this.#colleagues }, 'prepared', START_TIMEOUT_MS);
+    const prepared = await this.#ask(
+      this.workers,
+      { type: 'prepare', plan, keeper, colleagues: this.#colleagues },
+      'prepared',
+      START_TIMEOUT_MS,
+    );
     this.#transition.prepared();
     const active = await this.#ask(this.workers, { type: 'activate', generation: plan.generation }, 'active');
     this.#transition.active();
@@ -144,9 +176,12 @@ export class Coordinator {
     return adoptionOf(prepared.values(), active.values());
   }
 
-  /** Lets the workers compile for plans that may come next, while they wait for something else. Has no effect but that. */
+  /**
+   * Lets the workers compile for plans that may come next, while they wait for something else. Has no effect but that.
+   */
   prewarm(plans: readonly Plan[]): void {
-    if (plans.length > 0) for (const worker of this.workers) this.#worker(worker).order({ type: 'prewarm', plans: [...plans] });
+    if (plans.length > 0)
+      for (const worker of this.workers) this.#worker(worker).order({ type: 'prewarm', plans: [...plans] });
   }
 
   /** Whether somebody came, wants to go or is gone, so that the next step boundary should be one for all. */
@@ -192,24 +227,39 @@ export class Coordinator {
   }
 
   /**
-   * Lets every seated worker apply the update of the step. Where no step follows at once, waits until all have applied it: only then may
-   * anybody copy anybody's state.
+   * Lets every seated worker apply the update of the step. Where no step follows at once, waits until all have applied
+   * it: only then may anybody copy anybody's state.
    */
   async commit(step: number, update: Update, goesOn: boolean): Promise<void> {
     const snapshot = this.state.expectSnapshot(update.snapshot);
-    this.#calls.tell(this.#seated, { type: 'commit', generation: this.#current.generation, step, ...update, snapshot, goesOn });
+    this.#calls.tell(this.#seated, {
+      type: 'commit',
+      generation: this.#current.generation,
+      step,
+      ...update,
+      snapshot,
+      goesOn,
+    });
     if (!goesOn) await this.#calls.collect(this.#seated, 'paused', this.#stepTimeoutMs);
   }
 
-  /** Sums over the validation samples, or every `stride`-th micro-batch of them, micro-batch by micro-batch in order. */
+  /**
+   * Sums over the validation samples, or every `stride`-th micro-batch of them, micro-batch by micro-batch in order.
+   */
   async evaluate(stride = 1): Promise<ReportOf<'evaluated'>['results']> {
-    const reports = await this.#ask(this.#seated, { type: 'evaluate', generation: this.#current.generation, stride }, 'evaluated', 10 * this.#stepTimeoutMs);
+    const reports = await this.#ask(
+      this.#seated,
+      { type: 'evaluate', generation: this.#current.generation, stride },
+      'evaluated',
+      10 * this.#stepTimeoutMs,
+    );
     return [...reports.values()].flatMap(({ results }) => results).sort((a, b) => a.index - b.index);
   }
 
   /**
-   * After a failure: makes sure that the lost are gone, lets everybody else give up what they do, and starts replacements until as many workers are there
-   * as before, or `maxNew` were started. Afterwards a plan may be adopted that restores state. Losses during the recovery are dealt with in it.
+   * After a failure: makes sure that the lost are gone, lets everybody else give up what they do, and starts
+   * replacements until as many workers are there as before, or `maxNew` were started. Afterwards a plan may be adopted
+   * that restores state. Losses during the recovery are dealt with in it.
    */
   async regroup(maxNew: number): Promise<Regrouping> {
     this.#transition.abandon();
@@ -221,7 +271,9 @@ export class Coordinator {
     let numStarted = 0;
     for (;;) {
       // Started beside one that was lost while it started: it knows nothing yet, and another one may as well be asked.
-      const unready = this.workers.filter((worker) => this.#colleagues[worker] === undefined && !this.#lost.has(worker));
+      const unready = this.workers.filter(
+        (worker) => this.#colleagues[worker] === undefined && !this.#lost.has(worker),
+      );
       numStarted -= unready.length;
       for (const id of unready) await this.#cutOff(id);
       // Whoever is lost while others are dismissed is met by this loop too.
@@ -239,7 +291,11 @@ export class Coordinator {
         // What they reported before they gave up has arrived by now, and means nothing any more.
         for (const id of this.workers) this.#worker(id).forget();
         // Spares that joined come first; and nobody can start a worker again that joined from elsewhere.
-        const count = Math.min(target - this.workers.length - this.#numSpares, numOwn - this.#numOwn, maxNew - numStarted);
+        const count = Math.min(
+          target - this.workers.length - this.#numSpares,
+          numOwn - this.#numOwn,
+          maxNew - numStarted,
+        );
         if (count <= 0) break;
         numStarted += count;
         for (const member of await this.#setUp(this.#invite(count))) joined.set(member.worker, member);
@@ -248,7 +304,11 @@ export class Coordinator {
         if (this.#lost.size === 0) throw error;
       }
     }
-    return { lost: [...lost].map(([worker, reason]) => ({ worker, reason })), joined: [...joined.values()], numStarted };
+    return {
+      lost: [...lost].map(([worker, reason]) => ({ worker, reason })),
+      joined: [...joined.values()],
+      numStarted,
+    };
   }
 
   /** Stops every worker and removes the shared memory. Never throws; safe after a failure. */
@@ -282,12 +342,19 @@ export class Coordinator {
 
   /** Workers that joined and have no seat. */
   get #numSpares(): number {
-    return [...this.#workers.values()].filter(({ isOwn, id }) => !isOwn && (this.#plan === null || seatOf(this.#plan, id) === null)).length;
+    return [...this.#workers.values()].filter(
+      ({ isOwn, id }) => !isOwn && (this.#plan === null || seatOf(this.#plan, id) === null),
+    ).length;
   }
 
   /** Whether nobody waits for a worker: it joined, and has no seat in the plan that is in force or on its way. */
   #isSpare(id: string): boolean {
-    return this.#workers.get(id)?.isOwn === false && !this.#isGathering && this.#plan !== null && seatOf(this.#plan, id) === null;
+    return (
+      this.#workers.get(id)?.isOwn === false &&
+      !this.#isGathering &&
+      this.#plan !== null &&
+      seatOf(this.#plan, id) === null
+    );
   }
 
   readonly #handlers = {
@@ -303,22 +370,44 @@ export class Coordinator {
 
   #greet(peer: Peer, hello: Hello): void {
     if (this.#isClosing) throw new WorkerError('PT_RUN_ENDS', 'the run is about to end', 'Join another one.');
-    if (hello['role'] === 'status') return answerStatus(peer, this.#options.status(signsOfLife([...this.#workers.values(), ...this.#admission.waiting], this.#leaving)), this.#options.onDropped);
+    if (hello['role'] === 'status')
+      return answerStatus(
+        peer,
+        this.#options.status(signsOfLife([...this.#workers.values(), ...this.#admission.waiting], this.#leaving)),
+        this.#options.onDropped,
+      );
     if (hello['role'] === 'join') {
-      if ((this.#options.digests?.() ?? null) === null) throw new WorkerError('PT_RUN_STARTS', 'the run is still starting', 'Try again in a moment.');
+      if ((this.#options.digests?.() ?? null) === null)
+        throw new WorkerError('PT_RUN_STARTS', 'the run is still starting', 'Try again in a moment.');
       return this.#admission.arrive(peer, hello);
     }
     const worker = this.#workers.get(peer.name);
-    if (!(worker instanceof WorkerProcess) || worker.isConnected) throw new WorkerError('PT_UNKNOWN_WORKER', `no worker "${peer.name}" is expected`, 'Start workers through the command.');
+    if (!(worker instanceof WorkerProcess) || worker.isConnected)
+      throw new WorkerError(
+        'PT_UNKNOWN_WORKER',
+        `no worker "${peer.name}" is expected`,
+        'Start workers through the command.',
+      );
     worker.connect(peer);
     this.#arrivals.get(peer.name)?.resolve();
   }
 
-  /** Lets everybody show a sign of life, and gives up those that joined and show none: a link that is cut closes no connection. */
+  /**
+   * Lets everybody show a sign of life, and gives up those that joined and show none: a link that is cut closes no
+   * connection.
+   */
   #beat(): void {
     const limit = this.#options.config.heartbeatSeconds;
     for (const worker of [...this.#workers.values(), ...this.#admission.waiting]) {
-      if (!worker.isOwn && worker.silentMs > limit * 1000) this.#fail(new LostWorker(worker.id, `nothing was heard of worker ${worker.id} for ${limit} s`, 'Check the network and that host; raise --heartbeat-seconds where silences are that long.'), worker.id);
+      if (!worker.isOwn && worker.silentMs > limit * 1000)
+        this.#fail(
+          new LostWorker(
+            worker.id,
+            `nothing was heard of worker ${worker.id} for ${limit} s`,
+            'Check the network and that host; raise --heartbeat-seconds where silences are that long.',
+          ),
+          worker.id,
+        );
       else worker.order({ type: 'ping' });
     }
   }
@@ -330,7 +419,12 @@ export class Coordinator {
   #enlist(worker: WorkerLink, { device, address, fingerprint, domain, computeMs }: ReportOf<'ready'>): Member {
     this.#computeMs.set(worker.id, computeMs);
     this.#colleagues[worker.id] = { address, fingerprint, domain };
-    return { worker: worker.id, pid: worker.pid, device, ...(worker instanceof JoinedWorker ? { origin: worker.origin } : {}) };
+    return {
+      worker: worker.id,
+      pid: worker.pid,
+      device,
+      ...(worker instanceof JoinedWorker ? { origin: worker.origin } : {}),
+    };
   }
 
   #worker(id: string): WorkerLink {
@@ -343,14 +437,31 @@ export class Coordinator {
     const url = ownUrl(present(this.#listener, 'listener').url);
     for (const id of ids) {
       this.#arrivals.set(id, new Deferred());
-      this.#workers.set(id, new WorkerProcess({ url, token: this.#token, worker: id, host: placeOf(this.#options.config).host, trust: this.#trust, own: null }, this.#handlers));
+      this.#workers.set(
+        id,
+        new WorkerProcess(
+          {
+            url,
+            token: this.#token,
+            worker: id,
+            host: placeOf(this.#options.config).host,
+            trust: this.#trust,
+            own: null,
+          },
+          this.#handlers,
+        ),
+      );
     }
     return ids;
   }
 
   /** Waits until invited workers have come, and sets them up. */
   async #setUp(ids: readonly string[]): Promise<Member[]> {
-    await this.#calls.within(START_TIMEOUT_MS, 'start', Promise.all(ids.map((id) => present(this.#arrivals.get(id), 'arrival').promise)));
+    await this.#calls.within(
+      START_TIMEOUT_MS,
+      'start',
+      Promise.all(ids.map((id) => present(this.#arrivals.get(id), 'arrival').promise)),
+    );
     const ready = await this.#ask(ids, setupOrder(this.#options, this.#memory, null), 'ready', START_TIMEOUT_MS);
     return [...ready].map(([worker, report]) => this.#enlist(this.#worker(worker), report));
   }
@@ -380,11 +491,17 @@ export class Coordinator {
       return this.#remove(worker);
     }
     // A worker that found no memory has ended, or is about to.
-    if (error instanceof LostWorker || (error instanceof PipetrainError && error.code === 'PT_SHM_FULL')) this.#lost.set(worker, error.message);
+    if (error instanceof LostWorker || (error instanceof PipetrainError && error.code === 'PT_SHM_FULL'))
+      this.#lost.set(worker, error.message);
     this.#trouble.reject(error);
   }
 
-  #ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs = this.#stepTimeoutMs): Promise<Map<string, ReportOf<T>>> {
+  #ask<T extends Report['type']>(
+    workers: readonly string[],
+    order: Order,
+    answer: T,
+    timeoutMs = this.#stepTimeoutMs,
+  ): Promise<Map<string, ReportOf<T>>> {
     return this.#calls.ask(workers, order, answer, timeoutMs);
   }
 }

@@ -1,7 +1,7 @@
-// JoinedWorker: a worker that somebody else started, on this host or another one, and that joined over the network. Its process cannot be killed from
-// here: it is cut off instead, and whoever started it sees to the rest.
+// JoinedWorker: a worker that somebody else started, on this host or another one, and that joined over the network. Its
+// process cannot be killed from here: it is cut off instead, and whoever started it sees to the rest.
 import type { Peer } from '../comm/peer.js';
-import { STOP_GRACE_MS, WorkerLink, type LinkHandlers } from './worker-link.js';
+import { type LinkHandlers, STOP_GRACE_MS, WorkerLink } from './worker-link.js';
 
 /** What a joining worker says of itself; for listings only. */
 export interface Origin {

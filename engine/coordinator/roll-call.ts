@@ -1,5 +1,5 @@
-// RollCall: asks workers for a report and waits until all have answered, one of them fails, or the time is over. It tells those that hang from those that
-// wait for them; what follows from a failure is the coordinator's business.
+// RollCall: asks workers for a report and waits until all have answered, one of them fails, or the time is over. It
+// tells those that hang from those that wait for them; what follows from a failure is the coordinator's business.
 import { Deferred } from '../core/deferred.js';
 import { WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
@@ -28,12 +28,21 @@ export class RollCall {
     for (const worker of workers) this.#link(worker).order(order);
   }
 
-  async ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>> {
+  async ask<T extends Report['type']>(
+    workers: readonly string[],
+    order: Order,
+    answer: T,
+    timeoutMs: number,
+  ): Promise<Map<string, ReportOf<T>>> {
     this.tell(workers, order);
     return this.collect(workers, answer, timeoutMs);
   }
 
-  async collect<T extends Report['type']>(workers: readonly string[], type: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>> {
+  async collect<T extends Report['type']>(
+    workers: readonly string[],
+    type: T,
+    timeoutMs: number,
+  ): Promise<Map<string, ReportOf<T>>> {
     const silent = new Set(workers);
     const all = Promise.all(
       workers.map(async (worker) => {
@@ -46,7 +55,12 @@ export class RollCall {
   }
 
   /** The value, unless a worker fails or the time is over before. */
-  async within<T>(timeoutMs: number, what: string, value: Promise<T>, silent: ReadonlySet<string> = new Set()): Promise<T> {
+  async within<T>(
+    timeoutMs: number,
+    what: string,
+    value: Promise<T>,
+    silent: ReadonlySet<string> = new Set(),
+  ): Promise<T> {
     const late = new Deferred<never>();
     const timer = setTimeout(() => this.#findSilent(silent, what, timeoutMs, late), timeoutMs * PATIENCE);
     try {
@@ -68,15 +82,36 @@ export class RollCall {
       this.#link(worker).onPong(() => missing.delete(worker));
       this.#link(worker).order({ type: 'ping' });
     }
-    setTimeout(() => {
-      // All of them answer: whatever they wait for is not a worker that hangs; give it the same time once more.
-      if (missing.size === 0 && asked.length > 0) {
-        late.reject(new WorkerError('PT_WORKER_SILENT', `worker ${asked.join(', ')} did not ${what} within ${timeoutMs / 1000} s, though alive`, 'Raise --step-timeout-seconds where steps are that long; otherwise report this.'));
-        return;
-      }
-      for (const worker of missing)
-        this.#options.onSilent(new LostWorker(worker, `worker ${worker} did not ${what} within ${timeoutMs / 1000} s and does not answer`, 'Raise --step-timeout-seconds where steps are that long; otherwise see what stops the process.'));
-      late.reject(new WorkerError('PT_WORKER_SILENT', `a worker did not ${what} within ${timeoutMs / 1000} s`, 'Raise --step-timeout-seconds.'));
-    }, timeoutMs * (1 - PATIENCE)).unref();
+    setTimeout(
+      () => {
+        // All of them answer: whatever they wait for is not a worker that hangs; give it the same time once more.
+        if (missing.size === 0 && asked.length > 0) {
+          late.reject(
+            new WorkerError(
+              'PT_WORKER_SILENT',
+              `worker ${asked.join(', ')} did not ${what} within ${timeoutMs / 1000} s, though alive`,
+              'Raise --step-timeout-seconds where steps are that long; otherwise report this.',
+            ),
+          );
+          return;
+        }
+        for (const worker of missing)
+          this.#options.onSilent(
+            new LostWorker(
+              worker,
+              `worker ${worker} did not ${what} within ${timeoutMs / 1000} s and does not answer`,
+              'Raise --step-timeout-seconds where steps are that long; otherwise see what stops the process.',
+            ),
+          );
+        late.reject(
+          new WorkerError(
+            'PT_WORKER_SILENT',
+            `a worker did not ${what} within ${timeoutMs / 1000} s`,
+            'Raise --step-timeout-seconds.',
+          ),
+        );
+      },
+      timeoutMs * (1 - PATIENCE),
+    ).unref();
   }
 }

@@ -1,7 +1,8 @@
-// TransitionParts: what the adoption of a plan consisted of, from what the workers report, and the event that tells it. The slowest worker counts, since all wait for it.
+// TransitionParts: what the adoption of a plan consisted of, from what the workers report, and the event that tells it.
+// The slowest worker counts, since all wait for it.
+import { type Plan, shapeOf } from '../core/plan.js';
 import type { RunEventBody } from '../events/events.js';
 import type { ReportOf } from '../protocol/messages.js';
-import { shapeOf, type Plan } from '../core/plan.js';
 
 export interface Adoption {
   readonly movedBytes: number;
@@ -25,7 +26,13 @@ export function adoptionOf(prepared: Iterable<ReportOf<'prepared'>>, active: Ite
   return {
     movedBytes: states.reduce((total, one) => total + one.movedBytes, 0),
     stateMs: Math.max(0, ...states.map((one) => one.stateMs)),
-    programs: { ms: Math.max(0, ...programs.map(({ ms }) => ms)), traced: sum('traced'), kept: sum('kept'), fromDisk: sum('fromDisk'), compiled: sum('compiled') },
+    programs: {
+      ms: Math.max(0, ...programs.map(({ ms }) => ms)),
+      traced: sum('traced'),
+      kept: sum('kept'),
+      fromDisk: sum('fromDisk'),
+      compiled: sum('compiled'),
+    },
   };
 }
 
@@ -42,10 +49,29 @@ export interface TransitionTimes {
   readonly adoption: Adoption;
 }
 
-export function transitionEvent({ step, before, plan, begin, adopted, planMs, drainMs, adoption }: TransitionTimes): Extract<RunEventBody, { type: 'transition' }> {
+export function transitionEvent({
+  step,
+  before,
+  plan,
+  begin,
+  adopted,
+  planMs,
+  drainMs,
+  adoption,
+}: TransitionTimes): Extract<RunEventBody, { type: 'transition' }> {
   const { movedBytes, stateMs, programs } = adoption;
   const now = performance.now();
   const connectMs = Math.max(0, adopted - begin - planMs - stateMs - programs.ms);
   const parts = { drainMs, planMs, stateMs, compileMs: programs.ms, connectMs, snapshotMs: now - adopted };
-  return { type: 'transition', step, generation: plan.generation, from: shapeOf(before), to: shapeOf(plan), frozen: plan.frozen, seconds: (now - begin) / 1000, movedBytes, parts };
+  return {
+    type: 'transition',
+    step,
+    generation: plan.generation,
+    from: shapeOf(before),
+    to: shapeOf(plan),
+    frozen: plan.frozen,
+    seconds: (now - begin) / 1000,
+    movedBytes,
+    parts,
+  };
 }

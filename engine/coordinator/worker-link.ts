@@ -1,15 +1,18 @@
-// WorkerLink: a worker seen from the coordinator: its connection, and what it has reported but nobody has asked for yet. It knows when the worker
-// is lost; what that means for the run is the coordinator's business, and how the process began and ends that of the classes below it.
+// WorkerLink: a worker seen from the coordinator: its connection, and what it has reported but nobody has asked for
+// yet. It knows when the worker is lost; what that means for the run is the coordinator's business, and how the process
+// began and ends that of the classes below it.
 import { FrameError, type Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
 import { WRITE } from '../comm/remote-write.js';
 import { fromErrorRecord, WorkerError } from '../core/errors.js';
+import { type Order, type Report, type ReportOf, reportSchema } from '../protocol/messages.js';
 import { WorkerStanding } from '../protocol/worker-state.js';
-import { reportSchema, type Order, type Report, type ReportOf } from '../protocol/messages.js';
 
 /** A worker that is told to stop has this long before it is cut off. */
 export const STOP_GRACE_MS = 5000;
-/** A lost neighbour is often the first news of a death; the death itself, the better cause, follows within this time. */
+/**
+ * A lost neighbour is often the first news of a death; the death itself, the better cause, follows within this time.
+ */
 const ROOT_CAUSE_GRACE_MS = 500;
 
 /** News of a worker that is gone. The run may survive it; anything else that fails does not come as this. */
@@ -22,9 +25,12 @@ export class LostWorker extends WorkerError {
   }
 }
 
-/** What a failure means for the run: whatever goes wrong on a host of somebody else, it can go on without that worker. */
+/**
+ * What a failure means for the run: whatever goes wrong on a host of somebody else, it can go on without that worker.
+ */
 export function failureFrom({ id, isOwn }: WorkerLink, cause: Error): Error {
-  if (isOwn || cause instanceof LostWorker || (cause instanceof WorkerError && cause.code === 'PT_WORKER_STUCK')) return cause;
+  if (isOwn || cause instanceof LostWorker || (cause instanceof WorkerError && cause.code === 'PT_WORKER_STUCK'))
+    return cause;
   return new LostWorker(id, `worker ${id} failed: ${cause.message}`, 'See what it says itself.');
 }
 
@@ -34,19 +40,32 @@ export class StuckWorker extends WorkerError {
   readonly about: string | null;
 
   constructor(worker: string, message: string, about: string | null) {
-    super('PT_WORKER_STUCK', `worker ${worker} cannot go on: ${message}`, 'See the events of the run for what came before.');
+    super(
+      'PT_WORKER_STUCK',
+      `worker ${worker} cannot go on: ${message}`,
+      'See the events of the run for what came before.',
+    );
     this.about = about;
   }
 }
 
 /**
- * Who is to blame for a failure. Where two workers cannot connect, it is the one that joined: the network and the ports of its host are its user's
- * business, and without it the run can go on, while the same two would only fail again.
+ * Who is to blame for a failure. Where two workers cannot connect, it is the one that joined: the network and the ports
+ * of its host are its user's business, and without it the run can go on, while the same two would only fail again.
  */
-export function culpritOf(cause: Error, reporter: string, linkOf: (worker: string) => WorkerLink | undefined): { readonly cause: Error; readonly worker: string } {
+export function culpritOf(
+  cause: Error,
+  reporter: string,
+  linkOf: (worker: string) => WorkerLink | undefined,
+): { readonly cause: Error; readonly worker: string } {
   const about = cause instanceof StuckWorker && cause.about !== null ? linkOf(cause.about) : undefined;
   const guest = [about, about === undefined ? undefined : linkOf(reporter)].find((link) => link?.isOwn === false);
-  return guest === undefined ? { cause, worker: reporter } : { cause: new LostWorker(guest.id, cause.message, 'Every worker must reach the ports of all others.'), worker: guest.id };
+  return guest === undefined
+    ? { cause, worker: reporter }
+    : {
+        cause: new LostWorker(guest.id, cause.message, 'Every worker must reach the ports of all others.'),
+        worker: guest.id,
+      };
 }
 
 export interface LinkHandlers {
@@ -109,7 +128,8 @@ export abstract class WorkerLink {
   /** Takes the connection that introduced itself with this worker's name. */
   connect(peer: Peer): void {
     this.#peer = peer;
-    for (const type of [WRITE, 'fetch']) peer.route(type, (message) => (this.#isStopping ? undefined : this.#handlers.onState(message, this.id, peer)));
+    for (const type of [WRITE, 'fetch'])
+      peer.route(type, (message) => (this.#isStopping ? undefined : this.#handlers.onState(message, this.id, peer)));
     peer.onMessage((message) => {
       if (this.#isStopping) return;
       const report = reportSchema.safeParse(message);
@@ -124,7 +144,17 @@ export abstract class WorkerLink {
     peer.onError((error) => (error instanceof FrameError ? this.#drop(error.message) : this.fail(error)));
     peer.onClose((reason) => {
       if (this.#isStopping) return;
-      setTimeout(() => this.fail(new LostWorker(this.id, `worker ${this.id} closed its connection: ${reason}`, 'See the events of the run for what came before.')), ROOT_CAUSE_GRACE_MS).unref();
+      setTimeout(
+        () =>
+          this.fail(
+            new LostWorker(
+              this.id,
+              `worker ${this.id} closed its connection: ${reason}`,
+              'See the events of the run for what came before.',
+            ),
+          ),
+        ROOT_CAUSE_GRACE_MS,
+      ).unref();
     });
   }
 
@@ -135,7 +165,10 @@ export abstract class WorkerLink {
     this.#peer?.send(order);
   }
 
-  /** The next report of a type. One caller per type at a time; the coordinator's failure handling ends waits that will never be answered. */
+  /**
+   * The next report of a type. One caller per type at a time; the coordinator's failure handling ends waits that will
+   * never be answered.
+   */
   next<T extends Report['type']>(type: T): Promise<ReportOf<T>> {
     const found = this.#reports.findIndex((report) => report.type === type);
     if (found >= 0) return Promise.resolve(this.#reports.splice(found, 1)[0] as ReportOf<T>);
@@ -161,7 +194,13 @@ export abstract class WorkerLink {
     if (this.#isStopping) return;
     this.#handlers.onDropped(this.id, reason);
     this.#peer?.close(reason);
-    this.fail(new LostWorker(this.id, `worker ${this.id} was dropped: ${reason}`, 'All workers must run the same version of pipetrain.'));
+    this.fail(
+      new LostWorker(
+        this.id,
+        `worker ${this.id} was dropped: ${reason}`,
+        'All workers must run the same version of pipetrain.',
+      ),
+    );
   }
 
   protected fail(error: Error): void {
@@ -183,7 +222,10 @@ export abstract class WorkerLink {
       case 'stuck':
         // A neighbour's death shows here first; its own exit is the root cause and is on its way.
         clearTimeout(this.#stuck);
-        this.#stuck = setTimeout(() => this.fail(new StuckWorker(this.id, report.message, report.about)), ROOT_CAUSE_GRACE_MS).unref();
+        this.#stuck = setTimeout(
+          () => this.fail(new StuckWorker(this.id, report.message, report.about)),
+          ROOT_CAUSE_GRACE_MS,
+        ).unref();
         return;
       default: {
         const waiting = this.#waiting.get(report.type);

@@ -1,9 +1,10 @@
-// WorkerProcess: a worker that this process started: a child, its standard streams and its end. What it says comes over its connection (worker-link.ts).
-import { spawn, type ChildProcess } from 'node:child_process';
+// WorkerProcess: a worker that this process started: a child, its standard streams and its end. What it says comes over
+// its connection (worker-link.ts).
+import { type ChildProcess, spawn } from 'node:child_process';
 import { WorkerError } from '../core/errors.js';
 import type { Invitation } from '../protocol/invitation.js';
-import { LostWorker, STOP_GRACE_MS, WorkerLink, type LinkHandlers } from './worker-link.js';
 import { workerEntry } from '../protocol/worker-entry.js';
+import { type LinkHandlers, LostWorker, STOP_GRACE_MS, WorkerLink } from './worker-link.js';
 
 /** How much of a dead worker's standard error is shown. */
 const STDERR_TAIL = 4000;
@@ -28,7 +29,16 @@ export class WorkerProcess extends WorkerLink {
         if (!this.isStopping) this.fail(this.#deathOf(code, signal));
       });
     });
-    this.#child.once('error', (cause) => this.fail(new WorkerError('PT_WORKER_START', `worker ${this.id} could not be started: ${cause.message}`, 'Check memory and process limits.', { cause })));
+    this.#child.once('error', (cause) =>
+      this.fail(
+        new WorkerError(
+          'PT_WORKER_START',
+          `worker ${this.id} could not be started: ${cause.message}`,
+          'Check memory and process limits.',
+          { cause },
+        ),
+      ),
+    );
   }
 
   get pid(): number {
@@ -40,7 +50,8 @@ export class WorkerProcess extends WorkerLink {
     if (this.peer?.isOpen === true) this.order({ type: 'stop' });
     this.#child.stdin?.end();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_GRACE_MS);
-    if (this.#child.exitCode === null && this.#child.signalCode === null && this.#child.pid !== undefined) await this.#exited;
+    if (this.#child.exitCode === null && this.#child.signalCode === null && this.#child.pid !== undefined)
+      await this.#exited;
     clearTimeout(timer);
   }
 
@@ -51,7 +62,10 @@ export class WorkerProcess extends WorkerLink {
 
   #deathOf(code: number | null, signal: NodeJS.Signals | null): LostWorker {
     const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
-    const hint = signal === 'SIGKILL' ? 'If nobody killed it, the machine ran out of memory: use a smaller --micro-batch or fewer workers.' : 'See its last words below.';
+    const hint =
+      signal === 'SIGKILL'
+        ? 'If nobody killed it, the machine ran out of memory: use a smaller --micro-batch or fewer workers.'
+        : 'See its last words below.';
     const error = new LostWorker(this.id, `worker ${this.id} (pid ${this.pid}) ${how}`, hint);
     if (this.#stderr.trim() !== '') error.message += `\n${this.#stderr.trim()}`;
     return error;

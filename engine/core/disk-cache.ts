@@ -1,7 +1,8 @@
-// DiskCache: results that are costly to compute and cheap to keep, each in a file that is named after everything the result depends on. It is a
-// convenience and never a source of errors: what cannot be read, or was damaged, is not there; what cannot be written is not kept.
+// DiskCache: results that are costly to compute and cheap to keep, each in a file that is named after everything the
+// result depends on. It is a convenience and never a source of errors: what cannot be read, or was damaged, is not
+// there; what cannot be written is not kept.
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const DIGEST_BYTES = 32;
@@ -37,7 +38,10 @@ export class DiskCache {
     }
   }
 
-  /** Keeps a result, whole or not at all, and removes old ones where there are too many. One larger than the cap is not kept. */
+  /**
+   * Keeps a result, whole or not at all, and removes old ones where there are too many. One larger than the cap is not
+   * kept.
+   */
   put(key: string, payload: Uint8Array): void {
     if (DIGEST_BYTES + payload.byteLength > this.#capBytes) return;
     const path = this.#path(key);
@@ -79,4 +83,5 @@ export class DiskCache {
 }
 
 /** Over key and payload, so that a file under a wrong name is as worthless as a damaged one. */
-const digestOf = (key: string, payload: Uint8Array): Buffer => createHash('sha256').update(key).update('\0').update(payload).digest();
+const digestOf = (key: string, payload: Uint8Array): Buffer =>
+  createHash('sha256').update(key).update('\0').update(payload).digest();

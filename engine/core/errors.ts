@@ -1,8 +1,16 @@
-// Errors that people see. Each has a stable code (documented in docs/errors.md), a message that names the thing and both
-// numbers, a hint with the remedy, and the exit code of the command. Bugs are not here: see invariant.ts.
+// Errors that people see. Each has a stable code (documented in docs/errors.md), a message that names the thing and
+// both numbers, a hint with the remedy, and the exit code of the command. Bugs are not here: see invariant.ts.
 
 /** Exit codes of the `pipetrain` command; documented in docs/errors.md. */
-export const EXIT = { done: 0, internal: 1, usage: 2, invalid: 3, workerLost: 4, nonFinite: 5, interrupted: 130 } as const;
+export const EXIT = {
+  done: 0,
+  internal: 1,
+  usage: 2,
+  invalid: 3,
+  workerLost: 4,
+  nonFinite: 5,
+  interrupted: 130,
+} as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Base of every error meant for a person. `code` is stable, `hint` says what to do next. */

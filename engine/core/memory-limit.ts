@@ -1,20 +1,42 @@
-// MemoryLimit: how many bytes a worker may use for training, as asked for or as the machine has them. It limits what the planner counts (parameters,
-// gradients, optimizer state, activations), not what the runtime itself needs, and it enforces nothing while training.
+// MemoryLimit: how many bytes a worker may use for training, as asked for or as the machine has them. It limits what
+// the planner counts (parameters, gradients, optimizer state, activations), not what the runtime itself needs, and it
+// enforces nothing while training.
 import { totalmem } from 'node:os';
 import { UsageError } from './errors.js';
 import { present } from './invariant.js';
 
-const FACTORS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30, ti: 2 ** 40 };
+const FACTORS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+  ti: 2 ** 40,
+};
 
 /** What a configuration may hold: `auto`, or a number with an optional suffix. */
 export const MEMORY_LIMIT_PATTERN = /^(auto|\d+(\.\d+)? ?([kmgt]i?)?b?)$/i;
 
-/** Bytes of a text such as 512MB (powers of 1000), 1.5GiB (powers of 1024) or 800000; null for `auto`. Throws a UsageError for 0. */
+/**
+ * Bytes of a text such as 512MB (powers of 1000), 1.5GiB (powers of 1024) or 800000; null for `auto`. Throws a
+ * UsageError for 0.
+ */
 export function parseMemoryLimit(text: string): number | null {
   if (text.toLowerCase() === 'auto') return null;
-  const [, number = '', suffix = ''] = present(/^([\d.]+) ?([kmgt]i?)?b?$/i.exec(text) ?? undefined, `memory limit ${text}`);
+  const [, number = '', suffix = ''] = present(
+    /^([\d.]+) ?([kmgt]i?)?b?$/i.exec(text) ?? undefined,
+    `memory limit ${text}`,
+  );
   const bytes = Math.floor(Number(number) * present(FACTORS[suffix.toLowerCase()], `suffix ${suffix}`));
-  if (bytes < 1) throw new UsageError('PT_MEMORY_LIMIT', `--memory-limit ${text} is ${bytes} bytes: nothing fits into that`, 'Use a size such as 512MB or 2GiB, or auto.');
+  if (bytes < 1)
+    throw new UsageError(
+      'PT_MEMORY_LIMIT',
+      `--memory-limit ${text} is ${bytes} bytes: nothing fits into that`,
+      'Use a size such as 512MB or 2GiB, or auto.',
+    );
   return bytes;
 }
 
@@ -26,4 +48,5 @@ export function machineBytes(): number {
 }
 
 /** Bytes per worker: those asked for, or the worker's share of the machine. */
-export const memoryLimitPerWorker = (text: string, workers: number): number => parseMemoryLimit(text) ?? Math.floor(machineBytes() / Math.max(1, workers));
+export const memoryLimitPerWorker = (text: string, workers: number): number =>
+  parseMemoryLimit(text) ?? Math.floor(machineBytes() / Math.max(1, workers));

@@ -12,7 +12,10 @@ export interface PackageRoot {
   readonly version: string;
 }
 
-/** The nearest folder above this module, be it a source, a compiled file or a part of a bundle, with the package.json of this package; null where there is none. */
+/**
+ * The nearest folder above this module, be it a source, a compiled file or a part of a bundle, with the package.json of
+ * this package; null where there is none.
+ */
 export function packageRoot(): PackageRoot | null {
   for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
     const file = join(folder, 'package.json');

@@ -1,5 +1,6 @@
-// Plan: the immutable answer to "who does what" from one step boundary to the next. Only the coordinator makes one; a worker refuses an older
-// generation. It names blocks and workers, never addresses of memory: those follow from (run, generation, worker).
+// Plan: the immutable answer to "who does what" from one step boundary to the next. Only the coordinator makes one; a
+// worker refuses an older generation. It names blocks and workers, never addresses of memory: those follow from (run,
+// generation, worker).
 import { z } from 'zod';
 import { UsageError } from './errors.js';
 
@@ -42,8 +43,16 @@ export const planSchema = z.object({
   previousCacheDepth: index.nullable(),
   /** Per block a worker that holds it in generation - 1, or null where it starts from its initial values. */
   sources: z.array(workerName.nullable()),
-  /** Where every block comes from instead, when state has to be restored: a snapshot in shared memory, or a checkpoint folder. */
-  restore: z.discriminatedUnion('kind', [z.object({ kind: z.literal('snapshot'), version: index }), z.object({ kind: z.literal('checkpoint'), folder: z.string() })]).nullable(),
+  /**
+   * Where every block comes from instead, when state has to be restored: a snapshot in shared memory, or a checkpoint
+   * folder.
+   */
+  restore: z
+    .discriminatedUnion('kind', [
+      z.object({ kind: z.literal('snapshot'), version: index }),
+      z.object({ kind: z.literal('checkpoint'), folder: z.string() }),
+    ])
+    .nullable(),
   reason: z.string(),
 });
 
@@ -72,10 +81,15 @@ export function seatOf(plan: Plan, worker: string): Seat | null {
 }
 
 /** Blocks a worker must hold under a plan: its active ones, and the frozen prefix where it runs stage 0. */
-export function blocksOf(plan: Plan, worker: string): { readonly frozen: readonly number[]; readonly active: readonly number[] } {
+export function blocksOf(
+  plan: Plan,
+  worker: string,
+): { readonly frozen: readonly number[]; readonly active: readonly number[] } {
   const seat = seatOf(plan, worker);
   if (seat === null) return { frozen: [], active: [] };
-  const active = seat.stages.flatMap(({ worker: id, from, to }) => (id === worker ? Array.from({ length: to - from }, (_, i) => from + i) : []));
+  const active = seat.stages.flatMap(({ worker: id, from, to }) =>
+    id === worker ? Array.from({ length: to - from }, (_, i) => from + i) : [],
+  );
   return { frozen: seat.own.includes(0) ? Array.from({ length: plan.frozen }, (_, i) => i) : [], active };
 }
 
@@ -91,13 +105,19 @@ export function holdersOf(plan: Plan, block: number): Holder[] {
   return plan.replicas.map(({ stages }, replica) => {
     const stage = stages.findIndex(({ from, to }) => from <= block && block < to);
     const assignment = stages[stage];
-    if (assignment === undefined) throw new UsageError('PT_PLAN', `block ${block} is in no stage of generation ${plan.generation}`, 'Report this plan.');
+    if (assignment === undefined)
+      throw new UsageError(
+        'PT_PLAN',
+        `block ${block} is in no stage of generation ${plan.generation}`,
+        'Report this plan.',
+      );
     return { replica, stage, worker: assignment.worker };
   });
 }
 
 /** K of a replica: the workers that its stages are on. */
-export const pipelineLength = ({ stages }: { readonly stages: readonly StageAssignment[] }): number => new Set(stages.map(({ worker }) => worker)).size;
+export const pipelineLength = ({ stages }: { readonly stages: readonly StageAssignment[] }): number =>
+  new Set(stages.map(({ worker }) => worker)).size;
 
 /** K of the longest replica and R. */
 export const shapeOf = (plan: Plan): { K: number; R: number } => ({

@@ -1,7 +1,10 @@
-// Counter-based random numbers: every draw is a pure function of (seed, purpose, coordinates, counter), so that the same
-// number comes out on every worker, in every order, after every resume. Not a stream: there is no "next" shared by callers.
+// Counter-based random numbers: every draw is a pure function of (seed, purpose, coordinates, counter), so that the
+// same number comes out on every worker, in every order, after every resume. Not a stream: there is no "next" shared by
+// callers.
 
-/** Mixes a 32-bit word to another one; the finaliser of MurmurHash3 (public domain), a bijection with full avalanche. */
+/**
+ * Mixes a 32-bit word to another one; the finaliser of MurmurHash3 (public domain), a bijection with full avalanche.
+ */
 function mix(word: number): number {
   let h = word | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

@@ -14,7 +14,10 @@ function editDistance(a: string, b: string): number {
   return previous[b.length] as number;
 }
 
-/** The candidate nearest to `name` (case does not count), or null where none is near: at most a third of the letters may differ, but two always may. */
+/**
+ * The candidate nearest to `name` (case does not count), or null where none is near: at most a third of the letters may
+ * differ, but two always may.
+ */
 export function suggest(name: string, candidates: readonly string[]): string | null {
   const wanted = name.toLowerCase();
   let best: string | null = null;
@@ -22,7 +25,8 @@ export function suggest(name: string, candidates: readonly string[]): string | n
   for (const candidate of candidates) {
     const distance = editDistance(wanted, candidate.toLowerCase());
     // A distance as large as the candidate itself shares no letter with it.
-    if (distance < bestDistance && distance < Math.max(wanted.length, candidate.length)) [best, bestDistance] = [candidate, distance];
+    if (distance < bestDistance && distance < Math.max(wanted.length, candidate.length))
+      [best, bestDistance] = [candidate, distance];
   }
   return best;
 }

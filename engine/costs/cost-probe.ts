@@ -1,23 +1,26 @@
-// The cost probe: what every block of a model costs on this device, measured. Blocks that are alike (kind and parameter shapes) are measured once.
-// It runs before training, on data of the run and initial parameters; it changes nothing.
+// The cost probe: what every block of a model costs on this device, measured. Blocks that are alike (kind and parameter
+// shapes) are measured once. It runs before training, on data of the run and initial parameters; it changes nothing.
 import { checksum } from '../../cache/checksum.js';
-import { codecOf, type CodecName } from '../../cache/codec.js';
+import { type CodecName, codecOf } from '../../cache/codec.js';
 import { median } from '../../pipeline/measured-step.js';
-import type { ReportOf } from '../protocol/messages.js';
 import { present } from '../core/invariant.js';
 import type { Dataset } from '../data/dataset.js';
 import { fillField, fillWeights } from '../data/micro-batch.js';
 import type { Block, Model } from '../model/block.js';
-import type { StageCompiler } from '../model/stage-compiler.js';
 import { entryView, initializeSlab, type SlabLayout } from '../model/slab.js';
+import type { StageCompiler } from '../model/stage-compiler.js';
+import type { ReportOf } from '../protocol/messages.js';
 import type { BoundProgram, Executor, LoadedProgram } from '../tensor/executor.js';
-import { stateCount, type Optimizer } from '../tensor/optimizer.js';
-import { roleName, type Port, type Program } from '../tensor/program.js';
-import { hostArray, sizeOf, type HostArray, type Shape } from '../tensor/shape.js';
+import { type Optimizer, stateCount } from '../tensor/optimizer.js';
+import { type Port, type Program, roleName } from '../tensor/program.js';
+import { type HostArray, hostArray, type Shape, sizeOf } from '../tensor/shape.js';
 
 const WARM_UP = 2;
 const RUNS = 5;
-/** A program that takes long is timed less often: its time varies less, and a large model would start late. After so many milliseconds, and at least two runs, it is enough. */
+/**
+ * A program that takes long is timed less often: its time varies less, and a large model would start late. After so
+ * many milliseconds, and at least two runs, it is enough.
+ */
 const ENOUGH_MS = 40;
 /** Elements on which reads of the cache are timed: a micro-batch of a small model. */
 const READ_ELEMENTS = 1 << 16;
@@ -53,7 +56,13 @@ export function measureCosts(options: CostProbeOptions): Costs {
 /** Blocks of equal likeness cost the same. First and last block stand alone: they read data and compute the loss. */
 function likeness(block: Block, index: number, { shapes, model }: CostProbeOptions): string {
   const place = index === 0 ? 'first' : index === model.blocks.length - 1 ? 'last' : 'inner';
-  return JSON.stringify([place, block.kind, Object.values(block.params).map((spec) => spec.shape), shapes[index - 1], shapes[index]]);
+  return JSON.stringify([
+    place,
+    block.kind,
+    Object.values(block.params).map((spec) => spec.shape),
+    shapes[index - 1],
+    shapes[index],
+  ]);
 }
 
 function measureBlock(options: CostProbeOptions, index: number): BlockMeasurement {
@@ -69,11 +78,22 @@ function measureBlock(options: CostProbeOptions, index: number): BlockMeasuremen
       return buffer;
     };
     const inputs = program.inputs.map((port) => kept(roleName(port.role), () => filled(options, port, slab)));
-    // An output gradient must not overwrite the input of the same role. What a forward saves is there before a backward reads it.
-    const outputs = program.outputs.map((port) => kept(`${roleName(port.role)}${port.role.kind === 'activation' || port.role.kind === 'gradient' ? ' out' : ''}`, () => hostArray(port.dtype, port.shape)));
+    // An output gradient must not overwrite the input of the same role. What a forward saves is there before a backward
+    // reads it.
+    const outputs = program.outputs.map((port) =>
+      kept(
+        `${roleName(port.role)}${port.role.kind === 'activation' || port.role.kind === 'gradient' ? ' out' : ''}`,
+        () => hostArray(port.dtype, port.shape),
+      ),
+    );
     return { loaded, bound: loaded.bind(inputs, outputs) };
   };
-  const programsOf = { forward: programs.forward, backward: programs.backward, input: programs.split.input, weight: programs.split.weight };
+  const programsOf = {
+    forward: programs.forward,
+    backward: programs.backward,
+    input: programs.split.input,
+    weight: programs.split.weight,
+  };
   const ms = { forward: 0, backward: 0, input: 0, weight: 0 };
   for (const [part, program] of Object.entries(programsOf) as [keyof typeof programsOf, Program | null][]) {
     if (program === null || program.outputs.length === 0) continue;
@@ -101,7 +121,10 @@ function initialSlab({ model, layouts, seed }: CostProbeOptions, block: number):
   return slab;
 }
 
-/** A buffer with plausible content: data of the run, initial parameters, small numbers elsewhere (zeros would flatter, denormals would not). */
+/**
+ * A buffer with plausible content: data of the run, initial parameters, small numbers elsewhere (zeros would flatter,
+ * denormals would not).
+ */
 function filled({ dataset, microBatch, layouts }: CostProbeOptions, port: Port, slab: Float32Array): HostArray {
   const data = hostArray(port.dtype, port.shape);
   const ids = Int32Array.from({ length: microBatch }, (_, i) => i % dataset.numTrain);
@@ -111,14 +134,25 @@ function filled({ dataset, microBatch, layouts }: CostProbeOptions, port: Port, 
   } else if (port.role.kind === 'param') {
     const { block, name } = port.role;
     const layout = present(layouts[block], 'layout');
-    data.set(entryView(slab, present(layout.entries.find((entry) => entry.name === name), roleName(port.role))));
+    data.set(
+      entryView(
+        slab,
+        present(
+          layout.entries.find((entry) => entry.name === name),
+          roleName(port.role),
+        ),
+      ),
+    );
   } else {
     for (let i = 0; i < data.length; i++) data[i] = ((i * 37) % 101) / 101 - 0.5;
   }
   return data;
 }
 
-/** The median of a few runs: the fastest one would be one beside which another worker rested, which it will not do in training. */
+/**
+ * The median of a few runs: the fastest one would be one beside which another worker rested, which it will not do in
+ * training.
+ */
 function typical(run: () => void): number {
   const begin = performance.now();
   const spent = (): number => performance.now() - begin;
@@ -149,7 +183,9 @@ function measureReads(): Record<CodecName, number> {
 function measureUpdate(optimizer: Optimizer): number {
   const slab = (): Float32Array => new Float32Array(UPDATE_ELEMENTS).fill(1e-3);
   const numStates = stateCount(optimizer.spec);
-  const update = optimizer.bind(slab(), slab(), Array.from({ length: numStates }, slab), [{ offset: 0, length: UPDATE_ELEMENTS, decays: true }]);
+  const update = optimizer.bind(slab(), slab(), Array.from({ length: numStates }, slab), [
+    { offset: 0, length: UPDATE_ELEMENTS, decays: true },
+  ]);
   const ms = typical(() => update.run({ learningRate: 1e-6, gradientScale: 1, updateCount: 1 }));
   update.free();
   return (ms * 1e6) / (4 * UPDATE_ELEMENTS);

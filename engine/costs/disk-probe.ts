@@ -1,5 +1,6 @@
-// The disk probe: how fast a folder's disk gives back what was just written, as the cache uses it. A figure for plans: what the system still holds in memory
-// reads faster than a disk that has to move, and prefetching hides part of either.
+// The disk probe: how fast a folder's disk gives back what was just written, as the cache uses it. A figure for plans:
+// what the system still holds in memory reads faster than a disk that has to move, and prefetching hides part of
+// either.
 import { closeSync, fdatasyncSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 

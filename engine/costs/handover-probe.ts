@@ -1,5 +1,6 @@
-// The hand-over probe: what it takes two workers to tell each other that something lies ready, measured with the doorbells of training: the way to a worker
-// that sleeps, and the look for a message that has come meanwhile. It moves no tensor.
+// The hand-over probe: what it takes two workers to tell each other that something lies ready, measured with the
+// doorbells of training: the way to a worker that sleeps, and the look for a message that has come meanwhile. It moves
+// no tensor.
 
 /** Milliseconds of a hand-over, apart from the bytes. */
 export interface HandoverCost {
@@ -64,7 +65,8 @@ export async function answerHandovers(bells: Bells, self: string, partner: strin
 export function jointHandover(all: readonly (HandoverCost | null)[]): HandoverCost | null {
   const measured = all.filter((one) => one !== null);
   if (measured.length === 0) return null;
-  const mean = (pick: (one: HandoverCost) => number): number => measured.reduce((sum, one) => sum + pick(one), 0) / measured.length;
+  const mean = (pick: (one: HandoverCost) => number): number =>
+    measured.reduce((sum, one) => sum + pick(one), 0) / measured.length;
   return { handoverMs: mean(({ handoverMs }) => handoverMs), handlingMs: mean(({ handlingMs }) => handlingMs) };
 }
 

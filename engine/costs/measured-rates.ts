@@ -1,4 +1,5 @@
-// MeasuredRates: what moving and updating bytes costs on this machine. Rates, not the costs of blocks; what a plan makes of them is not their business.
+// MeasuredRates: what moving and updating bytes costs on this machine. Rates, not the costs of blocks; what a plan
+// makes of them is not their business.
 import type { CodecName } from '../../cache/codec.js';
 import type { HandoverCost } from './handover-probe.js';
 

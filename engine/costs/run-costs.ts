@@ -1,19 +1,20 @@
-// RunCosts: what every block costs on this machine: measured by all workers at once, or known from an earlier run of the same model here. Costs decide plans, never
-// results, so what is remembered needs to be about right only; `--costs measure` measures again.
+// RunCosts: what every block costs on this machine: measured by all workers at once, or known from an earlier run of
+// the same model here. Costs decide plans, never results, so what is remembered needs to be about right only; `--costs
+// measure` measures again.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, totalmem } from 'node:os';
 import type { BlockCost } from '../../pipeline/costs.js';
 import { present } from '../core/invariant.js';
-import { executorOf, hasKernels } from '../run/devices.js';
-import { measureDisk } from './disk-probe.js';
 import type { RunEventBody } from '../events/events.js';
-import { measuredCosts } from './measured-costs.js';
-import type { MeasuredRates } from './measured-rates.js';
-import { reportSchema, type ReportOf } from '../protocol/messages.js';
+import { type ReportOf, reportSchema } from '../protocol/messages.js';
+import { executorOf, hasKernels } from '../run/devices.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
 import type { RunSetup } from '../run/run-setup.js';
 import type { KeptResults } from '../tensor/program-shelf.js';
+import { measureDisk } from './disk-probe.js';
+import { measuredCosts } from './measured-costs.js';
+import type { MeasuredRates } from './measured-rates.js';
 
 export interface RunCosts extends MeasuredRates {
   readonly costs: readonly BlockCost[];
@@ -32,29 +33,72 @@ export interface CostSource {
 export async function runCosts(setup: RunSetup, source: CostSource, kept: KeptResults | null): Promise<RunCosts> {
   const begin = performance.now();
   const key = kept === null ? '' : costKey(setup, kept.codeDigest);
-  const known = kept === null || setup.config.costs === 'measure' ? null : parsed(kept.disk.get(key), setup.model.blocks.length);
+  const known =
+    kept === null || setup.config.costs === 'measure' ? null : parsed(kept.disk.get(key), setup.model.blocks.length);
   const report = known ?? (await source.measureCosts(setup.microBatch));
   if (known === null) kept?.disk.put(key, Buffer.from(JSON.stringify(report)));
   const costs = measuredCosts(setup, report);
-  const blocks = costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }));
-  const event = { type: 'costs.measured', ...report.handover, isCached: known !== null, seconds: (performance.now() - begin) / 1000, blocks } as const;
+  const blocks = costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({
+    name,
+    forwardMs,
+    backwardMs,
+    parameterBytes,
+    savedBytes,
+    outputBytes,
+  }));
+  const event = {
+    type: 'costs.measured',
+    ...report.handover,
+    isCached: known !== null,
+    seconds: (performance.now() - begin) / 1000,
+    blocks,
+  } as const;
   const { cacheFolder } = source;
   const keep = (corrected: readonly BlockCost[]): void => {
     const blocks = report.blocks.map((block, index) => {
-      const { forwardMs, backwardMs, inputGradientMs = backwardMs / 2, weightGradientMs = backwardMs / 2 } = present(corrected[index], 'cost');
+      const {
+        forwardMs,
+        backwardMs,
+        inputGradientMs = backwardMs / 2,
+        weightGradientMs = backwardMs / 2,
+      } = present(corrected[index], 'cost');
       return { ...block, forwardMs, backwardMs, inputGradientMs, weightGradientMs };
     });
     kept?.disk.put(key, Buffer.from(JSON.stringify({ ...report, blocks })));
   };
-  return { costs, keep, readMsPerMb: report.readMsPerMb, diskReadMsPerMb: cacheFolder === null ? null : measureDisk(cacheFolder.path), updateMsPerMb: report.updateMsPerMb, handover: report.handover, event };
+  return {
+    costs,
+    keep,
+    readMsPerMb: report.readMsPerMb,
+    diskReadMsPerMb: cacheFolder === null ? null : measureDisk(cacheFolder.path),
+    updateMsPerMb: report.updateMsPerMb,
+    handover: report.handover,
+    event,
+  };
 }
 
 /** The machine, the code, the model, the size of a micro-batch, and how many workers measured together. */
-export function costKey({ config, model, dataset, microBatch, workers }: Pick<RunSetup, 'config' | 'model' | 'dataset' | 'microBatch' | 'workers'>, codeDigest: string): string {
+export function costKey(
+  {
+    config,
+    model,
+    dataset,
+    microBatch,
+    workers,
+  }: Pick<RunSetup, 'config' | 'model' | 'dataset' | 'microBatch' | 'workers'>,
+  codeDigest: string,
+): string {
   const machine = [cpus()[0]?.model, cpus().length, totalmem(), arch(), process.version];
-  const blocks = model.blocks.map(({ name, kind, params }) => [name, kind, Object.values(params).map(({ shape }) => shape)]);
+  const blocks = model.blocks.map(({ name, kind, params }) => [
+    name,
+    kind,
+    Object.values(params).map(({ shape }) => shape),
+  ]);
   const file = existsSync(config.model) ? digestOf(config.model) : null;
-  return `costs ${codeDigest} ${JSON.stringify([machine, executorOf(config.devices), hasKernels(config), config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config), workers.length])}`;
+  return (
+    `costs ${codeDigest} ` +
+    `${JSON.stringify([machine, executorOf(config.devices), hasKernels(config), config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config), workers.length])}`
+  );
 }
 
 function digestOf(file: string): string | null {

@@ -1,5 +1,6 @@
-// Augmentation: a random change of one sample that keeps its label. A pure function of a random key, so that whoever asks for a view of a sample gets the
-// same bits. Which view is shown when is the sampler's business (see sampler.ts), that views have ids of their own augmented-dataset.ts.
+// Augmentation: a random change of one sample that keeps its label. A pure function of a random key, so that whoever
+// asks for a view of a sample gets the same bits. Which view is shown when is the sampler's business (see sampler.ts),
+// that views have ids of their own augmented-dataset.ts.
 import type { RandomKey } from '../core/random.js';
 import type { HostArray } from '../tensor/shape.js';
 import type { DataInfo } from './dataset.js';

@@ -8,4 +8,5 @@ const AUGMENTATIONS = { shift } as const satisfies Record<string, AugmentationMa
 export type AugmentationName = keyof typeof AUGMENTATIONS;
 
 /** The augmentation of that name. Throws as it does. */
-export const makeAugmentation = (name: AugmentationName, data: DataInfo, options: AugmentationOptions): Augmentation => AUGMENTATIONS[name](data, options);
+export const makeAugmentation = (name: AugmentationName, data: DataInfo, options: AugmentationOptions): Augmentation =>
+  AUGMENTATIONS[name](data, options);

@@ -1,12 +1,12 @@
-// AugmentedDataset: a data set in which every training sample comes in several augmented views. View v of sample i has the id i + v * numTrain, and
-// validation samples follow on the last view; so whoever keeps something per id (the cache of activations, say) keeps it per view. Validation samples are as
-// they are.
+// AugmentedDataset: a data set in which every training sample comes in several augmented views. View v of sample i has
+// the id i + v * numTrain, and validation samples follow on the last view; so whoever keeps something per id (the cache
+// of activations, say) keeps it per view. Validation samples are as they are.
 import { UsageError } from '../core/errors.js';
-import { randomKey } from '../core/random.js';
 import { present } from '../core/invariant.js';
+import { randomKey } from '../core/random.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { Augmentation } from './augmentation.js';
-import { firstValidationId, type Dataset } from './dataset.js';
+import { type Dataset, firstValidationId } from './dataset.js';
 
 /** Ids are 32-bit integers. */
 const MOST_IDS = 2 ** 31 - 1;
@@ -21,8 +21,17 @@ export interface ViewOptions {
 export function augmentDataset(dataset: Dataset, { augmentation, numViews, seed }: ViewOptions): Dataset {
   const { numTrain, numValidation, info } = dataset;
   if (numTrain * numViews + numValidation > MOST_IDS)
-    throw new UsageError('PT_AUGMENT', `${numViews} views of ${numTrain} samples are more than ${MOST_IDS}`, `Use --views ${Math.floor((MOST_IDS - numValidation) / numTrain)} or fewer.`);
-  const size = sizeOf(present(info.fields.find(({ name }) => name === augmentation.field), augmentation.field).shape);
+    throw new UsageError(
+      'PT_AUGMENT',
+      `${numViews} views of ${numTrain} samples are more than ${MOST_IDS}`,
+      `Use --views ${Math.floor((MOST_IDS - numValidation) / numTrain)} or fewer.`,
+    );
+  const size = sizeOf(
+    present(
+      info.fields.find(({ name }) => name === augmentation.field),
+      augmentation.field,
+    ).shape,
+  );
   const augmented: Dataset = {
     source: dataset.source,
     info,
@@ -36,7 +45,11 @@ export function augmentDataset(dataset: Dataset, { augmentation, numViews, seed 
       if (id >= first) return dataset.read(id - first + firstValidationId(dataset), name, out, row);
       const sample = id % numTrain;
       dataset.read(sample, name, out, row);
-      if (name === augmentation.field) augmentation.apply(out.subarray(row * size, (row + 1) * size), randomKey(seed, 'augment', sample, Math.floor(id / numTrain)));
+      if (name === augmentation.field)
+        augmentation.apply(
+          out.subarray(row * size, (row + 1) * size),
+          randomKey(seed, 'augment', sample, Math.floor(id / numTrain)),
+        );
     },
   };
   return augmented;

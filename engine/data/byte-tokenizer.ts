@@ -20,6 +20,11 @@ export class ByteTokenizer implements Tokenizer {
   /** Bytes that are no UTF-8 become the replacement character; special tokens vanish. */
   decode(ids: readonly number[]): string {
     const first = this.#specials.length;
-    return new TextDecoder().decode(Uint8Array.from(ids.filter((id) => id >= first), (id) => id - first));
+    return new TextDecoder().decode(
+      Uint8Array.from(
+        ids.filter((id) => id >= first),
+        (id) => id - first,
+      ),
+    );
   }
 }

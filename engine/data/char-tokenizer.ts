@@ -1,4 +1,5 @@
-// CharTokenizer: one id per character (Unicode code point) of the text it was made from, in order of code points, behind the special tokens.
+// CharTokenizer: one id per character (Unicode code point) of the text it was made from, in order of code points,
+// behind the special tokens.
 import { DataError } from '../core/errors.js';
 import type { Tokenizer } from './dataset.js';
 
@@ -11,7 +12,9 @@ export class CharTokenizer implements Tokenizer {
   readonly #numSpecials: number;
   readonly #idOf: ReadonlyMap<string, number>;
   readonly #unknown: number | null;
-  /** The id of every code unit that is a character, -1 elsewhere: a text is read much faster by a table than by a map. */
+  /**
+   * The id of every code unit that is a character, -1 elsewhere: a text is read much faster by a table than by a map.
+   */
   readonly #idOfUnit: Int32Array;
 
   /** `unknown` is the id that stands for characters the text did not have; null makes them errors. */

@@ -1,4 +1,5 @@
-// Encoding of labelled texts: framed token ids of fixed length, and the mask of the real ones. It does not know where the texts come from.
+// Encoding of labelled texts: framed token ids of fixed length, and the mask of the real ones. It does not know where
+// the texts come from.
 import type { TokenArray } from './column.js';
 import { maskColumn, packedColumn, tokenArray } from './column.js';
 import type { SourceFiles } from './source-files.js';
@@ -41,7 +42,18 @@ function frame({ tokenizer, classToken, separator }: Framing, text: string): num
 }
 
 /** Makes the data set. */
-export function encodeClassification({ source, folder, train, validation, labels, classes, sequence, choice, files, digest }: LabelledTexts): TableDataset {
+export function encodeClassification({
+  source,
+  folder,
+  train,
+  validation,
+  labels,
+  classes,
+  sequence,
+  choice,
+  files,
+  digest,
+}: LabelledTexts): TableDataset {
   const framing = classificationTokenizer(choice, folder, train, files);
   const samples = [...train, ...validation].map((text) => frame(framing, text));
   const T = sequence ?? automaticSequence(samples.slice(0, train.length).map((ids) => ids.length));

@@ -1,4 +1,5 @@
-// Column: one field of every sample of a data set, encoded ahead of time so that a read is a copy. It does not know which samples train.
+// Column: one field of every sample of a data set, encoded ahead of time so that a read is a copy. It does not know
+// which samples train.
 import type { HostArray } from '../tensor/shape.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { FieldSpec } from './dataset.js';

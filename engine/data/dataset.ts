@@ -1,5 +1,6 @@
-// Dataset: samples with stable ids. Ids 0..numTrain-1 are for training, numTrain..numTrain+numValidation-1 for validation; where samples have several
-// views, see augmented-dataset.ts. It knows nothing of batches, order or epochs (see sampler.ts).
+// Dataset: samples with stable ids. Ids 0..numTrain-1 are for training, numTrain..numTrain+numValidation-1 for
+// validation; where samples have several views, see augmented-dataset.ts. It knows nothing of batches, order or epochs
+// (see sampler.ts).
 import type { HostArray } from '../tensor/shape.js';
 
 /** Shape of one field of one sample, without the batch axis. */
@@ -40,12 +41,16 @@ export interface Dataset {
   /** SHA-256 of what was read, so that a resumed run can tell whether the data changed. */
   readonly digest: string;
   readonly tokenizer: Tokenizer | null;
-  /** Writes field `name` of sample `id` into `out` at row `row` (out holds B samples of that field one after another). */
+  /**
+   * Writes field `name` of sample `id` into `out` at row `row` (out holds B samples of that field one after another).
+   */
   read(id: number, name: string, out: HostArray, row: number): void;
 }
 
 /** The id of the first validation sample; the others follow on it. */
-export const firstValidationId = ({ numTrain, numViews = 1 }: Pick<Dataset, 'numTrain' | 'numViews'>): number => numTrain * numViews;
+export const firstValidationId = ({ numTrain, numViews = 1 }: Pick<Dataset, 'numTrain' | 'numViews'>): number =>
+  numTrain * numViews;
 
 /** Ids in all: 0 to this number. */
-export const countIds = (dataset: Pick<Dataset, 'numTrain' | 'numValidation' | 'numViews'>): number => firstValidationId(dataset) + dataset.numValidation;
+export const countIds = (dataset: Pick<Dataset, 'numTrain' | 'numValidation' | 'numViews'>): number =>
+  firstValidationId(dataset) + dataset.numValidation;

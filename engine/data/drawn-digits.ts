@@ -1,20 +1,110 @@
-// Drawn digits: images of the ten digits from strokes, each turned, scaled, shifted and covered with noise by its own random numbers.
+// Drawn digits: images of the ten digits from strokes, each turned, scaled, shifted and covered with noise by its own
+// random numbers.
 import { normalAt, randomKey, uniformAt } from '../core/random.js';
 
 type Point = readonly [x: number, y: number];
 
 /** Strokes of each digit as polylines in a box of width 2 and height 4 around the origin, y pointing down. */
 const STROKES: readonly (readonly (readonly Point[])[])[] = [
-  [[[-1, -1], [0, -2], [1, -1], [1, 1], [0, 2], [-1, 1], [-1, -1]]],
-  [[[-0.6, -1.2], [0.2, -2], [0.2, 2]]],
-  [[[-1, -1], [0, -2], [1, -1], [-1, 2], [1, 2]]],
-  [[[-1, -1.6], [0, -2], [1, -1], [0, 0], [1, 1], [0, 2], [-1, 1.6]]],
-  [[[0.4, 2], [0.4, -2], [-1, 0.8], [1, 0.8]]],
-  [[[1, -2], [-1, -2], [-1, -0.2], [0.4, -0.2], [1, 0.8], [0.2, 2], [-1, 1.7]]],
-  [[[0.8, -2], [-1, 0.2], [-1, 1.2], [0, 2], [1, 1.1], [0, 0.2], [-1, 0.9]]],
-  [[[-1, -2], [1, -2], [-0.3, 2]]],
-  [[[0, 0], [-0.9, -1], [0, -2], [0.9, -1], [0, 0], [-1, 1], [0, 2], [1, 1], [0, 0]]],
-  [[[1, -0.9], [0, 0], [-1, -1], [0, -2], [1, -1.1], [1, 0], [0.2, 2]]],
+  [
+    [
+      [-1, -1],
+      [0, -2],
+      [1, -1],
+      [1, 1],
+      [0, 2],
+      [-1, 1],
+      [-1, -1],
+    ],
+  ],
+  [
+    [
+      [-0.6, -1.2],
+      [0.2, -2],
+      [0.2, 2],
+    ],
+  ],
+  [
+    [
+      [-1, -1],
+      [0, -2],
+      [1, -1],
+      [-1, 2],
+      [1, 2],
+    ],
+  ],
+  [
+    [
+      [-1, -1.6],
+      [0, -2],
+      [1, -1],
+      [0, 0],
+      [1, 1],
+      [0, 2],
+      [-1, 1.6],
+    ],
+  ],
+  [
+    [
+      [0.4, 2],
+      [0.4, -2],
+      [-1, 0.8],
+      [1, 0.8],
+    ],
+  ],
+  [
+    [
+      [1, -2],
+      [-1, -2],
+      [-1, -0.2],
+      [0.4, -0.2],
+      [1, 0.8],
+      [0.2, 2],
+      [-1, 1.7],
+    ],
+  ],
+  [
+    [
+      [0.8, -2],
+      [-1, 0.2],
+      [-1, 1.2],
+      [0, 2],
+      [1, 1.1],
+      [0, 0.2],
+      [-1, 0.9],
+    ],
+  ],
+  [
+    [
+      [-1, -2],
+      [1, -2],
+      [-0.3, 2],
+    ],
+  ],
+  [
+    [
+      [0, 0],
+      [-0.9, -1],
+      [0, -2],
+      [0.9, -1],
+      [0, 0],
+      [-1, 1],
+      [0, 2],
+      [1, 1],
+      [0, 0],
+    ],
+  ],
+  [
+    [
+      [1, -0.9],
+      [0, 0],
+      [-1, -1],
+      [0, -2],
+      [1, -1.1],
+      [1, 0],
+      [0.2, 2],
+    ],
+  ],
 ];
 
 /** Distance of (x, y) to the segment from a to b. */
@@ -49,7 +139,9 @@ export function drawDigits(samples: number, size: number, seed: number): { image
         const y = -sin * px + cos * py;
         const x = cos * px + sin * py + slant * y;
         let nearest = Infinity;
-        for (const line of lines) for (let i = 1; i < line.length; i++) nearest = Math.min(nearest, distance(x, y, line[i - 1] as Point, line[i] as Point));
+        for (const line of lines)
+          for (let i = 1; i < line.length; i++)
+            nearest = Math.min(nearest, distance(x, y, line[i - 1] as Point, line[i] as Point));
         // The edge of a stroke fades over one pixel.
         const ink = Math.min(1, Math.max(0, (STROKE - nearest) * scale + 0.5));
         const pixel = row * size + column;

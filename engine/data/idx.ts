@@ -1,4 +1,5 @@
-// IDX: the file format of MNIST: a magic number, the big-endian sizes of the axes, then the elements. Bytes only, as all such sets use.
+// IDX: the file format of MNIST: a magic number, the big-endian sizes of the axes, then the elements. Bytes only, as
+// all such sets use.
 import { DataError } from '../core/errors.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { SourceFiles } from './source-files.js';
@@ -10,7 +11,10 @@ export interface IdxArray {
 
 const hex = (word: number): string => `0x${word.toString(16).padStart(8, '0')}`;
 
-/** Reads a file of unsigned bytes with `rank` axes. Throws PT_DATA_MAGIC, PT_DATA_TRUNCATED, PT_DATA_EMPTY or what reading throws. */
+/**
+ * Reads a file of unsigned bytes with `rank` axes. Throws PT_DATA_MAGIC, PT_DATA_TRUNCATED, PT_DATA_EMPTY or what
+ * reading throws.
+ */
 export function readIdx(files: SourceFiles, path: string, rank: number): IdxArray {
   const bytes = files.read(path);
   const headerBytes = 4 + 4 * rank;
@@ -19,7 +23,8 @@ export function readIdx(files: SourceFiles, path: string, rank: number): IdxArra
   if (magic !== null && magic !== wanted) {
     throw new DataError(
       'PT_DATA_MAGIC',
-      `${path} starts with ${hex(magic)}, not with ${hex(wanted)} (IDX, unsigned bytes, ${rank} ${rank === 1 ? 'axis' : 'axes'})`,
+      `${path} starts with ${hex(magic)}, not with ${hex(wanted)} (IDX, unsigned bytes, ${rank} ` +
+        `${rank === 1 ? 'axis' : 'axes'})`,
       'this is not the file its name says; check that images and labels are not swapped, and download it again',
     );
   }

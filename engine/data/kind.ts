@@ -1,4 +1,5 @@
-// DataKind: one way to get a data set, e.g. `mnist`. A kind validates its own options and reads its own files; it does not parse `KIND:PATH`.
+// DataKind: one way to get a data set, e.g. `mnist`. A kind validates its own options and reads its own files; it does
+// not parse `KIND:PATH`.
 import type { z } from 'zod';
 import { UsageError } from '../core/errors.js';
 import { checkOptions, optionNames } from '../core/options.js';

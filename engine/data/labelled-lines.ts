@@ -1,5 +1,5 @@
-// LabelledLines: the text and the label of every line of a TSV or CSV file, with its place for messages. It does not tokenize and does not
-// number the labels.
+// LabelledLines: the text and the label of every line of a TSV or CSV file, with its place for messages. It does not
+// tokenize and does not number the labels.
 import { DataError } from '../core/errors.js';
 
 export interface LabelledLine {
@@ -11,7 +11,10 @@ export interface LabelledLine {
 
 export type LineFormat = 'tsv' | 'csv';
 
-/** Splits file content into samples. The label stands behind the last separator. A first line whose label is the word `label` is a heading. */
+/**
+ * Splits file content into samples. The label stands behind the last separator. A first line whose label is the word
+ * `label` is a heading.
+ */
 export function parseLines(path: string, content: string, format: LineFormat): LabelledLine[] {
   const lines = format === 'tsv' ? parseTsv(path, content) : parseCsv(path, content);
   if (lines[0]?.label.toLowerCase() === 'label') lines.shift();
@@ -41,11 +44,11 @@ function parseTsv(path: string, content: string): LabelledLine[] {
 function parseCsv(path: string, content: string): LabelledLine[] {
   const samples: LabelledLine[] = [];
   let line = 1;
-  for (let at = 0; at < content.length; ) {
+  for (let at = 0; at < content.length;) {
     const start = line;
     const fields: string[] = [];
     let isBlank = true;
-    for (let isRecord = true; isRecord; ) {
+    for (let isRecord = true; isRecord;) {
       let field = '';
       if (content[at] === '"') {
         isBlank = false;
@@ -66,7 +69,8 @@ function parseCsv(path: string, content: string): LabelledLine[] {
         if (at < content.length && !',\r\n'.includes(content[at] as string)) {
           throw new DataError(
             'PT_DATA_QUOTE',
-            `${path}:${line}: a quoted field is followed by ${JSON.stringify(content[at])}, not by a comma or the end of the line`,
+            `${path}:${line}: a quoted field is followed by ${JSON.stringify(content[at])}, not by a comma ` +
+              'or the end of the line',
             'double every " inside a quoted field',
           );
         }

@@ -11,10 +11,23 @@ import { firstExisting, isFolder, SourceFiles } from './source-files.js';
 import { TOKENIZER_NAMES } from './tokenizer-choice.js';
 
 const options = z.strictObject({
-  sequence: z.number().int().min(2).optional().describe('tokens per sample, class token included (default: enough for 99 % of the training texts)'),
-  tokenizer: z.enum(TOKENIZER_NAMES).optional().describe('default: wordpiece where a vocab.txt lies beside the data, else words'),
+  sequence: z
+    .number()
+    .int()
+    .min(2)
+    .optional()
+    .describe('tokens per sample, class token included (default: enough for 99 % of the training texts)'),
+  tokenizer: z
+    .enum(TOKENIZER_NAMES)
+    .optional()
+    .describe('default: wordpiece where a vocab.txt lies beside the data, else words'),
   vocab: z.string().optional().describe('wordpiece: the vocabulary file'),
-  vocabulary: z.number().int().positive().default(8000).describe('words: the most frequent words of the training texts that are kept'),
+  vocabulary: z
+    .number()
+    .int()
+    .positive()
+    .default(8000)
+    .describe('words: the most frequent words of the training texts that are kept'),
   lowercase: z.boolean().default(true).describe('words, wordpiece: fold case'),
   maxTrain: z.number().int().positive().optional().describe('most samples to train on'),
   maxValidation: z.number().int().positive().optional().describe('most samples to validate on'),
@@ -35,7 +48,8 @@ function readSplits(files: SourceFiles, path: string, format: LineFormat): reado
   const read = (file: string): Split => ({ path: file, lines: parseLines(file, files.readText(file), format) });
   let trainPath = path;
   if (isFolder(path)) {
-    const named = (names: readonly string[]): string | null => firstExisting(names.flatMap((name) => [join(path, `${name}.${format}`), join(path, `${name}.${format}.gz`)]));
+    const named = (names: readonly string[]): string | null =>
+      firstExisting(names.flatMap((name) => [join(path, `${name}.${format}`), join(path, `${name}.${format}.gz`)]));
     const found = named(['train']);
     if (found === null) {
       throw new DataError(
@@ -109,10 +123,20 @@ function open(request: DataRequest, format: LineFormat) {
 }
 
 /** Fields `tokens` [T] int32, `mask` [T] float32 (1 for real tokens), `label` [] int32. */
-export const tsv: DataKind = { name: 'tsv', presets: PRESETS, summary: 'FILE, or DIR with train.tsv and dev.tsv: text, tab, label', open: (request) => open(request, 'tsv') };
+export const tsv: DataKind = {
+  name: 'tsv',
+  presets: PRESETS,
+  summary: 'FILE, or DIR with train.tsv and dev.tsv: text, tab, label',
+  open: (request) => open(request, 'tsv'),
+};
 
 /** As `tsv`, with commas and quotes. */
-export const csv: DataKind = { name: 'csv', presets: PRESETS, summary: 'FILE, or DIR with train.csv and dev.csv: text, comma, label, quotes allowed', open: (request) => open(request, 'csv') };
+export const csv: DataKind = {
+  name: 'csv',
+  presets: PRESETS,
+  summary: 'FILE, or DIR with train.csv and dev.csv: text, comma, label, quotes allowed',
+  open: (request) => open(request, 'csv'),
+};
 
 /** The folder layout of the Stanford Sentiment Treebank: train.tsv and dev.tsv. */
 export const sst2: DataKind = {

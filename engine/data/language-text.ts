@@ -1,18 +1,22 @@
-// Encoding of running text for a language model: windows of T tokens that do not overlap, and the same windows one token later as targets.
+// Encoding of running text for a language model: windows of T tokens that do not overlap, and the same windows one
+// token later as targets.
 import { DataError } from '../core/errors.js';
 import type { TokenArray } from './column.js';
 import { tokenArray, windowColumn } from './column.js';
 import type { Tokenizer } from './dataset.js';
 import { TableDataset } from './table-dataset.js';
 
-/** Text is encoded in pieces of about so many characters, cut behind line breaks, so that no list of all tokens is ever boxed. */
+/**
+ * Text is encoded in pieces of about so many characters, cut behind line breaks, so that no list of all tokens is ever
+ * boxed.
+ */
 const PIECE = 1 << 16;
 
 /** Encodes a long text. A line break always ends a token, so pieces may end there. */
 function encodeAll(tokenizer: Tokenizer, text: string): TokenArray {
   const pieces: TokenArray[] = [];
   let total = 0;
-  for (let from = 0; from < text.length; ) {
+  for (let from = 0; from < text.length;) {
     const lineEnd = text.indexOf('\n', from + PIECE);
     const to = lineEnd < 0 ? text.length : lineEnd + 1;
     const ids = tokenizer.encode(text.slice(from, to));
@@ -61,8 +65,10 @@ export function encodeLanguage({ source, train, validation, tokenizer, sequence,
   stream.set(trainTokens);
   stream.set(validationTokens, trainTokens.length);
   const [numTrain, numValidation] = counts;
-  const startOf = (id: number): number => (id < numTrain ? id * sequence : trainTokens.length + (id - numTrain) * sequence);
-  const starts = (shift: number): Float64Array => Float64Array.from({ length: numTrain + numValidation }, (_, id) => startOf(id) + shift);
+  const startOf = (id: number): number =>
+    id < numTrain ? id * sequence : trainTokens.length + (id - numTrain) * sequence;
+  const starts = (shift: number): Float64Array =>
+    Float64Array.from({ length: numTrain + numValidation }, (_, id) => startOf(id) + shift);
   return new TableDataset({
     source,
     info: { task: 'language-model', classes: null, vocabulary: tokenizer.size, sequence },

@@ -1,13 +1,40 @@
-// Made-up text: a story from a small grammar, and reviews whose mood follows from their words. Drawn from a seed; no language data inside.
+// Made-up text: a story from a small grammar, and reviews whose mood follows from their words. Drawn from a seed; no
+// language data inside.
 import type { RandomKey } from '../core/random.js';
 import { randomKey, uniformAt } from '../core/random.js';
 
-const pick = <T>(list: readonly T[], key: RandomKey, counter: number): T => list[Math.floor(uniformAt(key, counter) * list.length)] as T;
+const pick = <T>(list: readonly T[], key: RandomKey, counter: number): T =>
+  list[Math.floor(uniformAt(key, counter) * list.length)] as T;
 
-const WHO = ['the cat', 'the old sailor', 'a small robot', 'the queen', 'my brother', 'the baker', 'a tall stranger', 'the teacher'];
+const WHO = [
+  'the cat',
+  'the old sailor',
+  'a small robot',
+  'the queen',
+  'my brother',
+  'the baker',
+  'a tall stranger',
+  'the teacher',
+];
 const DID = ['found', 'painted', 'lost', 'carried', 'repaired', 'followed', 'sold', 'remembered'];
-const WHAT = ['a red lamp', 'the broken clock', 'seven letters', 'a silver key', 'the last map', 'an empty boat', 'the blue door', 'a loaf of bread'];
-const WHERE = ['in the garden', 'near the harbour', 'behind the mill', 'under the bridge', 'on the hill', 'at the market'];
+const WHAT = [
+  'a red lamp',
+  'the broken clock',
+  'seven letters',
+  'a silver key',
+  'the last map',
+  'an empty boat',
+  'the blue door',
+  'a loaf of bread',
+];
+const WHERE = [
+  'in the garden',
+  'near the harbour',
+  'behind the mill',
+  'under the bridge',
+  'on the hill',
+  'at the market',
+];
 
 /** At least `length` characters, cut to exactly that many. `part` separates streams of one seed. */
 export function makeStory(length: number, seed: number, part: string): string {
@@ -37,7 +64,10 @@ export function makeReviews(samples: number, seed: number): { texts: string[]; l
     const isDenied = uniformAt(key, 1) < 1 / 3;
     labels[id] = isGood ? 1 : 0;
     const mood = pick(isGood === isDenied ? BAD : GOOD, key, 2);
-    return `${pick(OPENING, key, 3)} the ${pick(THING, key, 4)} was ${isDenied ? 'not ' : ''}${pick(DEGREE, key, 5)}${mood} in the ${pick(THING, key, 6)}`;
+    return (
+      `${pick(OPENING, key, 3)} the ${pick(THING, key, 4)} was ` +
+      `${isDenied ? 'not ' : ''}${pick(DEGREE, key, 5)}${mood} in the ${pick(THING, key, 6)}`
+    );
   });
   return { texts, labels };
 }

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../core/errors.js';
 import { byteColumn, packedColumn } from './column.js';
+import { readIdx } from './idx.js';
 import type { DataKind } from './kind.js';
 import { dataOptions } from './kind.js';
-import { readIdx } from './idx.js';
 import { firstExisting, isFolder, SourceFiles } from './source-files.js';
 import { TableDataset } from './table-dataset.js';
 
@@ -53,7 +53,8 @@ function findPair(files: SourceFiles, folder: string, prefix: string): Pair | nu
   const labels = locate(folder, prefix, 'labels-idx1');
   if (images === null && labels === null) return null;
   if (images === null || labels === null) {
-    const [there, absent] = images === null ? [labels, `${prefix}images-idx3-ubyte[.gz]`] : [images, `${prefix}labels-idx1-ubyte[.gz]`];
+    const [there, absent] =
+      images === null ? [labels, `${prefix}images-idx3-ubyte[.gz]`] : [images, `${prefix}labels-idx1-ubyte[.gz]`];
     throw new DataError(
       'PT_DATA_MISSING',
       `${there} is there, but ${join(folder, absent)} is not`,
@@ -79,7 +80,9 @@ function readPairs(files: SourceFiles, folder: string): readonly [Pair, Pair] {
   }
   const only = train ?? test ?? findPair(files, folder, '');
   if (only === null) {
-    const wanted = 'train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, or images-idx3-ubyte, labels-idx1-ubyte (each may end in .gz)';
+    const wanted =
+      'train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, or ' +
+      'images-idx3-ubyte, labels-idx1-ubyte (each may end in .gz)';
     throw new DataError('PT_DATA_MISSING', `no MNIST files in ${folder}`, `expected ${wanted}`);
   }
   const numTrain = only.count - Math.floor(only.count * VALIDATION_SHARE);
@@ -95,7 +98,12 @@ function readPairs(files: SourceFiles, folder: string): readonly [Pair, Pair] {
 
 const slicePair = (pair: Pair, from: number, to: number): Pair => {
   const size = pair.height * pair.width;
-  return { ...pair, count: to - from, pixels: pair.pixels.subarray(from * size, to * size), labels: pair.labels.subarray(from, to) };
+  return {
+    ...pair,
+    count: to - from,
+    pixels: pair.pixels.subarray(from * size, to * size),
+    labels: pair.labels.subarray(from, to),
+  };
 };
 
 const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
@@ -126,9 +134,18 @@ export const mnist: DataKind = {
     const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - PIXEL_MEAN) / PIXEL_STD);
     return new TableDataset({
       source: request.source,
-      info: { task: 'image-classification', classes: labels.reduce((most, label) => Math.max(most, label), 0) + 1, vocabulary: null, sequence: null },
+      info: {
+        task: 'image-classification',
+        classes: labels.reduce((most, label) => Math.max(most, label), 0) + 1,
+        vocabulary: null,
+        sequence: null,
+      },
       columns: [
-        byteColumn({ name: 'image', shape: [train.height, train.width], dtype: 'float32' }, concat(train.pixels, validation.pixels), table),
+        byteColumn(
+          { name: 'image', shape: [train.height, train.width], dtype: 'float32' },
+          concat(train.pixels, validation.pixels),
+          table,
+        ),
         packedColumn({ name: 'label', shape: [], dtype: 'int32' }, labels),
       ],
       numTrain: train.count,

@@ -12,8 +12,9 @@ import { text } from './text.js';
 export const DATA_KINDS: readonly DataKind[] = [mnist, sst2, tsv, csv, text, synthetic];
 
 /**
- * Opens a data set such as `mnist:DIR`. `defaults` are what the model wishes, e.g. the vocabulary it was trained with: they are used where the
- * options do not name them and the kind has them. Throws UsageError PT_DATA_KIND or PT_DATA_OPTION, DataError PT_DATA_*.
+ * Opens a data set such as `mnist:DIR`. `defaults` are what the model wishes, e.g. the vocabulary it was trained with:
+ * they are used where the options do not name them and the kind has them. Throws UsageError PT_DATA_KIND or
+ * PT_DATA_OPTION, DataError PT_DATA_*.
  */
 export function openDataset(source: string, options: Record<string, unknown>, defaults: DataDefaults = {}): Dataset {
   const colon = source.indexOf(':');
@@ -23,7 +24,10 @@ export function openDataset(source: string, options: Record<string, unknown>, de
   const kind = DATA_KINDS.find((candidate) => candidate.name === name);
   const list = `kinds of data: ${DATA_KINDS.map((known) => `${known.name} (${known.summary})`).join('; ')}`;
   if (kind === undefined) {
-    const problem = colon < 0 ? `data "${source}" names no kind; write KIND:PATH, e.g. text:${source}.` : `there is no kind of data "${name}" (in "${source}").`;
+    const problem =
+      colon < 0
+        ? `data "${source}" names no kind; write KIND:PATH, e.g. text:${source}.`
+        : `there is no kind of data "${name}" (in "${source}").`;
     throw new UsageError('PT_DATA_KIND', problem + didYouMean(name, names), list);
   }
   if (path === '') {
@@ -33,6 +37,13 @@ export function openDataset(source: string, options: Record<string, unknown>, de
       list,
     );
   }
-  const presets = (kind.presets ?? []).filter((option) => defaults[option] !== undefined).map((option) => [option, defaults[option]] as const);
-  return kind.open({ source, path, options: { ...Object.fromEntries(presets), ...options }, defaultSequence: defaults.sequence ?? null });
+  const presets = (kind.presets ?? [])
+    .filter((option) => defaults[option] !== undefined)
+    .map((option) => [option, defaults[option]] as const);
+  return kind.open({
+    source,
+    path,
+    options: { ...Object.fromEntries(presets), ...options },
+    defaultSequence: defaults.sequence ?? null,
+  });
 }

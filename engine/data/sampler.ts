@@ -1,5 +1,5 @@
-// Sampler: which samples make up the batch of a step. Pure in (seed, step): it keeps no cursor, so a resumed run asks for the same step
-// and gets the same ids.
+// Sampler: which samples make up the batch of a step. Pure in (seed, step): it keeps no cursor, so a resumed run asks
+// for the same step and gets the same ids.
 import { invariant } from '../core/invariant.js';
 import { permutation, randomKey } from '../core/random.js';
 import { firstValidationId } from './dataset.js';
@@ -62,12 +62,18 @@ export class Sampler {
     return Int32Array.from({ length: batch }, (_, i) => (from + i < this.numValidation ? first + from + i : -1));
   }
 
-  /** The order of the training samples in an epoch, by the ids of their views: epoch e shows view e modulo the number of views. */
+  /**
+   * The order of the training samples in an epoch, by the ids of their views: epoch e shows view e modulo the number of
+   * views.
+   */
   orderOf(epoch: number): Uint32Array {
     // Steps come in order, so one permutation is enough; its size is that of the data set.
     if (this.#shuffled?.epoch !== epoch) {
       const firstOfView = (epoch % this.numViews) * this.numTrain;
-      this.#shuffled = { epoch, order: permutation(randomKey(this.seed, 'shuffle', epoch), this.numTrain).map((sample) => firstOfView + sample) };
+      this.#shuffled = {
+        epoch,
+        order: permutation(randomKey(this.seed, 'shuffle', epoch), this.numTrain).map((sample) => firstOfView + sample),
+      };
     }
     return this.#shuffled.order;
   }

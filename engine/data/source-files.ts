@@ -1,4 +1,5 @@
-// SourceFiles: reads the files of one data set, unpacks gzip, and keeps the digest of what it read. It does not know what the bytes mean.
+// SourceFiles: reads the files of one data set, unpacks gzip, and keeps the digest of what it read. It does not know
+// what the bytes mean.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -16,18 +17,23 @@ export function isFolder(path: string): boolean {
 }
 
 /** The first of the paths that exists, or null. */
-export const firstExisting = (paths: readonly string[]): string | null => paths.find((path) => existsSync(path)) ?? null;
+export const firstExisting = (paths: readonly string[]): string | null =>
+  paths.find((path) => existsSync(path)) ?? null;
 
-const missing = (path: string): DataError => new DataError(
-  'PT_DATA_MISSING',
-  `no such file or folder: ${path}`,
-  'check the path after the colon of --data; it is relative to the current folder',
-);
+const missing = (path: string): DataError =>
+  new DataError(
+    'PT_DATA_MISSING',
+    `no such file or folder: ${path}`,
+    'check the path after the colon of --data; it is relative to the current folder',
+  );
 
 export class SourceFiles {
   readonly #digests: { name: string; hex: string }[] = [];
 
-  /** The bytes of a file, unpacked where it is gzip. Throws PT_DATA_MISSING, PT_DATA_UNREADABLE, PT_DATA_EMPTY or PT_DATA_GZIP. */
+  /**
+   * The bytes of a file, unpacked where it is gzip. Throws PT_DATA_MISSING, PT_DATA_UNREADABLE, PT_DATA_EMPTY or
+   * PT_DATA_GZIP.
+   */
   read(path: string): Buffer {
     let raw: Buffer;
     try {
@@ -41,7 +47,8 @@ export class SourceFiles {
         { cause: error },
       );
     }
-    if (raw.length === 0) throw new DataError('PT_DATA_EMPTY', `${path} is empty (0 bytes)`, 'download or write it again');
+    if (raw.length === 0)
+      throw new DataError('PT_DATA_EMPTY', `${path} is empty (0 bytes)`, 'download or write it again');
     this.#digests.push({ name: basename(path), hex: createHash('sha256').update(raw).digest('hex') });
     const isGzip = raw[0] === 0x1f && raw[1] === 0x8b;
     if (!isGzip && !path.endsWith('.gz')) return raw;
@@ -63,14 +70,20 @@ export class SourceFiles {
     try {
       return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     } catch (error) {
-      throw new DataError('PT_DATA_ENCODING', `${path} is not UTF-8 text`, 'convert it, e.g. with iconv -t UTF-8', { cause: error });
+      throw new DataError('PT_DATA_ENCODING', `${path} is not UTF-8 text`, 'convert it, e.g. with iconv -t UTF-8', {
+        cause: error,
+      });
     }
   }
 
-  /** SHA-256 of the one file read; of several, SHA-256 over a line `<sha256>  <name>` for each in the order of reading. */
+  /**
+   * SHA-256 of the one file read; of several, SHA-256 over a line `<sha256>  <name>` for each in the order of reading.
+   */
   digest(): string {
     const [first] = this.#digests;
     if (first !== undefined && this.#digests.length === 1) return first.hex;
-    return createHash('sha256').update(this.#digests.map(({ name, hex }) => `${hex}  ${name}\n`).join('')).digest('hex');
+    return createHash('sha256')
+      .update(this.#digests.map(({ name, hex }) => `${hex}  ${name}\n`).join(''))
+      .digest('hex');
   }
 }

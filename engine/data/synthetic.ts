@@ -1,6 +1,7 @@
-// Data kind `synthetic`: data sets drawn from a seed, without files, for trying things out and for tests. Each is learnable and has a known shape.
-import { z } from 'zod';
+// Data kind `synthetic`: data sets drawn from a seed, without files, for trying things out and for tests. Each is
+// learnable and has a known shape.
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { UsageError } from '../core/errors.js';
 import { bitsAt, randomKey } from '../core/random.js';
 import { didYouMean } from '../core/suggest.js';
@@ -20,9 +21,18 @@ const common = {
   samples: z.number().int().min(5).default(2000).describe('samples, of which the last 20 % validate'),
   seed: z.number().int().nonnegative().default(1).describe('seed of the data; not that of the training'),
 };
-const imageOptions = z.strictObject({ ...common, size: z.number().int().min(8).max(64).default(16).describe('height and width of the images') });
-const textOptions = z.strictObject({ ...common, sequence: z.number().int().min(4).optional().describe('tokens per sample') });
-const copyOptions = z.strictObject({ ...textOptions.shape, symbols: z.number().int().min(2).max(1000).default(16).describe('different symbols') });
+const imageOptions = z.strictObject({
+  ...common,
+  size: z.number().int().min(8).max(64).default(16).describe('height and width of the images'),
+});
+const textOptions = z.strictObject({
+  ...common,
+  sequence: z.number().int().min(4).optional().describe('tokens per sample'),
+});
+const copyOptions = z.strictObject({
+  ...textOptions.shape,
+  symbols: z.number().int().min(2).max(1000).default(16).describe('different symbols'),
+});
 
 const VALIDATION_SHARE = 0.2;
 
@@ -32,7 +42,8 @@ const split = (samples: number): { numTrain: number; numValidation: number } => 
 };
 
 /** The digest covers what was drawn, so it changes when the drawing does. */
-const digestOf = (...parts: readonly (string | NodeJS.ArrayBufferView)[]): string => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex');
+const digestOf = (...parts: readonly (string | NodeJS.ArrayBufferView)[]): string =>
+  parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex');
 
 /** Noisy drawings of the ten digits. Fields `image` [S, S] float32 in about [-1, 2], `label` []. */
 function digits(request: DataRequest): Dataset {
@@ -41,15 +52,19 @@ function digits(request: DataRequest): Dataset {
   return new TableDataset({
     source: request.source,
     info: { task: 'image-classification', classes: 10, vocabulary: null, sequence: null },
-    columns: [packedColumn({ name: 'image', shape: [size, size], dtype: 'float32' }, images), packedColumn({ name: 'label', shape: [], dtype: 'int32' }, labels)],
+    columns: [
+      packedColumn({ name: 'image', shape: [size, size], dtype: 'float32' }, images),
+      packedColumn({ name: 'label', shape: [], dtype: 'int32' }, labels),
+    ],
     ...split(samples),
     digest: digestOf(images, labels),
   });
 }
 
 /**
- * Random symbols, a separator, and the same symbols again: the second half can be predicted without error, the first not at all. Best possible loss:
- * (h - 1) ln(symbols) / T with h = floor(T / 2) symbols, the first being given. Fields `tokens` [T], `targets` [T].
+ * Random symbols, a separator, and the same symbols again: the second half can be predicted without error, the first
+ * not at all. Best possible loss: (h - 1) ln(symbols) / T with h = floor(T / 2) symbols, the first being given. Fields
+ * `tokens` [T], `targets` [T].
  */
 function copy(request: DataRequest): Dataset {
   const { samples, seed, sequence, symbols } = dataOptions(copyOptions, request);
@@ -61,7 +76,8 @@ function copy(request: DataRequest): Dataset {
   for (let id = 0; id < samples; id++) {
     const key = randomKey(seed, 'synthetic:copy', id);
     // T + 1 tokens: symbols, separator, symbols; where T is odd the last symbol is followed by the separator.
-    const symbolAt = (i: number): number => (i % (half + 1) === half ? separator : Math.floor((bitsAt(key, i % (half + 1)) / 2 ** 32) * symbols));
+    const symbolAt = (i: number): number =>
+      i % (half + 1) === half ? separator : Math.floor((bitsAt(key, i % (half + 1)) / 2 ** 32) * symbols);
     for (let i = 0; i < T; i++) {
       tokens[id * T + i] = symbolAt(i);
       targets[id * T + i] = symbolAt(i + 1);
@@ -70,7 +86,10 @@ function copy(request: DataRequest): Dataset {
   return new TableDataset({
     source: request.source,
     info: { task: 'language-model', classes: null, vocabulary: symbols + 1, sequence: T },
-    columns: [packedColumn({ name: 'tokens', shape: [T], dtype: 'int32' }, tokens), packedColumn({ name: 'targets', shape: [T], dtype: 'int32' }, targets)],
+    columns: [
+      packedColumn({ name: 'tokens', shape: [T], dtype: 'int32' }, tokens),
+      packedColumn({ name: 'targets', shape: [T], dtype: 'int32' }, targets),
+    ],
     ...split(samples),
     digest: digestOf(tokens, targets),
   });
@@ -83,7 +102,14 @@ function story(request: DataRequest): Dataset {
   const { numTrain, numValidation } = split(samples);
   const train = makeStory(numTrain * T + 1, seed, 'train');
   const validation = makeStory(numValidation * T + 1, seed, 'validation');
-  return encodeLanguage({ source: request.source, train, validation, tokenizer: new CharTokenizer(train + validation), sequence: T, digest: digestOf(train, validation) });
+  return encodeLanguage({
+    source: request.source,
+    train,
+    validation,
+    tokenizer: new CharTokenizer(train + validation),
+    sequence: T,
+    digest: digestOf(train, validation),
+  });
 }
 
 /** Made-up reviews, good (1) or bad (0); negations turn them round. Fields `tokens` [T], `mask` [T], `label` []. */

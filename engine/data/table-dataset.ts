@@ -36,10 +36,19 @@ export class TableDataset implements Dataset {
 
   read(id: number, name: string, out: HostArray, row: number): void {
     const column = this.#columns.get(name);
-    invariant(column !== undefined, () => `${this.source} has no field ${name}; it has ${[...this.#columns.keys()].join(', ')}`);
-    invariant(id >= 0 && id < this.numTrain + this.numValidation, () => `sample ${id} of ${this.numTrain + this.numValidation}`);
+    invariant(
+      column !== undefined,
+      () => `${this.source} has no field ${name}; it has ${[...this.#columns.keys()].join(', ')}`,
+    );
+    invariant(
+      id >= 0 && id < this.numTrain + this.numValidation,
+      () => `sample ${id} of ${this.numTrain + this.numValidation}`,
+    );
     const size = sizeOf(column.spec.shape);
-    invariant((row + 1) * size <= out.length, () => `row ${row} of field ${name} needs ${(row + 1) * size} elements, the buffer has ${out.length}`);
+    invariant(
+      (row + 1) * size <= out.length,
+      () => `row ${row} of field ${name} needs ${(row + 1) * size} elements, the buffer has ${out.length}`,
+    );
     column.copy(id, out, row * size);
   }
 }

@@ -13,10 +13,20 @@ const options = z.strictObject({
   sequence: z.number().int().positive().optional().describe('tokens per sample (default 128)'),
   tokenizer: z.enum(TOKENIZER_NAMES).optional().describe('default: chars, or bytes above 256 different characters'),
   vocab: z.string().optional().describe('wordpiece: the vocabulary file'),
-  vocabulary: z.number().int().positive().default(8000).describe('words: the most frequent words of the training part that are kept'),
+  vocabulary: z
+    .number()
+    .int()
+    .positive()
+    .default(8000)
+    .describe('words: the most frequent words of the training part that are kept'),
   lowercase: z.boolean().default(true).describe('words, wordpiece: fold case'),
   match: z.string().min(1).optional().describe('folder: only files whose name ends so, e.g. .d.ts'),
-  maxBytes: z.number().int().positive().optional().describe('stop reading after so many bytes; whole files of a folder, the beginning of a single file'),
+  maxBytes: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('stop reading after so many bytes; whole files of a folder, the beginning of a single file'),
 });
 
 const DEFAULT_SEQUENCE = 128;
@@ -25,7 +35,10 @@ const VALIDATION_SHARE = 0.1;
 /** Text is held as one string; beyond this it would come near the longest string Node can hold. */
 const MOST_BYTES = 2 ** 28;
 
-/** Files below `folder` in the order of their paths. Hidden files and folders and links are left out, links because they may go round in circles. */
+/**
+ * Files below `folder` in the order of their paths. Hidden files and folders and links are left out, links because they
+ * may go round in circles.
+ */
 function* filesBelow(folder: string): Generator<string> {
   const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
@@ -36,7 +49,10 @@ function* filesBelow(folder: string): Generator<string> {
   }
 }
 
-/** Text files of a folder, one after another, with a line break between where a file does not end in one. What is no text is passed over. */
+/**
+ * Text files of a folder, one after another, with a line break between where a file does not end in one. What is no
+ * text is passed over.
+ */
 function readFolder(files: SourceFiles, folder: string, match: string, maxBytes: number): string {
   const ending = match.replace(/^\*+/, '');
   const texts: string[] = [];
@@ -59,7 +75,8 @@ function readFolder(files: SourceFiles, folder: string, match: string, maxBytes:
   if (texts.length === 0) {
     throw new DataError(
       'PT_DATA_EMPTY',
-      `no text files${ending === '' ? '' : ` ending in ${ending}`} below ${folder} within ${maxBytes} bytes (${passed} are not text)`,
+      `no text files${ending === '' ? '' : ` ending in ${ending}`} below ${folder} within ${maxBytes} bytes ` +
+        `(${passed} are not text)`,
       'check the folder and the options match and maxBytes',
     );
   }
@@ -72,7 +89,8 @@ function readIfText(files: SourceFiles, path: string): string | null {
     const text = files.readText(path);
     return text.includes('\0') ? null : text;
   } catch (error) {
-    if (error instanceof DataError && ['PT_DATA_ENCODING', 'PT_DATA_UNREADABLE', 'PT_DATA_GZIP'].includes(error.code)) return null;
+    if (error instanceof DataError && ['PT_DATA_ENCODING', 'PT_DATA_UNREADABLE', 'PT_DATA_GZIP'].includes(error.code))
+      return null;
     throw error;
   }
 }
@@ -98,7 +116,14 @@ export const text: DataKind = {
     const cut = splitPoint(whole);
     const [train, validation] = [whole.slice(0, cut), whole.slice(cut)];
     const tokenizer = languageTokenizer(choice, isDir ? request.path : dirname(request.path), whole, train, files);
-    return encodeLanguage({ source: request.source, train, validation, tokenizer, sequence: sequence ?? request.defaultSequence ?? DEFAULT_SEQUENCE, digest: files.digest() });
+    return encodeLanguage({
+      source: request.source,
+      train,
+      validation,
+      tokenizer,
+      sequence: sequence ?? request.defaultSequence ?? DEFAULT_SEQUENCE,
+      digest: files.digest(),
+    });
   },
 };
 

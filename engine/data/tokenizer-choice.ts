@@ -1,4 +1,5 @@
-// TokenizerChoice: from the options of a text data set to a tokenizer, with the special tokens that classification needs. It does not encode.
+// TokenizerChoice: from the options of a text data set to a tokenizer, with the special tokens that classification
+// needs. It does not encode.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../core/errors.js';
@@ -60,7 +61,12 @@ function* charsOf(texts: readonly string[]): Iterable<string> {
 }
 
 /** The tokenizer for labelled texts; vocabularies come from the training texts alone. */
-export function classificationTokenizer(options: TokenizerOptions, folder: string, train: readonly string[], files: SourceFiles): Framing {
+export function classificationTokenizer(
+  options: TokenizerOptions,
+  folder: string,
+  train: readonly string[],
+  files: SourceFiles,
+): Framing {
   const hasVocabulary = options.vocab !== undefined || existsSync(join(folder, 'vocab.txt'));
   switch (options.tokenizer ?? (hasVocabulary ? 'wordpiece' : 'words')) {
     case 'wordpiece': {
@@ -70,14 +76,28 @@ export function classificationTokenizer(options: TokenizerOptions, folder: strin
     case 'words':
       return { tokenizer: words(train, options), pad: PAD, classToken: CLASS, separator: null };
     case 'chars':
-      return { tokenizer: new CharTokenizer(charsOf(train), CLASSIFICATION_SPECIALS, UNKNOWN), pad: PAD, classToken: CLASS, separator: null };
+      return {
+        tokenizer: new CharTokenizer(charsOf(train), CLASSIFICATION_SPECIALS, UNKNOWN),
+        pad: PAD,
+        classToken: CLASS,
+        separator: null,
+      };
     case 'bytes':
       return { tokenizer: new ByteTokenizer(CLASSIFICATION_SPECIALS), pad: PAD, classToken: CLASS, separator: null };
   }
 }
 
-/** The tokenizer for running text. `train` is the part that trains; characters are taken from the whole text, so that all of it can be encoded. */
-export function languageTokenizer(options: TokenizerOptions, folder: string, text: string, train: string, files: SourceFiles): Tokenizer {
+/**
+ * The tokenizer for running text. `train` is the part that trains; characters are taken from the whole text, so that
+ * all of it can be encoded.
+ */
+export function languageTokenizer(
+  options: TokenizerOptions,
+  folder: string,
+  text: string,
+  train: string,
+  files: SourceFiles,
+): Tokenizer {
   switch (options.tokenizer) {
     case 'wordpiece':
       return wordpiece(options, folder, files);

@@ -1,4 +1,5 @@
-// WordTokenizer: whole words and single punctuation marks, the most frequent ones of the text it was made from, behind the special tokens.
+// WordTokenizer: whole words and single punctuation marks, the most frequent ones of the text it was made from, behind
+// the special tokens.
 import type { Tokenizer } from './dataset.js';
 
 /** A run of letters, digits and apostrophes, or one other mark. */

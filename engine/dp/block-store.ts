@@ -1,5 +1,6 @@
-// BlockStore: the parameters and optimizer states of the blocks that one worker holds, in shared memory, so that another worker of the host
-// copies them straight from here. Workers of other hosts are served by state-transfer.ts. It knows nothing of plans; a block it holds either trains (has states) or is frozen (has none).
+// BlockStore: the parameters and optimizer states of the blocks that one worker holds, in shared memory, so that
+// another worker of the host copies them straight from here. Workers of other hosts are served by state-transfer.ts. It
+// knows nothing of plans; a block it holds either trains (has states) or is frozen (has none).
 import { existsSync } from 'node:fs';
 import { invariant, present } from '../core/invariant.js';
 import type { Block } from '../model/block.js';
@@ -41,43 +42,73 @@ export class BlockStore {
   }
 
   /**
-   * Makes sure a block is here: kept where it is held already, else copied from `source` (a worker whose memory is this one), else started from its initial
-   * values. Returns the bytes that were copied.
+   * Makes sure a block is here: kept where it is held already, else copied from `source` (a worker whose memory is this
+   * one), else started from its initial values. Returns the bytes that were copied.
    */
   hold(block: number, source: string | null, trains: boolean): number {
     const { folder, worker } = this.#options;
     const { weights, states } = this.makeRoom(block, trains);
     let moved = 0;
     if (weights !== null) {
-      if (source === null) initializeSlab(present(this.#options.blocks[block], `block ${block}`), this.#layout(block), this.#options.seed, weights);
+      if (source === null)
+        initializeSlab(
+          present(this.#options.blocks[block], `block ${block}`),
+          this.#layout(block),
+          this.#options.seed,
+          weights,
+        );
       else moved += copyFrom(weightsFile(folder, source, block), weights);
     }
-    // A source without states (its copy was frozen, or the block is new) means states that start at zero, as the new file does.
-    if (states !== null && source !== null && source !== worker && existsSync(statesFile(folder, source, block))) moved += copyFrom(statesFile(folder, source, block), states);
+    // A source without states (its copy was frozen, or the block is new) means states that start at zero, as the new
+    // file does.
+    if (states !== null && source !== null && source !== worker && existsSync(statesFile(folder, source, block)))
+      moved += copyFrom(statesFile(folder, source, block), states);
     return moved;
   }
 
-  /** Makes memory for a block, as far as there is none yet. Returns the arrays that are new, all zeros: parameters, and optimizer states one behind the other. */
-  makeRoom(block: number, trains: boolean): { readonly weights: Float32Array | null; readonly states: Float32Array | null } {
+  /**
+   * Makes memory for a block, as far as there is none yet. Returns the arrays that are new, all zeros: parameters, and
+   * optimizer states one behind the other.
+   */
+  makeRoom(
+    block: number,
+    trains: boolean,
+  ): { readonly weights: Float32Array | null; readonly states: Float32Array | null } {
     const { length } = this.#layout(block);
     const numFloats = length * this.#options.numStates;
     const known = this.#held.get(block);
     const held = known ?? { weights: this.#create(weightsFile, block, length), states: null };
     this.#held.set(block, held);
-    const states = trains && held.states === null && this.#options.numStates > 0 ? (held.states = this.#create(statesFile, block, numFloats)) : null;
-    return { weights: known === undefined ? held.weights.float32(0, length) : null, states: states?.float32(0, numFloats) ?? null };
-  }
-
-  /** The memory of a block that is held: parameters, and optimizer states one behind the other; null where it does not train. */
-  parts(block: number): { readonly weights: Float32Array; readonly states: Float32Array | null } {
-    return { weights: this.weights(block), states: this.#get(block).states?.float32(0, this.#layout(block).length * this.#options.numStates) ?? null };
+    const states =
+      trains && held.states === null && this.#options.numStates > 0
+        ? (held.states = this.#create(statesFile, block, numFloats))
+        : null;
+    return {
+      weights: known === undefined ? held.weights.float32(0, length) : null,
+      states: states?.float32(0, numFloats) ?? null,
+    };
   }
 
   /**
-   * Makes sure a block is here in a state that `fill` writes: restored from a snapshot or a checkpoint, whatever it held before. Returns the
-   * bytes written.
+   * The memory of a block that is held: parameters, and optimizer states one behind the other; null where it does not
+   * train.
    */
-  restore(block: number, trains: boolean, fill: (block: number, weights: Float32Array, states: readonly Float32Array[]) => void): number {
+  parts(block: number): { readonly weights: Float32Array; readonly states: Float32Array | null } {
+    return {
+      weights: this.weights(block),
+      states: this.#get(block).states?.float32(0, this.#layout(block).length * this.#options.numStates) ?? null,
+    };
+  }
+
+  /**
+   * Makes sure a block is here in a state that `fill` writes: restored from a snapshot or a checkpoint, whatever it
+   * held before. Returns the bytes written.
+   */
+  restore(
+    block: number,
+    trains: boolean,
+    fill: (block: number, weights: Float32Array, states: readonly Float32Array[]) => void,
+  ): number {
     this.makeRoom(block, trains);
     const states = trains ? this.states(block) : [];
     fill(block, this.weights(block), states);
@@ -89,7 +120,10 @@ export class BlockStore {
     this.#copyHeld((block, part) => snapshotFile(this.#options.folder, version, block, part));
   }
 
-  /** Copies every held block to where a checkpoint is written from; states only of those that train. Throws PT_SHM_FULL where there is no room. */
+  /**
+   * Copies every held block to where a checkpoint is written from; states only of those that train. Throws PT_SHM_FULL
+   * where there is no room.
+   */
   copyState(): void {
     this.#copyHeld((block, part) => stateCopyFile(this.#options.folder, block, part));
   }
@@ -117,7 +151,9 @@ export class BlockStore {
     const { length } = this.#layout(block);
     const file = this.#get(block).states;
     invariant(file !== null || this.#options.numStates === 0, () => `block ${block} has no optimizer states`);
-    return Array.from({ length: this.#options.numStates }, (_, i) => present(file, 'states').float32(i * length * BYTES, length));
+    return Array.from({ length: this.#options.numStates }, (_, i) =>
+      present(file, 'states').float32(i * length * BYTES, length),
+    );
   }
 
   /** Gives back what a plan no longer needs: blocks outside both lists, states of blocks that do not train. */
@@ -136,14 +172,18 @@ export class BlockStore {
   }
 
   #create(name: typeof weightsFile, block: number, numFloats: number): MappedFile {
-    return MappedFile.create(name(this.#options.folder, this.#options.worker, block), Math.max(LEAST_BYTES, numFloats * BYTES));
+    return MappedFile.create(
+      name(this.#options.folder, this.#options.worker, block),
+      Math.max(LEAST_BYTES, numFloats * BYTES),
+    );
   }
 
   #copyHeld(pathOf: (block: number, part: 'weights' | 'states') => string): void {
     for (const [block, { weights, states }] of this.#held) {
       const { length } = this.#layout(block);
       writeMemory(pathOf(block, 'weights'), weights.float32(0, length), LEAST_BYTES);
-      if (states !== null) writeMemory(pathOf(block, 'states'), states.float32(0, length * this.#options.numStates), LEAST_BYTES);
+      if (states !== null)
+        writeMemory(pathOf(block, 'states'), states.float32(0, length * this.#options.numStates), LEAST_BYTES);
     }
   }
 

@@ -1,10 +1,20 @@
-// GradientExchange: the training group of one stage. It keeps the gradient slots of this stage, reduces them with those of the other replicas
-// in the order of the fixed tree (direct reduce-scatter), and shows where every reduced chunk lies. On one host the members read each other's
-// mapped memory; of a member on another host there is a mirror here, into which it sends what is read. Doorbells travel on the caller's signals. It does
-// not know what a gradient is for.
+// GradientExchange: the training group of one stage. It keeps the gradient slots of this stage, reduces them with those
+// of the other replicas in the order of the fixed tree (direct reduce-scatter), and shows where every reduced chunk
+// lies. On one host the members read each other's mapped memory; of a member on another host there is a mirror here,
+// into which it sends what is read. Doorbells travel on the caller's signals. It does not know what a gradient is for.
+import {
+  CHUNK,
+  chunkSquares,
+  combine,
+  decompose,
+  numChunks,
+  shardChunks,
+  slotCount,
+  type Subtotal,
+  TreeAccumulator,
+} from '../comm/reduction.js';
 import { present } from '../core/invariant.js';
-import { CHUNK, chunkSquares, combine, decompose, numChunks, shardChunks, slotCount, TreeAccumulator, type Subtotal } from '../comm/reduction.js';
-import { holdersOf, type Holder, type Plan } from '../core/plan.js';
+import { type Holder, holdersOf, type Plan } from '../core/plan.js';
 import { MappedFile } from '../tensor/mapped-file.js';
 import type { VectorAdder } from '../tensor/vector-adder.js';
 import { gradientsFile } from './memory-names.js';
@@ -166,7 +176,8 @@ export class GradientExchange {
       this.#groups.set(block, group);
     }
     this.#me.create(this.#fileOf(this.#me));
-    for (const member of this.#remote) remote.land(this.#mirrorOf(member.holder, own), member.holder.worker, member.mirror());
+    for (const member of this.#remote)
+      remote.land(this.#mirrorOf(member.holder, own), member.holder.worker, member.mirror());
   }
 
   /** The other stages of the group, all of other workers. */
@@ -180,9 +191,18 @@ export class GradientExchange {
     for (const member of this.#members.values()) {
       if (member !== this.#me && !member.isRemote) member.open(this.#fileOf(member));
       const nodes = decompose(member.start, member.count, plan.numMicroBatches);
-      this.#sums.set(member, nodes.map((node, k) => ({ node, data: member.slot(k) })));
+      this.#sums.set(
+        member,
+        nodes.map((node, k) => ({ node, data: member.slot(k) })),
+      );
     }
-    this.#accumulator = new TreeAccumulator(plan.numMicroBatches, this.#me.start, this.#me.count, (index) => this.#me.slot(index), this.#options.adder);
+    this.#accumulator = new TreeAccumulator(
+      plan.numMicroBatches,
+      this.#me.start,
+      this.#me.count,
+      (index) => this.#me.slot(index),
+      this.#options.adder,
+    );
   }
 
   /** Elements from the start of this stage's gradient to the slab of a block. */
@@ -199,7 +219,10 @@ export class GradientExchange {
 
   /** Tells the group that the sums of this stage are there. */
   announce(step: number): void {
-    for (const peer of this.#remote) for (const { block, from, to } of this.#sharesOf(peer)) for (const [slot] of present(this.#sums.get(this.#me), 'sums').entries()) this.#send(peer, slot * this.#me.stageLength + this.#me.offset(block) + from, to - from);
+    for (const peer of this.#remote)
+      for (const { block, from, to } of this.#sharesOf(peer))
+        for (const [slot] of present(this.#sums.get(this.#me), 'sums').entries())
+          this.#send(peer, slot * this.#me.stageLength + this.#me.offset(block) + from, to - from);
     for (const peer of this.peers) this.#options.signals.ring('G', step, peer);
   }
 
@@ -220,9 +243,16 @@ export class GradientExchange {
       );
       const out = this.#me.reduced(block, shard.from, shard.to);
       combine(sums, this.#options.plan.numMicroBatches, 0, out.length, out, 0, this.#options.adder);
-      squares.push({ block, fromChunk: shard.from / CHUNK, values: [...chunkSquares(out, 0, numChunks(out.length), this.#options.adder)] });
+      squares.push({
+        block,
+        fromChunk: shard.from / CHUNK,
+        values: [...chunkSquares(out, 0, numChunks(out.length), this.#options.adder)],
+      });
     }
-    for (const peer of this.#remote) for (const { block, from, to } of this.#sharesOf(this.#me)) if (this.#groups.get(block)?.includes(peer) === true) this.#send(peer, this.#me.reducedAt(block, from), to - from);
+    for (const peer of this.#remote)
+      for (const { block, from, to } of this.#sharesOf(this.#me))
+        if (this.#groups.get(block)?.includes(peer) === true)
+          this.#send(peer, this.#me.reducedAt(block, from), to - from);
     for (const peer of this.peers) signals.ring('R', step, peer);
     return squares;
   }
@@ -249,12 +279,22 @@ export class GradientExchange {
 
   /** What a member reduces of the blocks of this stage. */
   #sharesOf(member: Member): { readonly block: number; readonly from: number; readonly to: number }[] {
-    return [...this.#groups].filter(([, group]) => group.includes(member)).map(([block, group]) => ({ block, ...shardOf(block, present(this.#options.lengths[block], 'length'), group, member) }));
+    return [...this.#groups]
+      .filter(([, group]) => group.includes(member))
+      .map(([block, group]) => ({
+        block,
+        ...shardOf(block, present(this.#options.lengths[block], 'length'), group, member),
+      }));
   }
 
   /** Sends elements of this member's memory to the mirror of it at a peer. */
   #send({ holder }: Member, from: number, length: number): void {
-    this.#options.remote.write(holder.worker, this.#mirrorOf(this.#me.holder, holder), this.#me.range(from, length), from);
+    this.#options.remote.write(
+      holder.worker,
+      this.#mirrorOf(this.#me.holder, holder),
+      this.#me.range(from, length),
+      from,
+    );
   }
 
   /** The name of the mirror of a member at another one. */
@@ -274,8 +314,16 @@ export class GradientExchange {
   }
 }
 
-/** Elements [from, to) of a block that a member reduces: contiguous runs of whole chunks, the first owner turning with the block for balance. */
-function shardOf(block: number, length: number, group: readonly Member[], member: Member): { from: number; to: number } {
+/**
+ * Elements [from, to) of a block that a member reduces: contiguous runs of whole chunks, the first owner turning with
+ * the block for balance.
+ */
+function shardOf(
+  block: number,
+  length: number,
+  group: readonly Member[],
+  member: Member,
+): { from: number; to: number } {
   const rank = (group.indexOf(member) + block) % group.length;
   const { from, to } = present(shardChunks(numChunks(length), group.length)[rank], 'shard');
   return { from: Math.min(from * CHUNK, length), to: Math.min(to * CHUNK, length) };

@@ -1,7 +1,8 @@
-// Mailbox: memory with one place per micro-batch, owned by the stage that reads it and written by its neighbour, so that a stage computes straight into
-// the input of the next. A place is used once per step; the commit of the step makes it free again.
+// Mailbox: memory with one place per micro-batch, owned by the stage that reads it and written by its neighbour, so
+// that a stage computes straight into the input of the next. A place is used once per step; the commit of the step
+// makes it free again.
 import { MappedFile } from '../tensor/mapped-file.js';
-import { sizeOf, type Shape } from '../tensor/shape.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 

@@ -1,5 +1,5 @@
-// DroppedPeers: the events of connections that were not let in or were cut. It keeps somebody who knocks a thousand times from filling the disk: the
-// first ones are told, then the count at every doubling.
+// DroppedPeers: the events of connections that were not let in or were cut. It keeps somebody who knocks a thousand
+// times from filling the disk: the first ones are told, then the count at every doubling.
 import type { RunEventBody } from './events.js';
 
 /** So many are told one by one. */

@@ -1,6 +1,16 @@
-// EventLog: appends run events to events.jsonl, one JSON object per line, and reads them back. It does not interpret them. While the disk is full it keeps
-// them in memory: training goes on, and they are written when there is room.
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+// EventLog: appends run events to events.jsonl, one JSON object per line, and reads them back. It does not interpret
+// them. While the disk is full it keeps them in memory: training goes on, and they are written when there is room.
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import { DataError } from '../core/errors.js';
 import type { RunEvent, RunEventBody } from './events.js';
 
@@ -19,8 +29,9 @@ export class EventLog {
   #heldBecause: unknown = null;
 
   /**
-   * Opens (or creates) the file. `now` gives milliseconds of a monotonic clock; event times are seconds since this call, or since the run began
-   * where the file has events already: the times of a run that goes on do not go back. A half-written last line is cut off.
+   * Opens (or creates) the file. `now` gives milliseconds of a monotonic clock; event times are seconds since this
+   * call, or since the run began where the file has events already: the times of a run that goes on do not go back. A
+   * half-written last line is cut off.
    */
   constructor(path: string, now: () => number = () => performance.now()) {
     this.#path = path;
@@ -38,8 +49,9 @@ export class EventLog {
   }
 
   /**
-   * Stamps and writes one event, and returns it stamped. Written at once: a killed process loses nothing that was appended, but what is held. Throws a
-   * DataError (PT_EVENT_LOG) where the file cannot be written, for a full disk only when too much is held.
+   * Stamps and writes one event, and returns it stamped. Written at once: a killed process loses nothing that was
+   * appended, but what is held. Throws a DataError (PT_EVENT_LOG) where the file cannot be written, for a full disk
+   * only when too much is held.
    */
   append(body: RunEventBody): RunEvent {
     // Microseconds are what the clock can tell; more digits would only make the file longer.
@@ -71,7 +83,7 @@ export class EventLog {
   #write(file: number, lines: Buffer): void {
     const bytes = this.#held.length === 0 ? lines : Buffer.concat([this.#held, lines]);
     try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+      for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
       this.#bytes += bytes.length;
       this.#held = Buffer.alloc(0);
       this.#heldBecause = null;
@@ -99,15 +111,17 @@ export class EventLog {
 }
 
 /**
- * All events of a file, in order. A half-written last line (a process that was killed) is left out; a broken line before it is a DataError
- * (PT_EVENTS_BROKEN).
+ * All events of a file, in order. A half-written last line (a process that was killed) is left out; a broken line
+ * before it is a DataError (PT_EVENTS_BROKEN).
  */
 export function readEvents(path: string): RunEvent[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new DataError('PT_EVENTS_BROKEN', `events cannot be read from ${path}`, 'Name the folder of a run.', { cause: error });
+    throw new DataError('PT_EVENTS_BROKEN', `events cannot be read from ${path}`, 'Name the folder of a run.', {
+      cause: error,
+    });
   }
   const lines = text.split('\n');
   const events: RunEvent[] = [];
@@ -128,7 +142,13 @@ export function readEvents(path: string): RunEvent[] {
 function parseLine(line: string): RunEvent | null {
   try {
     const value: unknown = JSON.parse(line);
-    const isEvent = typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'time' in value && typeof value.time === 'number';
+    const isEvent =
+      typeof value === 'object' &&
+      value !== null &&
+      'type' in value &&
+      typeof value.type === 'string' &&
+      'time' in value &&
+      typeof value.time === 'number';
     return isEvent ? (value as RunEvent) : null;
   } catch {
     return null;

@@ -6,7 +6,10 @@ export interface Shape {
   readonly R: number;
 }
 
-/** Seconds are wall-clock; shares are of the time of the steps, 0 to 1; `frozen` counts blocks. Null: the run did not get that far. */
+/**
+ * Seconds are wall-clock; shares are of the time of the steps, 0 to 1; `frozen` counts blocks. Null: the run did not
+ * get that far.
+ */
 export interface Summary {
   readonly status: 'finished' | 'interrupted' | 'failed' | 'unfinished';
   readonly model: string | null;
@@ -23,7 +26,13 @@ export interface Summary {
   /** Time inside steps: without validation, checkpoints, transitions and start-up. */
   readonly trainSeconds: number;
   readonly samplesPerSecond: number | null;
-  readonly transitions: readonly { readonly step: number; readonly from: Shape; readonly to: Shape; readonly frozen: number; readonly seconds: number }[];
+  readonly transitions: readonly {
+    readonly step: number;
+    readonly from: Shape;
+    readonly to: Shape;
+    readonly frozen: number;
+    readonly seconds: number;
+  }[];
   /** Hits and misses in samples; bytes stored at the fullest moment. */
   readonly cache: { readonly hits: number; readonly misses: number; readonly bytes: number };
   /** Most memory that each worker needed, bytes; workers that never had a seat are missing. */
@@ -32,10 +41,25 @@ export interface Summary {
   readonly failures: number;
   readonly bubbleShare: number;
   readonly commShare: number;
-  /** Null where no target was set; `seconds` of wall clock and `step` are null where it was not reached. On whole validations only. */
-  readonly timeToAccuracy: { readonly target: number; readonly seconds: number | null; readonly step: number | null } | null;
-  /** Looks of the guard, what they took, freezes rolled back, and the steps that were done again because of it. Null: it was not on. */
-  readonly guard: { readonly looks: number; readonly seconds: number; readonly rollbacks: number; readonly stepsAgain: number } | null;
+  /**
+   * Null where no target was set; `seconds` of wall clock and `step` are null where it was not reached. On whole
+   * validations only.
+   */
+  readonly timeToAccuracy: {
+    readonly target: number;
+    readonly seconds: number | null;
+    readonly step: number | null;
+  } | null;
+  /**
+   * Looks of the guard, what they took, freezes rolled back, and the steps that were done again because of it. Null: it
+   * was not on.
+   */
+  readonly guard: {
+    readonly looks: number;
+    readonly seconds: number;
+    readonly rollbacks: number;
+    readonly stepsAgain: number;
+  } | null;
   readonly weightsSha256: string | null;
   readonly lossSha256: string | null;
 }
@@ -54,7 +78,8 @@ export function effectiveSteps(events: readonly RunEvent[]): EventOf<'step'>[] {
 }
 
 /**
- * The whole validations that count, in order: one done again replaces its first attempt, and those after a freeze that was rolled back are gone with it.
+ * The whole validations that count, in order: one done again replaces its first attempt, and those after a freeze that
+ * was rolled back are gone with it.
  */
 export function effectiveEvaluations(events: readonly RunEvent[]): EventOf<'evaluation'>[] {
   let kept: EventOf<'evaluation'>[] = [];
@@ -69,7 +94,9 @@ function timeToAccuracy(events: readonly RunEvent[]): Summary['timeToAccuracy'] 
   const started = eventsOf(events, 'run.started').at(-1);
   const target = started?.targetMetric;
   if (started === undefined || target === undefined) return null;
-  const hit = effectiveEvaluations(events).find(({ metric }) => (started.higherIsBetter ? metric >= target : metric <= target));
+  const hit = effectiveEvaluations(events).find(({ metric }) =>
+    started.higherIsBetter ? metric >= target : metric <= target,
+  );
   return { target, seconds: hit?.time ?? null, step: hit?.step ?? null };
 }
 
@@ -89,7 +116,12 @@ function guardFigures(events: readonly RunEvent[]): Summary['guard'] {
 export function summarize(events: readonly RunEvent[]): Summary {
   const started = eventsOf(events, 'run.started').at(-1);
   // How an earlier attempt ended says nothing about a run that was taken up again since.
-  const attempt = events.slice(Math.max(0, events.findLastIndex(({ type }) => type === 'run.started')));
+  const attempt = events.slice(
+    Math.max(
+      0,
+      events.findLastIndex(({ type }) => type === 'run.started'),
+    ),
+  );
   const failed = eventsOf(attempt, 'run.failed').at(-1);
   const finished = eventsOf(attempt, 'run.finished').at(-1);
   const evaluation = eventsOf(events, 'evaluation').at(-1);
@@ -97,14 +129,23 @@ export function summarize(events: readonly RunEvent[]): Summary {
   const sum = (of: (step: EventOf<'step'>) => number): number => steps.reduce((total, step) => total + of(step), 0);
 
   const stepSeconds = sum((step) => step.seconds);
-  const share = (of: (step: EventOf<'step'>) => number): number => (stepSeconds > 0 ? sum((step) => of(step) * step.seconds) / stepSeconds : 0);
+  const share = (of: (step: EventOf<'step'>) => number): number =>
+    stepSeconds > 0 ? sum((step) => of(step) * step.seconds) / stepSeconds : 0;
   const samples = sum((step) => step.samples);
   // A run without steps or without validation data has NaN here, which JSON turns into null.
-  const known = (value: number | undefined): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+  const known = (value: number | undefined): number | null =>
+    typeof value === 'number' && Number.isFinite(value) ? value : null;
   const metricName = finished?.metric.name ?? evaluation?.metricName;
   const metricValue = known(finished?.metric.value) ?? known(evaluation?.metric);
   return {
-    status: failed !== undefined ? 'failed' : finished === undefined ? 'unfinished' : finished.isInterrupted ? 'interrupted' : 'finished',
+    status:
+      failed !== undefined
+        ? 'failed'
+        : finished === undefined
+          ? 'unfinished'
+          : finished.isInterrupted
+            ? 'interrupted'
+            : 'finished',
     model: started?.model ?? null,
     data: started?.data ?? null,
     seed: started?.seed ?? null,
@@ -117,7 +158,13 @@ export function summarize(events: readonly RunEvent[]): Summary {
     wallSeconds: finished?.wallSeconds ?? events.at(-1)?.time ?? 0,
     trainSeconds: finished?.trainSeconds ?? stepSeconds,
     samplesPerSecond: stepSeconds > 0 ? samples / stepSeconds : null,
-    transitions: eventsOf(events, 'transition').map(({ step, from, to, frozen, seconds }) => ({ step, from, to, frozen, seconds })),
+    transitions: eventsOf(events, 'transition').map(({ step, from, to, frozen, seconds }) => ({
+      step,
+      from,
+      to,
+      frozen,
+      seconds,
+    })),
     cache: { hits: sum((step) => step.cacheHits), misses: sum((step) => step.cacheMisses), bytes: cacheBytes(events) },
     peakMemory: peakMemory(steps),
     failures: eventsOf(events, 'worker.lost').length,
@@ -133,17 +180,24 @@ export function summarize(events: readonly RunEvent[]): Summary {
 /** The largest value of each worker. */
 function peakMemory(steps: readonly EventOf<'step'>[]): Record<string, number> {
   const peaks = new Map<string, number>();
-  for (const { peakMemory: now = {} } of steps) for (const [worker, bytes] of Object.entries(now)) peaks.set(worker, Math.max(bytes, peaks.get(worker) ?? 0));
+  for (const { peakMemory: now = {} } of steps)
+    for (const [worker, bytes] of Object.entries(now)) peaks.set(worker, Math.max(bytes, peaks.get(worker) ?? 0));
   return Object.fromEntries(peaks);
 }
 
-/** Bytes stored at the fullest moment: every miss stores a record, up to the capacity; a new depth starts an empty store. */
+/**
+ * Bytes stored at the fullest moment: every miss stores a record, up to the capacity; a new depth starts an empty
+ * store.
+ */
 function cacheBytes(events: readonly RunEvent[]): number {
   let store = { recordBytes: 0, capacity: 0, records: 0 };
   let most = 0;
   for (const event of events) {
     if (event.type === 'cache.changed')
-      store = event.state === 'on' ? { recordBytes: event.recordBytes, capacity: event.capacity, records: 0 } : { recordBytes: 0, capacity: 0, records: 0 };
+      store =
+        event.state === 'on'
+          ? { recordBytes: event.recordBytes, capacity: event.capacity, records: 0 }
+          : { recordBytes: 0, capacity: 0, records: 0 };
     else if (event.type === 'step') store.records = Math.min(store.capacity, store.records + event.cacheMisses);
     most = Math.max(most, store.records * store.recordBytes);
   }

@@ -1,5 +1,6 @@
-// TimeShares: where the wall clock of a run went, as shares that add up to 1. A pure function of the events. Inside steps a share is the mean over the
-// workers that had a seat; outside them everybody waits for the same thing. It compares nothing.
+// TimeShares: where the wall clock of a run went, as shares that add up to 1. A pure function of the events. Inside
+// steps a share is the mean over the workers that had a seat; outside them everybody waits for the same thing. It
+// compares nothing.
 import type { RunEvent } from './events.js';
 import { eventsOf } from './summary.js';
 
@@ -22,17 +23,29 @@ export interface TimeShares {
   readonly other: number;
 }
 
-export const SHARE_NAMES = ['compute', 'communication', 'bubble', 'cache', 'transition', 'validation', 'start', 'other'] as const satisfies readonly (keyof TimeShares)[];
+export const SHARE_NAMES = [
+  'compute',
+  'communication',
+  'bubble',
+  'cache',
+  'transition',
+  'validation',
+  'start',
+  'other',
+] as const satisfies readonly (keyof TimeShares)[];
 
 /** Seconds from the start to the end of a run, as its events tell it: all of it counts. */
-export const wallSecondsOf = (events: readonly RunEvent[]): number => eventsOf(events, 'run.finished').at(-1)?.time ?? events.at(-1)?.time ?? 0;
+export const wallSecondsOf = (events: readonly RunEvent[]): number =>
+  eventsOf(events, 'run.finished').at(-1)?.time ?? events.at(-1)?.time ?? 0;
 
 /** All zero but `other` where nothing was recorded. */
 export function timeShares(events: readonly RunEvent[]): TimeShares {
   const wall = wallSecondsOf(events);
   const steps = eventsOf(events, 'step');
-  const sum = (of: (step: (typeof steps)[number]) => number): number => steps.reduce((total, step) => total + step.seconds * of(step), 0);
-  const total = (timed: readonly { readonly seconds: number }[]): number => timed.reduce((all, { seconds }) => all + seconds, 0);
+  const sum = (of: (step: (typeof steps)[number]) => number): number =>
+    steps.reduce((total, step) => total + step.seconds * of(step), 0);
+  const total = (timed: readonly { readonly seconds: number }[]): number =>
+    timed.reduce((all, { seconds }) => all + seconds, 0);
   const [first] = steps;
   const known = {
     compute: sum(({ computeShare = 0 }) => computeShare),
@@ -46,7 +59,8 @@ export function timeShares(events: readonly RunEvent[]): TimeShares {
   const all = Object.values(known).reduce((a, b) => a + b, 0);
   // Clocks of several processes may disagree by a little; more than everything is everything.
   const whole = Math.max(wall, all);
-  if (whole === 0) return { compute: 0, communication: 0, bubble: 0, cache: 0, transition: 0, validation: 0, start: 0, other: 1 };
+  if (whole === 0)
+    return { compute: 0, communication: 0, bubble: 0, cache: 0, transition: 0, validation: 0, start: 0, other: 1 };
   const share = (seconds: number): number => seconds / whole;
   return {
     compute: share(known.compute),

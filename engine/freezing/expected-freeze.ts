@@ -1,5 +1,5 @@
-// ExpectedFreeze: how many layers the next change of a run will probably freeze. A guess, for what may be prepared ahead; the policy decides, and
-// may decide otherwise.
+// ExpectedFreeze: how many layers the next change of a run will probably freeze. A guess, for what may be prepared
+// ahead; the policy decides, and may decide otherwise.
 import { alphaSchedule, ceilLayers } from '../../freeze/alpha.js';
 import { parseFreezeSchedule } from '../../freeze/manual.js';
 import type { TrainConfig } from '../core/config.js';
@@ -15,10 +15,16 @@ export interface FreezeState {
 }
 
 /** Numbers of layers above the present one, the likeliest first; none where nothing more will freeze. */
-export function expectedLayers({ freeze, freezeAlpha, freezeSchedule }: TrainConfig, { layers, decisions, numLayers, maxLayers }: FreezeState): number[] {
+export function expectedLayers(
+  { freeze, freezeAlpha, freezeSchedule }: TrainConfig,
+  { layers, decisions, numLayers, maxLayers }: FreezeState,
+): number[] {
   const guesses = (): number[] => {
     if (freeze === 'auto' || freeze === 'anneal') return [layers + 1];
-    if (freeze === 'manual') return parseFreezeSchedule(freezeSchedule).flatMap((entry) => (entry.layers > layers ? [entry.layers] : [])).slice(0, 1);
+    if (freeze === 'manual')
+      return parseFreezeSchedule(freezeSchedule)
+        .flatMap((entry) => (entry.layers > layers ? [entry.layers] : []))
+        .slice(0, 1);
     if (freeze === 'alpha') {
       for (let next = decisions + 1; next <= decisions + numLayers; next++) {
         const wanted = alphaSchedule(freezeAlpha, numLayers, next);
@@ -29,5 +35,7 @@ export function expectedLayers({ freeze, freezeAlpha, freezeSchedule }: TrainCon
     // Policies that look at gradients are bounded from above; one more layer is the least that they can do.
     return [ceilLayers(layers + freezeAlpha * (numLayers - layers)), layers + 1];
   };
-  return [...new Set(guesses().map((wanted) => Math.min(wanted, maxLayers, numLayers)))].filter((wanted) => wanted > layers);
+  return [...new Set(guesses().map((wanted) => Math.min(wanted, maxLayers, numLayers)))].filter(
+    (wanted) => wanted > layers,
+  );
 }

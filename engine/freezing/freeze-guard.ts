@@ -1,18 +1,24 @@
-// FreezeGuard: watches the validation metric after a freeze, says when one has to be rolled back, and holds freezes back for a while afterwards. It
-// remembers and judges; rolling back is the trainer's business.
-import { judgeFreeze, type GuardVerdict, type MetricPoint } from '../../freeze/guard.js';
+// FreezeGuard: watches the validation metric after a freeze, says when one has to be rolled back, and holds freezes
+// back for a while afterwards. It remembers and judges; rolling back is the trainer's business.
+import { type GuardVerdict, judgeFreeze, type MetricPoint } from '../../freeze/guard.js';
 import { durationInSteps } from '../core/duration.js';
+import type { RunSetup } from '../run/run-setup.js';
 import { freezePolicyOptions } from './freeze-policy.js';
 import type { FreezeProgress, GuardState } from './freezer-state.js';
-import type { RunSetup } from '../run/run-setup.js';
 
 /** Looks at the metric after which a freeze is accepted. */
 const LOOKS = 2;
 /** Looks that are remembered: two spans before the freeze are enough for any judgement. */
 const MEMORY = 4 * LOOKS;
-/** Policies that decide by themselves, from signals or a formula. A schedule was written by a person; annealing cannot be undone by unfreezing. */
+/**
+ * Policies that decide by themselves, from signals or a formula. A schedule was written by a person; annealing cannot
+ * be undone by unfreezing.
+ */
 const WATCHED = ['paper', 'alpha', 'change', 'auto'];
-/** Where nothing is said, a look costs about this share of the training between two looks (forward against forward and twice that backward). */
+/**
+ * Where nothing is said, a look costs about this share of the training between two looks (forward against forward and
+ * twice that backward).
+ */
 const COST = 0.02;
 const LEAST_SAMPLES = 128;
 const EVERY = '0.5 epochs';
@@ -39,8 +45,12 @@ export class FreezeGuard {
     this.#samples = samples;
     this.#cooldown = durationInSteps(config.guardCooldown, sampler.stepsPerEpoch);
     // From scratch `auto` freezes nothing: looks would cost their time for no freeze.
-    const decides = WATCHED.includes(config.freeze) && (config.freeze !== 'auto' || freezePolicyOptions(config).isPretrained);
-    this.isOn = dataset.numValidation > 0 && config.freeze !== 'none' && (config.guard === 'on' || (config.guard === 'auto' && decides));
+    const decides =
+      WATCHED.includes(config.freeze) && (config.freeze !== 'auto' || freezePolicyOptions(config).isPretrained);
+    this.isOn =
+      dataset.numValidation > 0 &&
+      config.freeze !== 'none' &&
+      (config.guard === 'on' || (config.guard === 'auto' && decides));
   }
 
   /** The freeze that is being watched, or null. */
@@ -51,7 +61,10 @@ export class FreezeGuard {
   /** Every how many micro-batches of the validation samples one is looked at. */
   get stride(): number {
     const { dataset, microBatch } = this.#setup;
-    return Math.max(1, Math.floor(Math.ceil(dataset.numValidation / microBatch) / Math.ceil(this.#samples / microBatch)));
+    return Math.max(
+      1,
+      Math.floor(Math.ceil(dataset.numValidation / microBatch) / Math.ceil(this.#samples / microBatch)),
+    );
   }
 
   save(): GuardState {
@@ -71,7 +84,10 @@ export class FreezeGuard {
     return this.#state.looks.at(-1)?.step === stepsDone;
   }
 
-  /** Takes a look. Returns the verdict on the freeze that is watched, or null where none is. A freeze that passed its last look is accepted. */
+  /**
+   * Takes a look. Returns the verdict on the freeze that is watched, or null where none is. A freeze that passed its
+   * last look is accepted.
+   */
   look(now: MetricPoint, samples: number): GuardVerdict | null {
     const { watch, looks } = this.#state;
     this.#state = { ...this.#state, looks: [...looks, now].slice(-MEMORY) };
@@ -83,7 +99,8 @@ export class FreezeGuard {
       tolerance: this.#setup.config.guardTolerance,
       samples,
     });
-    if (!verdict.hurts) this.#state = { ...this.#state, watch: watch.looks + 1 < LOOKS ? { ...watch, looks: watch.looks + 1 } : null };
+    if (!verdict.hurts)
+      this.#state = { ...this.#state, watch: watch.looks + 1 < LOOKS ? { ...watch, looks: watch.looks + 1 } : null };
     return verdict;
   }
 
@@ -92,7 +109,9 @@ export class FreezeGuard {
     const { watch, heldUntil, rollbacks } = this.#state;
     if (!this.isOn) return null;
     if (watch !== null) return `the guard still watches the freeze at step ${watch.step}`;
-    return stepsDone < heldUntil ? `the guard holds freezes back until step ${heldUntil}, after ${rollbacks} rolled back` : null;
+    return stepsDone < heldUntil
+      ? `the guard holds freezes back until step ${heldUntil}, after ${rollbacks} rolled back`
+      : null;
   }
 
   /** A freeze begins; `before` is what to go back to. */
@@ -106,25 +125,43 @@ export class FreezeGuard {
     if (watch !== null) this.#state = { ...this.#state, watch: { ...watch, checkpoint } };
   }
 
-  /** The watched freeze is rolled back: forgets what came after it, and waits, twice as long every time. Returns until which step. */
+  /**
+   * The watched freeze is rolled back: forgets what came after it, and waits, twice as long every time. Returns until
+   * which step.
+   */
   rollBack({ step }: Watch): number {
     const { looks, rollbacks } = this.#state;
     const heldUntil = step + Math.min(Number.MAX_SAFE_INTEGER - step, this.#cooldown * 2 ** rollbacks);
-    this.#state = { looks: looks.filter((look) => look.step <= step), watch: null, heldUntil, rollbacks: rollbacks + 1 };
+    this.#state = {
+      looks: looks.filter((look) => look.step <= step),
+      watch: null,
+      heldUntil,
+      rollbacks: rollbacks + 1,
+    };
     return heldUntil;
   }
 }
 
 /**
- * Steps between two looks, and the samples of one. On a small data set a look of its own costs too much or sees too little: then, unless it was said when to look, the whole validations
- * that there are anyway are the looks. All looks of a run are on the same samples, since only then does a difference mean something.
+ * Steps between two looks, and the samples of one. On a small data set a look of its own costs too much or sees too
+ * little: then, unless it was said when to look, the whole validations that there are anyway are the looks. All looks
+ * of a run are on the same samples, since only then does a difference mean something.
  */
-function looksOf({ config, sampler, dataset }: RunSetup): { readonly first: number; readonly interval: number; readonly samples: number } {
+function looksOf({ config, sampler, dataset }: RunSetup): {
+  readonly first: number;
+  readonly interval: number;
+  readonly samples: number;
+} {
   const { guardEvery, guardSamples, evalEvery, batch } = config;
   const interval = durationInSteps(guardEvery ?? EVERY, sampler.stepsPerEpoch);
   const affordable = Math.round(COST * 3 * interval * batch);
   const validations = durationInSteps(evalEvery, sampler.stepsPerEpoch);
-  if (guardEvery === undefined && guardSamples === undefined && affordable < LEAST_SAMPLES && Number.isFinite(validations))
+  if (
+    guardEvery === undefined &&
+    guardSamples === undefined &&
+    affordable < LEAST_SAMPLES &&
+    Number.isFinite(validations)
+  )
     // No oftener than looks of their own would come: too soon after a freeze nothing shows.
     return { first: 1, interval: Math.ceil(interval / validations) * validations, samples: dataset.numValidation };
   return { first: 0, interval, samples: guardSamples ?? Math.max(LEAST_SAMPLES, affordable) };

@@ -1,9 +1,12 @@
 // The freeze policy of a configuration.
 import type { FreezePolicy } from '../../freeze/policy.js';
-import { makeFreezePolicy, type FreezePolicyOptions } from '../../freeze/registry.js';
+import { type FreezePolicyOptions, makeFreezePolicy } from '../../freeze/registry.js';
 import type { TrainConfig } from '../core/config.js';
 
-/** Options of the policies as the configuration has them. A run is pretrained where its model comes with weights, or takes those of another run. */
+/**
+ * Options of the policies as the configuration has them. A run is pretrained where its model comes with weights, or
+ * takes those of another run.
+ */
 export const freezePolicyOptions = (config: TrainConfig): FreezePolicyOptions => ({
   alpha: config.freezeAlpha,
   schedule: config.freezeSchedule,
@@ -13,4 +16,5 @@ export const freezePolicyOptions = (config: TrainConfig): FreezePolicyOptions =>
 });
 
 /** Throws a UsageError where an option that the policy needs is wrong. */
-export const makeRunPolicy = (config: TrainConfig): FreezePolicy => makeFreezePolicy(config.freeze, freezePolicyOptions(config));
+export const makeRunPolicy = (config: TrainConfig): FreezePolicy =>
+  makeFreezePolicy(config.freeze, freezePolicyOptions(config));

@@ -1,13 +1,13 @@
-// FreezeReplay: a run's events as the question "what would this policy have done?", and the answer beside what the run did. Pure, from events and
-// configuration alone.
+// FreezeReplay: a run's events as the question "what would this policy have done?", and the answer beside what the run
+// did. Pure, from events and configuration alone.
 import { countLayers } from '../../freeze/layers.js';
-import { makeFreezePolicy, type FreezePolicyName, type FreezePolicyOptions } from '../../freeze/registry.js';
-import { replayOwn, replayPolicy, type RecordedSignals, type ReplayedDecision } from '../../freeze/replay.js';
+import { type FreezePolicyName, type FreezePolicyOptions, makeFreezePolicy } from '../../freeze/registry.js';
+import { type RecordedSignals, type ReplayedDecision, replayOwn, replayPolicy } from '../../freeze/replay.js';
 import type { TrainConfig } from '../core/config.js';
 import { DataError } from '../core/errors.js';
 import type { RunEvent } from '../events/events.js';
-import { freezePolicyOptions } from './freeze-policy.js';
 import { eventsOf } from '../events/summary.js';
+import { freezePolicyOptions } from './freeze-policy.js';
 
 type Decided = Extract<RunEvent, { type: 'freeze.decided' }>;
 type RolledBack = Extract<RunEvent, { type: 'freeze.rolledBack' }>;
@@ -32,7 +32,12 @@ export function replayFreezing(events: readonly RunEvent[], config: TrainConfig,
   const started = eventsOf(events, 'run.started').at(-1);
   const { signals, decisions, returns, steps } = effective(events);
   if (started === undefined || signals.length === 0)
-    throw new DataError('PT_NO_SIGNALS', 'the run recorded no gradient norms of layers: it is shorter than one freeze interval, or an older version wrote it', 'Replay a run of at least one --freeze-interval.');
+    throw new DataError(
+      'PT_NO_SIGNALS',
+      'the run recorded no gradient norms of layers: it is shorter than one freeze interval, or an older ' +
+        'version wrote it',
+      'Replay a run of at least one --freeze-interval.',
+    );
   const numLayers = countLayers(started.blocks);
   const own = freezePolicyOptions(config);
   const { name, maxLayers: most, ...given } = request;
@@ -40,12 +45,34 @@ export function replayFreezing(events: readonly RunEvent[], config: TrainConfig,
   const ownMost = config.freezeMax ?? Math.max(0, numLayers - 1);
   const maxLayers = most ?? ownMost;
   const isOwn = name === config.freeze && maxLayers === ownMost && JSON.stringify(options) === JSON.stringify(own);
-  const replay = { policy: makeFreezePolicy(name, options), signals, numLayers, maxLayers, totalSteps: started.stepsPlanned, numSamples: started.numTrain, steps };
-  return { policy: name, isOwn, numLayers, decisions: isOwn ? replayOwn(replay, decisions) : replayPolicy(replay), run: [...decisions, ...returns].sort((a, b) => a.step - b.step) };
+  const replay = {
+    policy: makeFreezePolicy(name, options),
+    signals,
+    numLayers,
+    maxLayers,
+    totalSteps: started.stepsPlanned,
+    numSamples: started.numTrain,
+    steps,
+  };
+  return {
+    policy: name,
+    isOwn,
+    numLayers,
+    decisions: isOwn ? replayOwn(replay, decisions) : replayPolicy(replay),
+    run: [...decisions, ...returns].sort((a, b) => a.step - b.step),
+  };
 }
 
-/** What counts of a run: the last word on every step, and nothing of what a roll-back undid, but the roll-backs themselves. */
-function effective(events: readonly RunEvent[]): { readonly signals: RecordedSignals[]; readonly decisions: Decided[]; readonly returns: RolledBack[]; readonly steps: number } {
+/**
+ * What counts of a run: the last word on every step, and nothing of what a roll-back undid, but the roll-backs
+ * themselves.
+ */
+function effective(events: readonly RunEvent[]): {
+  readonly signals: RecordedSignals[];
+  readonly decisions: Decided[];
+  readonly returns: RolledBack[];
+  readonly steps: number;
+} {
   let signals: RecordedSignals[] = [];
   let decisions: Decided[] = [];
   const returns = new Map<string, RolledBack>();

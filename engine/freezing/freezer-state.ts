@@ -1,4 +1,5 @@
-// FreezerState: all that freezing remembers between two steps, as snapshots and checkpoints keep it. Only the shape of the data.
+// FreezerState: all that freezing remembers between two steps, as snapshots and checkpoints keep it. Only the shape of
+// the data.
 import { z } from 'zod';
 
 const norms = z.array(z.number()).readonly();
@@ -20,15 +21,27 @@ const progressSchema = z.object({
 const guardSchema = z.object({
   /** Looks at the validation metric, oldest first. */
   looks: z.array(point).readonly(),
-  /** The freeze that is being watched: where it began, how often it was looked at, the name of its checkpoint, and what freezing was like before. */
-  watch: z.object({ step: z.number().int(), looks: z.number().int(), checkpoint: z.string().nullable(), before: progressSchema }).nullable(),
+  /**
+   * The freeze that is being watched: where it began, how often it was looked at, the name of its checkpoint, and what
+   * freezing was like before.
+   */
+  watch: z
+    .object({
+      step: z.number().int(),
+      looks: z.number().int(),
+      checkpoint: z.string().nullable(),
+      before: progressSchema,
+    })
+    .nullable(),
   /** No layer freezes before so many steps are done. */
   heldUntil: z.number().int(),
   /** Freezes rolled back so far. */
   rollbacks: z.number().int(),
 });
 
-export const freezerStateSchema = progressSchema.extend({ guard: guardSchema.default({ looks: [], watch: null, heldUntil: 0, rollbacks: 0 }) });
+export const freezerStateSchema = progressSchema.extend({
+  guard: guardSchema.default({ looks: [], watch: null, heldUntil: 0, rollbacks: 0 }),
+});
 
 export type FreezeProgress = z.infer<typeof progressSchema>;
 export type GuardState = z.infer<typeof guardSchema>;

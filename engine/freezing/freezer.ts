@@ -1,15 +1,16 @@
-// Freezer: how much of the model is frozen. It gathers gradient norms, asks the policy when a decision is due, heeds the guard, and keeps the count. The
-// policy decides; what follows from a decision (plans, cache, rolling back) is not its business.
+// Freezer: how much of the model is frozen. It gathers gradient norms, asks the policy when a decision is due, heeds
+// the guard, and keeps the count. The policy decides; what follows from a decision (plans, cache, rolling back) is not
+// its business.
 import { countLayers, frozenBlocks, layerNorms } from '../../freeze/layers.js';
 import type { FreezeDecision, FreezePolicy } from '../../freeze/policy.js';
 import { SignalWindow } from '../../freeze/signals.js';
 import { durationInSteps } from '../core/duration.js';
-import type { FreezeState } from './expected-freeze.js';
 import type { RunEventBody } from '../events/events.js';
+import type { RunSetup } from '../run/run-setup.js';
+import type { FreezeState } from './expected-freeze.js';
 import { FreezeGuard, type Watch } from './freeze-guard.js';
 import { makeRunPolicy } from './freeze-policy.js';
 import type { FreezeProgress, FreezerState } from './freezer-state.js';
-import type { RunSetup } from '../run/run-setup.js';
 
 export type { FreezerState } from './freezer-state.js';
 
@@ -48,7 +49,12 @@ export class Freezer {
 
   /** Where freezing stands. */
   get state(): FreezeState {
-    return { layers: this.#layers, decisions: this.#decisions, numLayers: this.#numLayers, maxLayers: Math.min(this.#maxLayers, this.#most) };
+    return {
+      layers: this.#layers,
+      decisions: this.#decisions,
+      numLayers: this.#numLayers,
+      maxLayers: Math.min(this.#maxLayers, this.#most),
+    };
   }
 
   /** Frozen transformer layers. */
@@ -91,7 +97,10 @@ export class Freezer {
     return blocks.map(({ layer }, b) => (layer !== null ? rate(layer, at) : b < first ? rate(0, at) : 1));
   }
 
-  /** Whether a decision is due when `stepsDone` steps are done, and was not taken yet. Before the first step only policies that need no signals decide. */
+  /**
+   * Whether a decision is due when `stepsDone` steps are done, and was not taken yet. Before the first step only
+   * policies that need no signals decide.
+   */
   isDue(stepsDone: number): boolean {
     if (this.#layers >= this.#most || this.#decidedAt >= stepsDone) return false;
     if (stepsDone === 0 && this.#policy.atStart !== true) return false;
@@ -100,7 +109,8 @@ export class Freezer {
   }
 
   /**
-   * Asks the policy and takes its decision, unless the guard holds it back. `watch` is the freeze that the guard watches from now on, if any.
+   * Asks the policy and takes its decision, unless the guard holds it back. `watch` is the freeze that the guard
+   * watches from now on, if any.
    */
   decide(stepsDone: number): EventOf<'freeze.decided'> {
     const before = this.#progress();
@@ -110,7 +120,8 @@ export class Freezer {
     const held = layers > this.#layers ? this.guard.holds(stepsDone) : null;
     const norms = this.#policy.everyStep ? [] : [...this.#norms];
     // Before the first step there is no metric that could have suffered.
-    if (held === null && layers > this.#layers && stepsDone > 0) this.guard.begin(stepsDone, { ...before, decisions: this.#decisions, decidedAt: stepsDone });
+    if (held === null && layers > this.#layers && stepsDone > 0)
+      this.guard.begin(stepsDone, { ...before, decisions: this.#decisions, decidedAt: stepsDone });
     if (held === null) this.#layers = layers;
     return {
       type: 'freeze.decided',
@@ -128,7 +139,11 @@ export class Freezer {
 
   /** Whether the next decision could freeze anything: the guard needs a look at the metric before it does. */
   wantsMore(stepsDone: number): boolean {
-    return this.guard.isOn && this.guard.holds(stepsDone) === null && this.#ask(stepsDone, this.#decisions + 1).layers > this.#layers;
+    return (
+      this.guard.isOn &&
+      this.guard.holds(stepsDone) === null &&
+      this.#ask(stepsDone, this.#decisions + 1).layers > this.#layers
+    );
   }
 
   /** Goes back to before a freeze that hurt. Returns until which step freezes are held back. */
@@ -157,7 +172,14 @@ export class Freezer {
   }
 
   #progress(): FreezeProgress {
-    return { layers: this.#layers, decisions: this.#decisions, decidedAt: this.#decidedAt, signals: this.#signals.save(), norms: this.#norms, previousNorms: this.#previousNorms };
+    return {
+      layers: this.#layers,
+      decisions: this.#decisions,
+      decidedAt: this.#decidedAt,
+      signals: this.#signals.save(),
+      norms: this.#norms,
+      previousNorms: this.#previousNorms,
+    };
   }
 
   #restore({ layers, decisions, decidedAt, signals, norms, previousNorms }: FreezeProgress): void {

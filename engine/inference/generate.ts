@@ -1,6 +1,7 @@
-// Generate: text written by a trained language model, one token after the other. Sampling is seeded: the same checkpoint writes the same text.
-import { randomKey, uniformAt } from '../core/random.js';
+// Generate: text written by a trained language model, one token after the other. Sampling is seeded: the same
+// checkpoint writes the same text.
 import { invariant, present } from '../core/invariant.js';
+import { randomKey, uniformAt } from '../core/random.js';
 import { firstValidationId } from '../data/dataset.js';
 import type { RunEventBody } from '../events/events.js';
 import type { RunSetup } from '../run/run-setup.js';
@@ -35,7 +36,11 @@ export function writeSample(checkpoint: string, setup: RunSetup): Extract<RunEve
   }
   forward.close();
   device.close();
-  return { type: 'sample', prompt: tokenizer.decode(tokens.slice(0, promptLength)), text: tokenizer.decode(tokens.slice(promptLength)) };
+  return {
+    type: 'sample',
+    prompt: tokenizer.decode(tokens.slice(0, promptLength)),
+    text: tokenizer.decode(tokens.slice(promptLength)),
+  };
 }
 
 /** The token at quantile `u` of the distribution that the logits describe. */

@@ -1,7 +1,8 @@
-// SingleDevice: a whole trained model in this process, for evaluation and for writing samples. It reads a checkpoint; it does not train.
-import { present } from '../core/invariant.js';
+// SingleDevice: a whole trained model in this process, for evaluation and for writing samples. It reads a checkpoint;
+// it does not train.
 import { loadWeights } from '../checkpoint/checkpoint.js';
-import { firstValidationId, type Dataset } from '../data/dataset.js';
+import { present } from '../core/invariant.js';
+import { type Dataset, firstValidationId } from '../data/dataset.js';
 import { fillField, fillWeights } from '../data/micro-batch.js';
 import type { Model } from '../model/block.js';
 import { compilePrefix, compileStage } from '../model/compile.js';
@@ -9,8 +10,8 @@ import { entryView, slabLayout } from '../model/slab.js';
 import type { BoundProgram, Executor, ExecutorOptions, LoadedProgram } from '../tensor/executor.js';
 import type { OnnxExecutor } from '../tensor/onnx-executor.js';
 import { openExecutor } from '../tensor/open-executor.js';
-import { roleName, type Program } from '../tensor/program.js';
-import { hostArray, type HostArray } from '../tensor/shape.js';
+import { type Program, roleName } from '../tensor/program.js';
+import { type HostArray, hostArray } from '../tensor/shape.js';
 
 /** A program of the whole model with its buffers by role name. */
 class WholeProgram {
@@ -52,7 +53,14 @@ export class SingleDevice {
     const slabs = loadWeights(folder, model, layouts);
     this.#model = model;
     this.#dataset = dataset;
-    this.#parameter = (block, name) => entryView(present(slabs[block], 'slab'), present(layouts[block]?.entries.find((entry) => entry.name === name), name));
+    this.#parameter = (block, name) =>
+      entryView(
+        present(slabs[block], 'slab'),
+        present(
+          layouts[block]?.entries.find((entry) => entry.name === name),
+          name,
+        ),
+      );
   }
 
   /** Mean loss and metric over all validation samples, in micro-batches of the size that was trained. */
@@ -60,12 +68,21 @@ export class SingleDevice {
     const { numValidation, info } = this.#dataset;
     const firstId = firstValidationId(this.#dataset);
     const model = this.#model;
-    const { evaluate } = compileStage({ model, data: info, from: 0, to: model.blocks.length, microBatch, needsInputGradient: false });
+    const { evaluate } = compileStage({
+      model,
+      data: info,
+      from: 0,
+      to: model.blocks.length,
+      microBatch,
+      needsInputGradient: false,
+    });
     const program = new WholeProgram(this.#executor, evaluate, this.#parameter);
     let loss = 0;
     let score = 0;
     for (let first = 0; first < numValidation; first += microBatch) {
-      const ids = Int32Array.from({ length: microBatch }, (_, i) => (first + i < numValidation ? firstId + first + i : -1));
+      const ids = Int32Array.from({ length: microBatch }, (_, i) =>
+        first + i < numValidation ? firstId + first + i : -1,
+      );
       for (const { role } of evaluate.inputs) {
         if (role.kind !== 'field') continue;
         const buffer = present(program.buffers.get(roleName(role)), roleName(role));
@@ -81,8 +98,8 @@ export class SingleDevice {
   }
 
   /**
-   * The output of the last block for one sample whose field `name` is `values`; shape [1, ...]. The array is overwritten by the next call of the
-   * returned function.
+   * The output of the last block for one sample whose field `name` is `values`; shape [1, ...]. The array is
+   * overwritten by the next call of the returned function.
    */
   forward(name: string): { run(values: Int32Array): Float32Array; close(): void } {
     const compiled = compilePrefix(this.#model, this.#dataset.info, 0, this.#model.blocks.length, 1);

@@ -1,7 +1,16 @@
-// MemoryFolder: a folder in shared memory, or for what does not fit there on a disk. The coordinator makes it for its workers,
-// removes it, and sweeps away those of coordinators that died.
+// MemoryFolder: a folder in shared memory, or for what does not fit there on a disk. The coordinator makes it for its
+// workers, removes it, and sweeps away those of coordinators that died.
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { UsageError, WorkerError } from '../core/errors.js';
@@ -16,12 +25,21 @@ export class MemoryFolder {
   /** Random text that lies in the folder. */
   readonly probe = randomBytes(16).toString('hex');
 
-  /** `parent` is where it is made; default: shared memory. Throws a UsageError (PT_MEMORY_DIR) where that cannot be written. */
+  /**
+   * `parent` is where it is made; default: shared memory. Throws a UsageError (PT_MEMORY_DIR) where that cannot be
+   * written.
+   */
   constructor(parent: string = sharedMemoryFolder()) {
     try {
       accessSync(parent, constants.W_OK | constants.X_OK);
     } catch (cause) {
-      throw new UsageError('PT_MEMORY_DIR', `--memory-dir ${parent} is no folder that can be written: ${cause instanceof Error ? cause.message : String(cause)}`, 'Name a folder on a file system in memory (tmpfs), or leave it to the default.', { cause });
+      throw new UsageError(
+        'PT_MEMORY_DIR',
+        `--memory-dir ${parent} is no folder that can be written: ` +
+          `${cause instanceof Error ? cause.message : String(cause)}`,
+        'Name a folder on a file system in memory (tmpfs), or leave it to the default.',
+        { cause },
+      );
     }
     sweep(parent);
     this.path = join(parent, `${PREFIX}${process.pid}-${randomBytes(4).toString('hex')}`);
@@ -34,10 +52,16 @@ export class MemoryFolder {
     const { bavail, bsize } = statfsSync(this.path);
     const free = Math.min(bavail * bsize, freemem());
     if (bytes > free)
-      throw new WorkerError('PT_SHM_FULL', `${what} needs at least ${bytes} bytes of shared memory, ${free} bytes are free`, 'Use a smaller model, free memory, or enlarge /dev/shm (containers: --shm-size).');
+      throw new WorkerError(
+        'PT_SHM_FULL',
+        `${what} needs at least ${bytes} bytes of shared memory, ${free} bytes are free`,
+        'Use a smaller model, free memory, or enlarge /dev/shm (containers: --shm-size).',
+      );
   }
 
-  /** Removes one file (or folder) of the folder, if it is there. Whoever has it mapped keeps it until it is unmapped. */
+  /**
+   * Removes one file (or folder) of the folder, if it is there. Whoever has it mapped keeps it until it is unmapped.
+   */
   remove(file: string): void {
     rmSync(file, { recursive: true, force: true });
   }
@@ -53,8 +77,8 @@ export class MemoryFolder {
 }
 
 /**
- * The folder whose probe has this text, or null where this process cannot see it: it is on another host, in another container or belongs to somebody
- * else. The text is compared, never made part of a path: it may come from a network.
+ * The folder whose probe has this text, or null where this process cannot see it: it is on another host, in another
+ * container or belongs to somebody else. The text is compared, never made part of a path: it may come from a network.
  */
 export function findMemoryFolder(probe: string, parent: string = sharedMemoryFolder()): string | null {
   for (const name of readdirSync(parent)) {

@@ -1,5 +1,6 @@
-// ProcessMemory: how much memory this worker has needed so far, so that the workers of a host add up to what they use together: what is private to
-// the process, and the shared files that this worker made. A page that it maps from another worker is counted there.
+// ProcessMemory: how much memory this worker has needed so far, so that the workers of a host add up to what they use
+// together: what is private to the process, and the shared files that this worker made. A page that it maps from
+// another worker is counted there.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -28,13 +29,16 @@ export class ProcessMemory {
   /** To be called when this worker has made shared files; their sizes never change. */
   noteShared(): void {
     const own = readdirSync(this.#folder).filter((name) => name.startsWith(`${this.#worker}.`));
-    const bytes = own.reduce((sum, name) => sum + (statSync(join(this.#folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+    const bytes = own.reduce(
+      (sum, name) => sum + (statSync(join(this.#folder, name), { throwIfNoEntry: false })?.size ?? 0),
+      0,
+    );
     this.#peakShared = Math.max(this.#peakShared, bytes);
   }
 
   /**
-   * On Linux the highest resident set the kernel has seen (VmHWM) less the most shared pages seen in it, plus the worker's own shared files. Elsewhere
-   * the highest resident set, shared pages included.
+   * On Linux the highest resident set the kernel has seen (VmHWM) less the most shared pages seen in it, plus the
+   * worker's own shared files. Elsewhere the highest resident set, shared pages included.
    */
   read(): MemoryReading {
     const residentBytes = process.memoryUsage.rss();

@@ -1,10 +1,11 @@
-// RunMemory: the folders of a run that its workers share: the one in shared memory, and the one for cached activations that memory has no room for.
+// RunMemory: the folders of a run that its workers share: the one in shared memory, and the one for cached activations
+// that memory has no room for.
 import { tmpdir } from 'node:os';
 import type { TrainConfig } from '../core/config.js';
 import { UsageError } from '../core/errors.js';
+import type { Plan } from '../core/plan.js';
 import { MemoryFolder } from './memory-folder.js';
 import { removeOldCaches } from './old-caches.js';
-import type { Plan } from '../core/plan.js';
 
 export class RunMemory {
   /** Null where the run has no disk tier. */
@@ -39,6 +40,11 @@ function openDisk({ cacheDiskMb, cacheDir }: TrainConfig): MemoryFolder | null {
   try {
     return new MemoryFolder(parent);
   } catch (error) {
-    throw new UsageError('PT_CACHE_DIR', `no folder for the cache can be made in ${parent}: ${error instanceof Error ? error.message : String(error)}`, 'Pass --cache-dir with a folder that exists and is writable, or --cache-disk-mb 0.', { cause: error });
+    throw new UsageError(
+      'PT_CACHE_DIR',
+      `no folder for the cache can be made in ${parent}: ${error instanceof Error ? error.message : String(error)}`,
+      'Pass --cache-dir with a folder that exists and is writable, or --cache-disk-mb 0.',
+      { cause: error },
+    );
   }
 }

@@ -1,12 +1,12 @@
-// Built-in model `bert`: a transformer encoder that classifies texts, trained from scratch. Pre-norm, unlike Devlin et al. 2018, which makes small
-// models train without care; the mean of the real tokens is what is classified.
-// Shape suffixes: B samples, T tokens, D width, C classes.
+// Built-in model `bert`: a transformer encoder that classifies texts, trained from scratch. Pre-norm, unlike Devlin et
+// al. 2018, which makes small models train without care; the mean of the real tokens is what is classified. Shape
+// suffixes: B samples, T tokens, D width, C classes.
 import { z } from 'zod';
 import * as nn from '../tensor/nn.js';
 import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
-import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
 import { defineModel } from './define.js';
+import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
 import { checkHeads, classLoss, classScore, transformerLayers } from './transformer-blocks.js';
 
 const options = z.strictObject({
@@ -28,7 +28,16 @@ export const bert = defineModel({
   name: 'bert',
   summary: 'transformer encoder that classifies texts',
   options,
-  defaults: { epochs: 4, batch: 64, microBatch: 16, lr: '1e-3 * (0.02 + 0.98 * 0.5 * (1 + cos(pi * progress)))', warmup: 0.1, weightDecay: 0.1, clip: 1, optimizer: 'adamw' },
+  defaults: {
+    epochs: 4,
+    batch: 64,
+    microBatch: 16,
+    lr: '1e-3 * (0.02 + 0.98 * 0.5 * (1 + cos(pi * progress)))',
+    warmup: 0.1,
+    weightDecay: 0.1,
+    clip: 1,
+    optimizer: 'adamw',
+  },
   build(given, data) {
     const { width: D } = given;
     const [T = 0] = requireField('bert', data, 'tokens', 1, WANTS);
@@ -40,7 +49,8 @@ export const bert = defineModel({
       name: 'embed',
       kind: 'embedding',
       params: { tokens: matrix([V, D], TOKEN_STD), positions: positions([T, D], POSITION_STD) },
-      forward: (p, context) => context.dropout(tf.add(nn.embedding(context.field('tokens'), p.tokens), p.positions), given.dropout, 'embed'),
+      forward: (p, context) =>
+        context.dropout(tf.add(nn.embedding(context.field('tokens'), p.tokens), p.positions), given.dropout, 'embed'),
     });
     const head = defineBlock({
       name: 'head',

@@ -1,5 +1,5 @@
-// BlockGraph: one block, or the loss behind the last one, traced on its own for one micro-batch shape. Stages are stitched from these, so that
-// what a block computes cannot depend on its neighbours.
+// BlockGraph: one block, or the loss behind the last one, traced on its own for one micro-batch shape. Stages are
+// stitched from these, so that what a block computes cannot depend on its neighbours.
 import { ModelError, PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import type { DataInfo } from '../data/dataset.js';
@@ -9,7 +9,7 @@ import type { Shape } from '../tensor/shape.js';
 import * as tf from '../tensor/tf.js';
 import { trace, traceGradients, type TraceSession } from '../tensor/trace.js';
 import type { BlockContext, Model } from './block.js';
-import { TracingContext, WEIGHT_FIELD, type ContextOptions } from './tracing-context.js';
+import { type ContextOptions, TracingContext, WEIGHT_FIELD } from './tracing-context.js';
 
 export interface BlockGraph {
   readonly graph: Graph;
@@ -48,11 +48,14 @@ interface Body {
 }
 
 const differentiable: Partial<Record<PortRole['kind'], true>> = { activation: true, param: true };
-const gradientRole = (role: PortRole): PortRole => (role.kind === 'param' ? { ...role, kind: 'paramGrad' } : { kind: 'gradient' });
+const gradientRole = (role: PortRole): PortRole =>
+  role.kind === 'param' ? { ...role, kind: 'paramGrad' } : { kind: 'gradient' };
 
 /** Traces block `index`; `inputShape` is the shape of the activation it receives, null for the first block. */
 export function traceBlock(options: BlockTraceOptions, index: number, inputShape: Shape | null): BlockGraph {
-  return known(options, `block ${index} [${inputShape?.join() ?? ''}]`, () => traceNewBlock(options, index, inputShape));
+  return known(options, `block ${index} [${inputShape?.join() ?? ''}]`, () =>
+    traceNewBlock(options, index, inputShape),
+  );
 }
 
 /** Traces the weighted sum of the loss (or score) per sample over the micro-batch: a scalar. */
@@ -60,8 +63,14 @@ export function traceObjective(options: BlockTraceOptions, kind: 'loss' | 'score
   return known(options, `${kind} [${inputShape.join()}]`, () => traceNewObjective(options, kind, inputShape));
 }
 
-function known({ traces, microBatch, isTraining }: BlockTraceOptions, what: string, trace: () => BlockGraph): BlockGraph {
-  return traces === undefined ? trace() : traces.get(`${what} of ${microBatch}, ${isTraining ? 'training' : 'evaluation'}`, trace);
+function known(
+  { traces, microBatch, isTraining }: BlockTraceOptions,
+  what: string,
+  trace: () => BlockGraph,
+): BlockGraph {
+  return traces === undefined
+    ? trace()
+    : traces.get(`${what} of ${microBatch}, ${isTraining ? 'training' : 'evaluation'}`, trace);
 }
 
 function traceNewBlock(options: BlockTraceOptions, index: number, inputShape: Shape | null): BlockGraph {
@@ -73,10 +82,15 @@ function traceNewBlock(options: BlockTraceOptions, index: number, inputShape: Sh
   return traceBody(options, {
     label,
     block: index,
-    inputs: [...activation, ...params.map(([name, { shape }]) => ({ role: { kind: 'param', block: index, name } as const, shape }))],
+    inputs: [
+      ...activation,
+      ...params.map(([name, { shape }]) => ({ role: { kind: 'param', block: index, name } as const, shape })),
+    ],
     run: (tensors, context) => {
       const x = inputShape === null ? null : present(tensors[0], 'the activation');
-      const given = Object.fromEntries(params.map(([name], i) => [name, present(tensors[i + activation.length], name)]));
+      const given = Object.fromEntries(
+        params.map(([name], i) => [name, present(tensors[i + activation.length], name)]),
+      );
       return checked(block.forward(x, given, context), label, microBatch, null);
     },
   });
@@ -99,7 +113,13 @@ function traceNewObjective(options: BlockTraceOptions, kind: 'loss' | 'score', i
 }
 
 function traceBody(options: BlockTraceOptions, { label, block, inputs, run }: Body): BlockGraph {
-  const contextOptions: ContextOptions = { label, block, data: options.data, microBatch: options.microBatch, isTraining: options.isTraining };
+  const contextOptions: ContextOptions = {
+    label,
+    block,
+    data: options.data,
+    microBatch: options.microBatch,
+    isTraining: options.isTraining,
+  };
   const roles: PortRole[] = inputs.map(({ role }) => role);
   const call = (tensors: readonly tf.Tensor[], session: TraceSession): tf.Tensor => {
     const context = new TracingContext(contextOptions, session);
@@ -110,12 +130,19 @@ function traceBody(options: BlockTraceOptions, { label, block, inputs, run }: Bo
     }
   };
   const specs = inputs.map(({ shape }) => ({ shape, dtype: 'float32' as const }));
-  const withRoles = (values: readonly ValueId[]): BlockGraph['inputs'] => values.map((value, i) => ({ role: present(roles[i], `role ${i}`), value }));
+  const withRoles = (values: readonly ValueId[]): BlockGraph['inputs'] =>
+    values.map((value, i) => ({ role: present(roles[i], `role ${i}`), value }));
   try {
     if (!options.isTraining) {
       const { graph, inputs: values, outputs } = trace(label, specs, (tensors, session) => [call(tensors, session)]);
       const output = present(outputs[0], 'the output');
-      return { graph, inputs: withRoles(values), output, outputShape: present(graph.values[output], 'the output').shape, backward: null };
+      return {
+        graph,
+        inputs: withRoles(values),
+        output,
+        outputShape: present(graph.values[output], 'the output').shape,
+        backward: null,
+      };
     }
     const wrt = roles.flatMap(({ kind }, i) => (differentiable[kind] === true ? [i] : []));
     const traced = traceGradients(label, specs, call, wrt);
@@ -125,22 +152,42 @@ function traceBody(options: BlockTraceOptions, { label, block, inputs, run }: Bo
       value: present(traced.gradients[k], `gradient ${k}`),
     }));
     const outputShape = present(graph.values[output], 'the output').shape;
-    return { graph, inputs: withRoles(traced.inputs), output, outputShape, backward: { numForwardNodes, dy, gradients } };
+    return {
+      graph,
+      inputs: withRoles(traced.inputs),
+      output,
+      outputShape,
+      backward: { numForwardNodes, dy, gradients },
+    };
   } catch (error) {
     if (error instanceof PipetrainError) throw error;
     const message = error instanceof Error ? error.message : String(error);
-    throw new ModelError('PT_MODEL_THREW', `${label} threw: ${message}`, 'The model definition fails while it is traced; correct it and try again.', { cause: error });
+    throw new ModelError(
+      'PT_MODEL_THREW',
+      `${label} threw: ${message}`,
+      'The model definition fails while it is traced; correct it and try again.',
+      { cause: error },
+    );
   }
 }
 
-/** What a block may return: a float tensor whose first axis is the batch; exactly [B, ...rest] where `rest` is given. */
+/**
+ * What a block may return: a float tensor whose first axis is the batch; exactly [B, ...rest] where `rest` is given.
+ */
 function checked(y: unknown, label: string, microBatch: number, rest: Shape | null): tf.Tensor {
   const wanted = rest === null ? `[${microBatch}, ...]` : `[${[microBatch, ...rest].join(', ')}]`;
   const hint = `Return a float32 tensor of shape ${wanted}; the first axis is the sample.`;
-  if (!isTensor(y)) throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns ${y === null ? 'null' : typeof y}, not a tensor`, hint);
+  if (!isTensor(y))
+    throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns ${y === null ? 'null' : typeof y}, not a tensor`, hint);
   const isRightShape = y.shape[0] === microBatch && (rest === null || y.rank === rest.length + 1);
-  if (!isRightShape) throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns the shape [${y.shape.join(', ')}], wanted ${wanted}`, hint);
-  if (y.dtype !== 'float32') throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns ${y.dtype}, wanted float32`, hint);
+  if (!isRightShape)
+    throw new ModelError(
+      'PT_BLOCK_OUTPUT',
+      `${label} returns the shape [${y.shape.join(', ')}], wanted ${wanted}`,
+      hint,
+    );
+  if (y.dtype !== 'float32')
+    throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns ${y.dtype}, wanted float32`, hint);
   return y;
 }
 

@@ -1,6 +1,7 @@
-// BlockTraces: the graphs of the blocks of one model, each traced once per process, and for a built-in model once per installation: its graphs follow
-// from its options and the data's facts, so they may be kept on disk. Those of a model that somebody plugged in are always traced anew, since
-// code can read anything: a file it imports, one it opens, the environment.
+// BlockTraces: the graphs of the blocks of one model, each traced once per process, and for a built-in model once per
+// installation: its graphs follow from its options and the data's facts, so they may be kept on disk. Those of a model
+// that somebody plugged in are always traced anew, since code can read anything: a file it imports, one it opens, the
+// environment.
 import { deserialize, serialize } from 'node:v8';
 import type { KeptResults } from '../tensor/program-shelf.js';
 import type { BlockGraph } from './block-graph.js';
@@ -48,6 +49,8 @@ export class BlockTraces {
   }
 
   #nameOf(key: string): string | null {
-    return this.#kept === null || this.#identity === null ? null : `trace ${this.#kept.codeDigest} ${this.#identity} ${key}`;
+    return this.#kept === null || this.#identity === null
+      ? null
+      : `trace ${this.#kept.codeDigest} ${this.#identity} ${key}`;
   }
 }

@@ -1,5 +1,5 @@
-// Block: the smallest piece of a model that may move between workers: an embedding, one attention sub-layer, one MLP sub-layer, a head.
-// A block never splits a residual branch. It declares its parameters; it does not hold them.
+// Block: the smallest piece of a model that may move between workers: an embedding, one attention sub-layer, one MLP
+// sub-layer, a head. A block never splits a residual branch. It declares its parameters; it does not hold them.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Shape } from '../tensor/shape.js';
 import type { FloatRange } from './float-range.js';
@@ -24,11 +24,14 @@ export interface ParamSpec {
 
 /** What a block's forward may ask for, besides its input and its parameters. */
 export interface BlockContext {
-  /** A field of the data set for this micro-batch, first axis B: `image` [B,H,W], `tokens` [B,T] int32, `mask` [B,T], `label` [B] int32 ... */
+  /**
+   * A field of the data set for this micro-batch, first axis B: `image` [B,H,W], `tokens` [B,T] int32, `mask` [B,T],
+   * `label` [B] int32 ...
+   */
   field(name: string): Tensor;
   /**
-   * Inverted dropout: zeroes elements with probability `rate`, scales the rest by 1/(1-rate); the identity when not training. `tag` tells the
-   * dropouts of one block apart.
+   * Inverted dropout: zeroes elements with probability `rate`, scales the rest by 1/(1-rate); the identity when not
+   * training. `tag` tells the dropouts of one block apart.
    */
   dropout(x: Tensor, rate: number, tag: string): Tensor;
   /** False for evaluation and for frozen blocks. */
@@ -44,7 +47,10 @@ export interface Block {
   /** The transformer layer it belongs to (0-based), or null for what lies before and behind the layers. */
   readonly layer: number | null;
   readonly params: Readonly<Record<string, ParamSpec>>;
-  /** `x` is null for the first block, which reads its input from the context. All axes of the result but the first are per sample. */
+  /**
+   * `x` is null for the first block, which reads its input from the context. All axes of the result but the first are
+   * per sample.
+   */
   forward(x: Tensor | null, params: Readonly<Record<string, Tensor>>, context: BlockContext): Tensor;
 }
 

@@ -1,16 +1,17 @@
-// buildModel: from a definition, options and the facts of the data to a checked Model. What the forwards compute is not checked here.
+// buildModel: from a definition, options and the facts of the data to a checked Model. What the forwards compute is not
+// checked here.
 import { ModelError, PipetrainError } from '../core/errors.js';
 import { checkOptions, optionNames } from '../core/options.js';
 import type { DataInfo } from '../data/dataset.js';
 import type { Block, Init, Model } from './block.js';
 import type { ModelDefinition } from './define.js';
-import { isFloatType, type FloatRange } from './float-range.js';
+import { type FloatRange, isFloatType } from './float-range.js';
 
 const NAME = /^[A-Za-z0-9._-]+$/;
 
 /**
- * Validates the options, builds the model and checks its blocks. Throws ModelError PT_MODEL_OPTIONS, PT_MODEL_DATA (of built-in models),
- * PT_MODEL_THREW (whatever else the definition throws) or PT_MODEL_BLOCKS.
+ * Validates the options, builds the model and checks its blocks. Throws ModelError PT_MODEL_OPTIONS, PT_MODEL_DATA (of
+ * built-in models), PT_MODEL_THREW (whatever else the definition throws) or PT_MODEL_BLOCKS.
  */
 export function buildModel(definition: ModelDefinition, options: Record<string, unknown>, info: DataInfo): Model {
   const { value, problem } = checkOptions(definition.options, options);
@@ -38,41 +39,32 @@ export function buildModel(definition: ModelDefinition, options: Record<string, 
   return model;
 }
 
-export const describeThrown = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+export const describeThrown = (error: unknown): string =>
+  error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 
 function checkModel(name: string, model: Model): void {
-  const wrong = (problem: string, hint: string): ModelError => new ModelError('PT_MODEL_BLOCKS', `model ${name}: ${problem}`, hint);
+  const wrong = (problem: string, hint: string): ModelError =>
+    new ModelError('PT_MODEL_BLOCKS', `model ${name}: ${problem}`, hint);
   // A plug-in may be plain JavaScript, so nothing is taken for granted.
   if (typeof model !== 'object' || model === null || !isList(model.blocks)) {
-    throw wrong(
-      'build() returned no model with a list of blocks',
-      'return { name, blocks, loss, score, metric }',
-    );
+    throw wrong('build() returned no model with a list of blocks', 'return { name, blocks, loss, score, metric }');
   }
   if (typeof model.loss !== 'function') {
-    throw wrong(
-      'it has no function loss',
-      'add loss(y, context), which returns the loss of every sample, shape [B]',
-    );
+    throw wrong('it has no function loss', 'add loss(y, context), which returns the loss of every sample, shape [B]');
   }
   if (model.score !== null && typeof model.score !== 'function') {
-    throw wrong(
-      'its score is neither a function nor null',
-      'give score(y, context) or null',
-    );
+    throw wrong('its score is neither a function nor null', 'give score(y, context) or null');
   }
   if (typeof model.metric?.name !== 'string' || typeof model.metric.higherIsBetter !== 'boolean') {
-    throw wrong(
-      'it has no metric',
-      'add metric: { name, higherIsBetter }',
-    );
+    throw wrong('it has no metric', 'add metric: { name, higherIsBetter }');
   }
   if (model.blocks.length === 0) throw wrong('it has 0 blocks, at least 1 is needed', 'return at least one block');
   const seen = new Map<string, number>();
   model.blocks.forEach((block, index) => {
     checkBlock(block, index, wrong);
     const twin = seen.get(block.name);
-    if (twin !== undefined) throw wrong(`blocks ${twin} and ${index} are both named "${block.name}"`, 'give every block a name of its own');
+    if (twin !== undefined)
+      throw wrong(`blocks ${twin} and ${index} are both named "${block.name}"`, 'give every block a name of its own');
     seen.set(block.name, index);
   });
 }
@@ -84,12 +76,10 @@ function checkBlock(block: Block, index: number, wrong: (problem: string, hint: 
       'names consist of letters, digits, ".", "-" and "_"',
     );
   }
-  if (typeof block.forward !== 'function') throw wrong(`block "${block.name}" has no function forward`, 'add forward(x, params, context)');
+  if (typeof block.forward !== 'function')
+    throw wrong(`block "${block.name}" has no function forward`, 'add forward(x, params, context)');
   if (typeof block.params !== 'object' || block.params === null) {
-    throw wrong(
-      `block "${block.name}" has no params`,
-      'add params, {} where it has none',
-    );
+    throw wrong(`block "${block.name}" has no params`, 'add params, {} where it has none');
   }
   if (block.layer !== null && !(Number.isInteger(block.layer) && block.layer >= 0)) {
     throw wrong(
@@ -99,14 +89,19 @@ function checkBlock(block: Block, index: number, wrong: (problem: string, hint: 
   }
   for (const [param, spec] of Object.entries(block.params)) {
     const where = `parameter "${param}" of block "${block.name}"`;
-    if (!NAME.test(param)) throw wrong(`${where} has a name that is not allowed`, 'names consist of letters, digits, ".", "-" and "_"');
-    if (!Array.isArray(spec?.shape) || !spec.shape.every((size: unknown) => Number.isInteger(size) && (size as number) > 0)) {
+    if (!NAME.test(param))
+      throw wrong(`${where} has a name that is not allowed`, 'names consist of letters, digits, ".", "-" and "_"');
+    if (
+      !Array.isArray(spec?.shape) ||
+      !spec.shape.every((size: unknown) => Number.isInteger(size) && (size as number) > 0)
+    ) {
       throw wrong(`${where} has the shape ${JSON.stringify(spec?.shape)}`, 'a shape is a list of whole numbers from 1');
     }
     if (!isInit(spec.init)) {
       throw wrong(
         `${where} starts as ${JSON.stringify(spec.init)}`,
-        'init is { kind: "zeros" }, { kind: "ones" }, { kind: "normal", std } or { kind: "uniform", limit }, with a number from 0, or { kind: "file", range }',
+        'init is { kind: "zeros" }, { kind: "ones" }, { kind: "normal", std } or { kind: "uniform", limit }, ' +
+          'with a number from 0, or { kind: "file", range }',
       );
     }
   }
@@ -116,7 +111,10 @@ function checkBlock(block: Block, index: number, wrong: (problem: string, hint: 
 const isList = (value: unknown): boolean => Array.isArray(value);
 
 const isRange = (range: Partial<FloatRange> | undefined): boolean =>
-  typeof range?.path === 'string' && Number.isInteger(range.offset) && typeof range.isTransposed === 'boolean' && isFloatType(String(range.dtype));
+  typeof range?.path === 'string' &&
+  Number.isInteger(range.offset) &&
+  typeof range.isTransposed === 'boolean' &&
+  isFloatType(String(range.dtype));
 
 function isInit(init: Partial<Init> | undefined): boolean {
   const isScale = (scale: unknown): boolean => typeof scale === 'number' && Number.isFinite(scale) && scale >= 0;

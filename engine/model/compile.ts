@@ -1,16 +1,17 @@
-// Compiling a stage: the blocks of a run of a model, traced one by one, stitched into one graph, cut into programs. Every bit of a
-// stage's results is decided inside its blocks; where the stage begins and ends, or which program a node lands in, changes none.
+// Compiling a stage: the blocks of a run of a model, traced one by one, stitched into one graph, cut into programs.
+// Every bit of a stage's results is decided inside its blocks; where the stage begins and ends, or which program a node
+// lands in, changes none.
 import { present } from '../core/invariant.js';
 import type { DataInfo } from '../data/dataset.js';
 import { inputsOf, savedValues } from '../tensor/cut.js';
 import type { Graph, ValueId } from '../tensor/graph.js';
 import type { PortRole, Program } from '../tensor/program.js';
-import { sizeOf, type Shape } from '../tensor/shape.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Model } from './block.js';
-import type { BlockTraces } from './block-traces.js';
 import { traceBlock } from './block-graph.js';
+import type { BlockTraces } from './block-traces.js';
 import { SavedTensors } from './saved-tensors.js';
-import { splitBackward, type SplitBackward } from './split-backward.js';
+import { type SplitBackward, splitBackward } from './split-backward.js';
 import { programOf, StageGraph } from './stage-graph.js';
 
 export interface StageSpec {
@@ -31,7 +32,10 @@ export interface StageSpec {
 export interface StagePrograms {
   /** Training forward: (activation, fields, params, noise) -> (activation or loss, saved...). */
   readonly forward: Program;
-  /** (gradient unless last, activation, fields, params, noise, saved) -> (gradient if wanted, paramGrad of every parameter). */
+  /**
+   * (gradient unless last, activation, fields, params, noise, saved) -> (gradient if wanted, paramGrad of every
+   * parameter).
+   */
   readonly backward: Program;
   /** `backward` in two halves, for schedules that delay weight gradients. */
   readonly split: SplitBackward;
@@ -49,11 +53,16 @@ export interface StagePrograms {
 export function blockOutputShapes(model: Model, data: DataInfo, microBatch: number, traces?: BlockTraces): Shape[] {
   const shapes: Shape[] = [];
   for (const index of model.blocks.keys())
-    shapes.push(traceBlock({ model, data, microBatch, isTraining: false, traces }, index, shapes[index - 1] ?? null).outputShape);
+    shapes.push(
+      traceBlock({ model, data, microBatch, isTraining: false, traces }, index, shapes[index - 1] ?? null).outputShape,
+    );
   return shapes;
 }
 
-/** Compiles the blocks `from` to `to - 1` for training and evaluation. Throws a ModelError where the model cannot be traced. */
+/**
+ * Compiles the blocks `from` to `to - 1` for training and evaluation. Throws a ModelError where the model cannot be
+ * traced.
+ */
 export function compileStage(spec: StageSpec): StagePrograms {
   const { model, data, from, to, microBatch, traces } = spec;
   const isLast = to === model.blocks.length;
@@ -63,7 +72,14 @@ export function compileStage(spec: StageSpec): StagePrograms {
   const { numForwardNodes, gradients } = stage.differentiate();
   const graph = stage.graph();
   const wanted = gradients.filter(({ role }) => role.kind === 'paramGrad' || (spec.needsInputGradient && from > 0));
-  const saved = new SavedTensors(graph, savedValues(graph, numForwardNodes, wanted.map(({ value }) => value)));
+  const saved = new SavedTensors(
+    graph,
+    savedValues(
+      graph,
+      numForwardNodes,
+      wanted.map(({ value }) => value),
+    ),
+  );
   const named = (kind: string): string => `${model.name} blocks ${from}-${to - 1} ${kind}`;
   const roles = saved.roles(stage.roles);
   const backward = saved.backward(wanted.map(({ value }) => value));
@@ -78,8 +94,18 @@ export function compileStage(spec: StageSpec): StagePrograms {
   };
 }
 
-/** The forward of the blocks `from` to `to - 1` without dropout and without a loss: activation (or fields) and parameters to activation. */
-export function compilePrefix(model: Model, data: DataInfo, from: number, to: number, microBatch: number, traces?: BlockTraces): Program {
+/**
+ * The forward of the blocks `from` to `to - 1` without dropout and without a loss: activation (or fields) and
+ * parameters to activation.
+ */
+export function compilePrefix(
+  model: Model,
+  data: DataInfo,
+  from: number,
+  to: number,
+  microBatch: number,
+  traces?: BlockTraces,
+): Program {
   const spec = { model, data, from, to, microBatch, needsInputGradient: false, traces };
   return compileEvaluation(spec, activationShape(spec), `${model.name} blocks ${from}-${to - 1} prefix`, false);
 }
@@ -88,13 +114,19 @@ function compileEvaluation(spec: StageSpec, activationIn: Shape | null, name: st
   const { model, data, microBatch, from, to, traces } = spec;
   const stage = new StageGraph({ model, data, microBatch, isTraining: false, traces }, from, to, activationIn);
   const score = model.score === null ? [] : (['score'] as const);
-  const outputs = hasObjectives ? (['loss', ...score] as const).map((kind) => stage.objective(kind)) : [stage.activation];
+  const outputs = hasObjectives
+    ? (['loss', ...score] as const).map((kind) => stage.objective(kind))
+    : [stage.activation];
   return programOf(name, stage.graph(), stage.roles, outputs);
 }
 
 /** Size of the noise that a graph reads. */
 function noiseBytes(graph: Graph, roles: ReadonlyMap<ValueId, PortRole>): number {
-  return inputsOf(graph, []).reduce((sum, value) => sum + (roles.get(value)?.kind === 'noise' ? 4 * sizeOf(present(graph.values[value], `value ${value}`).shape) : 0), 0);
+  return inputsOf(graph, []).reduce(
+    (sum, value) =>
+      sum + (roles.get(value)?.kind === 'noise' ? 4 * sizeOf(present(graph.values[value], `value ${value}`).shape) : 0),
+    0,
+  );
 }
 
 function activationShape({ model, data, from, microBatch, traces }: StageSpec): Shape | null {

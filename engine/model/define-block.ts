@@ -1,4 +1,5 @@
-// defineBlock: declares a block whose forward sees its parameters by their own names and types, and ways to declare parameters. Sugar over Block.
+// defineBlock: declares a block whose forward sees its parameters by their own names and types, and ways to declare
+// parameters. Sugar over Block.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { present } from '../core/invariant.js';
 import type { Shape } from '../tensor/shape.js';
@@ -13,7 +14,9 @@ interface BlockParts<Name extends string> {
 
 /** A block that reads its input from the data set: the first one of a model. */
 export function defineInputBlock<Name extends string>(
-  parts: BlockParts<Name> & { readonly forward: (params: Readonly<Record<Name, Tensor>>, context: BlockContext) => Tensor },
+  parts: BlockParts<Name> & {
+    readonly forward: (params: Readonly<Record<Name, Tensor>>, context: BlockContext) => Tensor;
+  },
 ): Block {
   const { forward, layer = null, ...rest } = parts;
   return { ...rest, layer, forward: (_, params, context) => forward(params, context) };
@@ -21,19 +24,35 @@ export function defineInputBlock<Name extends string>(
 
 /** A block that works on the output of the one before it. */
 export function defineBlock<Name extends string>(
-  parts: BlockParts<Name> & { readonly forward: (x: Tensor, params: Readonly<Record<Name, Tensor>>, context: BlockContext) => Tensor },
+  parts: BlockParts<Name> & {
+    readonly forward: (x: Tensor, params: Readonly<Record<Name, Tensor>>, context: BlockContext) => Tensor;
+  },
 ): Block {
   const { forward, layer = null, name, ...rest } = parts;
-  return { ...rest, name, layer, forward: (x, params, context) => forward(present(x, `the input of block ${name}`), params, context) };
+  return {
+    ...rest,
+    name,
+    layer,
+    forward: (x, params, context) => forward(present(x, `the input of block ${name}`), params, context),
+  };
 }
 
 /**
- * A matrix [inputs, outputs] with normal entries; weight decay applies. The default scale keeps the variance of what passes through; small models
- * learn several times faster from it than from the fixed 0.02 of large ones, which it approaches with the width.
+ * A matrix [inputs, outputs] with normal entries; weight decay applies. The default scale keeps the variance of what
+ * passes through; small models learn several times faster from it than from the fixed 0.02 of large ones, which it
+ * approaches with the width.
  */
-export const matrix = (shape: readonly [number, number], std = 1 / Math.sqrt(shape[0])): ParamSpec => ({ shape, init: { kind: 'normal', std }, decay: true });
+export const matrix = (shape: readonly [number, number], std = 1 / Math.sqrt(shape[0])): ParamSpec => ({
+  shape,
+  init: { kind: 'normal', std },
+  decay: true,
+});
 /** A table with normal entries, one row for each position. */
-export const positions = (shape: Shape, std: number): ParamSpec => ({ shape, init: { kind: 'normal', std }, decay: false });
+export const positions = (shape: Shape, std: number): ParamSpec => ({
+  shape,
+  init: { kind: 'normal', std },
+  decay: false,
+});
 /** A bias: zeros, without weight decay. */
 export const bias = (size: number): ParamSpec => ({ shape: [size], init: { kind: 'zeros' }, decay: false });
 /** A gain: ones, without weight decay. */

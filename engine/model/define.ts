@@ -1,5 +1,5 @@
-// defineModel: how a model, ours or a user's, is declared. A definition becomes a Model once the options and the facts of the data set
-// are known. It never sees a worker, a stage or a device.
+// defineModel: how a model, ours or a user's, is declared. A definition becomes a Model once the options and the facts
+// of the data set are known. It never sees a worker, a stage or a device.
 import type { z } from 'zod';
 import type { DataInfo } from '../data/dataset.js';
 import type { DataDefaults } from '../data/kind.js';
@@ -26,7 +26,10 @@ export interface ModelDefinition<Options = unknown> {
   /** Validates and completes the options; unknown keys are errors. */
   readonly options: z.ZodType<Options>;
   readonly defaults: ModelDefaults;
-  /** What the model wants of the data, e.g. the vocabulary it was trained with; used where the user gives none and the kind of data has the option. */
+  /**
+   * What the model wants of the data, e.g. the vocabulary it was trained with; used where the user gives none and the
+   * kind of data has the option.
+   */
   readonly dataDefaults?: DataDefaults;
   /** Builds the block list. Throws a ModelError where the data does not fit the model. */
   build(options: Options, data: DataInfo): Model;

@@ -1,7 +1,8 @@
-// FloatRange: where a file holds the numbers that a parameter starts with, and how to read just those. It knows no file format; see hf/.
+// FloatRange: where a file holds the numbers that a parameter starts with, and how to read just those. It knows no file
+// format; see hf/.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { ModelError } from '../core/errors.js';
-import { sizeOf, type Shape } from '../tensor/shape.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
 
 export const FLOAT_BYTES = { F32: 4, F16: 2, BF16: 2 } as const;
 export type FloatType = keyof typeof FLOAT_BYTES;
@@ -17,12 +18,21 @@ export interface FloatRange {
 
 export const isFloatType = (dtype: string): dtype is FloatType => Object.hasOwn(FLOAT_BYTES, dtype);
 
-/** Reads a parameter of the given shape into `out`; nothing else of the file is read. Throws ModelError PT_MODEL_WEIGHTS. */
-export function readFloatRange({ path, offset, dtype, isTransposed }: FloatRange, shape: Shape, out: Float32Array): void {
+/**
+ * Reads a parameter of the given shape into `out`; nothing else of the file is read. Throws ModelError
+ * PT_MODEL_WEIGHTS.
+ */
+export function readFloatRange(
+  { path, offset, dtype, isTransposed }: FloatRange,
+  shape: Shape,
+  out: Float32Array,
+): void {
   const size = sizeOf(shape);
   // Numbers that lie in the file as they will in memory need no other place on their way.
   const isDirect = dtype === 'F32' && !isTransposed;
-  const bytes = isDirect ? Buffer.from(out.buffer, out.byteOffset, 4 * size) : Buffer.from(new ArrayBuffer(FLOAT_BYTES[dtype] * size));
+  const bytes = isDirect
+    ? Buffer.from(out.buffer, out.byteOffset, 4 * size)
+    : Buffer.from(new ArrayBuffer(FLOAT_BYTES[dtype] * size));
   readExactly(path, offset, bytes);
   if (isDirect) return;
   const floats = toFloats(dtype, bytes);
@@ -32,7 +42,12 @@ export function readFloatRange({ path, offset, dtype, isTransposed }: FloatRange
 
 function readExactly(path: string, offset: number, bytes: Buffer): void {
   const unreadable = (why: string, cause?: unknown): ModelError =>
-    new ModelError('PT_MODEL_WEIGHTS', `cannot read ${bytes.length} bytes at ${offset} of ${path}: ${why}`, 'the file may not change while the run starts; download it again', { cause });
+    new ModelError(
+      'PT_MODEL_WEIGHTS',
+      `cannot read ${bytes.length} bytes at ${offset} of ${path}: ${why}`,
+      'the file may not change while the run starts; download it again',
+      { cause },
+    );
   let file: number;
   try {
     file = openSync(path, 'r');
@@ -40,7 +55,7 @@ function readExactly(path: string, offset: number, bytes: Buffer): void {
     throw unreadable((error as Error).message, error);
   }
   try {
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const read = readSync(file, bytes, done, bytes.length - done, offset + done);
       if (read === 0) throw unreadable(`it ends after ${done}`);
       done += read;
@@ -70,5 +85,6 @@ function halfToFloat(half: number): number {
 
 /** `from` [O, I] to `out` [I, O]. */
 function transpose(from: Float32Array, [inputs, outputs]: readonly [number, number], out: Float32Array): void {
-  for (let o = 0; o < outputs; o++) for (let i = 0; i < inputs; i++) out[i * outputs + o] = from[o * inputs + i] as number;
+  for (let o = 0; o < outputs; o++)
+    for (let i = 0; i < inputs; i++) out[i * outputs + o] = from[o * inputs + i] as number;
 }

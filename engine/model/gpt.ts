@@ -1,12 +1,12 @@
-// Built-in model `gpt`: a causal language model in the manner of GPT-2 (Radford et al. 2019), with an output matrix of its own, so that the first
-// and the last block share no parameter.
-// Shape suffixes: B samples, T tokens, D width, V vocabulary.
+// Built-in model `gpt`: a causal language model in the manner of GPT-2 (Radford et al. 2019), with an output matrix of
+// its own, so that the first and the last block share no parameter. Shape suffixes: B samples, T tokens, D width, V
+// vocabulary.
 import { z } from 'zod';
 import * as nn from '../tensor/nn.js';
 import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
-import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
 import { defineModel } from './define.js';
+import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
 import { checkHeads, transformerLayers } from './transformer-blocks.js';
 
 const options = z.strictObject({
@@ -29,7 +29,16 @@ export const gpt = defineModel({
   name: 'gpt',
   summary: 'causal transformer that predicts the next token',
   options,
-  defaults: { epochs: 2, batch: 16, microBatch: 4, lr: '3e-3 * (0.05 + 0.95 * 0.5 * (1 + cos(pi * progress)))', warmup: 0.05, weightDecay: 0.1, clip: 1, optimizer: 'adamw' },
+  defaults: {
+    epochs: 2,
+    batch: 16,
+    microBatch: 4,
+    lr: '3e-3 * (0.05 + 0.95 * 0.5 * (1 + cos(pi * progress)))',
+    warmup: 0.05,
+    weightDecay: 0.1,
+    clip: 1,
+    optimizer: 'adamw',
+  },
   build(given, data) {
     const { width: D } = given;
     const [T = 0] = requireField('gpt', data, 'tokens', 1, WANTS);
@@ -40,7 +49,8 @@ export const gpt = defineModel({
       name: 'embed',
       kind: 'embedding',
       params: { tokens: matrix([V, D], TOKEN_STD), positions: positions([T, D], POSITION_STD) },
-      forward: (p, context) => context.dropout(tf.add(nn.embedding(context.field('tokens'), p.tokens), p.positions), given.dropout, 'embed'),
+      forward: (p, context) =>
+        context.dropout(tf.add(nn.embedding(context.field('tokens'), p.tokens), p.positions), given.dropout, 'embed'),
     });
     const head = defineBlock({
       name: 'head',

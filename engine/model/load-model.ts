@@ -1,5 +1,6 @@
-// loadModelDefinition: a built-in model by name, the pretrained one of a folder, or the export `model` of a file. The file is bundled with what it imports; `pipetrain`, TensorFlow.js
-// and zod become the very modules that run here, since two copies of TensorFlow.js would not know each other's tensors.
+// loadModelDefinition: a built-in model by name, the pretrained one of a folder, or the export `model` of a file. The
+// file is bundled with what it imports; `pipetrain`, TensorFlow.js and zod become the very modules that run here, since
+// two copies of TensorFlow.js would not know each other's tensors.
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
@@ -19,9 +20,11 @@ const FILE = /\.[cm]?[jt]s$/;
 const TFJS = /^@tensorflow\/tfjs(-core|-converter)?(\/.*)?$/;
 
 /**
- * The definition of a built-in model, of `hf:DIR` (see hf/), or of a .ts, .mts, .cts, .js, .mjs or .cjs file. A model file is code and runs with the rights of this process; files are only
- * loaded where the user named them. Throws UsageError PT_MODEL_UNKNOWN for an unknown name; for folders ModelError PT_HF_FOLDER or PT_HF_CONFIG; for files ModelError PT_MODEL_MISSING, PT_MODEL_SYNTAX,
- * PT_MODEL_LOAD (it throws while loading) or PT_MODEL_EXPORT (it exports no `model`).
+ * The definition of a built-in model, of `hf:DIR` (see hf/), or of a .ts, .mts, .cts, .js, .mjs or .cjs file. A model
+ * file is code and runs with the rights of this process; files are only loaded where the user named them. Throws
+ * UsageError PT_MODEL_UNKNOWN for an unknown name; for folders ModelError PT_HF_FOLDER or PT_HF_CONFIG; for files
+ * ModelError PT_MODEL_MISSING, PT_MODEL_SYNTAX, PT_MODEL_LOAD (it throws while loading) or PT_MODEL_EXPORT (it exports
+ * no `model`).
  */
 export async function loadModelDefinition(nameOrFile: string): Promise<ModelDefinition> {
   const builtIn = builtInModel(nameOrFile);
@@ -32,7 +35,8 @@ export async function loadModelDefinition(nameOrFile: string): Promise<ModelDefi
     throw new UsageError(
       'PT_MODEL_UNKNOWN',
       `there is no built-in model "${nameOrFile}".${didYouMean(nameOrFile, names)}`,
-      `built-in models: ${names.join(', ')}; or name a .ts or .js file that exports \`model\`, or hf:DIR for pretrained weights`,
+      `built-in models: ${names.join(', ')}; or name a .ts or .js file that exports \`model\`, or hf:DIR for ` +
+        'pretrained weights',
     );
   }
   return loadFile(nameOrFile);
@@ -63,7 +67,11 @@ async function loadFile(file: string): Promise<ModelDefinition> {
 /** Modules of this installation that a model file shares with the engine. */
 async function providedModules(): Promise<ReadonlyMap<string, unknown>> {
   const [pipetrain, zod] = await Promise.all([import('./public.js'), import('zod')]);
-  return new Map<string, unknown>([['pipetrain', pipetrain], ['zod', zod], ['#tf', pipetrain.tf]]);
+  return new Map<string, unknown>([
+    ['pipetrain', pipetrain],
+    ['zod', zod],
+    ['#tf', pipetrain.tf],
+  ]);
 }
 
 /** One CommonJS text with all that the file imports, except the provided modules and those of Node. */
@@ -100,7 +108,8 @@ async function bundle(file: string, path: string): Promise<string> {
 }
 
 function syntaxError(file: string, { text, location }: Message, cause: unknown): ModelError {
-  const place = location === null ? '' : `${location.file === '' ? file : location.file}:${location.line}:${location.column + 1}: `;
+  const place =
+    location === null ? '' : `${location.file === '' ? file : location.file}:${location.line}:${location.column + 1}: `;
   const line = location === null ? '' : ` in the line: ${location.lineText.trim()}`;
   return new ModelError('PT_MODEL_SYNTAX', `${file} does not compile: ${place}${text}`, `correct it${line}`, { cause });
 }
@@ -110,8 +119,16 @@ function run(file: string, path: string, code: string, provided: ReadonlyMap<str
   const requireHere = createRequire(path);
   const module: { exports: unknown } = { exports: {} };
   try {
-    const body = compileFunction(code, ['module', 'exports', 'require', '__filename', '__dirname'], { filename: path }) as (...scope: readonly unknown[]) => void;
-    body(module, module.exports, (name: string) => provided.get(name) ?? (requireHere(name) as unknown), path, dirname(path));
+    const body = compileFunction(code, ['module', 'exports', 'require', '__filename', '__dirname'], {
+      filename: path,
+    }) as (...scope: readonly unknown[]) => void;
+    body(
+      module,
+      module.exports,
+      (name: string) => provided.get(name) ?? (requireHere(name) as unknown),
+      path,
+      dirname(path),
+    );
   } catch (error) {
     if (error instanceof PipetrainError) throw error;
     throw new ModelError(
@@ -128,7 +145,9 @@ function checkDefinition(file: string, model: unknown): ModelDefinition {
   const parts = (typeof model === 'object' && model !== null ? model : {}) as Partial<ModelDefinition>;
   const lacks = [
     typeof parts.name === 'string' ? '' : 'name',
-    typeof (parts.options as { safeParse?: unknown } | undefined)?.safeParse === 'function' ? '' : 'options (a zod schema)',
+    typeof (parts.options as { safeParse?: unknown } | undefined)?.safeParse === 'function'
+      ? ''
+      : 'options (a zod schema)',
     typeof parts.build === 'function' ? '' : 'build',
   ].filter((part) => part !== '');
   if (lacks.length > 0) {
@@ -140,5 +159,10 @@ function checkDefinition(file: string, model: unknown): ModelDefinition {
   }
   const definition = parts as ModelDefinition;
   // Plain JavaScript may leave the two out.
-  return { ...definition, summary: parts.summary ?? '', defaults: parts.defaults ?? {}, build: (options, data) => definition.build(options, data) };
+  return {
+    ...definition,
+    summary: parts.summary ?? '',
+    defaults: parts.defaults ?? {},
+    build: (options, data) => definition.build(options, data),
+  };
 }

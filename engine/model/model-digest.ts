@@ -1,5 +1,6 @@
-// The digest of a model: what its blocks compute, and how their parameters lie. Two processes with equal digests train the same model, whatever file
-// it came from. Initial values do not count: whoever joins a run is given the state of it.
+// The digest of a model: what its blocks compute, and how their parameters lie. Two processes with equal digests train
+// the same model, whatever file it came from. Initial values do not count: whoever joins a run is given the state of
+// it.
 import { createHash } from 'node:crypto';
 import type { DataInfo } from '../data/dataset.js';
 import type { Model } from './block.js';
@@ -9,11 +10,17 @@ import { StageGraph } from './stage-graph.js';
 export function modelDigest(model: Model, data: DataInfo, microBatch: number): string {
   const stage = new StageGraph({ model, data, microBatch, isTraining: true }, 0, model.blocks.length, null);
   stage.objective('loss');
-  const blocks = model.blocks.map(({ name, kind, layer, params }) => [name, kind, layer, Object.entries(params).map(([param, { shape, decay }]) => [param, shape, decay])]);
+  const blocks = model.blocks.map(({ name, kind, layer, params }) => [
+    name,
+    kind,
+    layer,
+    Object.entries(params).map(([param, { shape, decay }]) => [param, shape, decay]),
+  ]);
   return createHash('sha256')
     .update(JSON.stringify([model.name, blocks, [...stage.roles], stage.graph()], plain))
     .digest('hex');
 }
 
 /** Typed arrays as their bytes: numbers as text would lose none, but take longer. */
-const plain = (_: string, value: unknown): unknown => (ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') : value);
+const plain = (_: string, value: unknown): unknown =>
+  ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') : value;

@@ -8,4 +8,5 @@ import { vit } from './vit.js';
 export const BUILT_IN_MODELS: readonly ModelDefinition[] = [vit, bert, gpt];
 
 /** The built-in model of that name, or null. */
-export const builtInModel = (name: string): ModelDefinition | null => BUILT_IN_MODELS.find((model) => model.name === name) ?? null;
+export const builtInModel = (name: string): ModelDefinition | null =>
+  BUILT_IN_MODELS.find((model) => model.name === name) ?? null;

@@ -1,13 +1,18 @@
-// SavedTensors: what one program of a stage leaves for a later one: the forward for the backward (`saved`), the first half of a split backward for the
-// second (`carried`). Booleans travel as integers, since no buffer holds booleans.
+// SavedTensors: what one program of a stage leaves for a later one: the forward for the backward (`saved`), the first
+// half of a split backward for the second (`carried`). Booleans travel as integers, since no buffer holds booleans.
 import { present } from '../core/invariant.js';
 import { inputsOf, subgraph } from '../tensor/cut.js';
 import type { Graph, Node, ValueId } from '../tensor/graph.js';
 import type { PortRole } from '../tensor/program.js';
-import { sizeOf, type DType } from '../tensor/shape.js';
+import { type DType, sizeOf } from '../tensor/shape.js';
 import type { RoleValue } from './stage-graph.js';
 
-const castNode = (from: ValueId, to: ValueId, dtype: DType): Node => ({ op: 'Cast', inputs: [from], outputs: [to], attrs: { dtype } });
+const castNode = (from: ValueId, to: ValueId, dtype: DType): Node => ({
+  op: 'Cast',
+  inputs: [from],
+  outputs: [to],
+  attrs: { dtype },
+});
 
 export class SavedTensors {
   /** The saved values as they cross the border, numbered in order of computation. */
@@ -33,7 +38,10 @@ export class SavedTensors {
     this.#graph = { ...graph, values };
     this.forward = { ...this.#graph, nodes: [...graph.nodes, ...casts] };
     this.outputs = this.#saved.map(({ stored }, id) => ({ role: { kind, id }, value: stored }));
-    this.bytes = this.#saved.reduce((sum, { stored }) => sum + 4 * sizeOf(present(values[stored], `value ${stored}`).shape), 0);
+    this.bytes = this.#saved.reduce(
+      (sum, { stored }) => sum + 4 * sizeOf(present(values[stored], `value ${stored}`).shape),
+      0,
+    );
   }
 
   /** What the inputs of a backward stand for, given the roles of the inputs of the stage. */
@@ -43,9 +51,15 @@ export class SavedTensors {
 
   /** The part of the graph that computes `outputs` from what was saved. */
   backward(outputs: readonly ValueId[]): Graph {
-    const part = subgraph(this.#graph, outputs, this.#saved.map(({ value }) => value));
+    const part = subgraph(
+      this.#graph,
+      outputs,
+      this.#saved.map(({ value }) => value),
+    );
     const read = new Set(inputsOf(part, outputs));
-    const casts = this.#saved.filter(({ value, stored }) => value !== stored && read.has(value)).map(({ value, stored }) => castNode(stored, value, 'bool'));
+    const casts = this.#saved
+      .filter(({ value, stored }) => value !== stored && read.has(value))
+      .map(({ value, stored }) => castNode(stored, value, 'bool'));
     return { ...part, nodes: [...casts, ...part.nodes] };
   }
 }

@@ -1,8 +1,8 @@
-// Slab: how the parameters of one block lie in one flat Float32Array, so that a block moves, is reduced and is updated as a whole. Optimizer
-// states and gradients use the same layout. It holds no memory itself.
-import { normalAt, randomKey, uniformAt } from '../core/random.js';
+// Slab: how the parameters of one block lie in one flat Float32Array, so that a block moves, is reduced and is updated
+// as a whole. Optimizer states and gradients use the same layout. It holds no memory itself.
 import { present } from '../core/invariant.js';
-import { sizeOf, type Shape } from '../tensor/shape.js';
+import { normalAt, randomKey, uniformAt } from '../core/random.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Block } from './block.js';
 import { readFloatRange } from './float-range.js';
 

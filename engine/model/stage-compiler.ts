@@ -1,10 +1,10 @@
-// StageCompiler: compiles the stages of one model and remembers what it compiled, so that a plan that asks for a stage again, or for one that differs in
-// a border only, costs little. The same programs come out as from compile.ts.
+// StageCompiler: compiles the stages of one model and remembers what it compiled, so that a plan that asks for a stage
+// again, or for one that differs in a border only, costs little. The same programs come out as from compile.ts.
 import type { DataInfo } from '../data/dataset.js';
 import type { Program } from '../tensor/program.js';
 import type { Shape } from '../tensor/shape.js';
-import type { BlockTraces } from './block-traces.js';
 import type { Model } from './block.js';
+import type { BlockTraces } from './block-traces.js';
 import { blockOutputShapes, compilePrefix, compileStage, type StagePrograms } from './compile.js';
 
 /** Stages and prefixes that are remembered. They hold graphs, no tensors: some hundred kilobytes each. */
@@ -44,17 +44,27 @@ export class StageCompiler {
   stage(request: StageRequest): StagePrograms {
     const { model, data, traces } = this;
     const { from, to, microBatch, needsInputGradient } = request;
-    return this.#timed(() => this.#stages.get(`${from} ${to} ${microBatch} ${needsInputGradient}`, () => compileStage({ model, data, from, to, microBatch, needsInputGradient, traces })));
+    return this.#timed(() =>
+      this.#stages.get(`${from} ${to} ${microBatch} ${needsInputGradient}`, () =>
+        compileStage({ model, data, from, to, microBatch, needsInputGradient, traces }),
+      ),
+    );
   }
 
   /** See `compilePrefix`. */
   prefix(from: number, to: number, microBatch: number): Program {
-    return this.#timed(() => this.#prefixes.get(`${from} ${to} ${microBatch}`, () => compilePrefix(this.model, this.data, from, to, microBatch, this.traces)));
+    return this.#timed(() =>
+      this.#prefixes.get(`${from} ${to} ${microBatch}`, () =>
+        compilePrefix(this.model, this.data, from, to, microBatch, this.traces),
+      ),
+    );
   }
 
   /** See `blockOutputShapes`. */
   outputShapes(microBatch: number): Shape[] {
-    return this.#timed(() => this.#shapes.get(String(microBatch), () => blockOutputShapes(this.model, this.data, microBatch, this.traces)));
+    return this.#timed(() =>
+      this.#shapes.get(String(microBatch), () => blockOutputShapes(this.model, this.data, microBatch, this.traces)),
+    );
   }
 
   #timed<T>(work: () => T): T {

@@ -1,12 +1,13 @@
-// StageGraph: the graph of a stage while its blocks are stitched together, and the programs made from it. It adds no computation of its own.
+// StageGraph: the graph of a stage while its blocks are stitched together, and the programs made from it. It adds no
+// computation of its own.
 import { invariant, present } from '../core/invariant.js';
 import { inputsOf, subgraph } from '../tensor/cut.js';
 import type { Graph, ValueId } from '../tensor/graph.js';
-import { roleName, type Port, type PortRole, type Program } from '../tensor/program.js';
+import { type Port, type PortRole, type Program, roleName } from '../tensor/program.js';
 import { GraphRecorder } from '../tensor/recorder.js';
 import type { Shape } from '../tensor/shape.js';
 import { Stitch } from '../tensor/stitch.js';
-import { traceBlock, traceObjective, type BlockGraph, type BlockTraceOptions } from './block-graph.js';
+import { type BlockGraph, type BlockTraceOptions, traceBlock, traceObjective } from './block-graph.js';
 
 /** A value and what it stands for outside of the graph. */
 export interface RoleValue {
@@ -27,7 +28,10 @@ export class StageGraph {
   /** Blocks `from` to `to - 1` of the model; `activationIn` is null for the first stage. */
   constructor(options: BlockTraceOptions, from: number, to: number, activationIn: Shape | null) {
     const { model } = options;
-    invariant(from >= 0 && from < to && to <= model.blocks.length, () => `blocks ${from} to ${to} of ${model.blocks.length} make no stage`);
+    invariant(
+      from >= 0 && from < to && to <= model.blocks.length,
+      () => `blocks ${from} to ${to} of ${model.blocks.length} make no stage`,
+    );
     this.#options = options;
     if (activationIn !== null) this.#value = this.#port({ kind: 'activation' }, activationIn, 'float32');
     for (let index = from; index < to; index++)
@@ -69,13 +73,19 @@ export class StageGraph {
       dy = gradients.find(({ role }) => role.kind === 'gradient')?.value;
       parameters.unshift(...gradients.filter(({ role }) => role.kind === 'paramGrad'));
     }
-    return { numForwardNodes, gradients: [...(dy === undefined ? [] : [{ role: { kind: 'gradient' } as const, value: dy }]), ...parameters] };
+    return {
+      numForwardNodes,
+      gradients: [...(dy === undefined ? [] : [{ role: { kind: 'gradient' } as const, value: dy }]), ...parameters],
+    };
   }
 
   #append(block: BlockGraph): ValueId {
     const inputs = block.inputs.map(({ role, value }) => {
       const spec = present(block.graph.values[value], `value ${value}`);
-      const place = role.kind === 'activation' ? this.activation.value : this.#port(role, spec.shape, spec.dtype === 'int32' ? 'int32' : 'float32');
+      const place =
+        role.kind === 'activation'
+          ? this.activation.value
+          : this.#port(role, spec.shape, spec.dtype === 'int32' ? 'int32' : 'float32');
       return [value, place] as const;
     });
     const stitch = new Stitch(this.#recorder, block.graph, inputs);
@@ -95,10 +105,23 @@ export class StageGraph {
 }
 
 /** Order of the inputs of a program. */
-const PORT_ORDER: readonly PortRole['kind'][] = ['activation', 'gradient', 'field', 'param', 'noise', 'saved', 'carried'];
+const PORT_ORDER: readonly PortRole['kind'][] = [
+  'activation',
+  'gradient',
+  'field',
+  'param',
+  'noise',
+  'saved',
+  'carried',
+];
 
 /** The program that computes `outputs`; its inputs are the values it needs, by their roles. */
-export function programOf(name: string, graph: Graph, roles: ReadonlyMap<ValueId, PortRole>, outputs: readonly RoleValue[]): Program {
+export function programOf(
+  name: string,
+  graph: Graph,
+  roles: ReadonlyMap<ValueId, PortRole>,
+  outputs: readonly RoleValue[],
+): Program {
   const wanted = outputs.map(({ value }) => value);
   const part = subgraph(graph, wanted, []);
   const port = ({ role, value }: RoleValue): Port => {
@@ -106,7 +129,9 @@ export function programOf(name: string, graph: Graph, roles: ReadonlyMap<ValueId
     invariant(dtype !== 'bool', () => `port ${roleName(role)} of ${name} holds booleans`);
     return { role, value, shape, dtype };
   };
-  const inputs = inputsOf(part, wanted).map((value) => port({ role: present(roles.get(value), `the role of value ${value} in ${name}`), value }));
+  const inputs = inputsOf(part, wanted).map((value) =>
+    port({ role: present(roles.get(value), `the role of value ${value} in ${name}`), value }),
+  );
   const rank = ({ role }: Port): number => PORT_ORDER.indexOf(role.kind);
   return { name, graph: part, inputs: inputs.sort((a, b) => rank(a) - rank(b)), outputs: outputs.map(port) };
 }

@@ -1,4 +1,5 @@
-// TracingContext: what a block sees as its context while it is traced. Fields and noise become inputs of the graph when they are asked for.
+// TracingContext: what a block sees as its context while it is traced. Fields and noise become inputs of the graph when
+// they are asked for.
 import { ModelError } from '../core/errors.js';
 import type { DataInfo, FieldSpec } from '../data/dataset.js';
 import type { ValueId } from '../tensor/graph.js';
@@ -46,7 +47,8 @@ export class TracingContext implements BlockContext {
       if (spec === undefined)
         throw new ModelError(
           'PT_FIELD_UNKNOWN',
-          `${label} reads the field "${name}", the data has ${data.fields.map((field) => `"${field.name}"`).join(', ')}`,
+          `${label} reads the field "${name}", the data has ` +
+            `${data.fields.map((field) => `"${field.name}"`).join(', ')}`,
           'Choose data that fits the model, or read a field that exists.',
         );
       value = this.#input({ kind: 'field', name }, [microBatch, ...spec.shape], spec.dtype);
@@ -58,9 +60,17 @@ export class TracingContext implements BlockContext {
   dropout(x: Tensor, rate: number, tag: string): Tensor {
     const { label, block } = this.#options;
     if (!(rate >= 0 && rate < 1))
-      throw new ModelError('PT_DROPOUT', `${label}: dropout rate ${rate} of "${tag}" is not in [0, 1)`, 'Use a rate from 0 up to, but without, 1.');
+      throw new ModelError(
+        'PT_DROPOUT',
+        `${label}: dropout rate ${rate} of "${tag}" is not in [0, 1)`,
+        'Use a rate from 0 up to, but without, 1.',
+      );
     if (this.#tags.has(tag))
-      throw new ModelError('PT_DROPOUT', `${label} uses the dropout tag "${tag}" twice`, 'Give each dropout of a block a tag of its own; equal tags would drop the same elements.');
+      throw new ModelError(
+        'PT_DROPOUT',
+        `${label} uses the dropout tag "${tag}" twice`,
+        'Give each dropout of a block a tag of its own; equal tags would drop the same elements.',
+      );
     this.#tags.add(tag);
     if (!this.isTraining || rate === 0) return x;
     return dropout(x, this.#session.tensor(this.#input({ kind: 'noise', block, tag }, x.shape, 'float32')), rate);

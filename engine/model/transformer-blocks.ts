@@ -1,5 +1,5 @@
-// Transformer blocks: the attention and the MLP sub-layer that the built-in models share, pre-norm as in GPT-2. A residual branch is one block.
-// Shape suffixes: B samples of a micro-batch, T tokens, D width, F width inside the MLP.
+// Transformer blocks: the attention and the MLP sub-layer that the built-in models share, pre-norm as in GPT-2. A
+// residual branch is one block. Shape suffixes: B samples of a micro-batch, T tokens, D width, F width inside the MLP.
 import { ModelError } from '../core/errors.js';
 import * as nn from '../tensor/nn.js';
 import * as tf from '../tensor/tf.js';
@@ -23,7 +23,8 @@ export interface Reach {
 }
 
 /** Every layer adds two branches to the stream; this scale keeps its variance from growing with depth (GPT-2). */
-const branchMatrix = (inputs: number, outputs: number, layers: number): ParamSpec => matrix([inputs, outputs], 1 / Math.sqrt(inputs * 2 * layers));
+const branchMatrix = (inputs: number, outputs: number, layers: number): ParamSpec =>
+  matrix([inputs, outputs], 1 / Math.sqrt(inputs * 2 * layers));
 
 /** Throws ModelError PT_MODEL_OPTIONS where the heads do not divide the width. */
 export function checkHeads(model: string, { width, heads }: TransformerOptions): void {
@@ -37,7 +38,11 @@ export function checkHeads(model: string, { width, heads }: TransformerOptions):
 }
 
 /** x + dropout(attention(norm(x))). Three matrices instead of one fused save the copies of splitting and joining. */
-export function attentionBlock(layer: number, { width: D, layers, heads, dropout }: TransformerOptions, { causal = false, maskField }: Reach = {}): Block {
+export function attentionBlock(
+  layer: number,
+  { width: D, layers, heads, dropout }: TransformerOptions,
+  { causal = false, maskField }: Reach = {},
+): Block {
   return defineBlock({
     name: `layer${layer}.attention`,
     kind: 'attention',
@@ -84,10 +89,15 @@ export function mlpBlock(layer: number, { width: D, layers, ff: F = 4 * D, dropo
 
 /** The attention and MLP blocks of all layers, in order. */
 export const transformerLayers = (options: TransformerOptions, reach: Reach = {}): Block[] =>
-  Array.from({ length: options.layers }, (_, layer) => [attentionBlock(layer, options, reach), mlpBlock(layer, options)]).flat();
+  Array.from({ length: options.layers }, (_, layer) => [
+    attentionBlock(layer, options, reach),
+    mlpBlock(layer, options),
+  ]).flat();
 
 /** Loss [B] of class logits [B, C] against the field `label`. */
-export const classLoss = (y_BC: tf.Tensor, context: BlockContext): tf.Tensor => nn.crossEntropy(y_BC, context.field('label'));
+export const classLoss = (y_BC: tf.Tensor, context: BlockContext): tf.Tensor =>
+  nn.crossEntropy(y_BC, context.field('label'));
 
 /** 1 where the largest logit is that of the label, else 0; shape [B]. */
-export const classScore = (y_BC: tf.Tensor, context: BlockContext): tf.Tensor => tf.cast(tf.equal(tf.argMax(y_BC, -1), context.field('label')), 'float32');
+export const classScore = (y_BC: tf.Tensor, context: BlockContext): tf.Tensor =>
+  tf.cast(tf.equal(tf.argMax(y_BC, -1), context.field('label')), 'float32');

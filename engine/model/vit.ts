@@ -1,16 +1,22 @@
-// Built-in model `vit`: a vision transformer (Dosovitskiy et al. 2020), pre-norm, with the mean of the patches in place of a class token.
-// Shape suffixes: B samples, H W height and width in pixels, h w in patches, P pixels of a patch side, N = h * w patches, D width, C classes.
+// Built-in model `vit`: a vision transformer (Dosovitskiy et al. 2020), pre-norm, with the mean of the patches in place
+// of a class token. Shape suffixes: B samples, H W height and width in pixels, h w in patches, P pixels of a patch
+// side, N = h * w patches, D width, C classes.
 import { z } from 'zod';
 import { ModelError } from '../core/errors.js';
 import * as nn from '../tensor/nn.js';
 import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
-import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
 import { defineModel } from './define.js';
+import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
 import { checkHeads, classLoss, classScore, transformerLayers } from './transformer-blocks.js';
 
 const options = z.strictObject({
-  patch: z.number().int().positive().optional().describe('side of a patch in pixels (default: the largest that leaves at least 16 patches)'),
+  patch: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('side of a patch in pixels (default: the largest that leaves at least 16 patches)'),
   width: z.number().int().positive().default(64).describe('width of the residual stream'),
   layers: z.number().int().positive().default(6).describe('transformer layers'),
   heads: z.number().int().positive().default(4).describe('attention heads'),
@@ -26,7 +32,8 @@ const HEAD_STD = 0.02;
 
 /** The largest side that divides the image into at least FEWEST_PATCHES patches. */
 function automaticPatch(H: number, W: number): number {
-  for (let side = Math.min(H, W); side > 1; side--) if (H % side === 0 && W % side === 0 && (H / side) * (W / side) >= FEWEST_PATCHES) return side;
+  for (let side = Math.min(H, W); side > 1; side--)
+    if (H % side === 0 && W % side === 0 && (H / side) * (W / side) >= FEWEST_PATCHES) return side;
   return 1;
 }
 
@@ -36,7 +43,16 @@ export const vit = defineModel({
   name: 'vit',
   summary: 'vision transformer that classifies images',
   options,
-  defaults: { epochs: 5, batch: 64, microBatch: 16, lr: '3e-3 * (0.02 + 0.98 * 0.5 * (1 + cos(pi * progress)))', warmup: 0.05, weightDecay: 0.05, clip: 1, optimizer: 'adamw' },
+  defaults: {
+    epochs: 5,
+    batch: 64,
+    microBatch: 16,
+    lr: '3e-3 * (0.02 + 0.98 * 0.5 * (1 + cos(pi * progress)))',
+    warmup: 0.05,
+    weightDecay: 0.05,
+    clip: 1,
+    optimizer: 'adamw',
+  },
   build(given, data) {
     const [H = 0, W = 0] = requireField('vit', data, 'image', 2, WANTS);
     const { patch: P = automaticPatch(H, W), width: D } = given;

@@ -1,5 +1,6 @@
-// CacheForecast: what a sample costs at the border of the frozen blocks while a cache fills, when it is full, and on average over the epochs that are
-// left. Arithmetic on measured rates; whether to cache at all is decided in cache/admission.ts.
+// CacheForecast: what a sample costs at the border of the frozen blocks while a cache fills, when it is full, and on
+// average over the epochs that are left. Arithmetic on measured rates; whether to cache at all is decided in
+// cache/admission.ts.
 
 export interface ForecastInput {
   /** Forward of all frozen blocks, and of those that no cached level covers yet, per sample. */
@@ -24,7 +25,14 @@ export interface CacheForecast {
   readonly averageMs: number;
 }
 
-export function cacheForecast({ computeMs, newComputeMs, readMs, writeMs, share, epochsLeft }: ForecastInput): CacheForecast {
+export function cacheForecast({
+  computeMs,
+  newComputeMs,
+  readMs,
+  writeMs,
+  share,
+  epochsLeft,
+}: ForecastInput): CacheForecast {
   const fillMs = newComputeMs + share * writeMs;
   const steadyMs = share * readMs + (1 - share) * computeMs;
   // Of less than an epoch all is filling.

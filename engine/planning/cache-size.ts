@@ -1,13 +1,13 @@
-// CacheSize: what the cache of a level would hold, what a sample of it costs to read, and what samples cost with it by epoch. From the settings and
-// measured rates; whether to cache at all is decided in cache/admission.ts.
+// CacheSize: what the cache of a level would hold, what a sample of it costs to read, and what samples cost with it by
+// epoch. From the settings and measured rates; whether to cache at all is decided in cache/admission.ts.
 import { codecOf } from '../../cache/codec.js';
-import { sumCosts } from '../../pipeline/costs.js';
-import { cacheForecast, type CacheForecast } from './cache-forecast.js';
-import { present } from '../core/invariant.js';
 import type { BlockCost } from '../../pipeline/costs.js';
-import type { CacheReads } from './cache-reads.js';
+import { sumCosts } from '../../pipeline/costs.js';
 import type { TrainConfig } from '../core/config.js';
+import { present } from '../core/invariant.js';
 import type { MeasuredRates } from '../costs/measured-rates.js';
+import { type CacheForecast, cacheForecast } from './cache-forecast.js';
+import type { CacheReads } from './cache-reads.js';
 
 /** What sizes follow from: settings, costs of blocks, and how samples come. */
 export interface CacheInputs extends Pick<MeasuredRates, 'readMsPerMb' | 'diskReadMsPerMb'>, CacheReads {
@@ -24,7 +24,10 @@ export interface CacheSize {
   readonly readMs: number;
 }
 
-export function cacheSize({ config, costs, microBatch, numSamples, readMsPerMb, diskReadMsPerMb }: CacheInputs, frozen: number): CacheSize {
+export function cacheSize(
+  { config, costs, microBatch, numSamples, readMsPerMb, diskReadMsPerMb }: CacheInputs,
+  frozen: number,
+): CacheSize {
   const activationBytes = present(costs[frozen - 1], 'cost').outputBytes / microBatch;
   const recordBytes = 4 * codecOf(config.cacheCodec).words(activationBytes / 4);
   // Two levels exist while the depth changes.
@@ -34,18 +37,41 @@ export function cacheSize({ config, costs, microBatch, numSamples, readMsPerMb, 
   const onDisk = Math.min(numSamples - inMemory, Math.floor(diskBytes / recordBytes));
   const decodeMs = (readMsPerMb[config.cacheCodec] * activationBytes) / 1e6;
   const diskMs = onDisk === 0 ? 0 : ((diskReadMsPerMb ?? 0) * recordBytes) / 1e6;
-  return { recordBytes, capBytes: memoryBytes + diskBytes, readMs: decodeMs + (diskMs * onDisk) / Math.max(1, inMemory + onDisk) };
+  return {
+    recordBytes,
+    capBytes: memoryBytes + diskBytes,
+    readMs: decodeMs + (diskMs * onDisk) / Math.max(1, inMemory + onDisk),
+  };
 }
 
-/** What a sample of the frozen prefix costs with the cache, by epoch. A level that exists already (`before`, or null) serves from the first one. */
-export function forecastCache(options: CacheInputs, frozen: number, epochs: number, before: number | null): CacheForecast {
+/**
+ * What a sample of the frozen prefix costs with the cache, by epoch. A level that exists already (`before`, or null)
+ * serves from the first one.
+ */
+export function forecastCache(
+  options: CacheInputs,
+  frozen: number,
+  epochs: number,
+  before: number | null,
+): CacheForecast {
   const { costs, microBatch, numSamples, numViews = 1 } = options;
   // A view comes again when all the others have been there.
   const epochsLeft = epochs / (numViews ?? 1);
   const { recordBytes, capBytes, readMs } = cacheSize(options, frozen);
   const computeMs = sumCosts(costs, 0, frozen).forwardMs / microBatch;
   const share = Math.min(1, Math.floor(capBytes / recordBytes) / numSamples);
-  if (before === frozen) return cacheForecast({ computeMs, newComputeMs: share * readMs + (1 - share) * computeMs, readMs, writeMs: 0, share, epochsLeft });
-  const newComputeMs = before === null || before > frozen ? computeMs : Math.min(computeMs, cacheSize(options, before).readMs + sumCosts(costs, before, frozen).forwardMs / microBatch);
+  if (before === frozen)
+    return cacheForecast({
+      computeMs,
+      newComputeMs: share * readMs + (1 - share) * computeMs,
+      readMs,
+      writeMs: 0,
+      share,
+      epochsLeft,
+    });
+  const newComputeMs =
+    before === null || before > frozen
+      ? computeMs
+      : Math.min(computeMs, cacheSize(options, before).readMs + sumCosts(costs, before, frozen).forwardMs / microBatch);
   return cacheForecast({ computeMs, newComputeMs, readMs, writeMs: readMs, share, epochsLeft });
 }

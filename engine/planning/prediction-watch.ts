@@ -1,12 +1,13 @@
-// PredictionWatch: compares the steps of a plan with what was predicted for them, once per plan. Where they are far apart it corrects the costs by what was
-// measured, has them kept for later runs, and asks for a better plan. It touches no worker; a change of plan never changes a result.
+// PredictionWatch: compares the steps of a plan with what was predicted for them, once per plan. Where they are far
+// apart it corrects the costs by what was measured, has them kept for later runs, and asks for a better plan. It
+// touches no worker; a change of plan never changes a result.
+import type { BlockCost } from '../../pipeline/costs.js';
+import { median, type WorkerSpans } from '../../pipeline/measured-step.js';
 import { present } from '../core/invariant.js';
 import { correctedCosts } from '../costs/corrected-costs.js';
-import type { BlockCost } from '../../pipeline/costs.js';
 import type { RunEventBody } from '../events/events.js';
-import { median, type WorkerSpans } from '../../pipeline/measured-step.js';
-import type { Planned, PlanRequest, Replanner } from './replanner.js';
 import type { StepResult } from '../protocol/step-result.js';
+import type { Planned, PlanRequest, Replanner } from './replanner.js';
 
 /** Steps of a plan that do not count: memory is touched for the first time. */
 const WARM_UP = 3;
@@ -54,8 +55,15 @@ export class PredictionWatch {
 
   add(seconds: number, { spans, cacheHits, cacheMisses }: StepResult): void {
     if (this.#planned === null || ++this.#numSeen <= WARM_UP || this.#numSeen > WARM_UP + WINDOW) return;
-    const workers = [...new Set(present(this.#planned.plan.replicas[0], 'replica 0').stages.map(({ worker }) => worker))];
-    this.#steps.push({ ms: seconds * 1000, spans: workers.map((worker) => spans.get(worker) ?? []), hits: cacheHits, misses: cacheMisses });
+    const workers = [
+      ...new Set(present(this.#planned.plan.replicas[0], 'replica 0').stages.map(({ worker }) => worker)),
+    ];
+    this.#steps.push({
+      ms: seconds * 1000,
+      spans: workers.map((worker) => spans.get(worker) ?? []),
+      hits: cacheHits,
+      misses: cacheMisses,
+    });
     if (this.#steps.length === WINDOW) this.#isDue = Math.abs(this.#measuredMs / this.#predictedMs - 1) > TOLERANCE;
   }
 
@@ -70,12 +78,36 @@ export class PredictionWatch {
     this.#isDue = false;
     const [predictedStepMs, measuredStepMs] = [this.#predictedMs, this.#measuredMs];
     const extraMs = replanner.prefixMs(host.request(''), this.#isFilling);
-    this.#costs = correctedCosts(this.#costs, plan, extraMs, this.#steps.map(({ spans }) => spans), replanner.slownessOf);
+    this.#costs = correctedCosts(
+      this.#costs,
+      plan,
+      extraMs,
+      this.#steps.map(({ spans }) => spans),
+      replanner.slownessOf,
+    );
     this.#keep(this.#costs);
-    const begin = replanner.forMeasured(this.#costs, measuredStepMs, host.request(`steps took ${measuredStepMs.toFixed(1)} ms, not ${predictedStepMs.toFixed(1)} ms as predicted`));
-    const verdict = begin === null ? 'no other plan is predicted to be faster by enough' : `another plan is predicted to take ${begin.event.predictedStepMs.toFixed(1)} ms of computation`;
-    const reason = `the median of ${WINDOW} steps of g${event.generation} is ${measuredStepMs.toFixed(1)} ms, predicted were ${predictedStepMs.toFixed(1)} ms; costs are corrected by what was measured; ${verdict}`;
-    host.emit({ type: 'prediction.off', step: host.step, generation: event.generation, predictedStepMs, measuredStepMs, steps: WINDOW, isReplanned: begin !== null, reason });
+    const begin = replanner.forMeasured(
+      this.#costs,
+      measuredStepMs,
+      host.request(`steps took ${measuredStepMs.toFixed(1)} ms, not ${predictedStepMs.toFixed(1)} ms as predicted`),
+    );
+    const verdict =
+      begin === null
+        ? 'no other plan is predicted to be faster by enough'
+        : `another plan is predicted to take ${begin.event.predictedStepMs.toFixed(1)} ms of computation`;
+    const reason =
+      `the median of ${WINDOW} steps of g${event.generation} is ${measuredStepMs.toFixed(1)} ms, predicted ` +
+      `were ${predictedStepMs.toFixed(1)} ms; costs are corrected by what was measured; ${verdict}`;
+    host.emit({
+      type: 'prediction.off',
+      step: host.step,
+      generation: event.generation,
+      predictedStepMs,
+      measuredStepMs,
+      steps: WINDOW,
+      isReplanned: begin !== null,
+      reason,
+    });
     if (begin !== null) await host.adopt(begin);
   }
 
@@ -85,7 +117,8 @@ export class PredictionWatch {
 
   /** While a cache fills steps take longer than afterwards. */
   get #isFilling(): boolean {
-    const sum = (pick: (step: SeenStep) => number): number => this.#steps.reduce((total, step) => total + pick(step), 0);
+    const sum = (pick: (step: SeenStep) => number): number =>
+      this.#steps.reduce((total, step) => total + pick(step), 0);
     return sum(({ misses }) => misses) > sum(({ hits }) => hits);
   }
 

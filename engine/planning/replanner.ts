@@ -1,5 +1,5 @@
-// Replanner: from what is frozen to the next plan. It asks the planner for a shape, decides about the cache, and seats the workers so that little
-// state moves. It decides nothing about freezing and speaks to no worker.
+// Replanner: from what is frozen to the next plan. It asks the planner for a shape, decides about the cache, and seats
+// the workers so that little state moves. It decides nothing about freezing and speaks to no worker.
 import { shouldCache } from '../../cache/admission.js';
 import { codecOf } from '../../cache/codec.js';
 import { stepMsOf } from '../../pipeline/candidate.js';
@@ -9,19 +9,19 @@ import { sumCosts } from '../../pipeline/costs.js';
 import { showGrid } from '../../pipeline/grid.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import { parseRecompute } from '../../pipeline/recompute.js';
-import { drawSchedule, scheduleName, type ScheduleSource } from '../../pipeline/schedules/registry.js';
 import { workersByStage } from '../../pipeline/schedule.js';
-import type { CacheForecast } from './cache-forecast.js';
-import { expectedReads, type CacheReads } from './cache-reads.js';
-import { cacheSize, forecastCache } from './cache-size.js';
+import { drawSchedule, scheduleName, type ScheduleSource } from '../../pipeline/schedules/registry.js';
 import type { TrainConfig } from '../core/config.js';
 import { PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
-import type { RunEventBody } from '../events/events.js';
 import { memoryLimitPerWorker } from '../core/memory-limit.js';
+import { type Plan, seatOf } from '../core/plan.js';
 import type { MeasuredRates } from '../costs/measured-rates.js';
-import { seatOf, type Plan } from '../core/plan.js';
+import type { RunEventBody } from '../events/events.js';
 import { asPlanned } from '../protocol/plan-schedule.js';
+import type { CacheForecast } from './cache-forecast.js';
+import { type CacheReads, expectedReads } from './cache-reads.js';
+import { cacheSize, forecastCache } from './cache-size.js';
 import { seatWorkers } from './seats.js';
 
 export interface ReplannerOptions extends MeasuredRates, CacheReads {
@@ -66,7 +66,10 @@ export interface Planned {
   readonly cacheReason: string;
 }
 
-/** What reducing a gradient costs next to updating it, when nothing was measured: both stream the same memory, the reduction without arithmetic. */
+/**
+ * What reducing a gradient costs next to updating it, when nothing was measured: both stream the same memory, the
+ * reduction without arithmetic.
+ */
 const REDUCE_TO_UPDATE = 0.5;
 /** Share of the step time that a change of plan nobody has to make must save. */
 const WORTH_A_TRANSITION = 0.03;
@@ -113,22 +116,29 @@ export class Replanner {
   }
 
   /**
-   * The plan for other workers than before. The shape stays where they are enough for it; else the best one for those that are left, even where it
-   * needs more memory than the run began with: a run that goes on is worth more than a limit of its own.
+   * The plan for other workers than before. The shape stays where they are enough for it; else the best one for those
+   * that are left, even where it needs more memory than the run began with: a run that goes on is worth more than a
+   * limit of its own.
    */
   forWorkers(workers: readonly string[], request: PlanRequest): Planned {
     this.#workers = workers;
     const { K, R } = present(this.#choice, 'choice');
     const { isOn, reason } = this.#admitCache(request);
     const fits = K * R <= workers.length && K <= this.#options.costs.length - request.frozen;
-    const input = { ...this.#plannerInput(request, isOn), fixedK: fits ? K : null, fixedR: fits ? R : null, maxK: null };
+    const input = {
+      ...this.#plannerInput(request, isOn),
+      fixedK: fits ? K : null,
+      fixedR: fits ? R : null,
+      maxK: null,
+    };
     const choice = chooseWithin(this.#memoryLimit, input);
     return this.#make(request, this.#options.config.exact ? choice : this.#widened(choice), isOn, reason);
   }
 
   /**
-   * A better plan now that other workers are there, or null where none is predicted to be faster by more than a transition is worth; then the new ones
-   * are spares. A shape that was asked for is kept until freezing has changed it.
+   * A better plan now that other workers are there, or null where none is predicted to be faster by more than a
+   * transition is worth; then the new ones are spares. A shape that was asked for is kept until freezing has changed
+   * it.
    */
   forMore(workers: readonly string[], request: PlanRequest): Planned | null {
     this.#workers = workers;
@@ -147,18 +157,30 @@ export class Replanner {
   }
 
   /**
-   * A better plan now that steps have shown what the blocks really cost, or null where none is predicted to be faster by enough. `measuredMs` is the whole step; what the
-   * corrected costs do not explain of it is taken to be the same in every shape.
+   * A better plan now that steps have shown what the blocks really cost, or null where none is predicted to be faster
+   * by enough. `measuredMs` is the whole step; what the corrected costs do not explain of it is taken to be the same in
+   * every shape.
    */
   forMeasured(costs: readonly BlockCost[], measuredMs: number, request: PlanRequest): Planned | null {
     this.#options = { ...this.#options, costs };
     const { config } = this.#options;
     const now = present(this.#choice, 'choice');
     if (config.dp === 'off' || !config.exact || this.#corrected.has(request.frozen)) return null;
-    const asked = request.frozen === 0 ? this.#askedShape() : { pipeline: 'auto', replicas: config.dp === 'pipe' ? now.R : 'auto' } as const;
+    const asked =
+      request.frozen === 0
+        ? this.#askedShape()
+        : ({ pipeline: 'auto', replicas: config.dp === 'pipe' ? now.R : 'auto' } as const);
     const { isOn, reason } = this.#admitCache(request);
-    const input = { ...this.#plannerInput(request, isOn), fixedK: asked.pipeline === 'auto' ? null : asked.pipeline, fixedR: asked.replicas === 'auto' ? null : asked.replicas, maxK: request.frozen === 0 ? null : now.K };
-    const choice = chooseWithin(request.frozen === 0 ? this.#memoryLimit : (this.#startMemory ?? this.#memoryLimit), input);
+    const input = {
+      ...this.#plannerInput(request, isOn),
+      fixedK: asked.pipeline === 'auto' ? null : asked.pipeline,
+      fixedR: asked.replicas === 'auto' ? null : asked.replicas,
+      maxK: request.frozen === 0 ? null : now.K,
+    };
+    const choice = chooseWithin(
+      request.frozen === 0 ? this.#memoryLimit : (this.#startMemory ?? this.#memoryLimit),
+      input,
+    );
     const nowMs = stepMsOf(input, now);
     const restMs = Math.max(0, measuredMs - nowMs);
     if (restMs + choice.predictedStepMs > (restMs + nowMs) * (1 - WORTH_A_CORRECTION)) return null;
@@ -171,7 +193,12 @@ export class Replanner {
     const { costs, microBatch } = this.#options;
     if (request.frozen === 0) return 0;
     if (this.#current?.usesCache !== true) return sumCosts(costs, 0, request.frozen).forwardMs;
-    const { fillMs, steadyMs } = forecastCache(this.#options, request.frozen, request.epochsLeft, this.#current.previousCacheDepth);
+    const { fillMs, steadyMs } = forecastCache(
+      this.#options,
+      request.frozen,
+      request.epochsLeft,
+      this.#current.previousCacheDepth,
+    );
     return microBatch * (isFilling ? fillMs : steadyMs);
   }
 
@@ -185,14 +212,19 @@ export class Replanner {
     const keepsShape = !isFirst && config.dp === 'off';
     const { isOn, reason: cacheReason } = this.#admitCache(request);
     const active = this.#options.costs.length - request.frozen;
-    const shape = earlier ?? (keepsShape ? { K: Math.min(present(this.#choice, 'choice').K, active), R: present(this.#choice, 'choice').R } : null);
+    const shape =
+      earlier ??
+      (keepsShape
+        ? { K: Math.min(present(this.#choice, 'choice').K, active), R: present(this.#choice, 'choice').R }
+        : null);
     const keptReplicas = !isFirst && config.dp === 'pipe' ? present(this.#choice, 'choice').R : null;
     const choice = choosePipeline({
       ...this.#plannerInput(request, isOn),
       fixedK: shape?.K ?? (isFirst && asked.pipeline !== 'auto' ? asked.pipeline : null),
       fixedR: shape?.R ?? keptReplicas ?? (isFirst && asked.replicas !== 'auto' ? asked.replicas : null),
       maxK: isFirst || request.frozen < (this.#current?.frozen ?? 0) ? null : present(this.#choice, 'choice').K,
-      memoryLimit: keepsShape || earlier !== null ? null : isFirst ? this.#memoryLimit : (this.#startMemory ?? this.#memoryLimit),
+      memoryLimit:
+        keepsShape || earlier !== null ? null : isFirst ? this.#memoryLimit : (this.#startMemory ?? this.#memoryLimit),
     });
     if (isFirst && asked.pipeline !== 'auto') this.#startMemory = Math.max(...choice.memoryPerWorker);
     return this.#make(request, config.exact ? choice : this.#widened(choice), isOn, cacheReason);
@@ -210,18 +242,35 @@ export class Replanner {
 
   /** A plan of a given shape, for measurements beside the training. */
   fixed(request: PlanRequest, shape: FixedShape): Planned {
-    const choice = choosePipeline({ ...this.#plannerInput(request, shape.usesCache), fixedK: shape.K, fixedR: shape.R, maxK: null, memoryLimit: null, ...(shape.schedule === undefined ? {} : { schedule: shape.schedule }) });
-    return this.#make(request, shape.cuts === undefined ? choice : { ...choice, cuts: shape.cuts }, shape.usesCache, 'given');
+    const choice = choosePipeline({
+      ...this.#plannerInput(request, shape.usesCache),
+      fixedK: shape.K,
+      fixedR: shape.R,
+      maxK: null,
+      memoryLimit: null,
+      ...(shape.schedule === undefined ? {} : { schedule: shape.schedule }),
+    });
+    return this.#make(
+      request,
+      shape.cuts === undefined ? choice : { ...choice, cuts: shape.cuts },
+      shape.usesCache,
+      'given',
+    );
   }
 
   /** The shape the configuration asks for; free where too many workers are lost for it. */
   #askedShape(): Pick<TrainConfig, 'pipeline' | 'replicas'> {
     const { pipeline, replicas } = this.#options.config;
     const needed = (pipeline === 'auto' ? 1 : pipeline) * (replicas === 'auto' ? 1 : replicas);
-    return this.#current === null || needed <= this.#workers.length ? { pipeline, replicas } : { pipeline: 'auto', replicas: 'auto' };
+    return this.#current === null || needed <= this.#workers.length
+      ? { pipeline, replicas }
+      : { pipeline: 'auto', replicas: 'auto' };
   }
 
-  /** Where less is frozen than before: the shape it had then, which was planned without knowing better; null where it has no workers any more. */
+  /**
+   * Where less is frozen than before: the shape it had then, which was planned without knowing better; null where it
+   * has no workers any more.
+   */
   #earlierShape(frozen: number): { readonly K: number; readonly R: number } | null {
     if (this.#current === null || frozen >= this.#current.frozen) return null;
     const shape = this.#shapes.findLast((one) => one.frozen <= frozen);
@@ -229,20 +278,32 @@ export class Replanner {
   }
 
   /**
-   * Without exactness the micro-batch need not be the same for all plans: where there is no pipeline to fill, one micro-batch per replica makes
-   * the largest matrix products and the fewest calls.
+   * Without exactness the micro-batch need not be the same for all plans: where there is no pipeline to fill, one
+   * micro-batch per replica makes the largest matrix products and the fewest calls.
    */
   #widened(choice: PipelineChoice): PipelineChoice {
     const { config } = this.#options;
     if (choice.K > 1 || config.batch % choice.R !== 0) return choice;
-    return { ...choice, microBatches: 1, ranges: Array.from({ length: choice.R }, (_, start) => ({ start, count: 1 })) };
+    return {
+      ...choice,
+      microBatches: 1,
+      ranges: Array.from({ length: choice.R }, (_, start) => ({ start, count: 1 })),
+    };
   }
 
   /** Who is slower or faster than the others, where the shape regards it. */
   #paceClause({ seats }: PipelineChoice): string {
     if (seats === null) return '';
     const unequal = this.#workers.filter((worker) => this.slownessOf(worker) !== 1);
-    return `; ${unequal.map((worker) => `${worker} takes ${this.slownessOf(worker).toFixed(2)} times as long as was measured at the start`).join(', ')}`;
+    return (
+      '; ' +
+      `${unequal
+        .map(
+          (worker) =>
+            `${worker} takes ${this.slownessOf(worker).toFixed(2)} times ` + 'as long as was measured at the start',
+        )
+        .join(', ')}`
+    );
   }
 
   #plannerInput(request: PlanRequest, usesCache: boolean) {
@@ -274,10 +335,15 @@ export class Replanner {
   }
 
   /** Predicted steps while the cache fills and afterwards; nothing where there is no cache. */
-  #cachedSteps(request: PlanRequest, choice: PipelineChoice, usesCache: boolean): { predictedFillMs?: number; predictedReadMs?: number } {
+  #cachedSteps(
+    request: PlanRequest,
+    choice: PipelineChoice,
+    usesCache: boolean,
+  ): { predictedFillMs?: number; predictedReadMs?: number } {
     if (!usesCache) return {};
     const { fillMs, steadyMs } = this.#forecast(request);
-    const stepMs = (sampleMs: number): number => stepMsOf(this.#plannerInput(request, true), choice, sampleMs * this.#options.microBatch);
+    const stepMs = (sampleMs: number): number =>
+      stepMsOf(this.#plannerInput(request, true), choice, sampleMs * this.#options.microBatch);
     return { predictedFillMs: stepMs(fillMs), predictedReadMs: stepMs(steadyMs) };
   }
 
@@ -285,7 +351,12 @@ export class Replanner {
     const { config, costs, microBatch, numSamples, numViews } = this.#options;
     if (frozen === 0) return { isOn: false, reason: 'nothing is frozen' };
     if (config.cache === 'off') return { isOn: false, reason: 'switched off by --cache off' };
-    if (numViews === null) return { isOn: false, reason: 'every epoch augments the samples anew, so that nothing comes twice; --views K makes K fixed views of each' };
+    if (numViews === null)
+      return {
+        isOn: false,
+        reason:
+          'every epoch augments the samples anew, so that nothing comes twice; --views K makes K fixed views of each',
+      };
     const { recordBytes, capBytes, readMs } = cacheSize(this.#options, frozen);
     const forwardMs = (depth: number): number => sumCosts(costs, 0, depth).forwardMs / microBatch;
     const before = this.#cachedDepth;
@@ -309,9 +380,12 @@ export class Replanner {
     const previous = this.#current;
     const schedule = drawSchedule(choice.schedule, choice.K, choice.microBatches);
     const rowOf = workersByStage(schedule);
-    const seats = choice.seats?.map((row) => row.map((worker) => present(this.#workers[worker], 'worker'))) ?? seatWorkers(previous, this.#workers, choice.K, choice.ranges.length);
+    const seats =
+      choice.seats?.map((row) => row.map((worker) => present(this.#workers[worker], 'worker'))) ??
+      seatWorkers(previous, this.#workers, choice.K, choice.ranges.length);
     const cachedSteps = this.#cachedSteps(request, choice, usesCache);
-    const previousCacheDepth = usesCache && this.#cachedDepth !== null && this.#cachedDepth < request.frozen ? this.#cachedDepth : null;
+    const previousCacheDepth =
+      usesCache && this.#cachedDepth !== null && this.#cachedDepth < request.frozen ? this.#cachedDepth : null;
     const plan: Plan = {
       generation: previous === null ? 0 : previous.generation + 1,
       frozen: request.frozen,
@@ -337,7 +411,10 @@ export class Replanner {
     this.#first ??= plan;
     this.#current = plan;
     this.#choice = choice;
-    this.#shapes = [...this.#shapes.filter(({ frozen }) => frozen < request.frozen), { frozen: request.frozen, K: choice.K, R: choice.R }];
+    this.#shapes = [
+      ...this.#shapes.filter(({ frozen }) => frozen < request.frozen),
+      { frozen: request.frozen, K: choice.K, R: choice.R },
+    ];
     this.#cachedDepth = usesCache ? request.frozen : null;
     const event: Planned['event'] = {
       type: 'plan.made',
@@ -348,7 +425,9 @@ export class Replanner {
       R: choice.R,
       schedule: scheduleName(choice.schedule),
       microBatches: choice.microBatches,
-      stages: plan.replicas.flatMap(({ stages }, replica) => stages.map(({ worker, from, to }, stage) => ({ worker, replica, stage, from, to }))),
+      stages: plan.replicas.flatMap(({ stages }, replica) =>
+        stages.map(({ worker, from, to }, stage) => ({ worker, replica, stage, from, to })),
+      ),
       idle: this.#workers.filter((worker) => seatOf(plan, worker) === null),
       predictedStepMs: choice.predictedStepMs,
       ...cachedSteps,

@@ -1,10 +1,11 @@
-// Seats: which worker takes which place of a shape, so that little state moves. Pure; it knows names only, and what the plan before had.
+// Seats: which worker takes which place of a shape, so that little state moves. Pure; it knows names only, and what the
+// plan before had.
 import { present } from '../core/invariant.js';
 import type { Plan } from '../core/plan.js';
 
 /**
- * R rows of K workers. A worker that stays in a replica's place needs no new blocks; the freed ones fill the new places in order. `workers` are
- * at least K R.
+ * R rows of K workers. A worker that stays in a replica's place needs no new blocks; the freed ones fill the new places
+ * in order. `workers` are at least K R.
  */
 export function seatWorkers(before: Plan | null, workers: readonly string[], K: number, R: number): string[][] {
   const free = [...workers];

@@ -1,4 +1,5 @@
-// Entrance: how others reach a run: the address of its coordinator and the token. Pure text; the socket is comm/listen.ts.
+// Entrance: how others reach a run: the address of its coordinator and the token. Pure text; the socket is
+// comm/listen.ts.
 import { networkInterfaces } from 'node:os';
 
 export interface Entrance {
@@ -15,11 +16,20 @@ export interface Entrance {
 
 const WILDCARDS = ['0.0.0.0', '[::]'];
 
-/** The entrance of a listener. One that listens everywhere is named by the first address of this host that is not its loopback. */
+/**
+ * The entrance of a listener. One that listens everywhere is named by the first address of this host that is not its
+ * loopback.
+ */
 export function entranceOf(url: string, token: string, fingerprint: string | null = null): Entrance {
   const { hostname } = new URL(url);
   const isLocal = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
-  return { url: WILDCARDS.includes(hostname) ? withHost(url, publicAddress()) : url, token, own: ownUrl(url), fingerprint, isLocal };
+  return {
+    url: WILDCARDS.includes(hostname) ? withHost(url, publicAddress()) : url,
+    token,
+    own: ownUrl(url),
+    fingerprint,
+    isLocal,
+  };
 }
 
 /** An address under which this host reaches its own listener. */
@@ -27,19 +37,24 @@ export function ownUrl(url: string): string {
   return WILDCARDS.includes(new URL(url).hostname) ? withHost(url, '127.0.0.1') : url;
 }
 
-/** An address as the other side knows itself, made one that can be dialled: listening everywhere says nothing about where. */
+/**
+ * An address as the other side knows itself, made one that can be dialled: listening everywhere says nothing about
+ * where.
+ */
 export function reachable(url: string, via: string): string {
   return WILDCARDS.includes(new URL(url).hostname) ? withHost(url, new URL(via).hostname) : url;
 }
 
 /** The command line that joins a run. */
-export const joinCommand = ({ url, token, fingerprint }: Entrance): string => `pipetrain worker --join ${url} --token ${token}${fingerprint === null ? '' : ` --tls-fingerprint ${fingerprint}`}`;
+export const joinCommand = ({ url, token, fingerprint }: Entrance): string =>
+  `pipetrain worker --join ${url} --token ${token}${fingerprint === null ? '' : ` --tls-fingerprint ${fingerprint}`}`;
 
 const withHost = (url: string, host: string): string => url.replace(/^(wss?:\/\/)(\[[^\]]*\]|[^:/]*)/, `$1${host}`);
 
 function publicAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const found = all.find(({ internal, family }) => !internal && family === 'IPv4') ?? all.find(({ internal }) => !internal);
+  const found =
+    all.find(({ internal, family }) => !internal && family === 'IPv4') ?? all.find(({ internal }) => !internal);
   if (found === undefined) return '127.0.0.1';
   return found.family === 'IPv6' ? `[${found.address}]` : found.address;
 }

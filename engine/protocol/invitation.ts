@@ -1,5 +1,5 @@
-// Invitation: what a worker process is told on its standard input by whoever started it: where the coordinator is and who it is there. Nothing in
-// it came over a network.
+// Invitation: what a worker process is told on its standard input by whoever started it: where the coordinator is and
+// who it is there. Nothing in it came over a network.
 import { z } from 'zod';
 import { trustSchema } from '../comm/tls.js';
 import { EXECUTOR_KINDS } from '../tensor/executor-kind.js';
@@ -13,10 +13,14 @@ const ownSchema = z.object({
   model: z.string().nullable(),
   data: z.string().nullable(),
   dataOptions: z.record(z.string(), z.unknown()),
-  /** Address and port for other workers; null takes the address by which the coordinator is reached, and a free port. */
+  /**
+   * Address and port for other workers; null takes the address by which the coordinator is reached, and a free port.
+   */
   host: z.string().nullable(),
   port: z.number().int().min(0).max(65535),
-  /** Where workers of this host keep their tensors when the memory of the run is on another one, and what it is told by. */
+  /**
+   * Where workers of this host keep their tensors when the memory of the run is on another one, and what it is told by.
+   */
   memory: z.object({ path: z.string(), probe: z.string() }),
 });
 

@@ -1,16 +1,25 @@
-// Messages between the coordinator and a worker: discriminated unions, decoded by a schema on arrival. Tensors are not among them; they go
-// through shared memory, and between hosts beside them (comm/remote-write.ts).
+// Messages between the coordinator and a worker: discriminated unions, decoded by a schema on arrival. Tensors are not
+// among them; they go through shared memory, and between hosts beside them (comm/remote-write.ts).
 import { z } from 'zod';
 import { trainConfigSchema } from '../core/config.js';
 import { planSchema, WORKER_NAME } from '../core/plan.js';
 import { EXECUTOR_KINDS } from '../tensor/executor-kind.js';
 
-const errorSchema = z.object({ code: z.string(), exitCode: z.number(), message: z.string(), hint: z.string(), stack: z.string().optional() });
+const errorSchema = z.object({
+  code: z.string(),
+  exitCode: z.number(),
+  message: z.string(),
+  hint: z.string(),
+  stack: z.string().optional(),
+});
 const index = z.number().int().nonnegative();
 /** Any float: z.number() refuses NaN and infinities, which are just what the coordinator must learn of. */
 const float = z.custom<number>((value) => typeof value === 'number', 'expected a number');
 
-/** How a worker is reached by the others: its address, what its certificate is known by where it speaks TLS, and the name of the memory it keeps its tensors in. */
+/**
+ * How a worker is reached by the others: its address, what its certificate is known by where it speaks TLS, and the
+ * name of the memory it keeps its tensors in.
+ */
 const colleagueSchema = z.object({ address: z.string(), fingerprint: z.string().nullable(), domain: z.string() });
 export type Colleague = z.infer<typeof colleagueSchema>;
 
@@ -23,25 +32,59 @@ export const orderSchema = z.discriminatedUnion('type', [
     /** Whether all workers compute with our kernels. */
     kernels: z.boolean(),
     microBatch: z.number().int().positive(),
-    /** What the run's shared memory can be told by (see memory-folder.ts); a worker that does not find it is on another host. */
+    /**
+     * What the run's shared memory can be told by (see memory-folder.ts); a worker that does not find it is on another
+     * host.
+     */
     probe: z.string(),
     /** Where the coordinator's own workers keep programs between runs; null for all others. */
     programCache: z.string().nullable(),
     /** Where they put cached activations that memory has no room for; null for all others. */
     cacheFolder: z.string().nullable(),
-    /** What a worker that joins must find on its own: the same model and the same data, and the same kind of processor. */
+    /**
+     * What a worker that joins must find on its own: the same model and the same data, and the same kind of processor.
+     */
     expects: z.object({ model: z.string(), data: z.string(), processor: z.string().max(2000) }).nullable(),
   }),
-  /** Of a micro-batch of `microBatch` samples. `workers` measure at the same time, and in pairs what a hand-over between them takes. */
-  z.object({ type: z.literal('measure-costs'), microBatch: z.number().int().positive(), workers: z.array(z.string().regex(WORKER_NAME)), colleagues: z.record(z.string(), colleagueSchema) }),
-  /** First half of a transition: allocate, fetch state, compile. `keeper` is the replica that snapshots and checkpoints are taken from. */
-  z.object({ type: z.literal('prepare'), plan: planSchema, keeper: index, colleagues: z.record(z.string(), colleagueSchema) }),
+  /**
+   * Of a micro-batch of `microBatch` samples. `workers` measure at the same time, and in pairs what a hand-over between
+   * them takes.
+   */
+  z.object({
+    type: z.literal('measure-costs'),
+    microBatch: z.number().int().positive(),
+    workers: z.array(z.string().regex(WORKER_NAME)),
+    colleagues: z.record(z.string(), colleagueSchema),
+  }),
+  /**
+   * First half of a transition: allocate, fetch state, compile. `keeper` is the replica that snapshots and checkpoints
+   * are taken from.
+   */
+  z.object({
+    type: z.literal('prepare'),
+    plan: planSchema,
+    keeper: index,
+    colleagues: z.record(z.string(), colleagueSchema),
+  }),
   /** Second half: connect to the neighbours, drop what is no longer needed. */
   z.object({ type: z.literal('activate'), generation: index }),
   /** Run one step (and, by the commits, those after it). */
   z.object({ type: z.literal('start'), generation: index, step: index }),
-  /** Apply the step's update and, where `goesOn`, run the next one. `rates` are factors of the learning rate per block of the model. */
-  z.object({ type: z.literal('commit'), generation: index, step: index, learningRate: z.number(), gradientScale: z.number(), updateCount: z.number().int().positive(), rates: z.array(z.number()).optional(), goesOn: z.boolean(), snapshot: index.nullable() }),
+  /**
+   * Apply the step's update and, where `goesOn`, run the next one. `rates` are factors of the learning rate per block
+   * of the model.
+   */
+  z.object({
+    type: z.literal('commit'),
+    generation: index,
+    step: index,
+    learningRate: z.number(),
+    gradientScale: z.number(),
+    updateCount: z.number().int().positive(),
+    rates: z.array(z.number()).optional(),
+    goesOn: z.boolean(),
+    snapshot: index.nullable(),
+  }),
   /** Write a snapshot of this worker's blocks, between steps. */
   z.object({ type: z.literal('snapshot'), generation: index, step: index, version: index }),
   /** Give up whatever is being done for a generation; state is restored afterwards. */
@@ -59,11 +102,42 @@ export const orderSchema = z.discriminatedUnion('type', [
 
 /** What a worker tells the coordinator. */
 export const reportSchema = z.discriminatedUnion('type', [
-  /** `computeMs`: forward and backward of a micro-batch through the whole model; null for a worker on the coordinator's host. */
-  z.object({ type: z.literal('ready'), device: z.string(), address: z.string(), fingerprint: z.string().nullable(), domain: z.string(), computeMs: float.nullable(), startSeconds: z.number() }),
-  z.object({ type: z.literal('costs'), blocks: z.array(z.object({ forwardMs: z.number(), backwardMs: z.number(), inputGradientMs: z.number(), weightGradientMs: z.number(), savedBytes: z.number(), carriedBytes: z.number(), outputBytes: z.number() })), readMsPerMb: z.object({ f32: z.number(), f16: z.number(), i8: z.number() }), updateMsPerMb: z.number(), handover: z.object({ handoverMs: z.number(), handlingMs: z.number() }).nullable() }),
+  /**
+   * `computeMs`: forward and backward of a micro-batch through the whole model; null for a worker on the coordinator's
+   * host.
+   */
+  z.object({
+    type: z.literal('ready'),
+    device: z.string(),
+    address: z.string(),
+    fingerprint: z.string().nullable(),
+    domain: z.string(),
+    computeMs: float.nullable(),
+    startSeconds: z.number(),
+  }),
+  z.object({
+    type: z.literal('costs'),
+    blocks: z.array(
+      z.object({
+        forwardMs: z.number(),
+        backwardMs: z.number(),
+        inputGradientMs: z.number(),
+        weightGradientMs: z.number(),
+        savedBytes: z.number(),
+        carriedBytes: z.number(),
+        outputBytes: z.number(),
+      }),
+    ),
+    readMsPerMb: z.object({ f32: z.number(), f16: z.number(), i8: z.number() }),
+    updateMsPerMb: z.number(),
+    handover: z.object({ handoverMs: z.number(), handlingMs: z.number() }).nullable(),
+  }),
   z.object({ type: z.literal('prepared'), generation: index, movedBytes: z.number(), stateMs: z.number() }),
-  z.object({ type: z.literal('active'), generation: index, programs: z.object({ ms: z.number(), traced: index, kept: index, fromDisk: index, compiled: index }) }),
+  z.object({
+    type: z.literal('active'),
+    generation: index,
+    programs: z.object({ ms: z.number(), traced: index, kept: index, fromDisk: index, compiled: index }),
+  }),
   z.object({
     type: z.literal('step-ready'),
     generation: index,
@@ -74,7 +148,10 @@ export const reportSchema = z.discriminatedUnion('type', [
     squares: z.array(z.object({ block: index, fromChunk: index, values: z.array(float) })),
     computeMs: z.number(),
     waitMs: z.number(),
-    /** Begin and end of every action of this worker in the order of its schedule, milliseconds on the clock of the machine. */
+    /**
+     * Begin and end of every action of this worker in the order of its schedule, milliseconds on the clock of the
+     * machine.
+     */
     spans: z.array(z.number()),
     reduceMs: z.number(),
     /** Reading and writing cached activations; not in \`computeMs\`. */
@@ -95,11 +172,18 @@ export const reportSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('snapshot-written'), step: index, version: index, problem: z.string().nullable() }),
   z.object({ type: z.literal('aborted') }),
   z.object({ type: z.literal('pong') }),
-  /** A neighbour cannot be reached any more; the work in hand is given up. `about` is one that no connection could be made to. */
+  /**
+   * A neighbour cannot be reached any more; the work in hand is given up. `about` is one that no connection could be
+   * made to.
+   */
   z.object({ type: z.literal('stuck'), message: z.string(), about: z.string().nullable() }),
   /** A connection to this worker's port was not let in, or was cut. */
   z.object({ type: z.literal('dropped'), peer: z.string().max(200), reason: z.string().max(1000) }),
-  z.object({ type: z.literal('evaluated'), generation: index, results: z.array(z.object({ index, loss: float, score: float.nullable() })) }),
+  z.object({
+    type: z.literal('evaluated'),
+    generation: index,
+    results: z.array(z.object({ index, loss: float, score: float.nullable() })),
+  }),
   /** `problem`: why there is no memory for a copy. */
   z.object({ type: z.literal('state-copied'), generation: index, problem: z.string().nullable() }),
   z.object({ type: z.literal('cache-off'), reason: z.string() }),
@@ -108,8 +192,15 @@ export const reportSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('leaving') }),
 ]);
 
-/** The first word to a worker that joins: its name in this run, and after how long a silence each side gives up the other. */
-export const assignmentSchema = z.object({ type: z.literal('assigned'), worker: z.string().regex(WORKER_NAME), heartbeatSeconds: z.number().positive() });
+/**
+ * The first word to a worker that joins: its name in this run, and after how long a silence each side gives up the
+ * other.
+ */
+export const assignmentSchema = z.object({
+  type: z.literal('assigned'),
+  worker: z.string().regex(WORKER_NAME),
+  heartbeatSeconds: z.number().positive(),
+});
 
 export type Order = z.infer<typeof orderSchema>;
 export type Report = z.infer<typeof reportSchema>;

@@ -1,5 +1,5 @@
-// Validation: one look at the validation samples, or at a fixed part of them, assembled from what the workers report in an order that does not depend on
-// the shape of the run. Pure.
+// Validation: one look at the validation samples, or at a fixed part of them, assembled from what the workers report in
+// an order that does not depend on the shape of the run. Pure.
 import type { Model } from '../model/block.js';
 import type { ReportOf } from './messages.js';
 
@@ -11,7 +11,12 @@ export interface Validation {
 }
 
 /** `results` are sums per micro-batch of `microBatch` samples (the last one may be shorter), in order. */
-export function assembleValidation(results: ReportOf<'evaluated'>['results'], numValidation: number, microBatch: number, model: Model): Validation {
+export function assembleValidation(
+  results: ReportOf<'evaluated'>['results'],
+  numValidation: number,
+  microBatch: number,
+  model: Model,
+): Validation {
   const samples = results.reduce((sum, { index }) => sum + Math.min(microBatch, numValidation - index * microBatch), 0);
   const loss = results.reduce((sum, one) => sum + one.loss, 0) / samples;
   const metric = model.score === null ? loss : results.reduce((sum, { score }) => sum + (score ?? 0), 0) / samples;

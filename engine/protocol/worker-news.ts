@@ -1,4 +1,5 @@
-// WorkerNews: what a worker process that joins a run tells the command that started it, one JSON line each on its standard output.
+// WorkerNews: what a worker process that joins a run tells the command that started it, one JSON line each on its
+// standard output.
 import type { ErrorRecord } from '../core/errors.js';
 import type { Seat } from '../core/plan.js';
 

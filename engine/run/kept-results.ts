@@ -1,8 +1,9 @@
-// Where what outlives a run is kept: compiled programs and measured costs. It says which folder; what is in it is the business of those who put it there.
-import { builtInModel } from '../model/registry.js';
-import type { DataInfo } from '../data/dataset.js';
+// Where what outlives a run is kept: compiled programs and measured costs. It says which folder; what is in it is the
+// business of those who put it there.
 import type { TrainConfig } from '../core/config.js';
 import { DiskCache } from '../core/disk-cache.js';
+import type { DataInfo } from '../data/dataset.js';
+import { builtInModel } from '../model/registry.js';
 import { codeDigest } from '../tensor/code-digest.js';
 import type { KeptResults } from '../tensor/program-shelf.js';
 
@@ -18,7 +19,10 @@ export function openKeptResults(folder: string | null, capMb: number): KeptResul
   return folder === null || code === null ? null : { disk: new DiskCache(folder, capMb * 2 ** 20), codeDigest: code };
 }
 
-/** All that decides what a built-in model computes, besides the code; null for models that somebody plugged in, whose code may depend on anything. */
+/**
+ * All that decides what a built-in model computes, besides the code; null for models that somebody plugged in, whose
+ * code may depend on anything.
+ */
 export function builtInIdentity({ model, modelOptions }: TrainConfig, data: DataInfo): string | null {
   return builtInModel(model) === null ? null : JSON.stringify([model, modelOptions, data]);
 }

@@ -1,6 +1,16 @@
-// LearningRate: the learning rate of a run as a function of its progress, compiled from what the user wrote. It knows no optimizer. The text is
-// parsed by mathjs and its tree checked against a list of what is allowed, so that an expression from a file can compute and nothing else.
-import { create, parts, type ConstantNode, type FunctionNode, type MathJsInstance, type MathNode, type OperatorNode, type SymbolNode } from '#mathjs';
+// LearningRate: the learning rate of a run as a function of its progress, compiled from what the user wrote. It knows
+// no optimizer. The text is parsed by mathjs and its tree checked against a list of what is allowed, so that an
+// expression from a file can compute and nothing else.
+import {
+  type ConstantNode,
+  create,
+  type FunctionNode,
+  type MathJsInstance,
+  type MathNode,
+  type OperatorNode,
+  parts,
+  type SymbolNode,
+} from '#mathjs';
 import { UsageError } from '../core/errors.js';
 
 export interface TrainingTime {
@@ -18,31 +28,89 @@ export interface TrainingTime {
 export type LearningRate = (at: TrainingTime) => number;
 
 const VARIABLES = ['step', 'steps', 'epoch', 'epochs', 'progress', 'pi', 'e'] as const;
-const FUNCTIONS = ['abs', 'cbrt', 'ceil', 'cos', 'exp', 'floor', 'log', 'log10', 'log2', 'max', 'min', 'mod', 'pow', 'round', 'sign', 'sin', 'sqrt', 'tan', 'tanh'] as const;
-const OPERATORS = ['add', 'subtract', 'multiply', 'divide', 'pow', 'mod', 'unaryMinus', 'unaryPlus', 'smaller', 'smallerEq', 'larger', 'largerEq', 'equal', 'unequal', 'and', 'or', 'not'] as const;
-/** Functions of mathjs that reach beyond arithmetic. The check of the tree keeps them out already; without them a hole in it would lead nowhere. */
-const UNSAFE = ['createUnit', 'evaluate', 'parse', 'compile', 'parser', 'simplify', 'derivative', 'resolve', 'reviver', 'import'] as const;
+const FUNCTIONS = [
+  'abs',
+  'cbrt',
+  'ceil',
+  'cos',
+  'exp',
+  'floor',
+  'log',
+  'log10',
+  'log2',
+  'max',
+  'min',
+  'mod',
+  'pow',
+  'round',
+  'sign',
+  'sin',
+  'sqrt',
+  'tan',
+  'tanh',
+] as const;
+const OPERATORS = [
+  'add',
+  'subtract',
+  'multiply',
+  'divide',
+  'pow',
+  'mod',
+  'unaryMinus',
+  'unaryPlus',
+  'smaller',
+  'smallerEq',
+  'larger',
+  'largerEq',
+  'equal',
+  'unequal',
+  'and',
+  'or',
+  'not',
+] as const;
+/**
+ * Functions of mathjs that reach beyond arithmetic. The check of the tree keeps them out already; without them a hole
+ * in it would lead nowhere.
+ */
+const UNSAFE = [
+  'createUnit',
+  'evaluate',
+  'parse',
+  'compile',
+  'parser',
+  'simplify',
+  'derivative',
+  'resolve',
+  'reviver',
+  'import',
+] as const;
 
 const LONGEST = 500;
 const SAMPLES = 64;
-const HINT = `Allowed are numbers, ${VARIABLES.join(', ')}, + - * / ^ %, comparisons, and/or/not, a ? b : c, and ${FUNCTIONS.join(', ')}.`;
+const HINT =
+  `Allowed are numbers, ${VARIABLES.join(', ')}, + - * / ^ %, comparisons, and/or/not, a ? b : c, and ` +
+  `${FUNCTIONS.join(', ')}.`;
 
 const fail = (message: string, cause?: unknown): never => {
   throw new UsageError('PT_LR_EXPRESSION', message, HINT, cause === undefined ? undefined : { cause });
 };
 
 /**
- * Compiles a number or an expression of step, steps, epoch, epochs and progress (step / steps). `warmup` steps of linear warm-up multiply it by
- * min(1, (step + 1) / warmup); below 1, `warmup` is a share of all steps. Throws a UsageError (PT_LR_EXPRESSION) that names the part it does
- * not allow; the function throws one where the rate is not finite or is negative, and looks for that over the whole run when it is first asked
- * about a run, before training starts.
+ * Compiles a number or an expression of step, steps, epoch, epochs and progress (step / steps). `warmup` steps of
+ * linear warm-up multiply it by min(1, (step + 1) / warmup); below 1, `warmup` is a share of all steps. Throws a
+ * UsageError (PT_LR_EXPRESSION) that names the part it does not allow; the function throws one where the rate is not
+ * finite or is negative, and looks for that over the whole run when it is first asked about a run, before training
+ * starts.
  */
 export function compileLearningRate(expression: string, warmup: number): LearningRate {
   const evaluate = compileExpression(expression.trim());
   const rateAt = (at: TrainingTime): number => {
     const value = evaluate(at);
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
-      fail(`the learning rate "${expression}" is ${String(value)} at step ${at.step} of ${at.steps}; it must be a finite number and at least 0`);
+      fail(
+        `the learning rate "${expression}" is ${String(value)} at step ${at.step} of ${at.steps}; it must be ` +
+          'a finite number and at least 0',
+      );
     const warmupSteps = warmup < 1 ? warmup * at.steps : warmup;
     return (value as number) * (warmupSteps > 0 ? Math.min(1, (at.step + 1) / warmupSteps) : 1);
   };
@@ -69,20 +137,39 @@ function compileExpression(text: string): (at: TrainingTime) => unknown {
   if (text === '') return fail('the learning rate is empty');
   // Most numbers need no parser.
   if (/^\d+(\.\d*)?(e[+-]?\d+)?$/i.test(text)) return () => Number(text);
-  if (text.length > LONGEST) return fail(`the learning rate is an expression of ${text.length} characters; at most ${LONGEST} are read`);
+  if (text.length > LONGEST)
+    return fail(`the learning rate is an expression of ${text.length} characters; at most ${LONGEST} are read`);
   let tree: MathNode;
   try {
     tree = loadParser()(text);
   } catch (error) {
-    return fail(`the learning rate "${text}" cannot be read: ${error instanceof Error ? error.message : String(error)}`, error);
+    return fail(
+      `the learning rate "${text}" cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      error,
+    );
   }
   checkTree(tree, text);
   const code = tree.compile();
   return ({ step, steps, epoch, epochs }) =>
-    code.evaluate(new Map([...Object.entries({ step, steps, epoch, epochs, progress: steps > 0 ? step / steps : 0, pi: Math.PI, e: Math.E })])) as unknown;
+    code.evaluate(
+      new Map([
+        ...Object.entries({
+          step,
+          steps,
+          epoch,
+          epochs,
+          progress: steps > 0 ? step / steps : 0,
+          pi: Math.PI,
+          e: Math.E,
+        }),
+      ]),
+    ) as unknown;
 }
 
-/** The parser of a fresh mathjs that has little more than what is allowed, and whose unsafe functions are disabled all the same. */
+/**
+ * The parser of a fresh mathjs that has little more than what is allowed, and whose unsafe functions are disabled all
+ * the same.
+ */
 function loadParser(): (text: string) => MathNode {
   const math: MathJsInstance = create(parts);
   const parse = math.parse;
@@ -100,12 +187,14 @@ function checkTree(tree: MathNode, text: string): void {
     switch (node.type) {
       case 'ConstantNode': {
         const { value } = node as ConstantNode;
-        if (typeof value !== 'number' || !Number.isFinite(value)) refuse(`the value ${JSON.stringify(value) ?? 'of an empty part'}`);
+        if (typeof value !== 'number' || !Number.isFinite(value))
+          refuse(`the value ${JSON.stringify(value) ?? 'of an empty part'}`);
         return;
       }
       case 'SymbolNode': {
         const { name } = node as SymbolNode;
-        if (!isOneOf(VARIABLES, name)) refuse(isOneOf(FUNCTIONS, name) ? `the function "${name}" without its parentheses` : `the symbol "${name}"`);
+        if (!isOneOf(VARIABLES, name))
+          refuse(isOneOf(FUNCTIONS, name) ? `the function "${name}" without its parentheses` : `the symbol "${name}"`);
         return;
       }
       case 'FunctionNode': {

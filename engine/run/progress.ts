@@ -1,5 +1,5 @@
-// Progress: what a run has done so far, apart from the parameters: losses, samples, time, the last metric. It can be brought back to an earlier step,
-// because a run that recovers does steps again.
+// Progress: what a run has done so far, apart from the parameters: losses, samples, time, the last metric. It can be
+// brought back to an earlier step, because a run that recovers does steps again.
 import { createHash } from 'node:crypto';
 
 export interface Metric {
@@ -38,7 +38,9 @@ export class Progress {
 
   /** SHA-256 over the 32-bit losses of all steps, little-endian. */
   get lossSha256(): string {
-    return createHash('sha256').update(new Uint8Array(Float32Array.from(this.#losses).buffer)).digest('hex');
+    return createHash('sha256')
+      .update(new Uint8Array(Float32Array.from(this.#losses).buffer))
+      .digest('hex');
   }
 
   add(loss: number, samples: number, seconds: number): void {
@@ -58,7 +60,11 @@ export class Progress {
   }
 
   /** For a checkpoint. */
-  save(): { readonly losses: readonly number[]; readonly samples: readonly number[]; readonly seconds: readonly number[] } {
+  save(): {
+    readonly losses: readonly number[];
+    readonly samples: readonly number[];
+    readonly seconds: readonly number[];
+  } {
     return { losses: [...this.#losses], samples: [...this.#samples], seconds: [...this.#seconds] };
   }
 

@@ -1,5 +1,6 @@
-// Quickstart: the configuration of `pipetrain quickstart`: a small language model on text that is on every machine after the install (the TypeScript
-// declaration files of the installed packages), shaped so that every mechanism shows within two minutes on two cores.
+// Quickstart: the configuration of `pipetrain quickstart`: a small language model on text that is on every machine
+// after the install (the TypeScript declaration files of the installed packages), shaped so that every mechanism shows
+// within two minutes on two cores.
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type { TrainConfigInput } from '../core/config.js';
@@ -20,7 +21,8 @@ export function quickstartConfig(): TrainConfigInput {
     freezeAlpha: 0.3,
     freezeInterval: '2 epochs',
     freezeMax: 2,
-    // So short a run from scratch still improves everywhere: the guard would take every freeze back, rightly, and there would be nothing to see.
+    // So short a run from scratch still improves everywhere: the guard would take every freeze back, rightly, and there
+    // would be nothing to see.
     guard: 'off',
     pipeline: 2,
     breakdown: true,

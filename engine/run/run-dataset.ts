@@ -1,18 +1,26 @@
-// The data set of a run, as its configuration wants it: opened, limited, augmented. The coordinator and every worker open the same one.
+// The data set of a run, as its configuration wants it: opened, limited, augmented. The coordinator and every worker
+// open the same one.
 import type { TrainConfig } from '../core/config.js';
-import { augmentDataset } from '../data/augmented-dataset.js';
 import { makeAugmentation } from '../data/augmentations.js';
+import { augmentDataset } from '../data/augmented-dataset.js';
 import type { Dataset } from '../data/dataset.js';
 import type { DataDefaults } from '../data/kind.js';
 import { limitDataset } from '../data/limited-dataset.js';
 import { openDataset } from '../data/open-dataset.js';
 
-/** `defaults`: what the model wishes. Throws as opening does, and a UsageError (PT_AUGMENT) where the augmentation does not fit the data. */
+/**
+ * `defaults`: what the model wishes. Throws as opening does, and a UsageError (PT_AUGMENT) where the augmentation does
+ * not fit the data.
+ */
 export function openRunDataset(config: TrainConfig, defaults: DataDefaults | undefined): Dataset {
   const dataset = limitDataset(openDataset(config.data, config.dataOptions, defaults), config.limitSamples);
   if (config.augment === 'none') return dataset;
   const augmentation = makeAugmentation(config.augment, dataset.info, { pixels: config.augmentPixels });
-  return augmentDataset(dataset, { augmentation, numViews: config.views ?? numEpochs(config, dataset), seed: config.seed });
+  return augmentDataset(dataset, {
+    augmentation,
+    numViews: config.views ?? numEpochs(config, dataset),
+    seed: config.seed,
+  });
 }
 
 /** Epochs of the run, the last one perhaps not whole. Without a fixed number every epoch shows a view of its own. */
@@ -21,4 +29,5 @@ function numEpochs({ steps, epochs, batch }: TrainConfig, { numTrain }: Dataset)
 }
 
 /** Names what is random about the samples of a run, for whoever keeps something made of them. */
-export const augmentationId = ({ augment, augmentPixels, seed }: TrainConfig): string => (augment === 'none' ? 'none' : `${augment} ${augmentPixels} seed ${seed}`);
+export const augmentationId = ({ augment, augmentPixels, seed }: TrainConfig): string =>
+  augment === 'none' ? 'none' : `${augment} ${augmentPixels} seed ${seed}`;

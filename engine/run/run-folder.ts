@@ -1,6 +1,16 @@
-// RunFolder: the folder of one run, and the only place that knows the names inside it. It holds paths and writes whole files; it does not
-// know what they mean.
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+// RunFolder: the folder of one run, and the only place that knows the names inside it. It holds paths and writes whole
+// files; it does not know what they mean.
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DataError, UsageError } from '../core/errors.js';
 import type { Summary } from '../events/summary.js';
@@ -27,7 +37,11 @@ export class RunFolder {
   static create(path: string): RunFolder {
     if (existsSync(path)) {
       if (!statSync(path).isDirectory())
-        throw new UsageError('PT_OUT_IN_USE', `--out ${path} is a file, not a folder`, 'Name a folder that does not exist yet.');
+        throw new UsageError(
+          'PT_OUT_IN_USE',
+          `--out ${path} is a file, not a folder`,
+          'Name a folder that does not exist yet.',
+        );
       const taken = Object.values(NAMES).filter((name) => existsSync(join(path, name)));
       if (taken.length > 0)
         throw new UsageError(
@@ -48,7 +62,9 @@ export class RunFolder {
   static open(path: string): RunFolder {
     const folder = new RunFolder(path);
     if (!existsSync(folder.eventsPath)) {
-      const problem = existsSync(path) ? `${path} is not a run folder: it has no ${NAMES.events}` : `there is no folder ${path}`;
+      const problem = existsSync(path)
+        ? `${path} is not a run folder: it has no ${NAMES.events}`
+        : `there is no folder ${path}`;
       throw new UsageError('PT_RUN_NOT_FOUND', problem, `Name the folder of a run${listRuns(path)}.`);
     }
     return folder;
@@ -154,7 +170,11 @@ export function defaultRunPath(model: string, now: Date, exists: (path: string) 
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const clock = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
   // A model may be a file or hf:DIR; only its last part names the folder.
-  const last = model.split(/[\\/:]/).filter(Boolean).at(-1) ?? 'model';
+  const last =
+    model
+      .split(/[\\/:]/)
+      .filter(Boolean)
+      .at(-1) ?? 'model';
   const name = last.replace(/\.[cm]?[jt]s$/, '').replace(/[^\w.-]+/g, '-');
   const base = join('runs', `${day}-${clock}-${name}`);
   for (let number = 1; ; number++) {

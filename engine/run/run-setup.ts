@@ -1,20 +1,24 @@
-// RunSetup: the facts of a run that never change: model, data, sizes, number of steps. Everything in it follows from the configuration.
-import type { TrainConfig } from '../core/config.js';
+// RunSetup: the facts of a run that never change: model, data, sizes, number of steps. Everything in it follows from
+// the configuration.
 import { requireBlocks } from '../../pipeline/partition.js';
 import { readScheduleSetting } from '../../pipeline/schedules/from-file.js';
 import type { ScheduleSource } from '../../pipeline/schedules/registry.js';
+import type { TrainConfig } from '../core/config.js';
 import { UsageError } from '../core/errors.js';
 import { invariant } from '../core/invariant.js';
 import type { Dataset } from '../data/dataset.js';
 import { Sampler } from '../data/sampler.js';
-import { workersOf } from './devices.js';
 import type { Model } from '../model/block.js';
 import { buildModel } from '../model/build-model.js';
 import { loadModelDefinition } from '../model/load-model.js';
-import { slabLayout, type SlabLayout } from '../model/slab.js';
+import { type SlabLayout, slabLayout } from '../model/slab.js';
+import { workersOf } from './devices.js';
 import { openRunDataset } from './run-dataset.js';
 
-/** Micro-batches of a step where the user does not say: enough to fill a short pipeline, few enough to keep matrix products large. */
+/**
+ * Micro-batches of a step where the user does not say: enough to fill a short pipeline, few enough to keep matrix
+ * products large.
+ */
 const DEFAULT_MICRO_BATCHES = 8;
 
 export interface RunSetup {
@@ -36,12 +40,19 @@ export interface RunSetup {
 /** Samples per micro-batch where nobody says. */
 export const usualMicroBatch = (batch: number): number => Math.max(1, Math.floor(batch / DEFAULT_MICRO_BATCHES));
 
-/** Samples per micro-batch, which has been found where it is `auto`. Throws a UsageError (PT_MICRO_BATCH) where it does not divide the batch. */
+/**
+ * Samples per micro-batch, which has been found where it is `auto`. Throws a UsageError (PT_MICRO_BATCH) where it does
+ * not divide the batch.
+ */
 export function microBatchOf({ microBatch: wanted, batch }: TrainConfig): number {
   invariant(wanted !== 'auto', () => 'the micro-batch was not chosen');
   const microBatch = wanted ?? usualMicroBatch(batch);
   if (batch % microBatch !== 0)
-    throw new UsageError('PT_MICRO_BATCH', `--batch ${batch} is not a multiple of --micro-batch ${microBatch}`, `Use a --micro-batch that divides ${batch}.`);
+    throw new UsageError(
+      'PT_MICRO_BATCH',
+      `--batch ${batch} is not a multiple of --micro-batch ${microBatch}`,
+      `Use a --micro-batch that divides ${batch}.`,
+    );
   return microBatch;
 }
 
@@ -54,7 +65,13 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const model = buildModel(definition, config.modelOptions, dataset.info);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);
-  const sampler = new Sampler({ numTrain: dataset.numTrain, numValidation: dataset.numValidation, numViews: dataset.numViews, batch: config.batch, seed: config.seed });
+  const sampler = new Sampler({
+    numTrain: dataset.numTrain,
+    numValidation: dataset.numValidation,
+    numViews: dataset.numViews,
+    batch: config.batch,
+    seed: config.seed,
+  });
   return {
     config,
     model,

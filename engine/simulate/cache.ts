@@ -1,5 +1,6 @@
-// SimulatedCache: what the frozen part of a sample costs in an epoch, computed or read, and which levels the cache holds. Two sets of rules: the
-// paper's (every level kept, written from three layers on) and ours (admission by time, two levels at most).
+// SimulatedCache: what the frozen part of a sample costs in an epoch, computed or read, and which levels the cache
+// holds. Two sets of rules: the paper's (every level kept, written from three layers on) and ours (admission by time,
+// two levels at most).
 import { shouldCache } from '../../cache/admission.js';
 import type { HardwareProfile } from './hardware.js';
 import type { SimulatedModel } from './model.js';
@@ -55,11 +56,18 @@ export interface CacheRequest {
   readonly before: CacheState;
 }
 
-export const recordBytes = (model: SimulatedModel, frozen: number): number => 4 * (model.blocks[frozen - 1]?.output ?? 0);
+export const recordBytes = (model: SimulatedModel, frozen: number): number =>
+  4 * (model.blocks[frozen - 1]?.output ?? 0);
 
-export const paperRates = (bytes: number): CacheRates => ({ readMs: bytes / (PAPER_READ_GBS * 1e6), writeMs: bytes / (PAPER_WRITE_GBS * 1e6) });
+export const paperRates = (bytes: number): CacheRates => ({
+  readMs: bytes / (PAPER_READ_GBS * 1e6),
+  writeMs: bytes / (PAPER_WRITE_GBS * 1e6),
+});
 
-/** Ours: checked and copied in host memory, which the readers of a machine share, then sent to the device; writing is the way back. */
+/**
+ * Ours: checked and copied in host memory, which the readers of a machine share, then sent to the device; writing is
+ * the way back.
+ */
 export function ourRates(hardware: HardwareProfile, bytes: number, readersPerMachine: number): CacheRates {
   const { hostCopyGBs, hostLinkGBs } = hardware;
   const ms = (2 * bytes) / ((hostCopyGBs / Math.max(1, readersPerMachine)) * 1e6) + bytes / (hostLinkGBs * 1e6);
@@ -74,7 +82,10 @@ export function paperCache(request: CacheRequest, hardware: HardwareProfile): Ca
   return cacheEpoch(request, request.frozenLayers >= PAPER_CACHE_FROM, share, request.before.bytes + share * level);
 }
 
-/** Ours caches where that pays (cache/admission.ts); the old level goes when the new one is full, so that half of the room is for each. */
+/**
+ * Ours caches where that pays (cache/admission.ts); the old level goes when the new one is full, so that half of the
+ * room is for each.
+ */
 export function ourCache(request: CacheRequest): CacheEpoch {
   const { model, frozen, rates, samples, capBytes, forwardMs } = request;
   const bytes = recordBytes(model, frozen);
@@ -89,7 +100,12 @@ export function ourCache(request: CacheRequest): CacheEpoch {
   return cacheEpoch(request, admission.isOn, admission.cachedSamples / samples, admission.cachedSamples * bytes);
 }
 
-function cacheEpoch({ frozen, forwardMs, rates, before }: CacheRequest, isOn: boolean, share: number, bytes: number): CacheEpoch {
+function cacheEpoch(
+  { frozen, forwardMs, rates, before }: CacheRequest,
+  isOn: boolean,
+  share: number,
+  bytes: number,
+): CacheEpoch {
   const computeMs = forwardMs(0, frozen);
   const mixed = (part: number, hitMs: number): number => part * hitMs + (1 - part) * computeMs;
   if (before.level === frozen && before.share > 0) {
@@ -98,6 +114,14 @@ function cacheEpoch({ frozen, forwardMs, rates, before }: CacheRequest, isOn: bo
   }
   if (!isOn || share === 0) return { state: before, mode: 'off', sampleMs: computeMs, steadyMs: null };
   // The output of the level before is read, and only the layers that froze since are computed.
-  const fromBefore = before.level === null ? computeMs : mixed(before.share, Math.min(computeMs, rates.readMs + forwardMs(before.level, frozen)));
-  return { state: { level: frozen, share, bytes }, mode: 'fill', sampleMs: fromBefore + share * rates.writeMs, steadyMs: mixed(share, rates.readMs) };
+  const fromBefore =
+    before.level === null
+      ? computeMs
+      : mixed(before.share, Math.min(computeMs, rates.readMs + forwardMs(before.level, frozen)));
+  return {
+    state: { level: frozen, share, bytes },
+    mode: 'fill',
+    sampleMs: fromBefore + share * rates.writeMs,
+    steadyMs: mixed(share, rates.readMs),
+  };
 }

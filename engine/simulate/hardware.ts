@@ -1,5 +1,5 @@
-// HardwareProfile: what the simulator knows of a cluster: counts, speeds and sizes from data sheets, and how much of a peak is reached. It
-// describes machines that need not be there; nothing in it is measured here.
+// HardwareProfile: what the simulator knows of a cluster: counts, speeds and sizes from data sheets, and how much of a
+// peak is reached. It describes machines that need not be there; nothing in it is measured here.
 import { UsageError } from '../core/errors.js';
 import { suggest } from '../core/suggest.js';
 
@@ -43,7 +43,9 @@ const H100 = {
   hostCopyGBs: 100,
   hostGB: 2000,
 } as const;
-const H100_SOURCE = 'data sheet of the H100 SXM5 (TF32 without sparsity, HBM3, NVLink 4, PCIe 5 x16); assumed: 40 % of the peak, 10 us per kernel, 100 GB/s of host copies, 2 TB of host memory';
+const H100_SOURCE =
+  'data sheet of the H100 SXM5 (TF32 without sparsity, HBM3, NVLink 4, PCIe 5 x16); assumed: 40 % of the ' +
+  'peak, 10 us per kernel, 100 GB/s of host copies, 2 TB of host memory';
 
 const PROFILES: readonly HardwareProfile[] = [
   {
@@ -64,10 +66,20 @@ const PROFILES: readonly HardwareProfile[] = [
     hostCopyGBs: 20,
     hostGB: 192,
     source:
-      'paper: device count, 16 GiB, PCIe 3.0 x16 (15.754 GB/s), InfiniBand 5 GB/s; data sheet: 11.2 TFLOP/s float32, 448 GB/s; fitted: 52 % of the peak, from the published forward of 320 images in 2313 ms; inferred: 192 GB of host memory, from the published failure of the cache near 550 batches; assumed: 10 us per kernel, 20 GB/s of host copies',
+      'paper: device count, 16 GiB, PCIe 3.0 x16 (15.754 GB/s), InfiniBand 5 GB/s; data sheet: 11.2 TFLOP/s ' +
+      'float32, 448 GB/s; fitted: 52 % of the peak, from the published forward of 320 images in 2313 ms; ' +
+      'inferred: 192 GB of host memory, from the published failure of the cache near 550 batches; assumed: ' +
+      '10 us per kernel, 20 GB/s of host copies',
   },
   { ...H100, name: 'h100-8', description: '1 machine x 8 H100', machines: 1, networkGBs: 400, source: H100_SOURCE },
-  { ...H100, name: 'cluster-1024', description: '128 machines x 8 H100 (1,024 devices)', machines: 128, networkGBs: 400, source: `${H100_SOURCE}, 8 x 400 Gbit/s of network per machine` },
+  {
+    ...H100,
+    name: 'cluster-1024',
+    description: '128 machines x 8 H100 (1,024 devices)',
+    machines: 128,
+    networkGBs: 400,
+    source: `${H100_SOURCE}, 8 x 400 Gbit/s of network per machine`,
+  },
 ];
 
 export const hardwareNames: readonly string[] = PROFILES.map(({ name }) => name);
@@ -77,20 +89,30 @@ export function hardwareProfile(name: string): HardwareProfile {
   const profile = PROFILES.find((candidate) => candidate.name === name);
   if (profile !== undefined) return profile;
   const near = suggest(name, hardwareNames);
-  throw new UsageError('PT_SIMULATION', `there is no hardware profile "${name}"`, near === null ? `Use one of: ${hardwareNames.join(', ')}.` : `Did you mean "${near}"?`);
+  throw new UsageError(
+    'PT_SIMULATION',
+    `there is no hardware profile "${name}"`,
+    near === null ? `Use one of: ${hardwareNames.join(', ')}.` : `Did you mean "${near}"?`,
+  );
 }
 
 export const deviceCount = ({ machines, perMachine }: HardwareProfile): number => machines * perMachine;
 
 /**
- * Milliseconds per 10^6 bytes for pipelines of K stages that fill the cluster, consecutive stages on consecutive devices. A stage exchanges its
- * gradients in a ring of its own: where rings leave the machine, they share its network.
+ * Milliseconds per 10^6 bytes for pipelines of K stages that fill the cluster, consecutive stages on consecutive
+ * devices. A stage exchanges its gradients in a ring of its own: where rings leave the machine, they share its network.
  */
-export function linkSpeeds(hardware: HardwareProfile, K: number): { readonly transferMsPerMB: number; readonly reduceMsPerMB: number } {
+export function linkSpeeds(
+  hardware: HardwareProfile,
+  K: number,
+): { readonly transferMsPerMB: number; readonly reduceMsPerMB: number } {
   const { machines, perMachine, linkGBs, networkGBs } = hardware;
   const rings = Math.min(K, perMachine);
   const reduceGBs = machines === 1 ? linkGBs : Math.min(linkGBs, networkGBs / rings);
-  return { transferMsPerMB: 1 / (K <= perMachine ? linkGBs : Math.min(linkGBs, networkGBs)), reduceMsPerMB: 1 / reduceGBs };
+  return {
+    transferMsPerMB: 1 / (K <= perMachine ? linkGBs : Math.min(linkGBs, networkGBs)),
+    reduceMsPerMB: 1 / reduceGBs,
+  };
 }
 
 /** What a device has for training: 1 GB is left to the runtime (the paper gives 867 MiB for one device context). */

@@ -1,15 +1,15 @@
-// SimulatedShape: who does what at one frozen depth, by the rules of the paper or by ours, and what a step of it takes. The rules are those of
-// pipeline/; here they are given a cluster instead of workers.
-import { choosePipeline, type PipelineChoice, type RejectedChoice } from '../../pipeline/planner.js';
-import { timeStep, type StepTime } from '../../pipeline/candidate.js';
-import { stageMemory, type BlockCost } from '../../pipeline/costs.js';
+// SimulatedShape: who does what at one frozen depth, by the rules of the paper or by ours, and what a step of it takes.
+// The rules are those of pipeline/; here they are given a cluster instead of workers.
+import { type StepTime, timeStep } from '../../pipeline/candidate.js';
+import { type BlockCost, stageMemory } from '../../pipeline/costs.js';
 import { compressPipeline, loadBalance, paperChunks, stageLoads } from '../../pipeline/paper-partition.js';
-import { runsOf, type Cuts } from '../../pipeline/partition.js';
+import { type Cuts, runsOf } from '../../pipeline/partition.js';
+import { choosePipeline, type PipelineChoice, type RejectedChoice } from '../../pipeline/planner.js';
 import { drawSchedule, makeSchedule, type ScheduleSource } from '../../pipeline/schedules/registry.js';
 import { peakLive } from '../../pipeline/simulate.js';
 import { PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
-import { deviceCount, linkSpeeds, usableBytes, type HardwareProfile } from './hardware.js';
+import { deviceCount, type HardwareProfile, linkSpeeds, usableBytes } from './hardware.js';
 import { simulatedCosts, type SimulatedModel } from './model.js';
 
 export interface SimulatedShape {
@@ -30,11 +30,17 @@ export interface SimulatedShape {
   readonly rejected: readonly RejectedChoice[];
 }
 
-/** The longest pipeline our planner is offered: more stages than this never paid for the models here, and the search grows with the square. */
+/**
+ * The longest pipeline our planner is offered: more stages than this never paid for the models here, and the search
+ * grows with the square.
+ */
 export const LONGEST_PIPELINE = 16;
 
-/** Passes of an optimizer over its memory: gradient, parameter and every state are read, all but the gradient written. */
-const updateMsPerMB = (model: SimulatedModel, { memoryGBs }: HardwareProfile): number => (3 + 2 * model.optimizerStates) / memoryGBs;
+/**
+ * Passes of an optimizer over its memory: gradient, parameter and every state are read, all but the gradient written.
+ */
+const updateMsPerMB = (model: SimulatedModel, { memoryGBs }: HardwareProfile): number =>
+  (3 + 2 * model.optimizerStates) / memoryGBs;
 
 export interface OurRequest {
   readonly model: SimulatedModel;
@@ -50,7 +56,16 @@ export interface OurRequest {
 }
 
 /** The choice of our planner. Throws its UsageError where nothing fits. */
-export function ourShape({ model, hardware, frozen, batch, microBatch, cacheReadMs, fixedK, maxK }: OurRequest): SimulatedShape {
+export function ourShape({
+  model,
+  hardware,
+  frozen,
+  batch,
+  microBatch,
+  cacheReadMs,
+  fixedK,
+  maxK,
+}: OurRequest): SimulatedShape {
   const costs = simulatedCosts(model, hardware, microBatch);
   const longest = fixedK ?? Math.min(deviceCount(hardware), costs.length - frozen, maxK ?? Infinity, LONGEST_PIPELINE);
   const choices: PipelineChoice[] = [];
@@ -87,7 +102,12 @@ export function ourShape({ model, hardware, frozen, batch, microBatch, cacheRead
   // Stable: of equally fast ones the shorter pipeline stays first.
   const [best, ...others] = choices.toSorted((a, b) => a.predictedStepMs - b.predictedStepMs);
   if (best === undefined) throw failure;
-  const slower = others.map(({ K, R, predictedStepMs }) => ({ K, R, predictedStepMs, why: `${((predictedStepMs / best.predictedStepMs - 1) * 100).toFixed(1)} % slower` }));
+  const slower = others.map(({ K, R, predictedStepMs }) => ({
+    K,
+    R,
+    predictedStepMs,
+    why: `${((predictedStepMs / best.predictedStepMs - 1) * 100).toFixed(1)} % slower`,
+  }));
   return {
     K: best.K,
     R: best.R,
@@ -113,9 +133,9 @@ export interface PaperRequest {
 }
 
 /**
- * The shape by the rules of the paper: pipelines inside a machine, as long as it has devices at first; greedy balance of parameters; halved while
- * the largest load stays within that of the beginning; micro-batches by the table; GPipe. Stages that the balance leaves empty are kept: they
- * pass on what they get.
+ * The shape by the rules of the paper: pipelines inside a machine, as long as it has devices at first; greedy balance
+ * of parameters; halved while the largest load stays within that of the beginning; micro-batches by the table; GPipe.
+ * Stages that the balance leaves empty are kept: they pass on what they get.
  */
 export function paperShape({ model, hardware, frozen, pipelineBatch }: PaperRequest): SimulatedShape {
   const { machines, perMachine } = hardware;
@@ -131,7 +151,9 @@ export function paperShape({ model, hardware, frozen, pipelineBatch }: PaperRequ
   const costs = simulatedCosts(model, hardware, microBatch);
   const R = machines * Math.floor(perMachine / K);
   const live = makeSchedule('gpipe', K, micros).workers.map(peakLive);
-  const memoryPerWorker = runsOf(cuts, costs.length).map(({ from, to }, stage) => stageMemory(costs, from, to, present(live[stage], 'live'), stage === 0 ? frozen : 0));
+  const memoryPerWorker = runsOf(cuts, costs.length).map(({ from, to }, stage) =>
+    stageMemory(costs, from, to, present(live[stage], 'live'), stage === 0 ? frozen : 0),
+  );
   const load = Math.max(...stageLoads(active, counts));
   const empty = counts.filter((count) => count === 0).length;
   return {
@@ -145,7 +167,9 @@ export function paperShape({ model, hardware, frozen, pipelineBatch }: PaperRequ
     blocksPerStage: counts,
     memoryPerWorker,
     costs,
-    reason: `the largest load of ${K} ${K === 1 ? 'stage' : 'stages'} is ${(load / 1e6).toFixed(2)} M parameters, the limit is ${(limit / 1e6).toFixed(2)} M${empty === 0 ? '' : `; ${empty} of ${K} stages are empty`}`,
+    reason:
+      `the largest load of ${K} ${K === 1 ? 'stage' : 'stages'} is ${(load / 1e6).toFixed(2)} M parameters, ` +
+      `the limit is ${(limit / 1e6).toFixed(2)} M${empty === 0 ? '' : `; ${empty} of ${K} stages are empty`}`,
     rejected: [],
   };
 }
@@ -153,7 +177,20 @@ export function paperShape({ model, hardware, frozen, pipelineBatch }: PaperRequ
 const countsOf = (cuts: Cuts, numBlocks: number): number[] => runsOf(cuts, numBlocks).map(({ from, to }) => to - from);
 
 /** The step of a shape, with `extraMs` per micro-batch on stage 0. */
-export function shapeTime(model: SimulatedModel, hardware: HardwareProfile, shape: SimulatedShape, extraMs: number): StepTime {
+export function shapeTime(
+  model: SimulatedModel,
+  hardware: HardwareProfile,
+  shape: SimulatedShape,
+  extraMs: number,
+): StepTime {
   const { costs, cuts, schedule, K, R, micros } = shape;
-  return timeStep({ costs, cuts, schedule: drawSchedule(schedule, K, micros), replicas: R, extraMs, updateMsPerMB: updateMsPerMB(model, hardware), ...linkSpeeds(hardware, K) });
+  return timeStep({
+    costs,
+    cuts,
+    schedule: drawSchedule(schedule, K, micros),
+    replicas: R,
+    extraMs,
+    updateMsPerMB: updateMsPerMB(model, hardware),
+    ...linkSpeeds(hardware, K),
+  });
 }

@@ -1,10 +1,19 @@
-// The simulator: a whole training on hardware that need not be there: freeze policy, plan, step time, cache and transition, epoch by epoch. A
-// prediction from formulas; docs/simulate.md says what they are and what they leave out.
+// The simulator: a whole training on hardware that need not be there: freeze policy, plan, step time, cache and
+// transition, epoch by epoch. A prediction from formulas; docs/simulate.md says what they are and what they leave out.
 import { countLayers, frozenBlocks } from '../../freeze/layers.js';
 import type { FreezePolicy } from '../../freeze/policy.js';
 import { sumCosts } from '../../pipeline/costs.js';
-import { EMPTY_CACHE, ourCache, ourRates, paperCache, paperRates, recordBytes, type CacheEpoch, type CacheState } from './cache.js';
-import { usableBytes, type HardwareProfile } from './hardware.js';
+import {
+  type CacheEpoch,
+  type CacheState,
+  EMPTY_CACHE,
+  ourCache,
+  ourRates,
+  paperCache,
+  paperRates,
+  recordBytes,
+} from './cache.js';
+import { type HardwareProfile, usableBytes } from './hardware.js';
 import { simulatedCosts, type SimulatedModel } from './model.js';
 import { ourShape, paperShape, shapeTime, type SimulatedShape } from './shape.js';
 import { ourTransitionSeconds, paperTransitionSeconds } from './transition.js';
@@ -68,8 +77,10 @@ export interface SimulatedRun {
 export const NOT_MODELLED: readonly string[] = [
   'loading and augmentation of data, validation passes, checkpoints, the start of processes and compilation',
   'overlap of the gradient exchange with the backward, latency of messages, traffic of others, slow or failing devices',
-  'the host: one Python process that drives all devices of a pipeline (the paper), threads, interpreter locks; allocator fragmentation',
-  'effects of the batch on the speed of matrix products, and the input gradient that the lowest active block does not need',
+  'the host: one Python process that drives all devices of a pipeline (the paper), threads, interpreter ' +
+    'locks; allocator fragmentation',
+  'effects of the batch on the speed of matrix products, and the input gradient that the lowest active block ' +
+    'does not need',
   'accuracy: what freezing and larger batches do to the result',
 ];
 
@@ -97,21 +108,44 @@ export function simulateTraining(options: SimulationOptions): SimulatedRun {
   };
 }
 
-function decide({ model, freeze, freezeMax, samples, batch, epochs }: SimulationOptions, interval: number, frozenLayers: number): number {
+function decide(
+  { model, freeze, freezeMax, samples, batch, epochs }: SimulationOptions,
+  interval: number,
+  frozenLayers: number,
+): number {
   const numLayers = countLayers(model.blocks);
-  return freeze.decide({ interval, step: interval * Math.ceil(samples / batch), totalSteps: epochs * Math.ceil(samples / batch), numSamples: samples, frozenLayers, numLayers, layerNorms: [], previousNorms: [], maxLayers: freezeMax ?? numLayers }).layers;
+  return freeze.decide({
+    interval,
+    step: interval * Math.ceil(samples / batch),
+    totalSteps: epochs * Math.ceil(samples / batch),
+    numSamples: samples,
+    frozenLayers,
+    numLayers,
+    layerNorms: [],
+    previousNorms: [],
+    maxLayers: freezeMax ?? numLayers,
+  }).layers;
 }
 
-function simulateEpoch(options: SimulationOptions, epoch: number, frozenLayers: number, last: SimulatedEpoch | undefined, before: CacheState): { state: CacheState; result: SimulatedEpoch } {
+function simulateEpoch(
+  options: SimulationOptions,
+  epoch: number,
+  frozenLayers: number,
+  last: SimulatedEpoch | undefined,
+  before: CacheState,
+): { state: CacheState; result: SimulatedEpoch } {
   const { model, hardware, rules, samples } = options;
   const frozen = frozenBlocks(model.blocks, frozenLayers);
   const cached = options.usesCache && frozen > 0 ? cacheOf(options, epoch, frozen, frozenLayers, last, before) : null;
-  const shape = rules === 'paper' ? paperShape({ model, hardware, frozen, pipelineBatch: pipelineBatchOf(options) }) : planned(options, frozen, last, cached, options.epochs - epoch);
+  const shape =
+    rules === 'paper'
+      ? paperShape({ model, hardware, frozen, pipelineBatch: pipelineBatchOf(options) })
+      : planned(options, frozen, last, cached, options.epochs - epoch);
   const forwardMs = frozen === 0 ? 0 : sumCosts(shape.costs, 0, frozen).forwardMs;
   const frozenMs = cached === null || cached.mode === 'off' ? forwardMs : cached.sampleMs * shape.microBatch;
 
-  // The released code sends the whole batch of a pipeline through the frozen part before the pipeline starts; ours does it micro-batch by
-  // micro-batch on the first stage.
+  // The released code sends the whole batch of a pipeline through the frozen part before the pipeline starts; ours does
+  // it micro-batch by micro-batch on the first stage.
   const serialMs = rules === 'paper' ? frozenMs * shape.micros : 0;
   const time = shapeTime(model, hardware, shape, rules === 'paper' ? 0 : frozenMs);
   const stepMs = serialMs + time.pipelineMs + time.afterMs;
@@ -130,9 +164,18 @@ function simulateEpoch(options: SimulationOptions, epoch: number, frozenLayers: 
     bubble: Math.max(0, 1 - busyMs / (shape.K * (serialMs + time.pipelineMs))),
     samplesPerSecond: (shape.batch / stepMs) * 1000,
     steps,
-    // A last batch that is not full takes its share: whole steps would make long epochs of large batches look better or worse by chance.
+    // A last batch that is not full takes its share: whole steps would make long epochs of large batches look better or
+    // worse by chance.
     seconds: ((samples / shape.batch) * stepMs) / 1000,
-    transitionSeconds: last === undefined ? 0 : (rules === 'paper' ? paperTransitionSeconds : ourTransitionSeconds)({ from: last, to: shape, frozenChanged: last.frozen !== frozen, hardware }),
+    transitionSeconds:
+      last === undefined
+        ? 0
+        : (rules === 'paper' ? paperTransitionSeconds : ourTransitionSeconds)({
+            from: last,
+            to: shape,
+            frozenChanged: last.frozen !== frozen,
+            hardware,
+          }),
   };
   return { state: cached?.state ?? before, result };
 }
@@ -141,8 +184,17 @@ const meanMs = (nowMs: number, laterMs: number, epochs: number): number => (nowM
 
 const pipelineBatchOf = ({ batch, hardware }: SimulationOptions): number => batch / hardware.machines;
 
-/** The shape of ours for what an epoch with this cache will cost on the average of the epochs left: one that fills or reads now, the others read. */
-function planned(options: SimulationOptions, frozen: number, last: SimulatedEpoch | undefined, cached: CacheEpoch | null, epochsLeft: number): SimulatedShape {
+/**
+ * The shape of ours for what an epoch with this cache will cost on the average of the epochs left: one that fills or
+ * reads now, the others read.
+ */
+function planned(
+  options: SimulationOptions,
+  frozen: number,
+  last: SimulatedEpoch | undefined,
+  cached: CacheEpoch | null,
+  epochsLeft: number,
+): SimulatedShape {
   const { model, hardware, batch, microBatch, fixedK } = options;
   const active = model.blocks.length - frozen;
   return ourShape({
@@ -151,13 +203,23 @@ function planned(options: SimulationOptions, frozen: number, last: SimulatedEpoc
     frozen,
     batch,
     microBatch,
-    cacheReadMs: cached === null || cached.steadyMs === null ? null : meanMs(cached.sampleMs, cached.steadyMs, epochsLeft) * microBatch,
+    cacheReadMs:
+      cached === null || cached.steadyMs === null
+        ? null
+        : meanMs(cached.sampleMs, cached.steadyMs, epochsLeft) * microBatch,
     fixedK: fixedK === null ? null : Math.min(fixedK, active),
     maxK: last?.K ?? null,
   });
 }
 
-function cacheOf(options: SimulationOptions, epoch: number, frozen: number, frozenLayers: number, last: SimulatedEpoch | undefined, before: CacheState): CacheEpoch {
+function cacheOf(
+  options: SimulationOptions,
+  epoch: number,
+  frozen: number,
+  frozenLayers: number,
+  last: SimulatedEpoch | undefined,
+  before: CacheState,
+): CacheEpoch {
   const { model, hardware, rules, samples, epochs, cacheBytes, microBatch } = options;
   // Per sample at the micro-batch of the run; the paper's own micro-batch differs little in time per sample.
   const costs = simulatedCosts(model, hardware, microBatch);

@@ -1,16 +1,16 @@
-// Depot: the state of blocks at the coordinator on its way from and to workers of other hosts: what they bring goes into the shared memory of the run, where
-// snapshots and checkpoints lie; what they fetch comes from there or from a checkpoint. It opens places only for what was ordered, and names no file that a
-// worker names.
+// Depot: the state of blocks at the coordinator on its way from and to workers of other hosts: what they bring goes
+// into the shared memory of the run, where snapshots and checkpoints lie; what they fetch comes from there or from a
+// checkpoint. It opens places only for what was ordered, and names no file that a worker names.
 import { existsSync } from 'node:fs';
 import { FrameError, type Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
 import { Landings } from '../comm/remote-write.js';
 import { present } from '../core/invariant.js';
+import { blocksOf, type Plan } from '../core/plan.js';
 import { LEAST_BYTES } from '../dp/block-store.js';
 import { snapshotFile, stateCopyFile } from '../dp/memory-names.js';
-import { blocksOf, type Plan } from '../core/plan.js';
-import { answerFetch, fetchSchema, keptPlace, PARTS, type Part } from './state-transfer.js';
 import { MappedFile } from '../tensor/mapped-file.js';
+import { answerFetch, fetchSchema, keptPlace, type Part, PARTS } from './state-transfer.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
@@ -19,7 +19,9 @@ export interface ModelState {
   /** Elements of every block's parameters, and how many optimizer states there are of each. */
   readonly lengths: readonly number[];
   readonly numStates: number;
-  /** A block as a checkpoint has it: parameters, and optimizer states one behind the other (zeros where it has none). */
+  /**
+   * A block as a checkpoint has it: parameters, and optimizer states one behind the other (zeros where it has none).
+   */
   readonly load: (folder: string, block: number) => Readonly<Record<Part, Float32Array>>;
 }
 
@@ -36,9 +38,14 @@ export class Depot {
     this.#model = model;
   }
 
-  /** Lets workers bring their blocks for a snapshot. Throws a WorkerError (PT_SHM_FULL) where there is no memory for them. */
+  /**
+   * Lets workers bring their blocks for a snapshot. Throws a WorkerError (PT_SHM_FULL) where there is no memory for
+   * them.
+   */
   expectSnapshot(plan: Plan, workers: readonly string[], version: number): void {
-    this.#expect(plan, workers, `snapshot ${version}`, (block, part) => snapshotFile(this.#folder, version, block, part));
+    this.#expect(plan, workers, `snapshot ${version}`, (block, part) =>
+      snapshotFile(this.#folder, version, block, part),
+    );
   }
 
   /** As `expectSnapshot`, for a copy of the state as it is now. */
@@ -58,9 +65,11 @@ export class Depot {
     const { generation, block } = fetch.data;
     // A wish for a plan that was given up may still be on its way.
     if (plan === null || generation < plan.generation) return;
-    if (generation > plan.generation || plan.restore === null || block >= this.#model().lengths.length) throw new FrameError(`block ${block} of generation ${generation} is not to be had here`);
+    if (generation > plan.generation || plan.restore === null || block >= this.#model().lengths.length)
+      throw new FrameError(`block ${block} of generation ${generation} is not to be had here`);
     const { restore } = plan;
-    if (restore.kind === 'checkpoint') return void answerFetch(peer, fetch.data, this.#model().load(restore.folder, block));
+    if (restore.kind === 'checkpoint')
+      return void answerFetch(peer, fetch.data, this.#model().load(restore.folder, block));
     const read = (part: Part): Float32Array | null => {
       const path = snapshotFile(this.#folder, restore.version, block, part);
       return existsSync(path) ? this.#map(path, this.#length(block, part)) : null;
@@ -82,7 +91,12 @@ export class Depot {
       const { frozen, active } = blocksOf(plan, worker);
       for (const block of [...frozen, ...active])
         for (const part of PARTS)
-          if (part === 'weights' || (active.includes(block) && this.#model().numStates > 0)) this.#landings.open(keptPlace(name, block, part), worker, this.#map(pathOf(block, part), this.#length(block, part)));
+          if (part === 'weights' || (active.includes(block) && this.#model().numStates > 0))
+            this.#landings.open(
+              keptPlace(name, block, part),
+              worker,
+              this.#map(pathOf(block, part), this.#length(block, part)),
+            );
     }
   }
 
@@ -92,7 +106,9 @@ export class Depot {
   }
 
   #map(path: string, length: number): Float32Array {
-    const file = this.#files.get(path) ?? (existsSync(path) ? MappedFile.open(path) : MappedFile.create(path, Math.max(LEAST_BYTES, length * BYTES)));
+    const file =
+      this.#files.get(path) ??
+      (existsSync(path) ? MappedFile.open(path) : MappedFile.create(path, Math.max(LEAST_BYTES, length * BYTES)));
     this.#files.set(path, file);
     return file.float32(0, length);
   }

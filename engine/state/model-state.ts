@@ -1,10 +1,10 @@
 // ModelState of a run: which arrays the state of its model consists of, for the depot. It holds none of them.
 import { loadBlock } from '../checkpoint/checkpoint.js';
 import { present } from '../core/invariant.js';
-import type { ModelState } from './depot.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
 import type { RunSetup } from '../run/run-setup.js';
 import { stateCount } from '../tensor/optimizer.js';
+import type { ModelState } from './depot.js';
 
 export function modelStateOf({ config, model, layouts }: RunSetup): ModelState {
   const numStates = stateCount(optimizerSpec(config));
@@ -15,7 +15,14 @@ export function modelStateOf({ config, model, layouts }: RunSetup): ModelState {
       const layout = present(layouts[index], `layout of block ${index}`);
       const weights = new Float32Array(layout.length);
       const states = new Float32Array(numStates * layout.length);
-      loadBlock(folder, index, present(model.blocks[index], `block ${index}`), layout, weights, Array.from({ length: numStates }, (_, i) => states.subarray(i * layout.length, (i + 1) * layout.length)));
+      loadBlock(
+        folder,
+        index,
+        present(model.blocks[index], `block ${index}`),
+        layout,
+        weights,
+        Array.from({ length: numStates }, (_, i) => states.subarray(i * layout.length, (i + 1) * layout.length)),
+      );
       return { weights, states };
     },
   };

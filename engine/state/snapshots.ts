@@ -1,8 +1,8 @@
-// Snapshots: which snapshot in shared memory is whole, and when the next one is due. Two versions take turns; the older one is good until the newer
-// one is complete. It holds no tensor: the workers write, it keeps count.
+// Snapshots: which snapshot in shared memory is whole, and when the next one is due. Two versions take turns; the older
+// one is good until the newer one is complete. It holds no tensor: the workers write, it keeps count.
+import type { Restore } from '../core/plan.js';
 import type { FreezerState } from '../freezing/freezer.js';
 import type { ReportOf } from '../protocol/messages.js';
-import type { Restore } from '../core/plan.js';
 
 /** Steps that a recovery has to do again take about so long at most... */
 const INTERVAL_MS = 1000;
@@ -50,7 +50,10 @@ export class Snapshots {
     this.#last = { version: -1, steps, freezer, restore: { kind: 'checkpoint', folder } };
   }
 
-  /** The snapshot is whole, or `problem` says why not. Returns a warning where there is one to give: the first time, and again after a whole one. */
+  /**
+   * The snapshot is whole, or `problem` says why not. Returns a warning where there is one to give: the first time, and
+   * again after a whole one.
+   */
   end(snapshot: Snapshot, problem: string | null, now = performance.now()): string | null {
     this.#dueAt = this.#takenAt + Math.max(INTERVAL_MS, (now - this.#takenAt) / MAX_SHARE);
     if (problem === null) {
@@ -62,7 +65,10 @@ export class Snapshots {
     this.abandon();
     const isNews = !this.#isFailing;
     this.#isFailing = true;
-    const reach = this.#last === null ? 'a worker that is lost now ends the run' : `a worker that is lost now takes the run back to step ${this.#last.steps}`;
+    const reach =
+      this.#last === null
+        ? 'a worker that is lost now ends the run'
+        : `a worker that is lost now takes the run back to step ${this.#last.steps}`;
     return isNews ? `no snapshot could be written: ${problem}; until one can be, ${reach}` : null;
   }
 
@@ -73,7 +79,10 @@ export class Snapshots {
     this.#pending = null;
   }
 
-  /** Gives up the one that is being written. Its files are torn: the next one must go to the same place, never over the whole one. */
+  /**
+   * Gives up the one that is being written. Its files are torn: the next one must go to the same place, never over the
+   * whole one.
+   */
   abandon(): void {
     if (this.#pending === null) return;
     this.#version = this.#pending.version;

@@ -1,22 +1,32 @@
-// StateKeeper: lets the workers put away the state of every block, once per block: snapshots for recoveries, copies for checkpoints. It chooses the replica
-// they are taken from, and has what workers of other hosts hold brought to the coordinator's. When one is due and what becomes of it is not its business.
-import { blockSources } from './block-sources.js';
+// StateKeeper: lets the workers put away the state of every block, once per block: snapshots for recoveries, copies for
+// checkpoints. It chooses the replica they are taken from, and has what workers of other hosts hold brought to the
+// coordinator's. When one is due and what becomes of it is not its business.
 import type { BlockSource } from '../checkpoint/checkpoint.js';
 import type { Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
 import { WRITE } from '../comm/remote-write.js';
 import { WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
-import { Depot, type ModelState } from './depot.js';
-import type { Order, Report, ReportOf } from '../protocol/messages.js';
 import type { Plan } from '../core/plan.js';
+import type { Order, Report, ReportOf } from '../protocol/messages.js';
+import { blockSources } from './block-sources.js';
+import { Depot, type ModelState } from './depot.js';
 import { snapshotProblem } from './snapshots.js';
 
 /** How workers are told something, and asked for what they report. */
 export interface Calls {
   tell(workers: readonly string[], order: Order): void;
-  ask<T extends Report['type']>(workers: readonly string[], order: Order, answer: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>>;
-  collect<T extends Report['type']>(workers: readonly string[], type: T, timeoutMs: number): Promise<Map<string, ReportOf<T>>>;
+  ask<T extends Report['type']>(
+    workers: readonly string[],
+    order: Order,
+    answer: T,
+    timeoutMs: number,
+  ): Promise<Map<string, ReportOf<T>>>;
+  collect<T extends Report['type']>(
+    workers: readonly string[],
+    type: T,
+    timeoutMs: number,
+  ): Promise<Map<string, ReportOf<T>>>;
 }
 
 export interface StateKeeperOptions {
@@ -42,10 +52,15 @@ export class StateKeeper {
     this.#depot = new Depot(options.folder, options.model);
   }
 
-  /** A plan is about to be adopted. Returns the replica that state is taken from: the one of which the most is here already. */
+  /**
+   * A plan is about to be adopted. Returns the replica that state is taken from: the one of which the most is here
+   * already.
+   */
   follow(plan: Plan): number {
     this.#plan = plan;
-    const numRemote = plan.replicas.map((_, replica) => this.#workersOf(plan, replica).filter((worker) => !this.#options.isHome(worker)).length);
+    const numRemote = plan.replicas.map(
+      (_, replica) => this.#workersOf(plan, replica).filter((worker) => !this.#options.isHome(worker)).length,
+    );
     return (this.#keeper = numRemote.indexOf(Math.min(...numRemote)));
   }
 
@@ -72,17 +87,26 @@ export class StateKeeper {
 
   /** Waits for the snapshot that was asked for; as `snapshot`. */
   async snapshotWritten(): Promise<string | null> {
-    return this.#problem ?? snapshotProblem(await this.#options.calls.collect(this.#writers, 'snapshot-written', this.#options.timeoutMs));
+    return (
+      this.#problem ??
+      snapshotProblem(await this.#options.calls.collect(this.#writers, 'snapshot-written', this.#options.timeoutMs))
+    );
   }
 
-  /** Where the state of every block lies now; between steps, and until the next one. Throws a WorkerError (PT_SHM_FULL) where what lies elsewhere finds no room here. */
+  /**
+   * Where the state of every block lies now; between steps, and until the next one. Throws a WorkerError (PT_SHM_FULL)
+   * where what lies elsewhere finds no room here.
+   */
   async live(): Promise<BlockSource[]> {
     const remote = this.#remoteWriters;
     await this.#copy(remote);
     return blockSources(this.#current, this.#keeper, this.#options.folder, (worker) => remote.includes(worker));
   }
 
-  /** Lets the keeper copy the state of every block, between steps; where it then lies for as long as nobody copies again. Null: no memory for it. */
+  /**
+   * Lets the keeper copy the state of every block, between steps; where it then lies for as long as nobody copies
+   * again. Null: no memory for it.
+   */
   async copy(): Promise<BlockSource[] | null> {
     try {
       if (!(await this.#copy(this.#writers))) return null;
@@ -93,7 +117,10 @@ export class StateKeeper {
     return blockSources(this.#current, this.#keeper, this.#options.folder, () => true);
   }
 
-  /** Takes what a worker of another host brings, or gives it what it asks for. Throws a FrameError where it has no business here. */
+  /**
+   * Takes what a worker of another host brings, or gives it what it asks for. Throws a FrameError where it has no
+   * business here.
+   */
   take(message: Message, worker: string, peer: Peer): void {
     if (message.type === WRITE) this.#depot.accept(worker, message);
     else this.#depot.serve(this.#plan, message, peer);
@@ -107,8 +134,16 @@ export class StateKeeper {
   async #copy(workers: readonly string[]): Promise<boolean> {
     if (workers.length === 0) return true;
     const plan = this.#current;
-    this.#depot.expectCopy(plan, workers.filter((worker) => !this.#options.isHome(worker)));
-    const copied = await this.#options.calls.ask(workers, { type: 'copy-state', generation: plan.generation }, 'state-copied', this.#options.timeoutMs);
+    this.#depot.expectCopy(
+      plan,
+      workers.filter((worker) => !this.#options.isHome(worker)),
+    );
+    const copied = await this.#options.calls.ask(
+      workers,
+      { type: 'copy-state', generation: plan.generation },
+      'state-copied',
+      this.#options.timeoutMs,
+    );
     return [...copied.values()].every(({ problem }) => problem === null);
   }
 

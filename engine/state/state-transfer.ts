@@ -1,5 +1,6 @@
-// StateTransfer: the state of blocks on its way between a worker and other hosts: fetched from a worker that holds it or from the coordinator, given to
-// workers that ask, and brought to the coordinator for snapshots and checkpoints. On one host the block store does all that by copying.
+// StateTransfer: the state of blocks on its way between a worker and other hosts: fetched from a worker that holds it
+// or from the coordinator, given to workers that ask, and brought to the coordinator for snapshots and checkpoints. On
+// one host the block store does all that by copying.
 import { z } from 'zod';
 import { FrameError, type Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
@@ -11,17 +12,30 @@ export const PARTS = ['weights', 'states'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** What a fetch asks for. The parts are written into the places of the asker, those that exist, and then it is rung. */
-export const fetchSchema = z.object({ type: z.literal('fetch'), generation: z.number().int().nonnegative(), block: z.number().int().nonnegative(), parts: z.array(z.enum(PARTS)).max(PARTS.length) });
+export const fetchSchema = z.object({
+  type: z.literal('fetch'),
+  generation: z.number().int().nonnegative(),
+  block: z.number().int().nonnegative(),
+  parts: z.array(z.enum(PARTS)).max(PARTS.length),
+});
 type Fetch = z.infer<typeof fetchSchema>;
 
 /** Where the asker of a fetch wants a part, and the doorbell that says that all of them are there. */
-const fetchPlace = ({ generation, block }: Pick<Fetch, 'generation' | 'block'>, part: Part): string => `fetch ${generation} ${block} ${part}`;
-const fetchBell = ({ generation, block }: Pick<Fetch, 'generation' | 'block'>): string => `fetched ${generation} ${block}`;
+const fetchPlace = ({ generation, block }: Pick<Fetch, 'generation' | 'block'>, part: Part): string =>
+  `fetch ${generation} ${block} ${part}`;
+const fetchBell = ({ generation, block }: Pick<Fetch, 'generation' | 'block'>): string =>
+  `fetched ${generation} ${block}`;
 /** Where the coordinator wants the part of a block of a snapshot or a copy. */
 export const keptPlace = (name: string, block: number, part: Part): string => `${name} ${block} ${part}`;
 
-/** Answers a fetch: the parts that are there, in order, then the doorbell. A connection that closes meanwhile ends it. */
-export async function answerFetch(peer: Peer, fetch: Fetch, state: Readonly<Record<Part, Float32Array | null>>): Promise<void> {
+/**
+ * Answers a fetch: the parts that are there, in order, then the doorbell. A connection that closes meanwhile ends it.
+ */
+export async function answerFetch(
+  peer: Peer,
+  fetch: Fetch,
+  state: Readonly<Record<Part, Float32Array | null>>,
+): Promise<void> {
   try {
     for (const part of fetch.parts) {
       const data = state[part];
@@ -33,7 +47,9 @@ export async function answerFetch(peer: Peer, fetch: Fetch, state: Readonly<Reco
   }
 }
 
-/** How state travels: places of this worker that another one writes, requests for that, and the doorbells that end it. */
+/**
+ * How state travels: places of this worker that another one writes, requests for that, and the doorbells that end it.
+ */
 export interface StateChannel {
   land(place: string, writer: string, data: Float32Array): void;
   leave(place: string): void;
@@ -75,7 +91,10 @@ export class StateTransfer {
     }
   }
 
-  /** Gives a block to a worker that asks. Throws a FrameError where it asks for something else, or for a block that is not here. */
+  /**
+   * Gives a block to a worker that asks. Throws a FrameError where it asks for something else, or for a block that is
+   * not here.
+   */
   serve(message: Message, peer: Peer): void {
     const fetch = fetchSchema.safeParse(message);
     if (!fetch.success) throw new FrameError(`neither a doorbell nor a fetch: ${fetch.error.issues[0]?.message ?? ''}`);
@@ -83,7 +102,12 @@ export class StateTransfer {
     void answerFetch(peer, fetch.data, this.#store.parts(fetch.data.block));
   }
 
-  async #fetch(generation: number, block: number, from: string, into: Readonly<Record<Part, Float32Array | null>>): Promise<number> {
+  async #fetch(
+    generation: number,
+    block: number,
+    from: string,
+    into: Readonly<Record<Part, Float32Array | null>>,
+  ): Promise<number> {
     const parts = PARTS.filter((part) => into[part] !== null);
     if (parts.length === 0) return 0;
     const fetch: Fetch = { type: 'fetch', generation, block, parts };

@@ -1,26 +1,41 @@
-// Asking a run how it stands: at its address, or through its folder, where the events tell what nobody answers any more. It changes nothing.
+// Asking a run how it stands: at its address, or through its folder, where the events tell what nobody answers any
+// more. It changes nothing.
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { checkpointsIn } from '../checkpoint/run-checkpoint.js';
 import { dial } from '../comm/dial.js';
 import type { Peer } from '../comm/peer.js';
 import { isFingerprint, type Trust } from '../comm/tls.js';
 import { PipetrainError, WorkerError } from '../core/errors.js';
 import { readEvents } from '../events/event-log.js';
-import { checkpointsIn } from '../checkpoint/run-checkpoint.js';
 import type { RunFolder } from '../run/run-folder.js';
-import { statusMessageSchema, type RunStatus } from './run-status.js';
+import { type RunStatus, statusMessageSchema } from './run-status.js';
 import { StatusBoard } from './status-board.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /** What a run leaves in its folder while it goes on, for those who may read the file. */
-export const doorplateSchema = z.object({ pid: z.number().int().positive(), host: z.string(), url: z.string(), token: z.string(), fingerprint: z.string().refine(isFingerprint).nullable() });
+export const doorplateSchema = z.object({
+  pid: z.number().int().positive(),
+  host: z.string(),
+  url: z.string(),
+  token: z.string(),
+  fingerprint: z.string().refine(isFingerprint).nullable(),
+});
 export type Doorplate = z.infer<typeof doorplateSchema>;
 
-/** Asks the coordinator at an address. Throws what `dial` throws, and a WorkerError (PT_STATUS) where the answer cannot be had or read. */
+/**
+ * Asks the coordinator at an address. Throws what `dial` throws, and a WorkerError (PT_STATUS) where the answer cannot
+ * be had or read.
+ */
 export async function askCoordinator(url: string, token: string, trust?: Trust): Promise<RunStatus> {
-  const peer = await dial(url, { token, trust, hello: { name: 'status', role: 'status' }, timeoutMs: ANSWER_TIMEOUT_MS });
+  const peer = await dial(url, {
+    token,
+    trust,
+    hello: { name: 'status', role: 'status' },
+    timeoutMs: ANSWER_TIMEOUT_MS,
+  });
   try {
     return await answerOf(peer, url);
   } finally {
@@ -30,7 +45,14 @@ export async function askCoordinator(url: string, token: string, trust?: Trust):
 
 function answerOf(peer: Peer, url: string): Promise<RunStatus> {
   return new Promise((resolve, reject) => {
-    const fail = (reason: string): void => reject(new WorkerError('PT_STATUS', `${url} gave no status: ${reason}`, 'Check that the address is the one of a run, and that both sides have the same version.'));
+    const fail = (reason: string): void =>
+      reject(
+        new WorkerError(
+          'PT_STATUS',
+          `${url} gave no status: ${reason}`,
+          'Check that the address is the one of a run, and that both sides have the same version.',
+        ),
+      );
     const timer = setTimeout(() => fail(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`), ANSWER_TIMEOUT_MS);
     peer.onClose((reason) => {
       clearTimeout(timer);
@@ -52,7 +74,11 @@ export async function statusOfFolder(folder: RunFolder): Promise<RunStatus> {
   let silence: string | null = null;
   if (plate !== null && (isElsewhere || isAlive(plate.pid)))
     try {
-      return await askCoordinator(plate.url, plate.token, plate.fingerprint === null ? undefined : { fingerprint: plate.fingerprint });
+      return await askCoordinator(
+        plate.url,
+        plate.token,
+        plate.fingerprint === null ? undefined : { fingerprint: plate.fingerprint },
+      );
     } catch (error) {
       if (!(error instanceof PipetrainError)) throw error;
       silence = error.message;
@@ -61,10 +87,22 @@ export async function statusOfFolder(folder: RunFolder): Promise<RunStatus> {
   for (const event of readEvents(folder.eventsPath)) board.note(event);
   const status = board.status(null);
   if (board.isOver) return status;
-  if (silence !== null && plate !== null) return { ...status, state: 'silent', note: `the process ${plate.pid} on ${plate.host} does not answer: ${silence}` };
-  if (plate === null && !board.hasStarted) return { ...status, state: 'starting', note: 'nothing has been computed yet' };
+  if (silence !== null && plate !== null)
+    return {
+      ...status,
+      state: 'silent',
+      note: `the process ${plate.pid} on ${plate.host} does not answer: ${silence}`,
+    };
+  if (plate === null && !board.hasStarted)
+    return { ...status, state: 'starting', note: 'nothing has been computed yet' };
   const isSaved = existsSync(folder.checkpointsPath) && checkpointsIn(folder.checkpointsPath).length > 0;
-  return { ...status, state: 'killed', note: isSaved ? `resume with: pipetrain resume ${folder.path}` : 'it had no checkpoint yet: start it again (--checkpoint-every saves on the way)' };
+  return {
+    ...status,
+    state: 'killed',
+    note: isSaved
+      ? `resume with: pipetrain resume ${folder.path}`
+      : 'it had no checkpoint yet: start it again (--checkpoint-every saves on the way)',
+  };
 }
 
 function readDoorplate(folder: RunFolder): Doorplate | null {

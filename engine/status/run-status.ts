@@ -1,5 +1,5 @@
-// RunStatus: how a run stands: its plan, its progress and its workers. What a running coordinator answers, and what the events of a run that is over tell.
-// It holds no connection and asks nobody.
+// RunStatus: how a run stands: its plan, its progress and its workers. What a running coordinator answers, and what the
+// events of a run that is over tell. It holds no connection and asks nobody.
 import { z } from 'zod';
 
 const count = z.number().int().nonnegative();
@@ -24,7 +24,10 @@ const workerStatusSchema = z.object({
 });
 
 export const runStatusSchema = z.object({
-  /** `killed`: the events end in the middle and no process goes on with them; `silent`: the process is there and does not answer. */
+  /**
+   * `killed`: the events end in the middle and no process goes on with them; `silent`: the process is there and does
+   * not answer.
+   */
   state: z.enum(['starting', 'running', 'finished', 'interrupted', 'failed', 'killed', 'silent']),
   /** What ended the run, or what to do next; null where there is nothing to say. */
   note: text.nullable(),
@@ -37,7 +40,17 @@ export const runStatusSchema = z.object({
   loss: figure,
   /** Over the last steps. */
   samplesPerSecond: figure,
-  plan: z.object({ generation: count, K: count, R: count, schedule: text, frozen: count, blocks: count, usesCache: z.boolean() }).nullable(),
+  plan: z
+    .object({
+      generation: count,
+      K: count,
+      R: count,
+      schedule: text,
+      frozen: count,
+      blocks: count,
+      usesCache: z.boolean(),
+    })
+    .nullable(),
   workers: z.array(workerStatusSchema).max(4096),
 });
 

@@ -1,5 +1,5 @@
-// StatusBoard: the status of a run, kept up from its events. The same for a run that goes on and for one that is read back from its folder; signs of life
-// are added by whoever has connections.
+// StatusBoard: the status of a run, kept up from its events. The same for a run that goes on and for one that is read
+// back from its folder; signs of life are added by whoever has connections.
 import { hostname } from 'node:os';
 import type { RunEventBody } from '../events/events.js';
 import type { RunStatus, WorkerStatus } from './run-status.js';
@@ -65,7 +65,8 @@ export class StatusBoard {
         const member = this.#members.get(event.worker);
         this.#members.delete(event.worker);
         if (member !== undefined) this.#lost.set(event.worker, member);
-        for (const oldest of [...this.#lost.keys()].slice(0, Math.max(0, this.#lost.size - MAX_LOST))) this.#lost.delete(oldest);
+        for (const oldest of [...this.#lost.keys()].slice(0, Math.max(0, this.#lost.size - MAX_LOST)))
+          this.#lost.delete(oldest);
         return;
       }
       case 'plan.made':
@@ -82,7 +83,8 @@ export class StatusBoard {
         // JSON has no NaN: events that were read back have null there.
         this.#loss = Number.isFinite(event.loss) ? event.loss : null;
         this.#recent = [...this.#recent, { samples: event.samples, seconds: event.seconds }].slice(-SPEED_WINDOW);
-        for (const [worker, bytes] of Object.entries(event.peakMemory ?? {})) this.#peaks.set(worker, Math.max(bytes, this.#peaks.get(worker) ?? 0));
+        for (const [worker, bytes] of Object.entries(event.peakMemory ?? {}))
+          this.#peaks.set(worker, Math.max(bytes, this.#peaks.get(worker) ?? 0));
         return;
       case 'run.finished':
       case 'run.failed':
@@ -106,7 +108,18 @@ export class StatusBoard {
       stepsPlanned: this.#started?.stepsPlanned ?? null,
       loss: this.#loss,
       samplesPerSecond: seconds > 0 ? this.#recent.reduce((sum, { samples }) => sum + samples, 0) / seconds : null,
-      plan: plan === null ? null : { generation: plan.generation, K: plan.K, R: plan.R, schedule: plan.schedule, frozen: plan.frozen, blocks: this.#started?.blocks.length ?? 0, usesCache: plan.usesCache },
+      plan:
+        plan === null
+          ? null
+          : {
+              generation: plan.generation,
+              K: plan.K,
+              R: plan.R,
+              schedule: plan.schedule,
+              frozen: plan.frozen,
+              blocks: this.#started?.blocks.length ?? 0,
+              usesCache: plan.usesCache,
+            },
       workers: this.#workers(signs),
     };
   }
@@ -136,7 +149,16 @@ export class StatusBoard {
     const loading = (signs ?? []).filter(({ worker }) => !this.#members.has(worker) && !this.#lost.has(worker));
     return [
       ...[...this.#members.values()].map((member) => known(member, seated.has(member.worker) ? 'training' : 'idle')),
-      ...loading.map(({ worker, name, host, pid, silentMs, isLeaving }): WorkerStatus => ({ worker, name, host: host ?? hostname(), pid, device: null, state: isLeaving ? 'draining' : 'joining', heardSeconds: silentMs / 1000, peakBytes: null })),
+      ...loading.map(({ worker, name, host, pid, silentMs, isLeaving }): WorkerStatus => ({
+        worker,
+        name,
+        host: host ?? hostname(),
+        pid,
+        device: null,
+        state: isLeaving ? 'draining' : 'joining',
+        heardSeconds: silentMs / 1000,
+        peakBytes: null,
+      })),
       ...[...this.#lost.values()].map((member) => known(member, 'lost')),
     ];
   }

@@ -1,5 +1,6 @@
-// BufferPool: recycles host buffers. Views have exactly the length asked for, the memory below them comes in size classes, so shapes that
-// change do not make the pool grow without bound. It does not know what the buffers hold and does not clear them.
+// BufferPool: recycles host buffers. Views have exactly the length asked for, the memory below them comes in size
+// classes, so shapes that change do not make the pool grow without bound. It does not know what the buffers hold and
+// does not clear them.
 import { invariant } from '../core/invariant.js';
 import { addressOf } from './native.js';
 import type { HostArray } from './shape.js';
@@ -25,7 +26,10 @@ export function sizeClass(bytes: number): number {
 }
 
 export class BufferPool {
-  /** Most bytes that live and idle buffers together may keep; live buffers alone may exceed it, since the caller needs them. */
+  /**
+   * Most bytes that live and idle buffers together may keep; live buffers alone may exceed it, since the caller needs
+   * them.
+   */
   readonly capBytes: number;
   readonly #live = new Map<HostArray, Block>();
   /** Idle blocks in the order of their release; the oldest are dropped first. */
@@ -59,7 +63,10 @@ export class BufferPool {
     return view;
   }
 
-  /** Takes a buffer back. The view that `acquire` returned, once; it must not be used afterwards, nor stay bound to a program. */
+  /**
+   * Takes a buffer back. The view that `acquire` returned, once; it must not be used afterwards, nor stay bound to a
+   * program.
+   */
   release(view: HostArray): void {
     const block = this.#live.get(view);
     invariant(block !== undefined, () => `a buffer of ${view.length} elements is released that the pool has not lent`);

@@ -1,5 +1,5 @@
-// Cutting a graph by reachability: which nodes a set of outputs needs, and which values a forward must leave for a backward. Cutting never
-// changes a node, so it never changes a bit.
+// Cutting a graph by reachability: which nodes a set of outputs needs, and which values a forward must leave for a
+// backward. Cutting never changes a node, so it never changes a bit.
 import { present } from '../core/invariant.js';
 import type { Graph, Node, ValueId } from './graph.js';
 
@@ -7,13 +7,29 @@ import type { Graph, Node, ValueId } from './graph.js';
 const VIEWS = new Set(['Reshape', 'ExpandDims']);
 
 /**
- * Cheaper to do again than to keep, as long as what they read is there anyway. A layer norm is done again from its input, which its gradient needs
- * in any case, and a GELU from its own: both are one pass over memory beside matrix products, and together they are a third of a layer's tensors.
+ * Cheaper to do again than to keep, as long as what they read is there anyway. A layer norm is done again from its
+ * input, which its gradient needs in any case, and a GELU from its own: both are one pass over memory beside matrix
+ * products, and together they are a third of a layer's tensors.
  */
 const CHEAP = new Set([
-  'PtLayerNorm', 'PtGelu',
-  'Transpose', 'Tile', 'BroadcastTo', 'Cast', 'Slice', 'OneHot', 'Equal', 'NotEqual', 'Greater', 'GreaterEqual', 'Less', 'LessEqual',
-  'LogicalAnd', 'LogicalOr', 'LogicalNot', 'LogicalXor',
+  'PtLayerNorm',
+  'PtGelu',
+  'Transpose',
+  'Tile',
+  'BroadcastTo',
+  'Cast',
+  'Slice',
+  'OneHot',
+  'Equal',
+  'NotEqual',
+  'Greater',
+  'GreaterEqual',
+  'Less',
+  'LessEqual',
+  'LogicalAnd',
+  'LogicalOr',
+  'LogicalNot',
+  'LogicalXor',
 ]);
 
 /** The part of a graph that computes `outputs` when the values `given` are known: they become inputs of the part. */
@@ -38,8 +54,9 @@ export function inputsOf(graph: Graph, outputs: readonly ValueId[]): readonly Va
 }
 
 /**
- * The values of the first `numForwardNodes` nodes that must be saved so that `outputs` can be computed later from them and the inputs of the
- * graph. Views and, where their operands are available, cheap ops are left to be done again. In order of computation.
+ * The values of the first `numForwardNodes` nodes that must be saved so that `outputs` can be computed later from them
+ * and the inputs of the graph. Views and, where their operands are available, cheap ops are left to be done again. In
+ * order of computation.
  */
 export function savedValues(graph: Graph, numForwardNodes: number, outputs: readonly ValueId[]): readonly ValueId[] {
   const forward = graph.nodes.slice(0, numForwardNodes);

@@ -1,15 +1,15 @@
-// The eager backend: every op runs at once, as a program of its own, on an executor. Slower than a traced stage but without any cleverness:
-// the path to debug with, and the oracle that traced programs must equal bit for bit.
+// The eager backend: every op runs at once, as a program of its own, on an executor. Slower than a traced stage but
+// without any cleverness: the path to debug with, and the oracle that traced programs must equal bit for bit.
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, Executor, LoadedProgram } from './executor.js';
 import type { Attrs } from './graph.js';
-import { registerOpKernels, type OpBackend } from './kernels.js';
-import { definitionOf } from './ops/table.js';
+import { type OpBackend, registerOpKernels } from './kernels.js';
 import type { OpDefinition, TensorSpec } from './ops/definition.js';
 import { at } from './ops/shapes.js';
+import { definitionOf } from './ops/table.js';
 import type { Port, Program } from './program.js';
 import { GraphRecorder } from './recorder.js';
-import { hostArray, sizeOf, type HostArray } from './shape.js';
+import { type HostArray, hostArray, sizeOf } from './shape.js';
 import * as tf from './tf.js';
 
 const BACKEND = 'pipetrain-ort';
@@ -29,9 +29,14 @@ const portType = (dtype: TensorSpec['dtype']): Port['dtype'] => (dtype === 'bool
 function singleOpProgram(definition: OpDefinition, inputs: readonly TensorSpec[], attrs: Attrs): Program {
   const recorder = new GraphRecorder();
   const port = (name: string, spec: TensorSpec, value: number): Port => ({
-    role: { kind: 'plain', name }, value, shape: spec.shape, dtype: portType(spec.dtype),
+    role: { kind: 'plain', name },
+    value,
+    shape: spec.shape,
+    dtype: portType(spec.dtype),
   });
-  const ports = inputs.map((spec, i) => port(`x${i}`, spec, recorder.declare({ shape: spec.shape, dtype: portType(spec.dtype) })));
+  const ports = inputs.map((spec, i) =>
+    port(`x${i}`, spec, recorder.declare({ shape: spec.shape, dtype: portType(spec.dtype) })),
+  );
   const operands = ports.map((p, i) => at(recorder.call('Cast', [p.value], { dtype: at(inputs, i).dtype }), 0));
   const results = recorder.call(definition.name, operands, attrs);
   const outputs = results.map((value, i) => {
@@ -65,9 +70,16 @@ class EagerBackend extends tf.KernelBackend implements OpBackend {
       this.incRef(dataId);
       return outputs.map(({ shape, dtype }) => ({ dataId, shape: [...shape], dtype }));
     }
-    const results = outputs.map((spec): Buffer => ({ array: hostArray(portType(spec.dtype), spec.shape), dtype: spec.dtype, references: 1 }));
+    const results = outputs.map((spec): Buffer => ({
+      array: hostArray(portType(spec.dtype), spec.shape),
+      dtype: spec.dtype,
+      references: 1,
+    }));
     if (outputs.some((spec) => sizeOf(spec.shape) > 0)) {
-      const bound = this.#load(definition, specs, attrs).bind(inputs.map((x) => this.#buffer(x).array), results.map((result) => result.array));
+      const bound = this.#load(definition, specs, attrs).bind(
+        inputs.map((x) => this.#buffer(x).array),
+        results.map((result) => result.array),
+      );
       runOnce(bound);
     }
     return outputs.map(({ shape, dtype }, i) => ({ dataId: this.#store(at(results, i)), shape: [...shape], dtype }));
@@ -172,18 +184,27 @@ function runOnce(bound: BoundProgram): void {
 }
 
 function toBuffer(values: tf.BackendValues, dtype: tf.DataType): Buffer {
-  invariant(dtype === 'float32' || dtype === 'int32' || dtype === 'bool', () => `tensors of ${dtype} are not supported`);
+  invariant(
+    dtype === 'float32' || dtype === 'int32' || dtype === 'bool',
+    () => `tensors of ${dtype} are not supported`,
+  );
   const numbers = values as ArrayLike<number>;
   return { array: dtype === 'float32' ? Float32Array.from(numbers) : Int32Array.from(numbers), dtype, references: 1 };
 }
 
-/** Makes the eager backend known to TensorFlow.js and active; the returned function takes it away again and frees its programs. */
+/**
+ * Makes the eager backend known to TensorFlow.js and active; the returned function takes it away again and frees its
+ * programs.
+ */
 export function registerEager(executor: Executor): () => void {
   const engine = tf.engine();
   registerOpKernels(BACKEND);
   const backend = new EagerBackend(executor);
   const previous: string | null | undefined = engine.backendName;
-  invariant(engine.registerBackend(BACKEND, () => backend, 0), () => 'the eager backend is registered already');
+  invariant(
+    engine.registerBackend(BACKEND, () => backend, 0),
+    () => 'the eager backend is registered already',
+  );
   void engine.setBackend(BACKEND);
   return () => {
     engine.removeBackend(BACKEND);

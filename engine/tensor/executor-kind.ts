@@ -1,7 +1,17 @@
-// ExecutorKind: the names of the executors that a worker can be told to use, and what has to be installed for each. It opens none.
+// ExecutorKind: the names of the executors that a worker can be told to use, and what has to be installed for each. It
+// opens none.
 
 /** `ort-cpu` falls back to `ort-cpu-binding` by itself; those of tfjs replay programs on a TensorFlow.js backend. */
-export const EXECUTOR_KINDS = ['ort-cpu', 'ort-webgpu', 'ort-cuda', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node', 'tfjs-node-gpu', 'tfjs-webgpu'] as const;
+export const EXECUTOR_KINDS = [
+  'ort-cpu',
+  'ort-webgpu',
+  'ort-cuda',
+  'tfjs-cpu',
+  'tfjs-wasm',
+  'tfjs-node',
+  'tfjs-node-gpu',
+  'tfjs-webgpu',
+] as const;
 export type ExecutorKind = (typeof EXECUTOR_KINDS)[number];
 
 export type TfjsKind = Exclude<ExecutorKind, `ort-${string}`>;
@@ -27,6 +37,15 @@ export const TFJS_BACKENDS: Readonly<Record<TfjsKind, TfjsBackend>> = {
   'tfjs-cpu': { backend: 'cpu', packageName: null, what: 'TensorFlow.js in plain JavaScript; slow, for comparison' },
   'tfjs-wasm': { backend: 'wasm', packageName: '@tensorflow/tfjs-backend-wasm', what: 'TensorFlow.js in WebAssembly' },
   'tfjs-node': { backend: 'tensorflow', packageName: '@tensorflow/tfjs-node', what: 'TensorFlow on the CPU' },
-  'tfjs-node-gpu': { backend: 'tensorflow', packageName: '@tensorflow/tfjs-node-gpu', what: 'TensorFlow on NVIDIA GPUs, one worker each' },
-  'tfjs-webgpu': { backend: 'webgpu', packageName: '@tensorflow/tfjs-backend-webgpu', runtime: 'webgpu', what: 'WebGPU (Dawn) on the GPU that its driver offers; all workers share it' },
+  'tfjs-node-gpu': {
+    backend: 'tensorflow',
+    packageName: '@tensorflow/tfjs-node-gpu',
+    what: 'TensorFlow on NVIDIA GPUs, one worker each',
+  },
+  'tfjs-webgpu': {
+    backend: 'webgpu',
+    packageName: '@tensorflow/tfjs-backend-webgpu',
+    runtime: 'webgpu',
+    what: 'WebGPU (Dawn) on the GPU that its driver offers; all workers share it',
+  },
 };

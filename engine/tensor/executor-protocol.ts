@@ -10,7 +10,10 @@ export interface ThreadData {
   readonly kind: TfjsKind;
   readonly options: ExecutorOptions;
   readonly port: MessagePort;
-  /** One word: how many requests are answered, or GONE when the thread has ended. An answer is in the port before it is counted. */
+  /**
+   * One word: how many requests are answered, or GONE when the thread has ended. An answer is in the port before it is
+   * counted.
+   */
   readonly state: Int32Array;
 }
 export const GONE = -1;
@@ -18,7 +21,13 @@ export const GONE = -1;
 /** Inputs and outputs are shared memory: the caller fills the first before a run and reads the second after it. */
 export type ThreadRequest =
   | { readonly type: 'open' }
-  | { readonly type: 'load'; readonly id: number; readonly program: Program; readonly inputs: readonly HostArray[]; readonly outputs: readonly HostArray[] }
+  | {
+      readonly type: 'load';
+      readonly id: number;
+      readonly program: Program;
+      readonly inputs: readonly HostArray[];
+      readonly outputs: readonly HostArray[];
+    }
   | { readonly type: 'run'; readonly id: number }
   | { readonly type: 'free'; readonly id: number }
   | { readonly type: 'count' };

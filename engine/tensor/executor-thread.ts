@@ -1,5 +1,5 @@
-// ExecutorThread: the entry of a thread that runs programs on a backend whose results arrive later, for a ThreadedExecutor that waits for them. It obeys
-// one request at a time and answers each.
+// ExecutorThread: the entry of a thread that runs programs on a backend whose results arrive later, for a
+// ThreadedExecutor that waits for them. It obeys one request at a time and answers each.
 import { workerData } from 'node:worker_threads';
 import { ModelError, toErrorRecord } from '../core/errors.js';
 import { present } from '../core/invariant.js';
@@ -30,14 +30,28 @@ function serve({ kind, options, port, state }: ThreadData): void {
         return 0;
       case 'load': {
         const { id, program, inputs, outputs } = request;
-        programs.set(id, { program: new TfjsProgram(program, kind, (body) => body(), () => programs.delete(id)), inputs, outputs });
+        programs.set(id, {
+          program: new TfjsProgram(
+            program,
+            kind,
+            (body) => body(),
+            () => programs.delete(id),
+          ),
+          inputs,
+          outputs,
+        });
         return 0;
       }
       case 'run': {
         const { program, inputs, outputs } = present(programs.get(request.id), 'a program of the thread');
         await program.runAsync(inputs, outputs);
         const error = gpuError();
-        if (error !== null) throw new ModelError('PT_EXECUTOR', `Program "${program.program.name}" fails on ${kind}: ${error}`, 'Use a smaller micro-batch if memory is short, or --devices cpu:N.');
+        if (error !== null)
+          throw new ModelError(
+            'PT_EXECUTOR',
+            `Program "${program.program.name}" fails on ${kind}: ${error}`,
+            'Use a smaller micro-batch if memory is short, or --devices cpu:N.',
+          );
         return 0;
       }
       case 'free':

@@ -1,5 +1,5 @@
-// Executor: runs programs on a device. One small interface, one conformance suite for all; it never allocates what crosses the border
-// of a program: the caller brings the buffers.
+// Executor: runs programs on a device. One small interface, one conformance suite for all; it never allocates what
+// crosses the border of a program: the caller brings the buffers.
 import type { Program } from './program.js';
 import type { HostArray } from './shape.js';
 
@@ -13,8 +13,8 @@ export interface BoundProgram {
 export interface LoadedProgram {
   readonly program: Program;
   /**
-   * Ties buffers to the ports, in port order. Buffers may be views over shared or mapped memory; each must have exactly the port's
-   * number of elements. The binding keeps them alive until `free`.
+   * Ties buffers to the ports, in port order. Buffers may be views over shared or mapped memory; each must have exactly
+   * the port's number of elements. The binding keeps them alive until `free`.
    */
   bind(inputs: readonly HostArray[], outputs: readonly HostArray[]): BoundProgram;
   /** Frees the program. Its bindings must have been freed before. */
@@ -24,7 +24,9 @@ export interface LoadedProgram {
 export interface Executor {
   /** `ort-cpu`, `ort-cpu-binding`, ... */
   readonly name: string;
-  /** Compiles a program for this device. Throws a ModelError that names program and op where the device has no kernel. */
+  /**
+   * Compiles a program for this device. Throws a ModelError that names program and op where the device has no kernel.
+   */
   load(program: Program): LoadedProgram;
   /** Frees what is left. */
   close(): void;

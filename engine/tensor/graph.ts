@@ -1,5 +1,5 @@
-// Graph: what a trace produces. Nodes are calls of defined ops (see ops/), values are symbolic tensors. Pure data that can
-// be cut, stitched, lowered to ONNX or replayed; it holds no tensor except small literals.
+// Graph: what a trace produces. Nodes are calls of defined ops (see ops/), values are symbolic tensors. Pure data that
+// can be cut, stitched, lowered to ONNX or replayed; it holds no tensor except small literals.
 import type { DType, Shape } from './shape.js';
 
 /** Identity of a value inside one graph. */
@@ -29,8 +29,8 @@ export interface Literal {
 }
 
 /**
- * Nodes in an order in which every input is defined before its use. `values` is indexed by ValueId. A value is a graph input when it
- * is neither a literal nor the output of a node.
+ * Nodes in an order in which every input is defined before its use. `values` is indexed by ValueId. A value is a graph
+ * input when it is neither a literal nor the output of a node.
  */
 export interface Graph {
   readonly values: readonly Value[];

@@ -1,5 +1,6 @@
-// Host update: what an optimizer does to a run of weights, as loops in JavaScript, for executors that run no ONNX. Every single operation is rounded to
-// 32 bits, so the results are those of the ONNX models of update-rule.ts, bit for bit.
+// Host update: what an optimizer does to a run of weights, as loops in JavaScript, for executors that run no ONNX.
+// Every single operation is rounded to 32 bits, so the results are those of the ONNX models of update-rule.ts, bit for
+// bit.
 import { present } from '../core/invariant.js';
 import type { OptimizerSpec } from './update-rule.js';
 
@@ -22,7 +23,16 @@ export function hostUpdate(spec: OptimizerSpec): HostUpdate {
 }
 
 const adamW: HostUpdate = (weights, grads, states, from, to, scalars) => {
-  const [scale, beta1, rest1, beta2, rest2, keep, step, epsilon] = scalars as unknown as [number, number, number, number, number, number, number, number];
+  const [scale, beta1, rest1, beta2, rest2, keep, step, epsilon] = scalars as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const first = present(states[0], 'first moments');
   const second = present(states[1], 'second moments');
   for (let i = from; i < to; i++) {
@@ -37,7 +47,8 @@ const adamW: HostUpdate = (weights, grads, states, from, to, scalars) => {
 };
 
 /** The gradient after scaling and weight decay. */
-const decayed = (weight: number, gradient: number, scale: number, decay: number): number => f32(f32(gradient * scale) + f32(weight * decay));
+const decayed = (weight: number, gradient: number, scale: number, decay: number): number =>
+  f32(f32(gradient * scale) + f32(weight * decay));
 
 const plainSgd: HostUpdate = (weights, grads, _, from, to, scalars) => {
   const [scale, decay, rate] = scalars as unknown as [number, number, number];
@@ -48,17 +59,19 @@ const plainSgd: HostUpdate = (weights, grads, _, from, to, scalars) => {
 };
 
 /** Momentum; `direction` says which way the weights go, given the gradient and the new velocity. */
-const withMomentum = (direction: (gradient: number, velocity: number, momentum: number) => number): HostUpdate => (weights, grads, states, from, to, scalars) => {
-  const [scale, decay, rate, momentum] = scalars as unknown as [number, number, number, number];
-  const velocities = present(states[0], 'velocities');
-  for (let i = from; i < to; i++) {
-    const weight = weights[i] as number;
-    const gradient = decayed(weight, grads[i] as number, scale, decay);
-    const velocity = f32(f32((velocities[i] as number) * momentum) + gradient);
-    velocities[i] = velocity;
-    weights[i] = f32(weight - f32(direction(gradient, velocity, momentum) * rate));
-  }
-};
+const withMomentum =
+  (direction: (gradient: number, velocity: number, momentum: number) => number): HostUpdate =>
+  (weights, grads, states, from, to, scalars) => {
+    const [scale, decay, rate, momentum] = scalars as unknown as [number, number, number, number];
+    const velocities = present(states[0], 'velocities');
+    for (let i = from; i < to; i++) {
+      const weight = weights[i] as number;
+      const gradient = decayed(weight, grads[i] as number, scale, decay);
+      const velocity = f32(f32((velocities[i] as number) * momentum) + gradient);
+      velocities[i] = velocity;
+      weights[i] = f32(weight - f32(direction(gradient, velocity, momentum) * rate));
+    }
+  };
 
 const heavyBall = withMomentum((_, velocity) => velocity);
 const nesterov = withMomentum((gradient, velocity, momentum) => f32(gradient + f32(velocity * momentum)));

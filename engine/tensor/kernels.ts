@@ -1,10 +1,10 @@
-// Registration of the op table as kernels of a TensorFlow.js backend, and of a plain refusal for every other kernel that TensorFlow.js knows.
-// What a kernel does is the backend's business.
+// Registration of the op table as kernels of a TensorFlow.js backend, and of a plain refusal for every other kernel
+// that TensorFlow.js knows. What a kernel does is the backend's business.
 import { ModelError } from '../core/errors.js';
 import { invariant } from '../core/invariant.js';
 import type { Attrs } from './graph.js';
-import { opTable } from './ops/table.js';
 import type { OpDefinition } from './ops/definition.js';
+import { opTable } from './ops/table.js';
 import * as tf from './tf.js';
 
 /** A TensorFlow.js backend that runs every op in one way. */
@@ -19,12 +19,18 @@ export function undefinedOp(op: string, where: string): ModelError {
   return new ModelError(
     'PT_OP_UNDEFINED',
     `${where} uses the op ${op}, which pipetrain does not define`,
-    `Write it with the ops that exist: ${[...opTable.keys()].filter((name) => !name.startsWith('Pt')).sort().join(', ')}; or with the functions of nn.`,
+    `Write it with the ops that exist: ${[...opTable.keys()]
+      .filter((name) => !name.startsWith('Pt'))
+      .sort()
+      .join(', ')}; or with the functions of nn.`,
   );
 }
 
 /** The tensors of a call, in the order of the definition. */
-function ordered(definition: OpDefinition, inputs: Readonly<Record<string, tf.TensorInfo | undefined>>): tf.TensorInfo[] {
+function ordered(
+  definition: OpDefinition,
+  inputs: Readonly<Record<string, tf.TensorInfo | undefined>>,
+): tf.TensorInfo[] {
   const names = definition.inputs === 'list' ? Object.keys(inputs) : definition.inputs;
   return names.flatMap((name) => {
     const tensor = inputs[name.replace('?', '')];

@@ -1,12 +1,13 @@
-// Lowering: a program to an ONNX model, by the op table. Nothing is fused or reordered here; ONNX nodes that no output depends on are left out.
+// Lowering: a program to an ONNX model, by the op table. Nothing is fused or reordered here; ONNX nodes that no output
+// depends on are left out.
 import { invariant, present } from '../core/invariant.js';
-import { KERNEL_DOMAIN, operatorName } from './jit/catalogue.js';
 import type { Literal, Node, Value, ValueId } from './graph.js';
-import { capturedBy, OnnxBuilder, type OnnxAttributes, type OnnxData } from './onnx.js';
+import { KERNEL_DOMAIN, operatorName } from './jit/catalogue.js';
+import { capturedBy, type OnnxAttributes, OnnxBuilder, type OnnxData } from './onnx.js';
 import type { EmitContext, NodeWriter, Operand } from './ops/definition.js';
 import { at } from './ops/shapes.js';
 import { definitionOf } from './ops/table.js';
-import { roleName, type Port, type Program } from './program.js';
+import { type Port, type Program, roleName } from './program.js';
 import type { Shape } from './shape.js';
 
 /** A model file and the names of its inputs and outputs, in the order of the program's ports. */
@@ -38,8 +39,8 @@ interface Constant {
 const LARGEST_SHARED = 64;
 
 /**
- * Lowers a program. All input ports are declared, used or not; every output port gets a value of its own. With `kernelThreads` above 0 it may use our kernels, for so many threads; only some
- * executors have them.
+ * Lowers a program. All input ports are declared, used or not; every output port gets a value of its own. With
+ * `kernelThreads` above 0 it may use our kernels, for so many threads; only some executors have them.
  */
 export function lowerProgram(program: Program, kernelThreads = 0): LoweredProgram {
   return new Lowering(program, kernelThreads).encode();
@@ -73,7 +74,14 @@ class Lowering {
       const outputName = at(outputNames, i);
       const known = this.#names.get(port.value);
       if (known === undefined && computed.has(port.value)) this.#names.set(port.value, outputName);
-      else copies.push({ operator: 'Identity', inputs: [present(known, `a source of output ${outputName}`)], outputs: [outputName], attributes: {}, domain: '' });
+      else
+        copies.push({
+          operator: 'Identity',
+          inputs: [present(known, `a source of output ${outputName}`)],
+          outputs: [outputName],
+          attributes: {},
+          domain: '',
+        });
     });
     for (const node of graph.nodes) this.#emit(node);
     this.#nodes.push(...copies);
@@ -112,7 +120,13 @@ class Lowering {
   }
 
   #context(node: Node, inputs: readonly Operand[], outputs: readonly Operand[]): EmitContext {
-    const append = (operator: string, names: readonly string[], results: readonly string[], attributes: OnnxAttributes = {}, domain = ''): void => {
+    const append = (
+      operator: string,
+      names: readonly string[],
+      results: readonly string[],
+      attributes: OnnxAttributes = {},
+      domain = '',
+    ): void => {
       this.#nodes.push({ operator, inputs: names, outputs: results, attributes, domain });
     };
     return {
@@ -123,15 +137,31 @@ class Lowering {
       input: (i) => at(inputs, i),
       output: (i) => at(outputs, i),
       finish: (operator, names, attributes, domain, which = [0]) =>
-        append(operator, names, which.map((i) => (i === null ? '' : at(outputs, i).name)), attributes, domain),
+        append(
+          operator,
+          names,
+          which.map((i) => (i === null ? '' : at(outputs, i).name)),
+          attributes,
+          domain,
+        ),
       hasKernels: this.#kernelThreads > 0,
       finishKernel: (kernel, names) => {
         const shapes = outputs.map(({ shape }) => shape);
         this.#nodes.push({
-          operator: operatorName({ kernel, threads: this.#kernelThreads, outputs: shapes }), inputs: names, outputs: outputs.map((output) => output.name), attributes: {}, domain: KERNEL_DOMAIN, shapes,
+          operator: operatorName({ kernel, threads: this.#kernelThreads, outputs: shapes }),
+          inputs: names,
+          outputs: outputs.map((output) => output.name),
+          attributes: {},
+          domain: KERNEL_DOMAIN,
+          shapes,
         });
       },
-      tiled: (stacked, write, which = []) => this.#tiled(stacked, write, which.map((i) => at(outputs, i).name)),
+      tiled: (stacked, write, which = []) =>
+        this.#tiled(
+          stacked,
+          write,
+          which.map((i) => at(outputs, i).name),
+        ),
     };
   }
 
@@ -168,14 +198,21 @@ class Lowering {
     for (const { name, shape, dtype } of results) body.output(name, dtype, shape);
     const stacks = results.map((_, i) => outputs[i] ?? `t${this.#fresh++}`);
     const attributes = { num_scan_inputs: stacked.length, body: { graph: body.encodeGraph('tile'), captures } };
-    this.#nodes.push({ operator: 'Scan', inputs: stacked.map(({ name }) => name), outputs: stacks, attributes, domain: '' });
+    this.#nodes.push({
+      operator: 'Scan',
+      inputs: stacked.map(({ name }) => name),
+      outputs: stacks,
+      attributes,
+      domain: '',
+    });
     return stacks;
   }
 
   #constant(dtype: Constant['dtype'], dims: Shape, data: OnnxData): string {
     // Shapes, axes, scalars and vectors of ones repeat; a table does not, and its text would be long.
     const isUniform = data.length > 0 && data.every((value: number | bigint) => Object.is(value, data[0]));
-    if (data.length > LARGEST_SHARED && !isUniform) return this.#store(`table ${this.#constants.size}`, { dtype, dims, data });
+    if (data.length > LARGEST_SHARED && !isUniform)
+      return this.#store(`table ${this.#constants.size}`, { dtype, dims, data });
     const values = Array.from(isUniform ? data.slice(0, 1) : data, Number);
     const key = `${dtype}[${dims.join()}]:${values.map((value) => (Object.is(value, -0) ? '-0' : String(value))).join()}`;
     const known = this.#constants.get(key);
@@ -192,8 +229,8 @@ class Lowering {
   #literal({ id, data }: Literal, { shape, dtype }: Value): void {
     const constant = this.#constant(dtype, shape, data);
     if (shape.length < 2) return void this.#names.set(id, constant);
-    // Matrix products pack a matrix that is a constant of the model and then add in another order. Behind an Identity it is a value like any
-    // other, and the bits are those of the same product elsewhere.
+    // Matrix products pack a matrix that is a constant of the model and then add in another order. Behind an Identity
+    // it is a value like any other, and the bits are those of the same product elsewhere.
     const name = `l${id}`;
     this.#nodes.push({ operator: 'Identity', inputs: [constant], outputs: [name], attributes: {}, domain: '' });
     this.#names.set(id, name);

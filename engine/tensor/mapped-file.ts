@@ -1,5 +1,5 @@
-// MappedFile: memory that several processes of one host share, as a file mapped into each. It has no locks: who may write when is agreed
-// over the channels, and the file is only the place.
+// MappedFile: memory that several processes of one host share, as a file mapped into each. It has no locks: who may
+// write when is agreed over the channels, and the file is only the place.
 import { accessSync, closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { getSystemErrorName } from 'node:util';
@@ -23,8 +23,8 @@ export function sharedMemoryFolder(): string {
 }
 
 /**
- * A file mapped read-write. After `close` no view over `buffer` may be touched, in JavaScript or by a bound program: the addresses are gone
- * and the process would crash. Nobody may shorten the file while it is mapped anywhere.
+ * A file mapped read-write. After `close` no view over `buffer` may be touched, in JavaScript or by a bound program:
+ * the addresses are gone and the process would crash. Nobody may shorten the file while it is mapped anywhere.
  */
 export class MappedFile {
   readonly path: string;
@@ -44,8 +44,9 @@ export class MappedFile {
   }
 
   /**
-   * Makes a new file of `bytes` zeros and maps it. All its memory is reserved now, because a page that cannot be had later would kill the
-   * process instead of raising an error. Throws a WorkerError: PT_SHM_FULL where there is no room, PT_SHM_FILE for anything else.
+   * Makes a new file of `bytes` zeros and maps it. All its memory is reserved now, because a page that cannot be had
+   * later would kill the process instead of raising an error. Throws a WorkerError: PT_SHM_FULL where there is no room,
+   * PT_SHM_FILE for anything else.
    */
   static create(path: string, bytes: number): MappedFile {
     invariant(Number.isSafeInteger(bytes) && bytes > 0, () => `a mapped file of ${bytes} bytes`);
@@ -62,9 +63,10 @@ export class MappedFile {
   }
 
   /**
-   * As `create`, with only the first `reserved` bytes reserved: zeroing memory takes time, and for a large file that is filled little by little it need not
-   * be taken at once. The rest must not be touched by anybody before `reserve` has had it; `buffer` has the reserved bytes alone, and `window` the rest. Throws as `create`
-   * does, also where all of it would not fit now.
+   * As `create`, with only the first `reserved` bytes reserved: zeroing memory takes time, and for a large file that is
+   * filled little by little it need not be taken at once. The rest must not be touched by anybody before `reserve` has
+   * had it; `buffer` has the reserved bytes alone, and `window` the rest. Throws as `create` does, also where all of it
+   * would not fit now.
    */
   static createSparse(path: string, bytes: number, reserved: number): MappedFile {
     invariant(0 < reserved && reserved <= bytes, () => `${reserved} of ${bytes} bytes reserved`);
@@ -84,10 +86,14 @@ export class MappedFile {
   }
 
   /**
-   * As `open`, for a file made by `createSparse`: more of it may be reserved. `shownOf` is given the first `headBytes` bytes and the size of the file, and says how
-   * many bytes `buffer` shall have.
+   * As `open`, for a file made by `createSparse`: more of it may be reserved. `shownOf` is given the first `headBytes`
+   * bytes and the size of the file, and says how many bytes `buffer` shall have.
    */
-  static openGrowing(path: string, headBytes: number, shownOf: (head: ArrayBuffer, bytes: number) => number): MappedFile {
+  static openGrowing(
+    path: string,
+    headBytes: number,
+    shownOf: (head: ArrayBuffer, bytes: number) => number,
+  ): MappedFile {
     const file = openFile(path, 'r+');
     try {
       const bytes = fstatSync(file).size;
@@ -102,7 +108,10 @@ export class MappedFile {
     }
   }
 
-  /** Makes sure of the memory of `bytes` bytes from `offset` on; what lies there stays. Throws a WorkerError (PT_SHM_FULL) where there is no room. */
+  /**
+   * Makes sure of the memory of `bytes` bytes from `offset` on; what lies there stays. Throws a WorkerError
+   * (PT_SHM_FULL) where there is no room.
+   */
   reserve(offset: number, bytes: number): void {
     if (this.#growing !== null && process.platform === 'linux') reserve(this.path, this.#growing, offset, bytes);
   }
@@ -120,12 +129,15 @@ export class MappedFile {
   }
 
   /**
-   * A part of the mapping. JavaScript's collector takes every byte of a buffer for memory that it could win back: one buffer over a large file makes it stop for that, so such a file is
-   * seen through windows where it is used.
+   * A part of the mapping. JavaScript's collector takes every byte of a buffer for memory that it could win back: one
+   * buffer over a large file makes it stop for that, so such a file is seen through windows where it is used.
    */
   window(offset: number, bytes: number): ArrayBuffer {
     invariant(this.#buffer !== null, () => `${this.path} is closed`);
-    invariant(offset >= 0 && bytes > 0 && offset + bytes <= this.bytes, () => `bytes ${offset} to ${offset + bytes} of the ${this.bytes} of ${this.path}`);
+    invariant(
+      offset >= 0 && bytes > 0 && offset + bytes <= this.bytes,
+      () => `bytes ${offset} to ${offset + bytes} of the ${this.bytes} of ${this.path}`,
+    );
     return loadKoffi().view(this.#address + BigInt(offset), bytes);
   }
 
@@ -150,7 +162,10 @@ export class MappedFile {
     if (this.#buffer === null) return;
     this.#buffer = null;
     if (this.#growing !== null) closeSync(this.#growing);
-    invariant(systemCalls().munmap(this.#address, this.bytes) === 0, () => `munmap of ${this.path} fails: ${lastError()}`);
+    invariant(
+      systemCalls().munmap(this.#address, this.bytes) === 0,
+      () => `munmap of ${this.path} fails: ${lastError()}`,
+    );
   }
 
   /** Removes the name; the memory goes when the last process has closed it. A file that is gone already is fine. */
@@ -173,7 +188,8 @@ function openFile(path: string, flags: 'wx+' | 'r+'): number {
 
 function map(path: string, file: number, bytes: number): Pointer {
   const address = systemCalls().mmap(null, bytes, PROT_READ_WRITE, MAP_SHARED, file, 0);
-  if (address === MAP_FAILED) throw memoryFileError(path, `cannot be mapped (${bytes} bytes): ${lastError()}`, undefined);
+  if (address === MAP_FAILED)
+    throw memoryFileError(path, `cannot be mapped (${bytes} bytes): ${lastError()}`, undefined);
   return address;
 }
 

@@ -1,11 +1,13 @@
-// MemoryCopy: a whole file of shared memory written or read in one go, without mapping it: for a copy that is made once, mapping, the faults of its pages and unmapping
-// take several times as long as the copy. Who may write when is agreed elsewhere, as with mapped files.
+// MemoryCopy: a whole file of shared memory written or read in one go, without mapping it: for a copy that is made
+// once, mapping, the faults of its pages and unmapping take several times as long as the copy. Who may write when is
+// agreed elsewhere, as with mapped files.
 import { closeSync, constants, existsSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { isShortage, memoryFileError, noRoom, requireRoom, systemCode } from './memory-room.js';
 
 /**
- * Copies numbers to a file of exactly their length, which is made where it does not exist. Fewer than `leastBytes` are followed by zeros, since no file of shared memory is
- * empty. Throws a WorkerError: PT_SHM_FULL where there is no room, PT_SHM_FILE for anything else.
+ * Copies numbers to a file of exactly their length, which is made where it does not exist. Fewer than `leastBytes` are
+ * followed by zeros, since no file of shared memory is empty. Throws a WorkerError: PT_SHM_FULL where there is no room,
+ * PT_SHM_FILE for anything else.
  */
 export function writeMemory(path: string, data: Float32Array, leastBytes: number): void {
   const isNew = !existsSync(path);
@@ -13,25 +15,39 @@ export function writeMemory(path: string, data: Float32Array, leastBytes: number
   const bytes = own.length >= leastBytes ? own : new Uint8Array(leastBytes);
   if (bytes !== own) bytes.set(own);
   if (isNew) requireRoom(path, bytes.length);
-  const file = openFile(path, isNew ? constants.O_RDWR | constants.O_CREAT | constants.O_EXCL : constants.O_RDWR, 'cannot be written');
+  const file = openFile(
+    path,
+    isNew ? constants.O_RDWR | constants.O_CREAT | constants.O_EXCL : constants.O_RDWR,
+    'cannot be written',
+  );
   try {
-    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, done);
+    for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done, bytes.length - done, done);
   } catch (error) {
     if (isNew) unlinkSync(path);
-    throw isShortage(systemCode(error)) ? noRoom(path, bytes.length) : memoryFileError(path, 'cannot be written', error);
+    throw isShortage(systemCode(error))
+      ? noRoom(path, bytes.length)
+      : memoryFileError(path, 'cannot be written', error);
   } finally {
     closeSync(file);
   }
 }
 
-/** Fills `into` from byte `offset` of a file on. Throws a WorkerError (PT_SHM_FILE) where that fails or the file is too short. */
+/**
+ * Fills `into` from byte `offset` of a file on. Throws a WorkerError (PT_SHM_FILE) where that fails or the file is too
+ * short.
+ */
 export function readMemory(path: string, offset: number, into: Float32Array): void {
   const bytes = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
   const file = openFile(path, constants.O_RDONLY, 'cannot be opened');
   try {
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const count = readSync(file, bytes, done, bytes.length - done, offset + done);
-      if (count === 0) throw memoryFileError(path, `has ${fstatSync(file).size} bytes, ${offset + bytes.length} are needed`, undefined);
+      if (count === 0)
+        throw memoryFileError(
+          path,
+          `has ${fstatSync(file).size} bytes, ${offset + bytes.length} are needed`,
+          undefined,
+        );
       done += count;
     }
   } finally {

@@ -1,5 +1,5 @@
-// MemoryRoom: whether a file of shared memory fits, and making sure that it does. A page that cannot be had when it is touched kills the process, so it is asked for
-// before. The files themselves are mapped-file.ts and memory-copy.ts.
+// MemoryRoom: whether a file of shared memory fits, and making sure that it does. A page that cannot be had when it is
+// touched kills the process, so it is asked for before. The files themselves are mapped-file.ts and memory-copy.ts.
 import { statfsSync, writeSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { dirname } from 'node:path';
@@ -11,12 +11,18 @@ const CHUNK_BYTES = 1 << 20;
 /** `statfs` type of a file system that lies in memory. */
 const TMPFS = 0x01021994;
 
-/** Gives the file the blocks of a part of it, and the size that takes. Throws a WorkerError (PT_SHM_FULL) where there is no room, PT_SHM_FILE for anything else. */
+/**
+ * Gives the file the blocks of a part of it, and the size that takes. Throws a WorkerError (PT_SHM_FULL) where there is
+ * no room, PT_SHM_FILE for anything else.
+ */
 export function reserve(path: string, file: number, offset: number, bytes: number): void {
   // Asked first: reserving more memory than there is would wake the kernel's out-of-memory killer before it fails.
   requireRoom(path, bytes);
   const problem = process.platform === 'linux' ? allocate(file, offset, bytes) : fill(file, bytes);
-  if (problem !== null) throw isShortage(problem) ? noRoom(path, bytes) : memoryFileError(path, `cannot get ${bytes} bytes: ${problem}`, undefined);
+  if (problem !== null)
+    throw isShortage(problem)
+      ? noRoom(path, bytes)
+      : memoryFileError(path, `cannot get ${bytes} bytes: ${problem}`, undefined);
 }
 
 /** Throws a WorkerError (PT_SHM_FULL) where `bytes` more do not fit beside `path`. */
@@ -31,7 +37,8 @@ export function noRoom(path: string, bytes: number): WorkerError {
   return new WorkerError(
     'PT_SHM_FULL',
     `${path} wants ${bytes} bytes of shared memory, ${dirname(path)} has ${freeBytes(path)} bytes free`,
-    'Free or enlarge it (containers: --shm-size; else: mount -o remount,size=8G /dev/shm), or lower the cache size, the batch or the replicas.',
+    'Free or enlarge it (containers: --shm-size; else: mount -o remount,size=8G /dev/shm), or lower the ' +
+      'cache size, the batch or the replicas.',
   );
 }
 
@@ -69,7 +76,7 @@ function allocate(file: number, offset: number, bytes: number): string | null {
 function fill(file: number, bytes: number): string | null {
   const zeros = new Uint8Array(Math.min(bytes, CHUNK_BYTES));
   try {
-    for (let done = 0; done < bytes; ) done += writeSync(file, zeros, 0, Math.min(zeros.length, bytes - done), done);
+    for (let done = 0; done < bytes;) done += writeSync(file, zeros, 0, Math.min(zeros.length, bytes - done), done);
     return null;
   } catch (error) {
     return systemCode(error) ?? String(error);

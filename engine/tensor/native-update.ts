@@ -1,4 +1,5 @@
-// NativeUpdate: an update rule as machine code on memory of this process, all segments in one call. The bits are those of the rule's ONNX model.
+// NativeUpdate: an update rule as machine code on memory of this process, all segments in one call. The bits are those
+// of the rule's ONNX model.
 import type { Lanes } from './jit/cpu-features.js';
 import { elementwise, recordBytes } from './jit/elementwise.js';
 import { NativeRoutine } from './jit/native-routine.js';
@@ -24,7 +25,10 @@ export class NativeUpdate {
     this.#routine = new NativeRoutine(elementwise(rule.pass, lanes));
   }
 
-  /** `vectors` are the weights, the gradients and the states, of one length; the runs lie within it. Returns what updates all runs. */
+  /**
+   * `vectors` are the weights, the gradients and the states, of one length; the runs lie within it. Returns what
+   * updates all runs.
+   */
   bind(vectors: readonly Float32Array[], runs: readonly NativeRun[]): () => void {
     const { pass } = this.#rule;
     const words = recordBytes(pass) / WORD;

@@ -1,5 +1,5 @@
-// The door to native calls: koffi, loaded on first use, and addresses of JavaScript memory. Loaded late, because a platform without koffi
-// must still be able to train through the fallback.
+// The door to native calls: koffi, loaded on first use, and addresses of JavaScript memory. Loaded late, because a
+// platform without koffi must still be able to train through the fallback.
 import { createRequire } from 'node:module';
 import type koffi from 'koffi';
 
@@ -15,8 +15,9 @@ export function loadKoffi(): Koffi {
 }
 
 /**
- * Address of the first byte behind a view; 0 where there is none. Small typed arrays live on the JavaScript heap and move; asking for
- * `.buffer` puts their elements into memory of their own, for good, so the address is stable as long as the view is referenced.
+ * Address of the first byte behind a view; 0 where there is none. Small typed arrays live on the JavaScript heap and
+ * move; asking for `.buffer` puts their elements into memory of their own, for good, so the address is stable as long
+ * as the view is referenced.
  */
 export function addressOf(view: ArrayBufferView): Pointer {
   const { buffer } = view;

@@ -1,5 +1,5 @@
-// nn: the building blocks of transformers as single ops with gradients of their own. Each equals its plain TensorFlow.js composition
-// within rounding; each exists because the composition is slower or needs more memory.
+// nn: the building blocks of transformers as single ops with gradients of their own. Each equals its plain
+// TensorFlow.js composition within rounding; each exists because the composition is slower or needs more memory.
 export { attention, type AttentionOptions } from './fused/attention.js';
 export { crossEntropy } from './fused/cross-entropy.js';
 export { dropout } from './fused/dropout.js';

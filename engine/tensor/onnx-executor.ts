@@ -1,8 +1,9 @@
-// OnnxExecutor: an executor that also runs raw ONNX models, for the parts of the engine that write their own (optimizers, self-tests).
-// The interface and the port checks that all such executors share; how a model is run is theirs.
+// OnnxExecutor: an executor that also runs raw ONNX models, for the parts of the engine that write their own
+// (optimizers, self-tests). The interface and the port checks that all such executors share; how a model is run is
+// theirs.
 import type { BoundProgram, Executor, ExecutorOptions, LoadedProgram } from './executor.js';
 import { lowerProgram } from './lower.js';
-import { portTensors, type HostTensor } from './port-tensors.js';
+import { type HostTensor, portTensors } from './port-tensors.js';
 import type { Program } from './program.js';
 import type { HostArray } from './shape.js';
 
@@ -39,7 +40,10 @@ export const runsOnnx = (executor: Executor): executor is OnnxExecutor => 'loadM
 
 /** Lowers a program to ONNX and loads it. */
 export function loadProgram(executor: OnnxExecutor, program: Program): LoadedProgram {
-  return onnxProgram(program, executor.loadModel({ name: program.name, ...lowerProgram(program, executor.kernelThreads) }));
+  return onnxProgram(
+    program,
+    executor.loadModel({ name: program.name, ...lowerProgram(program, executor.kernelThreads) }),
+  );
 }
 
 /** A program whose lowered form is loaded already. */

@@ -1,5 +1,5 @@
-// OnnxBuilder: writes a model file of the ONNX format, node by node. It knows the format, not the operators: whether a node makes sense is
-// for the runtime that loads the model to say.
+// OnnxBuilder: writes a model file of the ONNX format, node by node. It knows the format, not the operators: whether a
+// node makes sense is for the runtime that loads the model to say.
 import { invariant } from '../core/invariant.js';
 import { ProtobufWriter } from './protobuf.js';
 
@@ -23,7 +23,10 @@ export type OnnxAttribute =
   | readonly number[]
   | { readonly floats: readonly number[] }
   | { readonly tensor: OnnxTensor }
-  /** A graph of its own, as `encodeGraph` returns it (the body of a Scan), and the values that it reads from the graph around it. */
+  /**
+   * A graph of its own, as `encodeGraph` returns it (the body of a Scan), and the values that it reads from the graph
+   * around it.
+   */
   | { readonly graph: Uint8Array; readonly captures: readonly string[] };
 export type OnnxAttributes = Readonly<Record<string, OnnxAttribute>>;
 
@@ -52,14 +55,27 @@ const OPERATOR_SETS = [
 function rawBytes(tensor: OnnxTensor, name: string): Uint8Array {
   const { dtype, dims, data } = tensor;
   const elements = dims.reduce((product, n) => product * n, 1);
-  invariant(data.length === elements, () => `${name}: dims [${dims.join()}] want ${elements} elements, data has ${data.length}`);
+  invariant(
+    data.length === elements,
+    () => `${name}: dims [${dims.join()}] want ${elements} elements, data has ${data.length}`,
+  );
   const numbers = (): readonly number[] => Array.from(data, Number);
   const typed =
-    dtype === 'float32' ? (data instanceof Float32Array ? data : Float32Array.from(numbers()))
-    : dtype === 'int32' ? (data instanceof Int32Array ? data : Int32Array.from(numbers()))
-    : dtype === 'bool' ? (data instanceof Uint8Array ? data : Uint8Array.from(numbers()))
-    : data instanceof BigInt64Array ? data
-    : BigInt64Array.from(numbers(), BigInt);
+    dtype === 'float32'
+      ? data instanceof Float32Array
+        ? data
+        : Float32Array.from(numbers())
+      : dtype === 'int32'
+        ? data instanceof Int32Array
+          ? data
+          : Int32Array.from(numbers())
+        : dtype === 'bool'
+          ? data instanceof Uint8Array
+            ? data
+            : Uint8Array.from(numbers())
+          : data instanceof BigInt64Array
+            ? data
+            : BigInt64Array.from(numbers(), BigInt);
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
 }
 
@@ -100,9 +116,14 @@ function writeAttribute(writer: ProtobufWriter, name: string, value: OnnxAttribu
 
 /** What the graphs among the attributes of a node read from around the node. */
 export const capturedBy = (attributes: OnnxAttributes): readonly string[] =>
-  Object.values(attributes).flatMap((value) => (typeof value === 'object' && 'captures' in value ? value.captures : []));
+  Object.values(attributes).flatMap((value) =>
+    typeof value === 'object' && 'captures' in value ? value.captures : [],
+  );
 
-/** Collects a graph and encodes it as an ONNX model (operator set 20, plus `com.microsoft` 1). Nodes must come in an order of execution. */
+/**
+ * Collects a graph and encodes it as an ONNX model (operator set 20, plus `com.microsoft` 1). Nodes must come in an
+ * order of execution.
+ */
 export class OnnxBuilder {
   readonly #graph = new ProtobufWriter();
   readonly #nodes: { readonly message: ProtobufWriter; readonly outputs: readonly string[] }[] = [];
@@ -149,7 +170,10 @@ export class OnnxBuilder {
     domain = '',
   ): void {
     for (const name of [...inputs, ...capturedBy(attributes)]) {
-      invariant(name === '' || this.#defined.has(name), () => `ONNX node ${operator} reads ${name} before it is defined`);
+      invariant(
+        name === '' || this.#defined.has(name),
+        () => `ONNX node ${operator} reads ${name} before it is defined`,
+      );
       this.#read.add(name);
     }
     for (const name of outputs) if (name !== '') this.#define(name);
@@ -170,10 +194,12 @@ export class OnnxBuilder {
     for (const name of this.#outputs)
       invariant(this.#defined.has(name), () => `ONNX output ${name} of ${graphName} is never defined`);
     this.#graph.text(GRAPH.name, graphName);
-    // The runtime orders nodes by a depth-first walk that begins at the last node whose results no other node reads. So these stand at the
-    // end, the first of them last: then each is computed as soon as what it needs exists. Otherwise a backward would compute the weight
-    // gradients of all layers at its end, from operands that have long left the cache.
-    const isRead = ({ outputs }: { outputs: readonly string[] }): boolean => outputs.some((name) => this.#read.has(name));
+    // The runtime orders nodes by a depth-first walk that begins at the last node whose results no other node reads. So
+    // these stand at the end, the first of them last: then each is computed as soon as what it needs exists. Otherwise
+    // a backward would compute the weight gradients of all layers at its end, from operands that have long left the
+    // cache.
+    const isRead = ({ outputs }: { outputs: readonly string[] }): boolean =>
+      outputs.some((name) => this.#read.has(name));
     const ordered = [...this.#nodes.filter(isRead), ...this.#nodes.filter((node) => !isRead(node)).reverse()];
     for (const { message } of ordered) this.#graph.bytes(GRAPH.node, message.finish());
     return this.#graph.finish();

@@ -1,4 +1,5 @@
-// openExecutor: picks the executor of this process and proves with a small program that it computes, before anything depends on it.
+// openExecutor: picks the executor of this process and proves with a small program that it computes, before anything
+// depends on it.
 import { ModelError } from '../core/errors.js';
 import type { Executor, ExecutorOptions } from './executor.js';
 import type { ExecutorKind } from './executor-kind.js';
@@ -8,9 +9,9 @@ import { OrtCpuExecutor } from './ort-cpu.js';
 import { OrtDeviceExecutor } from './ort-device.js';
 import { findCudaProvider } from './ort-provider.js';
 import type { Port, Program } from './program.js';
-import { ThreadedExecutor } from './threaded-executor.js';
 import { findBackend, startBackend } from './tfjs-backends.js';
 import { TfjsExecutor } from './tfjs-executor.js';
+import { ThreadedExecutor } from './threaded-executor.js';
 
 export interface OpenExecutorOptions extends ExecutorOptions {
   /** The executor to use. Without it: `ort-cpu`, and `ort-cpu-binding` where that does not work. */
@@ -18,8 +19,9 @@ export interface OpenExecutorOptions extends ExecutorOptions {
 }
 
 /**
- * Opens and tests an executor; `name` says which, `fallbackReason` why it is not `ort-cpu`. One process must stay with one kind: both load
- * the same native library, whose global state belongs to whoever came first. Throws a ModelError (PT_EXECUTOR) where none works.
+ * Opens and tests an executor; `name` says which, `fallbackReason` why it is not `ort-cpu`. One process must stay with
+ * one kind: both load the same native library, whose global state belongs to whoever came first. Throws a ModelError
+ * (PT_EXECUTOR) where none works.
  */
 export function openExecutor(options: OpenExecutorOptions): OnnxExecutor {
   if (options.prefer === 'ort-cpu-binding') return opened(() => new OrtBindingExecutor(options));
@@ -35,22 +37,26 @@ export function openExecutor(options: OpenExecutorOptions): OnnxExecutor {
   } catch (error) {
     throw new ModelError(
       'PT_EXECUTOR',
-      `No executor works here. ort-cpu: ${reason}; ort-cpu-binding: ${error instanceof Error ? error.message : String(error)}`,
+      `No executor works here. ort-cpu: ${reason}; ort-cpu-binding: ` +
+        `${error instanceof Error ? error.message : String(error)}`,
       'Reinstall the dependencies (npm ci) and run "pipetrain doctor".',
       { cause: error },
     );
   }
 }
 
-/** Throws a UsageError (PT_DEVICES) where an executor needs something that is not installed. It opens none: that shows whether it works. */
+/**
+ * Throws a UsageError (PT_DEVICES) where an executor needs something that is not installed. It opens none: that shows
+ * whether it works.
+ */
 export function findExecutor(kind: ExecutorKind): void {
   if (kind === 'ort-cuda') findCudaProvider();
   else if (kind !== 'ort-cpu' && kind !== 'ort-webgpu') findBackend(kind);
 }
 
 /**
- * Opens and tests the executor of that kind on the device of that number (GPUs only). Throws a UsageError (PT_DEVICES) where this machine does not
- * have it, a ModelError (PT_EXECUTOR) where it does not work.
+ * Opens and tests the executor of that kind on the device of that number (GPUs only). Throws a UsageError (PT_DEVICES)
+ * where this machine does not have it, a ModelError (PT_EXECUTOR) where it does not work.
  */
 export async function openExecutorOf(kind: ExecutorKind, options: ExecutorOptions, device = 0): Promise<Executor> {
   findExecutor(kind);
@@ -81,7 +87,11 @@ function opened<T extends Executor>(open: () => T): T {
 const productProgram: Program = {
   name: 'self-test',
   graph: {
-    values: [[2, 3], [3, 2], [2, 2]].map((shape, id) => ({ id, shape, dtype: 'float32' })),
+    values: [
+      [2, 3],
+      [3, 2],
+      [2, 2],
+    ].map((shape, id) => ({ id, shape, dtype: 'float32' })),
     literals: [],
     nodes: [{ op: 'BatchMatMul', inputs: [0, 1], outputs: [2], attrs: { transposeA: false, transposeB: false } }],
   },

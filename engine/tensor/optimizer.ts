@@ -1,16 +1,20 @@
-// Optimizer: updates weights and optimizer state in place: by machine code, or tile by tile on the executor where there is none, or in JavaScript where that
-// runs no ONNX. The weights may lie anywhere, shared memory included; whose gradients they get and in which order is decided elsewhere.
+// Optimizer: updates weights and optimizer state in place: by machine code, or tile by tile on the executor where there
+// is none, or in JavaScript where that runs no ONNX. The weights may lie anywhere, shared memory included; whose
+// gradients they get and in which order is decided elsewhere.
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, Executor } from './executor.js';
 import { hostUpdate } from './host-update.js';
-import { vectorLanes, type Lanes } from './jit/cpu-features.js';
+import { type Lanes, vectorLanes } from './jit/cpu-features.js';
 import { NativeUpdate } from './native-update.js';
-import { runsOnnx, type HostTensor, type OnnxSession } from './onnx-executor.js';
-import { updateRule, type OptimizerSpec, type UpdateRule, type UpdateSettings } from './update-rule.js';
+import { type HostTensor, type OnnxSession, runsOnnx } from './onnx-executor.js';
+import { type OptimizerSpec, type UpdateRule, updateRule, type UpdateSettings } from './update-rule.js';
 
-export { stateCount, type OptimizerSpec, type UpdateSettings } from './update-rule.js';
+export { type OptimizerSpec, stateCount, type UpdateSettings } from './update-rule.js';
 
-/** A run of weights to update. `decays` says whether weight decay applies (it does to matrices, not to biases and gains). */
+/**
+ * A run of weights to update. `decays` says whether weight decay applies (it does to matrices, not to biases and
+ * gains).
+ */
 export interface Segment {
   /** In elements, as `length`. */
   readonly offset: number;
@@ -19,14 +23,17 @@ export interface Segment {
 }
 
 export interface BoundUpdate {
-  /** Updates all segments. The result of each element depends on that element alone, never on tiles or segment borders. */
+  /**
+   * Updates all segments. The result of each element depends on that element alone, never on tiles or segment borders.
+   */
   run(settings: UpdateSettings): void;
   free(): void;
 }
 
 /**
- * Elements per tile of ONNX Runtime and of JavaScript. The tile's vectors and intermediates (about 1 MiB) stay in the second-level cache: 3.2 M weights with AdamW take 11 ms,
- * untiled 22 ms; machine code 3 ms, a loop in JavaScript 43 ms.
+ * Elements per tile of ONNX Runtime and of JavaScript. The tile's vectors and intermediates (about 1 MiB) stay in the
+ * second-level cache: 3.2 M weights with AdamW take 11 ms, untiled 22 ms; machine code 3 ms, a loop in JavaScript 43
+ * ms.
  */
 const TILE_ELEMENTS = 32 * 1024;
 
@@ -42,7 +49,10 @@ type BindTile = (tile: Segment) => BoundProgram;
 /** All ways give the same bits. */
 export interface OptimizerOptions {
   readonly tileElements?: number;
-  /** Width of the vectors of machine code, null for none; unless given, as wide as the processor has them where the executor's kernels are not off. */
+  /**
+   * Width of the vectors of machine code, null for none; unless given, as wide as the processor has them where the
+   * executor's kernels are not off.
+   */
   readonly lanes?: Lanes | null;
 }
 
@@ -56,7 +66,11 @@ export class Optimizer {
   readonly #tileElements: number;
 
   /** Throws a UsageError (PT_OPTIMIZER) for settings that cannot train. */
-  constructor(executor: Executor, spec: OptimizerSpec, { tileElements = TILE_ELEMENTS, lanes = lanesBeside(executor) }: OptimizerOptions = {}) {
+  constructor(
+    executor: Executor,
+    spec: OptimizerSpec,
+    { tileElements = TILE_ELEMENTS, lanes = lanesBeside(executor) }: OptimizerOptions = {},
+  ) {
     this.spec = spec;
     this.#rule = updateRule(spec);
     this.#native = lanes === null ? null : nativeUpdate(this.#rule, lanes);
@@ -65,8 +79,8 @@ export class Optimizer {
   }
 
   /**
-   * Ties the update to buffers: `grads` and each of the `stateCount(spec)` states have the length of `weights`. Elements outside the
-   * segments are left alone.
+   * Ties the update to buffers: `grads` and each of the `stateCount(spec)` states have the length of `weights`.
+   * Elements outside the segments are left alone.
    */
   bind(
     weights: Float32Array,
@@ -75,19 +89,31 @@ export class Optimizer {
     segments: readonly Segment[],
   ): BoundUpdate {
     const rule = this.#rule;
-    invariant(states.length === rule.stateCount, () => `${rule.model.name}: ${states.length} states, not ${rule.stateCount}`);
+    invariant(
+      states.length === rule.stateCount,
+      () => `${rule.model.name}: ${states.length} states, not ${rule.stateCount}`,
+    );
     for (const vector of [grads, ...states])
       invariant(vector.length === weights.length, () => `${vector.length} elements for ${weights.length} weights`);
-    const scalars: Scalars = { decaying: new Float32Array(rule.scalarCount), plain: new Float32Array(rule.scalarCount) };
+    const scalars: Scalars = {
+      decaying: new Float32Array(rule.scalarCount),
+      plain: new Float32Array(rule.scalarCount),
+    };
     const setScalars = (settings: UpdateSettings): void => {
       scalars.decaying.set(rule.scalars(settings, true));
       scalars.plain.set(rule.scalars(settings, false));
     };
     if (this.#native !== null) {
-      const runs = tilesOf(segments, Math.max(1, weights.length), weights.length).map(({ decays, ...run }) => ({ ...run, scalars: decays ? scalars.decaying : scalars.plain }));
+      const runs = tilesOf(segments, Math.max(1, weights.length), weights.length).map(({ decays, ...run }) => ({
+        ...run,
+        scalars: decays ? scalars.decaying : scalars.plain,
+      }));
       return nativeBinding(this.#native.bind([weights, grads, ...states], runs), setScalars);
     }
-    const tile = this.#session === null ? this.#hostTiles(weights, grads, states, scalars) : onnxTiles(this.#session, weights, grads, states, scalars);
+    const tile =
+      this.#session === null
+        ? this.#hostTiles(weights, grads, states, scalars)
+        : onnxTiles(this.#session, weights, grads, states, scalars);
     const tiles: BoundProgram[] = [];
     const freeTiles = (): void => {
       for (const bound of tiles.splice(0)) bound.free();
@@ -122,7 +148,8 @@ export class Optimizer {
   }
 }
 
-const lanesBeside = (executor: Executor): Lanes | null => (runsOnnx(executor) && executor.options.kernels === 'off' ? null : vectorLanes());
+const lanesBeside = (executor: Executor): Lanes | null =>
+  runsOnnx(executor) && executor.options.kernels === 'off' ? null : vectorLanes();
 
 /** Null where the system forbids machine code. */
 function nativeUpdate(rule: UpdateRule, lanes: Lanes): NativeUpdate | null {
@@ -146,10 +173,19 @@ function nativeBinding(update: () => void, setScalars: (settings: UpdateSettings
   };
 }
 
-function onnxTiles(session: OnnxSession, weights: Float32Array, grads: Float32Array, states: readonly Float32Array[], scalars: Scalars): BindTile {
+function onnxTiles(
+  session: OnnxSession,
+  weights: Float32Array,
+  grads: Float32Array,
+  states: readonly Float32Array[],
+  scalars: Scalars,
+): BindTile {
   const scalarTensors = { decaying: singles(scalars.decaying), plain: singles(scalars.plain) };
   return ({ offset, length, decays }) => {
-    const tensor = (data: Float32Array): HostTensor => ({ data: data.subarray(offset, offset + length), dims: [length] });
+    const tensor = (data: Float32Array): HostTensor => ({
+      data: data.subarray(offset, offset + length),
+      dims: [length],
+    });
     const inPlace = [tensor(weights), ...states.map(tensor)];
     const [weight, ...rest] = inPlace;
     const inputs = [weight as HostTensor, tensor(grads), ...rest, ...scalarTensors[decays ? 'decaying' : 'plain']];
@@ -162,12 +198,18 @@ function singles(values: Float32Array): HostTensor[] {
   return Array.from(values, (_, i) => ({ data: values.subarray(i, i + 1), dims: [] }));
 }
 
-/** Cuts segments into tiles; segments that touch and agree are joined first, since many (biases) are much smaller than a tile. */
+/**
+ * Cuts segments into tiles; segments that touch and agree are joined first, since many (biases) are much smaller than a
+ * tile.
+ */
 function tilesOf(segments: readonly Segment[], tileElements: number, total: number): Segment[] {
   const runs: Segment[] = [];
   for (const segment of segments) {
     const { offset, length, decays } = segment;
-    invariant(offset >= 0 && length >= 0 && offset + length <= total, () => `segment ${offset}+${length} of ${total} weights`);
+    invariant(
+      offset >= 0 && length >= 0 && offset + length <= total,
+      () => `segment ${offset}+${length} of ${total} weights`,
+    );
     const last = runs.at(-1);
     if (last !== undefined && last.decays === decays && last.offset + last.length === offset)
       runs.splice(-1, 1, { ...last, length: last.length + length });

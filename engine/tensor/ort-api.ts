@@ -1,11 +1,11 @@
-// OrtApi: the functions of ONNX Runtime's C interface that the executor calls, found in the library that ships inside the npm package
-// onnxruntime-node. A thin, typed table: who owns what is the executor's business.
+// OrtApi: the functions of ONNX Runtime's C interface that the executor calls, found in the library that ships inside
+// the npm package onnxruntime-node. A thin, typed table: who owns what is the executor's business.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { ModelError } from '../core/errors.js';
 import { invariant, present } from '../core/invariant.js';
-import { addressOf, loadKoffi, type Koffi, type Pointer } from './native.js';
+import { addressOf, type Koffi, loadKoffi, type Pointer } from './native.js';
 
 /** Null on success, else an OrtStatus that must be released. */
 type Status = Pointer | null;
@@ -49,7 +49,13 @@ interface OrtFunctions {
   releaseSessionOptions(options: Pointer): void;
   addSessionConfigEntry(options: Pointer, key: string, value: string): Status;
   createAndRegisterAllocator(env: Pointer, memory: Pointer, arena: Pointer): Status;
-  createArenaCfg(mostBytes: number, extendStrategy: number, firstChunkBytes: number, deadBytesPerChunk: number, out: PointerCell): Status;
+  createArenaCfg(
+    mostBytes: number,
+    extendStrategy: number,
+    firstChunkBytes: number,
+    deadBytesPerChunk: number,
+    out: PointerCell,
+  ): Status;
   releaseArenaCfg(arena: Pointer): void;
   runWithBinding(session: Pointer, runOptions: null, binding: Pointer): Status;
   createIoBinding(session: Pointer, out: PointerCell): Status;
@@ -69,8 +75,9 @@ interface OrtFunctions {
 }
 
 /**
- * Position of each function in the OrtApi structure, its result and its arguments. The structure only ever grows at its end: these
- * positions hold for every interface version since 6 (position 101 closes version 1, 149 version 5, 157 version 6); those after 157 hold since 12 (203 closes version 10, 209 version 11, 218 version 12).
+ * Position of each function in the OrtApi structure, its result and its arguments. The structure only ever grows at its
+ * end: these positions hold for every interface version since 6 (position 101 closes version 1, 149 version 5, 157
+ * version 6); those after 157 hold since 12 (203 closes version 10, 209 version 11, 218 version 12).
  */
 const SLOTS: Readonly<Record<keyof OrtFunctions, readonly [slot: number, result: string, args: readonly string[]]>> = {
   getErrorMessage: [2, 'const char *', ['void *']],
@@ -112,21 +119,31 @@ const SLOTS: Readonly<Record<keyof OrtFunctions, readonly [slot: number, result:
 };
 
 /** Functions that machine code calls, by their positions; the last one exists since version 17 (275 closes it). */
-const ADDRESSES = { getTensorMutableData: 51, kernelContextGetInput: 90, kernelContextGetOutput: 91, kernelContextParallelFor: 274 } as const;
+const ADDRESSES = {
+  getTensorMutableData: 51,
+  kernelContextGetInput: 90,
+  kernelContextGetOutput: 91,
+  kernelContextParallelFor: 274,
+} as const;
 
 /** Interface version asked for: old enough for any library of the last years, new enough for every slot above. */
 const API_VERSION = 17;
 const POINTER_BYTES = 8;
 const RTLD_NOW = 2;
 
-/** Path of the ONNX Runtime library inside onnxruntime-node. Throws a ModelError (PT_EXECUTOR) where this platform has none. */
+/**
+ * Path of the ONNX Runtime library inside onnxruntime-node. Throws a ModelError (PT_EXECUTOR) where this platform has
+ * none.
+ */
 export function ortLibraryPath(): string {
   const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
   const folder = join(root, 'bin', 'napi-v6', process.platform, process.arch);
   const file =
-    process.platform === 'win32' ? 'onnxruntime.dll'
-    : process.platform === 'darwin' ? 'libonnxruntime.1.dylib'
-    : 'libonnxruntime.so.1';
+    process.platform === 'win32'
+      ? 'onnxruntime.dll'
+      : process.platform === 'darwin'
+        ? 'libonnxruntime.1.dylib'
+        : 'libonnxruntime.so.1';
   const path = join(folder, file);
   if (existsSync(path)) return path;
   throw new ModelError(
@@ -196,8 +213,8 @@ export class OrtApi {
 }
 
 /**
- * Takes one more reference to the library and never gives it back: where an executor is dropped without `close`, the threads of its sessions
- * still run code of the library, and unloading it would crash the process.
+ * Takes one more reference to the library and never gives it back: where an executor is dropped without `close`, the
+ * threads of its sessions still run code of the library, and unloading it would crash the process.
  */
 function keepLoaded(koffi: Koffi, libraryPath: string): void {
   if (process.platform === 'win32') return;

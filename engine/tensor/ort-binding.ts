@@ -1,13 +1,14 @@
-// OrtBindingExecutor (`ort-cpu-binding`): the fallback where the C interface cannot be reached. Runs programs through onnxruntime-node's own
-// binding, which allocates every output anew, so results are copied into the caller's buffers: same bits, slower.
+// OrtBindingExecutor (`ort-cpu-binding`): the fallback where the C interface cannot be reached. Runs programs through
+// onnxruntime-node's own binding, which allocates every output anew, so results are copied into the caller's buffers:
+// same bits, slower.
 import { createRequire } from 'node:module';
 import type * as Ort from 'onnxruntime-node';
 import { ModelError } from '../core/errors.js';
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, ExecutorOptions, LoadedProgram } from './executor.js';
-import { loadProgram, type HostTensor, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
+import { type HostTensor, loadProgram, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
 import type { Program } from './program.js';
-import { sizeOf, type HostArray } from './shape.js';
+import { type HostArray, sizeOf } from './shape.js';
 
 /** The part of the package's inner module that is used: the synchronous session below the public, asynchronous one. */
 interface BindingModule {
@@ -111,7 +112,9 @@ class BindingOnnxSession implements OnnxSession {
           if (copy !== data) copy.set(data);
         });
         const results = guard(`Program "${name}" fails on ort-cpu-binding`, () => this.#native.run(feeds, fetches, {}));
-        outputs.forEach((output, i) => copyResult(name, present(results[present(outputNames[i], 'a name')], 'a result'), output));
+        outputs.forEach((output, i) =>
+          copyResult(name, present(results[present(outputNames[i], 'a name')], 'a result'), output),
+        );
       },
       free: () => {
         isFreed = true;
@@ -127,7 +130,10 @@ class BindingOnnxSession implements OnnxSession {
   }
 }
 
-/** Memory that the binding accepts for a buffer: the buffer, or a copy to be refreshed before each run where it is shared memory. */
+/**
+ * Memory that the binding accepts for a buffer: the buffer, or a copy to be refreshed before each run where it is
+ * shared memory.
+ */
 function stage(data: HostArray): HostArray {
   if (!(data.buffer instanceof SharedArrayBuffer)) return data;
   return data instanceof Float32Array ? new Float32Array(data.length) : new Int32Array(data.length);
@@ -152,7 +158,8 @@ function guard<T>(what: string, call: () => T): T {
     throw new ModelError(
       'PT_EXECUTOR',
       `${what}: ${error instanceof Error ? error.message : String(error)}`,
-      'A missing implementation means an operator without a kernel on this device; an index error means an input out of range.',
+      'A missing implementation means an operator without a kernel on this device; an index error means an ' +
+        'input out of range.',
       { cause: error },
     );
   }

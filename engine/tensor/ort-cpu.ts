@@ -1,11 +1,11 @@
-// OrtCpuExecutor (`ort-cpu`): runs programs with ONNX Runtime through its C interface. Inputs and outputs are the caller's own memory, bound
-// once; a run is one synchronous native call without copies.
+// OrtCpuExecutor (`ort-cpu`): runs programs with ONNX Runtime through its C interface. Inputs and outputs are the
+// caller's own memory, bound once; a run is one synchronous native call without copies.
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, ExecutorOptions, LoadedProgram } from './executor.js';
 import { missingForKernels } from './jit/cpu-features.js';
 import { KernelLibrary } from './jit/kernel-library.js';
 import type { Pointer } from './native.js';
-import { loadProgram, type HostTensor, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
+import { type HostTensor, loadProgram, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
 import { NativeStrings, OrtApi, ortLibraryPath } from './ort-api.js';
 import { registerArena } from './ort-arena.js';
 import { OrtValues } from './ort-values.js';
@@ -20,8 +20,10 @@ const MEMORY_DEFAULT = 0;
 
 const INSTALL_HINT = 'Run "pipetrain doctor"; it checks the installation of onnxruntime-node and koffi.';
 const LOAD_HINT =
-  'If the message says that an implementation is missing, this device has no kernel for that operator: write the model with other ops.';
-const RUN_HINT = 'If the message speaks of an index, some input lies outside its range, e.g. a token id beyond the vocabulary.';
+  'If the message says that an implementation is missing, this device has no kernel for that operator: write ' +
+  'the model with other ops.';
+const RUN_HINT =
+  'If the message speaks of an index, some input lies outside its range, e.g. a token id beyond the vocabulary.';
 
 export class OrtCpuExecutor implements OnnxExecutor {
   readonly name = 'ort-cpu';
@@ -41,7 +43,9 @@ export class OrtCpuExecutor implements OnnxExecutor {
     const api = new OrtApi(ortLibraryPath());
     this.#api = api;
     // Errors come back as statuses; the log would only repeat them on stderr.
-    this.#env = api.create('ONNX Runtime does not start', INSTALL_HINT, (out) => api.call.createEnv(LOG_FATAL, 'pipetrain', out));
+    this.#env = api.create('ONNX Runtime does not start', INSTALL_HINT, (out) =>
+      api.call.createEnv(LOG_FATAL, 'pipetrain', out),
+    );
     this.#memory = api.create('ONNX Runtime has no memory description', INSTALL_HINT, (out) =>
       api.call.createCpuMemoryInfo(ALLOCATOR_ARENA, MEMORY_DEFAULT, out),
     );
@@ -62,10 +66,14 @@ export class OrtCpuExecutor implements OnnxExecutor {
     invariant(!this.#closed, () => `${model.name}: the executor is closed`);
     const { call } = this.#api;
     const { kernels = [] } = model;
-    invariant(kernels.length === 0 || this.#kernels !== null, () => `${model.name} wants kernels, this executor has none`);
+    invariant(
+      kernels.length === 0 || this.#kernels !== null,
+      () => `${model.name} wants kernels, this executor has none`,
+    );
     const domain = kernels.length === 0 ? null : present(this.#kernels, 'kernels').domain(kernels);
     const options = domain === null ? this.#sessionOptions : newSessionOptions(this.#api, this.options);
-    if (domain !== null) this.#api.check(call.addCustomOpDomain(options, domain), 'ONNX Runtime refuses our operators', INSTALL_HINT);
+    if (domain !== null)
+      this.#api.check(call.addCustomOpDomain(options, domain), 'ONNX Runtime refuses our operators', INSTALL_HINT);
     const handle = this.#api.create(`Program "${model.name}" cannot be loaded by ${this.name}`, LOAD_HINT, (out) =>
       call.createSessionFromArray(this.#env, model.bytes, model.bytes.byteLength, options, out),
     );
@@ -101,17 +109,21 @@ function openKernels(api: OrtApi): KernelLibrary | null {
 
 function newSessionOptions(api: OrtApi, options: ExecutorOptions): Pointer {
   const { call } = api;
-  const handle = api.create('ONNX Runtime has no session options', INSTALL_HINT, (out) => call.createSessionOptions(out));
+  const handle = api.create('ONNX Runtime has no session options', INSTALL_HINT, (out) =>
+    call.createSessionOptions(out),
+  );
   const set = (what: string, status: Pointer | null): void =>
     api.check(status, `ONNX Runtime refuses the option ${what}`, INSTALL_HINT);
-  // Its optimizer would fuse nodes across block borders, and then where a pipeline is cut would change the bits of the result.
+  // Its optimizer would fuse nodes across block borders, and then where a pipeline is cut would change the bits of the
+  // result.
   set('graph optimization level', call.setGraphOptimizationLevel(handle, OPTIMIZE_NOTHING));
   set('execution mode', call.setSessionExecutionMode(handle, SEQUENTIAL));
   set('intra-op threads', call.setIntraOpThreads(handle, options.threads));
   set('inter-op threads', call.setInterOpThreads(handle, 1));
   set('shared memory', call.addSessionConfigEntry(handle, 'session.use_env_allocators', '1'));
-  // Where attention must not look, softmax computes with numbers below the normal range, at a tenth of the speed; they end as zeros anyway. The
-  // first session of a process settles it, for the calling thread and so for all that is computed on it.
+  // Where attention must not look, softmax computes with numbers below the normal range, at a tenth of the speed; they
+  // end as zeros anyway. The first session of a process settles it, for the calling thread and so for all that is
+  // computed on it.
   set('flush to zero', call.addSessionConfigEntry(handle, 'session.set_denormal_as_zero', '1'));
   // Every session has a pool of its own; idle pools that spin would take the cores from the one that works.
   if (options.threads > 1) set('spinning', call.addSessionConfigEntry(handle, 'session.intra_op.allow_spinning', '0'));

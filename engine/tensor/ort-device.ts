@@ -1,9 +1,10 @@
-// OrtDeviceExecutor (`ort-webgpu`, `ort-cuda`): runs programs with ONNX Runtime on a device that has memory of its own. Inputs and outputs are the caller's host
-// memory, tied through I/O binding, which copies them at each run; everything between stays on the device.
+// OrtDeviceExecutor (`ort-webgpu`, `ort-cuda`): runs programs with ONNX Runtime on a device that has memory of its own.
+// Inputs and outputs are the caller's host memory, tied through I/O binding, which copies them at each run; everything
+// between stays on the device.
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, ExecutorOptions, LoadedProgram } from './executor.js';
 import type { Pointer } from './native.js';
-import { loadProgram, type HostTensor, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
+import { type HostTensor, loadProgram, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
 import { NativeStrings, OrtApi, ortLibraryPath } from './ort-api.js';
 import { appendProvider, type OrtProvider } from './ort-provider.js';
 import { OrtValues } from './ort-values.js';
@@ -17,8 +18,10 @@ const ALLOCATOR_DEVICE = 0;
 const MEMORY_DEFAULT = 0;
 
 const INSTALL_HINT = 'Run "pipetrain devices"; it says what this device lacks. --devices cpu:N works without it.';
-const LOAD_HINT = 'If the message says that an implementation is missing, write the model with other ops, or use --devices cpu:N.';
-const RUN_HINT = 'If the message speaks of an index, some input lies outside its range; if of memory, use a smaller micro-batch.';
+const LOAD_HINT =
+  'If the message says that an implementation is missing, write the model with other ops, or use --devices cpu:N.';
+const RUN_HINT =
+  'If the message speaks of an index, some input lies outside its range; if of memory, use a smaller micro-batch.';
 
 export class OrtDeviceExecutor implements OnnxExecutor {
   readonly name: string;
@@ -39,8 +42,12 @@ export class OrtDeviceExecutor implements OnnxExecutor {
     const api = new OrtApi(ortLibraryPath());
     this.#api = api;
     const { call } = api;
-    this.#env = api.create('ONNX Runtime does not start', INSTALL_HINT, (out) => call.createEnv(LOG_FATAL, 'pipetrain', out));
-    this.#hostMemory = api.create('ONNX Runtime has no memory description', INSTALL_HINT, (out) => call.createCpuMemoryInfo(ALLOCATOR_DEVICE, MEMORY_DEFAULT, out));
+    this.#env = api.create('ONNX Runtime does not start', INSTALL_HINT, (out) =>
+      call.createEnv(LOG_FATAL, 'pipetrain', out),
+    );
+    this.#hostMemory = api.create('ONNX Runtime has no memory description', INSTALL_HINT, (out) =>
+      call.createCpuMemoryInfo(ALLOCATOR_DEVICE, MEMORY_DEFAULT, out),
+    );
     this.#provider = provider;
     try {
       // Says at once where the device cannot be had.
@@ -51,12 +58,18 @@ export class OrtDeviceExecutor implements OnnxExecutor {
     }
   }
 
-  /** Options for one session. The WebGPU provider counts its sessions by their options: sessions that share them free its device too early. */
+  /**
+   * Options for one session. The WebGPU provider counts its sessions by their options: sessions that share them free
+   * its device too early.
+   */
   #newOptions(): Pointer {
     const api = this.#api;
     const { call } = api;
-    const handle = api.create('ONNX Runtime has no session options', INSTALL_HINT, (out) => call.createSessionOptions(out));
-    const set = (what: string, status: Pointer | null): void => api.check(status, `${this.name}: ONNX Runtime refuses ${what}`, INSTALL_HINT);
+    const handle = api.create('ONNX Runtime has no session options', INSTALL_HINT, (out) =>
+      call.createSessionOptions(out),
+    );
+    const set = (what: string, status: Pointer | null): void =>
+      api.check(status, `${this.name}: ONNX Runtime refuses ${what}`, INSTALL_HINT);
     try {
       // As on the CPU: its optimizer would make bits depend on where a pipeline is cut.
       set('the graph optimization level', call.setGraphOptimizationLevel(handle, OPTIMIZE_NOTHING));
@@ -86,7 +99,14 @@ export class OrtDeviceExecutor implements OnnxExecutor {
     } finally {
       call.releaseSessionOptions(options);
     }
-    const session = new DeviceSession({ name: this.name, api: this.#api, memory: this.#hostMemory, handle, model, onFree: () => this.#sessions.delete(session) });
+    const session = new DeviceSession({
+      name: this.name,
+      api: this.#api,
+      memory: this.#hostMemory,
+      handle,
+      model,
+      onFree: () => this.#sessions.delete(session),
+    });
     this.#sessions.add(session);
     return session;
   }
@@ -129,8 +149,13 @@ class DeviceSession implements OnnxSession {
     );
     const { call } = api;
     const values = new OrtValues(api, memory, name, [...inputs, ...outputs]);
-    const native = api.create(`Program "${name}" cannot be bound`, RUN_HINT, (out) => call.createIoBinding(handle, out));
-    const [from, to] = [inputNames, outputNames].map((names) => names.map((text) => new NativeStrings([text]))) as [NativeStrings[], NativeStrings[]];
+    const native = api.create(`Program "${name}" cannot be bound`, RUN_HINT, (out) =>
+      call.createIoBinding(handle, out),
+    );
+    const [from, to] = [inputNames, outputNames].map((names) => names.map((text) => new NativeStrings([text]))) as [
+      NativeStrings[],
+      NativeStrings[],
+    ];
     const tie = (status: Pointer | null): void => api.check(status, `Program "${name}" fails on ${executor}`, RUN_HINT);
     let isLive = true;
     const binding: BoundProgram = {

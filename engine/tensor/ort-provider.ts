@@ -1,4 +1,5 @@
-// OrtProvider: which part of ONNX Runtime computes: what its library brings (CPU, WebGPU), or a library beside it (CUDA). It is chosen per session.
+// OrtProvider: which part of ONNX Runtime computes: what its library brings (CPU, WebGPU), or a library beside it
+// (CUDA). It is chosen per session.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../core/errors.js';
@@ -6,12 +7,16 @@ import type { Pointer } from './native.js';
 import { NativeStrings, type OrtApi, ortLibraryPath } from './ort-api.js';
 
 /** `cpu` computes where the caller's memory is; it is there so that the binding of devices can be tested anywhere. */
-export type OrtProvider = { readonly kind: 'cpu' } | { readonly kind: 'webgpu' } | { readonly kind: 'cuda'; readonly device: number };
+export type OrtProvider =
+  { readonly kind: 'cpu' } | { readonly kind: 'webgpu' } | { readonly kind: 'cuda'; readonly device: number };
 
 const CUDA_LIBRARY = 'libonnxruntime_providers_cuda.so';
 const HINT = 'Install the driver of the GPU (docs/executors.md), or use --devices cpu:N.';
 
-/** Throws a UsageError (PT_DEVICES) where the library that computes with CUDA is not installed. `folder` is where ONNX Runtime lies. */
+/**
+ * Throws a UsageError (PT_DEVICES) where the library that computes with CUDA is not installed. `folder` is where ONNX
+ * Runtime lies.
+ */
 export function findCudaProvider(folder: string = dirname(ortLibraryPath())): void {
   if (existsSync(join(folder, CUDA_LIBRARY))) return;
   throw new UsageError(
@@ -27,14 +32,21 @@ export function appendProvider(api: OrtApi, sessionOptions: Pointer, name: strin
   const check = (status: Pointer | null): void => {
     const message = api.takeError(status);
     // What stands before is a place in the sources of the library.
-    if (message !== null) throw new UsageError('PT_DEVICES', `${name}: ONNX Runtime finds no such device: ${message.split(' was false. ').at(-1)?.trim() ?? ''}`, HINT);
+    if (message !== null)
+      throw new UsageError(
+        'PT_DEVICES',
+        `${name}: ONNX Runtime finds no such device: ${message.split(' was false. ').at(-1)?.trim() ?? ''}`,
+        HINT,
+      );
   };
   if (provider.kind === 'cpu') return;
   if (provider.kind === 'webgpu') {
     check(call.appendProvider(sessionOptions, 'WebGPU', 0n, 0n, 0));
     return;
   }
-  const options = api.create(`${name}: ONNX Runtime has no options for CUDA`, HINT, (out) => call.createCudaOptions(out));
+  const options = api.create(`${name}: ONNX Runtime has no options for CUDA`, HINT, (out) =>
+    call.createCudaOptions(out),
+  );
   try {
     // Products of 32-bit floats without the shorter format of tensor cores, and the same algorithm every time.
     const settings = { device_id: String(provider.device), use_tf32: '0', cudnn_conv_algo_search: 'DEFAULT' };

@@ -1,4 +1,5 @@
-// OrtValues: the caller's buffers as ONNX Runtime sees them: a C array of tensors that point into JavaScript, shared or mapped memory.
+// OrtValues: the caller's buffers as ONNX Runtime sees them: a C array of tensors that point into JavaScript, shared or
+// mapped memory.
 import { invariant, present } from '../core/invariant.js';
 import { addressOf, type Pointer } from './native.js';
 import type { HostTensor } from './onnx-executor.js';

@@ -1,7 +1,7 @@
 // Port tensors: the caller's buffers checked against the ports of a program. It holds no buffer.
 import { invariant, present } from '../core/invariant.js';
-import { roleName, type Port } from './program.js';
-import { sizeOf, type HostArray, type Shape } from './shape.js';
+import { type Port, roleName } from './program.js';
+import { type HostArray, type Shape, sizeOf } from './shape.js';
 
 /** A caller's buffer and the shape that a run sees; the element type is the array's. */
 export interface HostTensor {

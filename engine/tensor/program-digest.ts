@@ -1,4 +1,5 @@
-// ProgramDigest: a name that two programs share if and only if they are the same, whatever made them: traced now, or read from a file.
+// ProgramDigest: a name that two programs share if and only if they are the same, whatever made them: traced now, or
+// read from a file.
 import { createHash } from 'node:crypto';
 import type { Program } from './program.js';
 
@@ -9,7 +10,11 @@ export function programDigest(program: Program): string {
 
 /** JSON has no typed arrays, no -0, no infinities and no NaN; each gets a text that nothing else has. */
 function exact(_: string, value: unknown): unknown {
-  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0) ? value : `\u0000${Object.is(value, -0) ? '-0' : value}`;
+  if (typeof value === 'number')
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : `\u0000${Object.is(value, -0) ? '-0' : value}`;
   if (!ArrayBuffer.isView(value)) return value;
-  return `\u0000${value.constructor.name} ${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`;
+  return (
+    `\u0000${value.constructor.name} ` +
+    `${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`
+  );
 }

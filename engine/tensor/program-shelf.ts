@@ -1,10 +1,11 @@
-// ProgramShelf: an executor that keeps what it has loaded. Programs with equal content share one loaded program, wherever they come from; those that
-// nobody uses any more stay for a while, since the next plan often wants them again; and lowered ones are kept on disk between runs. It
-// changes no result: a program is found by all of its content.
+// ProgramShelf: an executor that keeps what it has loaded. Programs with equal content share one loaded program,
+// wherever they come from; those that nobody uses any more stay for a while, since the next plan often wants them
+// again; and lowered ones are kept on disk between runs. It changes no result: a program is found by all of its
+// content.
 import { deserialize, serialize } from 'node:v8';
 import type { DiskCache } from '../core/disk-cache.js';
 import type { Executor, LoadedProgram } from './executor.js';
-import { lowerProgram, type LoweredProgram } from './lower.js';
+import { type LoweredProgram, lowerProgram } from './lower.js';
 import { onnxProgram, runsOnnx } from './onnx-executor.js';
 import type { Program } from './program.js';
 import { programDigest } from './program-digest.js';
@@ -100,7 +101,10 @@ export class ProgramShelf implements Executor {
       this.#counts.compiled++;
       return this.#inner.load(program);
     }
-    return onnxProgram(program, this.#inner.loadModel({ name: program.name, ...this.#lowered(program, key, this.#inner.kernelThreads) }));
+    return onnxProgram(
+      program,
+      this.#inner.loadModel({ name: program.name, ...this.#lowered(program, key, this.#inner.kernelThreads) }),
+    );
   }
 
   #lowered(program: Program, key: string, kernelThreads: number): LoweredProgram {

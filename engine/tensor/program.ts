@@ -1,5 +1,5 @@
-// Program: a graph with named, ordered inputs and outputs; the unit that an executor loads. It knows shapes and roles of its
-// ports, not where their buffers are.
+// Program: a graph with named, ordered inputs and outputs; the unit that an executor loads. It knows shapes and roles
+// of its ports, not where their buffers are.
 import type { Graph, ValueId } from './graph.js';
 import type { Shape } from './shape.js';
 
@@ -7,9 +7,15 @@ import type { Shape } from './shape.js';
 export type PortRole =
   /** The activation that crosses the stage border: the input of a forward, or its output. */
   | { readonly kind: 'activation' }
-  /** Gradient of the loss with respect to that activation: input of a backward (upper border) or its output (lower border). */
+  /**
+   * Gradient of the loss with respect to that activation: input of a backward (upper border) or its output (lower
+   * border).
+   */
   | { readonly kind: 'gradient' }
-  /** A field of the data set (`image`, `tokens`, `label` ...) for one micro-batch, or the sample weights (`#weight`, [B]). */
+  /**
+   * A field of the data set (`image`, `tokens`, `label` ...) for one micro-batch, or the sample weights (`#weight`,
+   * [B]).
+   */
   | { readonly kind: 'field'; readonly name: string }
   /** A parameter of a block. */
   | { readonly kind: 'param'; readonly block: number; readonly name: string }

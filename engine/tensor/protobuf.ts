@@ -1,4 +1,5 @@
-// ProtobufWriter: appends fields of the protobuf wire format to a growing byte buffer. It knows no schema; see onnx.ts for one.
+// ProtobufWriter: appends fields of the protobuf wire format to a growing byte buffer. It knows no schema; see onnx.ts
+// for one.
 import { invariant } from '../core/invariant.js';
 
 const WIRE = { varint: 0, bytes: 2, fixed32: 5 } as const;

@@ -1,8 +1,9 @@
-// GraphRecorder: writes down a graph while it grows: inputs, literals, nodes. It knows shapes by the op table and nothing of TensorFlow.js.
+// GraphRecorder: writes down a graph while it grows: inputs, literals, nodes. It knows shapes by the op table and
+// nothing of TensorFlow.js.
 import { present } from '../core/invariant.js';
 import type { Attrs, Graph, Literal, Node, Value, ValueId } from './graph.js';
-import type { TensorSpec } from './ops/definition.js';
 import { fillAttrs } from './ops/creation.js';
+import type { TensorSpec } from './ops/definition.js';
 import { at } from './ops/shapes.js';
 import { definitionOf } from './ops/table.js';
 
@@ -32,10 +33,14 @@ export class GraphRecorder {
     return id;
   }
 
-  /** A constant; the data is copied. One value everywhere becomes a Fill, so that a graph never carries megabytes of equal numbers. */
+  /**
+   * A constant; the data is copied. One value everywhere becomes a Fill, so that a graph never carries megabytes of
+   * equal numbers.
+   */
   literal(spec: TensorSpec, data: Literal['data']): ValueId {
     const first = data[0];
-    if (data.length > 1 && first !== undefined && isUniform(data)) return at(this.call('Fill', [], fillAttrs(spec, first)), 0);
+    if (data.length > 1 && first !== undefined && isUniform(data))
+      return at(this.call('Fill', [], fillAttrs(spec, first)), 0);
     const id = this.declare(spec);
     this.#literals.push({ id, data: data.slice() });
     return id;
@@ -46,7 +51,8 @@ export class GraphRecorder {
     const definition = definitionOf(op);
     const specs = inputs.map((id) => this.value(id));
     const simpler = definition.simplify?.(specs, attrs) ?? null;
-    if (simpler !== null) return 'alias' in simpler ? [at(inputs, simpler.alias)] : this.call(simpler.op, [], simpler.attrs);
+    if (simpler !== null)
+      return 'alias' in simpler ? [at(inputs, simpler.alias)] : this.call(simpler.op, [], simpler.attrs);
     const outputs = definition.infer(specs, attrs).map((spec) => this.declare(spec));
     this.append({ op, inputs, outputs, attrs });
     return outputs;
@@ -59,8 +65,8 @@ export class GraphRecorder {
 }
 
 /**
- * Whether all elements are the same bits: then the bytes equal themselves shifted by one element. Autodiff makes zeros of the size of every output
- * that has no gradient, so this is asked about megabytes at a time.
+ * Whether all elements are the same bits: then the bytes equal themselves shifted by one element. Autodiff makes zeros
+ * of the size of every output that has no gradient, so this is asked about megabytes at a time.
  */
 function isUniform(data: Literal['data']): boolean {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

@@ -1,5 +1,5 @@
-// SafetensorsHeader: which tensors a safetensors file holds and at which bytes. The format is that of Hugging Face: u64 header length, JSON header, raw
-// little-endian data. The data are not read here.
+// SafetensorsHeader: which tensors a safetensors file holds and at which bytes. The format is that of Hugging Face: u64
+// header length, JSON header, raw little-endian data. The data are not read here.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { z } from 'zod';
 import type { Shape } from './shape.js';
@@ -21,15 +21,20 @@ const headerSchema = z.record(z.string(), z.unknown());
 /** The limit of the format's own implementation. */
 const MOST_HEADER_BYTES = 100_000_000;
 
-/** The tensors of a file by name, in its order. Throws what `broken` makes of the reason where the file is not whole; passes on what opening it throws. */
+/**
+ * The tensors of a file by name, in its order. Throws what `broken` makes of the reason where the file is not whole;
+ * passes on what opening it throws.
+ */
 export function readSafetensorsHeader(path: string, broken: (why: string) => Error): Map<string, StoredTensor> {
   const file = openSync(path, 'r');
   try {
     const fileBytes = fstatSync(file).size;
     if (fileBytes < 8) throw broken(`${fileBytes} bytes, at least 8 are needed`);
     const headerBytes = Number(readBytes(file, 0, 8).readBigUInt64LE());
-    if (8 + headerBytes > fileBytes) throw broken(`the header needs ${8 + headerBytes} bytes, the file has ${fileBytes}`);
-    if (headerBytes > MOST_HEADER_BYTES) throw broken(`the header has ${headerBytes} bytes, at most ${MOST_HEADER_BYTES} are allowed`);
+    if (8 + headerBytes > fileBytes)
+      throw broken(`the header needs ${8 + headerBytes} bytes, the file has ${fileBytes}`);
+    if (headerBytes > MOST_HEADER_BYTES)
+      throw broken(`the header has ${headerBytes} bytes, at most ${MOST_HEADER_BYTES} are allowed`);
     const tensors = new Map<string, StoredTensor>();
     for (const [name, raw] of Object.entries(parseHeader(readBytes(file, 8, headerBytes), broken))) {
       if (name === '__metadata__') continue;
@@ -37,7 +42,8 @@ export function readSafetensorsHeader(path: string, broken: (why: string) => Err
       if (entry === undefined) throw broken(`the header says nothing that makes sense of the tensor ${name}`);
       const [from, to] = entry.data_offsets;
       const offset = 8 + headerBytes + from;
-      if (to < from || offset + (to - from) > fileBytes) throw broken(`tensor ${name} lies at ${offset}..${offset + to - from} of ${fileBytes}`);
+      if (to < from || offset + (to - from) > fileBytes)
+        throw broken(`tensor ${name} lies at ${offset}..${offset + to - from} of ${fileBytes}`);
       tensors.set(name, { name, dtype: entry.dtype, shape: entry.shape, offset, bytes: to - from });
     }
     return tensors;
@@ -56,7 +62,7 @@ function parseHeader(bytes: Buffer, broken: (why: string) => Error): Record<stri
 
 function readBytes(file: number, position: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const read = readSync(file, bytes, done, length - done, position + done);
     if (read === 0) break;
     done += read;

@@ -1,6 +1,6 @@
 // Stitching: copies parts of graphs into a larger one, value by value. The nodes stay as they were traced.
-import type { Graph, ValueId } from './graph.js';
 import { present } from '../core/invariant.js';
+import type { Graph, ValueId } from './graph.js';
 import type { GraphRecorder } from './recorder.js';
 
 /** One graph on its way into a recorder; remembers which value became which. */
@@ -14,7 +14,8 @@ export class Stitch {
     this.#target = target;
     this.#source = source;
     this.#places = new Map(inputs);
-    for (const { id, data } of source.literals) this.#places.set(id, target.literal(present(source.values[id], `value ${id}`), data));
+    for (const { id, data } of source.literals)
+      this.#places.set(id, target.literal(present(source.values[id], `value ${id}`), data));
   }
 
   /** Gives one more input of the source its place. */

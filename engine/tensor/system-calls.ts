@@ -1,5 +1,5 @@
-// SystemCalls: the calls of the C library that memory is had with. Looked up once per process, since a look-up takes longer than most of the calls; what is
-// asked of them is the callers' business.
+// SystemCalls: the calls of the C library that memory is had with. Looked up once per process, since a look-up takes
+// longer than most of the calls; what is asked of them is the callers' business.
 import { WorkerError } from '../core/errors.js';
 import { loadKoffi, type Pointer } from './native.js';
 
@@ -14,7 +14,10 @@ export interface SystemCalls {
 
 export const MAP_FAILED = 2n ** 64n - 1n;
 
-/** The calls of the C library, which every process on these systems has loaded already. Throws a WorkerError (PT_SHM_FILE) on other systems. */
+/**
+ * The calls of the C library, which every process on these systems has loaded already. Throws a WorkerError
+ * (PT_SHM_FILE) on other systems.
+ */
 export const systemCalls = once((): SystemCalls => {
   if (process.platform !== 'linux' && process.platform !== 'darwin')
     throw new WorkerError(
@@ -27,7 +30,10 @@ export const systemCalls = once((): SystemCalls => {
     mmap: library.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']) as SystemCalls['mmap'],
     mprotect: library.func('mprotect', 'int', ['void *', 'size_t', 'int']) as SystemCalls['mprotect'],
     munmap: library.func('munmap', 'int', ['void *', 'size_t']) as SystemCalls['munmap'],
-    fallocate: process.platform === 'linux' ? (library.func('posix_fallocate', 'int', ['int', 'int64_t', 'int64_t']) as SystemCalls['fallocate']) : () => -1,
+    fallocate:
+      process.platform === 'linux'
+        ? (library.func('posix_fallocate', 'int', ['int', 'int64_t', 'int64_t']) as SystemCalls['fallocate'])
+        : () => -1,
   };
 });
 

@@ -1,5 +1,6 @@
-// TfjsBackends: finds, loads and starts the TensorFlow.js backends. Those that the user installs are looked for at run time, beside pipetrain and in
-// the working folder. All copies of TensorFlow.js in a process share one engine, so a backend that brings its own copy still serves ours.
+// TfjsBackends: finds, loads and starts the TensorFlow.js backends. Those that the user installs are looked for at run
+// time, beside pipetrain and in the working folder. All copies of TensorFlow.js in a process share one engine, so a
+// backend that brings its own copy still serves ours.
 import { createRequire } from 'node:module';
 import { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -36,18 +37,26 @@ export const packageHost: PackageHost = {
   load: (file) => require(file) as unknown,
 };
 
-/** The file to load, or null where pipetrain has the backend itself. Throws a UsageError (PT_DEVICES) that says what is missing. */
+/**
+ * The file to load, or null where pipetrain has the backend itself. Throws a UsageError (PT_DEVICES) that says what is
+ * missing.
+ */
 export function findBackend(kind: TfjsKind, host: PackageHost = packageHost): string | null {
   const { backend, packageName, runtime } = TFJS_BACKENDS[kind];
   if (packageName === null) return null;
   const file = host.resolve(packageName);
   if (file === undefined)
-    throw new UsageError('PT_DEVICES', `${kind} needs the package ${packageName}, which is not installed`, `Run: npm install ${packageName}@${tf.version_core}; docs/executors.md has more ways.`);
+    throw new UsageError(
+      'PT_DEVICES',
+      `${kind} needs the package ${packageName}, which is not installed`,
+      `Run: npm install ${packageName}@${tf.version_core}; docs/executors.md has more ways.`,
+    );
   if (runtime !== undefined) findRuntime(kind, host);
   if (backend === 'tensorflow' && !host.hasLegacyUtil)
     throw new UsageError(
       'PT_DEVICES',
-      `${kind}: Node ${host.nodeVersion} is too new for ${packageName}, which calls a function of Node's util module that Node 23 removed`,
+      `${kind}: Node ${host.nodeVersion} is too new for ${packageName}, which calls a function of Node's ` +
+        'util module that Node 23 removed',
       'Use Node 20 or 22, or other devices (tfjs-wasm:N, cpu:N).',
     );
   return file;
@@ -57,7 +66,12 @@ export function findBackend(kind: TfjsKind, host: PackageHost = packageHost): st
 export function findRuntime(kind: TfjsKind, host: PackageHost = packageHost): string {
   const runtime = present(TFJS_BACKENDS[kind].runtime, `a runtime of ${kind}`);
   const file = host.resolve(runtime);
-  if (file === undefined) throw new UsageError('PT_DEVICES', `${kind} needs the package ${runtime}, which is not installed`, `Run: npm install ${runtime}; docs/executors.md has more.`);
+  if (file === undefined)
+    throw new UsageError(
+      'PT_DEVICES',
+      `${kind} needs the package ${runtime}, which is not installed`,
+      `Run: npm install ${runtime}; docs/executors.md has more.`,
+    );
   return file;
 }
 
@@ -69,10 +83,14 @@ export interface BackendOptions {
 }
 
 /**
- * Starts the backend of a kind and resolves to its name in TensorFlow.js. Throws a UsageError (PT_DEVICES) where it cannot be used here, a ModelError
- * (PT_EXECUTOR) where it is broken.
+ * Starts the backend of a kind and resolves to its name in TensorFlow.js. Throws a UsageError (PT_DEVICES) where it
+ * cannot be used here, a ModelError (PT_EXECUTOR) where it is broken.
  */
-export async function startBackend(kind: TfjsKind, { threads, device }: BackendOptions, host: PackageHost = packageHost): Promise<string> {
+export async function startBackend(
+  kind: TfjsKind,
+  { threads, device }: BackendOptions,
+  host: PackageHost = packageHost,
+): Promise<string> {
   const { backend, packageName } = TFJS_BACKENDS[kind];
   const file = findBackend(kind, host);
   if (file === null) await import('#tfjs-cpu');
@@ -84,16 +102,22 @@ export async function startBackend(kind: TfjsKind, { threads, device }: BackendO
     } catch (error) {
       throw broken(`${packageName} is installed, but does not load: ${firstLine(error)}`, packageName, error);
     } finally {
-      // A copy of TensorFlow.js brings its own gradients and cpu kernels, which have taken the place of ours. Its kernels do not know our buffers.
+      // A copy of TensorFlow.js brings its own gradients and cpu kernels, which have taken the place of ours. Its
+      // kernels do not know our buffers.
       registerGradients();
       restore(kernels);
     }
   }
   const previous: string | null | undefined = tf.engine().backendName;
   try {
-    if (!(await tf.setBackend(backend).catch(() => false))) throw broken(`the backend ${backend} of TensorFlow.js does not start`, packageName);
+    if (!(await tf.setBackend(backend).catch(() => false)))
+      throw broken(`the backend ${backend} of TensorFlow.js does not start`, packageName);
     if (kind === 'tfjs-node-gpu' && (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice !== true)
-      throw new UsageError('PT_DEVICES', `${kind}: TensorFlow finds no GPU ${device} here`, 'Check the driver with nvidia-smi and the CUDA libraries, or use tfjs-node:N.');
+      throw new UsageError(
+        'PT_DEVICES',
+        `${kind}: TensorFlow finds no GPU ${device} here`,
+        'Check the driver with nvidia-smi and the CUDA libraries, or use tfjs-node:N.',
+      );
   } catch (error) {
     if (previous != null) await tf.setBackend(previous);
     throw error;
@@ -122,7 +146,13 @@ function limitTensorFlow(threads: number, gpu: number | null): void {
   env['NVIDIA_TF32_OVERRIDE'] = '0';
 }
 
-const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]?.trim() ?? '';
+const firstLine = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n')[0]?.trim() ?? '';
 
 const broken = (what: string, packageName: string | null, cause?: unknown): ModelError =>
-  new ModelError('PT_EXECUTOR', what, packageName === null ? 'Run "pipetrain doctor".' : `Run: npm rebuild ${packageName}; or use --devices cpu:N.`, { cause });
+  new ModelError(
+    'PT_EXECUTOR',
+    what,
+    packageName === null ? 'Run "pipetrain doctor".' : `Run: npm rebuild ${packageName}; or use --devices cpu:N.`,
+    { cause },
+  );

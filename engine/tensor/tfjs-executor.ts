@@ -1,5 +1,6 @@
-// TfjsExecutor: replays the graph of a program with the kernels of a TensorFlow.js backend; ops without a kernel run as compositions of others. It
-// copies what crosses the border of a program in both directions, and leaves no tensor behind between runs.
+// TfjsExecutor: replays the graph of a program with the kernels of a TensorFlow.js backend; ops without a kernel run as
+// compositions of others. It copies what crosses the border of a program in both directions, and leaves no tensor
+// behind between runs.
 import { invariant } from '../core/invariant.js';
 import type { Executor, ExecutorOptions, LoadedProgram } from './executor.js';
 import type { TfjsKind } from './executor-kind.js';
@@ -25,7 +26,12 @@ export class TfjsExecutor implements Executor {
 
   load(program: Program): LoadedProgram {
     invariant(!this.#closed, () => `${program.name}: the executor is closed`);
-    const loaded: TfjsProgram = new TfjsProgram(program, this.name, (body) => this.#active(body), () => this.#programs.delete(loaded));
+    const loaded: TfjsProgram = new TfjsProgram(
+      program,
+      this.name,
+      (body) => this.#active(body),
+      () => this.#programs.delete(loaded),
+    );
     this.#programs.add(loaded);
     return loaded;
   }
@@ -35,7 +41,10 @@ export class TfjsExecutor implements Executor {
     for (const program of [...this.#programs]) program.free();
   }
 
-  /** Runs `body` with this backend active and leaves the one that was. Both switches are synchronous: the backends are initialised. */
+  /**
+   * Runs `body` with this backend active and leaves the one that was. Both switches are synchronous: the backends are
+   * initialised.
+   */
   #active<T>(body: () => T): T {
     const engine = tf.engine();
     const previous: string | null | undefined = engine.backendName;

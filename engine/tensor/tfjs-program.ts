@@ -1,5 +1,5 @@
-// TfjsProgram: a program made ready for replay on a TensorFlow.js backend: the nodes that its outputs need, the kernel of each, and the values that
-// are no longer needed after it.
+// TfjsProgram: a program made ready for replay on a TensorFlow.js backend: the nodes that its outputs need, the kernel
+// of each, and the values that are no longer needed after it.
 import { ModelError, PipetrainError } from '../core/errors.js';
 import { invariant, InvariantError, present } from '../core/invariant.js';
 import { subgraph } from './cut.js';
@@ -8,7 +8,7 @@ import { checks, references, replacement } from './fused-reference/references.js
 import type { Attrs, Graph, Node, Value, ValueId } from './graph.js';
 import { sameShape } from './ops/shapes.js';
 import { definitionOf } from './ops/table.js';
-import { portTensors, type HostTensor } from './port-tensors.js';
+import { type HostTensor, portTensors } from './port-tensors.js';
 import type { Program } from './program.js';
 import type { HostArray } from './shape.js';
 import * as tf from './tf.js';
@@ -46,12 +46,19 @@ export class TfjsProgram implements LoadedProgram {
     const given = program.inputs.map((port) => port.value);
     const outputs = program.outputs.map((port) => port.value);
     const graph = subgraph(program.graph, outputs, given);
-    const known = new Set([...given, ...graph.literals.map(({ id }) => id), ...graph.nodes.flatMap((node) => node.outputs)]);
+    const known = new Set([
+      ...given,
+      ...graph.literals.map(({ id }) => id),
+      ...graph.nodes.flatMap((node) => node.outputs),
+    ]);
     for (const id of [...outputs, ...graph.nodes.flatMap((node) => node.inputs)])
       invariant(known.has(id), () => `${program.name}: nothing defines value ${id}`);
     this.#steps = activate(() => planned(graph, outputs, (node) => this.#kernelOf(node)));
     this.#literals = activate(
-      () => new Map(graph.literals.map(({ id, data }) => [id, tf.keep(tensorOf({ data: data.slice(), ...this.#value(id) }))])),
+      () =>
+        new Map(
+          graph.literals.map(({ id, data }) => [id, tf.keep(tensorOf({ data: data.slice(), ...this.#value(id) }))]),
+        ),
     );
   }
 
@@ -72,8 +79,8 @@ export class TfjsProgram implements LoadedProgram {
   }
 
   /**
-   * Runs once on these buffers, for backends whose results arrive later. The caller keeps the backend active and runs nothing else until then; errors are
-   * those of a bound run.
+   * Runs once on these buffers, for backends whose results arrive later. The caller keeps the backend active and runs
+   * nothing else until then; errors are those of a bound run.
    */
   async runAsync(inputs: readonly HostArray[], outputs: readonly HostArray[]): Promise<void> {
     const { name } = this.program;
@@ -87,7 +94,9 @@ export class TfjsProgram implements LoadedProgram {
         for (const id of step.checked) await this.#tensor(tensors, id).data();
         this.#perform(step, tensors);
       }
-      const results = await Promise.all(this.program.outputs.map(({ value }) => this.#tensor(tensors, value).data<'float32' | 'int32'>()));
+      const results = await Promise.all(
+        this.program.outputs.map(({ value }) => this.#tensor(tensors, value).data<'float32' | 'int32'>()),
+      );
       results.forEach((result, i) => present(to[i], 'an output').data.set(result));
     } finally {
       engine.endScope();
@@ -117,7 +126,9 @@ export class TfjsProgram implements LoadedProgram {
     const tensors = this.#arrived(inputs);
     for (const step of this.#steps) this.#perform(step, tensors);
     // All are read before the first is written: an output may be bound to the memory of an input, and be that input.
-    const results = this.program.outputs.map(({ value }) => this.#tensor(tensors, value).dataSync<'float32' | 'int32'>());
+    const results = this.program.outputs.map(({ value }) =>
+      this.#tensor(tensors, value).dataSync<'float32' | 'int32'>(),
+    );
     results.forEach((result, i) => present(outputs[i], 'an output').data.set(result));
   }
 
@@ -126,7 +137,10 @@ export class TfjsProgram implements LoadedProgram {
     node.outputs.forEach((id, i) => {
       const { shape, dtype } = this.#value(id);
       const result = present(results[i], `output ${i} of ${node.op}`);
-      invariant(sameShape(result.shape, shape), () => `${node.op} on ${this.#executor} returns [${result.shape.join()}] where [${shape.join()}] was traced`);
+      invariant(
+        sameShape(result.shape, shape),
+        () => `${node.op} on ${this.#executor} returns [${result.shape.join()}] where [${shape.join()}] was traced`,
+      );
       // A cut may hand in one output of a node that is run for another one; the value that came in stays.
       if (!tensors.has(id)) tensors.set(id, result.dtype === dtype ? result : tf.cast(result, dtype));
     });
@@ -153,8 +167,13 @@ export class TfjsProgram implements LoadedProgram {
     if (better === undefined && tf.getKernel(op, engine.backendName) != null) {
       const { inputs: names } = definitionOf(op);
       return (inputs) => {
-        const named = names === 'list' ? inputs : Object.fromEntries(inputs.map((x, i) => [(names[i] ?? '').replace('?', ''), x]));
-        const result = engine.runKernel<tf.Tensor | tf.Tensor[]>(op, named as tf.NamedTensorMap, attrs as tf.NamedAttrMap);
+        const named =
+          names === 'list' ? inputs : Object.fromEntries(inputs.map((x, i) => [(names[i] ?? '').replace('?', ''), x]));
+        const result = engine.runKernel<tf.Tensor | tf.Tensor[]>(
+          op,
+          named as tf.NamedTensorMap,
+          attrs as tf.NamedAttrMap,
+        );
         return Array.isArray(result) ? result : [result];
       };
     }
@@ -177,7 +196,8 @@ export class TfjsProgram implements LoadedProgram {
       if (error instanceof PipetrainError || error instanceof InvariantError) throw error;
       throw new ModelError(
         'PT_EXECUTOR',
-        `Program "${this.program.name}" fails on ${this.#executor} in ${node.op}: ${error instanceof Error ? error.message : String(error)}`,
+        `Program "${this.program.name}" fails on ${this.#executor} in ${node.op}: ` +
+          `${error instanceof Error ? error.message : String(error)}`,
         'If the message speaks of an index, some input lies outside its range, e.g. a token id beyond the vocabulary.',
         { cause: error },
       );
@@ -208,5 +228,12 @@ function planned({ nodes, values }: Graph, outputs: readonly ValueId[], kernelOf
   return steps.reverse();
 }
 
-const tensorOf = ({ data, shape, dtype }: { data: HostArray | Uint8Array; shape: readonly number[]; dtype: Value['dtype'] }): tf.Tensor =>
-  tf.tensor(data, [...shape], dtype);
+const tensorOf = ({
+  data,
+  shape,
+  dtype,
+}: {
+  data: HostArray | Uint8Array;
+  shape: readonly number[];
+  dtype: Value['dtype'];
+}): tf.Tensor => tf.tensor(data, [...shape], dtype);

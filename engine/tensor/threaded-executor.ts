@@ -1,17 +1,17 @@
-// ThreadedExecutor: runs programs on a backend whose results arrive later (WebGPU) as if they came at once: the backend lives in a thread of its own, and
-// this one sleeps until the thread has answered. It computes nothing itself.
+// ThreadedExecutor: runs programs on a backend whose results arrive later (WebGPU) as if they came at once: the backend
+// lives in a thread of its own, and this one sleeps until the thread has answered. It computes nothing itself.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
-import { EXIT, fromErrorRecord, ModelError, type ErrorRecord } from '../core/errors.js';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { type ErrorRecord, EXIT, fromErrorRecord, ModelError } from '../core/errors.js';
 import { invariant, InvariantError, present } from '../core/invariant.js';
 import type { BoundProgram, Executor, ExecutorOptions, LoadedProgram } from './executor.js';
 import type { TfjsKind } from './executor-kind.js';
 import { GONE, type ThreadAnswer, type ThreadData, type ThreadRequest } from './executor-protocol.js';
-import { portTensors, type HostTensor } from './port-tensors.js';
+import { type HostTensor, portTensors } from './port-tensors.js';
 import type { Port, Program } from './program.js';
-import { sizeOf, type HostArray } from './shape.js';
+import { type HostArray, sizeOf } from './shape.js';
 
 export class ThreadedExecutor implements Executor {
   readonly name: TfjsKind;
@@ -42,7 +42,9 @@ export class ThreadedExecutor implements Executor {
       const answer = await new Promise<ThreadAnswer>((resolve, reject) => {
         port1.once('message', resolve);
         thread.once('error', reject);
-        thread.once('exit', () => reject(new ModelError('PT_EXECUTOR', `${kind}: its thread ends at once`, 'Run "pipetrain doctor".')));
+        thread.once('exit', () =>
+          reject(new ModelError('PT_EXECUTOR', `${kind}: its thread ends at once`, 'Run "pipetrain doctor".')),
+        );
         port1.postMessage({ type: 'open' } satisfies ThreadRequest);
       });
       if ('error' in answer) throw restored(answer.error);
@@ -97,7 +99,9 @@ export class ThreadedExecutor implements Executor {
     if (answer === undefined)
       throw new ModelError(
         'PT_EXECUTOR',
-        Atomics.load(this.#state, 0) === GONE ? `${this.name}: its thread has ended` : `${this.name}: its thread gave no answer`,
+        Atomics.load(this.#state, 0) === GONE
+          ? `${this.name}: its thread has ended`
+          : `${this.name}: its thread gave no answer`,
         'Run "pipetrain doctor", or use --devices cpu:N.',
       );
     const { message } = answer;
@@ -171,7 +175,9 @@ function stage({ dtype, shape }: Port): HostArray {
 
 function restored(record: ErrorRecord): Error {
   if (record.exitCode === EXIT.internal) return new InvariantError(record.message);
-  return record.exitCode === EXIT.invalid ? new ModelError(record.code, record.message, record.hint) : fromErrorRecord(record);
+  return record.exitCode === EXIT.invalid
+    ? new ModelError(record.code, record.message, record.hint)
+    : fromErrorRecord(record);
 }
 
 /** The compiled entry, also where this runs from sources. */

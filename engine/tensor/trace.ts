@@ -1,9 +1,9 @@
-// Tracing: runs a function of tensors on a TensorFlow.js backend that computes nothing and writes down what it is asked for. The result is
-// a graph. Data of a traced tensor does not exist; reading it is an error.
+// Tracing: runs a function of tensors on a TensorFlow.js backend that computes nothing and writes down what it is asked
+// for. The result is a graph. Data of a traced tensor does not exist; reading it is an error.
 import { ModelError } from '../core/errors.js';
 import { invariant, present } from '../core/invariant.js';
 import type { Attrs, Graph, Literal, ValueId } from './graph.js';
-import { registerOpKernels, undefinedOp, type OpBackend } from './kernels.js';
+import { type OpBackend, registerOpKernels, undefinedOp } from './kernels.js';
 import { fillAttrs } from './ops/creation.js';
 import type { OpDefinition, TensorSpec } from './ops/definition.js';
 import { at } from './ops/shapes.js';
@@ -34,7 +34,9 @@ export interface GradientTrace {
   readonly output: ValueId;
   /** The gradient of a later loss with respect to the output: an input of the graph with the output's shape. */
   readonly dy: ValueId;
-  /** Gradients with respect to the inputs named by `wrt`, in that order; zeros where the output does not depend on one. */
+  /**
+   * Gradients with respect to the inputs named by `wrt`, in that order; zeros where the output does not depend on one.
+   */
   readonly gradients: readonly ValueId[];
   /** The first nodes of the graph compute the output; those from here on compute gradients. */
   readonly numForwardNodes: number;
@@ -60,7 +62,13 @@ class TraceBackend extends tf.KernelBackend implements OpBackend, TraceSession {
   }
 
   runOp(definition: OpDefinition, inputs: readonly tf.TensorInfo[], attrs: Attrs): readonly tf.TensorInfo[] {
-    return this.recorder.call(definition.name, inputs.map((x) => this.idOf(x)), attrs).map((value) => this.#info(value));
+    return this.recorder
+      .call(
+        definition.name,
+        inputs.map((x) => this.idOf(x)),
+        attrs,
+      )
+      .map((value) => this.#info(value));
   }
 
   input(spec: TensorSpec): ValueId {
@@ -73,7 +81,10 @@ class TraceBackend extends tf.KernelBackend implements OpBackend, TraceSession {
     return tf.engine().makeTensorFromTensorInfo(this.#info(value), this);
   }
 
-  /** The value behind a tensor. A tensor made before the trace, on whatever backend, is taken in with its present numbers. */
+  /**
+   * The value behind a tensor. A tensor made before the trace, on whatever backend, is taken in with its present
+   * numbers.
+   */
   idOf(tensor: tf.TensorInfo): ValueId {
     if (tensor.dataId instanceof TracedValue) return tensor.dataId.value;
     return this.#literal(tf.engine().readSync(tensor.dataId), tensor.shape, tensor.dtype);
@@ -87,7 +98,8 @@ class TraceBackend extends tf.KernelBackend implements OpBackend, TraceSession {
     throw new ModelError(
       'PT_DATA_IN_TRACE',
       `${this.where} reads the numbers of a tensor (dataSync, data, arraySync, array or print) while it is traced`,
-      'A model describes a computation once and for all batches: use tensor ops such as tf.where instead of looking at values.',
+      'A model describes a computation once and for all batches: use tensor ops such as tf.where instead of ' +
+        'looking at values.',
     );
   }
 
@@ -156,7 +168,10 @@ export function trace(
 ): Trace {
   return withTraceBackend(label, (backend) => {
     const given = inputs.map((spec) => backend.recorder.declare(spec));
-    const outputs = fn(given.map((value) => backend.tensor(value)), backend).map((y) => backend.idOf(y));
+    const outputs = fn(
+      given.map((value) => backend.tensor(value)),
+      backend,
+    ).map((y) => backend.idOf(y));
     return { graph: backend.recorder.graph(), inputs: [...given, ...backend.extraInputs], outputs };
   });
 }
@@ -180,11 +195,13 @@ export function traceGradients(
       forward.output = backend.idOf(y);
       forward.dy = dy;
       forward.numForwardNodes = recorder.nodeCount;
-      // Autodiff wants its seed before it has run the forward, when the shape is not known yet. So it starts from the one of a scalar that stands
-      // for a later loss, and the symbolic gradient takes its place. (A seed of the output's shape would be megabytes of ones.)
+      // Autodiff wants its seed before it has run the forward, when the shape is not known yet. So it starts from the
+      // one of a scalar that stands for a later loss, and the symbolic gradient takes its place. (A seed of the
+      // output's shape would be megabytes of ones.)
       return tf.customGrad(() => ({ value: tf.scalar(0), gradFunc: () => backend.tensor(dy) }))(y);
     };
-    const grads: readonly (tf.Tensor | null | undefined)[] = xs.length === 0 ? (traced(), []) : tf.engine().gradients(traced, xs, undefined, true).grads;
+    const grads: readonly (tf.Tensor | null | undefined)[] =
+      xs.length === 0 ? (traced(), []) : tf.engine().gradients(traced, xs, undefined, true).grads;
     const gradients = xs.map((x, i) => {
       const gradient = grads[i];
       if (gradient != null) return backend.idOf(gradient);
@@ -239,7 +256,8 @@ function translated(error: unknown, label: string): unknown {
   if (gradient === undefined) return error;
   return new ModelError(
     'PT_GRADIENT_UNDEFINED',
-    `${label} uses the op ${gradient} on the way from a parameter to the loss, and TensorFlow.js has no gradient for it`,
+    `${label} uses the op ${gradient} on the way from a parameter to the loss, and TensorFlow.js has no ` +
+      'gradient for it',
     'Replace the op by others that have a gradient.',
     { cause: error },
   );

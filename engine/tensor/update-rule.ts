@@ -1,5 +1,6 @@
-// UpdateRule: what an optimizer does to a run of weights, as operations and as an ONNX model of them over vectors of any length, and the numbers that
-// change from step to step. It holds no state and no buffers; optimizer.ts applies it to them.
+// UpdateRule: what an optimizer does to a run of weights, as operations and as an ONNX model of them over vectors of
+// any length, and the numbers that change from step to step. It holds no state and no buffers; optimizer.ts applies it
+// to them.
 import { UsageError } from '../core/errors.js';
 import type { ElementwiseSpec, Operation } from './jit/elementwise.js';
 import { OnnxBuilder } from './onnx.js';
@@ -33,8 +34,9 @@ export interface UpdateSettings {
 }
 
 /**
- * The model's inputs are weights, gradients, the states, the scalars; its outputs weights, states. Inputs and outputs may be the same memory:
- * whatever reads a weight or a state comes before its final write in data flow, or is that write.
+ * The model's inputs are weights, gradients, the states, the scalars; its outputs weights, states. Inputs and outputs
+ * may be the same memory: whatever reads a weight or a state comes before its final write in data flow, or is that
+ * write.
  */
 export interface UpdateRule {
   readonly model: OnnxModel;
@@ -82,7 +84,10 @@ function written(
   };
 }
 
-/** Adam with decoupled weight decay; Kingma and Ba 2015, algorithm 1 with the bias correction in the scalars (end of their section 2). */
+/**
+ * Adam with decoupled weight decay; Kingma and Ba 2015, algorithm 1 with the bias correction in the scalars (end of
+ * their section 2).
+ */
 function adamW(spec: OptimizerSpec & { kind: 'adamw' }): UpdateRule {
   const { beta1, beta2, epsilon, weightDecay } = spec;
   requireBelowOne('beta1', beta1);
@@ -111,7 +116,10 @@ function adamW(spec: OptimizerSpec & { kind: 'adamw' }): UpdateRule {
   };
 }
 
-/** Stochastic gradient descent with momentum in the form of Sutskever et al. 2013, where the buffer does not contain the learning rate. */
+/**
+ * Stochastic gradient descent with momentum in the form of Sutskever et al. 2013, where the buffer does not contain the
+ * learning rate.
+ */
 function sgd(spec: OptimizerSpec & { kind: 'sgd' }): UpdateRule {
   const { momentum, nesterov, weightDecay } = spec;
   requireBelowOne('momentum', momentum);
@@ -143,5 +151,9 @@ function sgd(spec: OptimizerSpec & { kind: 'sgd' }): UpdateRule {
 
 function requireBelowOne(name: string, value: number): void {
   if (value >= 0 && value < 1) return;
-  throw new UsageError('PT_OPTIMIZER', `${name} is ${value}, it must be at least 0 and below 1`, `Set ${name}, e.g. to 0.9.`);
+  throw new UsageError(
+    'PT_OPTIMIZER',
+    `${name} is ${value}, it must be at least 0 and below 1`,
+    `Set ${name}, e.g. to 0.9.`,
+  );
 }

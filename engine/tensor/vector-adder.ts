@@ -1,5 +1,5 @@
-// VectorAdder: sums of two vectors, element by element, each rounded once to 32 bits, as IEEE addition is, and sums of squares: the same bits from every adder.
-// Which vectors are added in which order is decided elsewhere.
+// VectorAdder: sums of two vectors, element by element, each rounded once to 32 bits, as IEEE addition is, and sums of
+// squares: the same bits from every adder. Which vectors are added in which order is decided elsewhere.
 import { invariant } from '../core/invariant.js';
 import type { Lanes } from './jit/cpu-features.js';
 import { elementwise, recordBytes } from './jit/elementwise.js';
@@ -11,15 +11,18 @@ export interface VectorAdder {
   /** target[i] = a[i] + b[i]. All have one length; `target` may be `a` or `b`. */
   add(target: Float32Array, a: Float32Array, b: Float32Array): void;
   /**
-   * In float64: element i goes to sum i modulo 8, in order; then sums are added that lie 4, 2 and 1 apart. Eight sums, because one is a chain of additions
-   * that wait for each other.
+   * In float64: element i goes to sum i modulo 8, in order; then sums are added that lie 4, 2 and 1 apart. Eight sums,
+   * because one is a chain of additions that wait for each other.
    */
   sumOfSquares(data: Float32Array): number;
   free(): void;
 }
 
 function requireEqualLengths(target: Float32Array, a: Float32Array, b: Float32Array): void {
-  invariant(a.length === target.length && b.length === target.length, () => `${a.length} and ${b.length} elements are added into ${target.length}`);
+  invariant(
+    a.length === target.length && b.length === target.length,
+    () => `${a.length} and ${b.length} elements are added into ${target.length}`,
+  );
 }
 
 /** The sum of eight sums, after the squares of the elements from `from` on, fewer than eight, are added. */
@@ -34,7 +37,8 @@ export class HostAdder implements VectorAdder {
     requireEqualLengths(target, a, b);
     const { length } = target;
     let i = 0;
-    // Unrolled: every element is summed on its own, so the order of a sum does not change. Measured 1.3 against 2.0 ns per element.
+    // Unrolled: every element is summed on its own, so the order of a sum does not change. Measured 1.3 against 2.0 ns
+    // per element.
     for (; i + 3 < length; i += 4) {
       target[i] = Math.fround((a[i] as number) + (b[i] as number));
       target[i + 1] = Math.fround((a[i + 1] as number) + (b[i + 1] as number));
@@ -80,7 +84,12 @@ export class HostAdder implements VectorAdder {
   }
 }
 
-const SUM = { vectors: ['a', 'b'], scalars: [], operations: [{ operator: 'Add', result: 'sum', inputs: ['a', 'b'] }], outputs: ['sum'] } as const;
+const SUM = {
+  vectors: ['a', 'b'],
+  scalars: [],
+  operations: [{ operator: 'Add', result: 'sum', inputs: ['a', 'b'] }],
+  outputs: ['sum'],
+} as const;
 
 /** In machine code. */
 export class NativeAdder implements VectorAdder {

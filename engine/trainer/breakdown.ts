@@ -1,11 +1,12 @@
-// Breakdown: what freezing, repartitioning, replicas and cache each contribute, measured one after the other with the real workers on the real data when
-// the training is over and saved. The steps are whole steps with a learning rate of zero, so nothing is learnt and frozen activations stay valid.
+// Breakdown: what freezing, repartitioning, replicas and cache each contribute, measured one after the other with the
+// real workers on the real data when the training is over and saved. The steps are whole steps with a learning rate of
+// zero, so nothing is learnt and frozen activations stay valid.
 import type { Coordinator } from '../coordinator/coordinator.js';
 import { present } from '../core/invariant.js';
-import type { RunEventBody } from '../events/events.js';
 import { shapeOf } from '../core/plan.js';
-import { plannedSource } from '../protocol/plan-schedule.js';
+import type { RunEventBody } from '../events/events.js';
 import type { FixedShape, PlanRequest, Replanner } from '../planning/replanner.js';
+import { plannedSource } from '../protocol/plan-schedule.js';
 import type { RunSetup } from '../run/run-setup.js';
 
 /** Steps that are measured for every variant, after the first ones, which fill caches of all kinds. */
@@ -21,23 +22,39 @@ interface Variant {
 }
 
 /**
- * Measures the variants that lead from the first plan to the last one. Null where the run never changed: there is nothing to break down. The
- * workers are left with the last variant's plan.
+ * Measures the variants that lead from the first plan to the last one. Null where the run never changed: there is
+ * nothing to break down. The workers are left with the last variant's plan.
  */
-export async function measureBreakdown(setup: RunSetup, coordinator: Coordinator, replanner: Replanner): Promise<Breakdown | null> {
+export async function measureBreakdown(
+  setup: RunSetup,
+  coordinator: Coordinator,
+  replanner: Replanner,
+): Promise<Breakdown | null> {
   const first = replanner.first;
   const last = present(replanner.current, 'plan');
   if (last.frozen === 0) return null;
   const start = shapeOf(first);
   const end = shapeOf(last);
-  const request = (frozen: number, because: string): PlanRequest => ({ frozen, frozenLayers: 0, epochsLeft: 2, because: `breakdown: ${because}` });
+  const request = (frozen: number, because: string): PlanRequest => ({
+    frozen,
+    frozenLayers: 0,
+    epochsLeft: 2,
+    because: `breakdown: ${because}`,
+  });
   const cuts = present(first.replicas[0], 'replica 0').stages.map(({ from }) => from);
   const numBlocks = setup.model.blocks.length;
   // Where too few blocks are left for the stages of the start, freezing alone cannot be told from repartitioning.
-  const sameCuts = cuts.length <= numBlocks - last.frozen ? { cuts: clip(cuts, last.frozen, numBlocks), schedule: plannedSource(first) } : {};
+  const sameCuts =
+    cuts.length <= numBlocks - last.frozen
+      ? { cuts: clip(cuts, last.frozen, numBlocks), schedule: plannedSource(first) }
+      : {};
   const variants: Variant[] = [
     { name: 'nothing frozen', request: request(0, 'as at the start'), shape: { ...start, usesCache: false } },
-    { name: '+ freezing', request: request(last.frozen, 'same cuts'), shape: { ...start, ...sameCuts, usesCache: false } },
+    {
+      name: '+ freezing',
+      request: request(last.frozen, 'same cuts'),
+      shape: { ...start, ...sameCuts, usesCache: false },
+    },
     { name: '+ repartition', request: request(last.frozen, 'new cuts'), shape: { ...start, usesCache: false } },
     { name: '+ replicas', request: request(last.frozen, 'final shape'), shape: { ...end, usesCache: false } },
     { name: '+ cache', request: request(last.frozen, 'final plan'), shape: { ...end, usesCache: true } },
@@ -51,7 +68,9 @@ export async function measureBreakdown(setup: RunSetup, coordinator: Coordinator
     const stepMs = present(times[Math.floor(times.length / 2)], 'median');
     rows.push({ name, K: shape.K, R: shape.R, stepMs, speedup: (rows[0]?.stepMs ?? stepMs) / stepMs });
   }
-  const note = `Median of ${STEPS} whole steps each, one after the other on this machine, ${last.frozen} of ${setup.model.blocks.length} blocks frozen; cumulative.`;
+  const note =
+    `Median of ${STEPS} whole steps each, one after the other on this machine, ${last.frozen} of ` +
+    `${setup.model.blocks.length} blocks frozen; cumulative.`;
   return { type: 'breakdown', rows, note };
 }
 
@@ -66,7 +85,11 @@ async function runSteps(setup: RunSetup, coordinator: Coordinator, numSteps: num
   let begin = performance.now();
   for (let step = 0; step < numSteps; step++) {
     await coordinator.stepReports();
-    await coordinator.commit(step, { learningRate: 0, gradientScale: 1, updateCount: setup.totalSteps + step + 1, snapshot: null }, step + 1 < numSteps);
+    await coordinator.commit(
+      step,
+      { learningRate: 0, gradientScale: 1, updateCount: setup.totalSteps + step + 1, snapshot: null },
+      step + 1 < numSteps,
+    );
     const now = performance.now();
     times.push(now - begin);
     begin = now;

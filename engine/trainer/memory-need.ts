@@ -4,8 +4,14 @@ import { optimizerSpec } from '../run/optimizer-spec.js';
 import type { RunSetup } from '../run/run-setup.js';
 import { stateCount } from '../tensor/optimizer.js';
 
-/** One copy of parameters, optimizer states, gradient and reduced gradient is the least any plan needs. Throws a WorkerError (PT_SHM_FULL). */
+/**
+ * One copy of parameters, optimizer states, gradient and reduced gradient is the least any plan needs. Throws a
+ * WorkerError (PT_SHM_FULL).
+ */
 export function requireMemory(memoryFolder: MemoryFolder, { layouts, model, config }: RunSetup): void {
   const floats = layouts.reduce((sum, { length }) => sum + length, 0);
-  memoryFolder.require(4 * floats * (3 + stateCount(optimizerSpec(config))), `the model ${model.name} (${floats} parameters)`);
+  memoryFolder.require(
+    4 * floats * (3 + stateCount(optimizerSpec(config))),
+    `the model ${model.name} (${floats} parameters)`,
+  );
 }

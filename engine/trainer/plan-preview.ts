@@ -1,5 +1,6 @@
-// PlanPreview: the plans a run would have, without training: costs measured by all workers at once, then the choice at the start and at some frozen depths.
-// It asks the same replanner as a run; which depths a policy will reach is not known beforehand.
+// PlanPreview: the plans a run would have, without training: costs measured by all workers at once, then the choice at
+// the start and at some frozen depths. It asks the same replanner as a run; which depths a policy will reach is not
+// known beforehand.
 import { tmpdir } from 'node:os';
 import { countLayers, frozenBlocks } from '../../freeze/layers.js';
 import type { PipelineChoice } from '../../pipeline/choice.js';
@@ -7,16 +8,16 @@ import type { BlockCost } from '../../pipeline/costs.js';
 import { Coordinator } from '../coordinator/coordinator.js';
 import type { TrainConfig } from '../core/config.js';
 import { present } from '../core/invariant.js';
-import { makeRunPolicy } from '../freezing/freeze-policy.js';
-import type { HandoverCost } from '../costs/handover-probe.js';
 import { measureDisk } from '../costs/disk-probe.js';
+import type { HandoverCost } from '../costs/handover-probe.js';
 import { measuredCosts } from '../costs/measured-costs.js';
+import { makeRunPolicy } from '../freezing/freeze-policy.js';
 import { readsOf } from '../planning/cache-reads.js';
-import { withMicroBatch, type MicroBatchChoice } from './micro-batch-search.js';
-import { modelStateOf } from '../state/model-state.js';
 import { Replanner } from '../planning/replanner.js';
-import { setUpRun, type RunSetup } from '../run/run-setup.js';
+import { type RunSetup, setUpRun } from '../run/run-setup.js';
+import { modelStateOf } from '../state/model-state.js';
 import { StatusBoard } from '../status/status-board.js';
+import { type MicroBatchChoice, withMicroBatch } from './micro-batch-search.js';
 
 export interface PreviewedPlan extends Omit<PipelineChoice, 'schedule'> {
   readonly schedule: string;
@@ -61,15 +62,36 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
   const { device, measured, seconds } = await measure(setup);
   const costs = measuredCosts(setup, measured);
   const { model, sampler, totalSteps, workers, microBatch, numMicroBatches } = setup;
-  const replanner = new Replanner({ ...setup, costs, readMsPerMb: measured.readMsPerMb, diskReadMsPerMb: config.cacheDiskMb === 0 ? null : measureDisk(config.cacheDir ?? tmpdir()), updateMsPerMb: measured.updateMsPerMb, handover: measured.handover, ...readsOf(setup) });
+  const replanner = new Replanner({
+    ...setup,
+    costs,
+    readMsPerMb: measured.readMsPerMb,
+    diskReadMsPerMb: config.cacheDiskMb === 0 ? null : measureDisk(config.cacheDir ?? tmpdir()),
+    updateMsPerMb: measured.updateMsPerMb,
+    handover: measured.handover,
+    ...readsOf(setup),
+  });
   const numLayers = countLayers(model.blocks);
   const epochs = totalSteps / sampler.stepsPerEpoch;
   const plans = depthsOf(config, numLayers, setup.dataset.numTrain).map((frozenLayers, i, depths): PreviewedPlan => {
     const frozen = frozenBlocks(model.blocks, frozenLayers);
     // Taken as reached at equal distances over the run.
     const epochsLeft = epochs * (1 - i / depths.length);
-    const { choice, event, cacheReason } = replanner.next({ frozen, frozenLayers, epochsLeft, because: frozen === 0 ? 'the run starts' : `${frozenLayers} layers are frozen` });
-    return { ...choice, schedule: event.schedule, frozenLayers, frozen, usesCache: event.usesCache, cacheReason, grid: event.grid };
+    const { choice, event, cacheReason } = replanner.next({
+      frozen,
+      frozenLayers,
+      epochsLeft,
+      because: frozen === 0 ? 'the run starts' : `${frozenLayers} layers are frozen`,
+    });
+    return {
+      ...choice,
+      schedule: event.schedule,
+      frozenLayers,
+      frozen,
+      usesCache: event.usesCache,
+      cacheReason,
+      grid: event.grid,
+    };
   });
   return {
     model: model.name,
@@ -92,7 +114,10 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
 
 /** Layers frozen in the plans that are shown: none where nothing freezes. */
 function depthsOf(config: TrainConfig, numLayers: number, numSamples: number): number[] {
-  const most = Math.min(makeRunPolicy(config).most?.(numLayers, numSamples) ?? numLayers, config.freezeMax ?? Math.max(0, numLayers - 1));
+  const most = Math.min(
+    makeRunPolicy(config).most?.(numLayers, numSamples) ?? numLayers,
+    config.freezeMax ?? Math.max(0, numLayers - 1),
+  );
   return [...new Set(SHARES.map((share) => Math.round(share * most)))];
 }
 
@@ -100,7 +125,16 @@ function depthsOf(config: TrainConfig, numLayers: number, numSamples: number): n
 async function measure(setup: RunSetup) {
   const { config, workers, microBatch } = setup;
   const begin = performance.now();
-  const coordinator = new Coordinator({ config, workers, microBatch, programCache: null, onReport: () => undefined, onDropped: () => undefined, model: () => modelStateOf(setup), status: (signs) => new StatusBoard().status(signs) });
+  const coordinator = new Coordinator({
+    config,
+    workers,
+    microBatch,
+    programCache: null,
+    onReport: () => undefined,
+    onDropped: () => undefined,
+    model: () => modelStateOf(setup),
+    status: (signs) => new StatusBoard().status(signs),
+  });
   const abort = (): void => coordinator.abort();
   process.on('exit', abort);
   try {

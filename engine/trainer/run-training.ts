@@ -1,27 +1,36 @@
-// One training run from its configuration to its end: starts the workers, sets the run up beside them, lets the trainer train, and leaves nothing behind.
+// One training run from its configuration to its end: starts the workers, sets the run up beside them, lets the trainer
+// train, and leaves nothing behind.
 import { hostname } from 'node:os';
-import type { Doorplate } from '../status/ask-status.js';
-import type { TrainConfig } from '../core/config.js';
-import { Coordinator } from '../coordinator/coordinator.js';
-import { PipetrainError } from '../core/errors.js';
-import { present } from '../core/invariant.js';
-import { workersOf } from '../run/devices.js';
-import type { Entrance } from '../protocol/entrance.js';
 import { findCheckpoint } from '../checkpoint/initial-weights.js';
-import { openKeptResults, programCacheFolder } from '../run/kept-results.js';
-import { modelStateOf } from '../state/model-state.js';
 import { setUpRunFrom } from '../checkpoint/resumed-setup.js';
 import type { ResumePoint } from '../checkpoint/run-checkpoint.js';
-import { withMicroBatch } from './micro-batch-search.js';
+import { Coordinator } from '../coordinator/coordinator.js';
+import type { TrainConfig } from '../core/config.js';
+import { PipetrainError } from '../core/errors.js';
+import { present } from '../core/invariant.js';
+import type { Entrance } from '../protocol/entrance.js';
+import { workersOf } from '../run/devices.js';
+import { openKeptResults, programCacheFolder } from '../run/kept-results.js';
 import { microBatchOf, type RunSetup } from '../run/run-setup.js';
+import { modelStateOf } from '../state/model-state.js';
+import type { Doorplate } from '../status/ask-status.js';
 import { StatusBoard } from '../status/status-board.js';
+import { withMicroBatch } from './micro-batch-search.js';
 import type { TrainHost } from './train-host.js';
 import { Trainer } from './trainer.js';
 
-/** Trains as the configuration says. Rejects with the root cause; whatever happens, no process and no shared memory is left. */
-export async function runTraining(given: TrainConfig, givenHost: TrainHost, from: ResumePoint | null = null): Promise<void> {
+/**
+ * Trains as the configuration says. Rejects with the root cause; whatever happens, no process and no shared memory is
+ * left.
+ */
+export async function runTraining(
+  given: TrainConfig,
+  givenHost: TrainHost,
+  from: ResumePoint | null = null,
+): Promise<void> {
   // Resolved once: the run it names may write newer checkpoints while workers start.
-  const named = from === null && given.initFrom !== '' ? { ...given, initFrom: findCheckpoint(given.initFrom).folder } : given;
+  const named =
+    from === null && given.initFrom !== '' ? { ...given, initFrom: findCheckpoint(given.initFrom).folder } : given;
   const board = new StatusBoard();
   const host: TrainHost = {
     ...givenHost,
@@ -76,7 +85,9 @@ export async function runTraining(given: TrainConfig, givenHost: TrainHost, from
 /** Lets those who may read the run folder ask how the run stands. A run that cannot be asked is no worse a run. */
 function hangDoorplate({ runFolder, emit }: TrainHost, { own, token, fingerprint }: Entrance): void {
   try {
-    runFolder.writeDoorplate(`${JSON.stringify({ pid: process.pid, host: hostname(), url: own, token, fingerprint } satisfies Doorplate)}\n`);
+    runFolder.writeDoorplate(
+      `${JSON.stringify({ pid: process.pid, host: hostname(), url: own, token, fingerprint } satisfies Doorplate)}\n`,
+    );
   } catch (error) {
     if (!(error instanceof PipetrainError)) throw error;
     emit({ type: 'warning', message: `\`pipetrain status\` cannot ask this run: ${error.message}` });

@@ -1,4 +1,5 @@
-// Setbacks: what has gone wrong in a run so far, and whether it survives one thing more. How it goes on then is the trainer's business.
+// Setbacks: what has gone wrong in a run so far, and whether it survives one thing more. How it goes on then is the
+// trainer's business.
 import { PipetrainError, type WorkerError } from '../core/errors.js';
 
 /** What a run survives: workers that are gone, cut off or hang, and memory that somebody else used up for a while. */

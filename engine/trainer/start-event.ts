@@ -1,18 +1,31 @@
 // The first event of a run: what it is made of. Pure.
 import { cpus } from 'node:os';
 import { present } from '../core/invariant.js';
+import { VERSION } from '../core/version.js';
 import type { RunEventBody } from '../events/events.js';
 import type { RunSetup } from '../run/run-setup.js';
-import { VERSION } from '../core/version.js';
 
-export function startEvent({ config, model, layouts, dataset, sampler, totalSteps, microBatch }: RunSetup): Extract<RunEventBody, { type: 'run.started' }> {
+export function startEvent({
+  config,
+  model,
+  layouts,
+  dataset,
+  sampler,
+  totalSteps,
+  microBatch,
+}: RunSetup): Extract<RunEventBody, { type: 'run.started' }> {
   return {
     type: 'run.started',
     version: VERSION,
     model: model.name,
     data: dataset.source,
     seed: config.seed,
-    blocks: model.blocks.map(({ name, kind, layer }, index) => ({ name, kind, layer, parameters: present(layouts[index], 'layout').numParameters })),
+    blocks: model.blocks.map(({ name, kind, layer }, index) => ({
+      name,
+      kind,
+      layer,
+      parameters: present(layouts[index], 'layout').numParameters,
+    })),
     numTrain: dataset.numTrain,
     ...(dataset.numViews === undefined ? {} : { numViews: dataset.numViews }),
     numValidation: dataset.numValidation,

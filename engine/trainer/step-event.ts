@@ -1,6 +1,6 @@
 // The event of a step: what it computed, and which share of the time of its workers was waiting and exchange. Pure.
+import { pipelineLength, type Plan, shapeOf } from '../core/plan.js';
 import type { RunEventBody } from '../events/events.js';
-import { pipelineLength, shapeOf, type Plan } from '../core/plan.js';
 import type { StepResult } from '../protocol/step-result.js';
 
 export interface StepFacts {
@@ -15,10 +15,37 @@ export interface StepFacts {
   readonly isReplay: boolean;
 }
 
-export function stepEvent({ step, epoch, lr, samples, seconds, shares, isReplay }: StepFacts, result: StepResult, plan: Plan): Extract<RunEventBody, { type: 'step' }> {
+export function stepEvent(
+  { step, epoch, lr, samples, seconds, shares, isReplay }: StepFacts,
+  result: StepResult,
+  plan: Plan,
+): Extract<RunEventBody, { type: 'step' }> {
   const seated = plan.replicas.reduce((sum, replica) => sum + pipelineLength(replica), 0);
   const share = (ms: number): number => Math.min(1, ms / (seated * seconds * 1000));
   const { loss, gradNorm, cacheHits, cacheMisses, peakMemory } = result;
   const { generation, frozen } = plan;
-  return { type: 'step', step, epoch, loss, lr, gradNorm, samples, seconds, generation, frozen, ...shapeOf(plan), cacheHits, cacheMisses, bubbleShare: share(result.waitMs), commShare: share(result.reduceMs), computeShare: share(result.computeMs), cacheShare: share(result.cacheMs), pipelineMs: result.pipelineMs, pipelineBubble: result.pipelineBubble, peakMemory, shares, ...(isReplay ? { replay: true } : {}) };
+  return {
+    type: 'step',
+    step,
+    epoch,
+    loss,
+    lr,
+    gradNorm,
+    samples,
+    seconds,
+    generation,
+    frozen,
+    ...shapeOf(plan),
+    cacheHits,
+    cacheMisses,
+    bubbleShare: share(result.waitMs),
+    commShare: share(result.reduceMs),
+    computeShare: share(result.computeMs),
+    cacheShare: share(result.cacheMs),
+    pipelineMs: result.pipelineMs,
+    pipelineBubble: result.pipelineBubble,
+    peakMemory,
+    shares,
+    ...(isReplay ? { replay: true } : {}),
+  };
 }

@@ -1,12 +1,14 @@
-// TrainHost: what a training run needs from whoever started it: a folder, a place for events, and a way to be told to stop. Not the
-// console, not the configuration.
-import type { Entrance } from '../protocol/entrance.js';
-import type { RunEventBody } from '../events/events.js';
+// TrainHost: what a training run needs from whoever started it: a folder, a place for events, and a way to be told to
+// stop. Not the console, not the configuration.
 import type { FileLayer } from '../checkpoint/file-layer.js';
+import type { RunEventBody } from '../events/events.js';
+import type { Entrance } from '../protocol/entrance.js';
 import type { RunFolder } from '../run/run-folder.js';
 
 export interface TrainHost {
-  /** Where checkpoints go. The host itself writes the configuration, the events, the plans, the summary and the report. */
+  /**
+   * Where checkpoints go. The host itself writes the configuration, the events, the plans, the summary and the report.
+   */
   readonly runFolder: RunFolder;
   /** Records an event (events.jsonl) and shows it. Throws a DataError where the file cannot be written. */
   readonly emit: (event: RunEventBody) => void;
@@ -14,7 +16,10 @@ export interface TrainHost {
   readonly signal: AbortSignal;
   /** How checkpoints are written; the file system of this machine where it is not given. */
   readonly files?: FileLayer;
-  /** Folder for compiled programs and measured costs that outlive a run, where the configuration leaves the choice; nowhere where it is not given. */
+  /**
+   * Folder for compiled programs and measured costs that outlive a run, where the configuration leaves the choice;
+   * nowhere where it is not given.
+   */
   readonly cacheFolder?: string;
   /** What everybody who connects to the run must know; a random one where none is given. */
   readonly token?: string | undefined;

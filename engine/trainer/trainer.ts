@@ -1,44 +1,50 @@
-// Trainer: the loop of a run. It lets the coordinator do steps, validates, asks the freezer, makes workers adopt new plans, recovers, and saves. Every
-// decision it takes is an event. It computes nothing itself.
+// Trainer: the loop of a run. It lets the coordinator do steps, validates, asks the freezer, makes workers adopt new
+// plans, recovers, and saves. Every decision it takes is an event. It computes nothing itself.
 import { basename, join } from 'node:path';
-import type { BlockCost } from '../../pipeline/costs.js';
 import { frozenBlocks } from '../../freeze/layers.js';
-import { measureBreakdown } from './breakdown.js';
-import { cacheEvent } from './cache-event.js';
-import { readsOf } from '../planning/cache-reads.js';
+import type { BlockCost } from '../../pipeline/costs.js';
 import { Checkpointer, notSaved } from '../checkpoint/checkpointer.js';
+import { realFiles } from '../checkpoint/file-layer.js';
+import { type InitialWeights, initialWeights, weightsEvent } from '../checkpoint/initial-weights.js';
+import {
+  removeLaterCheckpoints,
+  restoreFrom,
+  type ResumePoint,
+  runState,
+  type SavedCheckpoint,
+} from '../checkpoint/run-checkpoint.js';
 import type { Coordinator } from '../coordinator/coordinator.js';
+import { transitionEvent } from '../coordinator/transition-parts.js';
+import { durationInSteps } from '../core/duration.js';
 import type { WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
+import type { Plan } from '../core/plan.js';
+import { runCosts } from '../costs/run-costs.js';
 import { DroppedPeers } from '../events/dropped-peers.js';
-import { durationInSteps } from '../core/duration.js';
 import { expectedLayers } from '../freezing/expected-freeze.js';
-import { realFiles } from '../checkpoint/file-layer.js';
 import { Freezer } from '../freezing/freezer.js';
 import { GuardedFreezing } from '../freezing/guarded-freezing.js';
 import { writeSample } from '../inference/generate.js';
-import { initialWeights, weightsEvent, type InitialWeights } from '../checkpoint/initial-weights.js';
-import { requireMemory } from './memory-need.js';
-import type { Report } from '../protocol/messages.js';
-import { joinedEvent, regardMembers } from './membership.js';
 import { modelDigest } from '../model/model-digest.js';
-import type { Plan } from '../core/plan.js';
+import { readsOf } from '../planning/cache-reads.js';
 import { PredictionWatch, type WatchHost } from '../planning/prediction-watch.js';
+import { type Planned, type PlanRequest, Replanner } from '../planning/replanner.js';
+import type { Report } from '../protocol/messages.js';
+import { assembleStep, clipScale, requireFinite, type StepResult } from '../protocol/step-result.js';
+import { assembleValidation, type Validation } from '../protocol/validation.js';
 import { Progress } from '../run/progress.js';
-import { Replanner, type Planned, type PlanRequest } from '../planning/replanner.js';
-import { removeLaterCheckpoints, restoreFrom, runState, type ResumePoint, type SavedCheckpoint } from '../checkpoint/run-checkpoint.js';
-import { runCosts } from '../costs/run-costs.js';
 import { runLearningRate } from '../run/run-learning-rate.js';
 import type { RunSetup } from '../run/run-setup.js';
+import { type Snapshot, Snapshots } from '../state/snapshots.js';
+import type { KeptResults } from '../tensor/program-shelf.js';
+import { measureBreakdown } from './breakdown.js';
+import { cacheEvent } from './cache-event.js';
+import { joinedEvent, regardMembers } from './membership.js';
+import { requireMemory } from './memory-need.js';
 import { Setbacks } from './setbacks.js';
-import { Snapshots, type Snapshot } from '../state/snapshots.js';
 import { startEvent } from './start-event.js';
 import { stepEvent } from './step-event.js';
-import { assembleStep, clipScale, requireFinite, type StepResult } from '../protocol/step-result.js';
-import type { KeptResults } from '../tensor/program-shelf.js';
 import type { TrainHost } from './train-host.js';
-import { transitionEvent } from '../coordinator/transition-parts.js';
-import { assembleValidation, type Validation } from '../protocol/validation.js';
 
 export class Trainer {
   readonly #setup: RunSetup;
@@ -72,7 +78,13 @@ export class Trainer {
   /** What the last commit waited for the workers. */
   #drainMs = 0;
 
-  constructor(setup: RunSetup, host: TrainHost, from: ResumePoint | null, coordinator: Coordinator, kept: KeptResults | null) {
+  constructor(
+    setup: RunSetup,
+    host: TrainHost,
+    from: ResumePoint | null,
+    coordinator: Coordinator,
+    kept: KeptResults | null,
+  ) {
     this.#setup = setup;
     this.#host = host;
     this.#from = from;
@@ -80,10 +92,17 @@ export class Trainer {
     this.#freezing = new GuardedFreezing(setup, this.#freezer, this.#freezingHost());
     this.#learningRate = runLearningRate(setup);
     const { model, config } = setup;
-    this.#initial = from === null && config.initFrom !== '' ? initialWeights(model, config.initFrom, config.initStrict) : null;
+    this.#initial =
+      from === null && config.initFrom !== '' ? initialWeights(model, config.initFrom, config.initStrict) : null;
     this.#coordinator = coordinator;
     this.#kept = kept;
-    this.#checkpointer = new Checkpointer({ files: host.files, folder: host.runFolder.checkpointsPath, memory: this.#coordinator.memoryFolder.path, setup, emit: host.emit });
+    this.#checkpointer = new Checkpointer({
+      files: host.files,
+      folder: host.runFolder.checkpointsPath,
+      memory: this.#coordinator.memoryFolder.path,
+      setup,
+      emit: host.emit,
+    });
   }
 
   async train(): Promise<void> {
@@ -95,7 +114,12 @@ export class Trainer {
     const { event, keep, ...costs } = await runCosts(this.#setup, this.#coordinator, this.#kept);
     this.#costs = costs.costs;
     this.#host.emit(event);
-    this.#replanner = new Replanner({ ...this.#setup, ...costs, ...readsOf(this.#setup), slownessOf: (worker) => this.#coordinator.slownessOf(worker, costs.costs) });
+    this.#replanner = new Replanner({
+      ...this.#setup,
+      ...costs,
+      ...readsOf(this.#setup),
+      slownessOf: (worker) => this.#coordinator.slownessOf(worker, costs.costs),
+    });
     const { config } = this.#setup;
     if (config.replan === 'auto' && config.exact) this.#watch = new PredictionWatch(costs.costs, keep);
     if (this.#from !== null) {
@@ -104,7 +128,9 @@ export class Trainer {
       this.#savedAt = this.#from.manifest.step;
     } else this.#freezing.begin();
     const restore = this.#from === null ? null : ({ kind: 'checkpoint', folder: this.#from.folder } as const);
-    await this.#adopt(this.#replanner.next({ ...this.#request(this.#from === null ? 'the run starts' : 'the run goes on'), restore }));
+    await this.#adopt(
+      this.#replanner.next({ ...this.#request(this.#from === null ? 'the run starts' : 'the run goes on'), restore }),
+    );
     for (;;) {
       try {
         await this.#trainToEnd();
@@ -131,18 +157,32 @@ export class Trainer {
     const evaluationInterval = durationInSteps(config.evalEvery, sampler.stepsPerEpoch);
     const checkpointInterval = durationInSteps(config.checkpointEvery, sampler.stepsPerEpoch);
     const { guard } = this.#freezer;
-    // What is due before the first step is so after a recovery: its snapshot may be older than a decision of that very step.
+    // What is due before the first step is so after a recovery: its snapshot may be older than a decision of that very
+    // step.
     for (;;) {
       const done = this.#progress.steps;
-      if (done > 0 && done % evaluationInterval === 0 && this.#progress.metric?.step !== done && dataset.numValidation > 0) await this.#evaluate();
+      if (
+        done > 0 &&
+        done % evaluationInterval === 0 &&
+        this.#progress.metric?.step !== done &&
+        dataset.numValidation > 0
+      )
+        await this.#evaluate();
       if (await this.#freezing.look()) continue;
       if (done === totalSteps) return;
       await this.#freezing.decide();
       if (done > 0 && done % checkpointInterval === 0 && this.#savedAt !== done) await this.#checkpoint();
       if (this.#host.signal.aborted) return;
-      if (this.#coordinator.hasNews) await regardMembers(this.#coordinator, present(this.#replanner, 'replanner'), this.#planHost);
+      if (this.#coordinator.hasNews)
+        await regardMembers(this.#coordinator, present(this.#replanner, 'replanner'), this.#planHost);
       if (this.#watch?.isDue === true) await this.#watch.settle(present(this.#replanner, 'replanner'), this.#planHost);
-      await this.#runSteps((steps) => steps % evaluationInterval === 0 || steps % checkpointInterval === 0 || this.#freezer.isDue(steps) || guard.isDue(steps));
+      await this.#runSteps(
+        (steps) =>
+          steps % evaluationInterval === 0 ||
+          steps % checkpointInterval === 0 ||
+          this.#freezer.isDue(steps) ||
+          guard.isDue(steps),
+      );
     }
   }
 
@@ -151,19 +191,34 @@ export class Trainer {
     let begin = performance.now();
     this.#coordinator.start(this.#progress.steps);
     this.#prewarm();
-    for (let goesOn = true; goesOn; ) {
+    for (let goesOn = true; goesOn;) {
       const step = this.#progress.steps;
       const done = step + 1;
       const result = await this.#awaitStep(step);
-      goesOn = done < this.#setup.totalSteps && !isBoundary(done) && !this.#host.signal.aborted && !this.#coordinator.hasNews && this.#watch?.isDue !== true;
+      goesOn =
+        done < this.#setup.totalSteps &&
+        !isBoundary(done) &&
+        !this.#host.signal.aborted &&
+        !this.#coordinator.hasNews &&
+        this.#watch?.isDue !== true;
       const learningRate = this.#learningRate(step);
       const rates = this.#freezer.rates(step);
       const signals = this.#freezer.observe(result.blockNorms, done);
       const snapshot = this.#snapshots.isDue(begin) ? this.#snapshots.begin(done, this.#freezer.save(), begin) : null;
-      const update = { learningRate, gradientScale: clipScale(result.gradNorm, this.#setup.config.clip), updateCount: done, rates, snapshot: snapshot?.version ?? null };
+      const update = {
+        learningRate,
+        gradientScale: clipScale(result.gradNorm, this.#setup.config.clip),
+        updateCount: done,
+        rates,
+        snapshot: snapshot?.version ?? null,
+      };
       const applied = this.#coordinator.commit(step, update, goesOn);
       // A failure here also ends the next wait for a step; it must not end the process before that.
-      if (snapshot !== null) this.#coordinator.state.snapshotWritten().then((problem) => this.#endSnapshot(snapshot, problem), () => undefined);
+      if (snapshot !== null)
+        this.#coordinator.state.snapshotWritten().then(
+          (problem) => this.#endSnapshot(snapshot, problem),
+          () => undefined,
+        );
       const drainFrom = performance.now();
       await applied;
       const now = performance.now();
@@ -191,7 +246,9 @@ export class Trainer {
     this.#progress.add(result.loss, samples, seconds);
     this.#watch?.add(seconds, result);
     this.#setbacks.stepDone();
-    this.#host.emit(stepEvent({ step, epoch, lr, samples, seconds, shares, isReplay: step <= this.#highest }, result, this.#plan));
+    this.#host.emit(
+      stepEvent({ step, epoch, lr, samples, seconds, shares, isReplay: step <= this.#highest }, result, this.#plan),
+    );
     this.#highest = Math.max(this.#highest, step);
   }
 
@@ -228,14 +285,27 @@ export class Trainer {
 
   #request(because: string): PlanRequest {
     const { totalSteps, sampler } = this.#setup;
-    return { frozen: this.#freezer.blocks, frozenLayers: this.#freezer.layers, epochsLeft: (totalSteps - this.#progress.steps) / sampler.stepsPerEpoch, because };
+    return {
+      frozen: this.#freezer.blocks,
+      frozenLayers: this.#freezer.layers,
+      epochsLeft: (totalSteps - this.#progress.steps) / sampler.stepsPerEpoch,
+      because,
+    };
   }
 
   get #planHost(): WatchHost {
-    return { step: this.#progress.steps, emit: this.#host.emit, request: (because) => this.#request(because), adopt: (planned) => this.#adopt(planned) };
+    return {
+      step: this.#progress.steps,
+      emit: this.#host.emit,
+      request: (because) => this.#request(because),
+      adopt: (planned) => this.#adopt(planned),
+    };
   }
 
-  /** Makes the workers adopt a plan, tells what it cost, and takes a snapshot, so that no recovery goes back over a change of plan. */
+  /**
+   * Makes the workers adopt a plan, tells what it cost, and takes a snapshot, so that no recovery goes back over a
+   * change of plan.
+   */
   async #adopt(planned: Planned, begin = performance.now()): Promise<void> {
     const { plan, event, cacheReason } = planned;
     this.#watch?.begin(planned);
@@ -255,17 +325,31 @@ export class Trainer {
     if (before?.usesCache === true) this.#coordinator.removeOldCaches(plan);
     if (plan.frozen > 0) this.#host.emit(cacheEvent(this.#setup, this.#costs, plan, step, cacheReason));
     this.#endSnapshot(snapshot, await written);
-    if (before !== null) this.#host.emit(transitionEvent({ step, before, plan, begin, adopted, planMs, drainMs: this.#drainMs, adoption }));
+    if (before !== null)
+      this.#host.emit(
+        transitionEvent({ step, before, plan, begin, adopted, planMs, drainMs: this.#drainMs, adoption }),
+      );
     this.#isPrewarmDue = true;
   }
 
-  /** Plans that the next freeze may lead to, the likeliest first, are made while the workers do their first step with this one. */
+  /**
+   * Plans that the next freeze may lead to, the likeliest first, are made while the workers do their first step with
+   * this one.
+   */
   #prewarm(): void {
     if (!this.#isPrewarmDue) return;
     this.#isPrewarmDue = false;
     const { config, model } = this.#setup;
     const layers = expectedLayers(config, this.#freezer.state);
-    this.#coordinator.prewarm(layers.map((frozenLayers) => present(this.#replanner, 'replanner').preview({ ...this.#request('expected'), frozen: frozenBlocks(model.blocks, frozenLayers), frozenLayers })));
+    this.#coordinator.prewarm(
+      layers.map((frozenLayers) =>
+        present(this.#replanner, 'replanner').preview({
+          ...this.#request('expected'),
+          frozen: frozenBlocks(model.blocks, frozenLayers),
+          frozenLayers,
+        }),
+      ),
+    );
   }
 
   #endSnapshot(snapshot: Snapshot, problem: string | null): void {
@@ -278,14 +362,19 @@ export class Trainer {
     return this.#snapshots.last !== null && this.#setbacks.isSurvivable(error);
   }
 
-  /** Gives up the step everywhere, plans with who is left, restores the last snapshot; the steps since then are done again. */
+  /**
+   * Gives up the step everywhere, plans with who is left, restores the last snapshot; the steps since then are done
+   * again.
+   */
   async #recover(cause: WorkerError): Promise<void> {
     const begin = performance.now();
     const failedAt = this.#progress.steps;
     this.#setbacks.note(cause);
     this.#snapshots.abandon();
     const snapshot = present(this.#snapshots.last, 'snapshot');
-    const { lost, joined, numStarted } = await this.#coordinator.regroup(this.#setup.config.maxRestarts - this.#numRestarts);
+    const { lost, joined, numStarted } = await this.#coordinator.regroup(
+      this.#setup.config.maxRestarts - this.#numRestarts,
+    );
     this.#numRestarts += numStarted;
     for (const { worker, reason } of lost) this.#host.emit({ type: 'worker.lost', worker, reason });
     if (lost.length === 0 || cause.code === 'PT_SHM_FULL') this.#host.emit({ type: 'warning', message: cause.message });
@@ -293,10 +382,18 @@ export class Trainer {
     const { workers } = this.#coordinator;
     if (workers.length === 0) throw cause;
     if (workers.length < this.#setup.workers.length)
-      this.#host.emit({ type: 'warning', message: `${workers.length} of ${this.#setup.workers.length} workers are left and ${this.#numRestarts} of at most ${this.#setup.config.maxRestarts} were replaced; the run goes on with those (--max-restarts)` });
+      this.#host.emit({
+        type: 'warning',
+        message:
+          `${workers.length} of ${this.#setup.workers.length} workers are left and ${this.#numRestarts} of at ` +
+          `most ${this.#setup.config.maxRestarts} were replaced; the run goes on with those (--max-restarts)`,
+      });
     this.#progress.rewind(snapshot.steps);
     this.#freezer.restore(snapshot.freezer);
-    const planned = present(this.#replanner, 'replanner').forWorkers(workers, { ...this.#request('workers were lost'), restore: snapshot.restore });
+    const planned = present(this.#replanner, 'replanner').forWorkers(workers, {
+      ...this.#request('workers were lost'),
+      restore: snapshot.restore,
+    });
     try {
       await this.#adopt(planned);
     } catch (error) {
@@ -304,7 +401,14 @@ export class Trainer {
       if (!this.#isSurvivable(error)) throw error;
       return this.#recover(error);
     }
-    this.#host.emit({ type: 'recovered', step: failedAt, fromStep: snapshot.steps, lost: lost.map(({ worker }) => worker), workers: workers.length, seconds: (performance.now() - begin) / 1000 });
+    this.#host.emit({
+      type: 'recovered',
+      step: failedAt,
+      fromStep: snapshot.steps,
+      lost: lost.map(({ worker }) => worker),
+      workers: workers.length,
+      seconds: (performance.now() - begin) / 1000,
+    });
   }
 
   async #evaluate(): Promise<void> {
@@ -314,18 +418,33 @@ export class Trainer {
     const { loss, metric, samples } = await this.#validate(1);
     this.#progress.validated(metric);
     const seconds = (performance.now() - begin) / 1000;
-    this.#host.emit({ type: 'evaluation', step, epoch: step / sampler.stepsPerEpoch, loss, metric, metricName: model.metric.name, samples, seconds });
+    this.#host.emit({
+      type: 'evaluation',
+      step,
+      epoch: step / sampler.stepsPerEpoch,
+      loss,
+      metric,
+      metricName: model.metric.name,
+      samples,
+      seconds,
+    });
   }
 
   /** What the guard sees: the whole validation of this very step, if there was one and it wants all samples. */
   async #look(stride: number): Promise<Pick<Validation, 'metric' | 'samples'>> {
     const { metric } = this.#progress;
-    if (stride === 1 && metric?.step === this.#progress.steps) return { metric: metric.value, samples: this.#setup.dataset.numValidation };
+    if (stride === 1 && metric?.step === this.#progress.steps)
+      return { metric: metric.value, samples: this.#setup.dataset.numValidation };
     return this.#validate(stride);
   }
 
   async #validate(stride: number): Promise<Validation> {
-    return assembleValidation(await this.#coordinator.evaluate(stride), this.#setup.dataset.numValidation, this.#plan.microBatch, this.#setup.model);
+    return assembleValidation(
+      await this.#coordinator.evaluate(stride),
+      this.#setup.dataset.numValidation,
+      this.#plan.microBatch,
+      this.#setup.model,
+    );
   }
 
   async #finish(): Promise<void> {
@@ -340,7 +459,18 @@ export class Trainer {
     if (!isInterrupted && this.#host.quickstart === true) this.#host.emit(writeSample(path, this.#setup));
     const { steps, samplesSeen, finalLoss, trainSeconds, lossSha256 } = this.#progress;
     const metric = { name: model.metric.name, value: this.#progress.metric?.value ?? Number.NaN };
-    this.#host.emit({ type: 'run.finished', steps, samplesSeen, finalLoss, metric, wallSeconds, trainSeconds, weightsSha256, lossSha256, isInterrupted });
+    this.#host.emit({
+      type: 'run.finished',
+      steps,
+      samplesSeen,
+      finalLoss,
+      metric,
+      wallSeconds,
+      trainSeconds,
+      weightsSha256,
+      lossSha256,
+      isInterrupted,
+    });
   }
 
   /** The run is saved: a failure of this measurement costs the measurement only. */
@@ -354,7 +484,9 @@ export class Trainer {
     }
   }
 
-  /** A checkpoint on the way: training stands still while the state is copied, and goes on while the copy is written. */
+  /**
+   * A checkpoint on the way: training stands still while the state is copied, and goes on while the copy is written.
+   */
   async #checkpoint(): Promise<void> {
     const begin = performance.now();
     this.#savedAt = this.#progress.steps;
@@ -370,7 +502,10 @@ export class Trainer {
   async #saveNow(): Promise<SavedCheckpoint | null> {
     this.#savedAt = this.#progress.steps;
     await this.#checkpointer.idle();
-    return this.#checkpointer.write(runState(this.#setup, this.#plan, this.#progress, this.#freezer), await this.#coordinator.state.live());
+    return this.#checkpointer.write(
+      runState(this.#setup, this.#plan, this.#progress, this.#freezer),
+      await this.#coordinator.state.live(),
+    );
   }
 
   get #plan(): Plan {
@@ -387,6 +522,14 @@ export class Trainer {
   note(report: Report, worker: string): void {
     if (report.type !== 'cache-off' || this.#isCacheOff) return;
     this.#isCacheOff = true;
-    this.#host.emit({ type: 'cache.changed', step: this.#progress.steps, state: 'off', depth: this.#adopted?.frozen ?? 0, recordBytes: 0, capacity: 0, reason: `worker ${worker}: ${report.reason}` });
+    this.#host.emit({
+      type: 'cache.changed',
+      step: this.#progress.steps,
+      state: 'off',
+      depth: this.#adopted?.frozen ?? 0,
+      recordBytes: 0,
+      capacity: 0,
+      reason: `worker ${worker}: ${report.reason}`,
+    });
   }
 }

@@ -1,9 +1,10 @@
-// Border: where two stages of a pipeline meet, seen from one of them: the mailbox in which the neighbour's tensors arrive, and the one into which its own
-// go. On one host that is the neighbour's mailbox itself, mapped; between hosts it is a mirror here, whose places are sent. It rings no doorbell.
+// Border: where two stages of a pipeline meet, seen from one of them: the mailbox in which the neighbour's tensors
+// arrive, and the one into which its own go. On one host that is the neighbour's mailbox itself, mapped; between hosts
+// it is a mirror here, whose places are sent. It rings no doorbell.
 import { Mailbox } from '../dp/mailbox.js';
 import { mailboxFile } from '../dp/memory-names.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Neighbours } from './neighbours.js';
-import { sizeOf, type Shape } from '../tensor/shape.js';
 
 export interface BorderOptions {
   readonly folder: string;
@@ -41,7 +42,9 @@ export class Border {
   /** Second half: the mailbox of the other side exists. */
   open(): void {
     const { folder, generation, neighbour, numPlaces, shape } = this.#options;
-    this.#other = this.#isShared ? Mailbox.open(mailboxFile(folder, neighbour.worker, generation, neighbour.stage, this.#wayOut), numPlaces, shape) : Mailbox.mirror(numPlaces, shape);
+    this.#other = this.#isShared
+      ? Mailbox.open(mailboxFile(folder, neighbour.worker, generation, neighbour.stage, this.#wayOut), numPlaces, shape)
+      : Mailbox.mirror(numPlaces, shape);
   }
 
   /** What arrives here, one array per micro-batch. */

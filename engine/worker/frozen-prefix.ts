@@ -1,16 +1,17 @@
-// FrozenPrefix: brings the output of the frozen blocks for a micro-batch, from the cache where it is there, else by computing it. The same bits either
-// way: what is missing is computed at the full height of the micro-batch. It is stateless but for the cache and its buffers.
+// FrozenPrefix: brings the output of the frozen blocks for a micro-batch, from the cache where it is there, else by
+// computing it. The same bits either way: what is missing is computed at the full height of the micro-batch. It is
+// stateless but for the cache and its buffers.
 import type { ActivationCache } from '../../cache/activation-cache.js';
-import { throughCodec, type CacheCodec } from '../../cache/codec.js';
+import { type CacheCodec, throughCodec } from '../../cache/codec.js';
+import { EXIT, PipetrainError } from '../core/errors.js';
 import { invariant, present } from '../core/invariant.js';
-import { PipetrainError, EXIT } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import { fillField } from '../data/micro-batch.js';
-import type { StageCompiler } from '../model/stage-compiler.js';
 import { entryView, type SlabLayout } from '../model/slab.js';
+import type { StageCompiler } from '../model/stage-compiler.js';
 import type { BoundProgram, Executor, LoadedProgram } from '../tensor/executor.js';
 import { roleName } from '../tensor/program.js';
-import { hostArray, sizeOf, type HostArray } from '../tensor/shape.js';
+import { type HostArray, hostArray, sizeOf } from '../tensor/shape.js';
 
 export interface FrozenPrefixOptions {
   readonly executor: Executor;
@@ -22,7 +23,10 @@ export interface FrozenPrefixOptions {
   readonly microBatch: number;
   /** Null where nothing is cached. */
   readonly cache: ActivationCache | null;
-  /** How records are stored. What is computed passes through it too, so that it makes no difference which of the two happened. */
+  /**
+   * How records are stored. What is computed passes through it too, so that it makes no difference which of the two
+   * happened.
+   */
   readonly codec: CacheCodec;
   /** Recompute every hit and compare. */
   readonly verifies: boolean;
@@ -48,7 +52,13 @@ class PrefixProgram {
       switch (port.role.kind) {
         case 'param': {
           const { block, name } = port.role;
-          return entryView(weights(block), present(layouts[block]?.entries.find((entry) => entry.name === name), roleName(port.role)));
+          return entryView(
+            weights(block),
+            present(
+              layouts[block]?.entries.find((entry) => entry.name === name),
+              roleName(port.role),
+            ),
+          );
         }
         case 'field': {
           const data = hostArray(port.dtype, port.shape);
@@ -136,10 +146,17 @@ export class FrozenPrefix {
     this.#options.cache?.prefetch(ids);
   }
 
-  /** The activations of a micro-batch of which some rows are missing: continued from the level before where that has all of them. */
+  /**
+   * The activations of a micro-batch of which some rows are missing: continued from the level before where that has all
+   * of them.
+   */
   #computeMissing(cache: ActivationCache, ids: Int32Array, missing: readonly number[]): Float32Array {
     const input = this.#rest?.input ?? null;
-    if (this.#rest !== null && input !== null && this.#timed(() => cache.loadPrevious(ids, missing, input)).missing.length === 0) {
+    if (
+      this.#rest !== null &&
+      input !== null &&
+      this.#timed(() => cache.loadPrevious(ids, missing, input)).missing.length === 0
+    ) {
       this.#rest.run(ids);
       return this.#rest.output;
     }
@@ -167,7 +184,8 @@ export class FrozenPrefix {
           throw new PipetrainError(
             'PT_CACHE_MISMATCH',
             EXIT.internal,
-            `the cached activation of sample ${id} differs from the recomputed one at element ${i - row * rowLength}: ${out[i]} against ${this.#whole.output[i]}`,
+            `the cached activation of sample ${id} differs from the recomputed one at element ` +
+              `${i - row * rowLength}: ${out[i]} against ${this.#whole.output[i]}`,
             'Train with --cache off and report this.',
           );
     }

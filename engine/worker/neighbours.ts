@@ -1,9 +1,10 @@
-// Neighbours: what workers tell each other directly: doorbells, and between hosts the tensors that the doorbells are about. It dials the workers it rings,
-// and hears those that dial this one. On one host tensors lie in shared memory and only doorbells travel; which of the two it is follows from the domains of
-// the workers. What a doorbell or a tensor means is not its business.
+// Neighbours: what workers tell each other directly: doorbells, and between hosts the tensors that the doorbells are
+// about. It dials the workers it rings, and hears those that dial this one. On one host tensors lie in shared memory
+// and only doorbells travel; which of the two it is follows from the domains of the workers. What a doorbell or a
+// tensor means is not its business.
 import { z } from 'zod';
-import { Inbox } from '../comm/inbox.js';
 import type { Message } from '../comm/frame.js';
+import { Inbox } from '../comm/inbox.js';
 import type { Peer } from '../comm/peer.js';
 import { Landings, WRITE, writeTo } from '../comm/remote-write.js';
 import { PipetrainError, WorkerError } from '../core/errors.js';
@@ -22,7 +23,13 @@ export class Unreachable extends WorkerError {
   readonly worker: string;
 
   constructor(from: string, worker: string, cause: PipetrainError) {
-    super('PT_UNREACHABLE', `worker ${from} cannot connect to worker ${worker}: ${cause.message}`, 'Every worker must reach the ports of all others: check firewalls, and the address of --listen of those that join.', { cause });
+    super(
+      'PT_UNREACHABLE',
+      `worker ${from} cannot connect to worker ${worker}: ${cause.message}`,
+      'Every worker must reach the ports of all others: check firewalls, and the address of --listen of ' +
+        'those that join.',
+      { cause },
+    );
     this.worker = worker;
   }
 }
@@ -63,10 +70,14 @@ export class Neighbours {
     this.#onRequest = handler;
   }
 
-  /** Learns who is there. Connections to those that are not any more are given up: nothing else may ever close one over a link that was cut. */
+  /**
+   * Learns who is there. Connections to those that are not any more are given up: nothing else may ever close one over
+   * a link that was cut.
+   */
   meet(colleagues: Readonly<Record<string, Colleague>>): void {
     this.#colleagues = colleagues;
-    for (const [worker, peer] of [...this.#dialled, ...this.#heard]) if (colleagues[worker] === undefined) peer.close('it left the run');
+    for (const [worker, peer] of [...this.#dialled, ...this.#heard])
+      if (colleagues[worker] === undefined) peer.close('it left the run');
   }
 
   /** Whether tensors of that worker lie in memory that this one can map. */
@@ -126,13 +137,15 @@ export class Neighbours {
   }
 
   /**
-   * Gives the neighbours on other hosts a sign of life, and gives up connections over which none came for `limitMs`: a link that is cut between two workers closes nothing, and
-   * the coordinator, which hears both, knows nothing of it. To be called four times in that time.
+   * Gives the neighbours on other hosts a sign of life, and gives up connections over which none came for `limitMs`: a
+   * link that is cut between two workers closes nothing, and the coordinator, which hears both, knows nothing of it. To
+   * be called four times in that time.
    */
   beat(limitMs: number): void {
     const now = performance.now();
     const since = now - this.#lookedAt;
-    // Calls that waited while this worker computed come all at once, and before what the neighbours sent meanwhile is read.
+    // Calls that waited while this worker computed come all at once, and before what the neighbours sent meanwhile is
+    // read.
     if (since < limitMs / 8) return;
     this.#lookedAt = now;
     for (const worker of this.#needed) {
@@ -148,7 +161,9 @@ export class Neighbours {
 
   /** Ends every wait, now and until `reset`, with an error that says that the work was given up. */
   abort(): void {
-    this.#inbox.fail(new WorkerError('PT_ABORTED', `worker ${this.#worker} gave up what it was doing`, 'This is part of a recovery.'));
+    this.#inbox.fail(
+      new WorkerError('PT_ABORTED', `worker ${this.#worker} gave up what it was doing`, 'This is part of a recovery.'),
+    );
   }
 
   /** Forgets doorbells, places and failures, before the work of a new generation. */
@@ -166,7 +181,12 @@ export class Neighbours {
 
   #hear(peer: Peer): void {
     // Whoever comes under a name that is here already is not who it says.
-    if (this.#heard.get(peer.name)?.isOpen === true) throw new WorkerError('PT_REFUSED', `worker ${peer.name} is connected already`, 'Start workers through the command.');
+    if (this.#heard.get(peer.name)?.isOpen === true)
+      throw new WorkerError(
+        'PT_REFUSED',
+        `worker ${peer.name} is connected already`,
+        'Start workers through the command.',
+      );
     this.#heard.set(peer.name, peer);
     this.#listenTo(peer, peer.name);
     // A worker whose socket closes cannot ring any more: whoever waits for it has to learn of it now.
@@ -193,7 +213,8 @@ export class Neighbours {
   }
 
   #lost(worker: string, reason: string): void {
-    // Whichever way was cut, the next plan dials anew; the other side must not take that for a second one of the same name.
+    // Whichever way was cut, the next plan dials anew; the other side must not take that for a second one of the same
+    // name.
     const dialled = this.#dialled.get(worker);
     this.#dialled.delete(worker);
     dialled?.close(reason);
@@ -211,6 +232,10 @@ export class Neighbours {
   }
 
   #peerLost(worker: string, reason: string): WorkerError {
-    return new WorkerError('PT_PEER_LOST', `worker ${this.#worker} lost its connection to worker ${worker}: ${reason}`, 'See what happened to that worker.');
+    return new WorkerError(
+      'PT_PEER_LOST',
+      `worker ${this.#worker} lost its connection to worker ${worker}: ${reason}`,
+      'See what happened to that worker.',
+    );
   }
 }

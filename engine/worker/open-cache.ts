@@ -1,15 +1,15 @@
-// Opens the activation cache of a plan: the level of its frozen depth and, where there is one, the level before. All workers of the host that
-// begin a pipeline share the same stores; whoever comes first makes them.
+// Opens the activation cache of a plan: the level of its frozen depth and, where there is one, the level before. All
+// workers of the host that begin a pipeline share the same stores; whoever comes first makes them.
 import { existsSync } from 'node:fs';
 import { ActivationCache } from '../../cache/activation-cache.js';
 import { ActivationStore } from '../../cache/activation-store.js';
 import type { ActivationTier } from '../../cache/activation-tier.js';
-import { codecOf, type CodecName } from '../../cache/codec.js';
+import { type CodecName, codecOf } from '../../cache/codec.js';
 import { levelDigest, weightsDigest } from '../../cache/key.js';
 import { StackedTiers } from '../../cache/stacked-tiers.js';
 import { present } from '../core/invariant.js';
 import { cacheFile, diskFile, diskIndexFile } from '../dp/memory-names.js';
-import { sizeOf, type Shape } from '../tensor/shape.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
 
 export interface CacheRequest {
   readonly folder: string;
@@ -30,13 +30,18 @@ export interface CacheRequest {
   readonly onOff: (reason: string) => void;
 }
 
-/** Null where the memory or the disk of the store cannot be had: training goes on without a cache, and `onOff` tells why. */
+/**
+ * Null where the memory or the disk of the store cannot be had: training goes on without a cache, and `onOff` tells
+ * why.
+ */
 export function openCache(request: CacheRequest): ActivationCache | null {
   const { folder, previousDepth, codec, onOff } = request;
   try {
     const current = attach(request, request.depth);
-    // What a lossy record lost, the blocks in between would carry on: the numbers would depend on what happened to be cached.
-    const hasPrevious = previousDepth !== null && codecOf(codec).isExact && existsSync(cacheFile(folder, previousDepth));
+    // What a lossy record lost, the blocks in between would carry on: the numbers would depend on what happened to be
+    // cached.
+    const hasPrevious =
+      previousDepth !== null && codecOf(codec).isExact && existsSync(cacheFile(folder, previousDepth));
     return new ActivationCache({ current, previous: hasPrevious ? attach(request, previousDepth) : undefined, onOff });
   } catch (error) {
     onOff(error instanceof Error ? error.message : String(error));
@@ -44,7 +49,10 @@ export function openCache(request: CacheRequest): ActivationCache | null {
   }
 }
 
-function attach({ folder, diskFolder, shapes, numSamples, capBytes, diskBytes, codec, augmentation, weights }: CacheRequest, depth: number): ActivationTier {
+function attach(
+  { folder, diskFolder, shapes, numSamples, capBytes, diskBytes, codec, augmentation, weights }: CacheRequest,
+  depth: number,
+): ActivationTier {
   const shape = present(shapes[depth - 1], `output shape of block ${depth - 1}`);
   const digest = levelDigest({
     depth,
@@ -58,7 +66,15 @@ function attach({ folder, diskFolder, shapes, numSamples, capBytes, diskBytes, c
   if (diskFolder === null || memory.capacity >= numSamples) return memory;
   try {
     const disk = diskFile(diskFolder, depth);
-    return new StackedTiers([memory, ActivationStore.attach(diskIndexFile(folder, depth), { ...level, firstSample: memory.capacity, capBytes: diskBytes / 2, disk })]);
+    return new StackedTiers([
+      memory,
+      ActivationStore.attach(diskIndexFile(folder, depth), {
+        ...level,
+        firstSample: memory.capacity,
+        capBytes: diskBytes / 2,
+        disk,
+      }),
+    ]);
   } catch (error) {
     memory.close();
     throw error;

@@ -1,4 +1,5 @@
-// OrderQueue: orders of the coordinator in the order of arrival, for a worker that takes one at a time. Not a general queue: it has one reader.
+// OrderQueue: orders of the coordinator in the order of arrival, for a worker that takes one at a time. Not a general
+// queue: it has one reader.
 export class OrderQueue<T> {
   readonly #items: T[] = [];
   #waiting: { resolve: (item: T) => void; reject: (error: Error) => void } | null = null;

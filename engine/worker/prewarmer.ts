@@ -1,11 +1,11 @@
-// Prewarmer: compiles the programs of a plan that may come next, in the gaps in which this process waits anyway. It changes nothing but what the next
-// plan costs: when and whether it got something done has no effect on any result.
+// Prewarmer: compiles the programs of a plan that may come next, in the gaps in which this process waits anyway. It
+// changes nothing but what the next plan costs: when and whether it got something done has no effect on any result.
+import { actionsOf, splitsBackward } from '../../pipeline/schedule.js';
 import { present } from '../core/invariant.js';
+import { type Plan, seatOf } from '../core/plan.js';
 import type { StagePrograms } from '../model/compile.js';
 import type { StageCompiler } from '../model/stage-compiler.js';
-import { seatOf, type Plan } from '../core/plan.js';
 import { replicaSchedule } from '../protocol/plan-schedule.js';
-import { actionsOf, splitsBackward } from '../../pipeline/schedule.js';
 import type { Executor } from '../tensor/executor.js';
 import type { Program } from '../tensor/program.js';
 
@@ -42,7 +42,8 @@ export class Prewarmer {
     const schedule = replicaSchedule(plan, seat);
     for (const stage of seat.own) {
       const { from, to } = present(seat.stages[stage], 'stage');
-      const compiled = (): StagePrograms => this.#compiler.stage({ from, to, microBatch, needsInputGradient: stage > 0 });
+      const compiled = (): StagePrograms =>
+        this.#compiler.stage({ from, to, microBatch, needsInputGradient: stage > 0 });
       // The stage itself first: it is the longest of the pieces, and the others need it.
       this.#pieces.push(() => void compiled());
       if (splitsBackward(actionsOf(schedule, stage))) {

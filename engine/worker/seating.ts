@@ -1,13 +1,14 @@
-// Seating: all that a worker has because of its seat in one plan: its stages, and the order in which they act. It is thrown away as a whole on the next plan.
-import type { Order, Report } from '../protocol/messages.js';
-import { pipelineLength } from '../core/plan.js';
-import { replicaSchedule } from '../protocol/plan-schedule.js';
-import { present } from '../core/invariant.js';
-import { StageSeat, type Evaluation, type SeatingOptions, type ValidationBatch } from './stage-seat.js';
+// Seating: all that a worker has because of its seat in one plan: its stages, and the order in which they act. It is
+// thrown away as a whole on the next plan.
 import { workersByStage } from '../../pipeline/schedule.js';
-import { StepRunner } from '../../pipeline/step-runner.js';
 import type { StepTimes } from '../../pipeline/stage-runner.js';
+import { StepRunner } from '../../pipeline/step-runner.js';
+import { present } from '../core/invariant.js';
+import { pipelineLength } from '../core/plan.js';
 import { shareOf } from '../events/sample-share.js';
+import type { Order, Report } from '../protocol/messages.js';
+import { replicaSchedule } from '../protocol/plan-schedule.js';
+import { type Evaluation, type SeatingOptions, StageSeat, type ValidationBatch } from './stage-seat.js';
 
 /** What to add to `performance.now()` for a time that all processes of a machine share. */
 const sharedClock = (): number => Number(process.hrtime.bigint()) / 1e6 - performance.now();
@@ -32,7 +33,9 @@ export class Seating {
     const schedule = replicaSchedule(plan, seat);
     const row = present(workersByStage(schedule)[present(seat.own[0], 'a stage')], 'row of the worker');
     const actions = present(schedule.workers[row], 'actions of the worker');
-    const runners = this.#stages.map((stage) => [stage.stage, stage.open(actions.filter((action) => action.stage === stage.stage))] as const);
+    const runners = this.#stages.map(
+      (stage) => [stage.stage, stage.open(actions.filter((action) => action.stage === stage.stage))] as const,
+    );
     this.#runner = new StepRunner(actions, new Map(runners));
   }
 
@@ -58,7 +61,8 @@ export class Seating {
     const after = this.#prefixCounts;
     const { pool } = this.#options;
     const cacheMs = after.cacheMs - before.cacheMs;
-    // Filling inputs and the cache are timed with the forward; the update of a step is done when its report has gone, so it is told with the next one.
+    // Filling inputs and the cache are timed with the forward; the update of a step is done when its report has gone,
+    // so it is told with the next one.
     const computeMs = times.computeMs - cacheMs + this.#updateMs;
     this.#updateMs = 0;
     return {
@@ -75,7 +79,10 @@ export class Seating {
       cacheHits: after.hits - before.hits,
       cacheMisses: after.misses - before.misses,
       ...this.#options.memory.read(),
-      share: { replica: seat.replica, ...shareOf(ids, seat.start * plan.microBatch, (seat.start + seat.count) * plan.microBatch) },
+      share: {
+        replica: seat.replica,
+        ...shareOf(ids, seat.start * plan.microBatch, (seat.start + seat.count) * plan.microBatch),
+      },
       pool: { lent: pool.liveCount, lentBytes: pool.liveBytes, bytes: pool.liveBytes + pool.idleBytes },
     };
   }
@@ -92,7 +99,8 @@ export class Seating {
   async evaluate(batches: readonly Omit<ValidationBatch, 'n'>[]): Promise<Evaluation[]> {
     const { seat } = this.#options;
     const results: Evaluation[] = [];
-    // Stages of one worker take turns in groups of micro-batches, so that its neighbours always have work; no group may overfill a mailbox.
+    // Stages of one worker take turns in groups of micro-batches, so that its neighbours always have work; no group may
+    // overfill a mailbox.
     const group = this.#stages.length === 1 ? 1 : Math.min(pipelineLength(seat), seat.count);
     for (let first = 0; first < batches.length; first += group)
       for (const stage of this.#stages)

@@ -1,27 +1,28 @@
-// StageSeat: all that a worker has for one stage of its seat: compiled programs, borders, gradient exchange, frozen prefix, updates. Made in two halves, so
-// that everybody's memory exists before anybody maps it. The order in which the stages of a worker act is not its business.
-import { codecOf, type CodecName } from '../../cache/codec.js';
-import { Border } from './border.js';
-import type { Order } from '../protocol/messages.js';
-import type { Plan, Seat, StageAssignment } from '../core/plan.js';
+// StageSeat: all that a worker has for one stage of its seat: compiled programs, borders, gradient exchange, frozen
+// prefix, updates. Made in two halves, so that everybody's memory exists before anybody maps it. The order in which the
+// stages of a worker act is not its business.
+import { type CodecName, codecOf } from '../../cache/codec.js';
+import type { Action } from '../../pipeline/action.js';
+import { StageRunner } from '../../pipeline/stage-runner.js';
 import { invariant, present } from '../core/invariant.js';
+import type { Plan, Seat, StageAssignment } from '../core/plan.js';
 import { countIds, type Dataset } from '../data/dataset.js';
 import type { BlockStore } from '../dp/block-store.js';
-import { GradientExchange, type ChunkSquares } from '../dp/gradient-exchange.js';
-import { FrozenPrefix } from './frozen-prefix.js';
-import { openCache } from './open-cache.js';
+import { type ChunkSquares, GradientExchange } from '../dp/gradient-exchange.js';
+import type { ProcessMemory } from '../memory/process-memory.js';
 import type { StagePrograms } from '../model/compile.js';
 import type { SlabLayout } from '../model/slab.js';
 import type { StageCompiler } from '../model/stage-compiler.js';
-import type { Neighbours } from './neighbours.js';
-import type { ProcessMemory } from '../memory/process-memory.js';
-import type { Action } from '../../pipeline/action.js';
-import { StageRunner } from '../../pipeline/stage-runner.js';
+import type { Order } from '../protocol/messages.js';
 import type { BufferPool } from '../tensor/buffer-pool.js';
 import type { Executor } from '../tensor/executor.js';
 import type { BoundUpdate, Optimizer } from '../tensor/optimizer.js';
-import type { VectorAdder } from '../tensor/vector-adder.js';
 import type { Shape } from '../tensor/shape.js';
+import type { VectorAdder } from '../tensor/vector-adder.js';
+import { Border } from './border.js';
+import { FrozenPrefix } from './frozen-prefix.js';
+import type { Neighbours } from './neighbours.js';
+import { openCache } from './open-cache.js';
 
 /** What the run says about its cache. */
 export interface CacheSettings {
@@ -99,8 +100,10 @@ export class StageSeat {
       lengths: layouts.map((layout) => layout.length),
       adder: options.adder,
       signals: {
-        arrived: (kind, step, peer) => neighbours.wait(`${kind} ${plan.generation} ${step} ${peer.worker} ${peer.stage} ${stage}`),
-        ring: (kind, step, peer) => neighbours.ring(peer.worker, `${kind} ${plan.generation} ${step} ${worker} ${stage} ${peer.stage}`),
+        arrived: (kind, step, peer) =>
+          neighbours.wait(`${kind} ${plan.generation} ${step} ${peer.worker} ${peer.stage} ${stage}`),
+        ring: (kind, step, peer) =>
+          neighbours.ring(peer.worker, `${kind} ${plan.generation} ${step} ${worker} ${stage} ${peer.stage}`),
       },
       remote: neighbours,
     });
@@ -111,11 +114,15 @@ export class StageSeat {
   /** The workers that this stage rings. */
   get contacts(): string[] {
     const { stages } = this.#options.seat;
-    const around = [stages[this.stage - 1], stages[this.stage + 1]].flatMap((stage) => (stage === undefined ? [] : [stage.worker]));
+    const around = [stages[this.stage - 1], stages[this.stage + 1]].flatMap((stage) =>
+      stage === undefined ? [] : [stage.worker],
+    );
     return [...around, ...this.#exchange.peers.map(({ worker }) => worker)];
   }
 
-  /** Second half: everybody's memory exists and every contact is reached. `actions` are those of this stage, in order. */
+  /**
+   * Second half: everybody's memory exists and every contact is reached. `actions` are those of this stage, in order.
+   */
   open(actions: readonly Action[]): StageRunner {
     const { plan, seat, neighbours, store, executor, layouts, dataset, seed, pool } = this.#options;
     const { stage } = this;
@@ -124,7 +131,10 @@ export class StageSeat {
     this.#upper?.open();
     this.#lower?.open();
     const prefix = (this.#prefix = this.#openPrefix());
-    const prefixOutputs = prefix === null ? null : Array.from({ length: seat.count }, () => new Float32Array(this.#shapeAt(from).reduce((a, b) => a * b, 1)));
+    const prefixOutputs =
+      prefix === null
+        ? null
+        : Array.from({ length: seat.count }, () => new Float32Array(this.#shapeAt(from).reduce((a, b) => a * b, 1)));
     this.#runner = new StageRunner({
       executor,
       pool,
@@ -194,7 +204,10 @@ export class StageSeat {
     }
   }
 
-  /** Evaluates one micro-batch. A stage runs ahead of the next by at most the places of the mailbox: a reader rings back when a place is free. */
+  /**
+   * Evaluates one micro-batch. A stage runs ahead of the next by at most the places of the mailbox: a reader rings back
+   * when a place is free.
+   */
   async evaluate({ n, index, ids }: ValidationBatch): Promise<Evaluation | null> {
     const { plan, seat, neighbours } = this.#options;
     const { stage } = this;
@@ -213,7 +226,8 @@ export class StageSeat {
   async endEvaluation(count: number): Promise<void> {
     const { plan, seat, neighbours } = this.#options;
     if (this.#isLast) return;
-    for (let n = Math.max(0, count - seat.count); n < count; n++) await neighbours.wait(`C ${plan.generation} ${this.stage} ${n}`);
+    for (let n = Math.max(0, count - seat.count); n < count; n++)
+      await neighbours.wait(`C ${plan.generation} ${this.stage} ${n}`);
   }
 
   close(): void {
@@ -240,7 +254,16 @@ export class StageSeat {
   /** The border to a neighbouring stage, over which the input of `block` goes. */
   #borderTo(stage: number, block: number): Border {
     const { folder, plan, seat, worker, neighbours } = this.#options;
-    return new Border({ folder, generation: plan.generation, worker, stage: this.stage, neighbour: { worker: this.#workerAt(stage), stage }, numPlaces: seat.count, shape: this.#shapeAt(block), neighbours });
+    return new Border({
+      folder,
+      generation: plan.generation,
+      worker,
+      stage: this.stage,
+      neighbour: { worker: this.#workerAt(stage), stage },
+      numPlaces: seat.count,
+      shape: this.#shapeAt(block),
+      neighbours,
+    });
   }
 
   /** Shape of the activation that enters block `block`. */
@@ -249,14 +272,53 @@ export class StageSeat {
   }
 
   #openPrefix(): FrozenPrefix | null {
-    const { plan, executor, compiler, dataset, layouts, shapes, store, folder, cache: settings, verifiesCache, onCacheOff } = this.#options;
+    const {
+      plan,
+      executor,
+      compiler,
+      dataset,
+      layouts,
+      shapes,
+      store,
+      folder,
+      cache: settings,
+      verifiesCache,
+      onCacheOff,
+    } = this.#options;
     if (this.stage > 0 || plan.frozen === 0) return null;
-    invariant(this.#blocks.from === plan.frozen, () => `stage 0 starts at block ${this.#blocks.from}, ${plan.frozen} are frozen`);
+    invariant(
+      this.#blocks.from === plan.frozen,
+      () => `stage 0 starts at block ${this.#blocks.from}, ${plan.frozen} are frozen`,
+    );
     const weights = (block: number): Float32Array => store.weights(block);
     const cache = plan.usesCache
-      ? openCache({ folder, diskFolder: settings.diskFolder, shapes, numSamples: countIds(dataset), augmentation: settings.augmentation, capBytes: settings.bytes, diskBytes: settings.diskBytes, codec: settings.codec, weights, depth: plan.frozen, previousDepth: plan.previousCacheDepth, onOff: onCacheOff })
+      ? openCache({
+          folder,
+          diskFolder: settings.diskFolder,
+          shapes,
+          numSamples: countIds(dataset),
+          augmentation: settings.augmentation,
+          capBytes: settings.bytes,
+          diskBytes: settings.diskBytes,
+          codec: settings.codec,
+          weights,
+          depth: plan.frozen,
+          previousDepth: plan.previousCacheDepth,
+          onOff: onCacheOff,
+        })
       : null;
-    return new FrozenPrefix({ executor, compiler, dataset, layouts, weights, frozen: plan.frozen, microBatch: plan.microBatch, cache, codec: codecOf(settings.isWanted ? settings.codec : 'f32'), verifies: verifiesCache });
+    return new FrozenPrefix({
+      executor,
+      compiler,
+      dataset,
+      layouts,
+      weights,
+      frozen: plan.frozen,
+      microBatch: plan.microBatch,
+      cache,
+      codec: codecOf(settings.isWanted ? settings.codec : 'f32'),
+      verifies: verifiesCache,
+    });
   }
 
   #bindUpdates(): void {
@@ -268,10 +330,22 @@ export class StageSeat {
       const { segments } = present(layouts[block], `layout of block ${block}`);
       for (const { from, to, data } of this.#exchange.shards(block)) {
         const clipped = segments
-          .map(({ offset, length, decays }) => ({ offset: Math.max(offset, from) - from, end: Math.min(offset + length, to) - from, decays }))
+          .map(({ offset, length, decays }) => ({
+            offset: Math.max(offset, from) - from,
+            end: Math.min(offset + length, to) - from,
+            decays,
+          }))
           .filter(({ offset, end: last }) => last > offset)
           .map(({ offset, end: last, decays }) => ({ offset, length: last - offset, decays }));
-        this.#updates.push({ block, bound: optimizer.bind(weights.subarray(from, to), data, states.map((state) => state.subarray(from, to)), clipped) });
+        this.#updates.push({
+          block,
+          bound: optimizer.bind(
+            weights.subarray(from, to),
+            data,
+            states.map((state) => state.subarray(from, to)),
+            clipped,
+          ),
+        });
       }
     }
   }

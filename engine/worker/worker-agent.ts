@@ -1,15 +1,15 @@
-// WorkerAgent: what `pipetrain worker` runs: worker processes that join a run, one per device, started again where the run was lost from sight and may come
-// back. It computes nothing, and it knows of the run only what its workers tell.
+// WorkerAgent: what `pipetrain worker` runs: worker processes that join a run, one per device, started again where the
+// run was lost from sight and may come back. It computes nothing, and it knows of the run only what its workers tell.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Trust } from '../comm/tls.js';
-import { fromErrorRecord, WorkerError, type PipetrainError } from '../core/errors.js';
-import { executorOf, workersOf } from '../run/devices.js';
-import type { Invitation } from '../protocol/invitation.js';
+import { fromErrorRecord, type PipetrainError, WorkerError } from '../core/errors.js';
 import { MemoryFolder } from '../memory/memory-folder.js';
+import type { Invitation } from '../protocol/invitation.js';
 import { workerEntry } from '../protocol/worker-entry.js';
 import type { WorkerNews } from '../protocol/worker-news.js';
+import { executorOf, workersOf } from '../run/devices.js';
 
 /** Failures after which the run may be there again: the connection was lost, or there was none. */
 const PASSING = new Set(['PT_INTERRUPTED', 'PT_DIAL', 'PT_PEER_CLOSED', 'PT_PEER_LOST', 'PT_ABORTED']);
@@ -27,10 +27,16 @@ export interface AgentOptions {
   readonly model: string | null;
   readonly data: string | null;
   readonly dataOptions: Readonly<Record<string, unknown>>;
-  /** Where the workers listen for others: address, or null for the one by which the coordinator is reached; port of the first, or 0. */
+  /**
+   * Where the workers listen for others: address, or null for the one by which the coordinator is reached; port of the
+   * first, or 0.
+   */
   readonly host: string | null;
   readonly port: number;
-  /** Where the workers keep their tensors when they do not see the memory of the run; default: the shared memory of this host. */
+  /**
+   * Where the workers keep their tensors when they do not see the memory of the run; default: the shared memory of this
+   * host.
+   */
   readonly memoryDir?: string | undefined;
   /** For so long a run that is out of reach is tried again. */
   readonly retrySeconds: number;
@@ -41,7 +47,10 @@ export interface AgentOptions {
   readonly onRetry: (name: string, error: PipetrainError) => void;
 }
 
-/** Resolves when every worker was let go or told to stop. Rejects with the error of the first one that cannot join, or cannot any more. */
+/**
+ * Resolves when every worker was let go or told to stop. Rejects with the error of the first one that cannot join, or
+ * cannot any more.
+ */
 export async function runWorkers(options: AgentOptions): Promise<void> {
   const workers = workersOf(options.devices);
   const memory = new MemoryFolder(options.memoryDir);
@@ -95,7 +104,11 @@ async function serve(options: AgentOptions, memory: MemoryFolder, invitation: In
 }
 
 /** One process from its start to its end; the error it ended with, or null where it was let go. */
-function runOnce({ signal }: AgentOptions, invitation: Invitation, onNews: (news: WorkerNews) => void): Promise<PipetrainError | null> {
+function runOnce(
+  { signal }: AgentOptions,
+  invitation: Invitation,
+  onNews: (news: WorkerNews) => void,
+): Promise<PipetrainError | null> {
   const child = spawn(process.execPath, [workerEntry()], { stdio: ['pipe', 'pipe', 'pipe'] });
   const leave = (): void => void child.stdin.write('leave\n');
   const news: WorkerNews[] = [];
@@ -111,12 +124,28 @@ function runOnce({ signal }: AgentOptions, invitation: Invitation, onNews: (news
   if (signal.aborted) leave();
   else signal.addEventListener('abort', leave, { once: true });
   return new Promise((resolve) => {
-    child.once('error', (cause) => resolve(new WorkerError('PT_WORKER_START', `a worker could not be started: ${cause.message}`, 'Check memory and process limits.', { cause })));
+    child.once('error', (cause) =>
+      resolve(
+        new WorkerError(
+          'PT_WORKER_START',
+          `a worker could not be started: ${cause.message}`,
+          'Check memory and process limits.',
+          { cause },
+        ),
+      ),
+    );
     child.once('close', (code, how) => {
       signal.removeEventListener('abort', leave);
       const last = news.at(-1);
       if (last?.type === 'ended') return resolve(last.reason === 'failed' ? fromErrorRecord(last.error) : null);
-      resolve(new WorkerError('PT_WORKER_LOST', `the worker process ${how === null ? `exited with code ${code}` : `was killed by ${how}`}${stderr.trim() === '' ? '' : `\n${stderr.trim()}`}`, 'Start it again; it may join at any time.'));
+      resolve(
+        new WorkerError(
+          'PT_WORKER_LOST',
+          'the worker process ' +
+            `${how === null ? `exited with code ${code}` : `was killed by ${how}`}${stderr.trim() === '' ? '' : `\n${stderr.trim()}`}`,
+          'Start it again; it may join at any time.',
+        ),
+      );
     });
   });
 }

@@ -1,5 +1,6 @@
-// WorkerPort: the port of a worker and its way to the ports of others: the run's token on both, and TLS where the run speaks it, with certificates that the
-// workers make for themselves and know each other by. What is said over a connection is not its business.
+// WorkerPort: the port of a worker and its way to the ports of others: the run's token on both, and TLS where the run
+// speaks it, with certificates that the workers make for themselves and know each other by. What is said over a
+// connection is not its business.
 import { dial } from '../comm/dial.js';
 import { listen, type Listener } from '../comm/listen.js';
 import { makeOwnCertificate } from '../comm/own-certificate.js';
@@ -38,7 +39,15 @@ export class WorkerPort {
   async open(): Promise<{ readonly address: string; readonly fingerprint: string | null }> {
     const { worker, host, port, token, url, onPeer } = this.#options;
     const own = new URL(url).protocol === 'wss:' ? makeOwnCertificate() : null;
-    this.#listener = await listen({ host, port, token, name: worker, ...(own === null ? {} : { tls: own }), onPeer, onRefused: (peer, reason) => this.note(peer, reason) });
+    this.#listener = await listen({
+      host,
+      port,
+      token,
+      name: worker,
+      ...(own === null ? {} : { tls: own }),
+      onPeer,
+      onRefused: (peer, reason) => this.note(peer, reason),
+    });
     return { address: this.#listener.url, fingerprint: own === null ? null : fingerprintOf(own.cert) };
   }
 
@@ -50,8 +59,14 @@ export class WorkerPort {
   /** Connects to the port of a colleague. Throws what dialling throws. */
   dial({ address, fingerprint }: Colleague): Promise<Peer> {
     const { worker, token, url } = this.#options;
-    // A worker that listens everywhere does not know by which address it is reached; it is on the host of the coordinator.
-    return dial(reachable(address, url), { token, hello: { name: worker }, timeoutMs: DIAL_TIMEOUT_MS, ...(fingerprint === null ? {} : { trust: { fingerprint } }) });
+    // A worker that listens everywhere does not know by which address it is reached; it is on the host of the
+    // coordinator.
+    return dial(reachable(address, url), {
+      token,
+      hello: { name: worker },
+      timeoutMs: DIAL_TIMEOUT_MS,
+      ...(fingerprint === null ? {} : { trust: { fingerprint } }),
+    });
   }
 
   async close(): Promise<void> {

@@ -1,22 +1,23 @@
-// Worker: a process that owns one device and obeys one plan at a time. It takes orders one by one, computes, and reports; it decides nothing.
+// Worker: a process that owns one device and obeys one plan at a time. It takes orders one by one, computes, and
+// reports; it decides nothing.
 import { loadBlock } from '../checkpoint/checkpoint.js';
 import type { Peer } from '../comm/peer.js';
 import { InterruptedError, PipetrainError, toErrorRecord, WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
+import { blocksOf, type Plan, type Restore, seatOf } from '../core/plan.js';
 import { measureCosts } from '../costs/cost-probe.js';
+import { answerHandovers, type HandoverCost, measureHandovers, partnerOf } from '../costs/handover-probe.js';
 import type { BlockStore } from '../dp/block-store.js';
-import { equip, type Equipment, type Setup } from './equipment.js';
-import { answerHandovers, measureHandovers, partnerOf, type HandoverCost } from '../costs/handover-probe.js';
+import { removeOldCaches } from '../memory/old-caches.js';
 import type { OwnMeans } from '../protocol/invitation.js';
 import type { Colleague, Order, Report } from '../protocol/messages.js';
-import { Neighbours, Unreachable } from './neighbours.js';
-import { removeOldCaches } from '../memory/old-caches.js';
-import { OrderQueue } from './order-queue.js';
-import { augmentationId } from '../run/run-dataset.js';
-import { blocksOf, seatOf, type Plan, type Restore } from '../core/plan.js';
 import { PlanTransition } from '../protocol/plan-transition.js';
-import { StateTransfer } from '../state/state-transfer.js';
 import { nextWorkerState, type WorkerCause, type WorkerState } from '../protocol/worker-state.js';
+import { augmentationId } from '../run/run-dataset.js';
+import { StateTransfer } from '../state/state-transfer.js';
+import { equip, type Equipment, type Setup } from './equipment.js';
+import { Neighbours, Unreachable } from './neighbours.js';
+import { OrderQueue } from './order-queue.js';
 import { Seating } from './seating.js';
 import type { CacheSettings } from './stage-seat.js';
 
@@ -62,11 +63,16 @@ export class Worker {
       },
     };
     this.#transition = new PlanTransition(`worker ${host.worker}`);
-    this.#neighbours = new Neighbours({ ...host, onDropped: (peer, reason) => this.#host.report({ type: 'dropped', peer, reason: reason.slice(0, 1000) }) });
+    this.#neighbours = new Neighbours({
+      ...host,
+      onDropped: (peer, reason) => this.#host.report({ type: 'dropped', peer, reason: reason.slice(0, 1000) }),
+    });
     this.#neighbours.onRequest((message, peer) => present(this.#transfer, 'state to give').serve(message, peer));
   }
 
-  /** Takes an order of the coordinator. An abort reaches whatever waits for a neighbour at once; the rest comes in turn. */
+  /**
+   * Takes an order of the coordinator. An abort reaches whatever waits for a neighbour at once; the rest comes in turn.
+   */
   order(order: Order): void {
     if (order.type === 'ping') {
       // The coordinator asks four times in the time that a silence may last.
@@ -100,7 +106,12 @@ export class Worker {
           await this.#obey(order);
         } catch (error) {
           if (!isAbandonable(error)) throw error;
-          if (error.code !== 'PT_ABORTED') this.#host.report({ type: 'stuck', message: error.message, about: error instanceof Unreachable ? error.worker : null });
+          if (error.code !== 'PT_ABORTED')
+            this.#host.report({
+              type: 'stuck',
+              message: error.message,
+              about: error instanceof Unreachable ? error.worker : null,
+            });
           await this.#skipToAbort();
         }
       }
@@ -123,7 +134,9 @@ export class Worker {
     }
   }
 
-  /** Throws a WorkerError (PT_PROTOCOL) for an order that has no place here, or a report that this worker must not make. */
+  /**
+   * Throws a WorkerError (PT_PROTOCOL) for an order that has no place here, or a report that this worker must not make.
+   */
   #move(cause: WorkerCause): void {
     this.#state = nextWorkerState(this.#host.worker, this.#state, cause);
   }
@@ -163,7 +176,11 @@ export class Worker {
       case 'stop':
       case 'ping':
       case 'prewarm':
-        throw new WorkerError('PT_PROTOCOL', `worker ${this.#host.worker} got the order "${order.type}" where none was due`, 'Report this.');
+        throw new WorkerError(
+          'PT_PROTOCOL',
+          `worker ${this.#host.worker} got the order "${order.type}" where none was due`,
+          'Report this.',
+        );
     }
   }
 
@@ -173,24 +190,47 @@ export class Worker {
     const { executor, domain, store } = this.#equipment;
     this.#transfer = new StateTransfer(this.#neighbours, store);
     const port = await this.#neighbours.open();
-    this.#host.report({ type: 'ready', device: executor.name, ...port, domain, computeMs: this.#computeMs(order.microBatch), startSeconds: (performance.now() - begin) / 1000 });
+    this.#host.report({
+      type: 'ready',
+      device: executor.name,
+      ...port,
+      domain,
+      computeMs: this.#computeMs(order.microBatch),
+      startSeconds: (performance.now() - begin) / 1000,
+    });
   }
 
-  /** What another host takes for a micro-batch. Workers of the coordinator's host are as fast as those that measured: beside one that trains a measurement says more about that. */
+  /**
+   * What another host takes for a micro-batch. Workers of the coordinator's host are as fast as those that measured:
+   * beside one that trains a measurement says more about that.
+   */
   #computeMs(microBatch: number): number | null {
     if (this.#host.own === null || this.#own.isHome) return null;
     const { setup, ...own } = this.#own;
-    const { blocks } = measureCosts({ ...own, shapes: own.compiler.outputShapes(microBatch), microBatch, seed: setup.config.seed });
+    const { blocks } = measureCosts({
+      ...own,
+      shapes: own.compiler.outputShapes(microBatch),
+      microBatch,
+      seed: setup.config.seed,
+    });
     return blocks.reduce((sum, { forwardMs, backwardMs }) => sum + forwardMs + backwardMs, 0);
   }
 
   async #measure({ microBatch, workers, colleagues }: Extract<Order, { type: 'measure-costs' }>): Promise<void> {
     const { setup, ...own } = this.#own;
-    const costs = measureCosts({ ...own, shapes: own.compiler.outputShapes(microBatch), microBatch, seed: setup.config.seed });
+    const costs = measureCosts({
+      ...own,
+      shapes: own.compiler.outputShapes(microBatch),
+      microBatch,
+      seed: setup.config.seed,
+    });
     this.#host.report({ type: 'costs', ...costs, handover: await this.#measureHandovers(workers, colleagues) });
   }
 
-  async #measureHandovers(workers: readonly string[], colleagues: Readonly<Record<string, Colleague>>): Promise<HandoverCost | null> {
+  async #measureHandovers(
+    workers: readonly string[],
+    colleagues: Readonly<Record<string, Colleague>>,
+  ): Promise<HandoverCost | null> {
     const { worker } = this.#host;
     const partner = partnerOf(worker, workers);
     if (partner === null) return null;
@@ -278,7 +318,11 @@ export class Worker {
     const { compiler, executor } = this.#own;
     const { ms, ...counts } = executor.takeCounts();
     this.#transition.active();
-    this.#host.report({ type: 'active', generation, programs: { ...counts, ms: ms + compiler.takeMs(), traced: compiler.traces.takeTraced() } });
+    this.#host.report({
+      type: 'active',
+      generation,
+      programs: { ...counts, ms: ms + compiler.takeMs(), traced: compiler.traces.takeTraced() },
+    });
   }
 
   #leaveFormer(): void {
@@ -297,7 +341,11 @@ export class Worker {
       const order = await this.#orders.next();
       if (order.type === 'stop' || order.type === 'abort') return this.#orders.putBack(order);
       if (order.type !== 'commit' || order.step !== step || order.generation !== generation)
-        throw new WorkerError('PT_PROTOCOL', `worker ${this.#host.worker} waits for the commit of step ${step} and got "${order.type}"`, 'Report this.');
+        throw new WorkerError(
+          'PT_PROTOCOL',
+          `worker ${this.#host.worker} waits for the commit of step ${step} and got "${order.type}"`,
+          'Report this.',
+        );
       this.#move('commit');
       await seating.apply(order);
       if (order.snapshot !== null) this.#writeSnapshot(step, order.snapshot);
@@ -323,7 +371,15 @@ export class Worker {
   #filler(restore: Restore): Parameters<BlockStore['restore']>[2] {
     const { store, model, layouts } = this.#own;
     if (restore.kind === 'snapshot') return store.readSnapshot(restore.version);
-    return (block, weights, states) => loadBlock(restore.folder, block, present(model.blocks[block], 'block'), present(layouts[block], 'layout'), weights, states);
+    return (block, weights, states) =>
+      loadBlock(
+        restore.folder,
+        block,
+        present(model.blocks[block], 'block'),
+        present(layouts[block], 'layout'),
+        weights,
+        states,
+      );
   }
 
   async #evaluate(generation: number, stride: number): Promise<void> {
@@ -334,7 +390,11 @@ export class Worker {
     const batches = Array.from({ length: Math.ceil(dataset.numValidation / size) }, (_, index) => index)
       .filter((index) => index % stride === 0 && (index / stride) % plan.replicas.length === replica)
       .map((index) => ({ index, ids: sampler.validationBatch(index, size) }));
-    this.#host.report({ type: 'evaluated', generation, results: await present(this.#seating, 'seat').evaluate(batches) });
+    this.#host.report({
+      type: 'evaluated',
+      generation,
+      results: await present(this.#seating, 'seat').evaluate(batches),
+    });
   }
 
   /** Without memory for a copy the checkpoint is written from here, and training waits for it. */
@@ -371,13 +431,23 @@ export class Worker {
 }
 
 /**
- * Whether an error means that the work in hand is lost but this worker is not: a neighbour is gone, perhaps with the memory that was to be copied from
- * (PT_SHM_FILE), or the coordinator said so.
+ * Whether an error means that the work in hand is lost but this worker is not: a neighbour is gone, perhaps with the
+ * memory that was to be copied from (PT_SHM_FILE), or the coordinator said so.
  */
 function isAbandonable(error: unknown): error is PipetrainError {
-  return error instanceof PipetrainError && ['PT_ABORTED', 'PT_PEER_LOST', 'PT_UNREACHABLE', 'PT_PEER_CLOSED', 'PT_SHM_FILE'].includes(error.code);
+  return (
+    error instanceof PipetrainError &&
+    ['PT_ABORTED', 'PT_PEER_LOST', 'PT_UNREACHABLE', 'PT_PEER_CLOSED', 'PT_SHM_FILE'].includes(error.code)
+  );
 }
 
 function cacheSettings({ config, cacheFolder }: Equipment['setup']): CacheSettings {
-  return { codec: config.cacheCodec, bytes: config.cacheMb * 2 ** 20, diskBytes: config.cacheDiskMb * 2 ** 20, diskFolder: cacheFolder, augmentation: augmentationId(config), isWanted: config.cache !== 'off' };
+  return {
+    codec: config.cacheCodec,
+    bytes: config.cacheMb * 2 ** 20,
+    diskBytes: config.cacheDiskMb * 2 ** 20,
+    diskFolder: cacheFolder,
+    augmentation: augmentationId(config),
+    isWanted: config.cache !== 'off',
+  };
 }

@@ -1,7 +1,7 @@
-// The 1F1B order (PipeDream-Flush, Narayanan et al. 2021): as long as GPipe, but a stage starts its backwards as soon as it can, so that at most
-// K - s micro-batches are alive on stage s.
+// The 1F1B order (PipeDream-Flush, Narayanan et al. 2021): as long as GPipe, but a stage starts its backwards as soon
+// as it can, so that at most K - s micro-batches are alive on stage s.
 import { present } from '../../engine/core/invariant.js';
-import { ascending, scheduleOf, type Schedule } from '../schedule.js';
+import { ascending, type Schedule, scheduleOf } from '../schedule.js';
 
 /** 1F1B for K stages and M micro-batches. */
 export function oneFOneB(stages: number, micros: number): Schedule {

@@ -1,4 +1,5 @@
-// Bundles the tests inside @tensorflow/tfjs-core together with the engine's tensor code, so that both see one and the same TensorFlow.js.
+// Bundles the tests inside @tensorflow/tfjs-core together with the engine's tensor code, so that both see one and the
+// same TensorFlow.js.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -15,8 +16,8 @@ export function testFiles(root) {
 const testFolder = (root) => join(root, 'node_modules/@tensorflow/tfjs-core/dist');
 
 /**
- * Builds and imports the bundle: the tests as functions that define them, and the modules of the engine that run them. `remove` deletes
- * what was written.
+ * Builds and imports the bundle: the tests as functions that define them, and the modules of the engine that run them.
+ * `remove` deletes what was written.
  */
 export async function bundledSuites(root, files) {
   const folder = testFolder(root);
@@ -27,7 +28,8 @@ export async function bundledSuites(root, files) {
     `export { registerEager } from ${quoted(join(root, 'engine/tensor/eager.ts'))};`,
     `export { openExecutor } from ${quoted(join(root, 'engine/tensor/open-executor.ts'))};`,
     `export { opTable } from ${quoted(join(root, 'engine/tensor/ops/table.ts'))};`,
-    `export const suites = {${files.map((file) => `${quoted(file)}: () => import(${quoted(join(folder, file))})`).join(',\n')}};`,
+    'export const suites = ' +
+      `{${files.map((file) => `${quoted(file)}: () => import(${quoted(join(folder, file))})`).join(',\n')}};`,
   ].join('\n');
   // Inside node_modules, where the bundle finds the native packages it leaves out and no tool takes it for a source.
   const target = join(root, 'node_modules/.cache/pipetrain', `conformance-${process.pid}`);
@@ -41,7 +43,11 @@ export async function bundledSuites(root, files) {
     platform: 'node',
     mainFields: ['module', 'main'],
     external: ['onnxruntime-node', 'koffi'],
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    banner: {
+      js:
+        "import { createRequire as __createRequire } from 'node:module'; const require = " +
+        '__createRequire(import.meta.url);',
+    },
     logLevel: 'error',
     plugins: [{ name: 'one-tensorflow', setup: (setup) => resolveOneTensorFlow(setup, root) }],
   });

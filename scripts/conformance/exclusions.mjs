@@ -1,22 +1,28 @@
-// The tests that fail on the eager backend for a reason, one by one. What follows from what a test asks for (an op without a definition, an
-// element type, no backend at all) is decided in verdict.mjs and needs no entry. A rule that no failing test matches any more is an error.
+// The tests that fail on the eager backend for a reason, one by one. What follows from what a test asks for (an op
+// without a definition, an element type, no backend at all) is decided in verdict.mjs and needs no entry. A rule that
+// no failing test matches any more is an error.
 
 /** `name` is a part of the full name of the test. */
 export const testRules = [
   {
     file: 'gradients_test.js',
     name: 'errors if relevant ops are missing grads',
-    reason: 'wants logicalAnd to have no gradient; pipetrain adds one, which is zero, so that masks can be computed inside of models',
+    reason:
+      'wants logicalAnd to have no gradient; pipetrain adds one, which is zero, so that masks can be ' +
+      'computed inside of models',
   },
   {
     file: 'ops/exp_test.js',
     name: 'int32',
-    reason: 'wants exp(10) to 1e-3, where neighbouring 32-bit floats are 2e-3 apart; the result is one of the two neighbours of the true value',
+    reason:
+      'wants exp(10) to 1e-3, where neighbouring 32-bit floats are 2e-3 apart; the result is one of the two ' +
+      'neighbours of the true value',
   },
   {
     file: 'ops/tan_test.js',
     name: 'numbers exceed float32 precision',
-    reason: 'wants tan near its pole to 1e-3, where neighbouring 32-bit floats are 2e-3 apart; the result is one float away',
+    reason:
+      'wants tan near its pole to 1e-3, where neighbouring 32-bit floats are 2e-3 apart; the result is one float away',
   },
   {
     file: 'ops/gather_test.js',

@@ -1,16 +1,20 @@
-// The part of the Jasmine interface that the tests inside TensorFlow.js use: suites, specs, hooks, expectations and spies, run one after the
-// other. Whatever is not here is missing loudly: a matcher that does not exist is a TypeError and fails its test.
+// The part of the Jasmine interface that the tests inside TensorFlow.js use: suites, specs, hooks, expectations and
+// spies, run one after the other. Whatever is not here is missing loudly: a matcher that does not exist is a TypeError
+// and fails its test.
 import { isDeepStrictEqual } from 'node:util';
 
 const SPEC_TIMEOUT_MS = 20_000;
 
 /** Equal in value; an object with `asymmetricMatch` decides for itself. */
 const equals = (actual, expected) =>
-  typeof expected?.asymmetricMatch === 'function' ? expected.asymmetricMatch(actual) : isDeepStrictEqual(actual, expected);
+  typeof expected?.asymmetricMatch === 'function'
+    ? expected.asymmetricMatch(actual)
+    : isDeepStrictEqual(actual, expected);
 
 const show = (value) => {
   try {
-    const text = typeof value === 'function' ? value.name : value instanceof RegExp ? String(value) : JSON.stringify(value);
+    const text =
+      typeof value === 'function' ? value.name : value instanceof RegExp ? String(value) : JSON.stringify(value);
     return text === undefined ? String(value) : text.slice(0, 200);
   } catch {
     return String(value);
@@ -23,7 +27,9 @@ function isError(thrown, wanted) {
   const type = wanted.find((w) => typeof w === 'function');
   const message = wanted.find((w) => typeof w === 'string' || w instanceof RegExp);
   if (type !== undefined && !(thrown instanceof type)) return false;
-  return message === undefined || (message instanceof RegExp ? message.test(thrown.message) : thrown.message === message);
+  return (
+    message === undefined || (message instanceof RegExp ? message.test(thrown.message) : thrown.message === message)
+  );
 }
 
 function outcome(call) {
@@ -71,7 +77,16 @@ export class SpecRunner {
   #restore = [];
 
   #suiteOf(name, define) {
-    const suite = { name, parent: this.#suite, specs: [], suites: [], before: [], after: [], beforeEach: [], afterEach: [] };
+    const suite = {
+      name,
+      parent: this.#suite,
+      specs: [],
+      suites: [],
+      before: [],
+      after: [],
+      beforeEach: [],
+      afterEach: [],
+    };
     this.#suite.suites.push(suite);
     this.#suite = suite;
     try {
@@ -83,17 +98,32 @@ export class SpecRunner {
 
   #expect(actual, isNegated = false) {
     const check = (name, holds, args) => {
-      if (holds === isNegated) this.#failures.push(`expected ${show(actual)} ${isNegated ? 'not ' : ''}${name}${args.length > 0 ? ` ${args.map(show).join(', ')}` : ''}`);
+      if (holds === isNegated)
+        this.#failures.push(
+          `expected ${show(actual)} ` +
+            `${isNegated ? 'not ' : ''}${name}${args.length > 0 ? ` ${args.map(show).join(', ')}` : ''}`,
+        );
     };
-    const bound = Object.entries(matchers).map(([name, test]) => [name, (...args) => check(name, test(actual, ...args), args)]);
-    return { ...Object.fromEntries(bound), nothing: () => undefined, ...(isNegated ? {} : { not: this.#expect(actual, true) }) };
+    const bound = Object.entries(matchers).map(([name, test]) => [
+      name,
+      (...args) => check(name, test(actual, ...args), args),
+    ]);
+    return {
+      ...Object.fromEntries(bound),
+      nothing: () => undefined,
+      ...(isNegated ? {} : { not: this.#expect(actual, true) }),
+    };
   }
 
   #expectAsync(promise) {
     return {
       toBeRejectedWithError: async (...wanted) => {
-        const thrown = await Promise.resolve(promise).then(() => undefined, (error) => error);
-        if (!isError(thrown, wanted)) this.#failures.push(`expected a rejection with ${wanted.map(show).join(', ')}, got ${String(thrown)}`);
+        const thrown = await Promise.resolve(promise).then(
+          () => undefined,
+          (error) => error,
+        );
+        if (!isError(thrown, wanted))
+          this.#failures.push(`expected a rejection with ${wanted.map(show).join(', ')}, got ${String(thrown)}`);
       },
     };
   }
@@ -109,11 +139,17 @@ export class SpecRunner {
       return call.returnValue;
     };
     const answered = (next) => ((answer = next), spy);
-    spy.and = { callThrough: () => answered(original), callFake: (fake) => answered(fake), returnValue: (value) => answered(() => value) };
+    spy.and = {
+      callThrough: () => answered(original),
+      callFake: (fake) => answered(fake),
+      returnValue: (value) => answered(() => value),
+    };
     spy.calls = { count: () => calls.length, all: () => calls, first: () => calls[0], mostRecent: () => calls.at(-1) };
     const descriptor = Object.getOwnPropertyDescriptor(target, name);
     Object.defineProperty(target, name, { value: spy, configurable: true, writable: true });
-    this.#restore.push(() => (descriptor === undefined ? delete target[name] : Object.defineProperty(target, name, descriptor)));
+    this.#restore.push(() =>
+      descriptor === undefined ? delete target[name] : Object.defineProperty(target, name, descriptor),
+    );
     return spy;
   }
 
@@ -136,13 +172,17 @@ export class SpecRunner {
       jasmine: {
         DEFAULT_TIMEOUT_INTERVAL: SPEC_TIMEOUT_MS,
         arrayWithExactContents: (items) => ({
-          asymmetricMatch: (actual) => actual.length === items.length && items.every((item) => actual.some((other) => equals(other, item))),
+          asymmetricMatch: (actual) =>
+            actual.length === items.length && items.every((item) => actual.some((other) => equals(other, item))),
         }),
       },
     });
   }
 
-  /** Runs what was described since the last call; `onSpec(names)` returns a function that receives the failures (null: switched off). */
+  /**
+   * Runs what was described since the last call; `onSpec(names)` returns a function that receives the failures (null:
+   * switched off).
+   */
   async run(onSpec) {
     const suite = this.#suite;
     this.#suite = { ...suite, specs: [], suites: [], before: [], after: [], beforeEach: [], afterEach: [] };
@@ -187,7 +227,9 @@ function call(fn) {
   let timer;
   const finished = new Promise((resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no end after ${SPEC_TIMEOUT_MS / 1000} s`)), SPEC_TIMEOUT_MS);
-    const done = Object.assign(() => resolve(), { fail: (message) => reject(new Error(String(message ?? 'done.fail()'))) });
+    const done = Object.assign(() => resolve(), {
+      fail: (message) => reject(new Error(String(message ?? 'done.fail()'))),
+    });
     if (fn.length > 0) fn(done);
     else Promise.resolve(fn()).then(resolve, reject);
   });

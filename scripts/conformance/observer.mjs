@@ -17,7 +17,10 @@ export class Observer {
         return kernelFunc(call);
       };
     }
-    for (const [method, position] of [['write', 2], ['move', 2]]) {
+    for (const [method, position] of [
+      ['write', 2],
+      ['move', 2],
+    ]) {
       const original = backend[method].bind(backend);
       backend[method] = (...args) => {
         this.#events?.touched.add(method);

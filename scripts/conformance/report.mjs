@@ -8,16 +8,29 @@ const count = (list) => {
 
 const numberOf = (results, status) => results.filter((result) => result.status === status).length;
 
-const table = (heads, rows) => [heads, heads.map((_, i) => (i === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+const table = (heads, rows) =>
+  [heads, heads.map((_, i) => (i === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 
 /** What excluded the tests that call an op, in few words. */
-const briefly = (reason) => reason.replace(/, which pipetrain does not define$/, '').replace(/^uses /, '').replace(/^makes a tensor of (.*);.*$/, '$1 tensors').replace(/^(.*_test\.js),.*$/, 'see above: $1');
+const briefly = (reason) =>
+  reason
+    .replace(/, which pipetrain does not define$/, '')
+    .replace(/^uses /, '')
+    .replace(/^makes a tensor of (.*);.*$/, '$1 tensors')
+    .replace(/^(.*_test\.js),.*$/, 'see above: $1');
 
 function opRow(op, results) {
   const calling = results.filter((result) => result.ops.includes(op));
   const excluded = calling.filter(({ status }) => status === 'excluded');
   const why = count(excluded.map(({ reason }) => briefly(reason))).map(([text, n]) => `${text} (${n})`);
-  return [`\`${op}\``, calling.length, numberOf(calling, 'passed'), numberOf(calling, 'failed'), excluded.length, why.join('; ')];
+  return [
+    `\`${op}\``,
+    calling.length,
+    numberOf(calling, 'passed'),
+    numberOf(calling, 'failed'),
+    excluded.length,
+    why.join('; '),
+  ];
 }
 
 /** The document for the results of all tests in all files. */
@@ -32,7 +45,14 @@ TensorFlow.js ${version} ships the tests that its authors wrote for its backends
 \`pipetrain-ort\`, which runs every op of the op table by its one definition, the same that traced programs are made of: ${fileCount} files,
 ${results.length} tests. The command fails when a test fails that has no reason below, and when a reason is no longer needed.
 
-${table(['', 'Tests'], [['Passed', numberOf(results, 'passed')], ['Failed', numberOf(results, 'failed')], ['Excluded', numberOf(results, 'excluded')]])}
+${table(
+  ['', 'Tests'],
+  [
+    ['Passed', numberOf(results, 'passed')],
+    ['Failed', numberOf(results, 'failed')],
+    ['Excluded', numberOf(results, 'excluded')],
+  ],
+)}
 
 ## Why tests are excluded
 
@@ -47,6 +67,9 @@ The tests that call an op, directly or by way of another function. A test of sev
 named beside it, mostly another op that the test uses as well. \`AddV2\` and \`BroadcastTo\` are never called by this version of TensorFlow.js; the
 project's own fused ops have tests of their own.
 
-${table(['Op', 'Tests', 'Passed', 'Failed', 'Excluded', 'Excluded because of'], ops.map((op) => opRow(op, results)))}
+${table(
+  ['Op', 'Tests', 'Passed', 'Failed', 'Excluded', 'Excluded because of'],
+  ops.map((op) => opRow(op, results)),
+)}
 `;
 }

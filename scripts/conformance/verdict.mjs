@@ -4,8 +4,10 @@
 function exclusionOf(failures, { ops, undefinedOps, dtypes, touched }) {
   if (failures === null) return 'switched off in TensorFlow.js itself';
   if (undefinedOps.size > 0) return `uses ${[...undefinedOps].sort().join(', ')}, which pipetrain does not define`;
-  if (dtypes.size > 0) return `makes a tensor of ${[...dtypes].sort().join(', ')}; pipetrain has float32, int32 and bool`;
-  if (failures.length === 0 && ops.size === 0 && touched.size === 0) return 'nothing reaches a backend (argument checks, pure functions)';
+  if (dtypes.size > 0)
+    return `makes a tensor of ${[...dtypes].sort().join(', ')}; pipetrain has float32, int32 and bool`;
+  if (failures.length === 0 && ops.size === 0 && touched.size === 0)
+    return 'nothing reaches a backend (argument checks, pure functions)';
   return null;
 }
 

@@ -1,4 +1,5 @@
-// Mutations: damaged frames made from whole ones, by a seed. It knows MessagePack as far as it needs to do harm, and nothing of what frames mean.
+// Mutations: damaged frames made from whole ones, by a seed. It knows MessagePack as far as it needs to do harm, and
+// nothing of what frames mean.
 
 /** Numbers that look random and come again: mulberry32. */
 export class Dice {
@@ -23,8 +24,25 @@ export class Dice {
 }
 
 /** Tokens that announce a length, and how wide it is. */
-const LENGTHS = new Map([[0xc4, 1], [0xc5, 2], [0xc6, 4], [0xc7, 1], [0xc8, 2], [0xc9, 4], [0xd9, 1], [0xda, 2], [0xdb, 4], [0xdc, 2], [0xdd, 4], [0xde, 2], [0xdf, 4]]);
-const TOKENS = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc6, 0xc7, 0xc9, 0xca, 0xcb, 0xcc, 0xcf, 0xd0, 0xd3, 0xd4, 0xd5, 0xd8, 0xd9, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xff];
+const LENGTHS = new Map([
+  [0xc4, 1],
+  [0xc5, 2],
+  [0xc6, 4],
+  [0xc7, 1],
+  [0xc8, 2],
+  [0xc9, 4],
+  [0xd9, 1],
+  [0xda, 2],
+  [0xdb, 4],
+  [0xdc, 2],
+  [0xdd, 4],
+  [0xde, 2],
+  [0xdf, 4],
+]);
+const TOKENS = [
+  0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc6, 0xc7, 0xc9, 0xca, 0xcb, 0xcc,
+  0xcf, 0xd0, 0xd3, 0xd4, 0xd5, 0xd8, 0xd9, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xff,
+];
 /** Extensions that some MessagePack decoders turn into more than data: dates, errors, sets, references, records. */
 const EXTENSIONS = [0x00, 0x01, 0x40, 0x42, 0x62, 0x65, 0x69, 0x70, 0x72, 0x73, 0x74, 0x78, 0xff];
 
@@ -44,7 +62,11 @@ export const MUTATIONS = {
     return bytes;
   },
   truncated: (dice, frame) => frame.slice(0, dice.below(frame.length)),
-  extended: (dice, frame) => joined(frame, Uint8Array.from({ length: 1 + dice.below(64) }, () => dice.below(256))),
+  extended: (dice, frame) =>
+    joined(
+      frame,
+      Uint8Array.from({ length: 1 + dice.below(64) }, () => dice.below(256)),
+    ),
   spliced(dice, frame, other) {
     return joined(frame.subarray(0, dice.below(frame.length)), other.subarray(dice.below(other.length)));
   },
@@ -65,7 +87,8 @@ export const MUTATIONS = {
     const at = dice.pick(places);
     const width = LENGTHS.get(bytes[at]);
     const value = dice.pick([0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff]);
-    for (let i = 0; i < width && at + 1 + i < bytes.length; i++) bytes[at + 1 + i] = Math.floor(value / 256 ** (width - 1 - i)) & 0xff;
+    for (let i = 0; i < width && at + 1 + i < bytes.length; i++)
+      bytes[at + 1 + i] = Math.floor(value / 256 ** (width - 1 - i)) & 0xff;
     return bytes;
   },
   typeSwaps(dice, frame) {
@@ -75,13 +98,27 @@ export const MUTATIONS = {
   },
   nestingBomb(dice, frame) {
     const at = 7 + dice.below(Math.max(1, frame.length - 7));
-    const token = dice.pick([[0x91], [0x81, 0xa1, 0x61], [0xdc, 0, 1], [0xdd, 0, 0, 0, 1], [0xdf, 0, 0, 0, 1, 0xa1, 0x61]]);
-    return joined(frame.subarray(0, at), Buffer.concat(Array(1 + dice.below(dice.pick([70, 5000]))).fill(Buffer.from(token))), frame.subarray(at));
+    const token = dice.pick([
+      [0x91],
+      [0x81, 0xa1, 0x61],
+      [0xdc, 0, 1],
+      [0xdd, 0, 0, 0, 1],
+      [0xdf, 0, 0, 0, 1, 0xa1, 0x61],
+    ]);
+    return joined(
+      frame.subarray(0, at),
+      Buffer.concat(Array(1 + dice.below(dice.pick([70, 5000]))).fill(Buffer.from(token))),
+      frame.subarray(at),
+    );
   },
   hugeLength(dice, frame) {
     const at = 7 + dice.below(Math.max(1, frame.length - 7));
     const token = dice.pick([0xc6, 0xc9, 0xdb, 0xdd, 0xdf]);
-    return joined(frame.subarray(0, at), [token, dice.pick([0x7f, 0xff, 0x40]), 0xff, 0xff, 0xff, 0x74, 0x07], frame.subarray(at));
+    return joined(
+      frame.subarray(0, at),
+      [token, dice.pick([0x7f, 0xff, 0x40]), 0xff, 0xff, 0xff, 0x74, 0x07],
+      frame.subarray(at),
+    );
   },
   extensions(dice, frame) {
     const at = 7 + dice.below(Math.max(1, frame.length - 7));
@@ -90,9 +127,24 @@ export const MUTATIONS = {
     return joined(frame.subarray(0, at), [0xc7, body.length, type], body, frame.subarray(at + dice.below(4)));
   },
   prototypes(dice, frame) {
-    const text = dice.pick(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'type', '../../etc/passwd', 'then']);
+    const text = dice.pick([
+      '__proto__',
+      'constructor',
+      'prototype',
+      'toString',
+      'hasOwnProperty',
+      'type',
+      '../../etc/passwd',
+      'then',
+    ]);
     const at = 7 + dice.below(Math.max(1, frame.length - 7));
-    return joined(frame.subarray(0, at), [0xa0 + text.length], Buffer.from(text), dice.pick([[0xc0], [0x80], [0x81, 0xa1, 0x61, 0x01]]), frame.subarray(at + dice.below(12)));
+    return joined(
+      frame.subarray(0, at),
+      [0xa0 + text.length],
+      Buffer.from(text),
+      dice.pick([[0xc0], [0x80], [0x81, 0xa1, 0x61, 0x01]]),
+      frame.subarray(at + dice.below(12)),
+    );
   },
   header(dice, frame) {
     const bytes = frame.slice();

@@ -1,5 +1,5 @@
-// HouseRules: which imports between rooms are allowed. Each function gives the broken ones as sentences that name the edge and the rule; an empty list is a
-// house in order.
+// HouseRules: which imports between rooms are allowed. Each function gives the broken ones as sentences that name the
+// edge and the rule; an empty list is a house in order.
 import { cyclesOf } from './import-graph.mjs';
 import { roomOf } from './rooms.mjs';
 
@@ -18,10 +18,16 @@ export function upwardImports(imports) {
     if (!edge.isOwn) return [];
     const from = roomOf(edge.from);
     const to = roomOf(edge.target);
-    if (from === null || to === null) return [`${arrow(edge)}: ${from === null ? edge.from : edge.target} stands in no room of scripts/house/rooms.mjs`];
+    if (from === null || to === null)
+      return [
+        `${arrow(edge)}: ${from === null ? edge.from : edge.target} stands in no room of scripts/house/rooms.mjs`,
+      ];
     if (from === to || from.tier > to.tier) return [];
     const kind = edge.isTypeOnly ? 'a type' : 'code';
-    return [`${arrow(edge)}: imports ${kind} of ${to.folder} (tier ${to.tier}); ${from.folder} (tier ${from.tier}) may import from lower tiers only`];
+    return [
+      `${arrow(edge)}: imports ${kind} of ${to.folder} (tier ${to.tier}); ${from.folder} (tier ${from.tier}) ` +
+        'may import from lower tiers only',
+    ];
   });
 }
 
@@ -35,7 +41,9 @@ export function importsAmong(imports, rooms) {
   return imports.flatMap((edge) => {
     const from = roomOf(edge.from)?.folder ?? '';
     const to = edge.isOwn ? (roomOf(edge.target)?.folder ?? '') : '';
-    return from !== to && rooms.includes(from) && rooms.includes(to) ? [`${arrow(edge)}: ${rooms.join(' and ')} never import each other`] : [];
+    return from !== to && rooms.includes(from) && rooms.includes(to)
+      ? [`${arrow(edge)}: ${rooms.join(' and ')} never import each other`]
+      : [];
   });
 }
 
@@ -47,7 +55,9 @@ export function importsAmong(imports, rooms) {
  */
 export function importCycles(files, imports) {
   const own = imports.filter(({ isOwn }) => isOwn);
-  const next = new Map([...files].map((file) => [file, own.filter(({ from }) => from === file).map(({ target }) => target)]));
+  const next = new Map(
+    [...files].map((file) => [file, own.filter(({ from }) => from === file).map(({ target }) => target)]),
+  );
   return cyclesOf(next).map((cycle) => `${cycle}: imports form no cycle, not even of types`);
 }
 
@@ -58,6 +68,9 @@ export function importCycles(files, imports) {
  * @returns {string[]}
  */
 export function importsBesideDoor(imports, { packages, door, mayType }) {
-  const isAllowed = (/** @type {Import} */ { from, isTypeOnly }) => door.test(from) || (isTypeOnly && mayType?.test(from) === true);
-  return imports.filter((edge) => !edge.isOwn && packages.test(edge.target) && !isAllowed(edge)).map((edge) => `${arrow(edge)}: only ${door.source} imports it`);
+  const isAllowed = (/** @type {Import} */ { from, isTypeOnly }) =>
+    door.test(from) || (isTypeOnly && mayType?.test(from) === true);
+  return imports
+    .filter((edge) => !edge.isOwn && packages.test(edge.target) && !isAllowed(edge))
+    .map((edge) => `${arrow(edge)}: only ${door.source} imports it`);
 }

@@ -1,5 +1,6 @@
-// The rooms of the house: every folder of sources, its tier, and what it holds. An import between rooms runs from a higher tier to a lower one, types
-// included; rooms of one tier do not know each other. The architecture test holds it, and the picture in docs/ is drawn from it.
+// The rooms of the house: every folder of sources, its tier, and what it holds. An import between rooms runs from a
+// higher tier to a lower one, types included; rooms of one tier do not know each other. The architecture test holds it,
+// and the picture in docs/ is drawn from it.
 
 /**
  * @typedef {object} Room

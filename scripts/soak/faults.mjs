@@ -1,5 +1,5 @@
-// Faults that are done to a run from outside: connections cut while both processes live, disks filled, cache records damaged, strangers at the port. They know
-// process ids and folders, and nothing of the engine.
+// Faults that are done to a run from outside: connections cut while both processes live, disks filled, cache records
+// damaged, strangers at the port. They know process ids and folders, and nothing of the engine.
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -21,7 +21,8 @@ function connectionsOf(pid) {
   const byInode = new Map();
   for (const line of readFileSync(`/proc/${pid}/net/tcp`, 'utf8').split('\n').slice(1)) {
     const [, local, remote, state, , , , , , inode] = line.trim().split(/\s+/);
-    if (state === '01') byInode.set(inode, { local: parseInt(local.split(':')[1], 16), remote: parseInt(remote.split(':')[1], 16) });
+    if (state === '01')
+      byInode.set(inode, { local: parseInt(local.split(':')[1], 16), remote: parseInt(remote.split(':')[1], 16) });
   }
   const found = [];
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
@@ -35,10 +36,15 @@ function connectionsOf(pid) {
   return found;
 }
 
-/** Shuts a TCP connection between two processes down: a copy of the one's descriptor is taken and used, as a broken network would; both live on. */
+/**
+ * Shuts a TCP connection between two processes down: a copy of the one's descriptor is taken and used, as a broken
+ * network would; both live on.
+ */
 export function cutConnection(a, b) {
   const others = connectionsOf(b);
-  const ours = connectionsOf(a).find(({ local, remote }) => others.some((other) => other.local === remote && other.remote === local));
+  const ours = connectionsOf(a).find(({ local, remote }) =>
+    others.some((other) => other.local === remote && other.remote === local),
+  );
   if (ours === undefined) throw Object.assign(new Error(`no connection between ${a} and ${b}`), { code: 'ESRCH' });
   const process = Number(syscall(PIDFD_OPEN, a, 0, 0));
   const socket = Number(syscall(PIDFD_GETFD, process, ours.fd, 0));
@@ -56,7 +62,12 @@ export async function damageCache(memory, coordinator, below) {
     const file = await open(join(memory, name, entry), 'r+');
     const { size } = await file.stat();
     // Records only: the second half of the file is never header.
-    await file.write(Buffer.from([below(256), below(256), below(256), below(256)]), 0, 4, Math.floor(size / 2) + below(Math.floor(size / 2) - 8));
+    await file.write(
+      Buffer.from([below(256), below(256), below(256), below(256)]),
+      0,
+      4,
+      Math.floor(size / 2) + below(Math.floor(size / 2) - 8),
+    );
     await file.close();
   }
 }
@@ -81,7 +92,14 @@ export const emptyDisk = (path) => rmSync(path, { force: true });
 /** Strangers at every port of the coordinator: rubbish, torn requests, wrong tokens, and nothing at all. */
 export async function knock(coordinator, below) {
   const ports = new Set(connectionsOf(coordinator).map(({ local }) => local));
-  const words = ['\0\0\0\0', 'GET / HTTP/1.1\r\n\r\n', '\x16\x03\x01', 'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nAuthorization: Bearer x\r\n\r\n', ''];
+  const words = [
+    '\0\0\0\0',
+    'GET / HTTP/1.1\r\n\r\n',
+    '\x16\x03\x01',
+    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: ' +
+      '13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nAuthorization: Bearer x\r\n\r\n',
+    '',
+  ];
   for (const port of ports)
     for (let i = 0; i < 20; i++) {
       const socket = connect(port, '127.0.0.1', () => socket.write(words[below(words.length)]));

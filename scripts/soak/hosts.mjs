@@ -1,5 +1,6 @@
-// Hosts out of network namespaces: each has a network, a host name and shared memory of its own, and a cable to a switch that may be pulled. They are made
-// and removed by this alone; nothing outside of them is touched, and their addresses exist in them only.
+// Hosts out of network namespaces: each has a network, a host name and shared memory of its own, and a cable to a
+// switch that may be pulled. They are made and removed by this alone; nothing outside of them is touched, and their
+// addresses exist in them only.
 import { spawn, spawnSync } from 'node:child_process';
 
 const NETWORK = '10.211.7';
@@ -22,7 +23,11 @@ export class Hosts {
     const probe = `pt${process.pid}x`;
     try {
       ip('netns', 'add', probe);
-      const { status, stderr } = spawnSync('ip', ['netns', 'exec', probe, 'unshare', '--mount', '--uts', 'sh', '-c', INSIDE, 'sh', probe, 'true'], { encoding: 'utf8' });
+      const { status, stderr } = spawnSync(
+        'ip',
+        ['netns', 'exec', probe, 'unshare', '--mount', '--uts', 'sh', '-c', INSIDE, 'sh', probe, 'true'],
+        { encoding: 'utf8' },
+      );
       return status === 0 ? null : stderr.trim();
     } catch (error) {
       return error.message;
@@ -67,15 +72,35 @@ export class Hosts {
 
   /** Lets what two hosts send to each other get lost, or arrive again; both reach everybody else all the time. */
   setPath(one, other, isOpen) {
-    for (const [from, to] of [[one, other], [other, one]])
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ])
       if (isOpen) ip('-n', this.#nameOf(from), 'neigh', 'del', this.addressOf(to), 'dev', 'eth0');
-      else ip('-n', this.#nameOf(from), 'neigh', 'replace', this.addressOf(to), 'lladdr', '02:00:00:00:00:01', 'nud', 'permanent', 'dev', 'eth0');
+      else
+        ip(
+          '-n',
+          this.#nameOf(from),
+          'neigh',
+          'replace',
+          this.addressOf(to),
+          'lladdr',
+          '02:00:00:00:00:01',
+          'nud',
+          'permanent',
+          'dev',
+          'eth0',
+        );
   }
 
   /** Starts a process on a host. It becomes the command itself, so its process is that of the command. */
   spawn(host, command, args, options = {}) {
     const name = this.#nameOf(host);
-    return spawn('ip', ['netns', 'exec', name, 'unshare', '--mount', '--uts', 'sh', '-c', INSIDE, 'sh', `host${host}`, command, ...args], options);
+    return spawn(
+      'ip',
+      ['netns', 'exec', name, 'unshare', '--mount', '--uts', 'sh', '-c', INSIDE, 'sh', `host${host}`, command, ...args],
+      options,
+    );
   }
 
   /** Addresses on which processes of a host listen, HOST:PORT. */
@@ -86,7 +111,9 @@ export class Hosts {
 
   /** Names of namespaces that are still there. */
   left() {
-    return spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout.split('\n').filter((line) => line.startsWith(this.#prefix));
+    return spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' })
+      .stdout.split('\n')
+      .filter((line) => line.startsWith(this.#prefix));
   }
 
   /** Removes the hosts, whose processes must have ended. */

@@ -52,7 +52,11 @@ const rows = (...values: number[]): Float32Array => Float32Array.from(values.fla
 function open(previous?: FakeTier): { cache: ActivationCache; tier: FakeTier; reasons: string[] } {
   const tier = new FakeTier(6);
   const reasons: string[] = [];
-  return { cache: new ActivationCache({ current: tier, previous, onOff: (reason) => reasons.push(reason) }), tier, reasons };
+  return {
+    cache: new ActivationCache({ current: tier, previous, onOff: (reason) => reasons.push(reason) }),
+    tier,
+    reasons,
+  };
 }
 
 describe('ActivationCache', () => {
@@ -127,7 +131,10 @@ describe('ActivationCache', () => {
     const before = new FakeTier(4);
     const { cache, tier, reasons } = open(before);
     cache.close(true);
-    expect([before.log, tier.log]).toEqual([['close', 'unlink'], ['close', 'unlink']]);
+    expect([before.log, tier.log]).toEqual([
+      ['close', 'unlink'],
+      ['close', 'unlink'],
+    ]);
     expect(cache.load([1], new Float32Array(SIZE)).missing).toEqual([0]);
     expect(reasons).toEqual([]);
   });
@@ -135,7 +142,9 @@ describe('ActivationCache', () => {
   it('works the same on real stores in shared memory', () => {
     const folder = scratchFolder();
     const shape = { recordFloats: SIZE, numSamples: 8, capBytes: 2 ** 16 };
-    const [four, six] = [4, 6].map((depth) => ActivationStore.create(join(folder, String(depth)), { ...shape, depth, digest: `d${depth}` })) as [ActivationStore, ActivationStore];
+    const [four, six] = [4, 6].map((depth) =>
+      ActivationStore.create(join(folder, String(depth)), { ...shape, depth, digest: `d${depth}` }),
+    ) as [ActivationStore, ActivationStore];
     const cache = new ActivationCache({ current: four, onOff: (reason) => expect.unreachable(reason) });
     cache.store([0, 1, 9], [0, 1, 2], rows(1, 2, 3));
     cache.advance(six);

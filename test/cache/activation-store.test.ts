@@ -3,8 +3,8 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, w
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checksum } from '../../cache/checksum.js';
 import { ActivationStore, type StoreShape } from '../../cache/activation-store.js';
+import { checksum } from '../../cache/checksum.js';
 import { capacityFor, HEADER_BYTES, STATE, storeLayout } from '../../cache/store-layout.js';
 import { bitsAt, randomKey } from '../../engine/core/random.js';
 import { scratchFolder } from './scratch.js';
@@ -13,7 +13,9 @@ const shape: StoreShape = { recordFloats: 33, numSamples: 10, capBytes: 2 ** 20,
 
 /** Row r holds the activation of sample ids[r]: arbitrary bits, NaN payloads included. */
 function activations(ids: readonly number[], recordFloats = shape.recordFloats): Float32Array {
-  const words = ids.flatMap((id) => Array.from({ length: recordFloats }, (_, i) => bitsAt(randomKey(1, 'activation', id), i)));
+  const words = ids.flatMap((id) =>
+    Array.from({ length: recordFloats }, (_, i) => bitsAt(randomKey(1, 'activation', id), i)),
+  );
   return new Float32Array(Uint32Array.from(words).buffer);
 }
 const bytesOf = (data: Float32Array): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
@@ -59,14 +61,22 @@ describe('ActivationStore', () => {
 
   it('keeps within its cap, and uses it', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 0, max: 100_000 }), fc.integer({ min: 0, max: 2 ** 22 }), (recordFloats, numSamples, capBytes) => {
-        const capacity = capacityFor(recordFloats, numSamples, capBytes);
-        expect(capacity).toBeLessThanOrEqual(numSamples);
-        if (capacity > 0) expect(storeLayout(recordFloats, capacity).fileBytes).toBeLessThanOrEqual(capBytes);
-        if (capacity < numSamples) expect(storeLayout(recordFloats, capacity + 1).fileBytes).toBeGreaterThan(capBytes);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 5000 }),
+        fc.integer({ min: 0, max: 100_000 }),
+        fc.integer({ min: 0, max: 2 ** 22 }),
+        (recordFloats, numSamples, capBytes) => {
+          const capacity = capacityFor(recordFloats, numSamples, capBytes);
+          expect(capacity).toBeLessThanOrEqual(numSamples);
+          if (capacity > 0) expect(storeLayout(recordFloats, capacity).fileBytes).toBeLessThanOrEqual(capBytes);
+          if (capacity < numSamples)
+            expect(storeLayout(recordFloats, capacity + 1).fileBytes).toBeGreaterThan(capBytes);
+        },
+      ),
     );
-    expect(() => ActivationStore.create(join(scratchFolder(), 's'), { ...shape, capBytes: 300 })).toThrow('a cache of 300 bytes does not hold one record of 132 bytes');
+    expect(() => ActivationStore.create(join(scratchFolder(), 's'), { ...shape, capBytes: 300 })).toThrow(
+      'a cache of 300 bytes does not hold one record of 132 bytes',
+    );
   });
 
   it('is shared: another opening sees records at once, and has counters of its own', () => {
@@ -109,7 +119,11 @@ describe('ActivationStore', () => {
     const store = ActivationStore.create(path, shape);
     const { recordOffset, recordStride, checksumOffset } = storeLayout(33, store.capacity);
     const out = new Float32Array(33);
-    for (const offset of [recordOffset + 2 * recordStride, recordOffset + 2 * recordStride + 131, checksumOffset + 4 * 2]) {
+    for (const offset of [
+      recordOffset + 2 * recordStride,
+      recordOffset + 2 * recordStride + 131,
+      checksumOffset + 4 * 2,
+    ]) {
       store.write(2, activations([2]), 0);
       expect(store.read(2, out, 0)).toBe(true);
       flip(path, offset);
@@ -171,7 +185,11 @@ describe('ActivationStore', () => {
     const store = ActivationStore.create(path, shape);
     store.write(3, activations([3]), 0);
     const { recordOffset, recordStride, checksumOffset } = storeLayout(33, store.capacity);
-    const at = { state: (id: number) => HEADER_BYTES + id, record: (id: number) => recordOffset + id * recordStride, sum: (id: number) => checksumOffset + 4 * id };
+    const at = {
+      state: (id: number) => HEADER_BYTES + id,
+      record: (id: number) => recordOffset + id * recordStride,
+      sum: (id: number) => checksumOffset + 4 * id,
+    };
     const words = activations([8]);
     const record = bytesOf(words).toString('base64');
     const sum = checksum(new Int32Array(words.buffer));
@@ -202,14 +220,19 @@ describe('ActivationStore', () => {
 describe('checksum', () => {
   it('changes with any one word, and with the length', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer(), { minLength: 1, maxLength: 40 }), fc.nat(), fc.integer({ min: 1, max: 2 ** 31 - 1 }), (words, at, change) => {
-        const original = Int32Array.from(words);
-        const changed = original.slice();
-        const index = at % words.length;
-        changed[index] = (changed[index] as number) ^ change;
-        expect(checksum(changed)).not.toBe(checksum(original));
-        expect(checksum(Int32Array.of(...words, 0))).not.toBe(checksum(original));
-      }),
+      fc.property(
+        fc.array(fc.integer(), { minLength: 1, maxLength: 40 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+        (words, at, change) => {
+          const original = Int32Array.from(words);
+          const changed = original.slice();
+          const index = at % words.length;
+          changed[index] = (changed[index] as number) ^ change;
+          expect(checksum(changed)).not.toBe(checksum(original));
+          expect(checksum(Int32Array.of(...words, 0))).not.toBe(checksum(original));
+        },
+      ),
     );
   });
 

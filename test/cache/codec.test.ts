@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CODEC_NAMES, codecOf, throughCodec, type CodecName } from '../../cache/codec.js';
+import { CODEC_NAMES, type CodecName, codecOf, throughCodec } from '../../cache/codec.js';
 
 const roundTrip = (name: CodecName, values: Float32Array): Float32Array => {
   const codec = codecOf(name);
@@ -10,7 +10,9 @@ const roundTrip = (name: CodecName, values: Float32Array): Float32Array => {
   codec.decode(words, out);
   return out;
 };
-const floats = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true, min: -1000, max: 1000 }), { minLength: 1, maxLength: 300 }).map((list) => Float32Array.from(list));
+const floats = fc
+  .array(fc.float({ noNaN: true, noDefaultInfinity: true, min: -1000, max: 1000 }), { minLength: 1, maxLength: 300 })
+  .map((list) => Float32Array.from(list));
 
 describe('a codec', () => {
   it('f32 keeps every bit, NaN payloads and signed zeros included', () => {
@@ -38,7 +40,9 @@ describe('a codec', () => {
 
   it('f16 keeps a NaN a NaN and every half itself', () => {
     expect(roundTrip('f16', Float32Array.of(NaN))[0]).toBeNaN();
-    const halves = Int32Array.from({ length: 2 ** 15 }, (_, i) => i | (((i * 7) & 0x7fff) << 16)).filter((word) => ((word >>> 10) & 31) !== 31 && ((word >>> 26) & 31) !== 31);
+    const halves = Int32Array.from({ length: 2 ** 15 }, (_, i) => i | (((i * 7) & 0x7fff) << 16)).filter(
+      (word) => ((word >>> 10) & 31) !== 31 && ((word >>> 26) & 31) !== 31,
+    );
     const decoded = new Float32Array(2 * halves.length);
     codecOf('f16').decode(halves, decoded);
     const again = new Int32Array(halves.length);
@@ -53,9 +57,10 @@ describe('a codec', () => {
         for (let start = 0; start < values.length; start += 64) {
           const group = values.subarray(start, start + 64);
           const step = Math.max(...group.map(Math.abs)) / 127;
-          // The scale is rounded to a float, and so is each product: a few parts in 10^7 of the largest value, 127 steps away.
-          // Groups of nothing but subnormal numbers, below 1e-40, lose them.
-          for (const [i, value] of group.entries()) expect(Math.abs((out[start + i] as number) - value)).toBeLessThanOrEqual(step * (0.5 + 1e-4) + 1e-40);
+          // The scale is rounded to a float, and so is each product: a few parts in 10^7 of the largest value, 127
+          // steps away. Groups of nothing but subnormal numbers, below 1e-40, lose them.
+          for (const [i, value] of group.entries())
+            expect(Math.abs((out[start + i] as number) - value)).toBeLessThanOrEqual(step * (0.5 + 1e-4) + 1e-40);
         }
       }),
     );

@@ -12,12 +12,26 @@ import { scratchFolder } from './scratch.js';
 
 const FLOATS = 100;
 const level = { recordFloats: FLOATS, numSamples: 10, depth: 2, digest: 'cd'.repeat(32) };
-const rows = (ids: readonly number[]): Float32Array => Float32Array.from(ids.flatMap((id) => Array.from({ length: FLOATS }, (_, i) => id + i / FLOATS)));
+const rows = (ids: readonly number[]): Float32Array =>
+  Float32Array.from(ids.flatMap((id) => Array.from({ length: FLOATS }, (_, i) => id + i / FLOATS)));
 
 /** Memory for four samples, the rest on a disk. */
-function stack(folder: string, change: Partial<StoreShape> = {}): { tiers: StackedTiers; memory: ActivationStore; disk: ActivationStore } {
-  const memory = ActivationStore.attach(join(folder, 'memory'), { ...level, capBytes: storeLayout(FLOATS, 4).fileBytes + 64, ...change });
-  const disk = ActivationStore.attach(join(folder, 'index'), { ...level, firstSample: memory.capacity, capBytes: 2 ** 20, disk: join(folder, 'disk', 'records'), ...change });
+function stack(
+  folder: string,
+  change: Partial<StoreShape> = {},
+): { tiers: StackedTiers; memory: ActivationStore; disk: ActivationStore } {
+  const memory = ActivationStore.attach(join(folder, 'memory'), {
+    ...level,
+    capBytes: storeLayout(FLOATS, 4).fileBytes + 64,
+    ...change,
+  });
+  const disk = ActivationStore.attach(join(folder, 'index'), {
+    ...level,
+    firstSample: memory.capacity,
+    capBytes: 2 ** 20,
+    disk: join(folder, 'disk', 'records'),
+    ...change,
+  });
   return { tiers: new StackedTiers([memory, disk]), memory, disk };
 }
 
@@ -31,7 +45,8 @@ describe('a cache with a disk below its memory', () => {
     for (const id of ids) {
       expect(tiers.read(id, out, 0)).toBe(true);
       // 10 / 127 / 2 is half a step of i8; halves of numbers below 16 are 1/128 apart.
-      for (let i = 0; i < FLOATS; i++) expect(Math.abs((out[i] as number) - (id + i / FLOATS))).toBeLessThan(codec === 'f32' ? 1e-6 : 0.05);
+      for (let i = 0; i < FLOATS; i++)
+        expect(Math.abs((out[i] as number) - (id + i / FLOATS))).toBeLessThan(codec === 'f32' ? 1e-6 : 0.05);
     }
     expect(tiers.has(5)).toBe(false);
     expect([memory.numReady, disk.numReady]).toEqual(codec === 'f32' ? [2, 2] : [memory.numReady, 4 - memory.numReady]);
@@ -44,7 +59,9 @@ describe('a cache with a disk below its memory', () => {
     const { tiers } = stack(folder);
     tiers.write(8, rows([8]), 0);
     expect(statSync(join(folder, 'index')).size).toBe(storeLayout(FLOATS, 6).indexBytes);
-    expect(readFileSync(join(folder, 'disk', 'records')).length).toBeGreaterThan(4 * storeLayout(FLOATS, 6).recordStride);
+    expect(readFileSync(join(folder, 'disk', 'records')).length).toBeGreaterThan(
+      4 * storeLayout(FLOATS, 6).recordStride,
+    );
     expect(storeContents(join(folder, 'index')).samples).toEqual([[8, 9]]);
     tiers.close();
     tiers.unlink();
@@ -107,9 +124,20 @@ describe('a cache with a disk below its memory', () => {
     const folder = scratchFolder();
     // Every write to this device fails for want of room.
     const reasons: string[] = [];
-    const memory = ActivationStore.attach(join(folder, 'memory'), { ...level, capBytes: storeLayout(FLOATS, 4).fileBytes + 64 });
-    const disk = ActivationStore.attach(join(folder, 'index'), { ...level, firstSample: memory.capacity, capBytes: 2 ** 20, disk: '/dev/full' });
-    const cache = new ActivationCache({ current: new StackedTiers([memory, disk]), onOff: (reason) => reasons.push(reason) });
+    const memory = ActivationStore.attach(join(folder, 'memory'), {
+      ...level,
+      capBytes: storeLayout(FLOATS, 4).fileBytes + 64,
+    });
+    const disk = ActivationStore.attach(join(folder, 'index'), {
+      ...level,
+      firstSample: memory.capacity,
+      capBytes: 2 ** 20,
+      disk: '/dev/full',
+    });
+    const cache = new ActivationCache({
+      current: new StackedTiers([memory, disk]),
+      onOff: (reason) => reasons.push(reason),
+    });
     cache.store([1], [0], rows([1]));
     expect(cache.isOn).toBe(true);
     cache.store([9], [0], rows([9]));

@@ -1,4 +1,5 @@
-// A disk in memory that can be cut off: it knows which bytes and names have been synced, and gives every kind of folder that a crash may leave behind.
+// A disk in memory that can be cut off: it knows which bytes and names have been synced, and gives every kind of folder
+// that a crash may leave behind.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { FileLayer, NewFile } from '../../engine/checkpoint/file-layer.js';

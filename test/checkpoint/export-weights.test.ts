@@ -4,11 +4,11 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunEventBody } from '../../engine/events/events.js';
 import { exportWeights } from '../../engine/checkpoint/export-weights.js';
 import { realFiles } from '../../engine/checkpoint/file-layer.js';
-import { RunFolder } from '../../engine/run/run-folder.js';
 import { readSafetensors } from '../../engine/checkpoint/safetensors.js';
+import type { RunEventBody } from '../../engine/events/events.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import { trainInto } from '../trainer/run-on-disk.js';
 
 let folder = '';
@@ -27,17 +27,28 @@ describe('exported weights', () => {
     const exported = await exportWeights(run, out);
     const tensors = readSafetensors(out);
     const hash = createHash('sha256');
-    for (const name of [...tensors.keys()].sort()) hash.update(new Uint8Array((tensors.get(name)?.data as Float32Array).buffer));
+    for (const name of [...tensors.keys()].sort())
+      hash.update(new Uint8Array((tensors.get(name)?.data as Float32Array).buffer));
     const end = events.find((event) => event.type === 'run.finished');
     expect(end?.type === 'run.finished' && end.weightsSha256).toBe(hash.digest('hex'));
-    expect(exported).toMatchObject({ step: 3, tensors: tensors.size, weightsSha256: end?.type === 'run.finished' ? end.weightsSha256 : '' });
+    expect(exported).toMatchObject({
+      step: 3,
+      tensors: tensors.size,
+      weightsSha256: end?.type === 'run.finished' ? end.weightsSha256 : '',
+    });
     expect([...tensors.keys()].every((name) => /^\d{4}\.[\w.-]+$/.test(name) && !name.includes('.state'))).toBe(true);
     await expect(exportWeights(run, out)).rejects.toMatchObject({ code: 'PT_OUT_IN_USE' });
   });
 
   it('are whole or not there: a disk that fills leaves no file', async () => {
     const out = join(folder, 'full.safetensors');
-    const full = { ...realFiles, create: async (path: string) => ({ ...(await realFiles.create(path)), sync: () => Promise.reject(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })) }) };
+    const full = {
+      ...realFiles,
+      create: async (path: string) => ({
+        ...(await realFiles.create(path)),
+        sync: () => Promise.reject(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })),
+      }),
+    };
     await expect(exportWeights(run, out, full)).rejects.toMatchObject({ code: 'PT_EXPORT', exitCode: 3 });
     expect(existsSync(out)).toBe(false);
     expect(readdirSync(folder).filter((name) => name.endsWith('.partial'))).toEqual([]);

@@ -4,7 +4,7 @@ import { ConsoleView } from '../../cli/console/console.js';
 import { advance, startOfProgress } from '../../cli/console/progress.js';
 import { statusLine } from '../../cli/console/status-line.js';
 import { summarize } from '../../engine/events/summary.js';
-import { fakeOutput, type FakeOutput } from './fake-io.js';
+import { type FakeOutput, fakeOutput } from './fake-io.js';
 import { sampleRun } from './sample-run.js';
 
 function play(output: FakeOutput, events = sampleRun()): string {
@@ -14,7 +14,10 @@ function play(output: FakeOutput, events = sampleRun()): string {
   return output.text;
 }
 
-/** What a terminal shows in the end: a carriage return goes back to the start of the line, and later text covers earlier. */
+/**
+ * What a terminal shows in the end: a carriage return goes back to the start of the line, and later text covers
+ * earlier.
+ */
 function screen(text: string): string[] {
   return text.split('\n').map((line) => {
     let shown: string[] = [];
@@ -79,13 +82,17 @@ describe('on a terminal', () => {
   });
 
   test('what a model writes cannot steer it', () => {
-    const events = sampleRun().map((event) => (event.type === 'sample' ? { ...event, text: 'a\u001b[2Jb\u0007' } : event));
+    const events = sampleRun().map((event) =>
+      event.type === 'sample' ? { ...event, text: 'a\u001b[2Jb\u0007' } : event,
+    );
     expect(play(fakeOutput({ isTerminal: true }), events)).toContain('ROMEO:a·[2Jb·');
   });
 });
 
 describe('the status line', () => {
-  const progress = sampleRun().filter(({ time }) => time < 18).reduce(advance, startOfProgress);
+  const progress = sampleRun()
+    .filter(({ time }) => time < 18)
+    .reduce(advance, startOfProgress);
 
   test('fits any width, and keeps step, loss, shape and time to the end', () => {
     for (let columns = 40; columns < 140; columns++) {
@@ -93,7 +100,9 @@ describe('the status line', () => {
       expect(line.length).toBeLessThanOrEqual(columns);
       if (columns >= 45) expect(line).toMatch(/step \d+\/300 +loss \d\.\d{4}.*2x1.*eta/);
     }
-    expect(statusLine(progress, 140)).toMatch(/step 1\d\d\/300 {2}loss 1\.\d+ {2}acc 0\.468 {2}\d+\/s {2}2x1 {2}frozen 2\/6 {2}hits \d+% {2}bubble 13% {2}mem 120 MB {2}eta 0:\d\d/);
+    expect(statusLine(progress, 140)).toMatch(
+      /step 1\d\d\/300 {2}loss 1\.\d+ {2}acc 0\.468 {2}\d+\/s {2}2x1 {2}frozen 2\/6 {2}hits \d+% {2}bubble 13% {2}mem 120 MB {2}eta 0:\d\d/,
+    );
   });
 
   test('is empty before the first step', () => {

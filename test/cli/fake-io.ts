@@ -7,7 +7,9 @@ export interface FakeOutput extends Output {
   text: string;
 }
 
-export function fakeOutput(options: { readonly isTerminal?: boolean; readonly hasColour?: boolean; readonly columns?: number } = {}): FakeOutput {
+export function fakeOutput(
+  options: { readonly isTerminal?: boolean; readonly hasColour?: boolean; readonly columns?: number } = {},
+): FakeOutput {
   const output: FakeOutput = {
     text: '',
     write: (text) => {
@@ -29,7 +31,15 @@ export interface FakeIo extends CliIo {
 
 export function fakeIo(env: Record<string, string> = {}): FakeIo {
   const exits: number[] = [];
-  return { stdout: fakeOutput(), stderr: fakeOutput(), env, now: () => new Date(2026, 10, 20, 9, 5, 7), signals: new EventEmitter(), exitNow: (code) => void exits.push(code), exits };
+  return {
+    stdout: fakeOutput(),
+    stderr: fakeOutput(),
+    env,
+    now: () => new Date(2026, 10, 20, 9, 5, 7),
+    signals: new EventEmitter(),
+    exitNow: (code) => void exits.push(code),
+    exits,
+  };
 }
 
 /** An engine that knows one model and does what it is told. */
@@ -46,6 +56,13 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
     runWorkers: () => Promise.reject(new Error('no workers here')),
     askCoordinator: () => Promise.reject(new Error('no run here')),
     statusOfFolder: () => Promise.reject(new Error('no run here')),
-    evaluateRun: () => Promise.resolve({ checkpoint: 'c', step: 300, loss: 1.5, metric: { name: 'accuracy', value: 0.5 }, samples: 700 }),
+    evaluateRun: () =>
+      Promise.resolve({
+        checkpoint: 'c',
+        step: 300,
+        loss: 1.5,
+        metric: { name: 'accuracy', value: 0.5 },
+        samples: 700,
+      }),
   };
 }

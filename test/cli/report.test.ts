@@ -1,7 +1,7 @@
 // The report: complete, safe, the same for the same events, and at home without a network.
 import { describe, expect, test } from 'vitest';
-import { planSpans, smooth } from '../../cli/report/report-sections.js';
 import { renderReport } from '../../cli/report/report.js';
+import { planSpans, smooth } from '../../cli/report/report-sections.js';
 import { runEventSchema } from '../../engine/events/events.js';
 import { sampleRun } from './sample-run.js';
 
@@ -14,7 +14,20 @@ describe('the page', () => {
   const page = renderReport(events, 'model: gpt # from flag --model\n');
 
   test('has every section', () => {
-    for (const title of ['Loss', 'Workers over time', 'What each part brings', 'Validation accuracy', 'Throughput', 'Frozen depth and cache', 'What happened', 'Plans', 'Transitions', 'Sample', 'Fingerprints', 'Configuration'])
+    for (const title of [
+      'Loss',
+      'Workers over time',
+      'What each part brings',
+      'Validation accuracy',
+      'Throughput',
+      'Frozen depth and cache',
+      'What happened',
+      'Plans',
+      'Transitions',
+      'Sample',
+      'Fingerprints',
+      'Configuration',
+    ])
       expect(page).toContain(`<h2>${title}</h2>`);
     expect(page).toContain('model: gpt # from flag --model');
   });
@@ -28,7 +41,9 @@ describe('the page', () => {
   });
 
   test('shows texts as texts', () => {
-    const hostile = sampleRun().map((event) => (event.type === 'run.started' ? { ...event, model: '<img src=x onerror=alert(1)>' } : event));
+    const hostile = sampleRun().map((event) =>
+      event.type === 'run.started' ? { ...event, model: '<img src=x onerror=alert(1)>' } : event,
+    );
     const text = renderReport(hostile, '</pre><b>');
     expect(text).not.toContain('<img');
     expect(text).not.toContain('</pre><b>');
@@ -37,7 +52,9 @@ describe('the page', () => {
 
   test('every element that is opened is closed', () => {
     const open: string[] = [];
-    for (const [, slash, name = '', , selfClosed] of page.replace(/<style>.*?<\/style>/s, '').matchAll(/<(\/?)([a-z]\w*)([^>]*?)(\/?)>/g)) {
+    for (const [, slash, name = '', , selfClosed] of page
+      .replace(/<style>.*?<\/style>/s, '')
+      .matchAll(/<(\/?)([a-z]\w*)([^>]*?)(\/?)>/g)) {
       if (selfClosed === '/' || name === 'meta') continue;
       if (slash === '') open.push(name);
       else expect(open.pop()).toBe(name);
@@ -51,7 +68,11 @@ describe('the page', () => {
 
   test('stays small for long runs', () => {
     const step = events.find((event) => event.type === 'step');
-    const many = Array.from({ length: 50_000 }, (_, i) => ({ ...(step as typeof events[number]), step: i, time: i / 10 }));
+    const many = Array.from({ length: 50_000 }, (_, i) => ({
+      ...(step as (typeof events)[number]),
+      step: i,
+      time: i / 10,
+    }));
     const long = renderReport([...events.filter(({ type }) => type !== 'step'), ...many] as typeof events, null);
     expect(long.length).toBeLessThan(200_000);
   });
@@ -59,7 +80,8 @@ describe('the page', () => {
 
 test('every prefix of a run gives a page: a run may be looked at while it goes on, or have failed anywhere', () => {
   const events = sampleRun();
-  for (let end = 0; end <= events.length; end += end < 12 ? 1 : 29) expect(renderReport(events.slice(0, end), null)).not.toMatch(/NaN|Infinity|undefined/);
+  for (let end = 0; end <= events.length; end += end < 12 ? 1 : 29)
+    expect(renderReport(events.slice(0, end), null)).not.toMatch(/NaN|Infinity|undefined/);
 });
 
 test('a plan is in force from the end of its transition to the start of the next one', () => {

@@ -23,7 +23,12 @@ function resolve({ file, env = {}, flags = {}, suited = { epochs: 3 } }: Given):
     path = join(scratch(), 'tiny.yaml');
     writeFileSync(path, file);
   }
-  return resolveConfig({ file: path, env, flags: new Map(Object.entries(flags)), modelDefaults: () => Promise.resolve(suited) });
+  return resolveConfig({
+    file: path,
+    env,
+    flags: new Map(Object.entries(flags)),
+    modelDefaults: () => Promise.resolve(suited),
+  });
 }
 
 const NEEDED = { model: 'gpt', data: 'text:x' };
@@ -40,7 +45,13 @@ async function failure(given: Given): Promise<UsageError> {
 
 describe('precedence', () => {
   test('defaults, what suits the model, file, environment, flags: each wins over those before it', async () => {
-    const layers: Given[] = [{}, { suited: { epochs: 3, batch: 16 } }, { file: 'batch: 24' }, { env: { PIPETRAIN_BATCH: '40' } }, { flags: { batch: '48' } }];
+    const layers: Given[] = [
+      {},
+      { suited: { epochs: 3, batch: 16 } },
+      { file: 'batch: 24' },
+      { env: { PIPETRAIN_BATCH: '40' } },
+      { flags: { batch: '48' } },
+    ];
     const seen: [number, string | undefined][] = [];
     let given: Given = {};
     for (const layer of layers) {
@@ -48,11 +59,20 @@ describe('precedence', () => {
       const { config, origins } = await resolve(given);
       seen.push([config.batch, origins.get('batch')?.replace(/file .*tiny/, 'file tiny')]);
     }
-    expect(seen).toEqual([[64, 'default'], [16, 'model gpt'], [24, 'file tiny.yaml, line 1'], [40, 'environment PIPETRAIN_BATCH'], [48, 'flag --batch']]);
+    expect(seen).toEqual([
+      [64, 'default'],
+      [16, 'model gpt'],
+      [24, 'file tiny.yaml, line 1'],
+      [40, 'environment PIPETRAIN_BATCH'],
+      [48, 'flag --batch'],
+    ]);
   });
 
   test('options of the model are put together name by name', async () => {
-    const { config, origins } = await resolve({ file: 'model-options: {layers: 6, head-width: 32}', flags: { ...NEEDED, modelOptions: ['layers=4,width=128', 'rate=0.1'] } });
+    const { config, origins } = await resolve({
+      file: 'model-options: {layers: 6, head-width: 32}',
+      flags: { ...NEEDED, modelOptions: ['layers=4,width=128', 'rate=0.1'] },
+    });
     expect(config.modelOptions).toEqual({ layers: 4, headWidth: 32, width: 128, rate: 0.1 });
     expect(origins.get('modelOptions.layers')).toBe('flag --model-options');
     expect(origins.get('modelOptions.headWidth')).toContain('tiny.yaml');
@@ -77,7 +97,10 @@ describe('precedence', () => {
 
 describe('spelling', () => {
   test('--fast is exact: false; switches take true and false in the environment', async () => {
-    const { config, origins } = await resolve({ flags: { ...NEEDED, fast: true }, env: { PIPETRAIN_VERIFY_CACHE: '1', PIPETRAIN_NESTEROV: 'false' } });
+    const { config, origins } = await resolve({
+      flags: { ...NEEDED, fast: true },
+      env: { PIPETRAIN_VERIFY_CACHE: '1', PIPETRAIN_NESTEROV: 'false' },
+    });
     expect([config.exact, config.verifyCache, config.nesterov]).toEqual([false, true, false]);
     expect(origins.get('exact')).toBe('flag --fast');
   });
@@ -103,16 +126,70 @@ describe('spelling', () => {
 
 describe('mistakes', () => {
   test.each([
-    ['a wrong key in a file', { file: '# mine\nmicrobatch: 4', flags: NEEDED }, 'PT_CONFIG_KEY', /tiny\.yaml, line 2: there is no setting "microbatch"/, /micro-batch/],
-    ['a camelCase key in a file', { file: 'microBatch: 4', flags: NEEDED }, 'PT_CONFIG_KEY', /"microBatch"/, /Did you mean "micro-batch"/],
+    [
+      'a wrong key in a file',
+      { file: '# mine\nmicrobatch: 4', flags: NEEDED },
+      'PT_CONFIG_KEY',
+      /tiny\.yaml, line 2: there is no setting "microbatch"/,
+      /micro-batch/,
+    ],
+    [
+      'a camelCase key in a file',
+      { file: 'microBatch: 4', flags: NEEDED },
+      'PT_CONFIG_KEY',
+      /"microBatch"/,
+      /Did you mean "micro-batch"/,
+    ],
     ['fast in a file', { file: 'fast: true', flags: NEEDED }, 'PT_CONFIG_KEY', /"fast"/, /exact: false/],
-    ['a wrong variable', { env: { PIPETRAIN_MICRO_BATH: '4' }, flags: NEEDED }, 'PT_CONFIG_KEY', /PIPETRAIN_MICRO_BATH/, /Did you mean PIPETRAIN_MICRO_BATCH/],
-    ['a number that is none', { flags: { ...NEEDED, batch: 'abc' } }, 'PT_CONFIG_VALUE', /batch is "abc" \(flag --batch\); it must be a whole number above 0/, /samples per step/],
-    ['a number out of range', { env: { PIPETRAIN_BETA1: '1.5' }, flags: NEEDED }, 'PT_CONFIG_VALUE', /beta1 is 1\.5 \(environment PIPETRAIN_BETA1\); it must be a number from 0 to 1/, /./],
-    ['a word that is near one', { flags: { ...NEEDED, freeze: 'papr' } }, 'PT_CONFIG_VALUE', /one of none, paper/, /did you mean "paper"/],
-    ['pairs that are none', { flags: { ...NEEDED, modelOptions: ['layers'] } }, 'PT_CONFIG_VALUE', /model-options is "layers".*NAME=VALUE/, /./],
-    ['a list for a number', { file: 'batch: [1, 2]', flags: NEEDED }, 'PT_CONFIG_VALUE', /batch is \[1,2\] \(file .*line 1\)/, /./],
-    ['two mistakes at once', { flags: { ...NEEDED, batch: '0', clip: '-1' } }, 'PT_CONFIG_VALUE', /2 settings are wrong:\n {2}batch is 0 .*\n {2}clip is -1/, /./],
+    [
+      'a wrong variable',
+      { env: { PIPETRAIN_MICRO_BATH: '4' }, flags: NEEDED },
+      'PT_CONFIG_KEY',
+      /PIPETRAIN_MICRO_BATH/,
+      /Did you mean PIPETRAIN_MICRO_BATCH/,
+    ],
+    [
+      'a number that is none',
+      { flags: { ...NEEDED, batch: 'abc' } },
+      'PT_CONFIG_VALUE',
+      /batch is "abc" \(flag --batch\); it must be a whole number above 0/,
+      /samples per step/,
+    ],
+    [
+      'a number out of range',
+      { env: { PIPETRAIN_BETA1: '1.5' }, flags: NEEDED },
+      'PT_CONFIG_VALUE',
+      /beta1 is 1\.5 \(environment PIPETRAIN_BETA1\); it must be a number from 0 to 1/,
+      /./,
+    ],
+    [
+      'a word that is near one',
+      { flags: { ...NEEDED, freeze: 'papr' } },
+      'PT_CONFIG_VALUE',
+      /one of none, paper/,
+      /did you mean "paper"/,
+    ],
+    [
+      'pairs that are none',
+      { flags: { ...NEEDED, modelOptions: ['layers'] } },
+      'PT_CONFIG_VALUE',
+      /model-options is "layers".*NAME=VALUE/,
+      /./,
+    ],
+    [
+      'a list for a number',
+      { file: 'batch: [1, 2]', flags: NEEDED },
+      'PT_CONFIG_VALUE',
+      /batch is \[1,2\] \(file .*line 1\)/,
+      /./,
+    ],
+    [
+      'two mistakes at once',
+      { flags: { ...NEEDED, batch: '0', clip: '-1' } },
+      'PT_CONFIG_VALUE',
+      /2 settings are wrong:\n {2}batch is 0 .*\n {2}clip is -1/,
+      /./,
+    ],
     ['no model and no data', {}, 'PT_CONFIG_MISSING', /model and data must be given/, /--model/],
     ['no length', { flags: NEEDED, suited: {} }, 'PT_CONFIG_MISSING', /how long/, /--epochs/],
     ['broken YAML', { file: 'batch: 3\nmodel: [', flags: NEEDED }, 'PT_CONFIG_SYNTAX', /tiny\.yaml, line \d/, /./],
@@ -126,7 +203,9 @@ describe('mistakes', () => {
   });
 
   test('a file that does not exist', async () => {
-    await expect(resolveConfig({ file: '/no/such.yaml', env: {}, flags: new Map(), modelDefaults: () => Promise.resolve({}) })).rejects.toMatchObject({ code: 'PT_CONFIG_FILE', message: expect.stringContaining('no such file') as string });
+    await expect(
+      resolveConfig({ file: '/no/such.yaml', env: {}, flags: new Map(), modelDefaults: () => Promise.resolve({}) }),
+    ).rejects.toMatchObject({ code: 'PT_CONFIG_FILE', message: expect.stringContaining('no such file') as string });
   });
 
   test('an empty file and an empty value change nothing', async () => {
@@ -137,7 +216,9 @@ describe('mistakes', () => {
 
 describe('config.resolved.yaml', () => {
   test('says where each value comes from', async () => {
-    const text = showResolved(await resolve({ file: 'seed: 7', flags: { ...NEEDED, batch: '48', modelOptions: ['layers=4'] } }));
+    const text = showResolved(
+      await resolve({ file: 'seed: 7', flags: { ...NEEDED, batch: '48', modelOptions: ['layers=4'] } }),
+    );
     expect(text).toMatch(/^batch: 48 +# from flag --batch$/m);
     expect(text).toMatch(/^seed: 7 +# from file .*tiny\.yaml, line 1$/m);
     expect(text).toMatch(/^ {2}layers: 4 +# from flag --model-options$/m);
@@ -148,11 +229,23 @@ describe('config.resolved.yaml', () => {
   test('read again it is the same configuration, whatever the texts hold', async () => {
     const texts = fc.string({ minLength: 1 }).filter((text) => text.trim() === text && text !== '');
     await fc.assert(
-      fc.asyncProperty(texts, texts, fc.dictionary(fc.constantFrom('layers', 'width', 'name'), fc.oneof(fc.integer(), fc.boolean(), texts)), fc.integer({ min: 1, max: 999 }), async (model, data, options, batch) => {
-        const first = await resolveConfig({ file: null, env: {}, flags: new Map(), preset: { name: 'test', values: { model, data, modelOptions: options, batch } }, modelDefaults: () => Promise.resolve({ epochs: 1 }) });
-        const second = await resolveWithoutScratch(showResolved(first));
-        expect(second.config).toEqual(first.config);
-      }),
+      fc.asyncProperty(
+        texts,
+        texts,
+        fc.dictionary(fc.constantFrom('layers', 'width', 'name'), fc.oneof(fc.integer(), fc.boolean(), texts)),
+        fc.integer({ min: 1, max: 999 }),
+        async (model, data, options, batch) => {
+          const first = await resolveConfig({
+            file: null,
+            env: {},
+            flags: new Map(),
+            preset: { name: 'test', values: { model, data, modelOptions: options, batch } },
+            modelDefaults: () => Promise.resolve({ epochs: 1 }),
+          });
+          const second = await resolveWithoutScratch(showResolved(first));
+          expect(second.config).toEqual(first.config);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -164,7 +257,12 @@ async function resolveWithoutScratch(text: string): Promise<ResolvedConfig> {
   const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
   try {
     writeFileSync(join(folder, 'again.yaml'), text);
-    return await resolveConfig({ file: join(folder, 'again.yaml'), env: {}, flags: new Map(), modelDefaults: () => Promise.resolve({}) });
+    return await resolveConfig({
+      file: join(folder, 'again.yaml'),
+      env: {},
+      flags: new Map(),
+      modelDefaults: () => Promise.resolve({}),
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

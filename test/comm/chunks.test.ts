@@ -30,7 +30,9 @@ describe('chunks', () => {
 
   it('have sums of squares in eight sums side by side, the same bits for every range asked for', () => {
     const expected = Float64Array.from({ length: 6 }, (_, c) => {
-      const s = Array.from({ length: 8 }, (_, lane) => data.subarray(c * CHUNK, (c + 1) * CHUNK).reduce((sum, x, i) => (i % 8 === lane ? sum + x * x : sum), 0));
+      const s = Array.from({ length: 8 }, (_, lane) =>
+        data.subarray(c * CHUNK, (c + 1) * CHUNK).reduce((sum, x, i) => (i % 8 === lane ? sum + x * x : sum), 0),
+      );
       const [s0, s1, s2, s3, s4, s5, s6, s7] = s as [number, number, number, number, number, number, number, number];
       return s0 + s4 + (s2 + s6) + (s1 + s5 + (s3 + s7));
     });
@@ -41,7 +43,9 @@ describe('chunks', () => {
   it('give the norm of each block and of all, bit-identical for every number of owners', () => {
     const whole = normFromChunks([chunkSquares(data, 0, 6), chunkSquares(data.subarray(7), 0, 6)]);
     for (const owners of [2, 3, 4]) {
-      const parts = [data, data.subarray(7)].map((block) => shardChunks(6, owners).flatMap(({ from, to }) => [...chunkSquares(block, from, to)]));
+      const parts = [data, data.subarray(7)].map((block) =>
+        shardChunks(6, owners).flatMap(({ from, to }) => [...chunkSquares(block, from, to)]),
+      );
       expect(normFromChunks(parts)).toEqual(whole);
     }
     const plain = Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));

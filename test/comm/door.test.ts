@@ -1,5 +1,5 @@
-// Who gets through a port and who does not: TLS against plain text, certificates, strangers that say nothing, too much or rubbish, and peers
-// that know the token and flood. Whoever is refused hurts nobody who is in.
+// Who gets through a port and who does not: TLS against plain text, certificates, strangers that say nothing, too much
+// or rubbish, and peers that know the token and flood. Whoever is refused hurts nobody who is in.
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +10,13 @@ import { encodeFrame, type Message } from '../../engine/comm/frame.js';
 import { handshakeHeaders } from '../../engine/comm/handshake.js';
 import { listen, type Listener, type ListenOptions } from '../../engine/comm/listen.js';
 import type { Peer } from '../../engine/comm/peer.js';
-import { fingerprintOf, isFingerprint, readAuthorities, readCredentials, type Credentials } from '../../engine/comm/tls.js';
+import {
+  type Credentials,
+  fingerprintOf,
+  isFingerprint,
+  readAuthorities,
+  readCredentials,
+} from '../../engine/comm/tls.js';
 
 const pathOf = (name: string): string => join(import.meta.dirname, 'certificates', `${name}.pem`);
 const pem = (name: string): string => readFileSync(pathOf(name), 'utf8');
@@ -56,7 +62,10 @@ async function open(options: Partial<ListenOptions> = {}): Promise<Opened> {
 }
 
 /** A raw connection; `text` is all that it says. */
-function stranger({ port }: Listener, text: string | Uint8Array = ''): { readonly socket: Socket; readonly answer: Promise<string> } {
+function stranger(
+  { port }: Listener,
+  text: string | Uint8Array = '',
+): { readonly socket: Socket; readonly answer: Promise<string> } {
   const socket = connect(port, '127.0.0.1', () => void (text.length > 0 && socket.write(text)));
   sockets.push(socket);
   let heard = '';
@@ -81,14 +90,23 @@ describe('TLS', () => {
   it('believes the authority it is told to, and nobody else', async () => {
     const { listener } = await open({ tls: one });
     const url = listener.url.replace('127.0.0.1', 'localhost');
-    await expect(dial(url, { hello, token: 'secret', trust: { ca: one.cert } })).resolves.toHaveProperty('isOpen', true);
-    for (const trust of [{}, { ca: pem('other.cert') }]) await expect(dial(url, { hello, token: 'secret', trust })).rejects.toMatchObject({ code: 'PT_TLS_CERT', exitCode: 2 });
+    await expect(dial(url, { hello, token: 'secret', trust: { ca: one.cert } })).resolves.toHaveProperty(
+      'isOpen',
+      true,
+    );
+    for (const trust of [{}, { ca: pem('other.cert') }])
+      await expect(dial(url, { hello, token: 'secret', trust })).rejects.toMatchObject({
+        code: 'PT_TLS_CERT',
+        exitCode: 2,
+      });
   });
 
   it('says nothing, not even the token, to a certificate with another fingerprint', async () => {
     const { listener, refused, arrived } = await open({ tls: one });
     const expected = fingerprintOf(pem('other.cert'));
-    await expect(dial(listener.url, { hello, token: 'secret', trust: { fingerprint: expected } })).rejects.toMatchObject({
+    await expect(
+      dial(listener.url, { hello, token: 'secret', trust: { fingerprint: expected } }),
+    ).rejects.toMatchObject({
       code: 'PT_TLS_CERT',
       message: expect.stringMatching(new RegExp(`${fingerprintOf(one.cert)}.*${expected}`)) as string,
     });
@@ -99,7 +117,9 @@ describe('TLS', () => {
 
   it('does not replace the token', async () => {
     const { listener, refusals } = await open({ tls: one });
-    await expect(dial(listener.url, { hello, token: 'guess', trust: { ca: one.cert } })).rejects.toMatchObject({ code: 'PT_TOKEN' });
+    await expect(dial(listener.url, { hello, token: 'guess', trust: { ca: one.cert } })).rejects.toMatchObject({
+      code: 'PT_TOKEN',
+    });
     expect(await refusals(1)).toEqual(['wrong or missing token']);
   });
 
@@ -115,7 +135,9 @@ describe('TLS', () => {
 
   it('is refused where the port speaks plain text, and both sides are told', async () => {
     const { listener, refusals } = await open();
-    await expect(dial(listener.url.replace('ws:', 'wss:'), { hello, token: 'secret', trust: { ca: one.cert } })).rejects.toMatchObject({
+    await expect(
+      dial(listener.url.replace('ws:', 'wss:'), { hello, token: 'secret', trust: { ca: one.cert } }),
+    ).rejects.toMatchObject({
       code: 'PT_TLS',
       message: expect.stringContaining('answers in plain text, this side was told to use TLS') as string,
     });
@@ -133,7 +155,9 @@ describe('TLS', () => {
       [import.meta.filename, pathOf('one.key'), /are no certificate and its private key/],
     ];
     for (const [cert, key, message] of wrong)
-      expect(() => readCredentials(cert, key)).toThrow(expect.objectContaining({ code: 'PT_TLS_FILES', message: expect.stringMatching(message) as string }));
+      expect(() => readCredentials(cert, key)).toThrow(
+        expect.objectContaining({ code: 'PT_TLS_FILES', message: expect.stringMatching(message) as string }),
+      );
     expect(readAuthorities(pathOf('one.cert'))).toBe(one.cert);
     expect(() => readAuthorities(pathOf('one.key'))).toThrow(expect.objectContaining({ code: 'PT_TLS_FILES' }));
     expect([fingerprintOf(one.cert), 'ab'.repeat(32)].map(isFingerprint)).toEqual([true, true]);
@@ -145,7 +169,8 @@ describe.each([
   ['plain text', undefined],
   ['TLS', one],
 ])('a port with %s', (_, tls) => {
-  const enter = (listener: Listener): Promise<Peer> => dial(listener.url, { hello, token: 'secret', trust: { fingerprint: fingerprintOf(one.cert) } });
+  const enter = (listener: Listener): Promise<Peer> =>
+    dial(listener.url, { hello, token: 'secret', trust: { fingerprint: fingerprintOf(one.cert) } });
 
   it('cuts strangers that say nothing, and gives their places to others', async () => {
     const { listener, refusals } = await open({ tls, handshakeTimeoutMs: 300, maxStrangers: 3 });
@@ -167,7 +192,14 @@ describe.each([
   it('is not disturbed by rubbish, a torn TLS handshake, or headers without end', async () => {
     const { listener, arrived } = await open({ tls, handshakeTimeoutMs: 500 });
     const peer = await enter(listener);
-    const rubbish = ['\0\0\0\0', 'GET / HTTP/1.1\r\n\r\n', Uint8Array.of(0x16, 3, 1, 0, 5, 1, 2, 3, 4, 5, 6), `GET / HTTP/1.1\r\nx: ${'a'.repeat(20_000)}`, 'POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\nabc', 'GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'];
+    const rubbish = [
+      '\0\0\0\0',
+      'GET / HTTP/1.1\r\n\r\n',
+      Uint8Array.of(0x16, 3, 1, 0, 5, 1, 2, 3, 4, 5, 6),
+      `GET / HTTP/1.1\r\nx: ${'a'.repeat(20_000)}`,
+      'POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\nabc',
+      'GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+    ];
     const answers = await Promise.all(rubbish.map((text) => stranger(listener, text).answer));
     expect(answers).toHaveLength(rubbish.length); // every one of them was closed
     const heard = new Promise((resolve) => arrived[0]?.onMessage(resolve));

@@ -1,14 +1,45 @@
-// Damaged frames by the thousand, by a seed: none is accepted, and those whose checksum was made to fit are refused or plain data. The million, and open
-// ports, are in `npm run fuzz`.
+// Damaged frames by the thousand, by a seed: none is accepted, and those whose checksum was made to fit are refused or
+// plain data. The million, and open ports, are in `npm run fuzz`.
 import { expect, it } from 'vitest';
-import { decodeFrame, encodeFrame, FRAME_VERSION, FrameError, sealFrame, type Message } from '../../engine/comm/frame.js';
+import {
+  decodeFrame,
+  encodeFrame,
+  FRAME_VERSION,
+  FrameError,
+  type Message,
+  sealFrame,
+} from '../../engine/comm/frame.js';
 import { Dice, mutate, MUTATIONS, wholeFrames } from '../../scripts/fuzz/mutations.mjs';
 
 const corpus = [
   { type: 'hello', name: 'w0' },
-  { type: 'commit', generation: 3, step: 70_000, learningRate: 1e-3, gradientScale: 1, updateCount: 12, goesOn: true, snapshot: null },
-  { type: 'step-ready', generation: 1, step: 300, losses: [{ micro: 0, loss: NaN }], squares: [{ block: 1, fromChunk: 0, values: [0.1, 0.2, 1e300] }], computeMs: 1.25 },
-  { type: 'prepare', plan: { generation: 2, replicas: [{ start: 0, count: 4, stages: [{ worker: 'w0', from: 0, to: 6 }] }], sources: ['w0', null] }, addresses: { w0: 'ws://127.0.0.1:1' } },
+  {
+    type: 'commit',
+    generation: 3,
+    step: 70_000,
+    learningRate: 1e-3,
+    gradientScale: 1,
+    updateCount: 12,
+    goesOn: true,
+    snapshot: null,
+  },
+  {
+    type: 'step-ready',
+    generation: 1,
+    step: 300,
+    losses: [{ micro: 0, loss: NaN }],
+    squares: [{ block: 1, fromChunk: 0, values: [0.1, 0.2, 1e300] }],
+    computeMs: 1.25,
+  },
+  {
+    type: 'prepare',
+    plan: {
+      generation: 2,
+      replicas: [{ start: 0, count: 4, stages: [{ worker: 'w0', from: 0, to: 6 }] }],
+      sources: ['w0', null],
+    },
+    addresses: { w0: 'ws://127.0.0.1:1' },
+  },
   { type: 'write', place: 'in 3 1', offset: 600, data: Float32Array.from({ length: 600 }, (_, i) => i) },
   { type: 'bell', key: 'F 12 3 0' },
 ].map((message) => Uint8Array.from(encodeFrame(message)));

@@ -23,10 +23,20 @@ describe('a certificate that a process makes for itself', () => {
       const tls = makeOwnCertificate();
       const listener = await listen({ token: 'secret', tls, onPeer: () => undefined });
       listeners.push(listener);
-      const peer = await dial(listener.url, { token: 'secret', hello: { name: 'w' }, trust: { fingerprint: fingerprintOf(tls.cert) } });
+      const peer = await dial(listener.url, {
+        token: 'secret',
+        hello: { name: 'w' },
+        trust: { fingerprint: fingerprintOf(tls.cert) },
+      });
       expect(peer.isOpen).toBe(true);
       peer.close();
-      await expect(dial(listener.url, { token: 'secret', hello: { name: 'w' }, trust: { fingerprint: fingerprintOf(makeOwnCertificate().cert) } })).rejects.toMatchObject({ code: 'PT_TLS_CERT' });
+      await expect(
+        dial(listener.url, {
+          token: 'secret',
+          hello: { name: 'w' },
+          trust: { fingerprint: fingerprintOf(makeOwnCertificate().cert) },
+        }),
+      ).rejects.toMatchObject({ code: 'PT_TLS_CERT' });
     }
   });
 });

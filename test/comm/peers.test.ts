@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
-import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { dial } from '../../engine/comm/dial.js';
@@ -30,9 +30,15 @@ async function open(options: Partial<ListenOptions> = {}): Promise<{ listener: L
   return { listener, arrival };
 }
 
-async function pair(options: Partial<ListenOptions> = {}): Promise<{ near: Peer; far: Peer; hello: Hello; listener: Listener }> {
+async function pair(
+  options: Partial<ListenOptions> = {},
+): Promise<{ near: Peer; far: Peer; hello: Hello; listener: Listener }> {
   const { listener, arrival } = await open(options);
-  const near = await dial(listener.url, { hello: { name: 'worker 1', device: 'cpu' }, token: options.token, maxFrameBytes: options.maxFrameBytes });
+  const near = await dial(listener.url, {
+    hello: { name: 'worker 1', device: 'cpu' },
+    token: options.token,
+    maxFrameBytes: options.maxFrameBytes,
+  });
   const { peer: far, hello } = await arrival;
   return { near, far, hello, listener };
 }
@@ -41,7 +47,8 @@ const next = (peer: Peer): Promise<Message> => new Promise((resolve) => peer.onM
 const closing = (peer: Peer): Promise<string> => new Promise((resolve) => peer.onClose(resolve));
 
 /** The close code and reason that a raw client gets. */
-const closeOf = (socket: WebSocket): Promise<string> => new Promise((resolve) => socket.on('close', (code, reason) => resolve(`${code} ${String(reason)}`)));
+const closeOf = (socket: WebSocket): Promise<string> =>
+  new Promise((resolve) => socket.on('close', (code, reason) => resolve(`${code} ${String(reason)}`)));
 
 describe('peers', () => {
   it('know each other by name after the handshake', async () => {
@@ -93,7 +100,9 @@ describe('peers', () => {
     expect(await closing(far)).toBe('the step was aborted');
     expect(far.isOpen).toBe(false);
     far.send({ type: 'into the void' });
-    await expect(far.sendFlushed({ type: 'x' })).rejects.toThrow('the connection to worker 1 is closed: the step was aborted');
+    await expect(far.sendFlushed({ type: 'x' })).rejects.toThrow(
+      'the connection to worker 1 is closed: the step was aborted',
+    );
   });
 
   it('cut a reason of any length to what a close frame holds', async () => {
@@ -165,7 +174,10 @@ describe('handshake', () => {
     const near = await dial(listener.url, { hello: { name: 'w' }, token: 'sécret \n' });
     expect(near.isOpen).toBe(true);
     for (const token of ['Sécret \n', '', undefined, 'sécret ', 'secret \n'])
-      await expect(dial(listener.url, { hello: { name: 'w' }, token })).rejects.toMatchObject({ code: 'PT_TOKEN', exitCode: 2 });
+      await expect(dial(listener.url, { hello: { name: 'w' }, token })).rejects.toMatchObject({
+        code: 'PT_TOKEN',
+        exitCode: 2,
+      });
   });
 
   it('refuses to open a port to the network without a token', async () => {
@@ -178,7 +190,10 @@ describe('handshake', () => {
   it('names a port in use, with the remedy', async () => {
     const { listener } = await open();
     const again = open({ port: listener.port });
-    await expect(again).rejects.toMatchObject({ code: 'PT_PORT_IN_USE', message: `127.0.0.1:${listener.port} is in use by another process` });
+    await expect(again).rejects.toMatchObject({
+      code: 'PT_PORT_IN_USE',
+      message: `127.0.0.1:${listener.port} is in use by another process`,
+    });
     await expect(again).rejects.toHaveProperty('hint', expect.stringContaining('--port'));
   });
 
@@ -231,17 +246,25 @@ describe('handshake', () => {
     const { listener } = await open();
     await listener.close();
     listeners.length = 0;
-    await expect(dial(listener.url, { hello: { name: 'w' } })).rejects.toMatchObject({ code: 'PT_DIAL', message: expect.stringContaining('ECONNREFUSED') as string });
+    await expect(dial(listener.url, { hello: { name: 'w' } })).rejects.toMatchObject({
+      code: 'PT_DIAL',
+      message: expect.stringContaining('ECONNREFUSED') as string,
+    });
     for (const url of ['127.0.0.1:80', 'http://127.0.0.1', 'ws://127.0.0.1:1/#x', 'ws://'])
       await expect(dial(url, { hello: { name: 'w' } })).rejects.toMatchObject({ code: 'PT_URL' });
   });
 
   it('gives up on a listener that never answers', async () => {
-    const server = createServer().on('upgrade', () => undefined).listen(0, '127.0.0.1');
+    const server = createServer()
+      .on('upgrade', () => undefined)
+      .listen(0, '127.0.0.1');
     servers.push(server);
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
-    await expect(dial(`ws://127.0.0.1:${port}`, { hello: { name: 'w' }, timeoutMs: 50 })).rejects.toMatchObject({ code: 'PT_DIAL', message: expect.stringContaining('within 50 ms') as string });
+    await expect(dial(`ws://127.0.0.1:${port}`, { hello: { name: 'w' }, timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'PT_DIAL',
+      message: expect.stringContaining('within 50 ms') as string,
+    });
   });
 
   it('ends connections when the listener closes', async () => {

@@ -1,23 +1,38 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { combine, coverOf, decompose, maxSlots, nodesOfOwners, rootLevel, slotCount, TreeAccumulator, type Subtotal } from '../../engine/comm/reduction.js';
+import {
+  combine,
+  coverOf,
+  decompose,
+  maxSlots,
+  nodesOfOwners,
+  rootLevel,
+  slotCount,
+  type Subtotal,
+  TreeAccumulator,
+} from '../../engine/comm/reduction.js';
 import { bitsAt, randomKey } from '../../engine/core/random.js';
 import { vectorLanes } from '../../engine/tensor/jit/cpu-features.js';
 import { HostAdder, NativeAdder } from '../../engine/tensor/vector-adder.js';
 
 /** Those in machine code only where they can run. */
 const widest = vectorLanes() ?? 0;
-const adders = [new HostAdder(), ...([8, 16] as const).filter((lanes) => lanes <= widest).map((lanes) => new NativeAdder(lanes))];
+const adders = [
+  new HostAdder(),
+  ...([8, 16] as const).filter((lanes) => lanes <= widest).map((lanes) => new NativeAdder(lanes)),
+];
 
 /** Odd and longer than a tile (4096), so that tails of tiles and of unrolled loops are covered. */
 const LENGTH = 4096 + 37;
 
-/** Gradients with exponents over 60 powers of two: nearly every addition rounds, so any other order of additions shows. */
+/**
+ * Gradients with exponents over 60 powers of two: nearly every addition rounds, so any other order of additions shows.
+ */
 function gradient(seed: number, micro: number, length = LENGTH): Float32Array {
   const key = randomKey(seed, 'gradient', micro);
   return Float32Array.from({ length }, (_, i) => {
     const bits = bitsAt(key, i);
-    return ((bits & 0xffffff) / 2 ** 23 - 1) * 2 ** ((bits >>> 24) % 60 - 30);
+    return ((bits & 0xffffff) / 2 ** 23 - 1) * 2 ** (((bits >>> 24) % 60) - 30);
   });
 }
 
@@ -45,7 +60,10 @@ const accumulate = (gradients: readonly Float32Array[], start: number, count: nu
 const split = fc.integer({ min: 1, max: 64 }).chain((G) =>
   fc.uniqueArray(fc.integer({ min: 1, max: Math.max(1, G - 1) }), { maxLength: 8 }).map((cuts) => {
     const bounds = [0, ...cuts.filter((cut) => cut < G).sort((a, b) => a - b), G];
-    return { G, ranges: bounds.slice(1).map((to, i) => ({ start: bounds[i] as number, count: to - (bounds[i] as number) })) };
+    return {
+      G,
+      ranges: bounds.slice(1).map((to, i) => ({ start: bounds[i] as number, count: to - (bounds[i] as number) })),
+    };
   }),
 );
 
@@ -70,15 +88,41 @@ describe('the tree', () => {
     [0, 6, 6, [[3, 0]]],
     [4, 2, 6, [[2, 1]]],
     [4, 1, 5, [[2, 1]]],
-    [1, 6, 8, [[0, 1], [1, 1], [1, 2], [0, 6]]],
+    [
+      1,
+      6,
+      8,
+      [
+        [0, 1],
+        [1, 1],
+        [1, 2],
+        [0, 6],
+      ],
+    ],
     [0, 1, 1, [[0, 0]]],
-    [2, 3, 5, [[1, 1], [2, 1]]],
+    [
+      2,
+      3,
+      5,
+      [
+        [1, 1],
+        [2, 1],
+      ],
+    ],
   ])('splits [%i, +%i) of %i into %j', (start, count, G, nodes) => {
     expect(decompose(start, count, G).map(({ level, index }) => [level, index])).toEqual(nodes);
   });
 
   it('refuses owners that leave a micro-batch out', () => {
-    expect(() => nodesOfOwners([{ start: 0, count: 3 }, { start: 4, count: 4 }], 8)).toThrow('starts at micro-batch 4');
+    expect(() =>
+      nodesOfOwners(
+        [
+          { start: 0, count: 3 },
+          { start: 4, count: 4 },
+        ],
+        8,
+      ),
+    ).toThrow('starts at micro-batch 4');
     expect(() => nodesOfOwners([{ start: 0, count: 3 }], 8)).toThrow('end at micro-batch 3 of 8');
     expect(() => decompose(6, 3, 8)).toThrow('[6, 9)');
   });
@@ -133,8 +177,12 @@ describe('sums of gradients', () => {
 
   it('are refused where a node is missing', () => {
     const data = new Float32Array(4);
-    expect(() => combine([{ node: { level: 1, index: 0 }, data }], 4, 0, 4, data)).toThrow('do not cover 4 micro-batches');
-    expect(() => combine([{ node: { level: 0, index: 0 }, data }], 1, 0, 5, data)).toThrow('elements [0, 5) of a node of 4');
+    expect(() => combine([{ node: { level: 1, index: 0 }, data }], 4, 0, 4, data)).toThrow(
+      'do not cover 4 micro-batches',
+    );
+    expect(() => combine([{ node: { level: 0, index: 0 }, data }], 1, 0, 5, data)).toThrow(
+      'elements [0, 5) of a node of 4',
+    );
   });
 
   it('are rounded like float32 additions by every adder, with and without a tail', () => {
@@ -155,8 +203,19 @@ describe('sums of gradients', () => {
   it('have the same sums of squares from every adder: eight sums side by side, in float64', () => {
     for (const length of [0, 1, 3, 7, 8, 9, 16, 37, 1000]) {
       const data = gradient(4, 0, length + 1).subarray(1);
-      const lanes = Array.from({ length: 8 }, (_, lane) => data.reduce((sum, x, i) => (i % 8 === lane ? sum + x * x : sum), 0));
-      const [s0, s1, s2, s3, s4, s5, s6, s7] = lanes as [number, number, number, number, number, number, number, number];
+      const lanes = Array.from({ length: 8 }, (_, lane) =>
+        data.reduce((sum, x, i) => (i % 8 === lane ? sum + x * x : sum), 0),
+      );
+      const [s0, s1, s2, s3, s4, s5, s6, s7] = lanes as [
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
       for (const adder of adders) expect(adder.sumOfSquares(data)).toBe(s0 + s4 + (s2 + s6) + (s1 + s5 + (s3 + s7)));
     }
     for (const adder of adders) {

@@ -1,15 +1,20 @@
-// Workers that come and go while a run goes on, as real processes: the result is the one of a run whose workers never changed.
+// Workers that come and go while a run goes on, as real processes: the result is the one of a run whose workers never
+// changed.
 import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
-import type { Entrance } from '../../engine/protocol/entrance.js';
 import type { RunEventBody } from '../../engine/events/events.js';
-import { runWorkers, type AgentOptions } from '../../engine/worker/worker-agent.js';
-import { trainRun, type TrainedRun } from '../trainer/train-run.js';
+import type { Entrance } from '../../engine/protocol/entrance.js';
+import { type AgentOptions, runWorkers } from '../../engine/worker/worker-agent.js';
+import { type TrainedRun, trainRun } from '../trainer/train-run.js';
 
 // As many steps as it takes: a run is stopped when what is tested has happened, and compared with one of as many steps.
 const OPEN: Partial<TrainConfigInput> = { steps: 100_000, lr: '1e-3' };
-const hashesOf = ({ finished }: TrainedRun): unknown => ({ loss: finished.lossSha256, weights: finished.weightsSha256 });
-const undisturbed = async ({ finished }: TrainedRun): Promise<unknown> => hashesOf(await trainRun({ ...OPEN, devices: 'cpu:1', steps: finished.steps }));
+const hashesOf = ({ finished }: TrainedRun): unknown => ({
+  loss: finished.lossSha256,
+  weights: finished.weightsSha256,
+});
+const undisturbed = async ({ finished }: TrainedRun): Promise<unknown> =>
+  hashesOf(await trainRun({ ...OPEN, devices: 'cpu:1', steps: finished.steps }));
 
 interface Scene {
   /** By which the joined workers leave. */
@@ -24,7 +29,11 @@ interface Joined {
 }
 
 /** A run that workers join as soon as it is open. */
-async function runWithJoiners(changes: Partial<TrainConfigInput>, joiners: readonly Partial<AgentOptions>[], onEvent: (event: RunEventBody, scene: Scene) => void): Promise<Joined> {
+async function runWithJoiners(
+  changes: Partial<TrainConfigInput>,
+  joiners: readonly Partial<AgentOptions>[],
+  onEvent: (event: RunEventBody, scene: Scene) => void,
+): Promise<Joined> {
   const leave = new AbortController();
   const stopped = new AbortController();
   let stepsLeft = Infinity;
@@ -33,7 +42,22 @@ async function runWithJoiners(changes: Partial<TrainConfigInput>, joiners: reado
   const onOpen = ({ url, token }: Entrance): void => {
     for (const joiner of joiners)
       commands.push(
-        runWorkers({ url, token, name: 'guest', devices: 'cpu:1', model: null, data: null, dataOptions: {}, host: null, port: 0, retrySeconds: 0, signal: leave.signal, onNews: () => undefined, onRetry: () => undefined, ...joiner })
+        runWorkers({
+          url,
+          token,
+          name: 'guest',
+          devices: 'cpu:1',
+          model: null,
+          data: null,
+          dataOptions: {},
+          host: null,
+          port: 0,
+          retrySeconds: 0,
+          signal: leave.signal,
+          onNews: () => undefined,
+          onRetry: () => undefined,
+          ...joiner,
+        })
           .then(
             () => null,
             (error: unknown) => (error as { code: string }).code,
@@ -49,41 +73,62 @@ async function runWithJoiners(changes: Partial<TrainConfigInput>, joiners: reado
   return { run, ends: await Promise.all(commands) };
 }
 
-const shapes = (run: TrainedRun): string[] => run.of('transition').map(({ from, to }) => `${from.K}x${from.R} ${to.K}x${to.R}`);
+const shapes = (run: TrainedRun): string[] =>
+  run.of('transition').map(({ from, to }) => `${from.K}x${from.R} ${to.K}x${to.R}`);
 
 describe('a worker that joins a run', () => {
-  it('is used where that pays, and leaves when it is asked to: no step is lost or done twice, and no bit changes', async () => {
-    let grownAt = -1;
-    const { run, ends } = await runWithJoiners({ devices: 'cpu:1' }, [{}], (event, { leave }) => {
-      if (event.type === 'transition' && grownAt < 0) grownAt = event.step;
-      if (event.type === 'step' && grownAt >= 0 && event.step === grownAt + 20) leave.abort();
-    });
-    expect(ends).toEqual([null]);
-    expect(run.of('transition')).toHaveLength(2);
-    expect(run.of('worker.joined').at(-1)).toMatchObject({ worker: 'w1', origin: { name: 'guest' } });
-    expect(run.of('worker.left')).toMatchObject([{ worker: 'w1' }]);
-    expect(run.of('recovered')).toEqual([]);
-    expect(run.of('step').map(({ step }) => step)).toEqual(Array.from({ length: run.finished.steps }, (_, step) => step));
-    expect(hashesOf(run)).toEqual(await undisturbed(run));
-  });
+  it(
+    'is used where that pays, and leaves when it is asked to: no step ' + 'is lost or done twice, and no bit changes',
+    async () => {
+      let grownAt = -1;
+      const { run, ends } = await runWithJoiners({ devices: 'cpu:1' }, [{}], (event, { leave }) => {
+        if (event.type === 'transition' && grownAt < 0) grownAt = event.step;
+        if (event.type === 'step' && grownAt >= 0 && event.step === grownAt + 20) leave.abort();
+      });
+      expect(ends).toEqual([null]);
+      expect(run.of('transition')).toHaveLength(2);
+      expect(run.of('worker.joined').at(-1)).toMatchObject({ worker: 'w1', origin: { name: 'guest' } });
+      expect(run.of('worker.left')).toMatchObject([{ worker: 'w1' }]);
+      expect(run.of('recovered')).toEqual([]);
+      expect(run.of('step').map(({ step }) => step)).toEqual(
+        Array.from({ length: run.finished.steps }, (_, step) => step),
+      );
+      expect(hashesOf(run)).toEqual(await undisturbed(run));
+    },
+  );
 
   it('is a spare where the shape is given, and replaces a lost worker before a new one is started', async () => {
     const pids: number[] = [];
-    const { run, ends } = await runWithJoiners({ devices: 'cpu:2', pipeline: 2, replicas: 1 }, [{}], (event, { stop }) => {
-      if (event.type === 'recovered') stop();
-      if (event.type !== 'worker.joined') return;
-      pids.push(event.pid);
-      if (event.worker === 'w2') process.kill(pids[1] as number, 'SIGKILL');
-    });
+    const { run, ends } = await runWithJoiners(
+      { devices: 'cpu:2', pipeline: 2, replicas: 1 },
+      [{}],
+      (event, { stop }) => {
+        if (event.type === 'recovered') stop();
+        if (event.type !== 'worker.joined') return;
+        pids.push(event.pid);
+        if (event.worker === 'w2') process.kill(pids[1] as number, 'SIGKILL');
+      },
+    );
     expect(ends).toEqual([null]);
     expect(run.of('recovered')).toMatchObject([{ lost: ['w1'], workers: 2 }]);
-    expect(new Set(run.of('plan.made').at(-1)?.stages.map(({ worker }) => worker))).toEqual(new Set(['w0', 'w2']));
+    expect(
+      new Set(
+        run
+          .of('plan.made')
+          .at(-1)
+          ?.stages.map(({ worker }) => worker),
+      ),
+    ).toEqual(new Set(['w0', 'w2']));
     expect(run.of('worker.joined').map(({ worker }) => worker)).toEqual(['w0', 'w1', 'w2']);
     expect(hashesOf(run)).toEqual(await undisturbed(run));
   });
 
   it('is turned away with both digests where its data are others, and the run does not care', async () => {
-    const { run, ends } = await runWithJoiners({ devices: 'cpu:1' }, [{ dataOptions: { samples: 50 } }], () => undefined);
+    const { run, ends } = await runWithJoiners(
+      { devices: 'cpu:1' },
+      [{ dataOptions: { samples: 50 } }],
+      () => undefined,
+    );
     expect(ends).toEqual(['PT_JOIN_MISMATCH']);
     expect(run.of('warning').at(-1)?.message).toMatch(/digest is [0-9a-f]{16}, the run's is [0-9a-f]{16}/);
     expect(run.of('transition')).toEqual([]);

@@ -1,16 +1,20 @@
-// Workers that share no memory, as on different hosts: tensors, gradients, state, snapshots and checkpoints go over sockets, and no bit changes.
+// Workers that share no memory, as on different hosts: tensors, gradients, state, snapshots and checkpoints go over
+// sockets, and no bit changes.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dial } from '../../engine/comm/dial.js';
 import { fingerprintOf } from '../../engine/comm/tls.js';
 import type { TrainConfigInput } from '../../engine/core/config.js';
-import type { Entrance } from '../../engine/protocol/entrance.js';
 import type { RunEventBody } from '../../engine/events/events.js';
+import type { Entrance } from '../../engine/protocol/entrance.js';
 import { runWorkers } from '../../engine/worker/worker-agent.js';
-import { trainRun, type TrainedRun } from '../trainer/train-run.js';
+import { type TrainedRun, trainRun } from '../trainer/train-run.js';
 
-const hashesOf = ({ finished }: TrainedRun): unknown => ({ loss: finished.lossSha256, weights: finished.weightsSha256 });
+const hashesOf = ({ finished }: TrainedRun): unknown => ({
+  loss: finished.lossSha256,
+  weights: finished.weightsSha256,
+});
 const SOCKETS: Partial<TrainConfigInput> = { transport: 'socket' };
 
 describe('training over sockets gives the bits of one device', () => {
@@ -25,7 +29,14 @@ describe('training over sockets gives the bits of one device', () => {
 });
 
 describe('a run over sockets that freezes, becomes replicas and caches on every host', () => {
-  const frozen: Partial<TrainConfigInput> = { modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 }, dataOptions: { samples: 119 }, steps: 150, freeze: 'manual', freezeSchedule: '30:1,60:2', checkpointEvery: '40 steps' };
+  const frozen: Partial<TrainConfigInput> = {
+    modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 },
+    dataOptions: { samples: 119 },
+    steps: 150,
+    freeze: 'manual',
+    freezeSchedule: '30:1,60:2',
+    checkpointEvery: '40 steps',
+  };
   const undisturbed = trainRun({ ...frozen, devices: 'cpu:1', cache: 'off', dp: 'off' });
   it('has the bits of an undisturbed one, though each of its workers is killed', async () => {
     const pids: number[] = [];
@@ -37,7 +48,10 @@ describe('a run over sockets that freezes, becomes replicas and caches on every 
       if (event.step === 100 && pids.length === 3) process.kill(pids[1] as number, 'SIGKILL');
     });
     expect(run.of('transition').map(({ from, to }) => `${from.K}x${from.R} ${to.K}x${to.R}`)).toContain('2x1 1x2');
-    expect(run.of('recovered')).toMatchObject([{ lost: ['w0'], workers: 2 }, { lost: ['w1'], workers: 2 }]);
+    expect(run.of('recovered')).toMatchObject([
+      { lost: ['w0'], workers: 2 },
+      { lost: ['w1'], workers: 2 },
+    ]);
     expect(run.of('step').reduce((sum, { cacheHits }) => sum + cacheHits, 0)).toBeGreaterThan(0);
     expect(run.of('checkpoint.saved').map(({ step }) => step)).toEqual(expect.arrayContaining([40, 80, 120, 150]));
     expect(run.of('checkpoint.failed')).toEqual([]);
@@ -48,15 +62,21 @@ describe('a run over sockets that freezes, becomes replicas and caches on every 
 describe('a worker that joins from elsewhere', () => {
   const open: Partial<TrainConfigInput> = { steps: 100_000, lr: '1e-3', devices: 'cpu:1', replicas: 1 };
   /** Trains until `visit` is over and some steps more; then once more, undisturbed and as long. */
-  async function withVisitor(changes: Partial<TrainConfigInput>, visit: (entrance: Entrance, until: (isTrue: (event: RunEventBody) => boolean) => Promise<void>) => Promise<void>): Promise<{ readonly run: TrainedRun; readonly undisturbed: TrainedRun }> {
+  async function withVisitor(
+    changes: Partial<TrainConfigInput>,
+    visit: (entrance: Entrance, until: (isTrue: (event: RunEventBody) => boolean) => Promise<void>) => Promise<void>,
+  ): Promise<{ readonly run: TrainedRun; readonly undisturbed: TrainedRun }> {
     const stop = new AbortController();
     const waiting: { readonly isTrue: (event: RunEventBody) => boolean; readonly resolve: () => void }[] = [];
-    const until = (isTrue: (event: RunEventBody) => boolean): Promise<void> => new Promise((resolve) => void waiting.push({ isTrue, resolve }));
+    const until = (isTrue: (event: RunEventBody) => boolean): Promise<void> =>
+      new Promise((resolve) => void waiting.push({ isTrue, resolve }));
     const visits: Promise<void>[] = [];
     const onEvent = (event: RunEventBody): void => {
       for (const waiter of waiting) if (waiter.isTrue(event)) waiter.resolve();
     };
-    const run = await trainRun({ ...open, ...SOCKETS, ...changes }, onEvent, stop.signal, { onOpen: (entrance) => void visits.push(visit(entrance, until).finally(() => stop.abort())) });
+    const run = await trainRun({ ...open, ...SOCKETS, ...changes }, onEvent, stop.signal, {
+      onOpen: (entrance) => void visits.push(visit(entrance, until).finally(() => stop.abort())),
+    });
     await Promise.all(visits);
     return { run, undisturbed: await trainRun({ ...open, steps: run.finished.steps }) };
   }
@@ -64,15 +84,36 @@ describe('a worker that joins from elsewhere', () => {
   it('brings and takes its state over ports that speak TLS as the run does, and leaves no bit behind', async () => {
     const pathOf = (name: string): string => join(import.meta.dirname, `../comm/certificates/one.${name}.pem`);
     const fingerprint = fingerprintOf(readFileSync(pathOf('cert'), 'utf8'));
-    const { run, undisturbed } = await withVisitor({ tlsCert: pathOf('cert'), tlsKey: pathOf('key') }, async ({ url, token }, until) => {
-      const leave = new AbortController();
-      const left = runWorkers({ url, token, trust: { fingerprint }, name: 'guest', devices: 'cpu:1', model: null, data: null, dataOptions: {}, host: null, port: 0, retrySeconds: 0, signal: leave.signal, onNews: () => undefined, onRetry: () => undefined });
-      await until(({ type }) => type === 'transition');
-      await until(({ type }) => type === 'step');
-      leave.abort();
-      await left;
-    });
-    expect(run.of('transition').map(({ from, to }) => `${from.K}x${from.R} ${to.K}x${to.R}`)).toEqual(['1x1 2x1', '2x1 1x1']);
+    const { run, undisturbed } = await withVisitor(
+      { tlsCert: pathOf('cert'), tlsKey: pathOf('key') },
+      async ({ url, token }, until) => {
+        const leave = new AbortController();
+        const left = runWorkers({
+          url,
+          token,
+          trust: { fingerprint },
+          name: 'guest',
+          devices: 'cpu:1',
+          model: null,
+          data: null,
+          dataOptions: {},
+          host: null,
+          port: 0,
+          retrySeconds: 0,
+          signal: leave.signal,
+          onNews: () => undefined,
+          onRetry: () => undefined,
+        });
+        await until(({ type }) => type === 'transition');
+        await until(({ type }) => type === 'step');
+        leave.abort();
+        await left;
+      },
+    );
+    expect(run.of('transition').map(({ from, to }) => `${from.K}x${from.R} ${to.K}x${to.R}`)).toEqual([
+      '1x1 2x1',
+      '2x1 1x1',
+    ]);
     expect(run.of('recovered')).toEqual([]);
     expect(hashesOf(run)).toEqual(hashesOf(undisturbed));
   });
@@ -82,15 +123,32 @@ describe('a worker that joins from elsewhere', () => {
       const peer = await dial(url, { token, hello: { name: 'liar', role: 'join', host: 'elsewhere', pid: 1 } });
       peer.route('assigned', () => undefined);
       peer.onMessage(({ type, ...order }) => {
-        if (type === 'setup') peer.send({ type: 'ready', device: 'cpu', address: 'ws://127.0.0.1:1', fingerprint: null, domain: 'elsewhere', computeMs: null, startSeconds: 1 });
-        if (type === 'prepare') peer.send({ type: 'prepared', generation: (order['plan'] as { generation: number }).generation, movedBytes: 0, stateMs: 0 });
+        if (type === 'setup')
+          peer.send({
+            type: 'ready',
+            device: 'cpu',
+            address: 'ws://127.0.0.1:1',
+            fingerprint: null,
+            domain: 'elsewhere',
+            computeMs: null,
+            startSeconds: 1,
+          });
+        if (type === 'prepare')
+          peer.send({
+            type: 'prepared',
+            generation: (order['plan'] as { generation: number }).generation,
+            movedBytes: 0,
+            stateMs: 0,
+          });
         if (type === 'ping') peer.send({ type: 'pong' });
       });
       await until(({ type }) => type === 'recovered');
       await until(({ type }) => type === 'step');
     });
     expect(run.of('recovered')).toMatchObject([{ lost: ['w1'], workers: 1 }]);
-    expect(run.of('worker.lost')[0]?.reason).toMatch(/worker w0 cannot connect to worker w1: cannot reach ws:\/\/127\.0\.0\.1:1/);
+    expect(run.of('worker.lost')[0]?.reason).toMatch(
+      /worker w0 cannot connect to worker w1: cannot reach ws:\/\/127\.0\.0\.1:1/,
+    );
     expect(hashesOf(run)).toEqual(hashesOf(undisturbed));
   });
 });

@@ -1,5 +1,5 @@
 // What is kept between runs: whole or not at all, never an error, never more than is allowed.
-import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -40,7 +40,12 @@ describe('the disk cache', () => {
       return filesOf(folder).find((file) => !before.has(file)) ?? '';
     };
     cache.put('first', Buffer.from('x'));
-    const [flipped, short, empty, swapped] = ['flipped', 'short', 'empty', 'swapped'].map(put) as [string, string, string, string];
+    const [flipped, short, empty, swapped] = ['flipped', 'short', 'empty', 'swapped'].map(put) as [
+      string,
+      string,
+      string,
+      string,
+    ];
     const bytes = readFileSync(flipped);
     bytes[40] = (bytes[40] as number) ^ 1;
     writeFileSync(flipped, bytes);

@@ -4,7 +4,15 @@ import { jointCosts } from '../../engine/costs/joint-costs.js';
 
 const report = (factor: number): Parameters<typeof jointCosts>[0][number] => ({
   type: 'costs',
-  blocks: [1, 2].map((ms) => ({ forwardMs: factor * ms, backwardMs: 2 * factor * ms, inputGradientMs: factor * ms, weightGradientMs: factor * ms, savedBytes: 10, carriedBytes: 20, outputBytes: 30 })),
+  blocks: [1, 2].map((ms) => ({
+    forwardMs: factor * ms,
+    backwardMs: 2 * factor * ms,
+    inputGradientMs: factor * ms,
+    weightGradientMs: factor * ms,
+    savedBytes: 10,
+    carriedBytes: 20,
+    outputBytes: 30,
+  })),
   readMsPerMb: { f32: factor, f16: 2 * factor, i8: 3 * factor },
   updateMsPerMb: factor,
   handover: { handoverMs: factor, handlingMs: factor / 2 },

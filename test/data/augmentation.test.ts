@@ -1,16 +1,27 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { randomKey } from '../../engine/core/random.js';
-import { augmentDataset } from '../../engine/data/augmented-dataset.js';
 import { makeAugmentation } from '../../engine/data/augmentations.js';
-import { countIds, firstValidationId, type DataInfo } from '../../engine/data/dataset.js';
+import { augmentDataset } from '../../engine/data/augmented-dataset.js';
+import { countIds, type DataInfo, firstValidationId } from '../../engine/data/dataset.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { Sampler } from '../../engine/data/sampler.js';
 import { errorOf } from './scratch-folder.js';
 
-const images = (...shape: number[]): DataInfo => ({ task: 'image-classification', classes: 2, vocabulary: null, sequence: null, fields: [{ name: 'image', shape, dtype: 'float32' }, { name: 'label', shape: [], dtype: 'int32' }] });
+const images = (...shape: number[]): DataInfo => ({
+  task: 'image-classification',
+  classes: 2,
+  vocabulary: null,
+  sequence: null,
+  fields: [
+    { name: 'image', shape, dtype: 'float32' },
+    { name: 'label', shape: [], dtype: 'int32' },
+  ],
+});
 
-/** The pixel that `shift` by (down, right) puts at (y, x): the nearest one of the image where it looks beyond an edge. */
+/**
+ * The pixel that `shift` by (down, right) puts at (y, x): the nearest one of the image where it looks beyond an edge.
+ */
 const shifted = (image: Float32Array, H: number, W: number, C: number, down: number, right: number): number[] =>
   Array.from({ length: H * W * C }, (_, i) => {
     const [y, x, c] = [Math.floor(i / (W * C)), Math.floor(i / C) % W, i % C];
@@ -21,13 +32,25 @@ const shifted = (image: Float32Array, H: number, W: number, C: number, down: num
 describe('the augmentation shift', () => {
   it('moves the image by at most so many pixels each way and repeats its edge, whatever its size', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 3, max: 9 }), fc.integer({ min: 3, max: 9 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 2 }), fc.nat(), (H, W, C, pixels, sample) => {
-        const before = Float32Array.from({ length: H * W * C }, (_, i) => i);
-        const after = before.slice();
-        makeAugmentation('shift', C === 1 ? images(H, W) : images(H, W, C), { pixels }).apply(after, randomKey(1, 'augment', sample, 0));
-        const all = Array.from({ length: 2 * pixels + 1 }, (_, d) => Array.from({ length: 2 * pixels + 1 }, (__, r) => shifted(before, H, W, C, d - pixels, r - pixels)));
-        expect(all.flat()).toContainEqual([...after]);
-      }),
+      fc.property(
+        fc.integer({ min: 3, max: 9 }),
+        fc.integer({ min: 3, max: 9 }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 2 }),
+        fc.nat(),
+        (H, W, C, pixels, sample) => {
+          const before = Float32Array.from({ length: H * W * C }, (_, i) => i);
+          const after = before.slice();
+          makeAugmentation('shift', C === 1 ? images(H, W) : images(H, W, C), { pixels }).apply(
+            after,
+            randomKey(1, 'augment', sample, 0),
+          );
+          const all = Array.from({ length: 2 * pixels + 1 }, (_, d) =>
+            Array.from({ length: 2 * pixels + 1 }, (__, r) => shifted(before, H, W, C, d - pixels, r - pixels)),
+          );
+          expect(all.flat()).toContainEqual([...after]);
+        },
+      ),
       { numRuns: 50 },
     );
   });
@@ -41,14 +64,25 @@ describe('the augmentation shift', () => {
     expect(at(7)).toBe(at(7));
   });
   it('refuses data without images, and shifts beyond the image', () => {
-    expect(errorOf(() => makeAugmentation('shift', { ...images(5, 5), fields: [{ name: 'tokens', shape: [8], dtype: 'int32' }] }, { pixels: 1 }))).toMatchObject({ code: 'PT_AUGMENT', message: expect.stringContaining('they have tokens') as string });
-    expect(errorOf(() => makeAugmentation('shift', images(5, 4), { pixels: 4 })).message).toContain('a shift by up to 4 pixels would move images of 5 x 4 out of sight');
+    expect(
+      errorOf(() =>
+        makeAugmentation(
+          'shift',
+          { ...images(5, 5), fields: [{ name: 'tokens', shape: [8], dtype: 'int32' }] },
+          { pixels: 1 },
+        ),
+      ),
+    ).toMatchObject({ code: 'PT_AUGMENT', message: expect.stringContaining('they have tokens') as string });
+    expect(errorOf(() => makeAugmentation('shift', images(5, 4), { pixels: 4 })).message).toContain(
+      'a shift by up to 4 pixels would move images of 5 x 4 out of sight',
+    );
   });
 });
 
 describe('views', () => {
   const plain = openDataset('synthetic:digits', { samples: 40 });
-  const augmented = (numViews: number, seed = 1) => augmentDataset(plain, { augmentation: makeAugmentation('shift', plain.info, { pixels: 2 }), numViews, seed });
+  const augmented = (numViews: number, seed = 1) =>
+    augmentDataset(plain, { augmentation: makeAugmentation('shift', plain.info, { pixels: 2 }), numViews, seed });
   const size = plain.info.fields.find(({ name }) => name === 'image')?.shape.reduce((a, b) => a * b, 1) ?? 0;
   const imageOf = (data: typeof plain, id: number): string => {
     const out = new Float32Array(size);
@@ -75,7 +109,12 @@ describe('views', () => {
     const forth = augmented(2);
     const back = augmented(2);
     const inOrder = ids.map((id) => imageOf(forth, id));
-    expect([...ids].reverse().map((id) => imageOf(back, id)).reverse()).toEqual(inOrder);
+    expect(
+      [...ids]
+        .reverse()
+        .map((id) => imageOf(back, id))
+        .reverse(),
+    ).toEqual(inOrder);
     expect(ids.map((id) => imageOf(augmented(2, 2), id))).not.toEqual(inOrder);
     // How many there are does not change those there are.
     expect(ids.map((id) => imageOf(augmented(5), id))).toEqual(inOrder);

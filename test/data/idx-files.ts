@@ -12,7 +12,13 @@ export function idx(shape: readonly number[], data: readonly number[] | Uint8Arr
 /** `count` images of 2 x 3 pixels, image i full of the value i, with label i % 4. */
 export function images(count: number): { images: Uint8Array; labels: Uint8Array } {
   return {
-    images: idx([count, 2, 3], Array.from({ length: count * 6 }, (_, i) => Math.floor(i / 6))),
-    labels: idx([count], Array.from({ length: count }, (_, i) => i % 4)),
+    images: idx(
+      [count, 2, 3],
+      Array.from({ length: count * 6 }, (_, i) => Math.floor(i / 6)),
+    ),
+    labels: idx(
+      [count],
+      Array.from({ length: count }, (_, i) => i % 4),
+    ),
   };
 }

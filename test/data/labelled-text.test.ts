@@ -56,7 +56,10 @@ describe('tsv', () => {
 
   it('numbers labels by value where all are numbers, by name otherwise', () => {
     const labels = (...names: string[]): number[] => {
-      const data = openDataset(`tsv:${folder({ 'train.tsv': names.map((name) => `x\t${name}`).join('\n'), 'dev.tsv': `x\t${names[0]}` })}`, {});
+      const data = openDataset(
+        `tsv:${folder({ 'train.tsv': names.map((name) => `x\t${name}`).join('\n'), 'dev.tsv': `x\t${names[0]}` })}`,
+        {},
+      );
       return names.map((_, id) => fieldOf(data, id, 'label')[0] as number);
     };
     expect(labels('10', '9', '-1')).toEqual([2, 1, 0]);
@@ -64,7 +67,10 @@ describe('tsv', () => {
   });
 
   it('passes over a heading, blank lines and Windows line ends', () => {
-    const data = openDataset(`tsv:${folder({ 'train.tsv': 'sentence\tlabel\r\ngood\t1\r\n\r\nbad\t0\r\n', 'valid.tsv': 'good\t1' })}`, {});
+    const data = openDataset(
+      `tsv:${folder({ 'train.tsv': 'sentence\tlabel\r\ngood\t1\r\n\r\nbad\t0\r\n', 'valid.tsv': 'good\t1' })}`,
+      {},
+    );
     expect(data.numTrain).toBe(2);
     expect(data.info.classes).toBe(2);
   });
@@ -98,20 +104,42 @@ describe('tsv', () => {
     expect(digest({})).toBe(digest({ 'test.tsv': 'x\t1' }));
     expect(digest({})).not.toBe(digest({ 'dev.tsv': 'bad\t0' }));
     // The same lines, one of them moved from one file to the other.
-    expect(digest({ 'train.tsv': `${train}bad\t0\n`, 'dev.tsv': 'good\t1' })).not.toBe(digest({ 'train.tsv': train, 'dev.tsv': 'bad\t0\ngood\t1' }));
+    expect(digest({ 'train.tsv': `${train}bad\t0\n`, 'dev.tsv': 'good\t1' })).not.toBe(
+      digest({ 'train.tsv': train, 'dev.tsv': 'bad\t0\ngood\t1' }),
+    );
   });
 
   const cases: [name: string, path: () => string, code: string, words: string[]][] = [
     ['a path that does not exist', () => '/no/such.tsv', 'PT_DATA_MISSING', ['/no/such.tsv']],
     ['a folder without train.tsv', () => folder({ 'train.csv': 'a,1' }), 'PT_DATA_MISSING', ['no train.tsv']],
-    ['a line without a tab', () => both({ 'dev.tsv': 'good\t1\n\nno label here\n' }), 'PT_DATA_SEPARATOR', ['dev.tsv:3']],
+    [
+      'a line without a tab',
+      () => both({ 'dev.tsv': 'good\t1\n\nno label here\n' }),
+      'PT_DATA_SEPARATOR',
+      ['dev.tsv:3'],
+    ],
     ['a line without a label', () => both({ 'dev.tsv': 'good\t\n' }), 'PT_DATA_LABEL', ['dev.tsv:1', 'empty']],
-    ['a label that training does not know', () => both({ 'dev.tsv': 'good\t1\nbad\t7\n' }), 'PT_DATA_LABEL', ['dev.tsv:2', '"7"', '2 labels', '0, 1']],
+    [
+      'a label that training does not know',
+      () => both({ 'dev.tsv': 'good\t1\nbad\t7\n' }),
+      'PT_DATA_LABEL',
+      ['dev.tsv:2', '"7"', '2 labels', '0, 1'],
+    ],
     ['an empty file', () => both({ 'dev.tsv': '' }), 'PT_DATA_EMPTY', ['dev.tsv', '0 bytes']],
     ['a file of blank lines', () => both({ 'dev.tsv': '\n\n' }), 'PT_DATA_EMPTY', ['0 lines']],
     ['one label only', () => both({ 'train.tsv': 'a\t1\nb\t1' }), 'PT_DATA_CLASSES', ['1 label', 'at least 2']],
-    ['too few lines to validate', () => join(folder({ 'a.tsv': 'a\t1\nb\t0' }), 'a.tsv'), 'PT_DATA_SIZE', ['2 samples', 'at least 10']],
-    ['a vocabulary without special tokens', () => both({ 'vocab.txt': '[PAD]\na\n' }), 'PT_DATA_VOCABULARY', ['2 tokens', '[UNK]']],
+    [
+      'too few lines to validate',
+      () => join(folder({ 'a.tsv': 'a\t1\nb\t0' }), 'a.tsv'),
+      'PT_DATA_SIZE',
+      ['2 samples', 'at least 10'],
+    ],
+    [
+      'a vocabulary without special tokens',
+      () => both({ 'vocab.txt': '[PAD]\na\n' }),
+      'PT_DATA_VOCABULARY',
+      ['2 tokens', '[UNK]'],
+    ],
   ];
   it.each(cases)('refuses %s', (_, path, code, words) => {
     const error = errorOf(() => openDataset(`tsv:${path()}`, {}));
@@ -121,7 +149,9 @@ describe('tsv', () => {
   });
 
   it('refuses text that is not UTF-8', () => {
-    const error = errorOf(() => openDataset(`tsv:${folder({ 'train.tsv': Uint8Array.of(0x61, 0xff, 0x09, 0x31) })}`, {}));
+    const error = errorOf(() =>
+      openDataset(`tsv:${folder({ 'train.tsv': Uint8Array.of(0x61, 0xff, 0x09, 0x31) })}`, {}),
+    );
     expect(error.code).toBe('PT_DATA_ENCODING');
   });
 
@@ -134,7 +164,8 @@ describe('tsv', () => {
 });
 
 describe('csv', () => {
-  const open = (train: string) => openDataset(`csv:${folder({ 'train.csv': train, 'dev.csv': 'good,1' })}`, { tokenizer: 'bytes', sequence: 40 });
+  const open = (train: string) =>
+    openDataset(`csv:${folder({ 'train.csv': train, 'dev.csv': 'good,1' })}`, { tokenizer: 'bytes', sequence: 40 });
   const textOf = (train: string, id: number): string => {
     const data = open(train);
     return data.tokenizer?.decode(fieldOf(data, id, 'tokens')) ?? '';
@@ -170,8 +201,12 @@ describe('sst2', () => {
     const data = openDataset(`sst2:${join(realData as string, 'sst2')}`, {});
     expect([data.numTrain, data.numValidation, data.info.classes]).toEqual([6920, 872, 2]);
     expect(data.info.vocabulary).toBe(8003);
-    expect(data.tokenizer?.decode(fieldOf(data, 1, 'tokens').filter((id) => id > 2))).toBe('apparently from the cutting room floor of any given daytime soap');
-    const lengths = Array.from({ length: data.numTrain }, (_, id) => fieldOf(data, id, 'mask').reduce((sum, one) => sum + one));
+    expect(data.tokenizer?.decode(fieldOf(data, 1, 'tokens').filter((id) => id > 2))).toBe(
+      'apparently from the cutting room floor of any given daytime soap',
+    );
+    const lengths = Array.from({ length: data.numTrain }, (_, id) =>
+      fieldOf(data, id, 'mask').reduce((sum, one) => sum + one),
+    );
     const T = data.info.sequence as number;
     expect(lengths.filter((length) => length === T).length / lengths.length).toBeLessThan(0.02);
   });

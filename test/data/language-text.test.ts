@@ -26,14 +26,18 @@ describe('text', () => {
 
   it('covers the training part without gap, for any text and window', () => {
     fc.assert(
-      fc.property(fc.string({ minLength: 40, maxLength: 200, unit: 'grapheme' }), fc.integer({ min: 1, max: 3 }), (text, sequence) => {
-        const data = openDataset(`text:${file(text)}`, { sequence, tokenizer: 'bytes' });
-        const ids = Array.from({ length: data.numTrain }, (_, id) => fieldOf(data, id, 'tokens')).flat();
-        const bytes = [...new TextEncoder().encode(text)];
-        expect(ids).toEqual(bytes.slice(0, ids.length));
-        const targets = Array.from({ length: data.numTrain }, (_, id) => fieldOf(data, id, 'targets')).flat();
-        expect(targets).toEqual(bytes.slice(1, ids.length + 1));
-      }),
+      fc.property(
+        fc.string({ minLength: 40, maxLength: 200, unit: 'grapheme' }),
+        fc.integer({ min: 1, max: 3 }),
+        (text, sequence) => {
+          const data = openDataset(`text:${file(text)}`, { sequence, tokenizer: 'bytes' });
+          const ids = Array.from({ length: data.numTrain }, (_, id) => fieldOf(data, id, 'tokens')).flat();
+          const bytes = [...new TextEncoder().encode(text)];
+          expect(ids).toEqual(bytes.slice(0, ids.length));
+          const targets = Array.from({ length: data.numTrain }, (_, id) => fieldOf(data, id, 'targets')).flat();
+          expect(targets).toEqual(bytes.slice(1, ids.length + 1));
+        },
+      ),
       { numRuns: 30 },
     );
   });
@@ -55,10 +59,22 @@ describe('text', () => {
   });
 
   it('reads the text files of a folder in the order of their paths', () => {
-    const path = folder({ 'b.txt': 'bb', 'a/z.txt': 'aa\n', 'c.d.ts': 'cc', 'picture.bin': Uint8Array.of(1, 0, 255), 'zero.bin': Uint8Array.of(97, 0), '.hidden': 'hh', 'd.txt': `${'d'.repeat(40)}\n` });
+    const path = folder({
+      'b.txt': 'bb',
+      'a/z.txt': 'aa\n',
+      'c.d.ts': 'cc',
+      'picture.bin': Uint8Array.of(1, 0, 255),
+      'zero.bin': Uint8Array.of(97, 0),
+      '.hidden': 'hh',
+      'd.txt': `${'d'.repeat(40)}\n`,
+    });
     const textOf = (options: Record<string, unknown>): string => {
       const data = openDataset(`text:${path}`, { sequence: 1, tokenizer: 'bytes', ...options });
-      return data.tokenizer?.decode(Array.from({ length: data.numTrain }, (_, id) => fieldOf(data, id, 'tokens')[0] as number)) ?? '';
+      return (
+        data.tokenizer?.decode(
+          Array.from({ length: data.numTrain }, (_, id) => fieldOf(data, id, 'tokens')[0] as number),
+        ) ?? ''
+      );
     };
     expect(textOf({})).toMatch(/^aa\nbb\ncc\nd+$/);
     expect(textOf({ match: '.txt' })).toMatch(/^aa\nbb\nd+$/);
@@ -74,7 +90,9 @@ describe('text', () => {
   });
 
   it('has the SHA-256 of its only file as digest', () => {
-    expect(openDataset(`text:${file(alphabet)}`, { sequence: 4 }).digest).toBe(createHash('sha256').update(alphabet).digest('hex'));
+    expect(openDataset(`text:${file(alphabet)}`, { sequence: 4 }).digest).toBe(
+      createHash('sha256').update(alphabet).digest('hex'),
+    );
   });
 
   it('refuses a text shorter than a window', () => {
@@ -85,7 +103,9 @@ describe('text', () => {
   });
 
   it('refuses what is no text', () => {
-    expect(errorOf(() => openDataset(`text:${file(Uint8Array.of(0xff, 0xfe, 0x41))}`, {})).code).toBe('PT_DATA_ENCODING');
+    expect(errorOf(() => openDataset(`text:${file(Uint8Array.of(0xff, 0xfe, 0x41))}`, {})).code).toBe(
+      'PT_DATA_ENCODING',
+    );
     expect(errorOf(() => openDataset(`text:${file('')}`, {})).code).toBe('PT_DATA_EMPTY');
     expect(errorOf(() => openDataset('text:/no/such', {})).code).toBe('PT_DATA_MISSING');
     expect(errorOf(() => openDataset(`text:${folder({})}`, {})).code).toBe('PT_DATA_EMPTY');
@@ -95,7 +115,12 @@ describe('text', () => {
     const path = join(realData as string, 'tinyshakespeare.txt');
     const data = openDataset(`text:${path}`, {});
     expect(data.info).toMatchObject({ vocabulary: 65, sequence: 128 });
-    expect([data.numTrain, data.numValidation]).toEqual([Math.floor((1_003_854 - 1) / 128), Math.floor((111_540 - 1) / 128)]);
-    expect(data.tokenizer?.decode(fieldOf(data, data.numTrain, 'tokens'))).toBe(readFileSync(path, 'utf8').slice(1_003_854, 1_003_854 + 128));
+    expect([data.numTrain, data.numValidation]).toEqual([
+      Math.floor((1_003_854 - 1) / 128),
+      Math.floor((111_540 - 1) / 128),
+    ]);
+    expect(data.tokenizer?.decode(fieldOf(data, data.numTrain, 'tokens'))).toBe(
+      readFileSync(path, 'utf8').slice(1_003_854, 1_003_854 + 128),
+    );
   });
 });

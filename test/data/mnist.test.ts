@@ -9,7 +9,8 @@ import { errorOf, fieldOf, scratch } from './scratch-folder.js';
 
 const folder = scratch();
 const ten = images(10);
-const pair = (change: Record<string, Uint8Array> = {}): string => folder({ 'images-idx3-ubyte': ten.images, 'labels-idx1-ubyte': ten.labels, ...change });
+const pair = (change: Record<string, Uint8Array> = {}): string =>
+  folder({ 'images-idx3-ubyte': ten.images, 'labels-idx1-ubyte': ten.labels, ...change });
 const open = (path: string, options: Record<string, unknown> = {}) => openDataset(`mnist:${path}`, options);
 
 describe('mnist', () => {
@@ -57,7 +58,8 @@ describe('mnist', () => {
     changed[8] = 3;
     expect(open(pair()).digest).toBe(open(pair()).digest);
     expect(open(pair()).digest).not.toBe(open(pair({ 'labels-idx1-ubyte': changed })).digest);
-    const line = (bytes: Uint8Array, name: string): string => `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`;
+    const line = (bytes: Uint8Array, name: string): string =>
+      `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`;
     const list = line(ten.images, 'images-idx3-ubyte') + line(ten.labels, 'labels-idx1-ubyte');
     expect(open(pair()).digest).toBe(createHash('sha256').update(list).digest('hex'));
   });
@@ -66,18 +68,68 @@ describe('mnist', () => {
     ['a folder that does not exist', () => '/no/such/folder', 'PT_DATA_MISSING', ['/no/such/folder']],
     ['a file in place of a folder', () => join(pair(), 'images-idx3-ubyte'), 'PT_DATA_FOLDER', ['not a folder']],
     ['a folder without the files', () => folder({ 'a.txt': 'a' }), 'PT_DATA_MISSING', ['no MNIST files']],
-    ['images without labels', () => folder({ 'images-idx3-ubyte': ten.images }), 'PT_DATA_MISSING', ['labels-idx1-ubyte']],
-    ['labels in place of images', () => pair({ 'images-idx3-ubyte': ten.labels }), 'PT_DATA_MAGIC', ['0x00000801', '0x00000803']],
-    ['a file that is cut off', () => pair({ 'images-idx3-ubyte': ten.images.subarray(0, 70) }), 'PT_DATA_TRUNCATED', ['70 bytes', 'needs 76']],
-    ['a file cut off inside its header', () => pair({ 'images-idx3-ubyte': ten.images.subarray(0, 9) }), 'PT_DATA_TRUNCATED', ['9 bytes', 'needs 16']],
-    ['a file cut off inside its magic number', () => pair({ 'images-idx3-ubyte': ten.images.subarray(0, 2) }), 'PT_DATA_TRUNCATED', ['2 bytes', 'needs 16']],
-    ['a file that is too long', () => pair({ 'labels-idx1-ubyte': Buffer.concat([ten.labels, ten.labels]) }), 'PT_DATA_TRUNCATED', ['36 bytes', 'needs 18']],
+    [
+      'images without labels',
+      () => folder({ 'images-idx3-ubyte': ten.images }),
+      'PT_DATA_MISSING',
+      ['labels-idx1-ubyte'],
+    ],
+    [
+      'labels in place of images',
+      () => pair({ 'images-idx3-ubyte': ten.labels }),
+      'PT_DATA_MAGIC',
+      ['0x00000801', '0x00000803'],
+    ],
+    [
+      'a file that is cut off',
+      () => pair({ 'images-idx3-ubyte': ten.images.subarray(0, 70) }),
+      'PT_DATA_TRUNCATED',
+      ['70 bytes', 'needs 76'],
+    ],
+    [
+      'a file cut off inside its header',
+      () => pair({ 'images-idx3-ubyte': ten.images.subarray(0, 9) }),
+      'PT_DATA_TRUNCATED',
+      ['9 bytes', 'needs 16'],
+    ],
+    [
+      'a file cut off inside its magic number',
+      () => pair({ 'images-idx3-ubyte': ten.images.subarray(0, 2) }),
+      'PT_DATA_TRUNCATED',
+      ['2 bytes', 'needs 16'],
+    ],
+    [
+      'a file that is too long',
+      () => pair({ 'labels-idx1-ubyte': Buffer.concat([ten.labels, ten.labels]) }),
+      'PT_DATA_TRUNCATED',
+      ['36 bytes', 'needs 18'],
+    ],
     ['an empty file', () => pair({ 'labels-idx1-ubyte': new Uint8Array(0) }), 'PT_DATA_EMPTY', ['0 bytes']],
     ['a file without elements', () => pair({ 'labels-idx1-ubyte': idx([0], []) }), 'PT_DATA_EMPTY', ['none']],
-    ['more images than labels', () => pair({ 'labels-idx1-ubyte': images(9).labels }), 'PT_DATA_COUNT', ['10 images', '9 labels']],
-    ['damaged gzip', () => folder({ 'images-idx3-ubyte.gz': gzipSync(ten.images).subarray(0, 30), 'labels-idx1-ubyte': ten.labels }), 'PT_DATA_GZIP', ['images-idx3-ubyte.gz', '30 bytes']],
-    ['gzip by name alone', () => folder({ 'images-idx3-ubyte.gz': ten.images, 'labels-idx1-ubyte': ten.labels }), 'PT_DATA_GZIP', ['not a whole gzip file']],
-    ['too few images to validate', () => folder({ 'images-idx3-ubyte': images(4).images, 'labels-idx1-ubyte': images(4).labels }), 'PT_DATA_SIZE', ['4 images', 'at least 1']],
+    [
+      'more images than labels',
+      () => pair({ 'labels-idx1-ubyte': images(9).labels }),
+      'PT_DATA_COUNT',
+      ['10 images', '9 labels'],
+    ],
+    [
+      'damaged gzip',
+      () => folder({ 'images-idx3-ubyte.gz': gzipSync(ten.images).subarray(0, 30), 'labels-idx1-ubyte': ten.labels }),
+      'PT_DATA_GZIP',
+      ['images-idx3-ubyte.gz', '30 bytes'],
+    ],
+    [
+      'gzip by name alone',
+      () => folder({ 'images-idx3-ubyte.gz': ten.images, 'labels-idx1-ubyte': ten.labels }),
+      'PT_DATA_GZIP',
+      ['not a whole gzip file'],
+    ],
+    [
+      'too few images to validate',
+      () => folder({ 'images-idx3-ubyte': images(4).images, 'labels-idx1-ubyte': images(4).labels }),
+      'PT_DATA_SIZE',
+      ['4 images', 'at least 1'],
+    ],
   ];
   it.each(cases)('refuses %s', (_, path, code, words) => {
     const error = errorOf(() => open(path()));
@@ -89,7 +141,14 @@ describe('mnist', () => {
 
   it('refuses sets whose image sizes differ', () => {
     const error = errorOf(() =>
-      open(folder({ 'train-images-idx3-ubyte': ten.images, 'train-labels-idx1-ubyte': ten.labels, 't10k-images-idx3-ubyte': idx([2, 2, 2], Array(8).fill(0)), 't10k-labels-idx1-ubyte': images(2).labels })),
+      open(
+        folder({
+          'train-images-idx3-ubyte': ten.images,
+          'train-labels-idx1-ubyte': ten.labels,
+          't10k-images-idx3-ubyte': idx([2, 2, 2], Array(8).fill(0)),
+          't10k-labels-idx1-ubyte': images(2).labels,
+        }),
+      ),
     );
     expect(error.code).toBe('PT_DATA_SIZE');
     expect(error.message).toContain('2x3');

@@ -24,21 +24,30 @@ describe('openDataset', () => {
 });
 
 describe('synthetic', () => {
-  it.each(['digits', 'copy', 'text', 'sentiment'])('draws %s alike every time, and otherwise for another seed', (name) => {
-    const open = (seed: number) => openDataset(`synthetic:${name}`, { samples: 50, seed });
-    expect(open(1).digest).toBe(open(1).digest);
-    expect(open(1).digest).not.toBe(open(2).digest);
-    expect([open(1).numTrain, open(1).numValidation]).toEqual([40, 10]);
-  });
+  it.each(['digits', 'copy', 'text', 'sentiment'])(
+    'draws %s alike every time, and otherwise for another seed',
+    (name) => {
+      const open = (seed: number) => openDataset(`synthetic:${name}`, { samples: 50, seed });
+      expect(open(1).digest).toBe(open(1).digest);
+      expect(open(1).digest).not.toBe(open(2).digest);
+      expect([open(1).numTrain, open(1).numValidation]).toEqual([40, 10]);
+    },
+  );
 
   it('draws digits of all classes that differ from each other', () => {
     const data = openDataset('synthetic:digits', { samples: 400, size: 16 });
-    expect(data.info).toMatchObject({ task: 'image-classification', classes: 10, fields: [{ shape: [16, 16] }, { shape: [] }] });
+    expect(data.info).toMatchObject({
+      task: 'image-classification',
+      classes: 10,
+      fields: [{ shape: [16, 16] }, { shape: [] }],
+    });
     const images = Array.from({ length: 400 }, (_, id) => fieldOf(data, id, 'image'));
     const labels = Array.from({ length: 400 }, (_, id) => fieldOf(data, id, 'label')[0] as number);
     expect(new Set(labels).size).toBe(10);
-    // The nearest of 320 training images has the right class far more often than chance (10 %): there is something to learn.
-    const distance = (a: number[], b: number[]): number => a.reduce((sum, value, i) => sum + (value - (b[i] as number)) ** 2, 0);
+    // The nearest of 320 training images has the right class far more often than chance (10 %): there is something to
+    // learn.
+    const distance = (a: number[], b: number[]): number =>
+      a.reduce((sum, value, i) => sum + (value - (b[i] as number)) ** 2, 0);
     const right = images.slice(320).filter((image, i) => {
       const distances = images.slice(0, 320).map((known) => distance(image, known));
       return labels[distances.indexOf(Math.min(...distances))] === labels[320 + i];

@@ -7,7 +7,9 @@ const batch = fc.integer({ min: 1, max: 64 });
 const seed = fc.nat();
 
 const epochIds = (sampler: Sampler, epoch: number): number[] =>
-  Array.from({ length: sampler.stepsPerEpoch }, (_, i) => [...sampler.batchAt(epoch * sampler.stepsPerEpoch + i).ids]).flat();
+  Array.from({ length: sampler.stepsPerEpoch }, (_, i) => [
+    ...sampler.batchAt(epoch * sampler.stepsPerEpoch + i).ids,
+  ]).flat();
 
 describe('Sampler', () => {
   it('gives every sample exactly once per epoch, and padding only at the end', () => {
@@ -27,7 +29,8 @@ describe('Sampler', () => {
     fc.assert(
       fc.property(numTrain, batch, seed, fc.array(fc.nat(2000), { minLength: 1, maxLength: 20 }), (n, b, s, steps) => {
         const shared = new Sampler({ numTrain: n, batch: b, seed: s });
-        for (const step of steps) expect(shared.batchAt(step)).toEqual(new Sampler({ numTrain: n, batch: b, seed: s }).batchAt(step));
+        for (const step of steps)
+          expect(shared.batchAt(step)).toEqual(new Sampler({ numTrain: n, batch: b, seed: s }).batchAt(step));
       }),
     );
   });
@@ -52,7 +55,9 @@ describe('Sampler', () => {
     fc.assert(
       fc.property(numTrain, fc.nat(200), batch, (n, v, b) => {
         const sampler = new Sampler({ numTrain: n, numValidation: v, batch: 1, seed: 0 });
-        const ids = Array.from({ length: sampler.validationBatches(b) }, (_, i) => [...sampler.validationBatch(i, b)]).flat();
+        const ids = Array.from({ length: sampler.validationBatches(b) }, (_, i) => [
+          ...sampler.validationBatch(i, b),
+        ]).flat();
         expect(ids.slice(0, v)).toEqual(Array.from({ length: v }, (_, i) => n + i));
         expect(ids.slice(v).every((id) => id === -1)).toBe(true);
         expect(ids.length - v).toBeLessThan(b);

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
-import type { Dataset } from '../../engine/data/dataset.js';
 import { PipetrainError } from '../../engine/core/errors.js';
+import type { Dataset } from '../../engine/data/dataset.js';
 import { hostArray } from '../../engine/tensor/shape.js';
 
 /** Writes files and returns the folder they are in; every call makes a folder of its own. */

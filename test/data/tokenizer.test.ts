@@ -12,7 +12,12 @@ describe('byte and character tokenizers', () => {
   it('give any text back', () => {
     fc.assert(
       fc.property(text, (sample) => {
-        for (const tokenizer of [new ByteTokenizer(), new ByteTokenizer(['[PAD]']), new CharTokenizer(sample), new CharTokenizer(sample, ['[PAD]', '[UNK]'], 1)]) {
+        for (const tokenizer of [
+          new ByteTokenizer(),
+          new ByteTokenizer(['[PAD]']),
+          new CharTokenizer(sample),
+          new CharTokenizer(sample, ['[PAD]', '[UNK]'], 1),
+        ]) {
           const ids = tokenizer.encode(sample);
           expect(tokenizer.decode(ids)).toBe(sample);
           expect(ids.every((id) => id >= 0 && id < tokenizer.size)).toBe(true);
@@ -53,25 +58,58 @@ describe('word tokenizer', () => {
 });
 
 describe('wordpiece tokenizer', () => {
-  const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'un', '##aff', '##able', 'want', '##ed', '##want', 'runn', '##ing', ',', 'low', '##est', 'hello', 'world', '!', 'cafe', 'naive', '中', '国', '$', '5', '-', 'a', 'b', '##b', "'", 's'].join('\n');
+  const vocabulary = [
+    '[PAD]',
+    '[UNK]',
+    '[CLS]',
+    '[SEP]',
+    '[MASK]',
+    'un',
+    '##aff',
+    '##able',
+    'want',
+    '##ed',
+    '##want',
+    'runn',
+    '##ing',
+    ',',
+    'low',
+    '##est',
+    'hello',
+    'world',
+    '!',
+    'cafe',
+    'naive',
+    '中',
+    '国',
+    '$',
+    '5',
+    '-',
+    'a',
+    'b',
+    '##b',
+    "'",
+    's',
+  ].join('\n');
   const tokenizer = new WordpieceTokenizer('vocab.txt', vocabulary, { lowercase: true });
 
-  // Ids as BERT's own tokenizer gives them for this vocabulary (library `tokenizers` 0.23, BertWordPieceTokenizer, without special tokens).
+  // Ids as BERT's own tokenizer gives them for this vocabulary (library `tokenizers` 0.23, BertWordPieceTokenizer,
+  // without special tokens).
   const golden: [text: string, ids: number[]][] = [
-    ["UNaffable", [5, 6, 7]],
-    ["unwanted, running", [5, 10, 9, 13, 11, 12]],
-    ["Hello   World!\n", [16, 17, 18]],
-    ["caf\u00e9 NA\u00cfVE", [19, 20]],
-    ["ab\u4e2d\u56fda", [26, 28, 21, 22, 26]],
-    ["a\u0000b\ufffd a\u200bb a\u200db", [26, 28, 26, 28, 26, 28]],
-    ["$5-5", [23, 24, 25, 24]],
+    ['UNaffable', [5, 6, 7]],
+    ['unwanted, running', [5, 10, 9, 13, 11, 12]],
+    ['Hello   World!\n', [16, 17, 18]],
+    ['caf\u00e9 NA\u00cfVE', [19, 20]],
+    ['ab\u4e2d\u56fda', [26, 28, 21, 22, 26]],
+    ['a\u0000b\ufffd a\u200bb a\u200db', [26, 28, 26, 28, 26, 28]],
+    ['$5-5', [23, 24, 25, 24]],
     ["lowest's wantedz", [14, 15, 29, 30, 1]],
-    ["\u00a0hello\tworld\r\n", [16, 17]],
-    ["a\u0301b \u0130", [26, 28, 1]],
-    ["", []],
-    ["hello\u2014world \u00bfa? 5\u20ac", [16, 1, 17, 1, 26, 1, 1]],
-    ["un\u00adaffable", [5, 6, 7]],
-    ["\uff41b", [1]],
+    ['\u00a0hello\tworld\r\n', [16, 17]],
+    ['a\u0301b \u0130', [26, 28, 1]],
+    ['', []],
+    ['hello\u2014world \u00bfa? 5\u20ac', [16, 1, 17, 1, 26, 1, 1]],
+    ['un\u00adaffable', [5, 6, 7]],
+    ['\uff41b', [1]],
   ];
   it.each(golden)('encodes %j as BERT does', (sample, ids) => {
     expect(tokenizer.encode(sample)).toEqual(ids);

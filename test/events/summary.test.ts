@@ -5,7 +5,24 @@ import { effectiveSteps, summarize } from '../../engine/events/summary.js';
 import { sampleRun } from '../cli/sample-run.js';
 
 const step = (number: number, more: Partial<Extract<RunEvent, { type: 'step' }>> = {}): RunEvent => ({
-  type: 'step', time: number, step: number, epoch: 0, loss: 2, lr: 1e-3, gradNorm: 1, samples: 8, seconds: 1, generation: 0, frozen: 0, K: 1, R: 1, cacheHits: 0, cacheMisses: 0, bubbleShare: 0, commShare: 0, ...more,
+  type: 'step',
+  time: number,
+  step: number,
+  epoch: 0,
+  loss: 2,
+  lr: 1e-3,
+  gradNorm: 1,
+  samples: 8,
+  seconds: 1,
+  generation: 0,
+  frozen: 0,
+  K: 1,
+  R: 1,
+  cacheHits: 0,
+  cacheMisses: 0,
+  bubbleShare: 0,
+  commShare: 0,
+  ...more,
 });
 
 describe('a finished run', () => {
@@ -13,8 +30,17 @@ describe('a finished run', () => {
 
   test('has all that was promised', () => {
     expect(summary).toMatchObject({
-      status: 'finished', model: 'gpt', seed: 1, finalLoss: 1.43, metric: { name: 'accuracy', value: 0.586 }, steps: 300, samplesSeen: 19_200, trainSeconds: 24.5, failures: 0,
-      weightsSha256: 'ab'.repeat(32), lossSha256: 'cd'.repeat(32),
+      status: 'finished',
+      model: 'gpt',
+      seed: 1,
+      finalLoss: 1.43,
+      metric: { name: 'accuracy', value: 0.586 },
+      steps: 300,
+      samplesSeen: 19_200,
+      trainSeconds: 24.5,
+      failures: 0,
+      weightsSha256: 'ab'.repeat(32),
+      lossSha256: 'cd'.repeat(32),
     });
   });
 
@@ -39,15 +65,36 @@ describe('a finished run', () => {
 });
 
 test('shares are weighted by time, not by steps', () => {
-  const { bubbleShare, commShare } = summarize([step(0, { seconds: 3, bubbleShare: 0.4, commShare: 0 }), step(1, { seconds: 1, bubbleShare: 0, commShare: 0.8 })]);
+  const { bubbleShare, commShare } = summarize([
+    step(0, { seconds: 3, bubbleShare: 0.4, commShare: 0 }),
+    step(1, { seconds: 1, bubbleShare: 0, commShare: 0.8 }),
+  ]);
   // 3/4 of the time at 0.4, 1/4 at 0.8; one rounding each.
   expect(bubbleShare).toBeCloseTo(0.3, 12);
   expect(commShare).toBeCloseTo(0.2, 12);
 });
 
 test('the cache never holds more than its capacity, and a new depth starts empty', () => {
-  const on = (capacity: number, recordBytes: number): RunEvent => ({ type: 'cache.changed', time: 0, step: 0, state: 'on', depth: 1, recordBytes, capacity, reason: '' });
-  const off: RunEvent = { type: 'cache.changed', time: 0, step: 0, state: 'off', depth: 0, recordBytes: 0, capacity: 0, reason: '' };
+  const on = (capacity: number, recordBytes: number): RunEvent => ({
+    type: 'cache.changed',
+    time: 0,
+    step: 0,
+    state: 'on',
+    depth: 1,
+    recordBytes,
+    capacity,
+    reason: '',
+  });
+  const off: RunEvent = {
+    type: 'cache.changed',
+    time: 0,
+    step: 0,
+    state: 'off',
+    depth: 0,
+    recordBytes: 0,
+    capacity: 0,
+    reason: '',
+  };
   const miss = (n: number): RunEvent => step(n, { cacheMisses: 8 });
   expect(summarize([on(10, 100), miss(0), miss(1)]).cache.bytes).toBe(1000);
   expect(summarize([on(100, 10), miss(0), miss(1), on(100, 100), miss(2)]).cache.bytes).toBe(800);
@@ -55,19 +102,42 @@ test('the cache never holds more than its capacity, and a new depth starts empty
 });
 
 test('a step that was done again counts once, with its last result', () => {
-  const events = [step(0), step(1, { loss: 9 }), { type: 'worker.lost', worker: 'w1', reason: 'killed', time: 2 } as const, step(1, { loss: 1.5 }), step(2)];
+  const events = [
+    step(0),
+    step(1, { loss: 9 }),
+    { type: 'worker.lost', worker: 'w1', reason: 'killed', time: 2 } as const,
+    step(1, { loss: 1.5 }),
+    step(2),
+  ];
   expect(effectiveSteps(events).map(({ loss }) => loss)).toEqual([2, 1.5, 2]);
-  expect(summarize(events)).toMatchObject({ steps: 3, samplesSeen: 24, failures: 1, status: 'unfinished', finalLoss: 2 });
+  expect(summarize(events)).toMatchObject({
+    steps: 3,
+    samplesSeen: 24,
+    failures: 1,
+    status: 'unfinished',
+    finalLoss: 2,
+  });
 });
 
 test('no events are a run that has not got far', () => {
-  expect(summarize([])).toMatchObject({ status: 'unfinished', steps: 0, finalLoss: null, metric: null, samplesPerSecond: null, bubbleShare: 0, wallSeconds: 0, weightsSha256: null });
+  expect(summarize([])).toMatchObject({
+    status: 'unfinished',
+    steps: 0,
+    finalLoss: null,
+    metric: null,
+    samplesPerSecond: null,
+    bubbleShare: 0,
+    wallSeconds: 0,
+    weightsSha256: null,
+  });
 });
 
 test('values that JSON cannot hold become null', () => {
   const finished = sampleRun().at(-1) as Extract<RunEvent, { type: 'run.finished' }>;
   // What a reader of events.jsonl gets for NaN.
-  const read = JSON.parse(JSON.stringify({ ...finished, finalLoss: NaN, metric: { name: 'accuracy', value: NaN } })) as RunEvent;
+  const read = JSON.parse(
+    JSON.stringify({ ...finished, finalLoss: NaN, metric: { name: 'accuracy', value: NaN } }),
+  ) as RunEvent;
   expect(summarize([read])).toMatchObject({ finalLoss: null, metric: null });
 });
 
@@ -82,6 +152,12 @@ test('a run that failed once and was taken up again is what it became since', ()
   const failure: RunEvent = { type: 'run.failed', time: 9, code: 'PT_SHM_FULL', message: 'full' };
   expect(summarize([start, failure]).status).toBe('failed');
   expect(summarize([start, failure, ...run]).status).toBe('finished');
-  expect(summarize([start, failure, ...run.map((event) => (event.type === 'run.finished' ? { ...event, isInterrupted: true } : event))]).status).toBe('interrupted');
+  expect(
+    summarize([
+      start,
+      failure,
+      ...run.map((event) => (event.type === 'run.finished' ? { ...event, isInterrupted: true } : event)),
+    ]).status,
+  ).toBe('interrupted');
   expect(summarize([...run, start]).status).toBe('unfinished');
 });

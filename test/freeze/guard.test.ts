@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { judgeFreeze, type GuardQuestion } from '../../freeze/guard.js';
+import { type GuardQuestion, judgeFreeze } from '../../freeze/guard.js';
 
 const question = (changes: Partial<GuardQuestion>): GuardQuestion => ({
-  before: [{ step: 0, metric: 0.1 }, { step: 50, metric: 0.5 }, { step: 100, metric: 0.75 }],
+  before: [
+    { step: 0, metric: 0.1 },
+    { step: 50, metric: 0.5 },
+    { step: 100, metric: 0.75 },
+  ],
   now: { step: 150, metric: 0.85 },
   higherIsBetter: true,
   tolerance: 0.3,
@@ -23,7 +27,10 @@ describe('the judgement of a freeze', () => {
     expect(judgeFreeze(question({ now: { step: 150, metric: 0.75 } }))).toMatchObject({ hurts: true });
   });
   it('refuses one after which the metric falls', () => {
-    const flat = [{ step: 0, metric: 0.9 }, { step: 100, metric: 0.9 }];
+    const flat = [
+      { step: 0, metric: 0.9 },
+      { step: 100, metric: 0.9 },
+    ];
     expect(judgeFreeze(question({ before: flat, now: { step: 200, metric: 0.895 } })).hurts).toBe(false);
     expect(judgeFreeze(question({ before: flat, now: { step: 200, metric: 0.88 } })).hurts).toBe(true);
   });
@@ -35,23 +42,46 @@ describe('the judgement of a freeze', () => {
     expect((few - 0.003) / (many - 0.003)).toBeCloseTo(10, 12);
   });
   it('takes the tolerance as percent where lower is better', () => {
-    const before = [{ step: 0, metric: 2 }, { step: 100, metric: 2 }];
-    expect(judgeFreeze(question({ before, higherIsBetter: false, tolerance: 1, now: { step: 200, metric: 2.019 } })).hurts).toBe(false);
-    expect(judgeFreeze(question({ before, higherIsBetter: false, tolerance: 1, now: { step: 200, metric: 2.021 } })).hurts).toBe(true);
+    const before = [
+      { step: 0, metric: 2 },
+      { step: 100, metric: 2 },
+    ];
+    expect(
+      judgeFreeze(question({ before, higherIsBetter: false, tolerance: 1, now: { step: 200, metric: 2.019 } })).hurts,
+    ).toBe(false);
+    expect(
+      judgeFreeze(question({ before, higherIsBetter: false, tolerance: 1, now: { step: 200, metric: 2.021 } })).hurts,
+    ).toBe(true);
   });
   it('has the numbers in its reason', () => {
-    expect(judgeFreeze(question({ now: { step: 150, metric: 0.75 } })).reason).toBe('0.75 at step 150, 0.75 at the freeze (step 100), 0.5 at step 50 before it; at least 0.8232 could be expected, 0.01506 less is accepted');
+    expect(judgeFreeze(question({ now: { step: 150, metric: 0.75 } })).reason).toBe(
+      '0.75 at step 150, 0.75 at the freeze (step 100), 0.5 at step 50 before it; at least 0.8232 could be ' +
+        'expected, 0.01506 less is accepted',
+    );
   });
 
   const metric = fc.double({ min: 0, max: 1, noNaN: true });
   it('never turns from harm to no harm as the metric gets worse, and gives a reason always', () => {
     fc.assert(
-      fc.property(fc.array(metric, { minLength: 1, maxLength: 6 }), metric, metric, fc.boolean(), (before, a, b, higherIsBetter) => {
-        const judge = (value: number) => judgeFreeze(question({ before: before.map((one, i) => ({ step: i * 10, metric: one })), now: { step: 100, metric: value }, higherIsBetter }));
-        const [worse, better] = a < b === higherIsBetter ? [a, b] : [b, a];
-        if (judge(better).hurts) expect(judge(worse).hurts).toBe(true);
-        expect(judge(a).reason).not.toBe('');
-      }),
+      fc.property(
+        fc.array(metric, { minLength: 1, maxLength: 6 }),
+        metric,
+        metric,
+        fc.boolean(),
+        (before, a, b, higherIsBetter) => {
+          const judge = (value: number) =>
+            judgeFreeze(
+              question({
+                before: before.map((one, i) => ({ step: i * 10, metric: one })),
+                now: { step: 100, metric: value },
+                higherIsBetter,
+              }),
+            );
+          const [worse, better] = a < b === higherIsBetter ? [a, b] : [b, a];
+          if (judge(better).hurts) expect(judge(worse).hurts).toBe(true);
+          expect(judge(a).reason).not.toBe('');
+        },
+      ),
     );
   });
   it('refuses a metric that is not a number', () => {

@@ -8,10 +8,26 @@ import { parseFreezeSchedule } from '../../freeze/manual.js';
 import type { FreezeInput } from '../../freeze/policy.js';
 import { freezePolicyNames, makeFreezePolicy } from '../../freeze/registry.js';
 
-const input: FreezeInput = { interval: 1, step: 100, frozenLayers: 0, numLayers: 12, totalSteps: 1000, numSamples: 10_000, layerNorms: Array.from({ length: 12 }, () => 1), previousNorms: [], maxLayers: 12 };
-const policy = (name: (typeof freezePolicyNames)[number], alpha = 1 / 3, schedule = '100:2,200:4', isPretrained = true) => makeFreezePolicy(name, { alpha, schedule, percentile: 50, start: 0.5, isPretrained });
+const input: FreezeInput = {
+  interval: 1,
+  step: 100,
+  frozenLayers: 0,
+  numLayers: 12,
+  totalSteps: 1000,
+  numSamples: 10_000,
+  layerNorms: Array.from({ length: 12 }, () => 1),
+  previousNorms: [],
+  maxLayers: 12,
+};
+const policy = (
+  name: (typeof freezePolicyNames)[number],
+  alpha = 1 / 3,
+  schedule = '100:2,200:4',
+  isPretrained = true,
+) => makeFreezePolicy(name, { alpha, schedule, percentile: 50, start: 0.5, isPretrained });
 /** Norms 1, but the given ones (1-based layers). */
-const normsWith = (changes: Readonly<Record<number, number>>): number[] => Array.from({ length: 12 }, (_, i) => changes[i + 1] ?? 1);
+const normsWith = (changes: Readonly<Record<number, number>>): number[] =>
+  Array.from({ length: 12 }, (_, i) => changes[i + 1] ?? 1);
 
 describe('the bound alone', () => {
   it.each([
@@ -41,14 +57,19 @@ describe('the bound alone', () => {
 
   it('is the recurrence of Eq. 1, whose other written forms it equals', () => {
     fc.assert(
-      fc.property(fc.double({ min: 0.01, max: 0.99, noNaN: true }), fc.integer({ min: 1, max: 48 }), fc.integer({ min: 1, max: 20 }), (alpha, L, T) => {
-        let x = 0;
-        for (let t = 0; t < T; t++) x += alpha * (L - x);
-        // 10 digits: twenty multiplications of doubles.
-        expect(L * (1 - (1 - alpha) ** T)).toBeCloseTo(x, 10);
-        expect(Math.abs(alphaSchedule(alpha, L, T) - x)).toBeLessThan(1 + 1e-8);
-        expect(alphaSchedule(alpha, L, T)).toBeGreaterThan(x - 1e-8);
-      }),
+      fc.property(
+        fc.double({ min: 0.01, max: 0.99, noNaN: true }),
+        fc.integer({ min: 1, max: 48 }),
+        fc.integer({ min: 1, max: 20 }),
+        (alpha, L, T) => {
+          let x = 0;
+          for (let t = 0; t < T; t++) x += alpha * (L - x);
+          // 10 digits: twenty multiplications of doubles.
+          expect(L * (1 - (1 - alpha) ** T)).toBeCloseTo(x, 10);
+          expect(Math.abs(alphaSchedule(alpha, L, T) - x)).toBeLessThan(1 + 1e-8);
+          expect(alphaSchedule(alpha, L, T)).toBeGreaterThan(x - 1e-8);
+        },
+      ),
     );
   });
 });
@@ -62,13 +83,17 @@ describe('Eq. 1 of the paper', () => {
   it('freezes at most the share alpha of the active layers, rounded up', () => {
     const layerNorms = normsWith({ 12: 0.1 });
     const layers: number[] = [];
-    for (let T = 1, frozenLayers = 0; T <= 7; T++) layers.push((frozenLayers = policy('paper').decide({ ...input, interval: T, frozenLayers, layerNorms }).layers));
+    for (let T = 1, frozenLayers = 0; T <= 7; T++)
+      layers.push((frozenLayers = policy('paper').decide({ ...input, interval: T, frozenLayers, layerNorms }).layers));
     // ceil of 0 + 12/3, 4 + 8/3, 7 + 5/3, 9 + 3/3, 10 + 2/3, 11 + 1/3
     expect(layers).toEqual([4, 7, 9, 10, 11, 12, 12]);
   });
 
   it('does not look at layers that are frozen', () => {
-    expect(policy('paper').decide({ ...input, frozenLayers: 4, layerNorms: normsWith({ 1: 0, 2: 0, 3: 0, 4: 0, 6: 0.5 }) }).layers).toBe(6);
+    expect(
+      policy('paper').decide({ ...input, frozenLayers: 4, layerNorms: normsWith({ 1: 0, 2: 0, 3: 0, 4: 0, 6: 0.5 }) })
+        .layers,
+    ).toBe(6);
   });
 
   it('takes the lowest of equal norms', () => {
@@ -76,18 +101,27 @@ describe('Eq. 1 of the paper', () => {
   });
 
   it('ignores norms that are not finite', () => {
-    expect(policy('paper').decide({ ...input, layerNorms: normsWith({ 1: NaN, 2: Infinity, 3: 5, 4: 0.5 }) }).layers).toBe(4);
+    expect(
+      policy('paper').decide({ ...input, layerNorms: normsWith({ 1: NaN, 2: Infinity, 3: 5, 4: 0.5 }) }).layers,
+    ).toBe(4);
   });
 
   it('stays where no gradient was seen or no layer is active', () => {
-    expect(policy('paper').decide({ ...input, frozenLayers: 2, layerNorms: [] })).toEqual({ layers: 2, reason: 'stays at 2 of 12 frozen layers: no gradient of an active layer was seen in this interval' });
+    expect(policy('paper').decide({ ...input, frozenLayers: 2, layerNorms: [] })).toEqual({
+      layers: 2,
+      reason: 'stays at 2 of 12 frozen layers: no gradient of an active layer was seen in this interval',
+    });
     expect(policy('paper').decide({ ...input, frozenLayers: 12 }).reason).toContain('no layer is active');
   });
 
   it('gives the numbers as its reason', () => {
-    expect(policy('paper').decide({ ...input, frozenLayers: 4, layerNorms: normsWith({ 9: 0.125 }), maxLayers: 6 })).toEqual({
+    expect(
+      policy('paper').decide({ ...input, frozenLayers: 4, layerNorms: normsWith({ 9: 0.125 }), maxLayers: 6 }),
+    ).toEqual({
       layers: 6,
-      reason: 'freezes 6 of 12 layers (4 before): the bound with alpha 0.333 is ceil(4 + 0.333 * 8) = 7, the smallest gradient norm is 0.125 at layer 9 of 12; at most 6 may be frozen',
+      reason:
+        'freezes 6 of 12 layers (4 before): the bound with alpha 0.333 is ceil(4 + 0.333 * 8) = 7, the ' +
+        'smallest gradient norm is 0.125 at layer 9 of 12; at most 6 may be frozen',
     });
   });
 });
@@ -96,16 +130,26 @@ describe('the manual policy', () => {
   it('follows its schedule and must be asked after every step', () => {
     const manual = policy('manual');
     expect(manual.everyStep).toBe(true);
-    expect([0, 99, 100, 150, 200, 999].map((step) => manual.decide({ ...input, step }).layers)).toEqual([0, 0, 2, 2, 4, 4]);
-    expect(manual.decide({ ...input, step: 150 }).reason).toBe('freezes 2 of 12 layers (0 before): the schedule says 2 layers from step 100, this is step 150');
+    expect([0, 99, 100, 150, 200, 999].map((step) => manual.decide({ ...input, step }).layers)).toEqual([
+      0, 0, 2, 2, 4, 4,
+    ]);
+    expect(manual.decide({ ...input, step: 150 }).reason).toBe(
+      'freezes 2 of 12 layers (0 before): the schedule says 2 layers from step 100, this is step 150',
+    );
   });
 
   it('says when the schedule asks for more than is allowed', () => {
-    expect(policy('manual', 0.5, '1:9').decide({ ...input, maxLayers: 5 })).toMatchObject({ layers: 5, reason: expect.stringContaining('at most 5 may be frozen') as string });
+    expect(policy('manual', 0.5, '1:9').decide({ ...input, maxLayers: 5 })).toMatchObject({
+      layers: 5,
+      reason: expect.stringContaining('at most 5 may be frozen') as string,
+    });
   });
 
   it('reads pairs with free spacing', () => {
-    expect(parseFreezeSchedule(' 100:2, 200 : 4 ')).toEqual([{ step: 100, layers: 2 }, { step: 200, layers: 4 }]);
+    expect(parseFreezeSchedule(' 100:2, 200 : 4 ')).toEqual([
+      { step: 100, layers: 2 },
+      { step: 200, layers: 4 },
+    ]);
   });
 
   it.each([
@@ -123,7 +167,8 @@ describe('the manual policy', () => {
 });
 
 describe('the change of the gradient norm', () => {
-  const ask = (layerNorms: number[], previousNorms: number[], frozenLayers = 0) => policy('change').decide({ ...input, numLayers: layerNorms.length, layerNorms, previousNorms, frozenLayers });
+  const ask = (layerNorms: number[], previousNorms: number[], frozenLayers = 0) =>
+    policy('change').decide({ ...input, numLayers: layerNorms.length, layerNorms, previousNorms, frozenLayers });
 
   it('freezes from the bottom up to the first layer that changed at least as much as the percentile', () => {
     // changes 1 %, 2 %, 50 %, 10 %: the median is 6 %
@@ -136,14 +181,20 @@ describe('the change of the gradient norm', () => {
     expect(ask([9, 9, 1.01, 0.98, 1.5, 0.9], [1, 1, 1, 1, 1, 1], 2).layers).toBe(4);
   });
   it('waits for two intervals, and says so', () => {
-    expect(ask([1, 1], [])).toEqual({ layers: 0, reason: 'stays at 0 of 2 frozen layers: there are no gradients of two intervals to compare yet' });
+    expect(ask([1, 1], [])).toEqual({
+      layers: 0,
+      reason: 'stays at 0 of 2 frozen layers: there are no gradients of two intervals to compare yet',
+    });
   });
   it('stops at a layer whose change is unknown', () => {
     expect(ask([1, NaN, 1, 2], [1, 1, 1, 1]).layers).toBe(0);
     expect(ask([1.01, 1, 1.5, 1.6], [1, 0, 1, 1]).layers).toBe(1);
   });
   it('gives the numbers as its reason', () => {
-    expect(ask([1.01, 0.98, 1.5, 0.9], [1, 1, 1, 1]).reason).toBe('freezes 2 of 4 layers (0 before): percentile 50 of the changes of 4 active layers is 6.00 %; the norm of layer 3 of 4 changed by 50.0 %; the 2 layers before it changed less');
+    expect(ask([1.01, 0.98, 1.5, 0.9], [1, 1, 1, 1]).reason).toBe(
+      'freezes 2 of 4 layers (0 before): percentile 50 of the changes of 4 active layers is 6.00 %; the norm ' +
+        'of layer 3 of 4 changed by 50.0 %; the 2 layers before it changed less',
+    );
   });
   it('takes percentiles between values by linear interpolation', () => {
     expect(percentile([4, 1, 3, 2], 50)).toBe(2.5);
@@ -156,7 +207,9 @@ describe('annealing', () => {
   const at = (progress: number) => ({ progress, numLayers: 6, maxLayers: 6 });
 
   it('brings the layers to rest one after the other, the last one at the end', () => {
-    expect([0, 1, 2, 3, 4, 5].map((layer) => Number(restAt(0.5, layer, 6).toFixed(3)))).toEqual([0.5, 0.6, 0.7, 0.8, 0.9, 1]);
+    expect([0, 1, 2, 3, 4, 5].map((layer) => Number(restAt(0.5, layer, 6).toFixed(3)))).toEqual([
+      0.5, 0.6, 0.7, 0.8, 0.9, 1,
+    ]);
   });
   it('freezes a layer at the very step at which its rate has become zero', () => {
     for (let step = 0; step <= 1000; step++) {
@@ -179,26 +232,41 @@ describe('annealing', () => {
 });
 
 describe('the automatic policy', () => {
-  const norms = { layerNorms: Array.from({ length: 12 }, (_, i) => (i < 6 ? 1.01 : 2)), previousNorms: Array.from({ length: 12 }, () => 1) };
+  const norms = {
+    layerNorms: Array.from({ length: 12 }, (_, i) => (i < 6 ? 1.01 : 2)),
+    previousNorms: Array.from({ length: 12 }, () => 1),
+  };
 
   it('never freezes what starts from scratch', () => {
-    for (const step of [1, 500, 999]) expect(policy('auto', 0.5, '', false).decide({ ...input, ...norms, step }).layers).toBe(0);
+    for (const step of [1, 500, 999])
+      expect(policy('auto', 0.5, '', false).decide({ ...input, ...norms, step }).layers).toBe(0);
   });
   it('freezes half of pretrained weights before the first step where there are few samples, and nothing more', () => {
     const auto = policy('auto', 0.5, '', true);
     expect([auto.atStart, auto.most?.(12, 2000), auto.most?.(12, 2001), auto.most?.(1, 10)]).toEqual([true, 6, 8, 0]);
-    expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2000 })).toEqual({ layers: 6, reason: 'freezes 6 of 12 layers (0 before): the weights were trained before, and 2000 samples are too few to better their lower half (up to 2000 are)' });
+    expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2000 })).toEqual({
+      layers: 6,
+      reason:
+        'freezes 6 of 12 layers (0 before): the weights were trained before, and 2000 samples are too few to ' +
+        'better their lower half (up to 2000 are)',
+    });
     expect(auto.decide({ ...input, ...norms, step: 500, frozenLayers: 6, numSamples: 640 }).layers).toBe(6);
     expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2001 }).layers).toBe(0);
   });
-  it('freezes pretrained weights one layer at a time, not at once, and at most two thirds, where there are many', () => {
-    const auto = policy('auto', 0.5, '', true);
-    expect(auto.decide({ ...input, ...norms, step: 199 })).toMatchObject({ layers: 0, reason: expect.stringContaining('nothing freezes before 20 % of the run, this is step 199 of 1000') as string });
-    expect(auto.decide({ ...input, ...norms, step: 200 }).layers).toBe(1);
-    expect(auto.decide({ ...input, ...norms, step: 400, frozenLayers: 4 }).layers).toBe(5);
-    const calm = { ...norms, layerNorms: norms.layerNorms.map((_, i) => (i < 9 ? 1.01 : 2)) };
-    expect(auto.decide({ ...input, ...calm, step: 900, frozenLayers: 8 }).layers).toBe(8);
-  });
+  it(
+    'freezes pretrained weights one layer at a time, not at once, and ' + 'at most two thirds, where there are many',
+    () => {
+      const auto = policy('auto', 0.5, '', true);
+      expect(auto.decide({ ...input, ...norms, step: 199 })).toMatchObject({
+        layers: 0,
+        reason: expect.stringContaining('nothing freezes before 20 % of the run, this is step 199 of 1000') as string,
+      });
+      expect(auto.decide({ ...input, ...norms, step: 200 }).layers).toBe(1);
+      expect(auto.decide({ ...input, ...norms, step: 400, frozenLayers: 4 }).layers).toBe(5);
+      const calm = { ...norms, layerNorms: norms.layerNorms.map((_, i) => (i < 9 ? 1.01 : 2)) };
+      expect(auto.decide({ ...input, ...calm, step: 900, frozenLayers: 8 }).layers).toBe(8);
+    },
+  );
 });
 
 describe('every policy', () => {
@@ -207,7 +275,10 @@ describe('every policy', () => {
     alpha: fc.double({ min: 0.01, max: 0.99, noNaN: true }),
     numLayers: fc.integer({ min: 1, max: 48 }),
     maxLayers: fc.nat(60),
-    norms: fc.array(fc.array(fc.double({ min: 0, max: 1e3, noNaN: true }), { minLength: 48, maxLength: 48 }), { minLength: 1, maxLength: 8 }),
+    norms: fc.array(fc.array(fc.double({ min: 0, max: 1e3, noNaN: true }), { minLength: 48, maxLength: 48 }), {
+      minLength: 1,
+      maxLength: 8,
+    }),
   });
 
   it('only ever freezes more, never more than allowed, in whole layers and with a reason', () => {
@@ -215,7 +286,17 @@ describe('every policy', () => {
       fc.property(inputs, ({ name, alpha, numLayers, maxLayers, norms }) => {
         let frozenLayers = 0;
         for (const [i, layerNorms] of norms.entries()) {
-          const { layers, reason } = policy(name, alpha).decide({ interval: i + 1, step: (i + 1) * 50, totalSteps: 400, numSamples: 100 * norms.length * 10, frozenLayers, numLayers, maxLayers, layerNorms: layerNorms.slice(0, numLayers), previousNorms: (norms[i - 1] ?? []).slice(0, numLayers) });
+          const { layers, reason } = policy(name, alpha).decide({
+            interval: i + 1,
+            step: (i + 1) * 50,
+            totalSteps: 400,
+            numSamples: 100 * norms.length * 10,
+            frozenLayers,
+            numLayers,
+            maxLayers,
+            layerNorms: layerNorms.slice(0, numLayers),
+            previousNorms: (norms[i - 1] ?? []).slice(0, numLayers),
+          });
           expect(Number.isInteger(layers)).toBe(true);
           expect(layers).toBeGreaterThanOrEqual(frozenLayers);
           expect(layers).toBeLessThanOrEqual(Math.min(maxLayers, numLayers));
@@ -228,7 +309,8 @@ describe('every policy', () => {
   });
 
   it('keeps what is frozen even where more is frozen than now allowed', () => {
-    for (const name of freezePolicyNames) expect(policy(name).decide({ ...input, frozenLayers: 6, maxLayers: 3, interval: 5 }).layers).toBe(6);
+    for (const name of freezePolicyNames)
+      expect(policy(name).decide({ ...input, frozenLayers: 6, maxLayers: 3, interval: 5 }).layers).toBe(6);
   });
 
   it('answers the same to the same question', () => {

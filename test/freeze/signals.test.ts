@@ -20,7 +20,10 @@ describe('a signal window', () => {
   it('goes on from what it saved as if never stopped', () => {
     const whole = new SignalWindow(2);
     const first = new SignalWindow(2);
-    for (const norms of [[0.1, 0.2], [0.3, 0.7]]) {
+    for (const norms of [
+      [0.1, 0.2],
+      [0.3, 0.7],
+    ]) {
       whole.add(norms);
       first.add(norms);
     }
@@ -31,7 +34,9 @@ describe('a signal window', () => {
   });
 
   it('refuses norms of another number of blocks', () => {
-    expect(() => { new SignalWindow(2).add([1]); }).toThrow('1 gradient norms for 2 blocks');
+    expect(() => {
+      new SignalWindow(2).add([1]);
+    }).toThrow('1 gradient norms for 2 blocks');
     expect(() => new SignalWindow(2, { sums: [1], steps: 1 })).toThrow('signals of 1 blocks for a model of 2');
   });
 });

@@ -1,4 +1,5 @@
-// One block computed op by op on a TensorFlow.js backend, with its autodiff: the oracle of compiled stages. Numbers in and out by role.
+// One block computed op by op on a TensorFlow.js backend, with its autodiff: the oracle of compiled stages. Numbers in
+// and out by role.
 import { present } from '../../engine/core/invariant.js';
 import type { BlockContext, Model } from '../../engine/model/block.js';
 import * as nn from '../../engine/tensor/nn.js';
@@ -24,7 +25,8 @@ function onBackend(backend: string, body: () => Map<string, HostArray>): Map<str
   const before = tf.memory().numTensors;
   let result = new Map<string, HostArray>();
   tf.tidy(() => void (result = body()));
-  if (tf.memory().numTensors !== before) throw new Error(`${tf.memory().numTensors - before} tensors leaked on ${backend}`);
+  if (tf.memory().numTensors !== before)
+    throw new Error(`${tf.memory().numTensors - before} tensors leaked on ${backend}`);
   void tf.setBackend(previous);
   return result;
 }
@@ -44,7 +46,8 @@ function contextOf(index: number, isTraining: boolean, read: (role: string) => t
   };
 }
 
-const weightedSum = (perSample: tf.Tensor, read: (role: string) => tf.Tensor): tf.Tensor => tf.sum(tf.mul(perSample, read('field #weight')));
+const weightedSum = (perSample: tf.Tensor, read: (role: string) => tf.Tensor): tf.Tensor =>
+  tf.sum(tf.mul(perSample, read('field #weight')));
 
 /** As `runTraining`: activation or loss, gradient, paramGrads. */
 export function trainEagerly(backend: string, given: EagerBlock): Map<string, HostArray> {
@@ -58,12 +61,19 @@ export function trainEagerly(backend: string, given: EagerBlock): Map<string, Ho
     const x = index === 0 ? [] : [read('activation')];
     const weights = names.map((name) => read(`param ${index}/${name}`));
     const compute = (): tf.Tensor => {
-      const y = block.forward(x[0] ?? null, Object.fromEntries(names.map((name, i) => [name, present(weights[i], name)])), context);
+      const y = block.forward(
+        x[0] ?? null,
+        Object.fromEntries(names.map((name, i) => [name, present(weights[i], name)])),
+        context,
+      );
       return isLast ? weightedSum(model.loss(y, context), read) : y;
     };
     const { value, grads } = tf.engine().gradients(compute, [...x, ...weights], isLast ? undefined : read('gradient'));
     const roles = [...(index === 0 ? [] : ['gradient']), ...names.map((name) => `paramGrad ${index}/${name}`)];
-    return new Map([[isLast ? 'loss' : 'activation', toArray(value)], ...roles.map((role, i) => [role, toArray(present(grads[i], role))] as const)]);
+    return new Map([
+      [isLast ? 'loss' : 'activation', toArray(value)],
+      ...roles.map((role, i) => [role, toArray(present(grads[i], role))] as const),
+    ]);
   });
 }
 

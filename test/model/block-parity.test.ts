@@ -1,6 +1,6 @@
-// Every block of every built-in model: what the engine computes, compiled and op by op, against the mathematical definitions on TensorFlow.js' own
-// cpu backend, values and all gradients; and the gradients against differences of the loss.
-import '#tfjs-cpu';
+// Every block of every built-in model: what the engine computes, compiled and op by op, against the mathematical
+// definitions on TensorFlow.js' own cpu backend, values and all gradients; and the gradients against differences of the
+// loss.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
 import { bitsAt, normalAt, randomKey, uniformAt } from '../../engine/core/random.js';
@@ -11,30 +11,43 @@ import { BUILT_IN_MODELS } from '../../engine/model/registry.js';
 import { registerEager } from '../../engine/tensor/eager.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
-import { roleName, type Port } from '../../engine/tensor/program.js';
-import { hostArray, sizeOf, type HostArray } from '../../engine/tensor/shape.js';
-import { evaluateEagerly, trainEagerly, type EagerBlock } from './block-eager.js';
+import { type Port, roleName } from '../../engine/tensor/program.js';
+import { type HostArray, hostArray, sizeOf } from '../../engine/tensor/shape.js';
+import { type EagerBlock, evaluateEagerly, trainEagerly } from './block-eager.js';
 import { portsOf, relativeError, runByRole, runTraining, type Values } from './stage-run.js';
 
+import '#tfjs-cpu';
+
 // Blocks call nn by name; here those names mean the definitions while the cpu backend is active.
-vi.mock('../../engine/tensor/nn.js', async (importOriginal) => (await import('./reference-nn.js')).byBackend(await importOriginal()));
+vi.mock('../../engine/tensor/nn.js', async (importOriginal) =>
+  (await import('./reference-nn.js')).byBackend(await importOriginal()),
+);
 
 const [B, T, SIDE, CLASSES, VOCABULARY] = [3, 5, 8, 3, 11];
 const common = { classes: CLASSES, vocabulary: VOCABULARY, sequence: T };
 const integers = (name: string, shape: number[]): DataInfo['fields'][number] => ({ name, shape, dtype: 'int32' });
 const INFO: Readonly<Record<string, DataInfo>> = {
-  vit: { ...common, task: 'image-classification', fields: [{ name: 'image', shape: [SIDE, SIDE], dtype: 'float32' }, integers('label', [])] },
-  bert: { ...common, task: 'text-classification', fields: [integers('tokens', [T]), { name: 'mask', shape: [T], dtype: 'float32' }, integers('label', [])] },
+  vit: {
+    ...common,
+    task: 'image-classification',
+    fields: [{ name: 'image', shape: [SIDE, SIDE], dtype: 'float32' }, integers('label', [])],
+  },
+  bert: {
+    ...common,
+    task: 'text-classification',
+    fields: [integers('tokens', [T]), { name: 'mask', shape: [T], dtype: 'float32' }, integers('label', [])],
+  },
   gpt: { ...common, task: 'language-model', fields: [integers('tokens', [T]), integers('targets', [T])] },
 };
 
-// Each error is the largest one of a tensor, as a share of the tensor's largest number. A float32 is rounded by 6e-8 of itself; a number here is the
-// end of some ten ops in a row, among them sums of up to 512 products, whose roundings grow with the root of their number, and normalisations that
-// divide differences by the spread of a row. TensorFlow.js' erf is an approximation that is off by 1.5e-7. Together that is some 1e-6.
+// Each error is the largest one of a tensor, as a share of the tensor's largest number. A float32 is rounded by 6e-8 of
+// itself; a number here is the end of some ten ops in a row, among them sums of up to 512 products, whose roundings
+// grow with the root of their number, and normalisations that divide differences by the spread of a row. TensorFlow.js'
+// erf is an approximation that is off by 1.5e-7. Together that is some 1e-6.
 const ROUNDING = 3e-6;
-// A power of two, so that a moved weight moves by it nearly exactly. The quotient is off by h^2 / 6 of the third derivative, which is of the order of
-// the gradients, so by some 1e-4 of them; and by the rounding of the objective, a sum of some 100 terms rounded by 1e-7 each, over 2 h, so by as much
-// again.
+// A power of two, so that a moved weight moves by it nearly exactly. The quotient is off by h^2 / 6 of the third
+// derivative, which is of the order of the gradients, so by some 1e-4 of them; and by the rounding of the objective, a
+// sum of some 100 terms rounded by 1e-7 each, over 2 h, so by as much again.
 const H = 2 ** -6;
 const DIFFERENCES = 1e-3;
 
@@ -70,12 +83,20 @@ function draw(seed: string, { role, shape, dtype }: Port): HostArray {
   return fill((i) => (name.endsWith('Gain') ? 1 : 0) + 0.4 * normalAt(key, i));
 }
 
-const SIZES = { 'small, with dropout': { width: 8, layers: 2, heads: 2, ff: 12, dropout: 0.25 }, 'of default size': { layers: 1 } };
+const SIZES = {
+  'small, with dropout': { width: 8, layers: 2, heads: 2, ff: 12, dropout: 0.25 },
+  'of default size': { layers: 1 },
+};
 const cases = BUILT_IN_MODELS.flatMap((definition) =>
   Object.entries(SIZES).flatMap(([size, options]) => {
     const data = present(INFO[definition.name], `data for ${definition.name}`);
     const model = buildModel(definition, options, data);
-    return model.blocks.map((block, index) => ({ name: `${definition.name} ${size}: ${block.name}`, model, data, index }));
+    return model.blocks.map((block, index) => ({
+      name: `${definition.name} ${size}: ${block.name}`,
+      model,
+      data,
+      index,
+    }));
   }),
 );
 
@@ -112,8 +133,16 @@ describe.each(cases)('$name', ({ name, model, data, index }) => {
   it('has the output and every gradient of its definition, compiled and op by op', () => {
     const reference = trainEagerly('cpu', block);
     const params = Object.keys(present(model.blocks[index], name).params).map((param) => `paramGrad ${index}/${param}`);
-    expect([...reference.keys()]).toEqual([index < model.blocks.length - 1 ? 'activation' : 'loss', ...(index > 0 ? ['gradient'] : []), ...params]);
-    for (const [role, array] of reference) expect(array.some((x) => x !== 0), role).toBe(true);
+    expect([...reference.keys()]).toEqual([
+      index < model.blocks.length - 1 ? 'activation' : 'loss',
+      ...(index > 0 ? ['gradient'] : []),
+      ...params,
+    ]);
+    for (const [role, array] of reference)
+      expect(
+        array.some((x) => x !== 0),
+        role,
+      ).toBe(true);
     const compiled = runTraining(executor, stage, values);
     expectClose(compiled, reference);
     expectClose(trainEagerly('pipetrain-ort', block), reference);
@@ -135,17 +164,25 @@ describe.each(cases)('$name', ({ name, model, data, index }) => {
       const forward = runByRole(executor, stage.forward, new Map([...values, [role, moved]]));
       const dy = values.get('gradient');
       if (dy === undefined) return present(forward.get('loss'), 'the loss')[0] as number;
-      return Array.from(present(forward.get('activation'), 'the activation')).reduce((sum, y, i) => sum + y * (dy[i] as number), 0);
+      return Array.from(present(forward.get('activation'), 'the activation')).reduce(
+        (sum, y, i) => sum + y * (dy[i] as number),
+        0,
+      );
     };
     const gradients = runTraining(executor, stage, values);
     const inputs = [...ports].filter(([, { role }]) => role.kind === 'param' || role.kind === 'activation');
     for (const [role, { shape }] of inputs) {
-      const gradient = present(gradients.get(role === 'activation' ? 'gradient' : role.replace('param', 'paramGrad')), role);
+      const gradient = present(
+        gradients.get(role === 'activation' ? 'gradient' : role.replace('param', 'paramGrad')),
+        role,
+      );
       const scale = Math.max(...Array.from(gradient, Math.abs));
       for (let i = 0; i < 3; i++) {
         const element = bitsAt(randomKey(12, name, role), i) % sizeOf(shape);
         const slope = (objective(role, element, H) - objective(role, element, -H)) / (2 * H);
-        expect(Math.abs((gradient[element] as number) - slope) / scale, `${role}, element ${element}`).toBeLessThan(DIFFERENCES);
+        expect(Math.abs((gradient[element] as number) - slope) / scale, `${role}, element ${element}`).toBeLessThan(
+          DIFFERENCES,
+        );
       }
     }
   });

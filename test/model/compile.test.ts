@@ -1,53 +1,96 @@
 // Stages: wherever a model is cut, whatever program a node lands in, the loss and every gradient keep their bits.
-import '#tfjs-cpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { normalAt, randomKey, uniformAt } from '../../engine/core/random.js';
 import type { DataInfo } from '../../engine/data/dataset.js';
-import { blockOutputShapes, compilePrefix, compileStage, type StagePrograms } from '../../engine/model/compile.js';
 import type { Block, BlockContext, Model } from '../../engine/model/block.js';
+import { blockOutputShapes, compilePrefix, compileStage, type StagePrograms } from '../../engine/model/compile.js';
 import { registerEager } from '../../engine/tensor/eager.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import * as nn from '../../engine/tensor/nn.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
-import { roleName, type Program } from '../../engine/tensor/program.js';
-import { sizeOf, type HostArray } from '../../engine/tensor/shape.js';
+import { type Program, roleName } from '../../engine/tensor/program.js';
+import { type HostArray, sizeOf } from '../../engine/tensor/shape.js';
 import * as tf from '../../engine/tensor/tf.js';
 import { runProgram } from '../tensor/parity.js';
+
+import '#tfjs-cpu';
 
 const [B, S, D, V] = [3, 4, 8, 11];
 const data: DataInfo = {
   task: 'language-model',
-  fields: [{ name: 'tokens', shape: [S], dtype: 'int32' }, { name: 'targets', shape: [S], dtype: 'int32' }, { name: 'unused', shape: [], dtype: 'float32' }],
-  classes: null, vocabulary: V, sequence: S,
+  fields: [
+    { name: 'tokens', shape: [S], dtype: 'int32' },
+    { name: 'targets', shape: [S], dtype: 'int32' },
+    { name: 'unused', shape: [], dtype: 'float32' },
+  ],
+  classes: null,
+  vocabulary: V,
+  sequence: S,
 };
 
 const matrix = (...shape: number[]) => ({ shape, init: { kind: 'normal', std: 0.3 }, decay: true }) as const;
 const vector = (n: number) => ({ shape: [n], init: { kind: 'zeros' }, decay: false }) as const;
 type Params = Readonly<Record<string, tf.Tensor>>;
-type P = Record<'gain' | 'bias' | 'wq' | 'wk' | 'wv' | 'wo' | 'w1' | 'b1' | 'w2' | 'b2' | 'w' | 'b' | 'table' | 'position', tf.Tensor>;
-const block = (name: string, kind: Block['kind'], layer: number | null, params: Block['params'], forward: (x: tf.Tensor, p: P, c: BlockContext) => tf.Tensor): Block => ({
-  name, kind, layer, params, forward: (x, p: Params, c) => forward(x as tf.Tensor, p as P, c),
+type P = Record<
+  'gain' | 'bias' | 'wq' | 'wk' | 'wv' | 'wo' | 'w1' | 'b1' | 'w2' | 'b2' | 'w' | 'b' | 'table' | 'position',
+  tf.Tensor
+>;
+const block = (
+  name: string,
+  kind: Block['kind'],
+  layer: number | null,
+  params: Block['params'],
+  forward: (x: tf.Tensor, p: P, c: BlockContext) => tf.Tensor,
+): Block => ({
+  name,
+  kind,
+  layer,
+  params,
+  forward: (x, p: Params, c) => forward(x as tf.Tensor, p as P, c),
 });
 const layer = (i: number): Block[] => [
-  block(`attention-${i}`, 'attention', i, { gain: vector(D), bias: vector(D), wq: matrix(D, D), wk: matrix(D, D), wv: matrix(D, D), wo: matrix(D, D) }, (x, p, c) => {
-    const h = nn.layerNorm(x, p.gain, p.bias);
-    const mixed = nn.attention(nn.linear(h, p.wq), nn.linear(h, p.wk), nn.linear(h, p.wv), { heads: 2, causal: true });
-    return tf.add(x, c.dropout(nn.linear(mixed, p.wo), 0.25, 'out'));
-  }),
+  block(
+    `attention-${i}`,
+    'attention',
+    i,
+    { gain: vector(D), bias: vector(D), wq: matrix(D, D), wk: matrix(D, D), wv: matrix(D, D), wo: matrix(D, D) },
+    (x, p, c) => {
+      const h = nn.layerNorm(x, p.gain, p.bias);
+      const mixed = nn.attention(nn.linear(h, p.wq), nn.linear(h, p.wk), nn.linear(h, p.wv), {
+        heads: 2,
+        causal: true,
+      });
+      return tf.add(x, c.dropout(nn.linear(mixed, p.wo), 0.25, 'out'));
+    },
+  ),
   // Plain ops on purpose: a clamp, a where and a mean leave booleans and broadcasts for the backward.
-  block(`mlp-${i}`, 'mlp', i, { gain: vector(D), bias: vector(D), w1: matrix(D, 16), b1: vector(16), w2: matrix(16, D), b2: vector(D) }, (x, p) => {
-    const h = nn.gelu(nn.linear(nn.layerNorm(x, p.gain, p.bias), p.w1, p.b1));
-    const gated = tf.where(tf.greater(h, tf.mean(h, -1, true)), h, tf.clipByValue(h, -0.1, 0.1));
-    return tf.add(x, nn.linear(gated, p.w2, p.b2));
-  }),
+  block(
+    `mlp-${i}`,
+    'mlp',
+    i,
+    { gain: vector(D), bias: vector(D), w1: matrix(D, 16), b1: vector(16), w2: matrix(16, D), b2: vector(D) },
+    (x, p) => {
+      const h = nn.gelu(nn.linear(nn.layerNorm(x, p.gain, p.bias), p.w1, p.b1));
+      const gated = tf.where(tf.greater(h, tf.mean(h, -1, true)), h, tf.clipByValue(h, -0.1, 0.1));
+      return tf.add(x, nn.linear(gated, p.w2, p.b2));
+    },
+  ),
 ];
 const model: Model = {
   name: 'tiny',
   blocks: [
-    block('embedding', 'embedding', null, { table: matrix(V, D), position: matrix(S, D) }, (_, p, c) => c.dropout(tf.add(nn.embedding(c.field('tokens'), p.table), p.position), 0.1, 'embed')),
+    block('embedding', 'embedding', null, { table: matrix(V, D), position: matrix(S, D) }, (_, p, c) =>
+      c.dropout(tf.add(nn.embedding(c.field('tokens'), p.table), p.position), 0.1, 'embed'),
+    ),
     ...layer(0),
     ...layer(1),
-    block('head', 'head', null, { gain: vector(D), bias: vector(D), w: matrix(D, V), b: vector(V), unused: vector(2) }, (x, p) => nn.linear(nn.layerNorm(x, p.gain, p.bias), p.w, p.b)),
+    block(
+      'head',
+      'head',
+      null,
+      { gain: vector(D), bias: vector(D), w: matrix(D, V), b: vector(V), unused: vector(2) },
+      (x, p) => nn.linear(nn.layerNorm(x, p.gain, p.bias), p.w, p.b),
+    ),
   ],
   loss: (y, c) => tf.mean(nn.crossEntropy(y, c.field('targets')), -1),
   score: (y, c) => tf.mean(tf.cast(tf.equal(tf.argMax(y, -1), c.field('targets')), 'float32'), -1),
@@ -85,7 +128,11 @@ interface StepResult {
 /** One training step through the stages that `cuts` make, each with its own saved tensors. */
 function step(executor: Executor, cuts: readonly number[], split = false): StepResult {
   const bounds = [0, ...cuts, N];
-  const stages = bounds.slice(1).map((to, i) => compileStage({ model, data, from: bounds[i] as number, to, microBatch: B, needsInputGradient: true }));
+  const stages = bounds
+    .slice(1)
+    .map((to, i) =>
+      compileStage({ model, data, from: bounds[i] as number, to, microBatch: B, needsInputGradient: true }),
+    );
   const stores = stages.map(() => new Store());
   let activation: HostArray | undefined;
   stages.forEach((stage, s) => {
@@ -103,7 +150,9 @@ function step(executor: Executor, cuts: readonly number[], split = false): StepR
   stages.toReversed().forEach((stage: StagePrograms, i) => {
     const store = stores[stages.length - 1 - i] as Store;
     const above = gradient;
-    const programs = split ? [...(stage.split.input === null ? [] : [stage.split.input]), stage.split.weight] : [stage.backward];
+    const programs = split
+      ? [...(stage.split.input === null ? [] : [stage.split.input]), stage.split.weight]
+      : [stage.backward];
     for (const program of programs) {
       if (above !== undefined) store.buffers.set('gradient', above);
       store.run(executor, program);
@@ -128,8 +177,14 @@ describe('a compiled model', () => {
 
   it('has a gradient for every parameter, zeros for an unused one', () => {
     const { gradients } = step(executor, []);
-    expect([...gradients.keys()].sort()).toEqual(model.blocks.flatMap((b, i) => Object.keys(b.params).map((name) => `paramGrad ${i}/${name}`)).sort());
-    for (const [name, array] of gradients) expect(array.some((x) => x !== 0), name).toBe(!name.endsWith('unused'));
+    expect([...gradients.keys()].sort()).toEqual(
+      model.blocks.flatMap((b, i) => Object.keys(b.params).map((name) => `paramGrad ${i}/${name}`)).sort(),
+    );
+    for (const [name, array] of gradients)
+      expect(
+        array.some((x) => x !== 0),
+        name,
+      ).toBe(!name.endsWith('unused'));
   });
 
   it.each([[1], [2], [3], [4], [5]])('gives the same bits when cut before block %i', (cut) => {
@@ -140,23 +195,42 @@ describe('a compiled model', () => {
     expect(step(executor, [1, 2, 3, 4, 5])).toEqual(step(executor, []));
   });
 
-  it.each([[[]], [[3]], [[1, 2, 3, 4, 5]]])('gives the same bits when input and weight gradients are computed apart, cuts %j', (cuts) => {
-    expect(step(executor, cuts, true)).toEqual(step(executor, []));
-  });
+  it.each([[[]], [[3]], [[1, 2, 3, 4, 5]]])(
+    'gives the same bits when input and weight gradients are computed apart, cuts %j',
+    (cuts) => {
+      expect(step(executor, cuts, true)).toEqual(step(executor, []));
+    },
+  );
 
   it('equals eager autodiff over the whole model bit for bit', () => {
     const whole = step(executor, []);
     const store = new Store();
-    const names = model.blocks.flatMap((b, i) => Object.entries(b.params).map(([name, spec]) => ({ name, i, spec, role: `param ${i}/${name}` })));
+    const names = model.blocks.flatMap((b, i) =>
+      Object.entries(b.params).map(([name, spec]) => ({ name, i, spec, role: `param ${i}/${name}` })),
+    );
     tf.tidy(() => {
-      const tensors = names.map(({ role, spec }) => tf.tensor(store.read(role, 'param', spec.shape, 'float32'), [...spec.shape]));
+      const tensors = names.map(({ role, spec }) =>
+        tf.tensor(store.read(role, 'param', spec.shape, 'float32'), [...spec.shape]),
+      );
       const context = (i: number): BlockContext => ({
         isTraining: true,
-        field: (name) => (name === '#weight' ? tf.tensor1d(store.read('field #weight', 'field', [B], 'float32')) : tf.tensor(store.read(`field ${name}`, 'field', [B, S], 'int32'), [B, S], 'int32')),
-        dropout: (x, rate, tag) => nn.dropout(x, tf.tensor(store.read(`noise ${i}/${tag}`, 'noise', x.shape, 'float32'), x.shape), rate),
+        field: (name) =>
+          name === '#weight'
+            ? tf.tensor1d(store.read('field #weight', 'field', [B], 'float32'))
+            : tf.tensor(store.read(`field ${name}`, 'field', [B, S], 'int32'), [B, S], 'int32'),
+        dropout: (x, rate, tag) =>
+          nn.dropout(x, tf.tensor(store.read(`noise ${i}/${tag}`, 'noise', x.shape, 'float32'), x.shape), rate),
       });
       const loss = (): tf.Tensor => {
-        const y = model.blocks.reduce<tf.Tensor | null>((x, b, i) => b.forward(x, Object.fromEntries(names.flatMap((n, k) => (n.i === i ? [[n.name, tensors[k] as tf.Tensor]] : []))), context(i)), null);
+        const y = model.blocks.reduce<tf.Tensor | null>(
+          (x, b, i) =>
+            b.forward(
+              x,
+              Object.fromEntries(names.flatMap((n, k) => (n.i === i ? [[n.name, tensors[k] as tf.Tensor]] : []))),
+              context(i),
+            ),
+          null,
+        );
         return tf.sum(tf.mul(context(N).field('#weight'), model.loss(y as tf.Tensor, context(N))));
       };
       const { value, grads } = tf.engine().gradients(loss, tensors, undefined, true);
@@ -180,9 +254,17 @@ describe('a compiled model', () => {
       return store.buffers.get('loss')?.[0] as number;
     };
     const h = 1e-2;
-    for (const [role, index] of [['param 0/table', 17], ['param 1/wq', 5], ['param 1/gain', 3], ['param 2/w1', 40], ['param 4/b2', 2], ['param 5/w', 30]] as const) {
+    for (const [role, index] of [
+      ['param 0/table', 17],
+      ['param 1/wq', 5],
+      ['param 1/gain', 3],
+      ['param 2/w1', 40],
+      ['param 4/b2', 2],
+      ['param 5/w', 30],
+    ] as const) {
       const slope = (lossAt(role, index, h) - lossAt(role, index, -h)) / (2 * h);
-      // The loss is about 2.5 with a rounding of 2e-7, so the quotient is off by up to 3e-5; its own error of order h^2 is 1e-4.
+      // The loss is about 2.5 with a rounding of 2e-7, so the quotient is off by up to 3e-5; its own error of order h^2
+      // is 1e-4.
       expect(gradients.get(role.replace('param', 'paramGrad'))?.[index], role).toBeCloseTo(slope, 3);
     }
   });
@@ -194,7 +276,10 @@ describe('a compiled model', () => {
     store.run(executor, evaluate);
     expect(Number(store.buffers.get('loss')?.[0])).toBeGreaterThan(0);
     expect(Number(store.buffers.get('score')?.[0])).toBeLessThanOrEqual(1);
-    const parts = [compileStage({ model, data, from: 0, to: 2, microBatch: B, needsInputGradient: false }), compileStage({ model, data, from: 2, to: N, microBatch: B, needsInputGradient: false })];
+    const parts = [
+      compileStage({ model, data, from: 0, to: 2, microBatch: B, needsInputGradient: false }),
+      compileStage({ model, data, from: 2, to: N, microBatch: B, needsInputGradient: false }),
+    ];
     const chain = new Store();
     for (const part of parts) chain.run(executor, part.evaluate);
     expect(chain.buffers.get('loss')).toEqual(store.buffers.get('loss'));
@@ -209,7 +294,9 @@ describe('a compiled model', () => {
     };
     const whole = run(compilePrefix(model, data, 0, 3, B));
     expect(run(compilePrefix(model, data, 0, 1, B), compilePrefix(model, data, 1, 3, B))).toEqual(whole);
-    expect(run(compileStage({ model, data, from: 0, to: 3, microBatch: B, needsInputGradient: false }).evaluate)).toEqual(whole);
+    expect(
+      run(compileStage({ model, data, from: 0, to: 3, microBatch: B, needsInputGradient: false }).evaluate),
+    ).toEqual(whole);
   });
 
   it('knows the shapes at its borders', () => {
@@ -233,7 +320,8 @@ describe('a compiled model', () => {
   it('saves neither the result of a GELU nor the normed input of an MLP', () => {
     const stage = compileStage({ model, data, from: 2, to: 3, microBatch: B, needsInputGradient: true });
     const saved = stage.forward.outputs.filter(({ role }) => role.kind === 'saved');
-    const ops = (values: readonly { value: number }[]): (string | undefined)[] => values.map(({ value }) => stage.forward.graph.nodes.find((node) => node.outputs.includes(value))?.op);
+    const ops = (values: readonly { value: number }[]): (string | undefined)[] =>
+      values.map(({ value }) => stage.forward.graph.nodes.find((node) => node.outputs.includes(value))?.op);
     const redone = ['PtGelu', 'PtLayerNorm'];
     expect(stage.forward.graph.nodes.map(({ op }) => op)).toEqual(expect.arrayContaining(redone));
     expect(ops(saved).filter((op) => redone.includes(op ?? ''))).toEqual([]);
@@ -242,19 +330,62 @@ describe('a compiled model', () => {
 });
 
 describe('a model that cannot be compiled', () => {
-  const broken = (forward: Block['forward']): Model => ({ ...model, name: 'broken', blocks: [{ ...(model.blocks[0] as Block), name: 'bad', forward }] });
-  const compile = (m: Model): unknown => compileStage({ model: m, data, from: 0, to: m.blocks.length, microBatch: B, needsInputGradient: false });
+  const broken = (forward: Block['forward']): Model => ({
+    ...model,
+    name: 'broken',
+    blocks: [{ ...(model.blocks[0] as Block), name: 'bad', forward }],
+  });
+  const compile = (m: Model): unknown =>
+    compileStage({ model: m, data, from: 0, to: m.blocks.length, microBatch: B, needsInputGradient: false });
   const cause = new TypeError('boom');
   it.each([
-    ['that throws', broken(() => { throw cause; }), { code: 'PT_MODEL_THREW', message: 'Model broken, block bad threw: boom', cause }],
-    ['with an op of another shape', broken((_, p) => tf.matMul(p['table'] as tf.Tensor, p['position'] as tf.Tensor)), { code: 'PT_MODEL_THREW' }],
-    ['that loses the batch', broken((_, p) => p['position'] as tf.Tensor), { code: 'PT_BLOCK_OUTPUT', message: 'Model broken, block bad returns the shape [4, 8], wanted [3, ...]' }],
+    [
+      'that throws',
+      broken(() => {
+        throw cause;
+      }),
+      { code: 'PT_MODEL_THREW', message: 'Model broken, block bad threw: boom', cause },
+    ],
+    [
+      'with an op of another shape',
+      broken((_, p) => tf.matMul(p['table'] as tf.Tensor, p['position'] as tf.Tensor)),
+      { code: 'PT_MODEL_THREW' },
+    ],
+    [
+      'that loses the batch',
+      broken((_, p) => p['position'] as tf.Tensor),
+      { code: 'PT_BLOCK_OUTPUT', message: 'Model broken, block bad returns the shape [4, 8], wanted [3, ...]' },
+    ],
     ['that returns no tensor', broken(() => undefined as unknown as tf.Tensor), { code: 'PT_BLOCK_OUTPUT' }],
     ['that returns integers', broken((_, __, c) => c.field('tokens')), { code: 'PT_BLOCK_OUTPUT' }],
-    ['that reads a missing field', broken((_, __, c) => c.field('image')), { code: 'PT_FIELD_UNKNOWN', message: 'Model broken, block bad reads the field "image", the data has "tokens", "targets", "unused"' }],
-    ['that repeats a dropout tag', broken((_, p, c) => c.dropout(c.dropout(nn.embedding(c.field('tokens'), p['table'] as tf.Tensor), 0.1, 'a'), 0.1, 'a')), { code: 'PT_DROPOUT' }],
-    ['with an undefined op', broken((_, p, c) => tf.unique(nn.embedding(c.field('tokens'), p['table'] as tf.Tensor)).values), { code: 'PT_OP_UNDEFINED', message: 'Model broken, block bad uses the op Unique, which pipetrain does not define' }],
-    ['with a loss per token', { ...model, loss: (y: tf.Tensor, c: BlockContext) => nn.crossEntropy(y, c.field('targets')) }, { code: 'PT_BLOCK_OUTPUT', message: 'Model tiny, loss returns the shape [3, 4], wanted [3]' }],
+    [
+      'that reads a missing field',
+      broken((_, __, c) => c.field('image')),
+      {
+        code: 'PT_FIELD_UNKNOWN',
+        message: 'Model broken, block bad reads the field "image", the data has "tokens", "targets", "unused"',
+      },
+    ],
+    [
+      'that repeats a dropout tag',
+      broken((_, p, c) =>
+        c.dropout(c.dropout(nn.embedding(c.field('tokens'), p['table'] as tf.Tensor), 0.1, 'a'), 0.1, 'a'),
+      ),
+      { code: 'PT_DROPOUT' },
+    ],
+    [
+      'with an undefined op',
+      broken((_, p, c) => tf.unique(nn.embedding(c.field('tokens'), p['table'] as tf.Tensor)).values),
+      {
+        code: 'PT_OP_UNDEFINED',
+        message: 'Model broken, block bad uses the op Unique, which pipetrain does not define',
+      },
+    ],
+    [
+      'with a loss per token',
+      { ...model, loss: (y: tf.Tensor, c: BlockContext) => nn.crossEntropy(y, c.field('targets')) },
+      { code: 'PT_BLOCK_OUTPUT', message: 'Model tiny, loss returns the shape [3, 4], wanted [3]' },
+    ],
   ])('names the culprit: %s', (_, bad, expected) => {
     const before = tf.engine().state.numTensors;
     let error: unknown;

@@ -35,13 +35,20 @@ describe('examples', () => {
     const { loss } = runModel(executor, model, fields);
     // The head starts with logits of standard deviation below 0.1.
     for (const value of loss) expect(Math.abs(value - Math.log(data.info.vocabulary as number))).toBeLessThan(0.1);
-    expect(errorOf(() => buildModel(definition, {}, openDataset('synthetic:digits', { samples: 5 }).info)).code).toBe('MY_MODEL_DATA');
+    expect(errorOf(() => buildModel(definition, {}, openDataset('synthetic:digits', { samples: 5 }).info)).code).toBe(
+      'MY_MODEL_DATA',
+    );
   });
 
   const configs = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
   it.each(configs)('%s is a valid configuration whose options exist', async (name) => {
     const raw = parse(readFileSync(folder + name, 'utf8')) as Record<string, unknown>;
-    const camel = Object.fromEntries(Object.entries(raw).map(([key, value]) => [key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()), value]));
+    const camel = Object.fromEntries(
+      Object.entries(raw).map(([key, value]) => [
+        key.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+        value,
+      ]),
+    );
     const config = trainConfigSchema.parse(camel);
     const definition = await loadModelDefinition(config.model);
     expect(definition.options.safeParse(config.modelOptions).success).toBe(true);
@@ -49,7 +56,9 @@ describe('examples', () => {
       // The files are not there, which is the only thing that is wrong.
       expect(errorOf(() => openDataset(config.data, config.dataOptions)).code).toBe('PT_DATA_MISSING');
     } else {
-      expect(buildModel(definition, config.modelOptions, openDataset(config.data, config.dataOptions).info).blocks.length).toBeGreaterThan(2);
+      expect(
+        buildModel(definition, config.modelOptions, openDataset(config.data, config.dataOptions).info).blocks.length,
+      ).toBeGreaterThan(2);
     }
   });
 

@@ -1,5 +1,5 @@
-// Golden files: what PyTorch computed for a run of blocks, as written by scripts/golden/make_torch_golden.py. Large inputs are not in the file but
-// follow from a closed formula.
+// Golden files: what PyTorch computed for a run of blocks, as written by scripts/golden/make_torch_golden.py. Large
+// inputs are not in the file but follow from a closed formula.
 import { readdirSync, readFileSync } from 'node:fs';
 import { present } from '../../engine/core/invariant.js';
 import type { DataInfo } from '../../engine/data/dataset.js';
@@ -7,7 +7,7 @@ import type { Model } from '../../engine/model/block.js';
 import { buildModel } from '../../engine/model/build-model.js';
 import { builtInModel } from '../../engine/model/registry.js';
 import type { OptimizerSpec } from '../../engine/tensor/optimizer.js';
-import { sizeOf, type HostArray } from '../../engine/tensor/shape.js';
+import { type HostArray, sizeOf } from '../../engine/tensor/shape.js';
 
 const FOLDER = new URL('../golden/torch/', import.meta.url);
 
@@ -15,8 +15,7 @@ type Listed = Readonly<Record<string, readonly number[]>>;
 type Form = 'signed' | 'gain' | 'noise';
 /** An input: its numbers, or the form and the salt of the formula for them. */
 type Input = { readonly role: string; readonly shape: readonly number[] } & (
-  | { readonly data: readonly number[] }
-  | { readonly form: Form; readonly salt: number }
+  { readonly data: readonly number[] } | { readonly form: Form; readonly salt: number }
 );
 
 export interface GoldenFile {
@@ -48,9 +47,14 @@ export interface GoldenTraining extends GoldenFile {
 }
 
 /** The files by name, without `.json`. */
-export function readGoldenFiles(): { readonly stages: [string, GoldenStage][]; readonly trainings: [string, GoldenTraining][] } {
+export function readGoldenFiles(): {
+  readonly stages: [string, GoldenStage][];
+  readonly trainings: [string, GoldenTraining][];
+} {
   const read = (name: string): object => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as object;
-  const files = readdirSync(FOLDER).sort().map((name) => [name.replace('.json', ''), read(name)] as const);
+  const files = readdirSync(FOLDER)
+    .sort()
+    .map((name) => [name.replace('.json', ''), read(name)] as const);
   return {
     stages: files.filter(([, content]) => 'outputs' in content) as unknown as [string, GoldenStage][],
     trainings: files.filter(([, content]) => 'steps' in content) as unknown as [string, GoldenTraining][],
@@ -58,13 +62,27 @@ export function readGoldenFiles(): { readonly stages: [string, GoldenStage][]; r
 }
 
 const INTEGER_FIELDS = ['tokens', 'targets', 'label'];
-const TASKS: Readonly<Record<string, DataInfo['task']>> = { vit: 'image-classification', bert: 'text-classification', gpt: 'language-model' };
+const TASKS: Readonly<Record<string, DataInfo['task']>> = {
+  vit: 'image-classification',
+  bert: 'text-classification',
+  gpt: 'language-model',
+};
 
 /** The built-in model of the file, and the data it is for. */
-export function goldenModel({ model, options, fields, classes, vocabulary, sequence }: GoldenFile): { readonly model: Model; readonly data: DataInfo } {
+export function goldenModel({ model, options, fields, classes, vocabulary, sequence }: GoldenFile): {
+  readonly model: Model;
+  readonly data: DataInfo;
+} {
   const data: DataInfo = {
-    task: present(TASKS[model], model), classes, vocabulary, sequence,
-    fields: Object.entries(fields).map(([name, shape]) => ({ name, shape, dtype: INTEGER_FIELDS.includes(name) ? 'int32' : 'float32' })),
+    task: present(TASKS[model], model),
+    classes,
+    vocabulary,
+    sequence,
+    fields: Object.entries(fields).map(([name, shape]) => ({
+      name,
+      shape,
+      dtype: INTEGER_FIELDS.includes(name) ? 'int32' : 'float32',
+    })),
   };
   return { model: buildModel(present(builtInModel(model), model), options, data), data };
 }
@@ -81,7 +99,13 @@ export function goldenInputs({ inputs }: GoldenFile): Map<string, HostArray> {
   return new Map(
     inputs.map((input) => {
       const { role, shape } = input;
-      if ('data' in input) return [role, INTEGER_FIELDS.includes(role.replace('field ', '')) ? Int32Array.from(input.data) : Float32Array.from(input.data)];
+      if ('data' in input)
+        return [
+          role,
+          INTEGER_FIELDS.includes(role.replace('field ', ''))
+            ? Int32Array.from(input.data)
+            : Float32Array.from(input.data),
+        ];
       const { salt, form } = input;
       const wave = (i: number): number => (7 * i * i + (37 + 2 * salt) * i + 53 * salt + 11) % 101;
       return [role, Float32Array.from({ length: sizeOf(shape) }, (_, i) => FORMS[form](wave(i)))];

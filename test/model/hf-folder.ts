@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import type { DataInfo } from '../../engine/data/dataset.js';
+import type { Model } from '../../engine/model/block.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import * as tf from '../../engine/tensor/tf.js';
-import type { Model } from '../../engine/model/block.js';
-import { runModel, type FieldValue } from './run-model.js';
+import { type FieldValue, runModel } from './run-model.js';
 
 export const TINY = fileURLToPath(new URL('../golden/hf/tiny', import.meta.url));
 
@@ -56,7 +56,12 @@ export const textInfo = (sequence: number, vocabulary: number, hasTypes = false)
 });
 
 /** Output of each block of the model for the texts of `expected`, with parameters as they start. */
-export function outputs(executor: Executor, model: Model, { texts, sequence, tokens, mask }: Expected, types: readonly number[]): Float32Array[] {
+export function outputs(
+  executor: Executor,
+  model: Model,
+  { texts, sequence, tokens, mask }: Expected,
+  types: readonly number[],
+): Float32Array[] {
   const shape = [texts.length, sequence];
   const fields: Record<string, FieldValue> = {
     tokens: { shape, data: Int32Array.from(tokens) },
@@ -64,10 +69,17 @@ export function outputs(executor: Executor, model: Model, { texts, sequence, tok
     types: { shape, data: Int32Array.from(types) },
   };
   return model.blocks.map((_, last) => {
-    const part: Model = { ...model, blocks: model.blocks.slice(0, last + 1), loss: (y) => tf.sum(tf.reshape(y, [texts.length, -1]), 1), score: null };
+    const part: Model = {
+      ...model,
+      blocks: model.blocks.slice(0, last + 1),
+      loss: (y) => tf.sum(tf.reshape(y, [texts.length, -1]), 1),
+      score: null,
+    };
     return runModel(executor, part, fields).y;
   });
 }
 
 export const largestDifference = (actual: ArrayLike<number>, expected: readonly number[]): number =>
-  actual.length === expected.length ? expected.reduce((most, number, i) => Math.max(most, Math.abs(number - (actual[i] as number))), 0) : Infinity;
+  actual.length === expected.length
+    ? expected.reduce((most, number, i) => Math.max(most, Math.abs(number - (actual[i] as number))), 0)
+    : Infinity;

@@ -1,4 +1,5 @@
-// Files of weights: which bytes belong to which tensor, half-precision numbers, and files that are damaged or want to be more than tensors.
+// Files of weights: which bytes belong to which tensor, half-precision numbers, and files that are damaged or want to
+// be more than tensors.
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -14,12 +15,19 @@ import { copies, TINY } from './hf-folder.js';
 const folder = scratch();
 const copy = copies();
 
-const floats = (path: string, dtype: 'F32' | 'F16' | 'BF16', shape: readonly number[], isTransposed = false, offset = 0): Float32Array => {
+const floats = (
+  path: string,
+  dtype: 'F32' | 'F16' | 'BF16',
+  shape: readonly number[],
+  isTransposed = false,
+  offset = 0,
+): Float32Array => {
   const out = new Float32Array(shape.reduce((product, n) => product * n, 1));
   readFloatRange({ path, offset, dtype, isTransposed }, shape, out);
   return out;
 };
-const bytesOf = (array: Uint16Array | Float32Array): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+const bytesOf = (array: Uint16Array | Float32Array): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 describe('ranges of numbers', () => {
   it('are read from where they begin, row by row or transposed', () => {
@@ -30,7 +38,10 @@ describe('ranges of numbers', () => {
   });
 
   it('of half precision become the same numbers in single precision', () => {
-    const halves = join(folder({ w: bytesOf(Uint16Array.of(0x3c00, 0xc000, 0x3555, 0x0001, 0x7bff, 0x8000, 0xfc00)) }), 'w');
+    const halves = join(
+      folder({ w: bytesOf(Uint16Array.of(0x3c00, 0xc000, 0x3555, 0x0001, 0x7bff, 0x8000, 0xfc00)) }),
+      'w',
+    );
     expect([...floats(halves, 'F16', [7])]).toEqual([1, -2, 0.333251953125, 2 ** -24, 65504, -0, -Infinity]);
     const brain = join(folder({ w: bytesOf(Uint16Array.of(0x3f80, 0xc040, 0x0001)) }), 'w');
     expect([...floats(brain, 'BF16', [3])]).toEqual([1, -3, 2 ** -133]);
@@ -55,7 +66,9 @@ describe('files of weights', () => {
     for (const [name, { path, offset, shape }] of whole) {
       const other = present(torch.get(`bert.${name}`), name);
       expect(other.shape).toEqual(shape);
-      expect(floats(other.path, 'F32', shape, false, other.offset), name).toEqual(floats(path, 'F32', shape, false, offset));
+      expect(floats(other.path, 'F32', shape, false, other.offset), name).toEqual(
+        floats(path, 'F32', shape, false, offset),
+      );
     }
     expect(torch.get('bert.embeddings.position_ids')?.dtype).toBe('I64');
   });
@@ -63,39 +76,49 @@ describe('files of weights', () => {
   it('may be several, with a list of which tensor is where', () => {
     const path = copy([]);
     copyFileSync(join(TINY, 'model.safetensors'), join(path, 'model-00001-of-00001.safetensors'));
-    const list = (file: string): void => writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: { a: file } }));
+    const list = (file: string): void =>
+      writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: { a: file } }));
     list('model-00001-of-00001.safetensors');
     expect([...readWeightFiles(path).keys()]).toEqual([...whole.keys()]);
     list('../model.safetensors');
     expect(errorOf(() => readWeightFiles(path)).message).toContain('outside of its folder');
   });
 
-  it.each(['model.safetensors', 'pytorch_model.bin'])('%s that is cut off or changed is an error for people, never another one', (name) => {
-    const path = copy([name]);
-    const bytes = readFileSync(join(path, name));
-    const attempt = (content: Uint8Array): void => {
-      writeFileSync(join(path, name), content);
-      try {
-        readWeightFiles(path);
-      } catch (error) {
-        if (!(error instanceof PipetrainError) || error.code !== 'PT_MODEL_WEIGHTS') throw error;
+  it.each(['model.safetensors', 'pytorch_model.bin'])(
+    '%s that is cut off or changed is an error for people, never another one',
+    (name) => {
+      const path = copy([name]);
+      const bytes = readFileSync(join(path, name));
+      const attempt = (content: Uint8Array): void => {
+        writeFileSync(join(path, name), content);
+        try {
+          readWeightFiles(path);
+        } catch (error) {
+          if (!(error instanceof PipetrainError) || error.code !== 'PT_MODEL_WEIGHTS') throw error;
+        }
+      };
+      for (const length of [0, 4, 100, bytes.length - 1]) {
+        writeFileSync(join(path, name), bytes.subarray(0, length));
+        expect(errorOf(() => readWeightFiles(path)).code, `${length} bytes`).toBe('PT_MODEL_WEIGHTS');
       }
-    };
-    for (const length of [0, 4, 100, bytes.length - 1]) {
-      writeFileSync(join(path, name), bytes.subarray(0, length));
-      expect(errorOf(() => readWeightFiles(path)).code, `${length} bytes`).toBe('PT_MODEL_WEIGHTS');
-    }
-    // The descriptions lie within the first 5 kB and, of a zip file, at the end.
-    const places = fc.oneof(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: bytes.length - 4000, max: bytes.length - 1 }));
-    fc.assert(
-      fc.property(fc.array(fc.tuple(places, fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 }), (changes) => {
-        const changed = Buffer.from(bytes);
-        for (const [at, value] of changes) changed[at] = value;
-        attempt(changed);
-      }),
-      { numRuns: 300 },
-    );
-  });
+      // The descriptions lie within the first 5 kB and, of a zip file, at the end.
+      const places = fc.oneof(
+        fc.integer({ min: 0, max: 5000 }),
+        fc.integer({ min: bytes.length - 4000, max: bytes.length - 1 }),
+      );
+      fc.assert(
+        fc.property(
+          fc.array(fc.tuple(places, fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 }),
+          (changes) => {
+            const changed = Buffer.from(bytes);
+            for (const [at, value] of changes) changed[at] = value;
+            attempt(changed);
+          },
+        ),
+        { numRuns: 300 },
+      );
+    },
+  );
 });
 
 describe('the pickle of a state_dict', () => {
@@ -111,11 +134,15 @@ describe('the pickle of a state_dict', () => {
   };
 
   it.each([
-    ['a call of the system', "\x80\x02cposix\nsystem\nX\x02\x00\x00\x00ls\x85R.", '"posix.system"'],
-    ['an import of built-ins', "\x80\x02c__builtin__\neval\n.", '"__builtin__.eval"'],
+    ['a call of the system', '\x80\x02cposix\nsystem\nX\x02\x00\x00\x00ls\x85R.', '"posix.system"'],
+    ['an import of built-ins', '\x80\x02c__builtin__\neval\n.', '"__builtin__.eval"'],
     ['a class of its own', '\x80\x02(imodule\nClass\n.', 'instruction 0x69'],
     ['a newer protocol', '\x80\x04}.', 'protocol 4'],
-    ['a dictionary called as if it were a function', '\x80\x02}K\x01\x85R.', 'something else than a dictionary or a tensor'],
+    [
+      'a dictionary called as if it were a function',
+      '\x80\x02}K\x01\x85R.',
+      'something else than a dictionary or a tensor',
+    ],
     ['a number', '\x80\x02K\x01.', 'something else than a dictionary'],
     ['a pop of nothing', '\x80\x02R.', 'more than there is'],
     ['a value that was never there', '\x80\x02h\x07.', 'the value 7'],

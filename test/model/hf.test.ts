@@ -1,12 +1,13 @@
-// `hf:DIR`: a pretrained encoder gives the hidden states that `transformers` gives; scripts/golden/make_hf_golden.py wrote them and the small model.
+// `hf:DIR`: a pretrained encoder gives the hidden states that `transformers` gives; scripts/golden/make_hf_golden.py
+// wrote them and the small model.
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { compileStage } from '../../engine/model/compile.js';
-import { readWeightFiles } from '../../engine/model/hf/weight-files.js';
 import { pretrainedEncoder } from '../../engine/model/hf/pretrained-encoder.js';
+import { readWeightFiles } from '../../engine/model/hf/weight-files.js';
 import { buildModel, loadModelDefinition } from '../../engine/model/load-model.js';
 import { entryView, initializeSlab, slabLayout } from '../../engine/model/slab.js';
 import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
@@ -16,8 +17,8 @@ import { errorOf, fieldOf, scratch } from '../data/scratch-folder.js';
 import { copies, largestDifference, outputs, readExpected, textInfo, TINY } from './hf-folder.js';
 import { runTraining } from './stage-run.js';
 
-// What people may rely on is 1e-4. The largest seen is 1.7e-6: numbers up to 4, each op rounding them by up to 6e-8 of their size,
-// some twenty ops in a row. Ten times that is allowed, since another processor adds in another order.
+// What people may rely on is 1e-4. The largest seen is 1.7e-6: numbers up to 4, each op rounding them by up to 6e-8 of
+// their size, some twenty ops in a row. Ten times that is allowed, since another processor adds in another order.
 const SEEN = 2e-5;
 
 const expected = readExpected(join(TINY, 'expected.json'));
@@ -25,7 +26,8 @@ const V = 64;
 const T = expected.sequence;
 const folder = scratch();
 const copy = copies();
-const build = (path = TINY, options: Record<string, unknown> = {}, hasTypes = false) => buildModel(pretrainedEncoder(path), options, textInfo(T, V, hasTypes));
+const build = (path = TINY, options: Record<string, unknown> = {}, hasTypes = false) =>
+  buildModel(pretrainedEncoder(path), options, textInfo(T, V, hasTypes));
 const [oneText, twoTexts] = [present(expected.cases[0], 'case'), present(expected.cases[1], 'case')];
 
 /** As in the maker of the golden files. */
@@ -50,7 +52,14 @@ function hiddenDifferences(path: string, isPair: boolean): number[] {
   const model = build(path, {}, isPair);
   const wanted = isPair ? twoTexts : oneText;
   const behind = outputs(executor, model, expected, wanted.types);
-  expect(model.blocks.map((block) => block.name)).toEqual(['embed', 'layer0.attention', 'layer0.mlp', 'layer1.attention', 'layer1.mlp', 'head']);
+  expect(model.blocks.map((block) => block.name)).toEqual([
+    'embed',
+    'layer0.attention',
+    'layer0.mlp',
+    'layer1.attention',
+    'layer1.mlp',
+    'head',
+  ]);
   return wanted.hidden.map((hidden, i) => largestDifference(present(behind[2 * i], `block ${2 * i}`), hidden));
 }
 
@@ -66,11 +75,15 @@ describe('hidden states are those of transformers', () => {
   });
 
   it('from pytorch_model.bin of a classifier, whose encoder has a prefix', () => {
-    expect(Math.max(...hiddenDifferences(copy(['config.json', 'vocab.txt', 'pytorch_model.bin']), false))).toBeLessThan(SEEN);
+    expect(Math.max(...hiddenDifferences(copy(['config.json', 'vocab.txt', 'pytorch_model.bin']), false))).toBeLessThan(
+      SEEN,
+    );
   });
 
   it.each(['gelu_new', 'gelu_pytorch_tanh', 'relu'])('with the activation %s', (activation) => {
-    const { last } = JSON.parse(readFileSync(join(TINY, 'activations.json'), 'utf8')) as { last: Record<string, number[]> };
+    const { last } = JSON.parse(readFileSync(join(TINY, 'activations.json'), 'utf8')) as {
+      last: Record<string, number[]>;
+    };
     const wanted = present(last[activation === 'relu' ? 'relu' : 'gelu_new'], activation);
     const behind = outputs(executor, build(withConfig({ hidden_act: activation })), expected, oneText.types);
     expect(largestDifference(present(behind[4], 'the last layer'), wanted)).toBeLessThan(SEEN);
@@ -82,7 +95,9 @@ describe('hidden states are those of transformers', () => {
     const path = copy(['config.json', 'vocab.txt', 'model.safetensors']);
     const file = join(path, 'model.safetensors');
     // Of equal length, so that nothing else moves.
-    const renamed = readFileSync(file, 'latin1').replaceAll('LayerNorm.weight"', 'LayerNorm.gamma" ').replaceAll('LayerNorm.bias"', 'LayerNorm.beta"');
+    const renamed = readFileSync(file, 'latin1')
+      .replaceAll('LayerNorm.weight"', 'LayerNorm.gamma" ')
+      .replaceAll('LayerNorm.bias"', 'LayerNorm.beta"');
     writeFileSync(file, renamed, 'latin1');
     expect(Math.max(...hiddenDifferences(path, false))).toBeLessThan(SEEN);
   });
@@ -96,12 +111,21 @@ describe('hidden states are those of transformers', () => {
       const layout = slabLayout(head);
       const slab = new Float32Array(layout.length);
       initializeSlab(head, layout, 1, slab);
-      const w = entryView(slab, present(layout.entries.find(({ name }) => name === 'w'), 'w'));
+      const w = entryView(
+        slab,
+        present(
+          layout.entries.find(({ name }) => name === 'w'),
+          'w',
+        ),
+      );
       const D = w.length / C;
       const pooled = oneText[pooling];
       const wanted = Array.from({ length: logits.length }, (_, i) => {
         const [row, c] = [Math.floor(i / C), i % C];
-        return Array.from({ length: D }, (_, d) => (pooled[row * D + d] as number) * (w[d * C + c] as number)).reduce((sum, x) => sum + x, 0);
+        return Array.from({ length: D }, (_, d) => (pooled[row * D + d] as number) * (w[d * C + c] as number)).reduce(
+          (sum, x) => sum + x,
+          0,
+        );
       });
       expect(largestDifference(logits, wanted), pooling).toBeLessThan(SEEN);
       expect(Math.max(...wanted.map(Math.abs)), pooling).toBeGreaterThan(100 * SEEN);
@@ -114,21 +138,42 @@ describe('a pretrained encoder as a model', () => {
     const definition = await loadModelDefinition(`hf:${TINY}`);
     expect(definition.name).toBe('hf:tiny');
     expect(definition.defaults).toMatchObject({ batch: 32, microBatch: 8, optimizer: 'adamw' });
-    expect(definition.dataDefaults).toEqual({ tokenizer: 'wordpiece', vocab: join(TINY, 'vocab.txt'), lowercase: true });
+    expect(definition.dataDefaults).toEqual({
+      tokenizer: 'wordpiece',
+      vocab: join(TINY, 'vocab.txt'),
+      lowercase: true,
+    });
   });
 
   it('trains: the gradients of all its parameters are those of PyTorch', () => {
-    const { gradients } = JSON.parse(readFileSync(join(TINY, 'gradients.json'), 'utf8')) as { gradients: Record<string, [number, number]> };
+    const { gradients } = JSON.parse(readFileSync(join(TINY, 'gradients.json'), 'utf8')) as {
+      gradients: Record<string, [number, number]>;
+    };
     const model = build(TINY, { dropout: 0 });
     const last = model.blocks.length - 1;
-    const stage = compileStage({ model, data: textInfo(T, V), from: 0, to: last, microBatch: expected.texts.length, needsInputGradient: false });
+    const stage = compileStage({
+      model,
+      data: textInfo(T, V),
+      from: 0,
+      to: last,
+      microBatch: expected.texts.length,
+      needsInputGradient: false,
+    });
     const params = model.blocks.slice(0, last).flatMap((block, i) => {
       const layout = slabLayout(block);
       const slab = new Float32Array(layout.length);
       initializeSlab(block, layout, 1, slab);
-      return layout.entries.map((entry) => ({ role: `param ${i}/${entry.name}`, data: entryView(slab, entry), shape: entry.shape, init: block.params[entry.name]?.init }));
+      return layout.entries.map((entry) => ({
+        role: `param ${i}/${entry.name}`,
+        data: entryView(slab, entry),
+        shape: entry.shape,
+        init: block.params[entry.name]?.init,
+      }));
     });
-    const dy = Float32Array.from({ length: expected.tokens.length * 32 }, (_, i) => wave(i) * (expected.mask[Math.floor(i / 32)] ?? 0));
+    const dy = Float32Array.from(
+      { length: expected.tokens.length * 32 },
+      (_, i) => wave(i) * (expected.mask[Math.floor(i / 32)] ?? 0),
+    );
     const values = new Map<string, HostArray>([
       ...params.map(({ role, data }) => [role, data] as const),
       ['field tokens', Int32Array.from(expected.tokens)],
@@ -146,7 +191,8 @@ describe('a pretrained encoder as a model', () => {
       const place = (i: number): number => (range.isTransposed ? (i % outputs) * inputs + Math.floor(i / outputs) : i);
       const product = gradient.reduce((sum, g, i) => sum + g * wave(place(i)), 0);
       const [norm, wanted] = present(gradients[name], name);
-      // Sums of up to 2048 numbers, each wrong by some 1e-6 of the largest. The key biases have no gradient at all but rounding of what cancels.
+      // Sums of up to 2048 numbers, each wrong by some 1e-6 of the largest. The key biases have no gradient at all but
+      // rounding of what cancels.
       const allowed = 1e-5 * norm + 1e-4;
       expect(Math.abs(Math.hypot(...gradient) - norm), `length of ${name}`).toBeLessThan(allowed);
       expect(Math.abs(product - wanted), `product of ${name}`).toBeLessThan(allowed);
@@ -188,7 +234,8 @@ describe('a pretrained encoder as a model', () => {
   });
 
   it('refuses data that it cannot read', () => {
-    const refuse = (sequence: number, vocabulary: number) => errorOf(() => buildModel(pretrainedEncoder(TINY), {}, textInfo(sequence, vocabulary)));
+    const refuse = (sequence: number, vocabulary: number) =>
+      errorOf(() => buildModel(pretrainedEncoder(TINY), {}, textInfo(sequence, vocabulary)));
     expect(refuse(17, V).message).toBe('the model hf:tiny has 16 positions, a sample has 17 tokens');
     expect(refuse(8, 63).message).toBe('the model hf:tiny knows 64 tokens, the data has 63');
     const digits = openDataset('synthetic:digits', { samples: 20 }).info;
@@ -222,9 +269,24 @@ describe('a folder that is no such model', () => {
     ['relative positions', { position_embedding_type: 'relative_key' }, 'PT_HF_CONFIG', 'position_embedding_type'],
     ['a decoder', { is_decoder: true }, 'PT_HF_CONFIG', 'is_decoder'],
     ['an unknown activation', { hidden_act: 'swish' }, 'PT_HF_CONFIG', 'hidden_act'],
-    ['heads that do not divide the width', { num_attention_heads: 5 }, 'PT_HF_CONFIG', 'hidden_size 32 is not a multiple of num_attention_heads 5'],
-    ['more layers than weights', { num_hidden_layers: 3 }, 'PT_MODEL_WEIGHTS', 'encoder.layer.2.attention.self.query.weight'],
-    ['another width inside the MLP', { intermediate_size: 128 }, 'PT_MODEL_WEIGHTS', 'is [64, 32], [128, 32] is needed'],
+    [
+      'heads that do not divide the width',
+      { num_attention_heads: 5 },
+      'PT_HF_CONFIG',
+      'hidden_size 32 is not a multiple of num_attention_heads 5',
+    ],
+    [
+      'more layers than weights',
+      { num_hidden_layers: 3 },
+      'PT_MODEL_WEIGHTS',
+      'encoder.layer.2.attention.self.query.weight',
+    ],
+    [
+      'another width inside the MLP',
+      { intermediate_size: 128 },
+      'PT_MODEL_WEIGHTS',
+      'is [64, 32], [128, 32] is needed',
+    ],
   ])('%s is named', (_, change, code, text) => {
     const error = errorOf(() => build(withConfig(change)));
     expect(error.code).toBe(code);

@@ -2,21 +2,31 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ModelError, PipetrainError, UsageError } from '../../engine/core/errors.js';
+import { present } from '../../engine/core/invariant.js';
 import type { DataInfo } from '../../engine/data/dataset.js';
 import type { Block, Model } from '../../engine/model/block.js';
 import { defineModel } from '../../engine/model/define.js';
 import { buildModel, loadModelDefinition } from '../../engine/model/load-model.js';
 import { vit } from '../../engine/model/vit.js';
-import { present } from '../../engine/core/invariant.js';
-import { trace } from '../../engine/tensor/trace.js';
 import * as tf from '../../engine/tensor/tf.js';
+import { trace } from '../../engine/tensor/trace.js';
 import { errorOf, scratch } from '../data/scratch-folder.js';
 
 const folder = scratch();
-const info: DataInfo = { task: 'other', fields: [{ name: 'x', shape: [2], dtype: 'float32' }], classes: null, vocabulary: null, sequence: null };
+const info: DataInfo = {
+  task: 'other',
+  fields: [{ name: 'x', shape: [2], dtype: 'float32' }],
+  classes: null,
+  vocabulary: null,
+  sequence: null,
+};
 
 /** A model of one block, in TypeScript. `body` stands before it. */
-const source = (body = '', block = "name: 'only', kind: 'other', layer: null, params: { w: { shape: [2], init: { kind: 'ones' }, decay: true } }"): string => `
+const source = (
+  body = '',
+  block = "name: 'only', kind: 'other', layer: null, params: { w: { shape: [2], init: { kind: 'ones' }, decay: true " +
+    '} }',
+): string => `
 import { defineModel, ModelError, nn, tf, type Model } from 'pipetrain';
 import { z } from 'zod';
 ${body}
@@ -59,13 +69,26 @@ describe('loadModelDefinition', () => {
   });
 
   it('loads TypeScript that shares TensorFlow.js and zod with the engine', async () => {
-    const definition = await load(source("if (!(new ModelError('a', 'b', 'c') instanceof Error)) throw new Error('no class');"));
+    const definition = await load(
+      source("if (!(new ModelError('a', 'b', 'c') instanceof Error)) throw new Error('no class');"),
+    );
     const block = present(buildModel(definition, { scale: 3 }, info).blocks[0], 'block');
     expect(definition.options).toBeInstanceOf(z.ZodObject);
     // Ops of a second TensorFlow.js would not know the tensors of this trace.
-    const { graph } = trace('mine', [{ shape: [4, 2], dtype: 'float32' }, { shape: [2], dtype: 'float32' }], ([x, w]) => [
-      block.forward(null, { w: present(w, 'w') }, { field: () => present(x, 'x'), dropout: (y) => y, isTraining: false }),
-    ]);
+    const { graph } = trace(
+      'mine',
+      [
+        { shape: [4, 2], dtype: 'float32' },
+        { shape: [2], dtype: 'float32' },
+      ],
+      ([x, w]) => [
+        block.forward(
+          null,
+          { w: present(w, 'w') },
+          { field: () => present(x, 'x'), dropout: (y) => y, isTraining: false },
+        ),
+      ],
+    );
     expect(graph.nodes.map((node) => node.op)).toEqual(['Multiply', 'Multiply']);
     expect(graph.literals.map((literal) => [...literal.data])).toEqual([[3]]);
   });
@@ -83,7 +106,9 @@ import * as tf from '${name}'; export const model = { name: 'm', options: { safe
   it('loads JavaScript, with the files it imports', async () => {
     const path = folder({
       'blocks/part.js': "export const part = 'from part';",
-      'model.mjs': "import { part } from './blocks/part.js'; import { basename } from 'node:path'; export const model = { name: basename(part), options: { safeParse() {} }, build() { return this.name; } };",
+      'model.mjs':
+        "import { part } from './blocks/part.js'; import { basename } from 'node:path'; export const model = " +
+        '{ name: basename(part), options: { safeParse() {} }, build() { return this.name; } };',
     });
     const definition = await loadModelDefinition(join(path, 'model.mjs'));
     expect(definition.name).toBe('from part');
@@ -92,12 +117,37 @@ import * as tf from '${name}'; export const model = { name: 'm', options: { safe
   });
 
   const cases: [name: string, content: string, code: string, words: string[]][] = [
-    ['a syntax error, with its line', 'const a = 1;\nconst b = ;\n', 'PT_MODEL_SYNTAX', ['model.ts:2:11', 'Unexpected']],
-    ['an import that does not exist', "import './nothing.js';\n", 'PT_MODEL_SYNTAX', ['nothing.js', 'Could not resolve']],
-    ['a file that throws', "throw new TypeError('no luck');", 'PT_MODEL_LOAD', ['model.ts throws while loading', 'TypeError: no luck']],
-    ['a file without the export', 'export const models = 1; export default 2;', 'PT_MODEL_EXPORT', ['exports no `model`', 'models']],
+    [
+      'a syntax error, with its line',
+      'const a = 1;\nconst b = ;\n',
+      'PT_MODEL_SYNTAX',
+      ['model.ts:2:11', 'Unexpected'],
+    ],
+    [
+      'an import that does not exist',
+      "import './nothing.js';\n",
+      'PT_MODEL_SYNTAX',
+      ['nothing.js', 'Could not resolve'],
+    ],
+    [
+      'a file that throws',
+      "throw new TypeError('no luck');",
+      'PT_MODEL_LOAD',
+      ['model.ts throws while loading', 'TypeError: no luck'],
+    ],
+    [
+      'a file without the export',
+      'export const models = 1; export default 2;',
+      'PT_MODEL_EXPORT',
+      ['exports no `model`', 'models'],
+    ],
     ['an empty file', '', 'PT_MODEL_EXPORT', ['it exports nothing']],
-    ['an export that is no definition', "export const model = { name: 'x' };", 'PT_MODEL_EXPORT', ['lacks options (a zod schema), build']],
+    [
+      'an export that is no definition',
+      "export const model = { name: 'x' };",
+      'PT_MODEL_EXPORT',
+      ['lacks options (a zod schema), build'],
+    ],
     ['an export that is nothing', 'export const model = null;', 'PT_MODEL_EXPORT', ['lacks name']],
   ];
   it.each(cases)('refuses %s', async (_, content, code, words) => {
@@ -114,26 +164,46 @@ import * as tf from '${name}'; export const model = { name: 'm', options: { safe
   });
 
   it('lets errors for people through as they are', async () => {
-    const error = await failure(load("import { ModelError } from 'pipetrain'; throw new ModelError('MY_CODE', 'mine', 'hint');"));
+    const error = await failure(
+      load("import { ModelError } from 'pipetrain'; throw new ModelError('MY_CODE', 'mine', 'hint');"),
+    );
     expect(error.code).toBe('MY_CODE');
   });
 });
 
 describe('buildModel', () => {
-  const block = (change: Partial<Block> = {}): Block => ({ name: 'a', kind: 'other', layer: null, params: {}, forward: (x) => x as never, ...change });
-  const withBlocks = (blocks: readonly Block[], change: Partial<Model> = {}) => () =>
-    buildModel(
-      defineModel({
-        name: 'mine',
-        summary: '',
-        options: z.strictObject({}),
-        defaults: {},
-        build: () => ({ name: 'mine', blocks, loss: (y) => y, score: null, metric: { name: 'loss', higherIsBetter: false }, ...change }),
-      }),
-      {},
-      info,
-    );
-  const param = (change: object): Partial<Block> => ({ params: { w: { shape: [2], init: { kind: 'zeros' }, decay: true, ...change } } });
+  const block = (change: Partial<Block> = {}): Block => ({
+    name: 'a',
+    kind: 'other',
+    layer: null,
+    params: {},
+    forward: (x) => x as never,
+    ...change,
+  });
+  const withBlocks =
+    (blocks: readonly Block[], change: Partial<Model> = {}) =>
+    () =>
+      buildModel(
+        defineModel({
+          name: 'mine',
+          summary: '',
+          options: z.strictObject({}),
+          defaults: {},
+          build: () => ({
+            name: 'mine',
+            blocks,
+            loss: (y) => y,
+            score: null,
+            metric: { name: 'loss', higherIsBetter: false },
+            ...change,
+          }),
+        }),
+        {},
+        info,
+      );
+  const param = (change: object): Partial<Block> => ({
+    params: { w: { shape: [2], init: { kind: 'zeros' }, decay: true, ...change } },
+  });
 
   it('accepts a sound model', () => {
     expect(withBlocks([block(), block({ name: 'b.1-2_3', ...param({}) })])().blocks).toHaveLength(2);
@@ -161,7 +231,15 @@ describe('buildModel', () => {
 
   it('names a model that throws, and keeps the cause', () => {
     const cause = new RangeError('too wide');
-    const definition = defineModel({ name: 'mine', summary: '', options: z.strictObject({}), defaults: {}, build: () => { throw cause; } });
+    const definition = defineModel({
+      name: 'mine',
+      summary: '',
+      options: z.strictObject({}),
+      defaults: {},
+      build: () => {
+        throw cause;
+      },
+    });
     const error = errorOf(() => buildModel(definition, {}, info));
     expect(error.code).toBe('PT_MODEL_THREW');
     expect(error.message).toContain('RangeError: too wide');

@@ -1,5 +1,6 @@
-// The functions of nn as their mathematical definitions, in plain TensorFlow.js ops whose gradients are TensorFlow.js' own: what the fused ops are
-// measured by on its cpu backend. Slow and wasteful on purpose; shares no code with the fused ops.
+// The functions of nn as their mathematical definitions, in plain TensorFlow.js ops whose gradients are TensorFlow.js'
+// own: what the fused ops are measured by on its cpu backend. Slow and wasteful on purpose; shares no code with the
+// fused ops.
 import type * as nn from '../../engine/tensor/nn.js';
 import * as tf from '../../engine/tensor/tf.js';
 
@@ -50,16 +51,24 @@ const crossEntropy = (logits: T, labels: T): T =>
   tf.sub(tf.log(tf.sum(tf.exp(logits), -1)), tf.sum(tf.mul(logits, oneHot(labels, last(logits))), -1));
 
 /** x / (1 - rate) where the noise reaches the rate, else 0. */
-const dropout = (x: T, noise: T, rate: number): T => tf.div(tf.mul(x, tf.cast(tf.greaterEqual(noise, rate), 'float32')), 1 - rate);
+const dropout = (x: T, noise: T, rate: number): T =>
+  tf.div(tf.mul(x, tf.cast(tf.greaterEqual(noise, rate), 'float32')), 1 - rate);
 
 const reference: Nn = { linear, gelu, layerNorm, attention, embedding, crossEntropy, dropout };
 
 /** The definitions while the cpu backend of TensorFlow.js is active, `fused` on every other one. */
 export function byBackend(fused: Nn): Nn {
-  const choose = <Args extends unknown[]>(name: keyof Nn): ((...args: Args) => T) => (...args) =>
-    ((tf.getBackend() === 'cpu' ? reference : fused)[name] as unknown as (...args: Args) => T)(...args);
+  const choose =
+    <Args extends unknown[]>(name: keyof Nn): ((...args: Args) => T) =>
+    (...args) =>
+      ((tf.getBackend() === 'cpu' ? reference : fused)[name] as unknown as (...args: Args) => T)(...args);
   return {
-    linear: choose('linear'), gelu: choose('gelu'), layerNorm: choose('layerNorm'), attention: choose('attention'),
-    embedding: choose('embedding'), crossEntropy: choose('crossEntropy'), dropout: choose('dropout'),
+    linear: choose('linear'),
+    gelu: choose('gelu'),
+    layerNorm: choose('layerNorm'),
+    attention: choose('attention'),
+    embedding: choose('embedding'),
+    crossEntropy: choose('crossEntropy'),
+    dropout: choose('dropout'),
   };
 }

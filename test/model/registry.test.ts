@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openDataset } from '../../engine/data/open-dataset.js';
-import { fillField } from '../../engine/data/micro-batch.js';
-import type { DataInfo, Dataset } from '../../engine/data/dataset.js';
-import { buildModel } from '../../engine/model/load-model.js';
-import { BUILT_IN_MODELS, builtInModel } from '../../engine/model/registry.js';
 import { trainConfigSchema } from '../../engine/core/config.js';
 import { present } from '../../engine/core/invariant.js';
+import type { DataInfo, Dataset } from '../../engine/data/dataset.js';
+import { fillField } from '../../engine/data/micro-batch.js';
+import { openDataset } from '../../engine/data/open-dataset.js';
+import { buildModel } from '../../engine/model/load-model.js';
+import { BUILT_IN_MODELS, builtInModel } from '../../engine/model/registry.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { hostArray } from '../../engine/tensor/shape.js';
 import { errorOf } from '../data/scratch-folder.js';
-import { runModel, type FieldValue } from './run-model.js';
+import { type FieldValue, runModel } from './run-model.js';
 
 const digits = openDataset('synthetic:digits', { samples: 20 });
 const story = openDataset('synthetic:text', { samples: 20, sequence: 16 });
@@ -18,7 +18,8 @@ const reviews = openDataset('synthetic:sentiment', { samples: 20, sequence: 12 }
 const DATA: Record<string, Dataset> = { vit: digits, gpt: story, bert: reviews };
 
 const definition = (name: string) => present(builtInModel(name), name);
-const build = (name: string, options: Record<string, unknown> = {}, info: DataInfo = (DATA[name] as Dataset).info) => buildModel(definition(name), options, info);
+const build = (name: string, options: Record<string, unknown> = {}, info: DataInfo = (DATA[name] as Dataset).info) =>
+  buildModel(definition(name), options, info);
 const small = { layers: 2, width: 16, heads: 2 };
 
 /** The fields of the first samples of a data set. */
@@ -58,13 +59,15 @@ describe('built-in models', () => {
     const choices = data.info.classes ?? data.info.vocabulary ?? 0;
     expect(yShape).toEqual(name === 'gpt' ? [4, 16, choices] : [4, choices]);
     expect(loss).toHaveLength(4);
-    // Random logits of standard deviation s cost about s^2 / 2 nats over ln(choices); the heads start with s well below 1.
+    // Random logits of standard deviation s cost about s^2 / 2 nats over ln(choices); the heads start with s well below
+    // 1.
     for (const value of loss) expect(Math.abs(value - Math.log(choices))).toBeLessThan(0.7);
   });
 
   it.each(['vit', 'bert', 'gpt'])('%s decays matrices only', (name) => {
     for (const block of build(name, small).blocks) {
-      for (const [param, { shape, decay }] of Object.entries(block.params)) expect([param, decay]).toEqual([param, shape.length > 1 && param !== 'positions']);
+      for (const [param, { shape, decay }] of Object.entries(block.params))
+        expect([param, decay]).toEqual([param, shape.length > 1 && param !== 'positions']);
     }
   });
 
@@ -83,10 +86,20 @@ describe('built-in models', () => {
     const model = build('vit', { ...small, patch: 8 });
     const embed = present(model.blocks[0], 'embed');
     const y = runModel(executor, { ...model, blocks: [embed], loss: (x) => x, score: null }, fields).y;
-    const dark = { ...fields, image: { shape: [1, 16, 16], data: Float32Array.from((fields['image'] as FieldValue).data, (pixel, i) => (Math.floor(i / 16) < 8 && i % 16 >= 8 ? 0 : pixel)) } };
+    const dark = {
+      ...fields,
+      image: {
+        shape: [1, 16, 16],
+        data: Float32Array.from((fields['image'] as FieldValue).data, (pixel, i) =>
+          Math.floor(i / 16) < 8 && i % 16 >= 8 ? 0 : pixel,
+        ),
+      },
+    };
     const changed = runModel(executor, { ...model, blocks: [embed], loss: (x) => x, score: null }, dark).y;
     // Only the upper right quarter changed, so only the second of four patches may.
-    const differs = [0, 1, 2, 3].map((patch) => y.subarray(patch * 16, patch * 16 + 16).some((value, i) => value !== changed[patch * 16 + i]));
+    const differs = [0, 1, 2, 3].map((patch) =>
+      y.subarray(patch * 16, patch * 16 + 16).some((value, i) => value !== changed[patch * 16 + i]),
+    );
     expect(differs).toEqual([false, true, false, false]);
   });
 
@@ -102,7 +115,9 @@ describe('built-in models', () => {
     const fields = fieldsOf(story, 1);
     const model = build('gpt', small);
     const before = runModel(executor, model, fields).y;
-    const changed = Int32Array.from((fields['tokens'] as FieldValue).data, (id, i) => (i < 10 ? id : (id + 1) % (story.info.vocabulary as number)));
+    const changed = Int32Array.from((fields['tokens'] as FieldValue).data, (id, i) =>
+      i < 10 ? id : (id + 1) % (story.info.vocabulary as number),
+    );
     const after = runModel(executor, model, { ...fields, tokens: { shape: [1, 16], data: changed } }).y;
     const width = before.length / 16;
     expect(after.subarray(0, 10 * width)).toEqual(before.subarray(0, 10 * width));
@@ -134,7 +149,9 @@ describe('options and data of built-in models', () => {
 
   it('name both numbers where they contradict each other', () => {
     expect(errorOf(() => build('vit', { patch: 5 })).message).toContain('patch 5 does not divide the image of 16 x 16');
-    expect(errorOf(() => build('bert', { width: 100, heads: 3 })).message).toContain('width 100 is not a multiple of heads 3');
+    expect(errorOf(() => build('bert', { width: 100, heads: 3 })).message).toContain(
+      'width 100 is not a multiple of heads 3',
+    );
     expect(errorOf(() => build('gpt', { width: 0 })).message).toContain('(given: 0)');
   });
 

@@ -1,4 +1,5 @@
-// Runs a whole model on given fields and parameters, blocks one after another in one program, as an oracle for tests. No stages, no training.
+// Runs a whole model on given fields and parameters, blocks one after another in one program, as an oracle for tests.
+// No stages, no training.
 import { present } from '../../engine/core/invariant.js';
 import type { Block, BlockContext, Model } from '../../engine/model/block.js';
 import { entryView, initializeSlab, slabLayout } from '../../engine/model/slab.js';
@@ -19,16 +20,30 @@ function parametersOf(block: Block, seed: number): Record<string, FieldValue> {
   const layout = slabLayout(block);
   const slab = new Float32Array(layout.length);
   initializeSlab(block, layout, seed, slab);
-  return Object.fromEntries(layout.entries.map((entry) => [entry.name, { shape: entry.shape, data: entryView(slab, entry) }]));
+  return Object.fromEntries(
+    layout.entries.map((entry) => [entry.name, { shape: entry.shape, data: entryView(slab, entry) }]),
+  );
 }
 
-/** Output of the last block, losses and scores of a micro-batch, with parameters drawn from the seed; dropout is off. */
-export function runModel(executor: Executor, model: Model, fields: Readonly<Record<string, FieldValue>>, seed = 1): { y: Float32Array; yShape: Shape; loss: Float32Array; score: Float32Array } {
+/**
+ * Output of the last block, losses and scores of a micro-batch, with parameters drawn from the seed; dropout is off.
+ */
+export function runModel(
+  executor: Executor,
+  model: Model,
+  fields: Readonly<Record<string, FieldValue>>,
+  seed = 1,
+): { y: Float32Array; yShape: Shape; loss: Float32Array; score: Float32Array } {
   const sources: { key: string; value: FieldValue }[] = [
     ...Object.entries(fields).map(([name, value]) => ({ key: `field ${name}`, value })),
-    ...model.blocks.flatMap((block) => Object.entries(parametersOf(block, seed)).map(([name, value]) => ({ key: `${block.name} ${name}`, value }))),
+    ...model.blocks.flatMap((block) =>
+      Object.entries(parametersOf(block, seed)).map(([name, value]) => ({ key: `${block.name} ${name}`, value })),
+    ),
   ];
-  const specs = sources.map(({ value }) => ({ shape: value.shape, dtype: value.data instanceof Float32Array ? ('float32' as const) : ('int32' as const) }));
+  const specs = sources.map(({ value }) => ({
+    shape: value.shape,
+    dtype: value.data instanceof Float32Array ? ('float32' as const) : ('int32' as const),
+  }));
   const traced = trace(model.name, specs, (tensors) => {
     const byKey = new Map(sources.map(({ key }, i) => [key, tensors[i]]));
     const context: BlockContext = {
@@ -38,7 +53,9 @@ export function runModel(executor: Executor, model: Model, fields: Readonly<Reco
     };
     let x: Tensor | null = null;
     for (const block of model.blocks) {
-      const params = Object.fromEntries(Object.keys(block.params).map((name) => [name, present(byKey.get(`${block.name} ${name}`), name)]));
+      const params = Object.fromEntries(
+        Object.keys(block.params).map((name) => [name, present(byKey.get(`${block.name} ${name}`), name)]),
+      );
       x = block.forward(x, params, context);
     }
     const y = present(x, 'the output');
@@ -61,5 +78,10 @@ export function runModel(executor: Executor, model: Model, fields: Readonly<Reco
   bound.free();
   loaded.free();
   const [y, loss, score] = results;
-  return { y: present(y, 'y'), yShape: present(outputs[0], 'y').shape, loss: present(loss, 'loss'), score: score ?? new Float32Array(0) };
+  return {
+    y: present(y, 'y'),
+    yShape: present(outputs[0], 'y').shape,
+    loss: present(loss, 'loss'),
+    score: score ?? new Float32Array(0),
+  };
 }

@@ -1,5 +1,5 @@
-// PyTorch as a witness: the blocks of the built-in models, their gradients and the optimizers give the numbers that PyTorch gives in float64.
-// scripts/golden/make_torch_golden.py wrote them; nothing here runs Python.
+// PyTorch as a witness: the blocks of the built-in models, their gradients and the optimizers give the numbers that
+// PyTorch gives in float64. scripts/golden/make_torch_golden.py wrote them; nothing here runs Python.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
 import { compileStage, type StagePrograms } from '../../engine/model/compile.js';
@@ -8,14 +8,16 @@ import { clipScale } from '../../engine/protocol/step-result.js';
 import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { Optimizer, stateCount } from '../../engine/tensor/optimizer.js';
-import { goldenInputs, goldenModel, readGoldenFiles, type GoldenFile } from './golden-file.js';
+import { type GoldenFile, goldenInputs, goldenModel, readGoldenFiles } from './golden-file.js';
 import { portsOf, relativeError, runByRole, runTraining, type Values } from './stage-run.js';
 
-// Errors are the largest of a tensor, as a share of its largest number. The files are exact to 1e-10, so what is left is our own rounding: 6e-8 of
-// every number at each of some ten ops in a row for one block and thirty for a whole model, sums of up to 16 products among them.
+// Errors are the largest of a tensor, as a share of its largest number. The files are exact to 1e-10, so what is left
+// is our own rounding: 6e-8 of every number at each of some ten ops in a row for one block and thirty for a whole
+// model, sums of up to 16 products among them.
 const ROUNDING = 3e-6;
-// Five steps, each of which starts from the rounded weights of the one before and adds its own rounding of 6e-8 of a weight and 1e-6 of a change
-// that is smaller than a weight. PyTorch adds 1e-6 to the norm it clips by, which at a norm of 40 is a share of 3e-8.
+// Five steps, each of which starts from the rounded weights of the one before and adds its own rounding of 6e-8 of a
+// weight and 1e-6 of a change that is smaller than a weight. PyTorch adds 1e-6 to the norm it clips by, which at a norm
+// of 40 is a share of 3e-8.
 const TRAINING_ROUNDING = 3e-6;
 
 const { stages, trainings } = readGoldenFiles();
@@ -34,23 +36,36 @@ function compile(golden: GoldenFile): StagePrograms {
 function expectClose(actual: Values, expected: Readonly<Record<string, readonly number[]>>, tolerance: number): void {
   expect([...actual.keys()].sort()).toEqual(Object.keys(expected).sort());
   for (const [role, numbers] of Object.entries(expected)) {
-    expect(relativeError(present(actual.get(role), role), Float64Array.from(numbers)), role).toBeLessThanOrEqual(tolerance);
+    expect(relativeError(present(actual.get(role), role), Float64Array.from(numbers)), role).toBeLessThanOrEqual(
+      tolerance,
+    );
   }
 }
 
 describe('blocks and models compute what PyTorch computes', () => {
   it('has every kind of block of every model, and every optimizer', () => {
     const models = ['bert', 'gpt', 'vit'];
-    const wanted = [...models.flatMap((name) => ['attention', 'head', 'whole'].map((part) => `${name}-${part}`)), 'bert-mlp', 'gpt-mlp'];
+    const wanted = [
+      ...models.flatMap((name) => ['attention', 'head', 'whole'].map((part) => `${name}-${part}`)),
+      'bert-mlp',
+      'gpt-mlp',
+    ];
     expect(stages.map(([name]) => name).sort()).toEqual(wanted.sort());
-    expect(trainings.map(([name]) => name)).toEqual(['training-adamw', 'training-clipped', 'training-momentum', 'training-nesterov']);
+    expect(trainings.map(([name]) => name)).toEqual([
+      'training-adamw',
+      'training-clipped',
+      'training-momentum',
+      'training-nesterov',
+    ]);
   });
 
   it.each(stages)('%s: output and all gradients', (_, golden) => {
     const stage = compile(golden);
     const values = goldenInputs(golden);
     // Both sides speak of the same inputs in the same shapes.
-    expect(golden.inputs.map(({ role, shape }) => [role, shape]).sort()).toEqual([...portsOf(stage)].map(([role, { shape }]) => [role, shape]).sort());
+    expect(golden.inputs.map(({ role, shape }) => [role, shape]).sort()).toEqual(
+      [...portsOf(stage)].map(([role, { shape }]) => [role, shape]).sort(),
+    );
     expectClose(runTraining(executor, stage, values), golden.outputs, ROUNDING);
   });
 
@@ -91,7 +106,11 @@ describe('training steps move the weights as those of PyTorch do', () => {
       const gradientScale = clipScale(norm, golden.clip);
       expect(gradientScale < 1).toBe(golden.clip > 0);
       for (const { update } of slabs) update.run({ learningRate, gradientScale, updateCount: step + 1 });
-      expectClose(new Map(slabs.flatMap((slab) => slab.params).map(({ role, weights }) => [role, weights])), params, TRAINING_ROUNDING);
+      expectClose(
+        new Map(slabs.flatMap((slab) => slab.params).map(({ role, weights }) => [role, weights])),
+        params,
+        TRAINING_ROUNDING,
+      );
     });
     for (const { update } of slabs) update.free();
     optimizer.free();

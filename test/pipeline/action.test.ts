@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseAction, showAction, type Action } from '../../pipeline/action.js';
+import { type Action, parseAction, showAction } from '../../pipeline/action.js';
 import { ScheduleError } from '../../pipeline/schedule-error.js';
 
 describe('the text form of an action', () => {
@@ -10,8 +10,16 @@ describe('the text form of an action', () => {
   });
 
   it('parses back', () => {
-    const action: fc.Arbitrary<Action> = fc.record({ stage: fc.nat(1e6), kind: fc.constantFrom('F', 'B', 'I', 'W'), micro: fc.nat(1e6) });
-    fc.assert(fc.property(action, (a) => { expect(parseAction(showAction(a))).toEqual(a); }));
+    const action: fc.Arbitrary<Action> = fc.record({
+      stage: fc.nat(1e6),
+      kind: fc.constantFrom('F', 'B', 'I', 'W'),
+      micro: fc.nat(1e6),
+    });
+    fc.assert(
+      fc.property(action, (a) => {
+        expect(parseAction(showAction(a))).toEqual(a);
+      }),
+    );
   });
 
   it('shows back: every text that parses is the one form of its action', () => {
@@ -26,7 +34,10 @@ describe('the text form of an action', () => {
     );
   });
 
-  it.each(['', '.', '2X0', 'F0', '2F', '2f0', '-1F0', '01F0', '2F0 ', '2F0B1', '2F99999999999'])('"%s" is refused by name', (text) => {
-    expect(() => parseAction(text)).toThrow(new RegExp(`^"${text.replace('.', String.raw`\.`)}" is not an action$`));
-  });
+  it.each(['', '.', '2X0', 'F0', '2F', '2f0', '-1F0', '01F0', '2F0 ', '2F0B1', '2F99999999999'])(
+    '"%s" is refused by name',
+    (text) => {
+      expect(() => parseAction(text)).toThrow(new RegExp(`^"${text.replace('.', String.raw`\.`)}" is not an action$`));
+    },
+  );
 });

@@ -1,29 +1,43 @@
-// Every schedule of the catalog, those workers cannot run yet included: grids, validity, length, memory. Figures without a comment are the
-// published ones: F = 1, whole backward 2, zero-bubble with F = I = W = 1.
+// Every schedule of the catalog, those workers cannot run yet included: grids, validity, length, memory. Figures
+// without a comment are the published ones: F = 1, whole backward 2, zero-bubble with F = I = W = 1.
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
 import { parseGrid, showGrid } from '../../pipeline/grid.js';
+import { type Schedule, stagesOf, workersByStage } from '../../pipeline/schedule.js';
 import { peakBytes, requireMemory } from '../../pipeline/schedule-memory.js';
-import { stagesOf, workersByStage, type Schedule } from '../../pipeline/schedule.js';
-import { scheduleNames, makeSchedule, isScheduleName, type ScheduleName } from '../../pipeline/schedules/registry.js';
+import { isScheduleName, makeSchedule, type ScheduleName, scheduleNames } from '../../pipeline/schedules/registry.js';
 import { peakLive, simulate, simulateActions } from '../../pipeline/simulate.js';
 import { validateSchedule } from '../../pipeline/validate.js';
 
 /** Equal stages: a whole stage is split evenly over its v chunks. */
-const times = ({ stages, workers }: Schedule) => Array.from({ length: stages }, () => ({ forwardMs: workers.length / stages, backwardMs: (2 * workers.length) / stages }));
+const times = ({ stages, workers }: Schedule) =>
+  Array.from({ length: stages }, () => ({
+    forwardMs: workers.length / stages,
+    backwardMs: (2 * workers.length) / stages,
+  }));
 
 const sizes = fc
-  .record({ name: fc.constantFrom(...scheduleNames), K: fc.integer({ min: 1, max: 8 }), M: fc.integer({ min: 1, max: 16 }), v: fc.integer({ min: 2, max: 3 }) })
-  .map((size) => (size.name === 'interleaved' ? { ...size, M: size.K * (1 + (size.M % Math.floor(16 / size.K))) } : size));
+  .record({
+    name: fc.constantFrom(...scheduleNames),
+    K: fc.integer({ min: 1, max: 8 }),
+    M: fc.integer({ min: 1, max: 16 }),
+    v: fc.integer({ min: 2, max: 3 }),
+  })
+  .map((size) =>
+    size.name === 'interleaved' ? { ...size, M: size.K * (1 + (size.M % Math.floor(16 / size.K))) } : size,
+  );
 
 function golden(name: ScheduleName): [string, string][] {
   const text = readFileSync(new URL(`../golden/${name}.txt`, import.meta.url), 'utf8');
-  return text.split('# ').slice(1).map((section) => {
-    const [heading = '', ...rows] = section.trim().split('\n');
-    return [heading, rows.map((row) => row.trimEnd()).join('\n')];
-  });
+  return text
+    .split('# ')
+    .slice(1)
+    .map((section) => {
+      const [heading = '', ...rows] = section.trim().split('\n');
+      return [heading, rows.map((row) => row.trimEnd()).join('\n')];
+    });
 }
 
 describe.each(['zb-h1', 'interleaved'] as const)('schedule %s', (name) => {
@@ -67,20 +81,34 @@ describe('the published figures', () => {
     }
   });
 
-  it('hold as formulas: the interleaved bubble is (K-1)(F+B)/v, its peak K + (K-1)/v stages; that of ZB-H1 is (K-1)(F+I-W)', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 2, max: 3 }), fc.integer({ min: 2, max: 4 }), (K, v, groups) => {
-        const chunked = makeSchedule('interleaved', K, K * groups, v);
-        const { totalMs, peakLive: peaks } = simulate(chunked, times(chunked));
-        // Thirds do not add up exactly in binary.
-        expect(totalMs).toBeCloseTo(3 * K * groups + (3 * (K - 1)) / v, 9);
-        expect(Math.max(...peaks) / v).toBeCloseTo(K + (K - 1) / v, 9);
-        const zero = makeSchedule('zb-h1', K, K * groups);
-        expect(simulate(zero, zero.workers.map(() => ({ forwardMs: 3, backwardMs: 5, inputGradientMs: 3 }))).totalMs).toBe(8 * K * groups + (K - 1) * (3 + 3 - 2));
-        expect(zero.workers.map(peakLive)).toEqual(Array.from({ length: K }, () => K));
-      }),
-    );
-  });
+  it(
+    'hold as formulas: the interleaved bubble is (K-1)(F+B)/v, its peak K + (K-1)/v stages; that of ZB-H1 is ' +
+      '(K-1)(F+I-W)',
+    () => {
+      fc.assert(
+        fc.property(
+          fc.integer({ min: 1, max: 6 }),
+          fc.integer({ min: 2, max: 3 }),
+          fc.integer({ min: 2, max: 4 }),
+          (K, v, groups) => {
+            const chunked = makeSchedule('interleaved', K, K * groups, v);
+            const { totalMs, peakLive: peaks } = simulate(chunked, times(chunked));
+            // Thirds do not add up exactly in binary.
+            expect(totalMs).toBeCloseTo(3 * K * groups + (3 * (K - 1)) / v, 9);
+            expect(Math.max(...peaks) / v).toBeCloseTo(K + (K - 1) / v, 9);
+            const zero = makeSchedule('zb-h1', K, K * groups);
+            expect(
+              simulate(
+                zero,
+                zero.workers.map(() => ({ forwardMs: 3, backwardMs: 5, inputGradientMs: 3 })),
+              ).totalMs,
+            ).toBe(8 * K * groups + (K - 1) * (3 + 3 - 2));
+            expect(zero.workers.map(peakLive)).toEqual(Array.from({ length: K }, () => K));
+          },
+        ),
+      );
+    },
+  );
 });
 
 describe('every schedule of the catalog', () => {
@@ -104,7 +132,8 @@ describe('every schedule of the catalog', () => {
         const direct = weights.map(() => 0);
         for (const input of inputs) {
           const seen = weights.reduce<number[]>((list, w) => [...list, present(list.at(-1), 'x') * w], [input]);
-          for (let s = weights.length - 1, g = 1; s >= 0; g *= present(weights[s], 'w'), s--) direct[s] = present(direct[s], 'sum') + present(seen[s], 'x') * g;
+          for (let s = weights.length - 1, g = 1; s >= 0; g *= present(weights[s], 'w'), s--)
+            direct[s] = present(direct[s], 'sum') + present(seen[s], 'x') * g;
         }
         expect(runChain(schedule, weights, inputs)).toEqual(direct);
       }),
@@ -127,13 +156,20 @@ describe('every schedule of the catalog', () => {
   });
 });
 
-/** Runs a chain of multiplications by the schedule, in the order of the simulation. Throws where an input is not there yet. */
+/**
+ * Runs a chain of multiplications by the schedule, in the order of the simulation. Throws where an input is not there
+ * yet.
+ */
 function runChain(schedule: Schedule, weights: readonly number[], inputs: readonly number[]): number[] {
   const forwards = new Map(inputs.map((x, m) => [`0.${m}`, x]));
   const backwards = new Map(inputs.map((_, m) => [`${schedule.stages - 1}.${m}`, 1]));
   const sums = weights.map(() => 0);
-  const spans = simulateActions(schedule, () => 1).spans.flat().sort((a, b) => a.startMs - b.startMs);
-  for (const { action: { stage, kind, micro } } of spans) {
+  const spans = simulateActions(schedule, () => 1)
+    .spans.flat()
+    .sort((a, b) => a.startMs - b.startMs);
+  for (const {
+    action: { stage, kind, micro },
+  } of spans) {
     const x = present(forwards.get(`${stage}.${micro}`), 'activation');
     const w = present(weights[stage], 'weight');
     if (kind === 'F') forwards.set(`${stage + 1}.${micro}`, x * w);
@@ -149,7 +185,11 @@ function runChain(schedule: Schedule, weights: readonly number[], inputs: readon
 describe('chunks', () => {
   it('of worker w are the stages w, w + K, ...', () => {
     const schedule = makeSchedule('interleaved', 3, 3, 2);
-    expect([0, 1, 2].map((worker) => stagesOf(schedule, worker))).toEqual([[0, 3], [1, 4], [2, 5]]);
+    expect([0, 1, 2].map((worker) => stagesOf(schedule, worker))).toEqual([
+      [0, 3],
+      [1, 4],
+      [2, 5],
+    ]);
     expect(workersByStage(schedule)).toEqual([0, 1, 2, 0, 1, 2]);
   });
 
@@ -163,7 +203,10 @@ describe('chunks', () => {
   });
 
   it('hand over without a transfer on one worker', () => {
-    const both = simulate(parseGrid('0F0 1F0 1B0 0B0'), [0, 1].map(() => ({ forwardMs: 1, backwardMs: 1, transferMs: 50 })));
+    const both = simulate(
+      parseGrid('0F0 1F0 1B0 0B0'),
+      [0, 1].map(() => ({ forwardMs: 1, backwardMs: 1, transferMs: 50 })),
+    );
     expect(both.totalMs).toBe(4);
     expect(both.bubbleShare).toBe(0);
   });
@@ -175,30 +218,68 @@ describe('a schedule of somebody else', () => {
 
   it('may place stages as it likes, with remarks', () => {
     const schedule = parseGrid(V, 'v');
-    expect(schedule).toMatchObject({ stages: 4, micros: 1, placement: [[0, 3], [1, 2]] });
+    expect(schedule).toMatchObject({
+      stages: 4,
+      micros: 1,
+      placement: [
+        [0, 3],
+        [1, 2],
+      ],
+    });
     validateSchedule(schedule);
     expect(showGrid(schedule)).toBe('0F0 .   .   3F0 3B0 .   .   0B0\n.   1F0 2F0 .   .   2B0 1B0 .');
   });
 
   it.each([
-    ['a stage in two rows', '0F0 0B0 2F0 2B0\n1F0 1B0 2F0 2B0', '"2F0" stands in row 1 of the grid but names stage 2, which stands in row 0'],
+    [
+      'a stage in two rows',
+      '0F0 0B0 2F0 2B0\n1F0 1B0 2F0 2B0',
+      '"2F0" stands in row 1 of the grid but names stage 2, which stands in row 0',
+    ],
     ['a stage that is not there', '0F0 0B0\n3F0 3B0', 'the grid has no action of stage 1, but of stage 3'],
-    ['a deadlock between chunks', '0F0 2F0 0B0 2B0\n1F0 1B0', 'stops: no stage can go on\n0F0   2F0   [0B0] 2B0\n1F0   1B0'],
-    ['a missing backward of a chunk', '0F0 2F0 2B0\n1F0 1B0', 'stage 0: 0B0 is missing; 0 of 1 B actions are there\n0F0           2F0           2B0           [missing 0B0]'],
-    ['an order that the sums do not allow', '0F0 0F1 2F1 2F0 2B0 2B1 0B0 0B1\n1F0 1F1 1B0 1B1', 'stage 2: 2F1 is out of order; 2F0 is next'],
+    [
+      'a deadlock between chunks',
+      '0F0 2F0 0B0 2B0\n1F0 1B0',
+      'stops: no stage can go on\n0F0   2F0   [0B0] 2B0\n1F0   1B0',
+    ],
+    [
+      'a missing backward of a chunk',
+      '0F0 2F0 2B0\n1F0 1B0',
+      'stage 0: 0B0 is missing; 0 of 1 B actions are there\n0F0           2F0           2B0           [missing 0B0]',
+    ],
+    [
+      'an order that the sums do not allow',
+      '0F0 0F1 2F1 2F0 2B0 2B1 0B0 0B1\n1F0 1F1 1B0 1B1',
+      'stage 2: 2F1 is out of order; 2F0 is next',
+    ],
   ])('is refused with %s', (_, grid, message) => {
-    expect(() => { validateSchedule(parseGrid(grid, 'mine')); }).toThrow(message);
+    expect(() => {
+      validateSchedule(parseGrid(grid, 'mine'));
+    }).toThrow(message);
   });
 
   it('is refused where rows and placement disagree', () => {
     const schedule = makeSchedule('interleaved', 2, 2, 2);
-    expect(() => { validateSchedule({ ...schedule, placement: [[0, 2], [1, 1]] }); }).toThrow('places 4 stages, not each of 0 to 3 once; see stage 1');
-    expect(() => { validateSchedule({ ...schedule, placement: [[0, 1, 2, 3]] }); }).toThrow('has 2 rows for 1 workers');
+    expect(() => {
+      validateSchedule({
+        ...schedule,
+        placement: [
+          [0, 2],
+          [1, 1],
+        ],
+      });
+    }).toThrow('places 4 stages, not each of 0 to 3 once; see stage 1');
+    expect(() => {
+      validateSchedule({ ...schedule, placement: [[0, 1, 2, 3]] });
+    }).toThrow('has 2 rows for 1 workers');
   });
 });
 
 describe('the memory check', () => {
-  const stages = [{ state: 10e6, perMicro: 5e6 }, { state: 20e6, perMicro: 1e6 }];
+  const stages = [
+    { state: 10e6, perMicro: 5e6 },
+    { state: 20e6, perMicro: 1e6 },
+  ];
 
   it('takes state always and activations from a forward to its backward', () => {
     expect(peakBytes(makeSchedule('1f1b', 2, 4), stages)).toEqual([20e6, 21e6]);
@@ -213,8 +294,11 @@ describe('the memory check', () => {
 
   it('marks the first action that takes a worker over the limit', () => {
     requireMemory(makeSchedule('1f1b', 2, 4), stages, 21e6);
-    expect(() => { requireMemory(makeSchedule('gpipe', 2, 4), stages, 21e6); }).toThrow(
-      'schedule gpipe, worker 0: with 0F2 it holds 25.0 MB, the limit is 21.0 MB (at its peak it would hold 30.0 MB)\n0F0   0F1   [0F2] 0F3',
+    expect(() => {
+      requireMemory(makeSchedule('gpipe', 2, 4), stages, 21e6);
+    }).toThrow(
+      'schedule gpipe, worker 0: with 0F2 it holds 25.0 MB, the limit is 21.0 MB (at its peak it would hold ' +
+        '30.0 MB)\n0F0   0F1   [0F2] 0F3',
     );
   });
 });

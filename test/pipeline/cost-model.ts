@@ -2,7 +2,10 @@
 import type { PlannerInput } from '../../pipeline/choice.js';
 import type { BlockCost } from '../../pipeline/costs.js';
 
-/** A block with forward `ms` and backward 2 `ms`; `megabytes` of parameters, Adam state and as many saved bytes per micro-batch. */
+/**
+ * A block with forward `ms` and backward 2 `ms`; `megabytes` of parameters, Adam state and as many saved bytes per
+ * micro-batch.
+ */
 export const block = (ms: number, megabytes = 1, name = 'block'): BlockCost => ({
   name,
   forwardMs: ms,

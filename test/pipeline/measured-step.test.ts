@@ -1,4 +1,5 @@
-// What workers report of a step, in the terms of the simulator: spans made by the simulator itself must come back as what it was told.
+// What workers report of a step, in the terms of the simulator: spans made by the simulator itself must come back as
+// what it was told.
 import { describe, expect, it } from 'vitest';
 import { measuredStep, measuredTimes, replayed } from '../../pipeline/measured-step.js';
 import { makeSchedule, scheduleNames } from '../../pipeline/schedules/registry.js';
@@ -8,7 +9,12 @@ const DURATIONS = { F: 10, B: 21, I: 9, W: 13 } as const;
 
 describe.each(scheduleNames)('steps of %s', (name) => {
   const schedule = makeSchedule(name, 2, 4);
-  const simulation = simulateActions(schedule, ({ kind, stage }) => DURATIONS[kind] + stage, () => 0.5, () => 0.25);
+  const simulation = simulateActions(
+    schedule,
+    ({ kind, stage }) => DURATIONS[kind] + stage,
+    () => 0.5,
+    () => 0.25,
+  );
   const spans = simulation.spans.map((list) => list.flatMap(({ startMs, endMs }) => [1000 + startMs, 1000 + endMs]));
 
   it('have the time and bubble that a simulation of them has', () => {
@@ -27,7 +33,10 @@ describe.each(scheduleNames)('steps of %s', (name) => {
   });
   it('come out the same when they are simulated with what their own actions took', () => {
     // One slow action in the middle changes every later one.
-    const slow = simulateActions(schedule, ({ kind, micro, stage }) => DURATIONS[kind] + (micro === 1 && stage === 1 ? 40 : 0));
+    const slow = simulateActions(
+      schedule,
+      ({ kind, micro, stage }) => DURATIONS[kind] + (micro === 1 && stage === 1 ? 40 : 0),
+    );
     const slowSpans = slow.spans.map((list) => list.flatMap(({ startMs, endMs }) => [startMs, endMs]));
     const again = replayed(schedule, slowSpans, { byKind: new Map(), transferMs: 0, handlingMs: 0 });
     expect(again.totalMs).toBe(slow.totalMs);

@@ -10,7 +10,9 @@ import { scheduleName } from '../../pipeline/schedules/registry.js';
 import { blocks } from './cost-model.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pipetrain-schedule-'));
-afterAll(() => { rmSync(folder, { recursive: true }); });
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 const fileOf = (text: string): string => {
   const path = join(folder, 'mine.txt');
   writeFileSync(path, text);
@@ -53,11 +55,24 @@ describe('a schedule file', () => {
 });
 
 const base: PlannerInput = {
-  costs: blocks(1, 1, 1, 1, 1, 1, 1, 1), frozen: 0, workers: 4, numMicroBatches: 8, microBatch: 4, usesCache: false, cacheReadMs: 0, fixedK: null, fixedR: null, maxK: null,
-  memoryLimit: null, schedule: parseGrid(EAGER, 'mine.txt'), partition: 'exact', updateMsPerMB: 0, reduceMsPerMB: 0,
+  costs: blocks(1, 1, 1, 1, 1, 1, 1, 1),
+  frozen: 0,
+  workers: 4,
+  numMicroBatches: 8,
+  microBatch: 4,
+  usesCache: false,
+  cacheReadMs: 0,
+  fixedK: null,
+  fixedR: null,
+  maxK: null,
+  memoryLimit: null,
+  schedule: parseGrid(EAGER, 'mine.txt'),
+  partition: 'exact',
+  updateMsPerMB: 0,
+  reduceMsPerMB: 0,
 };
 
-describe('the planner with a schedule of somebody\'s own', () => {
+describe("the planner with a schedule of somebody's own", () => {
   it('takes its K, and the replicas that give each its M', () => {
     const { K, R, schedule, microBatches } = choosePipeline(base);
     expect([K, R, scheduleName(schedule), microBatches]).toEqual([2, 2, 'mine.txt', 4]);
@@ -73,9 +88,18 @@ describe('the planner with a schedule of somebody\'s own', () => {
   });
 
   it('marks the action that takes a worker over the memory limit', () => {
-    const costs = base.costs.map((cost) => ({ ...cost, parameterBytes: 0, gradientBytes: 0, optimizerBytes: 0, savedBytes: 1e6, outputBytes: 0 }));
+    const costs = base.costs.map((cost) => ({
+      ...cost,
+      parameterBytes: 0,
+      gradientBytes: 0,
+      optimizerBytes: 0,
+      savedBytes: 1e6,
+      outputBytes: 0,
+    }));
     // Two micro-batches of four blocks; with three of two blocks it would fit into 6 MB.
-    expect(() => choosePipeline({ ...base, costs, memoryLimit: 5e6 })).toThrow(/with 0F1 it holds 8.0 MB, the limit is 5.0 MB[^]*0F0 +\[0F1\] +0F2/);
+    expect(() => choosePipeline({ ...base, costs, memoryLimit: 5e6 })).toThrow(
+      /with 0F1 it holds 8.0 MB, the limit is 5.0 MB[^]*0F0 +\[0F1\] +0F2/,
+    );
     expect(choosePipeline({ ...base, costs, memoryLimit: 6e6 }).memoryPerWorker).toEqual([6e6, 6e6]);
   });
 

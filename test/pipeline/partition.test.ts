@@ -2,18 +2,30 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../engine/core/errors.js';
 import { stageMemory, sumCosts } from '../../pipeline/costs.js';
-import { exactPartition, PartitionError, runsOf, type Cuts } from '../../pipeline/partition.js';
+import { type Cuts, exactPartition, PartitionError, runsOf } from '../../pipeline/partition.js';
 import { blocks } from './cost-model.js';
 
 /** All cut lists of the blocks [frozen, n) into K runs, in lexicographic order. */
 function allCuts(frozen: number, n: number, K: number): Cuts[] {
   if (K === 1) return [[frozen]];
-  return Array.from({ length: n - frozen - 1 }, (_, i) => frozen + 1 + i).flatMap((next) => (n - next >= K - 1 ? allCuts(next, n, K - 1).map((rest) => [frozen, ...rest]) : []));
+  return Array.from({ length: n - frozen - 1 }, (_, i) => frozen + 1 + i).flatMap((next) =>
+    n - next >= K - 1 ? allCuts(next, n, K - 1).map((rest) => [frozen, ...rest]) : [],
+  );
 }
 
 const cases = fc
-  .record({ times: fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 9 }), extra: fc.integer({ min: 0, max: 40 }), limit: fc.option(fc.integer({ min: 1, max: 60 })) })
-  .chain(({ times, ...rest }) => fc.nat(times.length - 1).chain((frozen) => fc.integer({ min: 1, max: times.length - frozen }).map((stages) => ({ times, frozen, stages, ...rest }))));
+  .record({
+    times: fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 9 }),
+    extra: fc.integer({ min: 0, max: 40 }),
+    limit: fc.option(fc.integer({ min: 1, max: 60 })),
+  })
+  .chain(({ times, ...rest }) =>
+    fc
+      .nat(times.length - 1)
+      .chain((frozen) =>
+        fc.integer({ min: 1, max: times.length - frozen }).map((stages) => ({ times, frozen, stages, ...rest })),
+      ),
+  );
 
 describe('the exact partition', () => {
   it('is the first of the best of all partitions', () => {
@@ -21,7 +33,8 @@ describe('the exact partition', () => {
       fc.property(cases, ({ times, frozen, stages, extra, limit }) => {
         const costs = blocks(...times);
         // Memory that grows with the stage and with what the run holds; any rule will do.
-        const memoryOf = (stage: number, from: number, to: number): number => sumCosts(costs, from, to).forwardMs + 3 * stage;
+        const memoryOf = (stage: number, from: number, to: number): number =>
+          sumCosts(costs, from, to).forwardMs + 3 * stage;
         const worst = (cuts: Cuts): number =>
           Math.max(
             ...runsOf(cuts, costs.length).map(({ from, to }, stage) => {
@@ -29,7 +42,10 @@ describe('the exact partition', () => {
               return 3 * sumCosts(costs, from, to).forwardMs + (stage === 0 ? extra : 0);
             }),
           );
-        const best = allCuts(frozen, costs.length, stages).reduce<Cuts | null>((kept, cuts) => (worst(cuts) < (kept === null ? Infinity : worst(kept)) ? cuts : kept), null);
+        const best = allCuts(frozen, costs.length, stages).reduce<Cuts | null>(
+          (kept, cuts) => (worst(cuts) < (kept === null ? Infinity : worst(kept)) ? cuts : kept),
+          null,
+        );
         expect(exactPartition({ costs, frozen, stages, extraMs: extra, memoryLimit: limit, memoryOf })).toEqual(best);
       }),
       { numRuns: 500 },
@@ -43,7 +59,9 @@ describe('the exact partition', () => {
   });
 
   it('is null where nothing fits into memory', () => {
-    expect(exactPartition({ costs: blocks(1, 1), frozen: 0, stages: 2, memoryLimit: 9, memoryOf: () => 10 })).toBeNull();
+    expect(
+      exactPartition({ costs: blocks(1, 1), frozen: 0, stages: 2, memoryLimit: 9, memoryOf: () => 10 }),
+    ).toBeNull();
   });
 
   it('cuts a hundred blocks into eight runs at once', () => {
@@ -58,7 +76,10 @@ describe('the exact partition', () => {
     try {
       attempt();
     } catch (error) {
-      expect(error).toMatchObject({ code: 'PT_TOO_MANY_STAGES', hint: 'Use --pipeline 2 or less, or --pipeline auto.' });
+      expect(error).toMatchObject({
+        code: 'PT_TOO_MANY_STAGES',
+        hint: 'Use --pipeline 2 or less, or --pipeline auto.',
+      });
       expect(error).toBeInstanceOf(UsageError);
     }
   });

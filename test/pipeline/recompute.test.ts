@@ -5,7 +5,14 @@ import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import { parseRecompute, recomputes } from '../../pipeline/recompute.js';
 import { blocks, PLANNER_INPUT } from './cost-model.js';
 
-const base: PlannerInput = { ...PLANNER_INPUT, costs: blocks(1, 1, 1, 1), workers: 2, fixedK: 2, fixedR: 1, schedule: 'gpipe' };
+const base: PlannerInput = {
+  ...PLANNER_INPUT,
+  costs: blocks(1, 1, 1, 1),
+  workers: 2,
+  fixedK: 2,
+  fixedR: 1,
+  schedule: 'gpipe',
+};
 
 describe('recomputation in the planner', () => {
   it('keeps the saved tensors of one micro-batch instead of all in flight', () => {
@@ -18,16 +25,26 @@ describe('recomputation in the planner', () => {
   it('costs a forward more per micro-batch', () => {
     // Stages of 2 blocks: forward 2 ms, backward 4 ms, or 6 ms with the second forward; M + K - 1 = 9 of both.
     expect(choosePipeline(base)).toMatchObject({ predictedStepMs: 9 * 6, recompute: [false, false] });
-    expect(choosePipeline({ ...base, recompute: 'on' })).toMatchObject({ predictedStepMs: 9 * 8, recompute: [true, true] });
+    expect(choosePipeline({ ...base, recompute: 'on' })).toMatchObject({
+      predictedStepMs: 9 * 8,
+      recompute: [true, true],
+    });
   });
 
   it('is chosen by auto only where a stage would not fit, and the reason says so', () => {
     const memoryLimit = 27e6;
-    expect(choosePipeline({ ...base, recompute: 'auto', memoryLimit: 28e6, recomputeLimit: 28e6 }).recompute).toEqual([false, false]);
+    expect(choosePipeline({ ...base, recompute: 'auto', memoryLimit: 28e6, recomputeLimit: 28e6 }).recompute).toEqual([
+      false,
+      false,
+    ]);
     const choice = choosePipeline({ ...base, recompute: 'auto', memoryLimit, recomputeLimit: memoryLimit });
     expect(choice.recompute).toEqual([true, true]);
-    expect(choice.reason).toContain('with the forward of stage 0, 1 recomputed, which the memory limit of 27.0 MB asks for');
-    expect(() => choosePipeline({ ...base, recompute: 'off', memoryLimit })).toThrow(/the nearest one needs 28\.0 MB on a worker, the limit is 27\.0 MB/);
+    expect(choice.reason).toContain(
+      'with the forward of stage 0, 1 recomputed, which the memory limit of 27.0 MB asks for',
+    );
+    expect(() => choosePipeline({ ...base, recompute: 'off', memoryLimit })).toThrow(
+      /the nearest one needs 28\.0 MB on a worker, the limit is 27\.0 MB/,
+    );
   });
 
   it('moves the cut where a stage that recomputes is slower', () => {
@@ -38,27 +55,44 @@ describe('recomputation in the planner', () => {
 
   it('never fits less than without, and never exceeds the limit', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 5, max: 60 }), fc.integer({ min: 1, max: 12 }), fc.constantFrom('gpipe' as const, '1f1b' as const), (megabytes, numMicroBatches, schedule) => {
-        const input: PlannerInput = { ...base, numMicroBatches, schedule, memoryLimit: megabytes * 1e6, recomputeLimit: megabytes * 1e6 };
-        const fits = (recompute: 'off' | 'auto'): boolean => {
-          try {
-            const choice = choosePipeline({ ...input, recompute });
-            expect(Math.max(...choice.memoryPerWorker)).toBeLessThanOrEqual(megabytes * 1e6);
-            return true;
-          } catch {
-            return false;
-          }
-        };
-        if (fits('off')) expect(fits('auto')).toBe(true);
-      }),
+      fc.property(
+        fc.integer({ min: 5, max: 60 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.constantFrom('gpipe' as const, '1f1b' as const),
+        (megabytes, numMicroBatches, schedule) => {
+          const input: PlannerInput = {
+            ...base,
+            numMicroBatches,
+            schedule,
+            memoryLimit: megabytes * 1e6,
+            recomputeLimit: megabytes * 1e6,
+          };
+          const fits = (recompute: 'off' | 'auto'): boolean => {
+            try {
+              const choice = choosePipeline({ ...input, recompute });
+              expect(Math.max(...choice.memoryPerWorker)).toBeLessThanOrEqual(megabytes * 1e6);
+              return true;
+            } catch {
+              return false;
+            }
+          };
+          if (fits('off')) expect(fits('auto')).toBe(true);
+        },
+      ),
     );
   });
 
   it('has nothing to do for a stage that holds one micro-batch', () => {
-    for (const mode of ['on', 'auto', [0]] as const) expect(recomputes({ mode, stage: 0, live: 1, plainBytes: 2, limit: 1 })).toBe(false);
+    for (const mode of ['on', 'auto', [0]] as const)
+      expect(recomputes({ mode, stage: 0, live: 1, plainBytes: 2, limit: 1 })).toBe(false);
   });
 
-  it.each([['off', 'off'], ['on', 'on'], ['auto', 'auto'], ['0,2', [0, 2]]] as const)('"%s" is read', (text, mode) => {
+  it.each([
+    ['off', 'off'],
+    ['on', 'on'],
+    ['auto', 'auto'],
+    ['0,2', [0, 2]],
+  ] as const)('"%s" is read', (text, mode) => {
     expect(parseRecompute(text)).toEqual(mode);
   });
 });

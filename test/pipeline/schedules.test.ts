@@ -10,15 +10,22 @@ import { validateSchedule } from '../../pipeline/validate.js';
 
 /** Those with one stage per worker and an undivided backward; the others are in catalog.test.ts. */
 const scheduleNames = ['1f1b', 'gpipe'] as const;
-const shapes = fc.record({ name: fc.constantFrom(...scheduleNames), K: fc.integer({ min: 1, max: 8 }), M: fc.integer({ min: 1, max: 16 }) });
+const shapes = fc.record({
+  name: fc.constantFrom(...scheduleNames),
+  K: fc.integer({ min: 1, max: 8 }),
+  M: fc.integer({ min: 1, max: 16 }),
+});
 
 /** The grids of a golden file, by heading. */
 function golden(name: string): [string, string][] {
   const text = readFileSync(new URL(`../golden/${name}.txt`, import.meta.url), 'utf8');
-  return text.split('# ').slice(1).map((section) => {
-    const [heading = '', ...rows] = section.trim().split('\n');
-    return [heading, rows.map((row) => row.trimEnd()).join('\n')];
-  });
+  return text
+    .split('# ')
+    .slice(1)
+    .map((section) => {
+      const [heading = '', ...rows] = section.trim().split('\n');
+      return [heading, rows.map((row) => row.trimEnd()).join('\n')];
+    });
 }
 
 describe.each(scheduleNames)('schedule %s', (name) => {
@@ -28,7 +35,14 @@ describe.each(scheduleNames)('schedule %s', (name) => {
   });
 
   it('has golden grids for six shapes', () => {
-    expect(golden(name).map(([heading]) => heading)).toEqual(['K=1 M=1', 'K=1 M=3', 'K=3 M=1', 'K=2 M=4', 'K=4 M=4', 'K=4 M=8']);
+    expect(golden(name).map(([heading]) => heading)).toEqual([
+      'K=1 M=1',
+      'K=1 M=3',
+      'K=3 M=1',
+      'K=2 M=4',
+      'K=4 M=4',
+      'K=4 M=8',
+    ]);
   });
 
   it.each([0, -1, 1.5])('refuses K or M = %d', (bad) => {
@@ -39,7 +53,11 @@ describe.each(scheduleNames)('schedule %s', (name) => {
 
 describe('every schedule', () => {
   it('is valid for any K and M', () => {
-    fc.assert(fc.property(shapes, ({ name, K, M }) => { validateSchedule(makeSchedule(name, K, M)); }));
+    fc.assert(
+      fc.property(shapes, ({ name, K, M }) => {
+        validateSchedule(makeSchedule(name, K, M));
+      }),
+    );
   });
 
   it('is read back from its grid', () => {
@@ -51,7 +69,8 @@ describe('every schedule', () => {
     );
   });
 
-  // A pipeline must compute what one device computes: stage s multiplies by w_s; the gradient of w_s is its input times the gradient above.
+  // A pipeline must compute what one device computes: stage s multiplies by w_s; the gradient of w_s is its input times
+  // the gradient above.
   it('gives every stage the gradient of an unpartitioned chain, summed in the same order', () => {
     fc.assert(
       fc.property(shapes, ({ name, K, M }) => {
@@ -60,7 +79,8 @@ describe('every schedule', () => {
         const direct = weights.map(() => 0);
         for (const input of inputs) {
           const seen = weights.reduce<number[]>((list, w) => [...list, present(list.at(-1), 'x') * w], [input]);
-          for (let s = K - 1, g = 1; s >= 0; g *= present(weights[s], 'w'), s--) direct[s] = present(direct[s], 'sum') + present(seen[s], 'x') * g;
+          for (let s = K - 1, g = 1; s >= 0; g *= present(weights[s], 'w'), s--)
+            direct[s] = present(direct[s], 'sum') + present(seen[s], 'x') * g;
         }
         expect(runChain(makeSchedule(name, K, M), weights, inputs)).toEqual(direct);
       }),
@@ -82,7 +102,9 @@ describe('every schedule', () => {
   it('holds the activations its rule promises', () => {
     fc.assert(
       fc.property(shapes, ({ name, K, M }) => {
-        expect(makeSchedule(name, K, M).workers.map(peakLive)).toEqual(Array.from({ length: K }, (_, s) => (name === 'gpipe' ? M : Math.min(M, K - s))));
+        expect(makeSchedule(name, K, M).workers.map(peakLive)).toEqual(
+          Array.from({ length: K }, (_, s) => (name === 'gpipe' ? M : Math.min(M, K - s))),
+        );
       }),
     );
   });
@@ -93,8 +115,12 @@ function runChain(schedule: Schedule, weights: readonly number[], inputs: readon
   const forwards = new Map(inputs.map((x, m) => [`0.${m}`, x]));
   const backwards = new Map(inputs.map((_, m) => [`${schedule.stages - 1}.${m}`, 1]));
   const sums = weights.map(() => 0);
-  const spans = simulateActions(schedule, () => 1).spans.flat().sort((a, b) => a.startMs - b.startMs);
-  for (const { action: { stage, kind, micro } } of spans) {
+  const spans = simulateActions(schedule, () => 1)
+    .spans.flat()
+    .sort((a, b) => a.startMs - b.startMs);
+  for (const {
+    action: { stage, kind, micro },
+  } of spans) {
     const x = present(forwards.get(`${stage}.${micro}`), 'activation');
     const w = present(weights[stage], 'weight');
     if (kind === 'F') forwards.set(`${stage + 1}.${micro}`, x * w);
@@ -117,16 +143,23 @@ describe('the published schedule figures (F = 1, B = 2)', () => {
     [4, 16, 57, 9, 16, 4],
     [8, 16, 69, 21, 16, 8],
     [8, 32, 117, 21, 32, 8],
-  ])('K=%d, M=%d: total %d, bubble %d, peak %d (GPipe) and %d (1F1B)', (K, M, total, bubble, gpipePeak, oneFOneBPeak) => {
-    for (const [name, peak] of [['gpipe', gpipePeak], ['1f1b', oneFOneBPeak]] as const) {
-      const result = simulate(makeSchedule(name, K, M), equalStages(K));
-      expect(result.totalMs).toBe(total);
-      for (const busy of result.busyMs) expect(result.totalMs - busy).toBe(bubble);
-      expect(Math.max(...result.peakLive)).toBe(peak);
-    }
-  });
+  ])(
+    'K=%d, M=%d: total %d, bubble %d, peak %d (GPipe) and %d (1F1B)',
+    (K, M, total, bubble, gpipePeak, oneFOneBPeak) => {
+      for (const [name, peak] of [
+        ['gpipe', gpipePeak],
+        ['1f1b', oneFOneBPeak],
+      ] as const) {
+        const result = simulate(makeSchedule(name, K, M), equalStages(K));
+        expect(result.totalMs).toBe(total);
+        for (const busy of result.busyMs) expect(result.totalMs - busy).toBe(bubble);
+        expect(Math.max(...result.peakLive)).toBe(peak);
+      }
+    },
+  );
 
-  // Zero-bubble H1 is the 1F1B order with the backward split and W of stage s delayed by s micro-batches: proof that actions can express it.
+  // Zero-bubble H1 is the 1F1B order with the backward split and W of stage s delayed by s micro-batches: proof that
+  // actions can express it.
   it.each([
     [2, 4, 13, 1, 2],
     [4, 4, 15, 3, 4],
@@ -140,7 +173,11 @@ describe('the published schedule figures (F = 1, B = 2)', () => {
         const weight = { stage, kind: 'W', micro: a.micro - stage } as const;
         return [{ ...a, kind: 'I' as const }, ...(weight.micro >= 0 ? [weight] : [])];
       }),
-      ...Array.from({ length: Math.min(stage, M) }, (_, i) => ({ stage, kind: 'W' as const, micro: M - Math.min(stage, M) + i })),
+      ...Array.from({ length: Math.min(stage, M) }, (_, i) => ({
+        stage,
+        kind: 'W' as const,
+        micro: M - Math.min(stage, M) + i,
+      })),
     ]);
     const schedule = { ...base, name: 'zb-h1', workers };
     validateSchedule(schedule);
@@ -154,13 +191,26 @@ describe('the published schedule figures (F = 1, B = 2)', () => {
 describe('a simulation', () => {
   it('waits for the slowest stage and for transfers', () => {
     const schedule = makeSchedule('gpipe', 2, 2);
-    const { totalMs, spans, busyMs } = simulate(schedule, [{ forwardMs: 1, backwardMs: 2, transferMs: 10 }, { forwardMs: 5, backwardMs: 4, transferMs: 100 }]);
-    expect(spans[1]?.map(({ startMs, endMs }) => [startMs, endMs])).toEqual([[11, 16], [16, 21], [21, 25], [25, 29]]);
+    const { totalMs, spans, busyMs } = simulate(schedule, [
+      { forwardMs: 1, backwardMs: 2, transferMs: 10 },
+      { forwardMs: 5, backwardMs: 4, transferMs: 100 },
+    ]);
+    expect(spans[1]?.map(({ startMs, endMs }) => [startMs, endMs])).toEqual([
+      [11, 16],
+      [16, 21],
+      [21, 25],
+      [25, 29],
+    ]);
     expect(spans[0]?.map(({ startMs }) => startMs)).toEqual([0, 1, 125, 129]);
     expect([totalMs, ...busyMs]).toEqual([131, 6, 18]);
   });
 
   it('accepts a stage without a backward', () => {
-    expect(simulate(makeSchedule('1f1b', 2, 3), [{ forwardMs: 1, backwardMs: 0 }, { forwardMs: 1, backwardMs: 2 }]).totalMs).toBe(10);
+    expect(
+      simulate(makeSchedule('1f1b', 2, 3), [
+        { forwardMs: 1, backwardMs: 0 },
+        { forwardMs: 1, backwardMs: 2 },
+      ]).totalMs,
+    ).toBe(10);
   });
 });

@@ -23,14 +23,20 @@ describe('validation', () => {
     const error = refusal('0F0 0F1 0B0 0B1\n1F0 1B1 1F1 1B0');
     expect(error).toBeInstanceOf(UsageError);
     expect(error.code).toBe('PT_SCHEDULE');
-    expect(error.message).toBe('schedule mine, stage 1: 1B1 comes before 1F1\n0F0   0F1   0B0   0B1\n1F0   [1B1] 1F1   1B0');
+    expect(error.message).toBe(
+      'schedule mine, stage 1: 1B1 comes before 1F1\n0F0   0F1   0B0   0B1\n1F0   [1B1] 1F1   1B0',
+    );
   });
 
   it.each([
     ['backwards that descend', '0F0 0F1 0B1 0B0', 'stage 0: 0B1 is out of order; 0B0 is next\n0F0   0F1   [0B1] 0B0'],
     ['forwards that descend', '0F1 0F0 0B0 0B1', 'stage 0: 0F1 is out of order; 0F0 is next\n[0F1] 0F0'],
     ['an action that comes twice', '0F0 0F1 0B0 0B0', 'stage 0: 0B0 comes twice\n0F0   0F1   0B0   [0B0]'],
-    ['a missing backward', '0F0 0F1 0B0', 'stage 0: 0B1 is missing; 1 of 2 B actions are there\n0F0           0F1           0B0           [missing 0B1]'],
+    [
+      'a missing backward',
+      '0F0 0F1 0B0',
+      'stage 0: 0B1 is missing; 1 of 2 B actions are there\n0F0           0F1           0B0           [missing 0B1]',
+    ],
     ['a missing forward', '0F0 0B0\n. 1F0', 'stage 1: 1B0 is missing; 0 of 1'],
     ['a micro-batch beyond M', '0F0 0B0\n1F0 1F1 1B0 1B1', '1F1 names micro-batch 1, but there are 1'],
     ['a backward both whole and split', '0F0 0F1 0B0 0I1 0W1', '0B0 beside I and W'],
@@ -47,7 +53,9 @@ describe('validation', () => {
   });
 
   it('refuses a row count that is not K', () => {
-    expect(() => { validateSchedule({ name: 'mine', stages: 2, micros: 1, workers: [[]] }); }).toThrow('1 rows for 2 stages');
+    expect(() => {
+      validateSchedule({ name: 'mine', stages: 2, micros: 1, workers: [[]] });
+    }).toThrow('1 rows for 2 stages');
   });
 });
 

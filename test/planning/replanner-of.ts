@@ -1,12 +1,15 @@
 // A replanner for tests: no worker behind it, rates made up here, and 32 samples a step in micro-batches of four.
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
+import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
 import { Replanner, type ReplannerOptions } from '../../engine/planning/replanner.js';
 import { readScheduleSetting } from '../../pipeline/schedules/from-file.js';
 
 /** `w0`, `w1`, ... */
 export const workersNamed = (count: number): string[] => Array.from({ length: count }, (_, i) => `w${i}`);
 
-export function replannerOf(config: Partial<TrainConfigInput>, options: Pick<ReplannerOptions, 'costs' | 'workers'> & Partial<ReplannerOptions>): Replanner {
+export function replannerOf(
+  config: Partial<TrainConfigInput>,
+  options: Pick<ReplannerOptions, 'costs' | 'workers'> & Partial<ReplannerOptions>,
+): Replanner {
   return new Replanner({
     config: trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', batch: 32, microBatch: 4, ...config }),
     schedule: readScheduleSetting(config.schedule ?? 'auto'),

@@ -5,17 +5,32 @@ import { blocksOf, holdersOf, seatOf, shapeOf } from '../../engine/core/plan.js'
 import type { Replanner } from '../../engine/planning/replanner.js';
 import { replannerOf, workersNamed } from './replanner-of.js';
 
-const COSTS = Array.from({ length: 10 }, (_, i) => ({ name: `block${i}`, forwardMs: 1, backwardMs: 2, parameterBytes: 4e6, optimizerBytes: 8e6, gradientBytes: 4e6, savedBytes: 1e6, outputBytes: 1e5 }));
+const COSTS = Array.from({ length: 10 }, (_, i) => ({
+  name: `block${i}`,
+  forwardMs: 1,
+  backwardMs: 2,
+  parameterBytes: 4e6,
+  optimizerBytes: 8e6,
+  gradientBytes: 4e6,
+  savedBytes: 1e6,
+  outputBytes: 1e5,
+}));
 
-const replanner = (changes: Partial<TrainConfigInput>, workers = 4): Replanner => replannerOf(changes, { costs: COSTS, workers: workersNamed(workers) });
+const replanner = (changes: Partial<TrainConfigInput>, workers = 4): Replanner =>
+  replannerOf(changes, { costs: COSTS, workers: workersNamed(workers) });
 const at = (frozen: number, epochsLeft = 10) => ({ frozen, frozenLayers: frozen / 2, epochsLeft, because: 'a test' });
 
 describe('the first plan', () => {
   it('has the shape that is asked for and covers every block and micro-batch once', () => {
     const { plan } = replanner({ pipeline: 2, replicas: 2 }).next(at(0));
     expect(shapeOf(plan)).toEqual({ K: 2, R: 2 });
-    expect(plan.replicas.flatMap(({ start, count }) => Array.from({ length: count }, (_, i) => start + i))).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-    for (const { stages } of plan.replicas) expect(stages.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i))).toEqual(COSTS.map((_, i) => i));
+    expect(plan.replicas.flatMap(({ start, count }) => Array.from({ length: count }, (_, i) => start + i))).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7,
+    ]);
+    for (const { stages } of plan.replicas)
+      expect(stages.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i))).toEqual(
+        COSTS.map((_, i) => i),
+      );
     expect(new Set(plan.replicas.flatMap(({ stages }) => stages.map(({ worker }) => worker))).size).toBe(4);
   });
   it('takes plain replicas where nothing is asked for and memory is no limit', () => {

@@ -1,8 +1,20 @@
 // The state machines: every transition of the tables, and every cause that has no place in a state, tried one by one.
 import { describe, expect, it } from 'vitest';
 import type { Order } from '../../engine/protocol/messages.js';
-import { PLAN_TRANSITIONS, PlanTransition, TRANSITION_STATES, type TransitionCause, type TransitionState } from '../../engine/protocol/plan-transition.js';
-import { nextWorkerState, WORKER_STATES, WORKER_TRANSITIONS, WorkerStanding, type WorkerCause } from '../../engine/protocol/worker-state.js';
+import {
+  PLAN_TRANSITIONS,
+  PlanTransition,
+  TRANSITION_STATES,
+  type TransitionCause,
+  type TransitionState,
+} from '../../engine/protocol/plan-transition.js';
+import {
+  nextWorkerState,
+  WORKER_STATES,
+  WORKER_TRANSITIONS,
+  type WorkerCause,
+  WorkerStanding,
+} from '../../engine/protocol/worker-state.js';
 
 const causes = [...new Set(Object.values(WORKER_TRANSITIONS).flatMap((row) => Object.keys(row) as WorkerCause[]))];
 const protocolError = expect.objectContaining({ code: 'PT_PROTOCOL', exitCode: 4 }) as Error;
@@ -13,7 +25,9 @@ describe('a worker', () => {
       const next = WORKER_TRANSITIONS[state][cause];
       if (next === undefined) {
         expect(() => nextWorkerState('w3', state, cause)).toThrow(protocolError);
-        expect(() => nextWorkerState('w3', state, cause)).toThrow(`"${cause}" has no place where worker w3 is ${state}`);
+        expect(() => nextWorkerState('w3', state, cause)).toThrow(
+          `"${cause}" has no place where worker w3 is ${state}`,
+        );
       } else expect(nextWorkerState('w3', state, cause)).toBe(next);
     }
   });
@@ -24,14 +38,27 @@ describe('a worker', () => {
   });
 
   it('trains only between a start and the end of its last commit', () => {
-    for (const state of WORKER_STATES) expect(WORKER_TRANSITIONS[state]['step-ready'] ?? 'draining', state).toBe(state === 'training' ? 'training' : 'draining');
+    for (const state of WORKER_STATES)
+      expect(WORKER_TRANSITIONS[state]['step-ready'] ?? 'draining', state).toBe(
+        state === 'training' ? 'training' : 'draining',
+      );
     expect(nextWorkerState('w', 'idle', 'start')).toBe('training');
     expect(nextWorkerState('w', 'training', 'paused')).toBe('idle');
   });
 });
 
 const order = (body: { readonly type: Order['type']; readonly [field: string]: unknown }): Order => body as Order;
-const commit = (goesOn: boolean, snapshot: number | null = null): Order => order({ type: 'commit', generation: 0, step: 0, learningRate: 1, gradientScale: 1, updateCount: 1, goesOn, snapshot });
+const commit = (goesOn: boolean, snapshot: number | null = null): Order =>
+  order({
+    type: 'commit',
+    generation: 0,
+    step: 0,
+    learningRate: 1,
+    gradientScale: 1,
+    updateCount: 1,
+    goesOn,
+    snapshot,
+  });
 
 /** A worker that has been set up. */
 function idle(): WorkerStanding {
@@ -44,7 +71,11 @@ function idle(): WorkerStanding {
 describe('what the coordinator knows of a worker', () => {
   it('follows a run of steps', () => {
     const standing = idle();
-    for (const [type, answer] of [['prepare', 'prepared'], ['activate', 'active'], ['snapshot', 'snapshot-written']] as const) {
+    for (const [type, answer] of [
+      ['prepare', 'prepared'],
+      ['activate', 'active'],
+      ['snapshot', 'snapshot-written'],
+    ] as const) {
       standing.ordered(order({ type }));
       standing.reported(answer);
       expect(standing.state).toBe('idle');
@@ -102,7 +133,8 @@ describe('what the coordinator knows of a worker', () => {
     standing.reported('failed');
     expect(standing.state).toBe('lost');
     standing.gone();
-    for (const report of ['pong', 'stuck', 'step-ready'] as const) expect(() => standing.reported(report)).toThrow(protocolError);
+    for (const report of ['pong', 'stuck', 'step-ready'] as const)
+      expect(() => standing.reported(report)).toThrow(protocolError);
     expect(() => standing.ordered(order({ type: 'prepare' }))).toThrow(protocolError);
   });
 });
@@ -114,7 +146,12 @@ describe('the transition of a plan', () => {
     active: (transition) => transition.active(),
     abandon: (transition) => transition.abandon(),
   };
-  const ways: Readonly<Record<TransitionState, readonly TransitionCause[]>> = { abandoned: [], preparing: ['prepare'], activating: ['prepare', 'prepared'], settled: ['prepare', 'prepared', 'active'] };
+  const ways: Readonly<Record<TransitionState, readonly TransitionCause[]>> = {
+    abandoned: [],
+    preparing: ['prepare'],
+    activating: ['prepare', 'prepared'],
+    settled: ['prepare', 'prepared', 'active'],
+  };
 
   it.each(TRANSITION_STATES)('that is %s goes where the table says and nowhere else', (state) => {
     for (const cause of Object.keys(act) as TransitionCause[]) {
@@ -135,7 +172,8 @@ describe('the transition of a plan', () => {
     transition.prepared();
     transition.active();
     transition.require(4, 'settled');
-    for (const generation of [3, 4]) expect(() => transition.prepare(generation)).toThrow(expect.objectContaining({ code: 'PT_STALE_PLAN' }) as Error);
+    for (const generation of [3, 4])
+      expect(() => transition.prepare(generation)).toThrow(expect.objectContaining({ code: 'PT_STALE_PLAN' }) as Error);
     expect(() => transition.require(5, 'settled')).toThrow(expect.objectContaining({ code: 'PT_STALE_PLAN' }) as Error);
     transition.abandon();
     expect(() => transition.require(4, 'settled')).toThrow(protocolError);

@@ -5,10 +5,29 @@ import { assembleStep, clipScale } from '../../engine/protocol/step-result.js';
 
 type StepReport = Parameters<typeof assembleStep>[0] extends ReadonlyMap<string, infer T> ? T : never;
 
-const report = (changes: Partial<StepReport>): StepReport => ({ type: 'step-ready', generation: 0, step: 0, losses: [], squares: [], computeMs: 1, waitMs: 2, spans: [], reduceMs: 3, cacheMs: 0.5, cacheHits: 4, cacheMisses: 5, residentBytes: 6, peakBytes: 7, share: { replica: 0, from: 0, to: 0, digest: '' }, pool: { lent: 0, lentBytes: 0, bytes: 0 }, ...changes });
+const report = (changes: Partial<StepReport>): StepReport => ({
+  type: 'step-ready',
+  generation: 0,
+  step: 0,
+  losses: [],
+  squares: [],
+  computeMs: 1,
+  waitMs: 2,
+  spans: [],
+  reduceMs: 3,
+  cacheMs: 0.5,
+  cacheHits: 4,
+  cacheMisses: 5,
+  residentBytes: 6,
+  peakBytes: 7,
+  share: { replica: 0, from: 0, to: 0, digest: '' },
+  pool: { lent: 0, lentBytes: 0, bytes: 0 },
+  ...changes,
+});
 
 /** The reports of the workers w0, w1, ... */
-const of = (...reports: StepReport[]): ReadonlyMap<string, StepReport> => new Map(reports.map((one, i) => [`w${i}`, one]));
+const of = (...reports: StepReport[]): ReadonlyMap<string, StepReport> =>
+  new Map(reports.map((one, i) => [`w${i}`, one]));
 
 describe('assembling a step', () => {
   it('gives the same bits however losses and chunks are spread over workers', () => {
@@ -38,10 +57,18 @@ describe('assembling a step', () => {
     );
   });
   it('refuses a step of which a micro-batch is missing', () => {
-    expect(() => assembleStep(of(report({ losses: [{ micro: 0, loss: 1 }] })), 1, 2)).toThrow(/1 losses of 2 micro-batches/);
+    expect(() => assembleStep(of(report({ losses: [{ micro: 0, loss: 1 }] })), 1, 2)).toThrow(
+      /1 losses of 2 micro-batches/,
+    );
   });
   it('carries what is not finite to the norm', () => {
-    expect(assembleStep(of(report({ losses: [{ micro: 0, loss: 1 }], squares: [{ block: 0, fromChunk: 0, values: [Number.NaN] }] })), 1, 1).gradNorm).toBeNaN();
+    expect(
+      assembleStep(
+        of(report({ losses: [{ micro: 0, loss: 1 }], squares: [{ block: 0, fromChunk: 0, values: [Number.NaN] }] })),
+        1,
+        1,
+      ).gradNorm,
+    ).toBeNaN();
   });
 });
 

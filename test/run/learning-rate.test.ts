@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { trainConfigSchema } from '../../engine/core/config.js';
 import { UsageError } from '../../engine/core/errors.js';
 import { compileLearningRate } from '../../engine/run/learning-rate.js';
-import { trainConfigSchema } from '../../engine/core/config.js';
 
 const at = (step: number, steps = 100, epoch = 0, epochs = 1) => ({ step, steps, epoch, epochs });
 
@@ -18,7 +18,13 @@ function failure(action: () => unknown): UsageError {
 
 describe('a learning rate', () => {
   it('is a plain number', () => {
-    for (const [text, value] of [['0.1', 0.1], ['1e-3', 1e-3], [' 2.5E-4 ', 2.5e-4], ['0', 0]] as const) expect(compileLearningRate(text, 0)(at(7))).toBe(value);
+    for (const [text, value] of [
+      ['0.1', 0.1],
+      ['1e-3', 1e-3],
+      [' 2.5E-4 ', 2.5e-4],
+      ['0', 0],
+    ] as const)
+      expect(compileLearningRate(text, 0)(at(7))).toBe(value);
   });
 
   it('is an expression of the progress of the run', () => {
@@ -27,11 +33,19 @@ describe('a learning rate', () => {
   });
 
   it('knows every variable', () => {
-    expect(compileLearningRate('step + 10 * steps + 1000 * epoch + 1e4 * epochs + 0 * progress + pi - pi + e - e', 0)({ step: 3, steps: 5, epoch: 1.5, epochs: 2 })).toBe(3 + 50 + 1500 + 20000);
+    expect(
+      compileLearningRate(
+        'step + 10 * steps + 1000 * epoch + 1e4 * epochs + 0 * progress + pi - pi + e - e',
+        0,
+      )({ step: 3, steps: 5, epoch: 1.5, epochs: 2 }),
+    ).toBe(3 + 50 + 1500 + 20000);
   });
 
   it('has conditions, comparisons and the listed functions', () => {
-    const rate = compileLearningRate('step < 30 ? 0.1 : step < 60 and not (step == 45) ? 0.01 : max(min(1, 2), floor(0.5)) ^ 2 % 7', 0);
+    const rate = compileLearningRate(
+      'step < 30 ? 0.1 : step < 60 and not (step == 45) ? 0.01 : max(min(1, 2), floor(0.5)) ^ 2 % 7',
+      0,
+    );
     expect([0, 29, 30, 45, 59, 60].map((step) => rate(at(step)))).toEqual([0.1, 0.1, 0.01, 1, 0.01, 1]);
   });
 
@@ -89,12 +103,26 @@ describe('an expression that is not arithmetic', () => {
     expect(error.hint).toContain('progress');
   });
 
-  it.each(['import', 'createUnit', 'evaluate', 'parse', 'simplify', 'derivative', 'resolve', 'reviver', 'config', 'typed', 'compile', 'parser', 'random', 'toString', 'constructor', 'hasOwnProperty'])(
-    'the function %s is refused',
-    (name) => {
-      expect(failure(() => compileLearningRate(`${name}("1")`, 0)).message).toContain(`the function "${name}"`);
-    },
-  );
+  it.each([
+    'import',
+    'createUnit',
+    'evaluate',
+    'parse',
+    'simplify',
+    'derivative',
+    'resolve',
+    'reviver',
+    'config',
+    'typed',
+    'compile',
+    'parser',
+    'random',
+    'toString',
+    'constructor',
+    'hasOwnProperty',
+  ])('the function %s is refused', (name) => {
+    expect(failure(() => compileLearningRate(`${name}("1")`, 0)).message).toContain(`the function "${name}"`);
+  });
 
   it('a syntax error says where', () => {
     expect(failure(() => compileLearningRate('1 + * 2', 0)).message).toContain('char 5');
@@ -102,7 +130,9 @@ describe('an expression that is not arithmetic', () => {
   });
 
   it('a text beyond the limit is not parsed', () => {
-    expect(failure(() => compileLearningRate(`1${'+1'.repeat(400)}`, 0)).message).toContain('801 characters; at most 500');
+    expect(failure(() => compileLearningRate(`1${'+1'.repeat(400)}`, 0)).message).toContain(
+      '801 characters; at most 500',
+    );
   });
 
   it('no text does anything but compile or fail with a UsageError', () => {
@@ -128,7 +158,12 @@ describe('a rate that cannot be used', () => {
     expect(rate(at(0, 50))).toBe(0.1);
   });
 
-  it.each([['1 / step', 'Infinity'], ['log(progress - 2)', 'NaN'], ['step < 3', 'true'], ['sqrt(0 - 1)', 'NaN']])('%s is refused as %s', (text, value) => {
+  it.each([
+    ['1 / step', 'Infinity'],
+    ['log(progress - 2)', 'NaN'],
+    ['step < 3', 'true'],
+    ['sqrt(0 - 1)', 'NaN'],
+  ])('%s is refused as %s', (text, value) => {
     expect(failure(() => compileLearningRate(text, 0)(at(0))).message).toContain(value);
   });
 });

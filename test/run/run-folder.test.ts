@@ -1,9 +1,9 @@
 // RunFolder and EventLog: nothing is overwritten, nothing that was appended is lost, half a line is no event.
-import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EventLog, readEvents } from '../../engine/events/event-log.js';
-import { RunFolder, defaultRunPath } from '../../engine/run/run-folder.js';
+import { defaultRunPath, RunFolder } from '../../engine/run/run-folder.js';
 import { scratch } from '../cli/scratch.js';
 
 describe('a run folder', () => {
@@ -18,11 +18,16 @@ describe('a run folder', () => {
     expect(readdirSync(folder.path)).not.toContain('config.resolved.yaml.tmp');
   });
 
-  test.each(['events.jsonl', 'summary.json', 'checkpoints', 'config.resolved.yaml'])('is refused where %s is', (name) => {
-    const path = scratch();
-    writeFileSync(join(path, name), '');
-    expect(() => RunFolder.create(path)).toThrow(expect.objectContaining({ code: 'PT_OUT_IN_USE', message: expect.stringContaining(name) as string }) as Error);
-  });
+  test.each(['events.jsonl', 'summary.json', 'checkpoints', 'config.resolved.yaml'])(
+    'is refused where %s is',
+    (name) => {
+      const path = scratch();
+      writeFileSync(join(path, name), '');
+      expect(() => RunFolder.create(path)).toThrow(
+        expect.objectContaining({ code: 'PT_OUT_IN_USE', message: expect.stringContaining(name) as string }) as Error,
+      );
+    },
+  );
 
   test('is refused where a file has its name', () => {
     const path = join(scratch(), 'file');
@@ -33,7 +38,9 @@ describe('a run folder', () => {
   test('that cannot be made is told with its path', () => {
     const path = join(scratch(), 'file');
     writeFileSync(path, '');
-    expect(() => RunFolder.create(join(path, 'run'))).toThrow(expect.objectContaining({ code: 'PT_RUN_FOLDER', exitCode: 3 }) as Error);
+    expect(() => RunFolder.create(join(path, 'run'))).toThrow(
+      expect.objectContaining({ code: 'PT_RUN_FOLDER', exitCode: 3 }) as Error,
+    );
   });
 
   test('is opened only where events are', () => {
@@ -105,10 +112,17 @@ describe('an event log', () => {
     const path = join(scratch(), 'events.jsonl');
     writeFileSync(path, '{"time":0,"type":"warning","message":"a"}\n{"time":\n');
     appendFileSync(path, '{"time":1,"type":"warning","message":"b"}\n');
-    expect(() => readEvents(path)).toThrow(expect.objectContaining({ code: 'PT_EVENTS_BROKEN', message: expect.stringContaining('line 2 of') as string }) as Error);
+    expect(() => readEvents(path)).toThrow(
+      expect.objectContaining({
+        code: 'PT_EVENTS_BROKEN',
+        message: expect.stringContaining('line 2 of') as string,
+      }) as Error,
+    );
   });
 
   test('that cannot be opened is told with its path', () => {
-    expect(() => new EventLog(join(scratch(), 'no', 'events.jsonl'))).toThrow(expect.objectContaining({ code: 'PT_EVENT_LOG' }) as Error);
+    expect(() => new EventLog(join(scratch(), 'no', 'events.jsonl'))).toThrow(
+      expect.objectContaining({ code: 'PT_EVENT_LOG' }) as Error,
+    );
   });
 });

@@ -19,13 +19,27 @@ describe('pipetrain simulate', () => {
     const { code, out } = await simulate();
     expect(code).toBe(0);
     expect(out).toMatch(/^ViT-B\/16.* on 2 machines x 8 Quadro RTX 5000/);
-    for (const text of ['no freezing (baseline)', "paper's rules, cache", 'pipetrain, cache', 'is only the baseline', 'Published for these machines: 2.27x', 'Not modelled:', 'accuracy']) expect(out).toContain(text);
+    for (const text of [
+      'no freezing (baseline)',
+      "paper's rules, cache",
+      'pipetrain, cache',
+      'is only the baseline',
+      'Published for these machines: 2.27x',
+      'Not modelled:',
+      'accuracy',
+    ])
+      expect(out).toContain(text);
     expect(out.split('\n').filter((line) => line.length > 132)).toEqual([]);
   });
 
   it('prints JSON with everything the text has', async () => {
     const { out } = await simulate('--json', '--alpha', '0.5', '--cache', 'off');
-    const answer = JSON.parse(out) as { options: { alpha: number; hardware: { name: string } }; variants: { name: string; run: { epochs: unknown[] } }[]; weakBaseline: number; notModelled: string[] };
+    const answer = JSON.parse(out) as {
+      options: { alpha: number; hardware: { name: string } };
+      variants: { name: string; run: { epochs: unknown[] } }[];
+      weakBaseline: number;
+      notModelled: string[];
+    };
     expect(answer.options).toMatchObject({ alpha: 0.5, hardware: { name: 'paper' } });
     expect(answer.variants.map(({ name }) => name)).toHaveLength(4);
     expect(answer.variants[0]?.run.epochs).toHaveLength(10);
@@ -44,7 +58,11 @@ describe('pipetrain simulate', () => {
     expect(out).toContain('the limit is 22.0');
     expect((await simulate('--rules', 'pipetrain', '--pipeline', '2')).out).toContain('K=2, R=8');
     const frozen = async (...argv: readonly string[]): Promise<number> =>
-      (JSON.parse((await simulate('--rules', 'paper', '--json', ...argv)).out) as { run: { epochs: { frozenLayers: number }[] } }).run.epochs.at(-1)?.frozenLayers ?? 0;
+      (
+        JSON.parse((await simulate('--rules', 'paper', '--json', ...argv)).out) as {
+          run: { epochs: { frozenLayers: number }[] };
+        }
+      ).run.epochs.at(-1)?.frozenLayers ?? 0;
     expect([await frozen(), await frozen('--freeze-max', '5')]).toEqual([12, 5]);
   });
 
@@ -52,7 +70,10 @@ describe('pipetrain simulate', () => {
     const { out } = await simulate('--schedule', 'interleaved', '--stages', '2', '--micro-batches', '2');
     expect(out).toContain('interleaved: 2 workers, 4 stages, 2 micro-batches');
     expect(out).toContain('  0F0 0F1 2F0 2F1 .   2B0 .   2B1 0B0 0B1');
-    const data = JSON.parse((await simulate('--schedule', '1f1b', '--json')).out) as { peakLive: number[]; bubble: number };
+    const data = JSON.parse((await simulate('--schedule', '1f1b', '--json')).out) as {
+      peakLive: number[];
+      bubble: number;
+    };
     expect(data.peakLive).toEqual([4, 3, 2, 1]);
     // Stages are nearly equal: (K - 1) / (M + K - 1) = 27 %.
     expect(data.bubble).toBeCloseTo(3 / 11, 1);
@@ -64,10 +85,14 @@ describe('pipetrain simulate', () => {
       writeFileSync(file, text);
       return simulate('--schedule', file, '--micro-batch', '40');
     };
-    expect((await check('# mine\n0F0 0F1 0B0 0B1\n1F0 1B0 1F1 1B1')).out).toContain('mine.txt: 2 workers, 2 stages, 2 micro-batches');
+    expect((await check('# mine\n0F0 0F1 0B0 0B1\n1F0 1B0 1F1 1B1')).out).toContain(
+      'mine.txt: 2 workers, 2 stages, 2 micro-batches',
+    );
     expect(await check('0F0 0F1 0B1 0B0')).toMatchObject({ code: 2, err: expect.stringContaining('[0B1]') as string });
     expect((await check('0F0 0B0 0F1 0B1\n1F0 1F1 1B0 1B1')).err).toMatch(/stops: no stage can go on\n0F0 +\[0B0\]/);
-    expect((await check('0F0 0F1 0B0 0B1')).err).toMatch(/with 0F1 it holds 199\d\d\.\d MB, the limit is 16200\.0 MB.*\n0F0 +\[0F1\]/);
+    expect((await check('0F0 0F1 0B0 0B1')).err).toMatch(
+      /with 0F1 it holds 199\d\d\.\d MB, the limit is 16200\.0 MB.*\n0F0 +\[0F1\]/,
+    );
     expect((await simulate('--schedule', 'zb')).err).toContain('neither a schedule nor a file');
   });
 
@@ -90,7 +115,8 @@ describe('pipetrain simulate', () => {
     const { code, out } = await simulate('--help');
     expect(code).toBe(0);
     expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
-    for (const option of ['--hardware', '--rules', '--alpha', '--sweep', '--schedule', '--json']) expect(out).toContain(option);
+    for (const option of ['--hardware', '--rules', '--alpha', '--sweep', '--schedule', '--json'])
+      expect(out).toContain(option);
   });
 });
 
@@ -100,6 +126,23 @@ it('an alpha is a number or a fraction', () => {
 });
 
 it('columns of numbers stand right, others left, and nothing is wider than it may be', () => {
-  expect(textColumns([['name', 'n'], ['a', '10'], ['bb', '7 ms']], 80)).toEqual(['name     n', 'a       10', 'bb    7 ms']);
-  expect(textColumns([['name', 'n'], ['a', '10']], 6)).toEqual(['name …', 'a    …']);
+  expect(
+    textColumns(
+      [
+        ['name', 'n'],
+        ['a', '10'],
+        ['bb', '7 ms'],
+      ],
+      80,
+    ),
+  ).toEqual(['name     n', 'a       10', 'bb    7 ms']);
+  expect(
+    textColumns(
+      [
+        ['name', 'n'],
+        ['a', '10'],
+      ],
+      6,
+    ),
+  ).toEqual(['name …', 'a    …']);
 });

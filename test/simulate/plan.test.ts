@@ -1,22 +1,31 @@
-// `pipetrain plan`: the plans of a run without the run. The figures of the text come from a preview made up here; one preview is a real one.
+// `pipetrain plan`: the plans of a run without the run. The figures of the text come from a preview made up here; one
+// preview is a real one.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../../cli/program.js';
 import { planLines } from '../../cli/text/plan-text.js';
-import { trainConfigSchema, type TrainConfig } from '../../engine/core/config.js';
-import { previewPlan, type PlanPreview, type PreviewedPlan } from '../../engine/trainer/plan-preview.js';
+import { type TrainConfig, trainConfigSchema } from '../../engine/core/config.js';
+import { type PlanPreview, type PreviewedPlan, previewPlan } from '../../engine/trainer/plan-preview.js';
 import { showGrid } from '../../pipeline/grid.js';
 import { choosePipeline } from '../../pipeline/planner.js';
 import { drawSchedule, scheduleName } from '../../pipeline/schedules/registry.js';
-import { blocks, PLANNER_INPUT } from '../pipeline/cost-model.js';
 import { fakeIo, fakeServices } from '../cli/fake-io.js';
 import { scratch } from '../cli/scratch.js';
+import { blocks, PLANNER_INPUT } from '../pipeline/cost-model.js';
 
 const costs = blocks(1, 1, 1, 5);
 const planAt = (frozen: number): PreviewedPlan => {
   const choice = choosePipeline({ ...PLANNER_INPUT, costs, frozen, updateMsPerMB: 0.1, reduceMsPerMB: 20 });
-  return { ...choice, schedule: scheduleName(choice.schedule), frozenLayers: frozen, frozen, usesCache: false, cacheReason: 'reading is not faster', grid: showGrid(drawSchedule(choice.schedule, choice.K, choice.microBatches)) };
+  return {
+    ...choice,
+    schedule: scheduleName(choice.schedule),
+    frozenLayers: frozen,
+    frozen,
+    usesCache: false,
+    cacheReason: 'reading is not faster',
+    grid: showGrid(drawSchedule(choice.schedule, choice.K, choice.microBatches)),
+  };
 };
 const preview: PlanPreview = {
   model: 'vit',
@@ -31,7 +40,15 @@ const preview: PlanPreview = {
   memoryLimit: 64e9,
   measureSeconds: 1.5,
   costs,
-  microBatchChoice: { microBatch: 4, reason: 'it is fastest', seconds: 1, trials: [{ microBatch: 4, numMicroBatches: 8, K: 2, R: 2, schedule: '1f1b', predictedStepMs: 12, why: '' }, { microBatch: 8, numMicroBatches: 4, K: 0, R: 0, schedule: '', predictedStepMs: null, why: 'too large' }] },
+  microBatchChoice: {
+    microBatch: 4,
+    reason: 'it is fastest',
+    seconds: 1,
+    trials: [
+      { microBatch: 4, numMicroBatches: 8, K: 2, R: 2, schedule: '1f1b', predictedStepMs: 12, why: '' },
+      { microBatch: 8, numMicroBatches: 4, K: 0, R: 0, schedule: '', predictedStepMs: null, why: 'too large' },
+    ],
+  },
   handover: { handoverMs: 0.25, handlingMs: 0.0625 },
   plans: [planAt(0), planAt(2)],
 };
@@ -70,9 +87,14 @@ describe('the text of a plan', () => {
 describe('pipetrain plan', () => {
   it('takes the settings of train and hands them on; --json prints all of it', async () => {
     const seen: TrainConfig[] = [];
-    const services = { ...fakeServices(), previewPlan: (config: TrainConfig) => Promise.resolve((seen.push(config), preview)) };
+    const services = {
+      ...fakeServices(),
+      previewPlan: (config: TrainConfig) => Promise.resolve((seen.push(config), preview)),
+    };
     const io = fakeIo();
-    expect(await runCli(['plan', '--model', 'vit', '--data', 'mnist:x', '--pipeline', '2', '--json'], io, services)).toBe(0);
+    expect(
+      await runCli(['plan', '--model', 'vit', '--data', 'mnist:x', '--pipeline', '2', '--json'], io, services),
+    ).toBe(0);
     expect(seen).toMatchObject([{ model: 'vit', pipeline: 2, batch: 32 }]);
     expect(JSON.parse(io.stdout.text)).toEqual(JSON.parse(JSON.stringify(preview)));
     const plain = fakeIo();
@@ -91,11 +113,22 @@ describe('a preview', () => {
   it('measures with real workers, plans by the settings, and leaves the pipeline no longer than it was', async () => {
     const file = join(scratch(), 'text.txt');
     writeFileSync(file, 'to be or not to be, that is the question. '.repeat(60));
-    const settings = { model: 'gpt', data: `text:${file}`, devices: 'cpu:3', steps: 20, batch: 12, microBatch: 2, pipeline: 3, modelOptions: { layers: 4, width: 16, heads: 2 }, dataOptions: { sequence: 16 } };
+    const settings = {
+      model: 'gpt',
+      data: `text:${file}`,
+      devices: 'cpu:3',
+      steps: 20,
+      batch: 12,
+      microBatch: 2,
+      pipeline: 3,
+      modelOptions: { layers: 4, width: 16, heads: 2 },
+      dataOptions: { sequence: 16 },
+    };
     const found = await previewPlan(trainConfigSchema.parse({ ...settings, freeze: 'paper' }));
     expect(found).toMatchObject({ workers: 3, numMicroBatches: 6, numLayers: 4, totalSteps: 20 });
     expect(found.costs.map(({ name }) => name)).toHaveLength(10);
-    for (const { forwardMs, parameterBytes } of found.costs) expect(Math.min(forwardMs, parameterBytes)).toBeGreaterThan(0);
+    for (const { forwardMs, parameterBytes } of found.costs)
+      expect(Math.min(forwardMs, parameterBytes)).toBeGreaterThan(0);
     // Two of the three measured it together.
     expect(Math.min(found.handover?.handoverMs ?? 0, found.handover?.handlingMs ?? 0)).toBeGreaterThan(0);
     expect(found.plans.map(({ frozenLayers }) => frozenLayers)).toEqual([0, 1, 2, 3]);

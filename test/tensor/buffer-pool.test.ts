@@ -75,7 +75,11 @@ describe('BufferPool', () => {
 
   it('drops the oldest idle memory first', () => {
     const pool = new BufferPool(2 * sizeClass(4000) + sizeClass(400));
-    const [a, b, c] = [1000, 1000, 100].map((n) => pool.acquire('float32', n)) as [Float32Array, Float32Array, Float32Array];
+    const [a, b, c] = [1000, 1000, 100].map((n) => pool.acquire('float32', n)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
     for (const view of [a, b, c]) pool.release(view);
     pool.acquire('float32', 200);
     expect(pool.acquire('float32', 100).buffer).toBe(c.buffer);

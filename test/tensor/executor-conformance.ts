@@ -1,4 +1,5 @@
-// The conformance suite that every executor passes. Each executor has a test file of its own that calls it: two kinds never share a process.
+// The conformance suite that every executor passes. Each executor has a test file of its own that calls it: two kinds
+// never share a process.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelError } from '../../engine/core/errors.js';
 import { InvariantError } from '../../engine/core/invariant.js';
@@ -12,7 +13,11 @@ type DType = 'float32' | 'int32';
 type Call = (op: string, inputs: readonly ValueId[], attrs?: Attrs) => ValueId;
 
 /** A program of a few calls; its inputs are named x0, x1, ..., its outputs y0, y1, ... */
-function programOf(name: string, inputs: readonly { readonly shape: Shape; readonly dtype?: DType }[], write: (x: readonly ValueId[], call: Call, recorder: GraphRecorder) => readonly ValueId[]): Program {
+function programOf(
+  name: string,
+  inputs: readonly { readonly shape: Shape; readonly dtype?: DType }[],
+  write: (x: readonly ValueId[], call: Call, recorder: GraphRecorder) => readonly ValueId[],
+): Program {
   const recorder = new GraphRecorder();
   const values = inputs.map(({ shape, dtype = 'float32' }) => recorder.declare({ shape, dtype }));
   const outputs = write(values, (op, x, attrs = {}) => recorder.call(op, x, attrs)[0] as ValueId, recorder);
@@ -20,13 +25,24 @@ function programOf(name: string, inputs: readonly { readonly shape: Shape; reado
     const { shape, dtype } = recorder.value(value);
     return { role: { kind: 'plain', name: text }, value, shape, dtype: dtype as DType };
   };
-  return { name, graph: recorder.graph(), inputs: values.map((value, i) => port(`x${i}`, value)), outputs: outputs.map((value, i) => port(`y${i}`, value)) };
+  return {
+    name,
+    graph: recorder.graph(),
+    inputs: values.map((value, i) => port(`x${i}`, value)),
+    outputs: outputs.map((value, i) => port(`y${i}`, value)),
+  };
 }
 
 const elementwise = (op: string, shape: Shape, dtype: DType = 'float32', numInputs = 2): Program =>
-  programOf(op, Array.from({ length: numInputs }, () => ({ shape, dtype })), (x, call) => [call(op, x)]);
+  programOf(
+    op,
+    Array.from({ length: numInputs }, () => ({ shape, dtype })),
+    (x, call) => [call(op, x)],
+  );
 
-const product = programOf('multiply', [{ shape: [2, 3] }, { shape: [3, 2] }], (x, call) => [call('BatchMatMul', x, { transposeA: false, transposeB: false })]);
+const product = programOf('multiply', [{ shape: [2, 3] }, { shape: [3, 2] }], (x, call) => [
+  call('BatchMatMul', x, { transposeA: false, transposeB: false }),
+]);
 const addition = elementwise('Add', [2, 2]);
 
 /** Runs a program once. */
@@ -38,8 +54,16 @@ function once(executor: Executor, program: Program, inputs: readonly HostArray[]
   loaded.free();
 }
 
-/** `liveTensors` counts what the executor holds on its device, where that can be counted; `seesIndices` is false where a device reads whatever an index says. */
-export function executorSuite(name: string, open: (threads: number) => Executor | Promise<Executor>, liveTensors: () => number = () => 0, seesIndices = true): void {
+/**
+ * `liveTensors` counts what the executor holds on its device, where that can be counted; `seesIndices` is false where a
+ * device reads whatever an index says.
+ */
+export function executorSuite(
+  name: string,
+  open: (threads: number) => Executor | Promise<Executor>,
+  liveTensors: () => number = () => 0,
+  seesIndices = true,
+): void {
   describe(`executor ${name}`, () => {
     let executor: Executor;
     beforeAll(async () => {
@@ -109,21 +133,35 @@ export function executorSuite(name: string, open: (threads: number) => Executor 
     });
 
     it('leaves the memory of an input that is not bound as an output alone', () => {
-      const program = programOf('reuse', [{ shape: [4] }], (x, call) => [call('Relu', x), call('Neg', [call('Abs', x)])]);
+      const program = programOf('reuse', [{ shape: [4] }], (x, call) => [
+        call('Relu', x),
+        call('Neg', [call('Abs', x)]),
+      ]);
       const x = Float32Array.of(-1, 2, -3, 4);
       const outputs = [new Float32Array(4), new Float32Array(4)];
       once(executor, program, [x], outputs);
-      expect([x, ...outputs].map((values) => [...values])).toEqual([[-1, 2, -3, 4], [0, 2, 0, 4], [-1, -2, -3, -4]]);
+      expect([x, ...outputs].map((values) => [...values])).toEqual([
+        [-1, 2, -3, 4],
+        [0, 2, 0, 4],
+        [-1, -2, -3, -4],
+      ]);
     });
 
     it('computes with int32', () => {
       const y = new Int32Array(3);
-      once(executor, elementwise('Multiply', [3], 'int32'), [Int32Array.of(1, -2, 3), Int32Array.of(70_000, 5, 6)], [y]);
+      once(
+        executor,
+        elementwise('Multiply', [3], 'int32'),
+        [Int32Array.of(1, -2, 3), Int32Array.of(70_000, 5, 6)],
+        [y],
+      );
       expect([...y]).toEqual([70_000, -10, 18]);
     });
 
     it('carries booleans inside a program', () => {
-      const program = programOf('choose', [{ shape: [4] }, { shape: [4] }], (x, call) => [call('Select', [call('Greater', x), ...x])]);
+      const program = programOf('choose', [{ shape: [4] }, { shape: [4] }], (x, call) => [
+        call('Select', [call('Greater', x), ...x]),
+      ]);
       const y = new Float32Array(4);
       once(executor, program, [Float32Array.of(1, 5, 3, 0), Float32Array.of(2, 4, 3, -1)], [y]);
       expect([...y]).toEqual([2, 5, 3, 0]);
@@ -136,7 +174,12 @@ export function executorSuite(name: string, open: (threads: number) => Executor 
       });
       const outputs = Array.from({ length: 4 }, () => new Float32Array(3));
       for (let run = 0; run < 2; run++) once(executor, program, [Float32Array.of(1, 2, 3)], outputs);
-      expect(outputs.map((y) => [...y])).toEqual([[11, 22, 33], [10, 20, 30], [1, 2, 3], [1, 2, 3]]);
+      expect(outputs.map((y) => [...y])).toEqual([
+        [11, 22, 33],
+        [10, 20, 30],
+        [1, 2, 3],
+        [1, 2, 3],
+      ]);
     });
 
     it('skips what no output needs', () => {
@@ -172,13 +215,20 @@ export function executorSuite(name: string, open: (threads: number) => Executor 
       expect(loaded.program).toBe(addition);
       const four = new Float32Array(4);
       expect(() => loaded.bind([four], [four])).toThrow(/Add: inputs: 2 ports, 1 buffers/);
-      expect(() => loaded.bind([four, new Float32Array(5)], [four])).toThrow(/"plain x1" is float32\[2,2\].*5 elements/);
+      expect(() => loaded.bind([four, new Float32Array(5)], [four])).toThrow(
+        /"plain x1" is float32\[2,2\].*5 elements/,
+      );
       expect(() => loaded.bind([four, four], [new Int32Array(4)])).toThrow(/"plain y0" is float32\[2,2\].*int32/);
       loaded.free();
     });
 
     it.runIf(seesIndices)('says which program fails while it runs, and works on after that', () => {
-      const program = { ...programOf('', [{ shape: [4] }, { shape: [2], dtype: 'int32' }], (x, call) => [call('GatherV2', x, { axis: 0, batchDims: 0 })]), name: 'look up' };
+      const program = {
+        ...programOf('', [{ shape: [4] }, { shape: [2], dtype: 'int32' }], (x, call) => [
+          call('GatherV2', x, { axis: 0, batchDims: 0 }),
+        ]),
+        name: 'look up',
+      };
       const loaded = executor.load(program);
       const index = Int32Array.of(0, 4);
       const y = new Float32Array(2);

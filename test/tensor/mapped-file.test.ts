@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statfsSync, statSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -82,27 +82,34 @@ describe('MappedFile', () => {
     expect(statfsSync(folder).bavail).toBeGreaterThan(0);
   });
 
-  it.skipIf(process.platform !== 'linux')('takes the memory of a sparse file piece by piece, and leaves alone what lies there', () => {
-    const one = MappedFile.createSparse(path(), 1 << 20, 4096);
-    const kilobytes = (): number => (statSync(path()).blocks * 512) / 1024;
-    expect(statSync(path()).size).toBe(1 << 20);
-    expect(kilobytes()).toBeLessThan(64);
-    one.reserve(1 << 19, 1 << 18);
-    expect(one.buffer.byteLength).toBe(4096);
-    one.float32(0, 1).set([3]);
-    new Float32Array(one.window(1 << 19, 64)).set([7], 1);
-    const two = MappedFile.openGrowing(path(), 4, (head, bytes) => (bytes === 1 << 20 ? 64 * (new Float32Array(head)[0] as number) : 0));
-    two.reserve(1 << 19, 1 << 19);
-    expect(two.buffer.byteLength).toBe(192);
-    expect(new Float32Array(two.window((1 << 19) + 4, 4))).toEqual(new Float32Array([7]));
-    expect(() => two.window((1 << 20) - 4, 8)).toThrow('of the 1048576 of');
-    expect(kilobytes()).toBeGreaterThanOrEqual(512);
-    one.close();
-    two.close();
-    const { bavail, bsize } = statfsSync(folder);
-    expect(() => MappedFile.createSparse(join(folder, 'huge'), 2 * bavail * bsize, 64)).toThrow(/wants \d+ bytes of shared memory/);
-    expect(existsSync(join(folder, 'huge'))).toBe(false);
-  });
+  it.skipIf(process.platform !== 'linux')(
+    'takes the memory of a sparse file piece by piece, and leaves alone what lies there',
+    () => {
+      const one = MappedFile.createSparse(path(), 1 << 20, 4096);
+      const kilobytes = (): number => (statSync(path()).blocks * 512) / 1024;
+      expect(statSync(path()).size).toBe(1 << 20);
+      expect(kilobytes()).toBeLessThan(64);
+      one.reserve(1 << 19, 1 << 18);
+      expect(one.buffer.byteLength).toBe(4096);
+      one.float32(0, 1).set([3]);
+      new Float32Array(one.window(1 << 19, 64)).set([7], 1);
+      const two = MappedFile.openGrowing(path(), 4, (head, bytes) =>
+        bytes === 1 << 20 ? 64 * (new Float32Array(head)[0] as number) : 0,
+      );
+      two.reserve(1 << 19, 1 << 19);
+      expect(two.buffer.byteLength).toBe(192);
+      expect(new Float32Array(two.window((1 << 19) + 4, 4))).toEqual(new Float32Array([7]));
+      expect(() => two.window((1 << 20) - 4, 8)).toThrow('of the 1048576 of');
+      expect(kilobytes()).toBeGreaterThanOrEqual(512);
+      one.close();
+      two.close();
+      const { bavail, bsize } = statfsSync(folder);
+      expect(() => MappedFile.createSparse(join(folder, 'huge'), 2 * bavail * bsize, 64)).toThrow(
+        /wants \d+ bytes of shared memory/,
+      );
+      expect(existsSync(join(folder, 'huge'))).toBe(false);
+    },
+  );
 
   it('names the file that it cannot create or open', () => {
     const file = MappedFile.create(path(), 64);

@@ -1,4 +1,5 @@
-// Copies of whole files of shared memory: what is written is what a mapping sees and the other way round, and failures have names.
+// Copies of whole files of shared memory: what is written is what a mapping sees and the other way round, and failures
+// have names.
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -44,15 +45,21 @@ describe('copies of shared memory', () => {
 
   it('name both sizes where the file is too short, and the file where there is none', () => {
     const path = join(folder, 'a');
-    expect(() => { readMemory(path, 0, new Float32Array(1)); }).toThrow(expect.objectContaining({ code: 'PT_SHM_FILE' }));
+    expect(() => {
+      readMemory(path, 0, new Float32Array(1));
+    }).toThrow(expect.objectContaining({ code: 'PT_SHM_FILE' }));
     writeMemory(path, new Float32Array(3), 4);
-    expect(() => { readMemory(path, 4, new Float32Array(4)); }).toThrow(/has 12 bytes, 20 are needed/);
+    expect(() => {
+      readMemory(path, 4, new Float32Array(4));
+    }).toThrow(/has 12 bytes, 20 are needed/);
   });
 
   it('that do not fit leave no file behind', () => {
     const path = join(folder, 'a');
     const large = { byteLength: 2 ** 50, byteOffset: 0, buffer: new ArrayBuffer(0) } as unknown as Float32Array;
-    expect(() => { writeMemory(path, large, 4); }).toThrow();
+    expect(() => {
+      writeMemory(path, large, 4);
+    }).toThrow();
     expect(existsSync(path)).toBe(false);
   });
 });

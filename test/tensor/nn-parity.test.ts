@@ -1,13 +1,13 @@
-// The fused ops against their plain TensorFlow.js compositions on TensorFlow.js' own cpu backend, values and gradients; and eager against
-// traced, bit for bit.
+// The fused ops against their plain TensorFlow.js compositions on TensorFlow.js' own cpu backend, values and gradients;
+// and eager against traced, bit for bit.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerEager } from '../../engine/tensor/eager.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import * as nn from '../../engine/tensor/nn.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import * as tf from '../../engine/tensor/tf.js';
-import { nnCases, NN_ROUNDING, qkv } from './nn-cases.js';
-import { floats, ints, onBackend, traced, worstError, type Input } from './parity.js';
+import { NN_ROUNDING, nnCases, qkv } from './nn-cases.js';
+import { floats, type Input, ints, onBackend, traced, worstError } from './parity.js';
 
 type T = tf.Tensor;
 
@@ -23,18 +23,28 @@ describe('each fused op equals its composition', () => {
     executor.close();
   });
 
-  it.each(nnCases.map((c) => [c.name, c] as const))('%s', (_, { inputs, wrt, fused, plain, tolerance = NN_ROUNDING }) => {
-    const reference = onBackend('cpu', inputs, wrt, plain);
-    const eager = onBackend('pipetrain-ort', inputs, wrt, fused);
-    const whole = traced(executor, inputs, wrt, fused);
-    expect(worstError(eager.value, reference.value)).toBeLessThanOrEqual(tolerance);
-    wrt.forEach((_x, i) => expect(worstError(eager.gradients[i] as Float32Array, reference.gradients[i] as Float32Array), `gradient ${i}`).toBeLessThanOrEqual(tolerance));
-    expect(whole).toEqual(eager);
-  });
+  it.each(nnCases.map((c) => [c.name, c] as const))(
+    '%s',
+    (_, { inputs, wrt, fused, plain, tolerance = NN_ROUNDING }) => {
+      const reference = onBackend('cpu', inputs, wrt, plain);
+      const eager = onBackend('pipetrain-ort', inputs, wrt, fused);
+      const whole = traced(executor, inputs, wrt, fused);
+      expect(worstError(eager.value, reference.value)).toBeLessThanOrEqual(tolerance);
+      wrt.forEach((_x, i) =>
+        expect(
+          worstError(eager.gradients[i] as Float32Array, reference.gradients[i] as Float32Array),
+          `gradient ${i}`,
+        ).toBeLessThanOrEqual(tolerance),
+      );
+      expect(whole).toEqual(eager);
+    },
+  );
 
   it('stays finite for logits that overflow exp', () => {
     const logits: Input = { shape: [1, 3], dtype: 'float32', data: Float32Array.of(1000, 0, -1000) };
-    const { value, gradients } = onBackend('pipetrain-ort', [logits, ints([1], 2, 3)], [0], (l, y) => nn.crossEntropy(l as T, y as T));
+    const { value, gradients } = onBackend('pipetrain-ort', [logits, ints([1], 2, 3)], [0], (l, y) =>
+      nn.crossEntropy(l as T, y as T),
+    );
     expect(Number.isFinite(value[0])).toBe(true);
     expect(gradients[0]?.every(Number.isFinite)).toBe(true);
   });
@@ -54,12 +64,18 @@ describe('each fused op equals its composition', () => {
 
   it('adds the gradient of a repeated id once per use', () => {
     const ids: Input = { shape: [5], dtype: 'int32', data: Int32Array.of(2, 2, 0, 2, 3) };
-    const { gradients } = onBackend('pipetrain-ort', [ids, floats('t', [4, 1])], [1], (i, t) => tf.sum(nn.embedding(i as T, t as T)));
+    const { gradients } = onBackend('pipetrain-ort', [ids, floats('t', [4, 1])], [1], (i, t) =>
+      tf.sum(nn.embedding(i as T, t as T)),
+    );
     const [seed] = floats('dy', []).data;
-    expect(Array.from(gradients[0] as Float32Array, (g) => g / (seed as number)).map((g) => Math.round(g * 1e5) / 1e5)).toEqual([1, 0, 3, 1]);
+    expect(
+      Array.from(gradients[0] as Float32Array, (g) => g / (seed as number)).map((g) => Math.round(g * 1e5) / 1e5),
+    ).toEqual([1, 0, 3, 1]);
   });
 
   it('refuses heads that do not divide the width', () => {
-    expect(() => onBackend('pipetrain-ort', qkv, [], (q, k, v) => nn.attention(q as T, k as T, v as T, { heads: 3 }))).toThrow('3 heads do not divide 8 features');
+    expect(() =>
+      onBackend('pipetrain-ort', qkv, [], (q, k, v) => nn.attention(q as T, k as T, v as T, { heads: 3 })),
+    ).toThrow('3 heads do not divide 8 features');
   });
 });

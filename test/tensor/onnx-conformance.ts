@@ -16,7 +16,11 @@ function matMulModel(): OnnxModel {
 }
 
 /** result = operator(inputs) for vectors of dynamic length. */
-function vectorModel(operator: string, inputNames: readonly string[], dtype: 'float32' | 'int32' = 'float32'): OnnxModel {
+function vectorModel(
+  operator: string,
+  inputNames: readonly string[],
+  dtype: 'float32' | 'int32' = 'float32',
+): OnnxModel {
   const onnx = new OnnxBuilder();
   for (const name of inputNames) onnx.input(name, dtype, ['n']);
   onnx.node(operator, inputNames, ['result']);
@@ -39,7 +43,10 @@ export function onnxSuite(name: string, open: (threads: number) => OnnxExecutor,
       const a = Float32Array.of(1, 2, 3, 4, 5, 6);
       const c = new Float32Array(4);
       const bound = session.bind(
-        [{ data: a, dims: [2, 3] }, { data: Float32Array.of(1, 0, 2, 1, 0, 3), dims: [3, 2] }],
+        [
+          { data: a, dims: [2, 3] },
+          { data: Float32Array.of(1, 0, 2, 1, 0, 3), dims: [3, 2] },
+        ],
         [{ data: c, dims: [2, 2] }],
       );
       bound.run();
@@ -61,29 +68,33 @@ export function onnxSuite(name: string, open: (threads: number) => OnnxExecutor,
       session.free();
     });
 
-    it('takes scalars and tensors smaller than a cache line, even after the garbage collector moved what it can move', () => {
-      const onnx = new OnnxBuilder();
-      onnx.input('x', 'float32', []);
-      onnx.node('Add', ['x', 'x'], ['y']);
-      onnx.output('y', 'float32', []);
-      const session = executor.loadModel({
-        name: 'twice',
-        bytes: onnx.encode('twice'),
-        inputNames: ['x'],
-        outputNames: ['y'],
-      });
-      const cases = Array.from({ length: 200 }, (_, i) => {
-        const y = new Float32Array(1);
-        return { i, y, bound: session.bind([{ data: Float32Array.of(i), dims: [] }], [{ data: y, dims: [] }]) };
-      });
-      // Enough garbage for several collections of the young generation, which move every small object that is alive.
-      let garbage: unknown[] = [];
-      for (let i = 0; i < 400_000; i++) garbage = [garbage.length, i, {}];
-      expect(garbage.length).toBe(3);
-      for (const { bound } of cases) bound.run();
-      for (const { i, y } of cases) expect(y[0]).toBe(2 * i);
-      session.free();
-    });
+    it(
+      'takes scalars and tensors smaller than a cache line, even after the garbage collector moved what it can ' +
+        'move',
+      () => {
+        const onnx = new OnnxBuilder();
+        onnx.input('x', 'float32', []);
+        onnx.node('Add', ['x', 'x'], ['y']);
+        onnx.output('y', 'float32', []);
+        const session = executor.loadModel({
+          name: 'twice',
+          bytes: onnx.encode('twice'),
+          inputNames: ['x'],
+          outputNames: ['y'],
+        });
+        const cases = Array.from({ length: 200 }, (_, i) => {
+          const y = new Float32Array(1);
+          return { i, y, bound: session.bind([{ data: Float32Array.of(i), dims: [] }], [{ data: y, dims: [] }]) };
+        });
+        // Enough garbage for several collections of the young generation, which move every small object that is alive.
+        let garbage: unknown[] = [];
+        for (let i = 0; i < 400_000; i++) garbage = [garbage.length, i, {}];
+        expect(garbage.length).toBe(3);
+        for (const { bound } of cases) bound.run();
+        for (const { i, y } of cases) expect(y[0]).toBe(2 * i);
+        session.free();
+      },
+    );
 
     it('gives the same bits with one thread and with two', () => {
       const n = 96;

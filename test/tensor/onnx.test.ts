@@ -81,7 +81,9 @@ describe('OnnxBuilder', () => {
       onnx.node('LeakyRelu', ['x'], ['a'], { alpha: { float: 0.25 } });
       onnx.node('Transpose', ['a'], ['b'], { perm: [1, 0] });
       onnx.node('Reshape', ['b', 'shape'], ['c']);
-      onnx.node('ConstantOfShape', ['shape'], ['ten'], { value: { tensor: { dtype: 'float32', dims: [1], data: [10] } } });
+      onnx.node('ConstantOfShape', ['shape'], ['ten'], {
+        value: { tensor: { dtype: 'float32', dims: [1], data: [10] } },
+      });
       onnx.node('Constant', [], ['steps'], { value_floats: { floats: [1, 2, 3] } });
       onnx.node('Gelu', ['steps'], ['unused'], { approximate: 'tanh' });
       onnx.node('Sum', ['c', 'ten', 'steps'], ['y']);

@@ -2,14 +2,25 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../../engine/core/errors.js';
 import { normalAt, randomKey } from '../../engine/core/random.js';
 import { vectorLanes } from '../../engine/tensor/jit/cpu-features.js';
-import { Optimizer, stateCount, type OptimizerOptions, type OptimizerSpec, type Segment } from '../../engine/tensor/optimizer.js';
 import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
+import {
+  Optimizer,
+  type OptimizerOptions,
+  type OptimizerSpec,
+  type Segment,
+  stateCount,
+} from '../../engine/tensor/optimizer.js';
 
 const f32 = Math.fround;
 const widest = vectorLanes() ?? 0;
 const adamw: OptimizerSpec = { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 };
-const sgd = (momentum: number, nesterov = false): OptimizerSpec => ({ kind: 'sgd', momentum, nesterov, weightDecay: 0.01 });
+const sgd = (momentum: number, nesterov = false): OptimizerSpec => ({
+  kind: 'sgd',
+  momentum,
+  nesterov,
+  weightDecay: 0.01,
+});
 
 interface Buffers {
   readonly weights: Float32Array;
@@ -23,7 +34,11 @@ function buffers(spec: OptimizerSpec, n: number): Buffers {
     const key = randomKey(1, purpose);
     return Float32Array.from({ length: n }, (_, i) => normalAt(key, i) * 10 ** -(i % 10));
   };
-  return { weights: random('weights'), grads: random('grads'), states: Array.from({ length: stateCount(spec) }, () => new Float32Array(n)) };
+  return {
+    weights: random('weights'),
+    grads: random('grads'),
+    states: Array.from({ length: stateCount(spec) }, () => new Float32Array(n)),
+  };
 }
 
 interface StepSettings {
@@ -38,7 +53,12 @@ const settingsOf = (updateCount: number): StepSettings => ({
 });
 
 /** The update in plain JavaScript, every operation rounded to 32 bits. */
-function reference(spec: OptimizerSpec, { weights, grads, states }: Buffers, segments: readonly Segment[], step: StepSettings): void {
+function reference(
+  spec: OptimizerSpec,
+  { weights, grads, states }: Buffers,
+  segments: readonly Segment[],
+  step: StepSettings,
+): void {
   const rate = f32(step.learningRate);
   const scale = f32(step.gradientScale);
   const [first, second] = states as [Float32Array, Float32Array];
@@ -51,7 +71,9 @@ function reference(spec: OptimizerSpec, { weights, grads, states }: Buffers, seg
         const size = f32((step.learningRate * correction) / (1 - spec.beta1 ** step.updateCount));
         const keep = f32(decays ? 1 - step.learningRate * spec.weightDecay : 1);
         const m = f32(f32((first[i] as number) * f32(spec.beta1)) + f32(gradient * f32(1 - spec.beta1)));
-        const v = f32(f32((second[i] as number) * f32(spec.beta2)) + f32(f32(gradient * gradient) * f32(1 - spec.beta2)));
+        const v = f32(
+          f32((second[i] as number) * f32(spec.beta2)) + f32(f32(gradient * gradient) * f32(1 - spec.beta2)),
+        );
         const root = f32(f32(Math.sqrt(v)) + f32(spec.epsilon * correction));
         first[i] = m;
         second[i] = v;
@@ -76,7 +98,13 @@ describe('Optimizer', () => {
   });
   afterAll(() => executor.close());
 
-  function update(spec: OptimizerSpec, held: Buffers, segments: readonly Segment[], steps: number, options: OptimizerOptions = {}): void {
+  function update(
+    spec: OptimizerSpec,
+    held: Buffers,
+    segments: readonly Segment[],
+    steps: number,
+    options: OptimizerOptions = {},
+  ): void {
     const optimizer = new Optimizer(executor, spec, options);
     const bound = optimizer.bind(held.weights, held.grads, held.states, segments);
     for (let t = 1; t <= steps; t++) bound.run(settingsOf(t));
@@ -84,7 +112,12 @@ describe('Optimizer', () => {
     optimizer.free();
   }
 
-  const specs = { 'AdamW': adamw, 'SGD': sgd(0), 'SGD with momentum': sgd(0.9), 'SGD with Nesterov momentum': sgd(0.9, true) };
+  const specs = {
+    AdamW: adamw,
+    SGD: sgd(0),
+    'SGD with momentum': sgd(0.9),
+    'SGD with Nesterov momentum': sgd(0.9, true),
+  };
   const n = 2500;
   // Touching segments that agree, touching ones that do not, a gap, a single element.
   const segments: readonly Segment[] = [
@@ -95,9 +128,17 @@ describe('Optimizer', () => {
     { offset: 1501, length: 999, decays: false },
   ];
 
-  const ways: Record<string, OptimizerOptions> = { 'on the executor': { lanes: null }, 'by machine code for AVX2': { lanes: 8 }, 'by machine code for AVX-512': { lanes: 16 } };
+  const ways: Record<string, OptimizerOptions> = {
+    'on the executor': { lanes: null },
+    'by machine code for AVX2': { lanes: 8 },
+    'by machine code for AVX-512': { lanes: 16 },
+  };
 
-  describe.each(Object.entries(specs).flatMap(([name, spec]) => Object.entries(ways).map(([way, options]) => [name, way, spec, options] as const)).filter(([, , , { lanes }]) => (lanes ?? 0) <= widest))('%s %s', (_, __, spec, options) => {
+  describe.each(
+    Object.entries(specs)
+      .flatMap(([name, spec]) => Object.entries(ways).map(([way, options]) => [name, way, spec, options] as const))
+      .filter(([, , , { lanes }]) => (lanes ?? 0) <= widest),
+  )('%s %s', (_, __, spec, options) => {
     it('equals the plain loop bit for bit over several steps, in place', () => {
       const actual = buffers(spec, n);
       const expected = buffers(spec, n);
@@ -117,14 +158,22 @@ describe('Optimizer', () => {
         expect(tiled).toEqual(whole);
       }
       const cut = buffers(spec, n);
-      const cuts = [1777, 1, 722].map((length, i, all) => ({ offset: all.slice(0, i).reduce((a, b) => a + b, 0), length, decays: true }));
+      const cuts = [1777, 1, 722].map((length, i, all) => ({
+        offset: all.slice(0, i).reduce((a, b) => a + b, 0),
+        length,
+        decays: true,
+      }));
       update(spec, cut, [...cuts].reverse(), 3, { ...options, tileElements: 100 });
       expect(cut).toEqual(whole);
     });
   });
 
   it('walks AdamW down to the minimum of a parabola', () => {
-    const held = { weights: Float32Array.of(3), grads: new Float32Array(1), states: [new Float32Array(1), new Float32Array(1)] };
+    const held = {
+      weights: Float32Array.of(3),
+      grads: new Float32Array(1),
+      states: [new Float32Array(1), new Float32Array(1)],
+    };
     const optimizer = new Optimizer(executor, { ...adamw, weightDecay: 0 });
     const bound = optimizer.bind(held.weights, held.grads, held.states, [{ offset: 0, length: 1, decays: true }]);
     for (let t = 1; t <= 500; t++) {
@@ -140,10 +189,17 @@ describe('Optimizer', () => {
     const weights = new Float32Array(4);
     const optimizer = new Optimizer(executor, adamw);
     optimizer
-      .bind(weights, Float32Array.of(1e-3, -1, 50, 0), [new Float32Array(4), new Float32Array(4)], [{ offset: 0, length: 4, decays: true }])
+      .bind(
+        weights,
+        Float32Array.of(1e-3, -1, 50, 0),
+        [new Float32Array(4), new Float32Array(4)],
+        [{ offset: 0, length: 4, decays: true }],
+      )
       .run({ learningRate: 0.1, gradientScale: 1, updateCount: 1 });
     // m / sqrt(v) is +-1 up to epsilon / |gradient| = 1e-5 and a few roundings of 6e-8.
-    [-0.1, 0.1, -0.1, 0].forEach((expected, i) => expect(Math.abs((weights[i] as number) - expected)).toBeLessThan(2e-6));
+    [-0.1, 0.1, -0.1, 0].forEach((expected, i) =>
+      expect(Math.abs((weights[i] as number) - expected)).toBeLessThan(2e-6),
+    );
     optimizer.free();
   });
 

@@ -27,7 +27,12 @@ describe('executor ort-cpu', () => {
     onnx.input('x', 'float32', [3]);
     onnx.node('Neg', ['x'], ['y']);
     onnx.output('y', 'float32', [3]);
-    const session = executor.loadModel({ name: 'neg', bytes: onnx.encode('neg'), inputNames: ['x'], outputNames: ['y'] });
+    const session = executor.loadModel({
+      name: 'neg',
+      bytes: onnx.encode('neg'),
+      inputNames: ['x'],
+      outputNames: ['y'],
+    });
     const x = file.float32(0, 3);
     x.set([1, 2, 3]);
     const y = file.float32(1024, 3);
@@ -43,12 +48,18 @@ describe('executor ort-cpu', () => {
     onnx.input('x', 'float32', ['n']);
     onnx.node('Neg', ['x'], ['y']);
     onnx.output('y', 'float32', ['n']);
-    const session = executor.loadModel({ name: 'neg', bytes: onnx.encode('neg'), inputNames: ['x'], outputNames: ['y'] });
+    const session = executor.loadModel({
+      name: 'neg',
+      bytes: onnx.encode('neg'),
+      inputNames: ['x'],
+      outputNames: ['y'],
+    });
     const x = new Float32Array(1 << 20);
     const bound = session.bind([{ data: x, dims: [x.length] }], [{ data: x, dims: [x.length] }]);
     const before = process.memoryUsage().arrayBuffers;
     for (let i = 0; i < 5; i++) bound.run();
-    // Five copies would be 20 MiB; the runs themselves make no JavaScript memory at all, so 1 MiB only allows for the test runner.
+    // Five copies would be 20 MiB; the runs themselves make no JavaScript memory at all, so 1 MiB only allows for the
+    // test runner.
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 20);
     executor.close();
   });

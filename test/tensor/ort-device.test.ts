@@ -1,4 +1,5 @@
-// The executor for devices of ONNX Runtime. Its I/O binding is run with the CPU as the device, which is everywhere; the devices themselves where they are.
+// The executor for devices of ONNX Runtime. Its I/O binding is run with the CPU as the device, which is everywhere; the
+// devices themselves where they are.
 import { tmpdir } from 'node:os';
 import { expect, it } from 'vitest';
 import { OrtDeviceExecutor } from '../../engine/tensor/ort-device.js';
@@ -12,5 +13,7 @@ executorSuite('ort-device', open);
 onnxSuite('ort-device', open);
 
 it('ort-cuda says which library is missing', () => {
-  expect(() => findCudaProvider(tmpdir())).toThrow('ort-cuda needs libonnxruntime_providers_cuda.so beside ONNX Runtime, which is not there');
+  expect(() => findCudaProvider(tmpdir())).toThrow(
+    'ort-cuda needs libonnxruntime_providers_cuda.so beside ONNX Runtime, which is not there',
+  );
 });

@@ -1,12 +1,14 @@
-// Runs a function of tensors in three ways: on TensorFlow.js' own cpu backend, eagerly on an executor, and traced as one program. The first
-// computes in double precision and rounds at the end of each op; the other two must agree with each other to the bit.
-import '#tfjs-cpu';
+// Runs a function of tensors in three ways: on TensorFlow.js' own cpu backend, eagerly on an executor, and traced as
+// one program. The first computes in double precision and rounds at the end of each op; the other two must agree with
+// each other to the bit.
 import { normalAt, randomKey } from '../../engine/core/random.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import type { Port, Program } from '../../engine/tensor/program.js';
-import { hostArray, sizeOf, type HostArray, type Shape } from '../../engine/tensor/shape.js';
+import { type HostArray, hostArray, type Shape, sizeOf } from '../../engine/tensor/shape.js';
 import * as tf from '../../engine/tensor/tf.js';
 import { traceGradients } from '../../engine/tensor/trace.js';
+
+import '#tfjs-cpu';
 
 export interface Input {
   readonly shape: Shape;
@@ -17,12 +19,20 @@ export interface Input {
 /** Normal numbers, the same for the same name; `map` moves them where a function is defined. */
 export function floats(name: string, shape: Shape, map: (x: number) => number = (x) => x): Input {
   const key = randomKey(1, 'parity', name);
-  return { shape, dtype: 'float32', data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => map(normalAt(key, i))) };
+  return {
+    shape,
+    dtype: 'float32',
+    data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => map(normalAt(key, i))),
+  };
 }
 
 /** Integers in low..high-1, repeating soon, so that equal ones occur. */
 export function ints(shape: Shape, low: number, high: number): Input {
-  return { shape, dtype: 'int32', data: Int32Array.from({ length: sizeOf(shape) }, (_, i) => low + ((i * 7 + 3) % (high - low))) };
+  return {
+    shape,
+    dtype: 'int32',
+    data: Int32Array.from({ length: sizeOf(shape) }, (_, i) => low + ((i * 7 + 3) % (high - low))),
+  };
 }
 
 export interface Result {
@@ -32,7 +42,8 @@ export interface Result {
 
 type Body = (...tensors: readonly tf.Tensor[]) => tf.Tensor;
 
-const toArray = (x: tf.Tensor): HostArray => (x.dtype === 'float32' ? Float32Array.from(x.dataSync()) : Int32Array.from(x.dataSync()));
+const toArray = (x: tf.Tensor): HostArray =>
+  x.dtype === 'float32' ? Float32Array.from(x.dataSync()) : Int32Array.from(x.dataSync());
 const seedOf = (shape: Shape): Input => floats('dy', shape);
 const tensorOf = ({ data, shape, dtype }: Input): tf.Tensor => tf.tensor(data.slice(), [...shape], dtype);
 
@@ -47,9 +58,15 @@ export function onBackend(backend: string, inputs: readonly Input[], wrt: readon
     const xs = wrt.map((i) => tensors[i] as tf.Tensor);
     tf.tidy(() => void (shape = body(...tensors).shape));
     const { value, grads } = tf.engine().gradients(() => body(...tensors), xs, tensorOf(seedOf(shape)), true);
-    return { kept: { value: toArray(value), gradients: grads.map((g, i) => (g == null ? new Float32Array(xs[i]?.size ?? 0) : toArray(g))) } } as never;
+    return {
+      kept: {
+        value: toArray(value),
+        gradients: grads.map((g, i) => (g == null ? new Float32Array(xs[i]?.size ?? 0) : toArray(g))),
+      },
+    } as never;
   }) as { kept: Result };
-  if (tf.memory().numTensors !== before) throw new Error(`${tf.memory().numTensors - before} tensors leaked on ${backend}`);
+  if (tf.memory().numTensors !== before)
+    throw new Error(`${tf.memory().numTensors - before} tensors leaked on ${backend}`);
   return result.kept;
 }
 
@@ -79,11 +96,17 @@ export function traced(executor: Executor, inputs: readonly Input[], wrt: readon
     inputs: [...trace.inputs.map((value, i) => port(`x${i}`, value)), dy],
     outputs: [port('y', trace.output), ...trace.gradients.map((value, i) => port(`dx${i}`, value))],
   };
-  const [value, ...gradients] = runProgram(executor, program, [...inputs.map(({ data }) => data), seedOf(dy.shape).data]);
+  const [value, ...gradients] = runProgram(executor, program, [
+    ...inputs.map(({ data }) => data),
+    seedOf(dy.shape).data,
+  ]);
   return { value: value as HostArray, gradients };
 }
 
-/** Largest difference, as a share of the largest reference number (at least of 1). NaN equals NaN, infinities equal themselves. */
+/**
+ * Largest difference, as a share of the largest reference number (at least of 1). NaN equals NaN, infinities equal
+ * themselves.
+ */
 export function worstError(actual: HostArray, expected: HostArray): number {
   if (actual.length !== expected.length) return Infinity;
   let scale = 1;

@@ -15,7 +15,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const port = (name: string, value: number, size: number): Port => ({ role: { kind: 'plain', name }, value, shape: [size], dtype: 'float32' });
+const port = (name: string, value: number, size: number): Port => ({
+  role: { kind: 'plain', name },
+  value,
+  shape: [size],
+  dtype: 'float32',
+});
 /** x + constant, made anew at every call. */
 const addition = (constant: number, size = 3): Program => ({
   name: 'add',
@@ -52,7 +57,10 @@ describe('the shelf', () => {
     // -0 + -0 is -0, 0 + -0 is 0: the sign of a zero is content too.
     expect(counts(shelf)).toEqual({ kept: 0, fromDisk: 0, compiled: 1 });
     expect(run(shelf, addition(0))).toEqual([1, 3, 5]);
-    run(shelf, { ...addition(0), graph: { ...addition(0).graph, literals: [{ id: 1, data: Float32Array.of(-0, 1, 2) }] } });
+    run(shelf, {
+      ...addition(0),
+      graph: { ...addition(0).graph, literals: [{ id: 1, data: Float32Array.of(-0, 1, 2) }] },
+    });
     expect(counts(shelf)).toEqual({ kept: 0, fromDisk: 0, compiled: 2 });
     shelf.close();
   });
@@ -80,7 +88,8 @@ describe('the shelf', () => {
 
   it('lowers once for all processes, as long as the code is the same', () => {
     const disk = new DiskCache(folder, 1 << 20);
-    const open = (digest: string): ProgramShelf => new ProgramShelf(openExecutor({ threads: 1 }), { disk, codeDigest: digest });
+    const open = (digest: string): ProgramShelf =>
+      new ProgramShelf(openExecutor({ threads: 1 }), { disk, codeDigest: digest });
     const outcomes = ['this', 'this', 'other'].map((digest) => {
       const shelf = open(digest);
       const result = run(shelf, addition(5));

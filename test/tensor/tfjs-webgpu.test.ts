@@ -9,10 +9,20 @@ import { tfjsSuite } from './tfjs-executor-suite.js';
 import { WGSL_ROUGH } from './wgsl-rounding.js';
 
 let opened: ThreadedExecutor | null = null;
-const open = async (threads = 1): Promise<ThreadedExecutor> => (opened ??= (await openExecutorOf('tfjs-webgpu', { threads })) as ThreadedExecutor);
+const open = async (threads = 1): Promise<ThreadedExecutor> =>
+  (opened ??= (await openExecutorOf('tfjs-webgpu', { threads })) as ThreadedExecutor);
 
 const reason = await obstacleTo('tfjs-webgpu');
 if (reason === null) {
-  executorSuite('tfjs-webgpu', async (threads) => (await openExecutorOf('tfjs-webgpu', { threads })) as ThreadedExecutor);
-  tfjsSuite('tfjs-webgpu', { open, backend: null, opTolerance: ROUNDING, nnTolerance: NN_ROUNDING, roughOps: WGSL_ROUGH });
+  executorSuite(
+    'tfjs-webgpu',
+    async (threads) => (await openExecutorOf('tfjs-webgpu', { threads })) as ThreadedExecutor,
+  );
+  tfjsSuite('tfjs-webgpu', {
+    open,
+    backend: null,
+    opTolerance: ROUNDING,
+    nnTolerance: NN_ROUNDING,
+    roughOps: WGSL_ROUGH,
+  });
 } else describe('executor tfjs-webgpu', () => it.skip(reason, () => undefined));

@@ -1,4 +1,3 @@
-import '#tfjs-cpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelError } from '../../engine/core/errors.js';
 import { inputsOf, savedValues, subgraph } from '../../engine/tensor/cut.js';
@@ -10,6 +9,8 @@ import type { Program } from '../../engine/tensor/program.js';
 import * as tf from '../../engine/tensor/tf.js';
 import { trace, traceGradients } from '../../engine/tensor/trace.js';
 import { runProgram } from './parity.js';
+
+import '#tfjs-cpu';
 
 type T = tf.Tensor;
 const matrix = { shape: [2, 3], dtype: 'float32' } as const;
@@ -48,18 +49,31 @@ describe('a trace', () => {
   });
 
   it('names an op that TensorFlow.js cannot differentiate', () => {
-    const error = caught(() => traceGradients('Model m, block b', [matrix], ([x]) => tf.gatherND(x as T, tf.tensor2d([[0]], [1, 1], 'int32')), [0]));
+    const error = caught(() =>
+      traceGradients(
+        'Model m, block b',
+        [matrix],
+        ([x]) => tf.gatherND(x as T, tf.tensor2d([[0]], [1, 1], 'int32')),
+        [0],
+      ),
+    );
     expect(error).toMatchObject({ code: 'PT_GRADIENT_UNDEFINED' });
     expect(error.message).toContain('GatherNd');
   });
 
   it('refuses to hand out numbers', () => {
-    expect(caught(() => trace('b', [matrix], ([x]) => [tf.scalar((x as T).dataSync()[0] as number)]))).toMatchObject({ code: 'PT_DATA_IN_TRACE' });
-    expect(caught(() => trace('b', [matrix], ([x]) => [tf.scalar((x as T).arraySync() as unknown as number)]))).toMatchObject({ code: 'PT_DATA_IN_TRACE' });
+    expect(caught(() => trace('b', [matrix], ([x]) => [tf.scalar((x as T).dataSync()[0] as number)]))).toMatchObject({
+      code: 'PT_DATA_IN_TRACE',
+    });
+    expect(
+      caught(() => trace('b', [matrix], ([x]) => [tf.scalar((x as T).arraySync() as unknown as number)])),
+    ).toMatchObject({ code: 'PT_DATA_IN_TRACE' });
   });
 
   it('keeps small constants and turns large equal ones into fills', () => {
-    const { graph } = trace('b', [{ shape: [1000, 100], dtype: 'float32' }], ([x]) => [tf.mul(tf.add(x as T, tf.ones([1000, 100])), tf.tensor1d([...Array(100).keys()]))]);
+    const { graph } = trace('b', [{ shape: [1000, 100], dtype: 'float32' }], ([x]) => [
+      tf.mul(tf.add(x as T, tf.ones([1000, 100])), tf.tensor1d([...Array(100).keys()])),
+    ]);
     expect(graph.literals.map(({ data }) => data.length)).toEqual([100]);
     expect(graph.nodes.map(({ op }) => op)).toEqual(['Fill', 'Add', 'Multiply']);
   });
@@ -78,7 +92,12 @@ describe('a trace', () => {
   });
 
   it('is synchronous and cannot be nested', () => {
-    expect(() => trace('outer', [matrix], ([x]) => [x as T, ...trace('inner', [matrix], ([y]) => [y as T]).outputs.map(() => x as T)])).toThrow('inside of another trace');
+    expect(() =>
+      trace('outer', [matrix], ([x]) => [
+        x as T,
+        ...trace('inner', [matrix], ([y]) => [y as T]).outputs.map(() => x as T),
+      ]),
+    ).toThrow('inside of another trace');
     expect(tf.getBackend()).toBe('cpu');
   });
 });
@@ -86,13 +105,18 @@ describe('a trace', () => {
 describe('cutting', () => {
   const { graph, output, dy, gradients, numForwardNodes, inputs } = traceGradients(
     'b',
-    [{ shape: [2, 4], dtype: 'float32' }, { shape: [4, 4], dtype: 'float32' }],
+    [
+      { shape: [2, 4], dtype: 'float32' },
+      { shape: [4, 4], dtype: 'float32' },
+    ],
     ([x, w]) => tf.tanh(tf.reshape(nn.linear(tf.reshape(tf.exp(x as T), [1, 2, 4]), w as T), [8])),
     [0, 1],
   );
 
   it('saves what the backward reads, not its reshapes, and no inputs', () => {
-    const saved = savedValues(graph, numForwardNodes, gradients).map((id) => graph.nodes.find((node) => node.outputs.includes(id))?.op);
+    const saved = savedValues(graph, numForwardNodes, gradients).map(
+      (id) => graph.nodes.find((node) => node.outputs.includes(id))?.op,
+    );
     expect(saved).toEqual(['Exp', 'Tanh']);
   });
 
@@ -104,12 +128,21 @@ describe('cutting', () => {
 
   it('keeps to the nodes that an output needs', () => {
     expect(subgraph(graph, [output], []).nodes).toHaveLength(numForwardNodes);
-    expect(subgraph(graph, [gradients[1] as number], savedValues(graph, numForwardNodes, gradients)).nodes.length).toBeLessThan(graph.nodes.length - numForwardNodes);
+    expect(
+      subgraph(graph, [gradients[1] as number], savedValues(graph, numForwardNodes, gradients)).nodes.length,
+    ).toBeLessThan(graph.nodes.length - numForwardNodes);
   });
 
   it('recomputes cheap ops when their operands are saved or inputs anyway', () => {
-    const t = traceGradients('b', [{ shape: [3, 4], dtype: 'float32' }], ([x]) => tf.matMul(tf.transpose(x as T), tf.relu(x as T)), [0]);
-    const saved = savedValues(t.graph, t.numForwardNodes, t.gradients).map((id) => t.graph.nodes.find((node) => node.outputs.includes(id))?.op);
+    const t = traceGradients(
+      'b',
+      [{ shape: [3, 4], dtype: 'float32' }],
+      ([x]) => tf.matMul(tf.transpose(x as T), tf.relu(x as T)),
+      [0],
+    );
+    const saved = savedValues(t.graph, t.numForwardNodes, t.gradients).map(
+      (id) => t.graph.nodes.find((node) => node.outputs.includes(id))?.op,
+    );
     expect(saved).toEqual(['Relu']);
   });
 });
@@ -123,9 +156,16 @@ describe('lowering', () => {
     const { graph, inputs, outputs } = trace('b', [matrix, matrix], ([x]) => [x as T, tf.scalar(5), tf.neg(x as T)]);
     const [x, y] = inputs as [number, number];
     const [same, five, negative] = outputs as [number, number, number];
-    const port = (name: string, value: number, shape: readonly number[] = [2, 3]) => ({ role: plain(name), value, shape, dtype: 'float32' as const });
+    const port = (name: string, value: number, shape: readonly number[] = [2, 3]) => ({
+      role: plain(name),
+      value,
+      shape,
+      dtype: 'float32' as const,
+    });
     const program: Program = {
-      name: 'odd', graph, inputs: [port('x', x), port('y', y)],
+      name: 'odd',
+      graph,
+      inputs: [port('x', x), port('y', y)],
       outputs: [port('x', same), port('five', five, []), port('negative', negative), port('again', negative)],
     };
     const data = Float32Array.of(1, 2, 3, 4, 5, 6);
@@ -138,9 +178,21 @@ describe('lowering', () => {
 
   it('leaves out nodes that no output needs', () => {
     const { graph, inputs, outputs } = trace('b', [matrix], ([x]) => [tf.exp(x as T), tf.neg(x as T)]);
-    const port = (name: string, value: number) => ({ role: plain(name), value, shape: [2, 3], dtype: 'float32' as const });
+    const port = (name: string, value: number) => ({
+      role: plain(name),
+      value,
+      shape: [2, 3],
+      dtype: 'float32' as const,
+    });
     const lowered = (which: readonly number[]) =>
-      Buffer.from(lowerProgram({ name: 'p', graph, inputs: [port('x', inputs[0] as number)], outputs: which.map((value) => port(`y${value}`, value)) }).bytes).toString('latin1');
+      Buffer.from(
+        lowerProgram({
+          name: 'p',
+          graph,
+          inputs: [port('x', inputs[0] as number)],
+          outputs: which.map((value) => port(`y${value}`, value)),
+        }).bytes,
+      ).toString('latin1');
     expect(lowered(outputs)).toContain('Exp');
     expect(lowered(outputs.slice(1))).not.toContain('Exp');
   });

@@ -1,4 +1,5 @@
-// The assembler against GNU as: equal bytes for every instruction and every form of operand (scripts/golden/make_x86_golden.py wrote them).
+// The assembler against GNU as: equal bytes for every instruction and every form of operand
+// (scripts/golden/make_x86_golden.py wrote them).
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -14,7 +15,8 @@ const GOLDEN = join(import.meta.dirname, '../golden/x86');
 const golden = (name: string): string => readFileSync(join(GOLDEN, name), 'utf8').trim();
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-type Operand = registers.GeneralRegister | registers.VectorRegister | registers.MaskRegister | MemoryOperand | number | bigint;
+type Operand =
+  registers.GeneralRegister | registers.VectorRegister | registers.MaskRegister | MemoryOperand | number | bigint;
 
 const GENERAL = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'];
 
@@ -47,7 +49,10 @@ function operandOf(text: string): { readonly operand: Operand; readonly mask: re
   const [, kind, index] = /^([xyz]mm|k)(\d+)$/.exec(body) ?? [];
   if (kind === 'k') return { operand: new registers.MaskRegister(Number(index)), mask: k };
   if (kind !== undefined) {
-    const vector = new registers.VectorRegister(Number(index), ({ xmm: 128, ymm: 256, zmm: 512 } as const)[kind as 'xmm']);
+    const vector = new registers.VectorRegister(
+      Number(index),
+      ({ xmm: 128, ymm: 256, zmm: 512 } as const)[kind as 'xmm'],
+    );
     return { operand: k === null ? vector : marks.includes('{z}') ? vector.zeroed(k) : vector.masked(k), mask: null };
   }
   return { operand: general(body) ?? (Number.isSafeInteger(Number(body)) ? Number(body) : BigInt(body)), mask: null };
@@ -79,21 +84,38 @@ test('every instruction has the bytes that GNU as gives it', () => {
   });
   expect(wrong).toEqual([]);
   // Every method that appends an instruction occurs.
-  const seen = new Set(lines.map((line) => (line.split(' | ')[1] ?? '').split(' ')[0]?.replace(/^cmov.*/, 'cmov').replace('rep_stosb', 'repStosb')));
+  const seen = new Set(
+    lines.map((line) =>
+      (line.split(' | ')[1] ?? '')
+        .split(' ')[0]
+        ?.replace(/^cmov.*/, 'cmov')
+        .replace('rep_stosb', 'repStosb'),
+    ),
+  );
   const methods: string[] = [];
-  for (let part: object = Assembler.prototype; part !== Object.prototype; part = Object.getPrototypeOf(part) as object) methods.push(...Object.getOwnPropertyNames(part));
-  const other = /^(constructor|emit.*|two|one|store|shift|compare|transfer|size|label|bind|align|float|splat|int|double|table|finish|j.*)$/;
+  for (let part: object = Assembler.prototype; part !== Object.prototype; part = Object.getPrototypeOf(part) as object)
+    methods.push(...Object.getOwnPropertyNames(part));
+  const other =
+    /^(constructor|emit.*|two|one|store|shift|compare|transfer|size|label|bind|align|float|splat|int|double|table|finish|j.*)$/;
   expect(methods.filter((name) => !seen.has(name) && !other.test(name))).toEqual([]);
 });
 
 test('for processors without AVX-512, instructions have the older bytes', () => {
-  const wrong = golden('avx2.txt').split('\n').flatMap((line) => {
-    const [code, text = ''] = line.split(' | ');
-    const ours = hex(assemble(text, 'vex'));
-    return ours === code ? [] : [`${text}: ${ours}, not ${code}`];
-  });
+  const wrong = golden('avx2.txt')
+    .split('\n')
+    .flatMap((line) => {
+      const [code, text = ''] = line.split(' | ');
+      const ours = hex(assemble(text, 'vex'));
+      return ours === code ? [] : [`${text}: ${ours}, not ${code}`];
+    });
   expect(wrong).toEqual([]);
-  for (const text of ['vaddps zmm1, zmm2, zmm3', 'vaddps ymm1, ymm16, ymm3', 'vaddps ymm1, ymm2, [rax+rcx*4]{1to8}', 'vmovups [rax]{k1}, ymm3']) expect(() => assemble(text, 'vex'), text).toThrow(/needs AVX-512/);
+  for (const text of [
+    'vaddps zmm1, zmm2, zmm3',
+    'vaddps ymm1, ymm16, ymm3',
+    'vaddps ymm1, ymm2, [rax+rcx*4]{1to8}',
+    'vmovups [rax]{k1}, ymm3',
+  ])
+    expect(() => assemble(text, 'vex'), text).toThrow(/needs AVX-512/);
 });
 
 test('a routine with labels and constants has them as well', () => {
@@ -122,7 +144,20 @@ test('a routine with labels and constants has them as well', () => {
 });
 
 test('every conditional jump has its condition', () => {
-  const codes = { jb: '82', jae: '83', je: '84', jne: '85', jbe: '86', ja: '87', js: '88', jns: '89', jl: '8c', jge: '8d', jle: '8e', jg: '8f' } as const;
+  const codes = {
+    jb: '82',
+    jae: '83',
+    je: '84',
+    jne: '85',
+    jbe: '86',
+    ja: '87',
+    js: '88',
+    jns: '89',
+    jl: '8c',
+    jge: '8d',
+    jle: '8e',
+    jg: '8f',
+  } as const;
   for (const [name, code] of Object.entries(codes)) {
     const a = new Assembler();
     a[name as keyof typeof codes](a.bind());
@@ -136,7 +171,9 @@ describe('alignment', () => {
     for (let i = 0; i < before; i++) a.ret();
     a.align(32);
     expect(a.size).toBe(Math.ceil(before / 32) * 32);
-    expect(hex(a.finish()).slice(2 * before)).toMatch(/^(660f1f8400{5}|660f1f840000000000|0f1f840000000000|0f1f8000000000|660f1f440000|0f1f440000|0f1f4000|0f1f00|6690|90)*$/);
+    expect(hex(a.finish()).slice(2 * before)).toMatch(
+      /^(660f1f8400{5}|660f1f840000000000|0f1f840000000000|0f1f8000000000|660f1f440000|0f1f440000|0f1f4000|0f1f00|6690|90)*$/,
+    );
   });
 });
 

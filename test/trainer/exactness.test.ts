@@ -1,12 +1,16 @@
-// One result for every shape of the run: equal hashes of all losses and all final weights, from runs with real worker processes.
+// One result for every shape of the run: equal hashes of all losses and all final weights, from runs with real worker
+// processes.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
-import { trainRun, type TrainedRun } from './train-run.js';
+import { type TrainedRun, trainRun } from './train-run.js';
 
-const hashesOf = ({ finished }: TrainedRun): { loss: string; weights: string } => ({ loss: finished.lossSha256, weights: finished.weightsSha256 });
+const hashesOf = ({ finished }: TrainedRun): { loss: string; weights: string } => ({
+  loss: finished.lossSha256,
+  weights: finished.weightsSha256,
+});
 
 /** Runs `use` with the path of a file `mine.txt` that has this content. */
 async function withFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
@@ -23,8 +27,13 @@ async function withFile<T>(text: string, use: (path: string) => Promise<T>): Pro
 /** Written into a file for the runs: what somebody might try. */
 const OWN_SCHEDULES = {
   /** All forwards of stage 0 first, stage 1 in pairs. */
-  pairs: '0F0 0F1 0F2 0F3 0F4 0F5 0F6 0F7 0B0 0B1 0B2 0B3 0B4 0B5 0B6 0B7\n1F0 1F1 1B0 1B1 1F2 1F3 1B2 1B3 1F4 1F5 1B4 1B5 1F6 1F7 1B6 1B7',
-  /** Four stages in a V: the first and the last on one worker, both in the middle on the other; stage 2 splits its backward. */
+  pairs:
+    '0F0 0F1 0F2 0F3 0F4 0F5 0F6 0F7 0B0 0B1 0B2 0B3 0B4 0B5 0B6 0B7\n1F0 1F1 1B0 1B1 1F2 1F3 1B2 1B3 1F4 ' +
+    '1F5 1B4 1B5 1F6 1F7 1B6 1B7',
+  /**
+   * Four stages in a V: the first and the last on one worker, both in the middle on the other; stage 2 splits its
+   * backward.
+   */
   v: '0F0 3F0 3B0 0F1 0B0 3F1 3B1 0B1\n1F0 2F0 1F1 2I0 1B0 2W0 2F1 2I1 1B1 2W1',
 } as const;
 
@@ -63,8 +72,16 @@ describe('without freezing, every shape of the run gives the same bits as one wo
 });
 
 describe('with the same freeze decisions, elasticity and cache change no bit', () => {
-  // 95 training samples are 6 steps an epoch, the last one with 15 real samples of 16: the cache serves whole and partial micro-batches.
-  const frozen: Partial<TrainConfigInput> = { modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 }, dataOptions: { samples: 119 }, steps: 28, freeze: 'manual', freezeSchedule: '6:1,15:2', evalEvery: '1 epoch' };
+  // 95 training samples are 6 steps an epoch, the last one with 15 real samples of 16: the cache serves whole and
+  // partial micro-batches.
+  const frozen: Partial<TrainConfigInput> = {
+    modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 },
+    dataOptions: { samples: 119 },
+    steps: 28,
+    freeze: 'manual',
+    freezeSchedule: '6:1,15:2',
+    evalEvery: '1 epoch',
+  };
   const reference = trainRun({ ...frozen, devices: 'cpu:1', cache: 'off', dp: 'off' });
 
   it('an elastic run that becomes replicas equals one that keeps its shape', async () => {
@@ -73,28 +90,50 @@ describe('with the same freeze decisions, elasticity and cache change no bit', (
     expect(hashesOf(elastic)).toEqual(hashesOf(await reference));
   });
   it('a pipeline that keeps its shape', async () => {
-    expect(hashesOf(await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, dp: 'off', cache: 'off' }))).toEqual(hashesOf(await reference));
+    expect(hashesOf(await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, dp: 'off', cache: 'off' }))).toEqual(
+      hashesOf(await reference),
+    );
   });
   it('the cache on one worker, checked against recomputation', async () => {
     const cached = await trainRun({ ...frozen, devices: 'cpu:1', verifyCache: true });
     expect(cached.of('step').reduce((sum, step) => sum + step.cacheHits, 0)).toBeGreaterThan(0);
     expect(hashesOf(cached)).toEqual(hashesOf(await reference));
   });
-  it.each(['zb-h1', 'interleaved'] as const)('the schedule %s, in a pipeline that becomes replicas', async (schedule) => {
-    expect(hashesOf(await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, schedule }))).toEqual(hashesOf(await reference));
-  });
+  it.each(['zb-h1', 'interleaved'] as const)(
+    'the schedule %s, in a pipeline that becomes replicas',
+    async (schedule) => {
+      expect(hashesOf(await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, schedule }))).toEqual(
+        hashesOf(await reference),
+      );
+    },
+  );
   it('a schedule from a file, of which the freezing leaves no use', async () => {
-    const run = await withFile(OWN_SCHEDULES.pairs, (schedule) => trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, schedule }));
+    const run = await withFile(OWN_SCHEDULES.pairs, (schedule) =>
+      trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2, schedule }),
+    );
     const [first, ...later] = run.of('plan.made');
     expect(first?.schedule).toBe('mine.txt');
     expect(later.find(({ K }) => K === 1)?.reason).toContain('mine.txt is for K=2, M=8 and has no place here');
     expect(hashesOf(run)).toEqual(hashesOf(await reference));
   });
   it('a cache of which most lies on a disk', async () => {
-    // A record of 256 channels is some 16 kB, and each of two levels has half of 1 MiB: memory has room for about 30 of the 119 samples.
-    const wide: Partial<TrainConfigInput> = { ...frozen, modelOptions: { layers: 3, width: 256, heads: 2, patch: 8 }, steps: 20, freezeSchedule: '6:1' };
+    // A record of 256 channels is some 16 kB, and each of two levels has half of 1 MiB: memory has room for about 30 of
+    // the 119 samples.
+    const wide: Partial<TrainConfigInput> = {
+      ...frozen,
+      modelOptions: { layers: 3, width: 256, heads: 2, patch: 8 },
+      steps: 20,
+      freezeSchedule: '6:1',
+    };
     const plain = await trainRun({ ...wide, devices: 'cpu:1', cache: 'off', dp: 'off' });
-    const tiered = await trainRun({ ...wide, devices: 'cpu:2', pipeline: 2, cacheMb: 1, cacheDiskMb: 64, verifyCache: true });
+    const tiered = await trainRun({
+      ...wide,
+      devices: 'cpu:2',
+      pipeline: 2,
+      cacheMb: 1,
+      cacheDiskMb: 64,
+      verifyCache: true,
+    });
     expect(tiered.of('cache.changed').map(({ state }) => state)).toEqual(['on']);
     // More than memory alone could give in the epochs after the one that fills.
     expect(tiered.of('step').reduce((sum, step) => sum + step.cacheHits, 0)).toBeGreaterThan(80);
@@ -109,7 +148,9 @@ describe('with the same freeze decisions, elasticity and cache change no bit', (
   });
   it('the same validation metric in every shape', async () => {
     const one = (await reference).of('evaluation').map(({ loss, metric }) => ({ loss, metric }));
-    const two = (await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 1, replicas: 2 })).of('evaluation').map(({ loss, metric }) => ({ loss, metric }));
+    const two = (await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 1, replicas: 2 }))
+      .of('evaluation')
+      .map(({ loss, metric }) => ({ loss, metric }));
     expect(one).toHaveLength(5);
     expect(two).toEqual(one);
   });
@@ -120,7 +161,15 @@ describe('randomness, optimizers and language models are as exact', () => {
     ['dropout', { modelOptions: { layers: 2, width: 16, heads: 2, patch: 8, dropout: 0.2 } }],
     ['SGD with Nesterov momentum', { optimizer: 'sgd', nesterov: true, lr: '0.05' }],
     ['no clipping', { clip: 0 }],
-    ['a language model', { model: 'gpt', modelOptions: { layers: 2, width: 16, heads: 2 }, data: 'synthetic:text', dataOptions: { samples: 64, sequence: 16 } }],
+    [
+      'a language model',
+      {
+        model: 'gpt',
+        modelOptions: { layers: 2, width: 16, heads: 2 },
+        data: 'synthetic:text',
+        dataOptions: { samples: 64, sequence: 16 },
+      },
+    ],
   ];
   it.each(cases)('%s', async (_, changes) => {
     const one = await trainRun({ ...changes, devices: 'cpu:1' });
@@ -137,7 +186,9 @@ describe('a fast run', () => {
     const fast = await trainRun({ devices: 'cpu:2', pipeline: 1, replicas: 2, exact: false });
     expect(fast.of('plan.made')[0]).toMatchObject({ microBatches: 1 });
     const losses = (run: TrainedRun): number[] => run.of('step').map(({ loss }) => loss);
-    // Another order of float32 sums of a dozen terms: 1e-6 relative per step, growing with the steps it is fed back through.
-    for (const [step, loss] of losses(fast).entries()) expect(Math.abs(loss - (losses(exact)[step] as number))).toBeLessThan(1e-4);
+    // Another order of float32 sums of a dozen terms: 1e-6 relative per step, growing with the steps it is fed back
+    // through.
+    for (const [step, loss] of losses(fast).entries())
+      expect(Math.abs(loss - (losses(exact)[step] as number))).toBeLessThan(1e-4);
   });
 });

@@ -1,4 +1,5 @@
-// What happens when something breaks: real workers are really killed; the error names the cause, and nothing is left behind.
+// What happens when something breaks: real workers are really killed; the error names the cause, and nothing is left
+// behind.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -18,35 +19,44 @@ const isAlive = (pid: number): boolean => {
     return false;
   }
 };
-const memoryFoldersOf = (pid: number): string[] => readdirSync(sharedMemoryFolder()).filter((name) => name.startsWith(`pipetrain-${pid}-`));
+const memoryFoldersOf = (pid: number): string[] =>
+  readdirSync(sharedMemoryFolder()).filter((name) => name.startsWith(`pipetrain-${pid}-`));
 
 /** Waits until `isTrue`, at most `limitMs`; the last answer. */
 async function eventually(isTrue: () => boolean, limitMs = 10_000): Promise<boolean> {
-  for (const end = Date.now() + limitMs; Date.now() < end && !isTrue(); ) await sleep(50);
+  for (const end = Date.now() + limitMs; Date.now() < end && !isTrue();) await sleep(50);
   return isTrue();
 }
 
 describe('a worker that is killed', () => {
-  it('ends the run with its name where nobody is left and nobody may be started, and leaves no process and no memory', async () => {
-    const pids: number[] = [];
-    const onEvent = (event: RunEventBody): void => {
-      if (event.type === 'worker.joined') pids.push(event.pid);
-      if (event.type === 'step' && event.step === 3) process.kill(pids[0] as number, 'SIGKILL');
-    };
-    await expect(trainRun({ devices: 'cpu:1', maxRestarts: 0, steps: 5000 }, onEvent)).rejects.toMatchObject({
-      code: 'PT_WORKER_LOST',
-      exitCode: 4,
-      message: expect.stringMatching(/worker w0 \(pid \d+\) was killed by SIGKILL/) as string,
-    });
-    expect(pids).toHaveLength(1);
-    expect(await eventually(() => !pids.some(isAlive))).toBe(true);
-    expect(memoryFoldersOf(process.pid)).toEqual([]);
-  });
+  it(
+    'ends the run with its name where nobody is left and nobody may be started, and leaves no process and no ' +
+      'memory',
+    async () => {
+      const pids: number[] = [];
+      const onEvent = (event: RunEventBody): void => {
+        if (event.type === 'worker.joined') pids.push(event.pid);
+        if (event.type === 'step' && event.step === 3) process.kill(pids[0] as number, 'SIGKILL');
+      };
+      await expect(trainRun({ devices: 'cpu:1', maxRestarts: 0, steps: 5000 }, onEvent)).rejects.toMatchObject({
+        code: 'PT_WORKER_LOST',
+        exitCode: 4,
+        message: expect.stringMatching(/worker w0 \(pid \d+\) was killed by SIGKILL/) as string,
+      });
+      expect(pids).toHaveLength(1);
+      expect(await eventually(() => !pids.some(isAlive))).toBe(true);
+      expect(memoryFoldersOf(process.pid)).toEqual([]);
+    },
+  );
 });
 
 describe('a run that cannot go on', () => {
   it('stops before the update when the loss is not finite, and names step and block', async () => {
-    await expect(trainRun({ lr: '1e30', clip: 0 })).rejects.toMatchObject({ code: 'PT_NON_FINITE', exitCode: 5, message: expect.stringMatching(/step \d+: the loss is/) as string });
+    await expect(trainRun({ lr: '1e30', clip: 0 })).rejects.toMatchObject({
+      code: 'PT_NON_FINITE',
+      exitCode: 5,
+      message: expect.stringMatching(/step \d+: the loss is/) as string,
+    });
     expect(memoryFoldersOf(process.pid)).toEqual([]);
   });
   it('refuses a model that does not fit into shared memory, with both numbers', async () => {
@@ -58,7 +68,11 @@ describe('a run that cannot go on', () => {
     expect(memoryFoldersOf(process.pid)).toEqual([]);
   });
   it('refuses more stages than blocks', async () => {
-    await expect(trainRun({ devices: 'cpu:9', pipeline: 9 })).rejects.toMatchObject({ code: 'PT_TOO_MANY_STAGES', exitCode: 2, message: expect.stringMatching(/9.*6|6.*9/) as string });
+    await expect(trainRun({ devices: 'cpu:9', pipeline: 9 })).rejects.toMatchObject({
+      code: 'PT_TOO_MANY_STAGES',
+      exitCode: 2,
+      message: expect.stringMatching(/9.*6|6.*9/) as string,
+    });
   });
   it('refuses a batch that micro-batches do not divide', async () => {
     await expect(trainRun({ batch: 16, microBatch: 5 })).rejects.toMatchObject({ code: 'PT_MICRO_BATCH', exitCode: 2 });
@@ -66,7 +80,11 @@ describe('a run that cannot go on', () => {
   it('refuses a port that is in use', async () => {
     const { listen } = await import('../../engine/comm/listen.js');
     const taken = await listen({ token: 't', onPeer: () => undefined });
-    await expect(trainRun({ port: taken.port })).rejects.toMatchObject({ code: 'PT_PORT_IN_USE', exitCode: 2, message: expect.stringContaining(String(taken.port)) as string });
+    await expect(trainRun({ port: taken.port })).rejects.toMatchObject({
+      code: 'PT_PORT_IN_USE',
+      exitCode: 2,
+      message: expect.stringContaining(String(taken.port)) as string,
+    });
     await taken.close();
   });
 });
@@ -74,19 +92,28 @@ describe('a run that cannot go on', () => {
 describe('a run whose port speaks TLS', () => {
   const certificate = (name: string): string => join(import.meta.dirname, '../comm/certificates', `${name}.pem`);
   it('ends with the bits of any other', async () => {
-    const [secure, plain] = await Promise.all([trainRun({ tlsCert: certificate('one.cert'), tlsKey: certificate('one.key') }), trainRun({})]);
+    const [secure, plain] = await Promise.all([
+      trainRun({ tlsCert: certificate('one.cert'), tlsKey: certificate('one.key') }),
+      trainRun({}),
+    ]);
     expect(secure.finished.weightsSha256).toBe(plain.finished.weightsSha256);
     expect(secure.of('peer.dropped')).toEqual([]);
   });
   it('is refused with a key of another certificate', async () => {
-    await expect(trainRun({ tlsCert: certificate('one.cert'), tlsKey: certificate('other.key') })).rejects.toMatchObject({ code: 'PT_TLS_FILES', exitCode: 2 });
+    await expect(
+      trainRun({ tlsCert: certificate('one.cert'), tlsKey: certificate('other.key') }),
+    ).rejects.toMatchObject({ code: 'PT_TLS_FILES', exitCode: 2 });
   });
 });
 
 describe('an interrupted run', () => {
   it('saves at the next step boundary and says so', async () => {
     const stop = new AbortController();
-    const run = await trainRun({ steps: 5000 }, (event) => event.type === 'step' && event.step === 4 && stop.abort(), stop.signal);
+    const run = await trainRun(
+      { steps: 5000 },
+      (event) => event.type === 'step' && event.step === 4 && stop.abort(),
+      stop.signal,
+    );
     expect(run.finished).toMatchObject({ isInterrupted: true });
     expect(run.finished.steps).toBeLessThan(10);
     expect(run.of('checkpoint.saved')).toHaveLength(1);
@@ -95,11 +122,33 @@ describe('an interrupted run', () => {
 
 describe('the command', () => {
   const main = join(import.meta.dirname, '../../dist/cli/main.js');
-  const args = ['train', '--model', 'vit', '--data', 'synthetic:digits', '--data-options', 'samples=100', '--model-options', 'layers=2,width=16,heads=2,patch=8', '--devices', 'cpu:2', '--pipeline', '2', '--json'];
+  const args = [
+    'train',
+    '--model',
+    'vit',
+    '--data',
+    'synthetic:digits',
+    '--data-options',
+    'samples=100',
+    '--model-options',
+    'layers=2,width=16,heads=2,patch=8',
+    '--devices',
+    'cpu:2',
+    '--pipeline',
+    '2',
+    '--json',
+  ];
 
-  function start(extra: readonly string[]): { child: ReturnType<typeof spawn>; pids: number[]; reached: Promise<void>; folder: string } {
+  function start(extra: readonly string[]): {
+    child: ReturnType<typeof spawn>;
+    pids: number[];
+    reached: Promise<void>;
+    folder: string;
+  } {
     const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
-    const child = spawn(process.execPath, [main, ...args, ...extra, '--out', join(folder, 'run')], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [main, ...args, ...extra, '--out', join(folder, 'run')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const pids: number[] = [];
     let text = '';
     const reached = new Promise<void>((resolve) => {

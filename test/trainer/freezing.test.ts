@@ -1,17 +1,18 @@
-// Freezing in real runs: the guard takes a harmful freeze back, and the run is then, to the bit, one that never froze; and annealing is as exact.
+// Freezing in real runs: the guard takes a harmful freeze back, and the run is then, to the bit, one that never froze;
+// and annealing is as exact.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
-import type { RunEvent, RunEventBody } from '../../engine/events/events.js';
-import { replayFreezing } from '../../engine/freezing/freeze-replay.js';
 import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
-import { RunFolder } from '../../engine/run/run-folder.js';
+import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
+import type { RunEvent, RunEventBody } from '../../engine/events/events.js';
 import { effectiveSteps, summarize } from '../../engine/events/summary.js';
+import { replayFreezing } from '../../engine/freezing/freeze-replay.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
 import { runTraining } from '../../engine/trainer/run-training.js';
 import { realData } from '../real-data.js';
-import { TINY, trainRun, type TrainedRun } from './train-run.js';
+import { TINY, type TrainedRun, trainRun } from './train-run.js';
 
 let folder = '';
 beforeAll(() => {
@@ -19,7 +20,11 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const hashesOf = ({ finished }: TrainedRun): unknown => ({ loss: finished.lossSha256, weights: finished.weightsSha256, metric: finished.metric.value });
+const hashesOf = ({ finished }: TrainedRun): unknown => ({
+  loss: finished.lossSha256,
+  weights: finished.weightsSha256,
+  metric: finished.metric.value,
+});
 /** The same promise for all who ask. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
@@ -27,7 +32,10 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 const timed = (events: readonly RunEventBody[]): RunEvent[] => events.map((event, time) => ({ ...event, time }));
 
-/** Everything but the head is frozen when nothing is learnt yet, which no tolerance accepts: the accuracy of the digits stands still. */
+/**
+ * Everything but the head is frozen when nothing is learnt yet, which no tolerance accepts: the accuracy of the digits
+ * stands still.
+ */
 const HARMFUL: Partial<TrainConfigInput> = {
   model: 'vit',
   modelOptions: { layers: 3, width: 16, heads: 2, patch: 4 },
@@ -54,12 +62,30 @@ describe.skipIf(realData === null)('a harmful freeze of real digits', () => {
 
   it('is rolled back to the step before it, with the numbers that led to it', async () => {
     const run = await guarded();
-    expect(run.of('freeze.decided').map(({ step, toLayers }) => ({ step, toLayers }))).toEqual([{ step: 30, toLayers: 3 }]);
-    expect(run.of('freeze.rolledBack')).toMatchObject([{ step: 45, toStep: 30, fromLayers: 3, toLayers: 0, toBlocks: 0, reason: expect.stringMatching(/at step 45.*at the freeze \(step 30\).*could be expected/) as string }]);
-    expect(run.of('guard.looked').filter(({ hurts }) => hurts !== undefined).map(({ step, watching, hurts }) => ({ step, watching, hurts }))).toEqual([{ step: 45, watching: 30, hurts: true }]);
+    expect(run.of('freeze.decided').map(({ step, toLayers }) => ({ step, toLayers }))).toEqual([
+      { step: 30, toLayers: 3 },
+    ]);
+    expect(run.of('freeze.rolledBack')).toMatchObject([
+      {
+        step: 45,
+        toStep: 30,
+        fromLayers: 3,
+        toLayers: 0,
+        toBlocks: 0,
+        reason: expect.stringMatching(/at step 45.*at the freeze \(step 30\).*could be expected/) as string,
+      },
+    ]);
+    expect(
+      run
+        .of('guard.looked')
+        .filter(({ hurts }) => hurts !== undefined)
+        .map(({ step, watching, hurts }) => ({ step, watching, hurts })),
+    ).toEqual([{ step: 45, watching: 30, hurts: true }]);
   });
   it('lets the pipeline grow again', async () => {
-    expect((await guarded()).of('transition').map(({ from, to, frozen }) => `${from.K}x${from.R} ${to.K}x${to.R} ${frozen}`)).toEqual(['2x1 1x2 7', '1x2 2x1 0']);
+    expect(
+      (await guarded()).of('transition').map(({ from, to, frozen }) => `${from.K}x${from.R} ${to.K}x${to.R} ${frozen}`),
+    ).toEqual(['2x1 1x2 7', '1x2 2x1 0']);
   });
   it('costs time and nothing else: the result is that of a run that never froze', async () => {
     expect(hashesOf(await guarded())).toEqual(hashesOf(await never()));
@@ -74,8 +100,14 @@ describe.skipIf(realData === null)('a harmful freeze of real digits', () => {
   });
   it('is counted in the summary, and steps that were undone do not count', async () => {
     const events = timed((await guarded()).events);
-    expect(summarize(events).guard).toMatchObject({ rollbacks: 1, stepsAgain: 15, looks: (await guarded()).of('guard.looked').length });
-    expect(effectiveSteps(events).map(({ step, frozen }) => ({ step, frozen }))).toEqual(Array.from({ length: 75 }, (_, step) => ({ step, frozen: 0 })));
+    expect(summarize(events).guard).toMatchObject({
+      rollbacks: 1,
+      stepsAgain: 15,
+      looks: (await guarded()).of('guard.looked').length,
+    });
+    expect(effectiveSteps(events).map(({ step, frozen }) => ({ step, frozen }))).toEqual(
+      Array.from({ length: 75 }, (_, step) => ({ step, frozen: 0 })),
+    );
   });
   it('is rolled back all the same when a worker is killed while the guard watches', async () => {
     const pids = new Map<string, number>();
@@ -93,26 +125,45 @@ describe.skipIf(realData === null)('a harmful freeze of real digits', () => {
   it.each([
     ['while the guard watches', 37, 1],
     ['after it was rolled back', 40, 2],
-  ])('is rolled back all the same when the run is interrupted %s and resumed in another shape', async (name, stopAt, nth) => {
-    const run = RunFolder.create(join(folder, name));
-    const first = await train(run, { devices: 'cpu:2', pipeline: 2 }, { stopAt, nth });
-    expect(first.some((event) => event.type === 'run.finished' && event.isInterrupted)).toBe(true);
-    const rest = await train(run, { devices: 'cpu:2', pipeline: 1, replicas: 2 }, null);
-    const all = [...first, ...rest];
-    expect(all.filter(({ type }) => type === 'freeze.rolledBack')).toHaveLength(1);
-    const finished = rest.find((event) => event.type === 'run.finished');
-    expect(finished?.type === 'run.finished' && { loss: finished.lossSha256, weights: finished.weightsSha256, metric: finished.metric.value }).toEqual(hashesOf(await never()));
-    expect(readdirSync(run.checkpointsPath).at(-1)).toBe('step-00000075');
-  });
+  ])(
+    'is rolled back all the same when the run is interrupted %s and resumed in another shape',
+    async (name, stopAt, nth) => {
+      const run = RunFolder.create(join(folder, name));
+      const first = await train(run, { devices: 'cpu:2', pipeline: 2 }, { stopAt, nth });
+      expect(first.some((event) => event.type === 'run.finished' && event.isInterrupted)).toBe(true);
+      const rest = await train(run, { devices: 'cpu:2', pipeline: 1, replicas: 2 }, null);
+      const all = [...first, ...rest];
+      expect(all.filter(({ type }) => type === 'freeze.rolledBack')).toHaveLength(1);
+      const finished = rest.find((event) => event.type === 'run.finished');
+      expect(
+        finished?.type === 'run.finished' && {
+          loss: finished.lossSha256,
+          weights: finished.weightsSha256,
+          metric: finished.metric.value,
+        },
+      ).toEqual(hashesOf(await never()));
+      expect(readdirSync(run.checkpointsPath).at(-1)).toBe('step-00000075');
+    },
+  );
   it('was decided as its policy decides again from the events', async () => {
     const run = await guarded();
-    const replay = replayFreezing(timed(run.events), trainConfigSchema.parse({ ...TINY, ...HARMFUL }), { name: 'manual' });
+    const replay = replayFreezing(timed(run.events), trainConfigSchema.parse({ ...TINY, ...HARMFUL }), {
+      name: 'manual',
+    });
     expect(replay.isOwn).toBe(true);
-    expect(replay.decisions).toEqual(run.of('freeze.decided').map(({ step, fromLayers, wantedLayers, reason }) => ({ step, fromLayers, toLayers: wantedLayers, reason })));
+    expect(replay.decisions).toEqual(
+      run
+        .of('freeze.decided')
+        .map(({ step, fromLayers, wantedLayers, reason }) => ({ step, fromLayers, toLayers: wantedLayers, reason })),
+    );
   });
 });
 
-async function train(run: RunFolder, changes: Partial<TrainConfigInput>, stop: { stopAt: number; nth: number } | null): Promise<RunEventBody[]> {
+async function train(
+  run: RunFolder,
+  changes: Partial<TrainConfigInput>,
+  stop: { stopAt: number; nth: number } | null,
+): Promise<RunEventBody[]> {
   const events: RunEventBody[] = [];
   const abort = new AbortController();
   let seen = 0;
@@ -120,60 +171,112 @@ async function train(run: RunFolder, changes: Partial<TrainConfigInput>, stop: {
     events.push(event);
     if (event.type === 'step' && event.step === stop?.stopAt && ++seen === stop.nth) abort.abort();
   };
-  await runTraining(trainConfigSchema.parse({ ...TINY, ...HARMFUL, ...changes }), { runFolder: run, emit, signal: abort.signal }, stop === null ? newestResumePoint(run.checkpointsPath).point : null);
+  await runTraining(
+    trainConfigSchema.parse({ ...TINY, ...HARMFUL, ...changes }),
+    { runFolder: run, emit, signal: abort.signal },
+    stop === null ? newestResumePoint(run.checkpointsPath).point : null,
+  );
   return events;
 }
 
 describe('policies in a run', () => {
-  const layered: Partial<TrainConfigInput> = { modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 }, steps: 24, freezeInterval: '4 steps', guardEvery: '2 steps', guardTolerance: 100 };
+  const layered: Partial<TrainConfigInput> = {
+    modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 },
+    steps: 24,
+    freezeInterval: '4 steps',
+    guardEvery: '2 steps',
+    guardTolerance: 100,
+  };
 
-  it.each(['paper', 'alpha', 'change', 'anneal'] as const)('%s decides again from the events what it decided', async (freeze) => {
-    const run = await trainRun({ ...layered, freeze });
-    const replay = replayFreezing(timed(run.events), trainConfigSchema.parse({ ...TINY, ...layered, freeze }), { name: freeze });
-    expect(replay.decisions.length).toBeGreaterThan(0);
-    expect(replay.isOwn).toBe(true);
-    expect(replay.decisions).toEqual(run.of('freeze.decided').map(({ step, fromLayers, wantedLayers, reason }) => ({ step, fromLayers, toLayers: wantedLayers, reason })));
-    for (const { fromLayers, toLayers, reason } of run.of('freeze.decided')) {
-      expect(toLayers).toBeGreaterThanOrEqual(fromLayers);
-      expect(reason).not.toBe('');
-    }
-  });
-  it('the automatic one leaves a run from scratch alone: no decision, no look of the guard, the bits of a run that freezes nothing', async () => {
-    const unsaid: Partial<TrainConfigInput> = layered;
-    const run = await trainRun(unsaid);
-    expect([run.of('freeze.decided'), run.of('guard.looked')]).toEqual([[], []]);
-    expect(hashesOf(run)).toEqual(hashesOf(await trainRun({ ...layered, freeze: 'none' })));
-    expect(replayFreezing(timed(run.events), trainConfigSchema.parse({ ...TINY, ...unsaid }), { name: 'auto' }).decisions).toEqual([]);
-  });
-  it('on few samples has the guard look at the whole validations that there are, no oftener than every half epoch', async () => {
-    const run = await trainRun({ ...layered, freeze: 'alpha', guardEvery: undefined, evalEvery: '2 steps' });
-    const validations = new Map(run.of('evaluation').map(({ step, metric, samples }) => [step, { metric, samples }]));
-    const looks = run.of('guard.looked');
-    // An epoch has 5 to 6 steps, so half of one is 3, which the next validation but one is the first to have passed.
-    expect(looks.length).toBeGreaterThan(2);
-    expect(looks.every(({ step }) => step > 0 && step % 4 === 0)).toBe(true);
-    for (const { step, metric, samples } of looks) expect({ metric, samples }).toEqual(validations.get(step));
-  });
+  it.each(['paper', 'alpha', 'change', 'anneal'] as const)(
+    '%s decides again from the events what it decided',
+    async (freeze) => {
+      const run = await trainRun({ ...layered, freeze });
+      const replay = replayFreezing(timed(run.events), trainConfigSchema.parse({ ...TINY, ...layered, freeze }), {
+        name: freeze,
+      });
+      expect(replay.decisions.length).toBeGreaterThan(0);
+      expect(replay.isOwn).toBe(true);
+      expect(replay.decisions).toEqual(
+        run
+          .of('freeze.decided')
+          .map(({ step, fromLayers, wantedLayers, reason }) => ({ step, fromLayers, toLayers: wantedLayers, reason })),
+      );
+      for (const { fromLayers, toLayers, reason } of run.of('freeze.decided')) {
+        expect(toLayers).toBeGreaterThanOrEqual(fromLayers);
+        expect(reason).not.toBe('');
+      }
+    },
+  );
+  it(
+    'the automatic one leaves a run from scratch alone: no decision, no look of the guard, the bits of a run ' +
+      'that freezes nothing',
+    async () => {
+      const unsaid: Partial<TrainConfigInput> = layered;
+      const run = await trainRun(unsaid);
+      expect([run.of('freeze.decided'), run.of('guard.looked')]).toEqual([[], []]);
+      expect(hashesOf(run)).toEqual(hashesOf(await trainRun({ ...layered, freeze: 'none' })));
+      expect(
+        replayFreezing(timed(run.events), trainConfigSchema.parse({ ...TINY, ...unsaid }), { name: 'auto' }).decisions,
+      ).toEqual([]);
+    },
+  );
+  it(
+    'on few samples has the guard look at the whole validations that there are, no oftener than every half ' + 'epoch',
+    async () => {
+      const run = await trainRun({ ...layered, freeze: 'alpha', guardEvery: undefined, evalEvery: '2 steps' });
+      const validations = new Map(run.of('evaluation').map(({ step, metric, samples }) => [step, { metric, samples }]));
+      const looks = run.of('guard.looked');
+      // An epoch has 5 to 6 steps, so half of one is 3, which the next validation but one is the first to have passed.
+      expect(looks.length).toBeGreaterThan(2);
+      expect(looks.every(({ step }) => step > 0 && step % 4 === 0)).toBe(true);
+      for (const { step, metric, samples } of looks) expect({ metric, samples }).toEqual(validations.get(step));
+    },
+  );
   it('a run that froze nothing tells what another policy would have done', async () => {
     const events = timed((await trainRun({ ...layered, freeze: 'none' })).events);
     const alpha = await trainRun({ ...layered, freeze: 'alpha', guard: 'off' });
     const config = trainConfigSchema.parse({ ...TINY, ...layered, freeze: 'none' });
     // The bound looks at no gradient: what it would have done is what it does.
-    expect(replayFreezing(events, config, { name: 'alpha' }).decisions).toEqual(alpha.of('freeze.decided').map(({ step, fromLayers, toLayers, reason }) => ({ step, fromLayers, toLayers, reason })));
+    expect(replayFreezing(events, config, { name: 'alpha' }).decisions).toEqual(
+      alpha
+        .of('freeze.decided')
+        .map(({ step, fromLayers, toLayers, reason }) => ({ step, fromLayers, toLayers, reason })),
+    );
     expect(replayFreezing(events, config, { name: 'alpha', alpha: 0.01 }).decisions.at(-1)?.toLayers).toBe(1);
-    expect(replayFreezing(events, config, { name: 'manual', schedule: '7:1,9:2' }).decisions.map(({ step, toLayers }) => `${step}:${toLayers}`)).toEqual(['7:1', '9:2']);
+    expect(
+      replayFreezing(events, config, { name: 'manual', schedule: '7:1,9:2' }).decisions.map(
+        ({ step, toLayers }) => `${step}:${toLayers}`,
+      ),
+    ).toEqual(['7:1', '9:2']);
   });
-  it('a schedule that begins at step 0 freezes before the first step: one plan, no transition, in every shape the same bits', async () => {
-    const early: Partial<TrainConfigInput> = { ...layered, freeze: 'manual', freezeSchedule: '0:1,12:2' };
-    const one = await trainRun({ ...early, devices: 'cpu:1' });
-    expect(one.of('plan.made').map(({ generation, frozenLayers }) => `${generation}:${frozenLayers}`)).toEqual(['0:1', '1:2']);
-    expect(one.of('step')[0]?.frozen).toBe(one.of('freeze.decided')[0]?.toBlocks);
-    const replay = replayFreezing(timed(one.events), trainConfigSchema.parse({ ...TINY, ...early }), { name: 'manual' });
-    expect(replay.decisions.map(({ step, toLayers }) => `${step}:${toLayers}`)).toEqual(['0:1', '12:2']);
-    expect(replayFreezing(timed(one.events), trainConfigSchema.parse({ ...TINY, ...early }), { name: 'manual', schedule: '0:1,12:2,20:2' }).decisions.map(({ step, toLayers }) => `${step}:${toLayers}`)).toEqual(['0:1', '12:2']);
-    expect(hashesOf(await trainRun({ ...early, devices: 'cpu:2', pipeline: 2 }))).toEqual(hashesOf(one));
-    expect(hashesOf(await trainRun({ ...early, devices: 'cpu:2', pipeline: 1, replicas: 2, guard: 'on' }))).toEqual(hashesOf(one));
-  });
+  it(
+    'a schedule that begins at step 0 freezes before the first step: one plan, no transition, in every shape ' +
+      'the same bits',
+    async () => {
+      const early: Partial<TrainConfigInput> = { ...layered, freeze: 'manual', freezeSchedule: '0:1,12:2' };
+      const one = await trainRun({ ...early, devices: 'cpu:1' });
+      expect(one.of('plan.made').map(({ generation, frozenLayers }) => `${generation}:${frozenLayers}`)).toEqual([
+        '0:1',
+        '1:2',
+      ]);
+      expect(one.of('step')[0]?.frozen).toBe(one.of('freeze.decided')[0]?.toBlocks);
+      const replay = replayFreezing(timed(one.events), trainConfigSchema.parse({ ...TINY, ...early }), {
+        name: 'manual',
+      });
+      expect(replay.decisions.map(({ step, toLayers }) => `${step}:${toLayers}`)).toEqual(['0:1', '12:2']);
+      expect(
+        replayFreezing(timed(one.events), trainConfigSchema.parse({ ...TINY, ...early }), {
+          name: 'manual',
+          schedule: '0:1,12:2,20:2',
+        }).decisions.map(({ step, toLayers }) => `${step}:${toLayers}`),
+      ).toEqual(['0:1', '12:2']);
+      expect(hashesOf(await trainRun({ ...early, devices: 'cpu:2', pipeline: 2 }))).toEqual(hashesOf(one));
+      expect(hashesOf(await trainRun({ ...early, devices: 'cpu:2', pipeline: 1, replicas: 2, guard: 'on' }))).toEqual(
+        hashesOf(one),
+      );
+    },
+  );
   it('annealing freezes each layer when its own learning rate is zero, to the same bits in every shape', async () => {
     const anneal: Partial<TrainConfigInput> = { ...layered, freeze: 'anneal', freezeStart: 0.5 };
     const one = await trainRun({ ...anneal, devices: 'cpu:1' });

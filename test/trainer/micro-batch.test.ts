@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { best, microBatchSizes } from '../../engine/trainer/micro-batch-search.js';
 import { trainRun } from './train-run.js';
 
-const trial = (microBatch: number, predictedStepMs: number | null): Parameters<typeof best>[0][number] => ({ microBatch, numMicroBatches: 64 / microBatch, K: 2, R: 1, schedule: '1f1b', predictedStepMs, why: predictedStepMs === null ? 'needs too much' : '' });
+const trial = (microBatch: number, predictedStepMs: number | null): Parameters<typeof best>[0][number] => ({
+  microBatch,
+  numMicroBatches: 64 / microBatch,
+  K: 2,
+  R: 1,
+  schedule: '1f1b',
+  predictedStepMs,
+  why: predictedStepMs === null ? 'needs too much' : '',
+});
 
 describe('sizes of micro-batches', () => {
   it('divide the batch, near the usual one', () => {
@@ -14,7 +22,10 @@ describe('sizes of micro-batches', () => {
     expect(microBatchSizes(512)[0]).toBe(8);
   });
   it('are judged by the predicted step, and the usual one stays where little is to be had', () => {
-    expect(best([trial(4, 100), trial(8, 90), trial(16, 60)], 8)).toEqual({ microBatch: 16, reason: '16 samples are predicted to take 60.0 ms a step, the usual 8 take 90.0 ms' });
+    expect(best([trial(4, 100), trial(8, 90), trial(16, 60)], 8)).toEqual({
+      microBatch: 16,
+      reason: '16 samples are predicted to take 60.0 ms a step, the usual 8 take 90.0 ms',
+    });
     expect(best([trial(4, 89), trial(8, 90)], 8).microBatch).toBe(8);
     expect(best([trial(4, 100), trial(8, 90)], 8).reason).toBe('8 samples are predicted to be fastest: 90.0 ms a step');
   });
@@ -24,13 +35,16 @@ describe('sizes of micro-batches', () => {
   });
 });
 
-it('a run finds a size, says what the others would have taken, and has the bits of a run that was given it', async () => {
-  const found = await trainRun({ devices: 'cpu:2', microBatch: 'auto', steps: 3 });
-  const [chosen] = found.of('microBatch.chosen');
-  expect(chosen?.trials.map(({ microBatch }) => microBatch)).toEqual([1, 2, 4, 8, 16]);
-  for (const { predictedStepMs } of chosen?.trials ?? []) expect(predictedStepMs).toBeGreaterThan(0);
-  expect(found.of('run.started')[0]?.microBatch).toBe(chosen?.microBatch);
-  const given = await trainRun({ devices: 'cpu:1', microBatch: chosen?.microBatch ?? 0, steps: 3 });
-  expect(found.finished.lossSha256).toBe(given.finished.lossSha256);
-  expect(found.finished.weightsSha256).toBe(given.finished.weightsSha256);
-});
+it(
+  'a run finds a size, says what the others would have taken, and ' + 'has the bits of a run that was given it',
+  async () => {
+    const found = await trainRun({ devices: 'cpu:2', microBatch: 'auto', steps: 3 });
+    const [chosen] = found.of('microBatch.chosen');
+    expect(chosen?.trials.map(({ microBatch }) => microBatch)).toEqual([1, 2, 4, 8, 16]);
+    for (const { predictedStepMs } of chosen?.trials ?? []) expect(predictedStepMs).toBeGreaterThan(0);
+    expect(found.of('run.started')[0]?.microBatch).toBe(chosen?.microBatch);
+    const given = await trainRun({ devices: 'cpu:1', microBatch: chosen?.microBatch ?? 0, steps: 3 });
+    expect(found.finished.lossSha256).toBe(given.finished.lossSha256);
+    expect(found.finished.weightsSha256).toBe(given.finished.weightsSha256);
+  },
+);

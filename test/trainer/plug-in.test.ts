@@ -1,4 +1,5 @@
-// Models of one's own: a file named with --model trains like a built-in one, in every shape, and its mistakes are named.
+// Models of one's own: a file named with --model trains like a built-in one, in every shape, and its mistakes are
+// named.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,13 +50,25 @@ describe('a model file', () => {
   });
   it('that throws is named with its block, and the cause', async () => {
     const model = file('throws.ts', source("(() => { throw new Error('no such luck') })()"));
-    await expect(trainRun({ model, modelOptions: {} })).rejects.toMatchObject({ exitCode: 3, code: 'PT_MODEL_THREW', message: expect.stringMatching(/layer0.*no such luck/s) as string });
+    await expect(trainRun({ model, modelOptions: {} })).rejects.toMatchObject({
+      exitCode: 3,
+      code: 'PT_MODEL_THREW',
+      message: expect.stringMatching(/layer0.*no such luck/s) as string,
+    });
   });
   it('that uses an op without a definition is told which ops there are', async () => {
     const model = file('undefined-op.ts', source('tf.add(nn.linear(x!, p.w!, p.b!), tf.unique(x!).values)'));
-    await expect(trainRun({ model, modelOptions: {} })).rejects.toMatchObject({ exitCode: 3, code: 'PT_OP_UNDEFINED', message: expect.stringMatching(/layer0.*Unique|Unique.*layer0/s) as string, hint: expect.stringContaining('BatchMatMul') as string });
+    await expect(trainRun({ model, modelOptions: {} })).rejects.toMatchObject({
+      exitCode: 3,
+      code: 'PT_OP_UNDEFINED',
+      message: expect.stringMatching(/layer0.*Unique|Unique.*layer0/s) as string,
+      hint: expect.stringContaining('BatchMatMul') as string,
+    });
   });
   it('that is missing is named', async () => {
-    await expect(trainRun({ model: join(folder, 'nowhere.ts') })).rejects.toMatchObject({ exitCode: expect.any(Number) as number, message: expect.stringContaining('nowhere.ts') as string });
+    await expect(trainRun({ model: join(folder, 'nowhere.ts') })).rejects.toMatchObject({
+      exitCode: expect.any(Number) as number,
+      message: expect.stringContaining('nowhere.ts') as string,
+    });
   });
 });

@@ -1,40 +1,59 @@
-// Predictions that turn out wrong: the costs are corrected by what was measured, a better plan is taken, and no bit changes.
+// Predictions that turn out wrong: the costs are corrected by what was measured, a better plan is taken, and no bit
+// changes.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
-import { correctedCosts } from '../../engine/costs/corrected-costs.js';
-import { openKeptResults } from '../../engine/run/kept-results.js';
+import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
 import { shapeOf } from '../../engine/core/plan.js';
-import type { Replanner } from '../../engine/planning/replanner.js';
+import { correctedCosts } from '../../engine/costs/corrected-costs.js';
 import { costKey } from '../../engine/costs/run-costs.js';
+import type { Replanner } from '../../engine/planning/replanner.js';
+import { openKeptResults } from '../../engine/run/kept-results.js';
 import { setUpRun } from '../../engine/run/run-setup.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
 import { replannerOf, workersNamed } from '../planning/replanner-of.js';
 import { TINY, trainRun } from './train-run.js';
 
-const COSTS = Array.from({ length: 8 }, (_, i) => ({ name: `block${i}`, forwardMs: 1, backwardMs: 2, inputGradientMs: 1, weightGradientMs: 1.5, parameterBytes: 4e6, optimizerBytes: 8e6, gradientBytes: 4e6, savedBytes: 1e6, outputBytes: 1e5 }));
+const COSTS = Array.from({ length: 8 }, (_, i) => ({
+  name: `block${i}`,
+  forwardMs: 1,
+  backwardMs: 2,
+  inputGradientMs: 1,
+  weightGradientMs: 1.5,
+  parameterBytes: 4e6,
+  optimizerBytes: 8e6,
+  gradientBytes: 4e6,
+  savedBytes: 1e6,
+  outputBytes: 1e5,
+}));
 
-const twoWorkers = (changes: Partial<TrainConfigInput>): Replanner => replannerOf(changes, { costs: COSTS, workers: workersNamed(2) });
+const twoWorkers = (changes: Partial<TrainConfigInput>): Replanner =>
+  replannerOf(changes, { costs: COSTS, workers: workersNamed(2) });
 const request = { frozen: 0, frozenLayers: 0, epochsLeft: 5, because: 'a test' };
 /** Blocks 0 to 3 as expected, the others five times slower. */
 const slowEnd = COSTS.map((cost, i) => (i < 4 ? cost : { ...cost, forwardMs: 5, backwardMs: 10 }));
 
 describe('costs', () => {
-  it.each(['1f1b', 'zb-h1'] as const)('are what the stages took, in the proportions the blocks had (%s)', (schedule) => {
-    const { plan } = twoWorkers({ pipeline: 2, replicas: 1, schedule }).next(request);
-    expect(plan.replicas[0]?.stages.map(({ from }) => from)).toEqual([0, 4]);
-    const durationOf = { F: [4, 20], B: [8, 40], I: [0, 20], W: [8, 30] } as const;
-    const { spans } = simulateActions(makeSchedule(schedule, 2, 8), ({ kind, stage }) => durationOf[kind][stage as 0 | 1]);
-    const step = spans.map((list) => list.flatMap(({ startMs, endMs }) => [startMs, endMs]));
-    const corrected = correctedCosts(COSTS, plan, 0, [step, step]);
-    for (const [block, { forwardMs, backwardMs }] of corrected.entries()) {
-      expect(forwardMs).toBeCloseTo(block < 4 ? 1 : 5, 9);
-      expect(backwardMs).toBeCloseTo(block < 4 ? 2 : 2 * (schedule === 'zb-h1' ? 50 / 10 : 5), 9);
-    }
-  });
+  it.each(['1f1b', 'zb-h1'] as const)(
+    'are what the stages took, in the proportions the blocks had (%s)',
+    (schedule) => {
+      const { plan } = twoWorkers({ pipeline: 2, replicas: 1, schedule }).next(request);
+      expect(plan.replicas[0]?.stages.map(({ from }) => from)).toEqual([0, 4]);
+      const durationOf = { F: [4, 20], B: [8, 40], I: [0, 20], W: [8, 30] } as const;
+      const { spans } = simulateActions(
+        makeSchedule(schedule, 2, 8),
+        ({ kind, stage }) => durationOf[kind][stage as 0 | 1],
+      );
+      const step = spans.map((list) => list.flatMap(({ startMs, endMs }) => [startMs, endMs]));
+      const corrected = correctedCosts(COSTS, plan, 0, [step, step]);
+      for (const [block, { forwardMs, backwardMs }] of corrected.entries()) {
+        expect(forwardMs).toBeCloseTo(block < 4 ? 1 : 5, 9);
+        expect(backwardMs).toBeCloseTo(block < 4 ? 2 : 2 * (schedule === 'zb-h1' ? 50 / 10 : 5), 9);
+      }
+    },
+  );
 });
 
 describe('a plan', () => {
@@ -79,15 +98,44 @@ describe('a run that begins with wrong costs', () => {
   it('corrects them, changes its plan, keeps every bit, and leaves the right ones for the next run', async () => {
     const programCache = join(folder, 'kept');
     // Large enough that the blocks, not the messages, make the step.
-    const config: TrainConfigInput = { ...TINY, modelOptions: { layers: 6, width: 128, heads: 4, patch: 4 }, devices: 'cpu:2', pipeline: 2, replicas: 1, schedule: '1f1b', steps: 30, replan: 'auto', programCache };
+    const config: TrainConfigInput = {
+      ...TINY,
+      modelOptions: { layers: 6, width: 128, heads: 4, patch: 4 },
+      devices: 'cpu:2',
+      pipeline: 2,
+      replicas: 1,
+      schedule: '1f1b',
+      steps: 30,
+      replan: 'auto',
+      programCache,
+    };
     const kept = openKeptResults(programCache, 256);
     const setup = await setUpRun(trainConfigSchema.parse(config));
     // The first block costs an hour, it is said, and all others nothing: the first stage gets this one alone.
     const blocks = setup.model.blocks.map((_, i) => {
       const ms = i === 0 ? 3.6e6 : 1e-3;
-      return { forwardMs: ms, backwardMs: ms, inputGradientMs: ms, weightGradientMs: ms, savedBytes: 1000, carriedBytes: 0, outputBytes: 1000 };
+      return {
+        forwardMs: ms,
+        backwardMs: ms,
+        inputGradientMs: ms,
+        weightGradientMs: ms,
+        savedBytes: 1000,
+        carriedBytes: 0,
+        outputBytes: 1000,
+      };
     });
-    kept?.disk.put(costKey(setup, kept.codeDigest), Buffer.from(JSON.stringify({ type: 'costs', blocks, readMsPerMb: { f32: 1, f16: 1, i8: 1 }, updateMsPerMb: 1, handover: null })));
+    kept?.disk.put(
+      costKey(setup, kept.codeDigest),
+      Buffer.from(
+        JSON.stringify({
+          type: 'costs',
+          blocks,
+          readMsPerMb: { f32: 1, f16: 1, i8: 1 },
+          updateMsPerMb: 1,
+          handover: null,
+        }),
+      ),
+    );
 
     const run = await trainRun(config);
     expect(run.of('costs.measured')[0]?.isCached).toBe(true);
@@ -98,11 +146,17 @@ describe('a run that begins with wrong costs', () => {
     expect(run.of('prediction.off')).toHaveLength(1);
     // All blocks but one were on the second worker; no noise makes that look right.
     expect(off?.isReplanned, off?.reason).toBe(true);
-    expect(run.of('plan.made').map(({ generation, K, R }) => [generation, K, R])).toEqual([[0, 2, 1], [1, 2, 1]]);
+    expect(run.of('plan.made').map(({ generation, K, R }) => [generation, K, R])).toEqual([
+      [0, 2, 1],
+      [1, 2, 1],
+    ]);
     expect(run.of('step').at(-1)?.generation).toBe(1);
 
     const plain = await trainRun({ ...config, devices: 'cpu:1', pipeline: 1, replan: 'off', programCache: 'off' });
-    expect([run.finished.lossSha256, run.finished.weightsSha256]).toEqual([plain.finished.lossSha256, plain.finished.weightsSha256]);
+    expect([run.finished.lossSha256, run.finished.weightsSha256]).toEqual([
+      plain.finished.lossSha256,
+      plain.finished.weightsSha256,
+    ]);
 
     const next = await trainRun({ ...config, steps: 1 });
     expect(next.of('costs.measured')[0]?.isCached).toBe(true);

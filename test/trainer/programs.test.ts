@@ -1,9 +1,11 @@
-// Kept programs: a run that finds them gives the bits of one that does not; damaged ones are made again; none outlives the code it was made from.
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+// Kept programs: a run that finds them gives the bits of one that does not; damaged ones are made again; none outlives
+// the code it was made from.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { trainConfigSchema } from '../../engine/core/config.js';
+import type { StageAssignment } from '../../engine/core/plan.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { expectedLayers } from '../../engine/freezing/expected-freeze.js';
 import { BlockTraces } from '../../engine/model/block-traces.js';
@@ -11,12 +13,11 @@ import type { ModelDefinition } from '../../engine/model/define.js';
 import { buildModel } from '../../engine/model/load-model.js';
 import { builtInModel } from '../../engine/model/registry.js';
 import { StageCompiler } from '../../engine/model/stage-compiler.js';
-import type { StageAssignment } from '../../engine/core/plan.js';
-import { Prewarmer } from '../../engine/worker/prewarmer.js';
 import { Replanner } from '../../engine/planning/replanner.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { ProgramShelf } from '../../engine/tensor/program-shelf.js';
-import { trainRun, type TrainedRun } from './train-run.js';
+import { Prewarmer } from '../../engine/worker/prewarmer.js';
+import { type TrainedRun, trainRun } from './train-run.js';
 
 let folder = '';
 beforeAll(() => {
@@ -25,7 +26,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const programsOf = (run: TrainedRun) => {
-  const [{ traced, kept, fromDisk, compiled } = { traced: -1, kept: -1, fromDisk: -1, compiled: -1 }] = run.of('programs.ready');
+  const [{ traced, kept, fromDisk, compiled } = { traced: -1, kept: -1, fromDisk: -1, compiled: -1 }] =
+    run.of('programs.ready');
   return { traced, kept, fromDisk, compiled };
 };
 const hashesOf = ({ finished }: TrainedRun): string[] => [finished.weightsSha256, finished.lossSha256];
@@ -52,7 +54,13 @@ describe('a run with kept programs', () => {
     expect(programsOf(damaged)).toMatchObject({ fromDisk: 0 });
     for (const run of [warm, again]) expect(programsOf(run)).toMatchObject({ traced: 0, compiled: 0 });
     expect(programsOf(warm).fromDisk).toBeGreaterThan(0);
-    expect([without, cold, warm, damaged, again].map((run) => run.of('costs.measured')[0]?.isCached)).toEqual([false, false, true, false, true]);
+    expect([without, cold, warm, damaged, again].map((run) => run.of('costs.measured')[0]?.isCached)).toEqual([
+      false,
+      false,
+      true,
+      false,
+      true,
+    ]);
   });
 
   it('never uses a program of a plug-in model whose code, or what its code reads, has changed', async () => {
@@ -94,7 +102,10 @@ export const model = defineModel({
       writeFileSync(block, `import { tf } from 'pipetrain';\nexport const activation = ${op};`);
       writeFileSync(data, text);
       const options = { model, modelOptions: {}, steps: 3 };
-      runs.push({ kept: await trainRun({ ...options, programCache }), anew: await trainRun({ ...options, programCache: 'off' }) });
+      runs.push({
+        kept: await trainRun({ ...options, programCache }),
+        anew: await trainRun({ ...options, programCache: 'off' }),
+      });
     }
     for (const { kept, anew } of runs) expect(hashesOf(kept)).toEqual(hashesOf(anew));
     expect(new Set(runs.map(({ anew }) => anew.finished.weightsSha256)).size).toBe(3);
@@ -107,7 +118,14 @@ export const model = defineModel({
 
 describe('a change of plan', () => {
   it('tells what it consisted of, and what became of the programs', async () => {
-    const run = await trainRun({ modelOptions: { layers: 4, width: 16, heads: 2, patch: 8 }, freeze: 'manual', freezeSchedule: '8:2', devices: 'cpu:2', pipeline: 2, steps: 10 });
+    const run = await trainRun({
+      modelOptions: { layers: 4, width: 16, heads: 2, patch: 8 },
+      freeze: 'manual',
+      freezeSchedule: '8:2',
+      devices: 'cpu:2',
+      pipeline: 2,
+      steps: 10,
+    });
     const [transition] = run.of('transition');
     const [, second] = run.of('programs.ready');
     expect(second?.generation).toBe(1);
@@ -121,13 +139,34 @@ describe('a change of plan', () => {
 describe('a plan that is expected', () => {
   it('finds its programs compiled and loaded once the worker has had time for it', async () => {
     const dataset = openDataset('synthetic:digits', { samples: 10 }, undefined);
-    const model = buildModel(builtInModel('vit') as ModelDefinition, { layers: 4, width: 16, heads: 2, patch: 8 }, dataset.info);
+    const model = buildModel(
+      builtInModel('vit') as ModelDefinition,
+      { layers: 4, width: 16, heads: 2, patch: 8 },
+      dataset.info,
+    );
     const shelf = new ProgramShelf(openExecutor({ threads: 1 }), null);
     const compiler = new StageCompiler(model, dataset.info, new BlockTraces(null, null));
     const replanner = new Replanner({
-      config: trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', batch: 16, microBatch: 2, pipeline: 2, replicas: 1, schedule: '1f1b' }),
+      config: trainConfigSchema.parse({
+        model: 'vit',
+        data: 'synthetic:digits',
+        batch: 16,
+        microBatch: 2,
+        pipeline: 2,
+        replicas: 1,
+        schedule: '1f1b',
+      }),
       workers: ['w0', 'w1'],
-      costs: model.blocks.map(({ name }) => ({ name, forwardMs: 1, backwardMs: 2, parameterBytes: 4e6, optimizerBytes: 8e6, gradientBytes: 4e6, savedBytes: 1e6, outputBytes: 1e5 })),
+      costs: model.blocks.map(({ name }) => ({
+        name,
+        forwardMs: 1,
+        backwardMs: 2,
+        parameterBytes: 4e6,
+        optimizerBytes: 8e6,
+        gradientBytes: 4e6,
+        savedBytes: 1e6,
+        outputBytes: 1e5,
+      })),
       microBatch: 2,
       numMicroBatches: 8,
       numSamples: 10,
@@ -164,7 +203,11 @@ async function turns(count: number): Promise<void> {
 
 describe('the freeze to expect', () => {
   const state = { layers: 0, decisions: 0, numLayers: 12, maxLayers: 11 };
-  const expected = (changes: object, at: object = {}): number[] => expectedLayers(trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', ...changes }), { ...state, ...at });
+  const expected = (changes: object, at: object = {}): number[] =>
+    expectedLayers(trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', ...changes }), {
+      ...state,
+      ...at,
+    });
   it('is what a schedule or a bound says, never what is frozen or may not be', () => {
     expect(expected({ freeze: 'none' }, { maxLayers: 0 })).toEqual([]);
     expect(expected({ freeze: 'auto' }, { layers: 8, maxLayers: 8 })).toEqual([]);

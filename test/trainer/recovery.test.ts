@@ -1,11 +1,15 @@
-// A run that loses workers is the run that was never disturbed: equal hashes, with real processes that are really killed, stopped or cut off.
+// A run that loses workers is the run that was never disturbed: equal hashes, with real processes that are really
+// killed, stopped or cut off.
 import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import type { RunEventBody } from '../../engine/events/events.js';
-import { trainRun, type TrainedRun } from './train-run.js';
+import { type TrainedRun, trainRun } from './train-run.js';
 
 const LONG: Partial<TrainConfigInput> = { steps: 400, evalEvery: '100 steps' };
-const hashesOf = ({ finished }: TrainedRun): unknown => ({ loss: finished.lossSha256, weights: finished.weightsSha256 });
+const hashesOf = ({ finished }: TrainedRun): unknown => ({
+  loss: finished.lossSha256,
+  weights: finished.weightsSha256,
+});
 
 /** Does something to worker `index` (in the order of joining) when step `step` is first done. */
 function onStep(step: number, harm: (pidOf: (index: number) => number) => void): (event: RunEventBody) => void {
@@ -18,20 +22,53 @@ function onStep(step: number, harm: (pidOf: (index: number) => number) => void):
     harm((index) => pids[index] as number);
   };
 }
-const kill = (index: number, signal: NodeJS.Signals = 'SIGKILL') => (pidOf: (index: number) => number): void => void process.kill(pidOf(index), signal);
+const kill =
+  (index: number, signal: NodeJS.Signals = 'SIGKILL') =>
+  (pidOf: (index: number) => number): void =>
+    void process.kill(pidOf(index), signal);
 
 describe('a run whose worker is lost', () => {
   const undisturbed = trainRun({ ...LONG, devices: 'cpu:1' });
 
-  const cases: [name: string, changes: Partial<TrainConfigInput>, harm: (event: RunEventBody) => void, workers: number][] = [
+  const cases: [
+    name: string,
+    changes: Partial<TrainConfigInput>,
+    harm: (event: RunEventBody) => void,
+    workers: number,
+  ][] = [
     ['replaces the first stage of a pipeline', { devices: 'cpu:2', pipeline: 2 }, onStep(50, kill(0)), 2],
     ['replaces the last stage of a pipeline', { devices: 'cpu:2', pipeline: 2 }, onStep(50, kill(1)), 2],
     ['replaces a replica', { devices: 'cpu:2', pipeline: 1, replicas: 2 }, onStep(120, kill(1)), 2],
-    ['goes on with the replica that is left', { devices: 'cpu:2', pipeline: 1, replicas: 2, maxRestarts: 0 }, onStep(120, kill(0)), 1],
-    ['goes on as one stage when half of a pipeline is lost', { devices: 'cpu:2', pipeline: 2, maxRestarts: 0 }, onStep(77, kill(1)), 1],
-    ['goes on with an uneven number of workers', { devices: 'cpu:4', pipeline: 2, replicas: 2, maxRestarts: 0 }, onStep(30, kill(2)), 3],
-    ['survives the loss of all workers at once', { devices: 'cpu:2', pipeline: 2 }, onStep(60, (pidOf) => [0, 1].forEach((index) => kill(index)(pidOf))), 2],
-    ['notices one that hangs', { devices: 'cpu:2', pipeline: 2, stepTimeoutSeconds: 2 }, onStep(50, kill(1, 'SIGSTOP')), 2],
+    [
+      'goes on with the replica that is left',
+      { devices: 'cpu:2', pipeline: 1, replicas: 2, maxRestarts: 0 },
+      onStep(120, kill(0)),
+      1,
+    ],
+    [
+      'goes on as one stage when half of a pipeline is lost',
+      { devices: 'cpu:2', pipeline: 2, maxRestarts: 0 },
+      onStep(77, kill(1)),
+      1,
+    ],
+    [
+      'goes on with an uneven number of workers',
+      { devices: 'cpu:4', pipeline: 2, replicas: 2, maxRestarts: 0 },
+      onStep(30, kill(2)),
+      3,
+    ],
+    [
+      'survives the loss of all workers at once',
+      { devices: 'cpu:2', pipeline: 2 },
+      onStep(60, (pidOf) => [0, 1].forEach((index) => kill(index)(pidOf))),
+      2,
+    ],
+    [
+      'notices one that hangs',
+      { devices: 'cpu:2', pipeline: 2, stepTimeoutSeconds: 2 },
+      onStep(50, kill(1, 'SIGSTOP')),
+      2,
+    ],
   ];
   it.each(cases)('%s, and ends with the bits of the undisturbed run', async (_, changes, harm, workers) => {
     const run = await trainRun({ ...LONG, ...changes }, harm);
@@ -57,7 +94,13 @@ describe('a run whose worker is lost', () => {
 });
 
 describe('losses around freezing', () => {
-  const frozen: Partial<TrainConfigInput> = { ...LONG, modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 }, freeze: 'manual', freezeSchedule: '100:1,200:2', freezeMax: 2 };
+  const frozen: Partial<TrainConfigInput> = {
+    ...LONG,
+    modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 },
+    freeze: 'manual',
+    freezeSchedule: '100:1,200:2',
+    freezeMax: 2,
+  };
   const undisturbed = trainRun({ ...frozen, devices: 'cpu:1' });
   it.each([99, 100, 150, 199, 201])('a worker killed at step %i changes no bit', async (step) => {
     const run = await trainRun({ ...frozen, devices: 'cpu:2', pipeline: 2 }, onStep(step, kill(1)));
@@ -65,7 +108,13 @@ describe('losses around freezing', () => {
     expect(hashesOf(run)).toEqual(hashesOf(await undisturbed));
   });
   it('the paper policy decides the same after a recovery, because its signals go back with the state', async () => {
-    const paper: Partial<TrainConfigInput> = { ...frozen, freeze: 'paper', freezeAlpha: 0.3, freezeInterval: '100 steps', freezeSchedule: '' };
+    const paper: Partial<TrainConfigInput> = {
+      ...frozen,
+      freeze: 'paper',
+      freezeAlpha: 0.3,
+      freezeInterval: '100 steps',
+      freezeSchedule: '',
+    };
     const calm = await trainRun({ ...paper, devices: 'cpu:1' });
     const stormy = await trainRun({ ...paper, devices: 'cpu:2', pipeline: 2 }, onStep(90, kill(0)));
     expect(stormy.of('recovered')).toHaveLength(1);

@@ -3,15 +3,22 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
+import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
 import { EventLog, readEvents } from '../../engine/events/event-log.js';
 import type { RunEventBody } from '../../engine/events/events.js';
-import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { runTraining } from '../../engine/trainer/run-training.js';
 import { TINY, trainRun } from './train-run.js';
 
-const CONFIG: Partial<TrainConfigInput> = { modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 }, steps: 40, freeze: 'paper', freezeAlpha: 0.3, freezeInterval: '12 steps', evalEvery: '10 steps' };
+const CONFIG: Partial<TrainConfigInput> = {
+  modelOptions: { layers: 3, width: 16, heads: 2, patch: 8 },
+  steps: 40,
+  freeze: 'paper',
+  freezeAlpha: 0.3,
+  freezeInterval: '12 steps',
+  evalEvery: '10 steps',
+};
 
 let folder = '';
 beforeAll(() => {
@@ -19,7 +26,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function train(run: RunFolder, changes: Partial<TrainConfigInput>, stopAt: number | null, resume = false): Promise<RunEventBody[]> {
+async function train(
+  run: RunFolder,
+  changes: Partial<TrainConfigInput>,
+  stopAt: number | null,
+  resume = false,
+): Promise<RunEventBody[]> {
   const events: RunEventBody[] = [];
   const stop = new AbortController();
   const log = new EventLog(run.eventsPath);
@@ -32,13 +44,25 @@ async function train(run: RunFolder, changes: Partial<TrainConfigInput>, stopAt:
       if (event.type === 'step' && event.step === stopAt) stop.abort();
     },
   };
-  await runTraining(trainConfigSchema.parse({ ...TINY, ...CONFIG, ...changes }), host, resume ? newestResumePoint(run.checkpointsPath).point : null);
+  await runTraining(
+    trainConfigSchema.parse({ ...TINY, ...CONFIG, ...changes }),
+    host,
+    resume ? newestResumePoint(run.checkpointsPath).point : null,
+  );
   log.close();
   return events;
 }
 const endOf = (events: readonly RunEventBody[]): unknown => {
   const end = events.find((event) => event.type === 'run.finished');
-  return end?.type === 'run.finished' && { loss: end.lossSha256, weights: end.weightsSha256, steps: end.steps, samples: end.samplesSeen, metric: end.metric.value };
+  return (
+    end?.type === 'run.finished' && {
+      loss: end.lossSha256,
+      weights: end.weightsSha256,
+      steps: end.steps,
+      samples: end.samplesSeen,
+      metric: end.metric.value,
+    }
+  );
 };
 
 describe('a run that is interrupted and resumed', () => {

@@ -1,9 +1,10 @@
-// A training run in a folder that stays, which may be stopped and resumed: the events of one session, and all of them in the folder.
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
-import { EventLog } from '../../engine/events/event-log.js';
-import type { RunEventBody } from '../../engine/events/events.js';
+// A training run in a folder that stays, which may be stopped and resumed: the events of one session, and all of them
+// in the folder.
 import type { FileLayer } from '../../engine/checkpoint/file-layer.js';
 import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
+import { EventLog } from '../../engine/events/event-log.js';
+import type { RunEventBody } from '../../engine/events/events.js';
 import type { RunFolder } from '../../engine/run/run-folder.js';
 import { runTraining } from '../../engine/trainer/run-training.js';
 import { TINY } from './train-run.js';
@@ -17,7 +18,11 @@ export interface SessionOptions {
 }
 
 /** Trains with the tiny configuration and these changes, into a folder. */
-export async function trainInto(run: RunFolder, changes: Partial<TrainConfigInput>, { stopAt, resume = false, files, onEvent }: SessionOptions = {}): Promise<RunEventBody[]> {
+export async function trainInto(
+  run: RunFolder,
+  changes: Partial<TrainConfigInput>,
+  { stopAt, resume = false, files, onEvent }: SessionOptions = {},
+): Promise<RunEventBody[]> {
   const events: RunEventBody[] = [];
   const stop = new AbortController();
   const log = new EventLog(run.eventsPath);
@@ -29,7 +34,11 @@ export async function trainInto(run: RunFolder, changes: Partial<TrainConfigInpu
   };
   try {
     const point = resume ? newestResumePoint(run.checkpointsPath).point : null;
-    await runTraining(trainConfigSchema.parse({ ...TINY, ...changes }), { runFolder: run, emit, signal: stop.signal, ...(files === undefined ? {} : { files }) }, point);
+    await runTraining(
+      trainConfigSchema.parse({ ...TINY, ...changes }),
+      { runFolder: run, emit, signal: stop.signal, ...(files === undefined ? {} : { files }) },
+      point,
+    );
   } finally {
     log.close();
   }

@@ -1,5 +1,5 @@
-// A command whose folder MOUNT is a file system in memory of a few kilobytes, in a mount namespace of its own: it goes when the command does. It can be
-// filled and emptied from outside while the command runs.
+// A command whose folder MOUNT is a file system in memory of a few kilobytes, in a mount namespace of its own: it goes
+// when the command does. It can be filled and emptied from outside while the command runs.
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,10 +8,15 @@ import { createInterface } from 'node:readline';
 import type { RunEvent } from '../../engine/events/events.js';
 
 const MAIN = join(import.meta.dirname, '../../dist/cli/main.js');
-const inNamespace = (script: string, args: readonly string[]): [string, string[]] => ['unshare', ['-rm', 'sh', '-c', script, 'sh', ...args]];
+const inNamespace = (script: string, args: readonly string[]): [string, string[]] => [
+  'unshare',
+  ['-rm', 'sh', '-c', script, 'sh', ...args],
+];
 
 /** Whether this machine lets a process have mounts of its own. */
-export const canMount = process.platform === 'linux' && spawnSync(...inNamespace('mount -t tmpfs -o size=64k tmpfs "$1"', [tmpdir()])).status === 0;
+export const canMount =
+  process.platform === 'linux' &&
+  spawnSync(...inNamespace('mount -t tmpfs -o size=64k tmpfs "$1"', [tmpdir()])).status === 0;
 
 export interface SmallDisk {
   /** Leaves no byte free. */
@@ -29,10 +34,16 @@ export interface SmallRun {
 }
 
 /** Runs the command with `--json`. `argsOf` is given the folder that is small; `kilobytes` is all it holds. */
-export async function runOnSmallDisk(kilobytes: number, argsOf: (folder: string) => readonly string[], onEvent: (event: RunEvent, disk: SmallDisk) => void): Promise<SmallRun> {
+export async function runOnSmallDisk(
+  kilobytes: number,
+  argsOf: (folder: string) => readonly string[],
+  onEvent: (event: RunEvent, disk: SmallDisk) => void,
+): Promise<SmallRun> {
   const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
   const script = `mount -t tmpfs -o size=${kilobytes}k tmpfs "$1" && shift && exec "$@"`;
-  const child = spawn(...inNamespace(script, [folder, process.execPath, MAIN, ...argsOf(folder), '--json']), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(...inNamespace(script, [folder, process.execPath, MAIN, ...argsOf(folder), '--json']), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const filler = `/proc/${child.pid}/root${folder}/filler`;
   const disk: SmallDisk = {
     fill: () => {

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { trainConfigSchema, type TrainConfigInput } from '../../engine/core/config.js';
+import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { runTraining } from '../../engine/trainer/run-training.js';
@@ -33,7 +33,12 @@ export const TINY: TrainConfigInput = {
 };
 
 /** Trains with the tiny configuration and these changes. The folder is removed afterwards. */
-export async function trainRun(changes: Partial<TrainConfigInput>, onEvent: (event: RunEventBody) => void = () => undefined, signal = new AbortController().signal, host: Partial<TrainHost> = {}): Promise<TrainedRun> {
+export async function trainRun(
+  changes: Partial<TrainConfigInput>,
+  onEvent: (event: RunEventBody) => void = () => undefined,
+  signal = new AbortController().signal,
+  host: Partial<TrainHost> = {},
+): Promise<TrainedRun> {
   const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
   const events: RunEventBody[] = [];
   try {
@@ -49,7 +54,8 @@ export async function trainRun(changes: Partial<TrainConfigInput>, onEvent: (eve
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  const of = <T extends RunEventBody['type']>(type: T): EventOf<T>[] => events.filter((event): event is EventOf<T> => event.type === type);
+  const of = <T extends RunEventBody['type']>(type: T): EventOf<T>[] =>
+    events.filter((event): event is EventOf<T> => event.type === type);
   const [finished] = of('run.finished');
   if (finished === undefined) throw new Error('the run did not finish');
   return { events, of, finished };

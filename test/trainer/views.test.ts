@@ -1,16 +1,28 @@
-// Random augmentation in real runs: the same bits for every shape; with fixed views frozen activations are cached, view by view.
+// Random augmentation in real runs: the same bits for every shape; with fixed views frozen activations are cached, view
+// by view.
 import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import type { RunEvent } from '../../engine/events/events.js';
 import { checkLedger } from '../../engine/events/ledger.js';
 import { summarize } from '../../engine/events/summary.js';
-import { trainRun, type TrainedRun } from './train-run.js';
+import { type TrainedRun, trainRun } from './train-run.js';
 
 /** Five steps per epoch, six epochs; the lower of two layers is frozen from the start. */
-const AUGMENTED: Partial<TrainConfigInput> = { augment: 'shift', augmentPixels: 3, steps: 30, freeze: 'manual', freezeSchedule: '0:1', evalEvery: '2 epochs' };
+const AUGMENTED: Partial<TrainConfigInput> = {
+  augment: 'shift',
+  augmentPixels: 3,
+  steps: 30,
+  freeze: 'manual',
+  freezeSchedule: '0:1',
+  evalEvery: '2 epochs',
+};
 const VIEWS = { ...AUGMENTED, views: 2 };
 
-const hashesOf = ({ finished }: TrainedRun): unknown => ({ loss: finished.lossSha256, weights: finished.weightsSha256, metric: finished.metric.value });
+const hashesOf = ({ finished }: TrainedRun): unknown => ({
+  loss: finished.lossSha256,
+  weights: finished.weightsSha256,
+  metric: finished.metric.value,
+});
 const cacheOf = (run: TrainedRun): { state: string; reason: string } | undefined => run.of('cache.changed').at(-1);
 const timed = ({ events }: TrainedRun): RunEvent[] => events.map((event, time) => ({ ...event, time }));
 
@@ -42,7 +54,8 @@ describe('a run with augmentation', () => {
     expect(hashesOf(run)).toEqual(hashesOf(await one));
   });
   it('accounts for every sample of every epoch', async () => {
-    for (const { name, problem } of checkLedger(timed(await one), true)) expect(`${name}: ${problem ?? 'fine'}`).toBe(`${name}: fine`);
+    for (const { name, problem } of checkLedger(timed(await one), true))
+      expect(`${name}: ${problem ?? 'fine'}`).toBe(`${name}: fine`);
   });
   it('without fixed views has no cache and says why; the result is that of a view per epoch', async () => {
     const run = await trainRun(AUGMENTED);

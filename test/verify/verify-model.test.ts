@@ -1,5 +1,5 @@
-// A model's own trial: a sound one is equal in every shape and through every disturbance; one that depends on the process it runs in is found out, by step
-// and block.
+// A model's own trial: a sound one is equal in every shape and through every disturbance; one that depends on the
+// process it runs in is found out, by step and block.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { limitDataset } from '../../engine/data/limited-dataset.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { setUpRun } from '../../engine/run/run-setup.js';
 import { runTrial } from '../../engine/verify/shape-trial.js';
-import { judge, planTrials, trialConfig, verifyModel, type TrialResult } from '../../engine/verify/verify-model.js';
+import { judge, planTrials, trialConfig, type TrialResult, verifyModel } from '../../engine/verify/verify-model.js';
 import { TINY } from '../trainer/train-run.js';
 
 let folder = '';
@@ -19,17 +19,35 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('verifying a model', () => {
-  it('of one\'s own finds it equal in every shape, cached, resumed and after a loss', async () => {
-    const config = trainConfigSchema.parse({ model: 'examples/my-model.ts', modelOptions: { width: 16, layers: 2, heads: 2 }, data: 'synthetic:text', dataOptions: { sequence: 16 }, batch: 8, microBatch: 2, steps: 500 });
+  it("of one's own finds it equal in every shape, cached, resumed and after a loss", async () => {
+    const config = trainConfigSchema.parse({
+      model: 'examples/my-model.ts',
+      modelOptions: { width: 16, layers: 2, heads: 2 },
+      data: 'synthetic:text',
+      dataOptions: { sequence: 16 },
+      batch: 8,
+      microBatch: 2,
+      steps: 500,
+    });
     const told: TrialResult[] = [];
     const results = await verifyModel(config, 8, (result) => told.push(result));
     expect(told).toEqual(results);
     expect(results.map(({ verdict }) => verdict)).not.toContain('different');
     expect(results.filter(({ verdict }) => verdict === 'reference')).toHaveLength(2);
     const equal = results.filter(({ verdict }) => verdict === 'equal').map(({ name }) => name);
-    expect(equal).toEqual(expect.arrayContaining(['a pipeline of 2 stages', 'a pipeline of 4 stages', '2 replicas', 'stopped after step 3, resumed on one device', 'a worker killed at step 3', 'a pipeline that changes its shape as layers freeze']));
+    expect(equal).toEqual(
+      expect.arrayContaining([
+        'a pipeline of 2 stages',
+        'a pipeline of 4 stages',
+        '2 replicas',
+        'stopped after step 3, resumed on one device',
+        'a worker killed at step 3',
+        'a pipeline that changes its shape as layers freeze',
+      ]),
+    );
     const [plain] = results;
-    for (const { name, losses, weights } of results.slice(1, 7)) expect([name, losses, weights]).toEqual([name, plain?.losses, plain?.weights]);
+    for (const { name, losses, weights } of results.slice(1, 7))
+      expect([name, losses, weights]).toEqual([name, plain?.losses, plain?.weights]);
   });
 
   it('that depends on its process names the first step and the first block that differ', async () => {
@@ -52,7 +70,9 @@ export const model = defineModel({
   }),
 });`,
     );
-    const setup = await setUpRun(trialConfig(trainConfigSchema.parse({ ...TINY, model: path, modelOptions: {} }), 6, 1));
+    const setup = await setUpRun(
+      trialConfig(trainConfigSchema.parse({ ...TINY, model: path, modelOptions: {} }), 6, 1),
+    );
     const trial = planTrials(setup).find(({ trial: { name } }) => name === 'a pipeline of 2 stages')?.trial;
     if (trial === undefined) throw new Error('no such trial');
     const expected = await runTrial(setup.config, { kind: 'none' }, join(folder, 'one'));
@@ -61,11 +81,25 @@ export const model = defineModel({
   });
 
   it('is not begun with too few steps', async () => {
-    await expect(verifyModel(trainConfigSchema.parse(TINY), 3, () => undefined)).rejects.toMatchObject({ code: 'PT_CONFIG_VALUE', exitCode: 2 });
+    await expect(verifyModel(trainConfigSchema.parse(TINY), 3, () => undefined)).rejects.toMatchObject({
+      code: 'PT_CONFIG_VALUE',
+      exitCode: 2,
+    });
   });
 
   it('says what a model cannot be put through', async () => {
-    const setup = await setUpRun(trialConfig(trainConfigSchema.parse({ ...TINY, modelOptions: { layers: 1, width: 8, heads: 2, patch: 8 }, batch: 4, microBatch: 4 }), 8, 1));
+    const setup = await setUpRun(
+      trialConfig(
+        trainConfigSchema.parse({
+          ...TINY,
+          modelOptions: { layers: 1, width: 8, heads: 2, patch: 8 },
+          batch: 4,
+          microBatch: 4,
+        }),
+        8,
+        1,
+      ),
+    );
     const reasons = new Map(planTrials(setup).map(({ trial, reason }) => [trial.name, reason]));
     expect(reasons.get('2 replicas')).toMatch(/one micro-batch/);
     expect(reasons.get('the cache')).toMatch(/1 layers/);

@@ -1,4 +1,5 @@
-// Workers on different hosts notice a link between them that is cut, though no connection closes; those that are merely slow to look are not given up.
+// Workers on different hosts notice a link between them that is cut, though no connection closes; those that are merely
+// slow to look are not given up.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dial } from '../../engine/comm/dial.js';
 import { listen, type Listener } from '../../engine/comm/listen.js';
@@ -19,7 +20,15 @@ beforeEach(async () => {
   workers = [];
   for (const worker of ['w0', 'w1']) {
     const home = await dial(coordinator.url, { hello: { name: worker } });
-    const neighbours = new Neighbours({ worker, token: 'secret', host: '127.0.0.1', port: 0, url: coordinator.url, home, onDropped: () => undefined });
+    const neighbours = new Neighbours({
+      worker,
+      token: 'secret',
+      host: '127.0.0.1',
+      port: 0,
+      url: coordinator.url,
+      home,
+      onDropped: () => undefined,
+    });
     colleagues[worker] = { ...(await neighbours.open()), domain: `host of ${worker}` };
     workers.push(neighbours);
   }
@@ -33,8 +42,13 @@ afterEach(async () => {
 });
 
 /** Lets a worker look after its neighbours as its coordinator would have it. */
-const lookAfter = (worker: Neighbours | undefined): void => void timers.push(setInterval(() => worker?.beat(LIMIT_MS), LIMIT_MS / 4));
-const outcome = (wait: Promise<void>): Promise<string> => wait.then(() => 'rung', (error: Error) => error.message);
+const lookAfter = (worker: Neighbours | undefined): void =>
+  void timers.push(setInterval(() => worker?.beat(LIMIT_MS), LIMIT_MS / 4));
+const outcome = (wait: Promise<void>): Promise<string> =>
+  wait.then(
+    () => 'rung',
+    (error: Error) => error.message,
+  );
 
 describe('a neighbour on another host', () => {
   it('that gives no sign of life is given up within about the time that it may be silent', async () => {

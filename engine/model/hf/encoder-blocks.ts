@@ -1,6 +1,6 @@
-// EncoderBlocks: the blocks of a BERT encoder as it was published (Devlin et al. 2018): post-norm, with token types, every parameter from a model
-// folder. Unlike the published one, attention probabilities are not dropped out.
-// Shape suffixes: B samples, T tokens, P positions, D width, F width inside the MLP, V vocabulary.
+// EncoderBlocks: the blocks of a BERT encoder as it was published (Devlin et al. 2018): post-norm, with token types,
+// every parameter from a model folder. Unlike the published one, attention probabilities are not dropped out. Shape
+// suffixes: B samples, T tokens, P positions, D width, F width inside the MLP, V vocabulary.
 import * as nn from '../../tensor/nn.js';
 import * as tf from '../../tensor/tf.js';
 import type { Block, ParamSpec } from '../block.js';
@@ -13,7 +13,10 @@ export interface EncoderParts {
   readonly weights: PretrainedWeights;
   /** Tokens per sample. */
   readonly sequence: number;
-  /** Whether the data say in the field `types` [B, T] which of two texts a token belongs to; else all belong to the first. */
+  /**
+   * Whether the data say in the field `types` [B, T] which of two texts a token belongs to; else all belong to the
+   * first.
+   */
   readonly hasTypes: boolean;
   readonly dropout: number;
 }
@@ -37,7 +40,13 @@ const norm = (weights: PretrainedWeights, name: string, D: number): { normGain: 
 });
 
 function embeddingBlock({ config, weights, sequence: T, hasTypes, dropout }: EncoderParts): Block {
-  const { vocab_size: V, hidden_size: D, max_position_embeddings: P, type_vocab_size: types, layer_norm_eps: epsilon } = config;
+  const {
+    vocab_size: V,
+    hidden_size: D,
+    max_position_embeddings: P,
+    type_vocab_size: types,
+    layer_norm_eps: epsilon,
+  } = config;
   return defineInputBlock({
     name: 'embed',
     kind: 'embedding',
@@ -77,7 +86,11 @@ function attentionBlock({ config, weights, dropout }: EncoderParts, layer: numbe
       ...norm(weights, `${at}.output`, D),
     },
     forward(x_BTD, p, context) {
-      const [q_BTD, k_BTD, v_BTD] = [nn.linear(x_BTD, p.wq, p.bq), nn.linear(x_BTD, p.wk, p.bk), nn.linear(x_BTD, p.wv, p.bv)];
+      const [q_BTD, k_BTD, v_BTD] = [
+        nn.linear(x_BTD, p.wq, p.bq),
+        nn.linear(x_BTD, p.wk, p.bk),
+        nn.linear(x_BTD, p.wv, p.bv),
+      ];
       const mixed_BTD = nn.attention(q_BTD, k_BTD, v_BTD, { heads, mask: context.field('mask') });
       const branch_BTD = context.dropout(nn.linear(mixed_BTD, p.wo, p.bo), dropout, 'out');
       return nn.layerNorm(tf.add(x_BTD, branch_BTD), p.normGain, p.normBias, epsilon);

@@ -1,5 +1,5 @@
-// EncoderConfig: what config.json of a Hugging Face folder says about a BERT encoder, validated. Architectures that compute something else are refused
-// here, before any weight is read.
+// EncoderConfig: what config.json of a Hugging Face folder says about a BERT encoder, validated. Architectures that
+// compute something else are refused here, before any weight is read.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -33,15 +33,33 @@ export type EncoderConfig = z.infer<typeof schema>;
 export function readEncoderConfig(folder: string): EncoderConfig {
   const path = join(folder, 'config.json');
   if (!existsSync(folder) || !statSync(folder).isDirectory())
-    throw new ModelError('PT_HF_FOLDER', `no such folder: ${folder}`, 'name a folder with config.json, the weights and vocab.txt after hf:; it is relative to the current folder');
-  if (!existsSync(path)) throw new ModelError('PT_HF_FOLDER', `${folder} has no config.json`, 'name the folder of a model in the layout of Hugging Face');
+    throw new ModelError(
+      'PT_HF_FOLDER',
+      `no such folder: ${folder}`,
+      'name a folder with config.json, the weights and vocab.txt after hf:; it is relative to the current folder',
+    );
+  if (!existsSync(path))
+    throw new ModelError(
+      'PT_HF_FOLDER',
+      `${folder} has no config.json`,
+      'name the folder of a model in the layout of Hugging Face',
+    );
   const result = schema.safeParse(readJson(path));
   if (!result.success) {
     const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    throw new ModelError('PT_HF_CONFIG', `${path} describes no encoder that can be loaded: ${problems.join('; ')}`, 'encoders of model_type "bert" with absolute positions can be loaded');
+    throw new ModelError(
+      'PT_HF_CONFIG',
+      `${path} describes no encoder that can be loaded: ${problems.join('; ')}`,
+      'encoders of model_type "bert" with absolute positions can be loaded',
+    );
   }
   const { hidden_size: width, num_attention_heads: heads } = result.data;
-  if (width % heads !== 0) throw new ModelError('PT_HF_CONFIG', `${path}: hidden_size ${width} is not a multiple of num_attention_heads ${heads}`, 'use the config.json that belongs to the weights');
+  if (width % heads !== 0)
+    throw new ModelError(
+      'PT_HF_CONFIG',
+      `${path}: hidden_size ${width} is not a multiple of num_attention_heads ${heads}`,
+      'use the config.json that belongs to the weights',
+    );
   return result.data;
 }
 
@@ -57,6 +75,8 @@ function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as unknown;
   } catch (error) {
-    throw new ModelError('PT_HF_CONFIG', `${path} is no JSON file: ${(error as Error).message}`, 'download it again', { cause: error });
+    throw new ModelError('PT_HF_CONFIG', `${path} is no JSON file: ${(error as Error).message}`, 'download it again', {
+      cause: error,
+    });
   }
 }

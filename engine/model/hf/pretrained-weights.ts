@@ -1,5 +1,5 @@
-// PretrainedWeights: parameters that start as tensors of a model folder, by their names there. It checks that they fit; each worker reads the
-// numbers of its own blocks later.
+// PretrainedWeights: parameters that start as tensors of a model folder, by their names there. It checks that they fit;
+// each worker reads the numbers of its own blocks later.
 import { ModelError } from '../../core/errors.js';
 import type { ParamSpec } from '../block.js';
 import { FLOAT_BYTES, isFloatType } from '../float-range.js';
@@ -47,13 +47,23 @@ export class PretrainedWeights {
     return names.map((candidate) => this.#index.get(candidate)).find((tensor) => tensor !== undefined);
   }
 
-  #param(name: string, stored: readonly number[], shape: readonly number[], isTransposed: boolean): Omit<ParamSpec, 'decay'> {
+  #param(
+    name: string,
+    stored: readonly number[],
+    shape: readonly number[],
+    isTransposed: boolean,
+  ): Omit<ParamSpec, 'decay'> {
     const wrong = (problem: string): ModelError =>
-      new ModelError('PT_MODEL_WEIGHTS', `the weights in ${this.#folder} do not fit its config.json: ${problem}`, 'use the config.json that belongs to the weights');
+      new ModelError(
+        'PT_MODEL_WEIGHTS',
+        `the weights in ${this.#folder} do not fit its config.json: ${problem}`,
+        'use the config.json that belongs to the weights',
+      );
     const tensor = this.#find(name);
     if (tensor === undefined) throw wrong(`there is no tensor ${name} among ${this.#index.size}`);
     const { path, offset, dtype, bytes } = tensor;
-    if (tensor.shape.join() !== stored.join()) throw wrong(`${name} is [${tensor.shape.join(', ')}], [${stored.join(', ')}] is needed`);
+    if (tensor.shape.join() !== stored.join())
+      throw wrong(`${name} is [${tensor.shape.join(', ')}], [${stored.join(', ')}] is needed`);
     if (!isFloatType(dtype)) throw wrong(`${name} holds ${dtype}; ${Object.keys(FLOAT_BYTES).join(', ')} can be read`);
     const expected = FLOAT_BYTES[dtype] * stored.reduce((product, n) => product * n, 1);
     if (bytes !== expected) throw wrong(`${name} has ${bytes} bytes, ${expected} are needed`);

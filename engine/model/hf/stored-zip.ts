@@ -1,5 +1,5 @@
-// StoredZip: where the entries of an uncompressed zip file begin, which is how PyTorch lays out weights. It unpacks nothing; files above 4 GB, which
-// need the zip64 extension, are refused.
+// StoredZip: where the entries of an uncompressed zip file begin, which is how PyTorch lays out weights. It unpacks
+// nothing; files above 4 GB, which need the zip64 extension, are refused.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 export interface ZipEntry {
@@ -24,7 +24,8 @@ export function readStoredZip(path: string, broken: (why: string) => Error): Map
     const fileBytes = fstatSync(file).size;
     const read = (offset: number, length: number): Buffer => {
       const bytes = Buffer.alloc(length);
-      if (offset < 0 || offset + length > fileBytes || readSync(file, bytes, 0, length, offset) !== length) throw broken(`no ${length} bytes at ${offset} of ${fileBytes}`);
+      if (offset < 0 || offset + length > fileBytes || readSync(file, bytes, 0, length, offset) !== length)
+        throw broken(`no ${length} bytes at ${offset} of ${fileBytes}`);
       return bytes;
     };
     const tailBytes = Math.min(fileBytes, MOST_TAIL_BYTES);
@@ -32,12 +33,18 @@ export function readStoredZip(path: string, broken: (why: string) => Error): Map
     let end = tailBytes - END_BYTES;
     while (end >= 0 && tail.readUInt32LE(end) !== END) end--;
     if (end < 0) throw broken('it is no zip file, as PyTorch has written since version 1.6');
-    const [count, directoryBytes, directoryOffset] = [tail.readUInt16LE(end + 10), tail.readUInt32LE(end + 12), tail.readUInt32LE(end + 16)];
-    if (count === 0xffff || directoryOffset === 0xffffffff) throw broken('it is a zip file of more than 4 GB or 65534 entries');
+    const [count, directoryBytes, directoryOffset] = [
+      tail.readUInt16LE(end + 10),
+      tail.readUInt32LE(end + 12),
+      tail.readUInt32LE(end + 16),
+    ];
+    if (count === 0xffff || directoryOffset === 0xffffffff)
+      throw broken('it is a zip file of more than 4 GB or 65534 entries');
     const directory = read(directoryOffset, directoryBytes);
     const entries = new Map<string, ZipEntry>();
     for (let at = 0, i = 0; i < count; i++) {
-      if (at + CENTRAL_BYTES > directory.length || directory.readUInt32LE(at) !== CENTRAL) throw broken(`entry ${i} of ${count} of its directory is damaged`);
+      if (at + CENTRAL_BYTES > directory.length || directory.readUInt32LE(at) !== CENTRAL)
+        throw broken(`entry ${i} of ${count} of its directory is damaged`);
       const nameBytes = directory.readUInt16LE(at + 28);
       const name = directory.toString('utf8', at + CENTRAL_BYTES, at + CENTRAL_BYTES + nameBytes);
       const isStored = directory.readUInt16LE(at + 10) === 0;
@@ -46,7 +53,8 @@ export function readStoredZip(path: string, broken: (why: string) => Error): Map
       if (local.readUInt32LE(0) !== LOCAL) throw broken(`its entry ${name} is damaged`);
       if (!isStored) throw broken(`its entry ${name} is compressed`);
       const offset = directory.readUInt32LE(at + 42) + LOCAL_BYTES + local.readUInt16LE(26) + local.readUInt16LE(28);
-      if (offset + bytes > fileBytes) throw broken(`its entry ${name} lies at ${offset}..${offset + bytes} of ${fileBytes}`);
+      if (offset + bytes > fileBytes)
+        throw broken(`its entry ${name} lies at ${offset}..${offset + bytes} of ${fileBytes}`);
       entries.set(name, { offset, bytes });
       at += CENTRAL_BYTES + nameBytes + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
     }

@@ -1,5 +1,6 @@
-// TensorPickle: reads the one kind of pickle that a saved state_dict is: a dictionary of names and tensors. A pickle is a program for a stack machine;
-// here only the instructions that describe tensors exist, and every other instruction or name ends the reading. Nothing from the file is run.
+// TensorPickle: reads the one kind of pickle that a saved state_dict is: a dictionary of names and tensors. A pickle is
+// a program for a stack machine; here only the instructions that describe tensors exist, and every other instruction or
+// name ends the reading. Nothing from the file is run.
 
 export interface PickledStorage {
   readonly kind: 'storage';
@@ -47,7 +48,10 @@ const DICTIONARY = 'collections.OrderedDict';
 const TENSOR = 'torch._utils._rebuild_tensor_v2';
 const PARAMETER = 'torch._utils._rebuild_parameter';
 
-/** Tensors of the dictionary by name; entries that are no tensors are left out. Throws what `broken` makes of the reason. */
+/**
+ * Tensors of the dictionary by name; entries that are no tensors are left out. Throws what `broken` makes of the
+ * reason.
+ */
 export function readTensorPickle(bytes: Buffer, broken: (why: string) => Error): Map<string, PickledTensor> {
   const machine = new PickleMachine(bytes, broken);
   let top: Value;
@@ -60,7 +64,8 @@ export function readTensorPickle(bytes: Buffer, broken: (why: string) => Error):
   }
   if (!isKind(top, 'dictionary')) throw broken('it holds something else than a dictionary of tensors');
   const tensors = new Map<string, PickledTensor>();
-  for (const [name, value] of top.entries) if (typeof name === 'string' && isKind(value, 'tensor')) tensors.set(name, value);
+  for (const [name, value] of top.entries)
+    if (typeof name === 'string' && isKind(value, 'tensor')) tensors.set(name, value);
   return tensors;
 }
 
@@ -68,7 +73,8 @@ type Tagged = Exclude<Value, null | boolean | number | string | Value[]>;
 function isKind<K extends Tagged['kind']>(value: Value | undefined, kind: K): value is Extract<Tagged, { kind: K }> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && value.kind === kind;
 }
-const isNumbers = (value: Value | undefined): value is number[] => Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && (item as number) >= 0);
+const isNumbers = (value: Value | undefined): value is number[] =>
+  Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && (item as number) >= 0);
 
 /** The stack machine of protocol 2. */
 class PickleMachine {
@@ -91,7 +97,10 @@ class PickleMachine {
       const instruction = String.fromCharCode(code);
       if (instruction === '.') return this.#pop();
       if (!this.#literal(code, instruction) && !this.#compound(code, instruction))
-        throw this.#broken(`its list of tensors has the instruction 0x${code.toString(16).padStart(2, '0')}, which no list of tensors needs`);
+        throw this.#broken(
+          `its list of tensors has the instruction 0x${code.toString(16).padStart(2, '0')}, which no list of ` +
+            'tensors needs',
+        );
     }
   }
 
@@ -127,7 +136,8 @@ class PickleMachine {
     switch (code) {
       case 0x80: {
         const protocol = this.#take(1).readUInt8();
-        if (protocol > 3) throw this.#broken(`its list of tensors is a pickle of protocol ${protocol}, at most 3 is read`);
+        if (protocol > 3)
+          throw this.#broken(`its list of tensors is a pickle of protocol ${protocol}, at most 3 is read`);
         return true;
       }
       case 0x88:
@@ -167,7 +177,8 @@ class PickleMachine {
       case 'b':
         // The attributes of a dictionary, such as version numbers, say nothing about tensors.
         this.#pop();
-        if (!isKind(this.#stack.at(-1), 'dictionary')) throw this.#broken('its list of tensors gives attributes to something else than a dictionary');
+        if (!isKind(this.#stack.at(-1), 'dictionary'))
+          throw this.#broken('its list of tensors gives attributes to something else than a dictionary');
         return true;
     }
     if (code >= 0x85 && code <= 0x87) {
@@ -182,10 +193,13 @@ class PickleMachine {
     const line = (): string => {
       const end = this.#bytes.indexOf(0x0a, this.#at);
       if (end < 0) throw new RangeError('no end of line');
-      return this.#take(end + 1 - this.#at).toString('utf8').slice(0, -1);
+      return this.#take(end + 1 - this.#at)
+        .toString('utf8')
+        .slice(0, -1);
     };
     const name = `${line()}.${line()}`;
-    if (![DICTIONARY, TENSOR, PARAMETER].includes(name) && !Object.hasOwn(STORAGES, name)) throw this.#broken(`it asks for "${name}", which is no part of a tensor; it was not run`);
+    if (![DICTIONARY, TENSOR, PARAMETER].includes(name) && !Object.hasOwn(STORAGES, name))
+      throw this.#broken(`it asks for "${name}", which is no part of a tensor; it was not run`);
     return { kind: 'name', name };
   }
 
@@ -200,7 +214,8 @@ class PickleMachine {
   #storage(id: Value): PickledStorage {
     const [tag, type, key] = Array.isArray(id) ? id : [];
     const dtype = isKind(type, 'name') ? STORAGES[type.name] : undefined;
-    if (tag !== 'storage' || dtype === undefined || typeof key !== 'string') throw this.#broken('it refers to something else than the storage of a tensor');
+    if (tag !== 'storage' || dtype === undefined || typeof key !== 'string')
+      throw this.#broken('it refers to something else than the storage of a tensor');
     return { kind: 'storage', dtype, key };
   }
 
@@ -209,7 +224,13 @@ class PickleMachine {
       const [first, offset, shape, strides] = given;
       if (what.name === DICTIONARY && given.length === 0) return { kind: 'dictionary', entries: new Map() };
       if (what.name === PARAMETER && isKind(first, 'tensor')) return first;
-      if (what.name === TENSOR && isKind(first, 'storage') && isNumbers([offset ?? null]) && isNumbers(shape) && isNumbers(strides))
+      if (
+        what.name === TENSOR &&
+        isKind(first, 'storage') &&
+        isNumbers([offset ?? null]) &&
+        isNumbers(shape) &&
+        isNumbers(strides)
+      )
         return { kind: 'tensor', storage: first, offset: offset as number, shape, strides };
     }
     throw this.#broken('it makes something else than a dictionary or a tensor');
@@ -217,7 +238,8 @@ class PickleMachine {
 
   #setItems(items: readonly Value[]): boolean {
     const target = this.#stack.at(-1);
-    if (!isKind(target, 'dictionary') || items.length % 2 !== 0) throw this.#broken('its list of tensors sets items of something else than a dictionary');
+    if (!isKind(target, 'dictionary') || items.length % 2 !== 0)
+      throw this.#broken('its list of tensors sets items of something else than a dictionary');
     for (let i = 0; i < items.length; i += 2) target.entries.set(items[i], items[i + 1] as Value);
     return true;
   }

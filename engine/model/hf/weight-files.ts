@@ -1,11 +1,11 @@
-// WeightFiles: which tensors a model folder holds and at which bytes of which file: safetensors, or what torch.save wrote, in one file or in several.
-// Only what describes the tensors is read here.
-import { existsSync, openSync, closeSync, readFileSync, readSync } from 'node:fs';
+// WeightFiles: which tensors a model folder holds and at which bytes of which file: safetensors, or what torch.save
+// wrote, in one file or in several. Only what describes the tensors is read here.
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { ModelError } from '../../core/errors.js';
 import { readSafetensorsHeader, type StoredTensor } from '../../tensor/safetensors-header.js';
-import { sizeOf, type Shape } from '../../tensor/shape.js';
+import { type Shape, sizeOf } from '../../tensor/shape.js';
 import { readStoredZip } from './stored-zip.js';
 import { readTensorPickle } from './tensor-pickle.js';
 
@@ -18,19 +18,42 @@ const FORMATS = [
 ] as const;
 const listSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 /** Bytes of one element, by type. */
-const ELEMENT_BYTES: Readonly<Record<string, number>> = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 };
+const ELEMENT_BYTES: Readonly<Record<string, number>> = {
+  F64: 8,
+  I64: 8,
+  F32: 4,
+  I32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+};
 /** A list of a thousand tensors has 0.2 MB. */
 const MOST_PICKLE_BYTES = 64 * 2 ** 20;
 
-const broken = (path: string) => (why: string): ModelError => new ModelError('PT_MODEL_WEIGHTS', `${path} cannot be used: ${why}`, 'download it again, or save it as model.safetensors');
+const broken =
+  (path: string) =>
+  (why: string): ModelError =>
+    new ModelError(
+      'PT_MODEL_WEIGHTS',
+      `${path} cannot be used: ${why}`,
+      'download it again, or save it as model.safetensors',
+    );
 
 /** Every tensor of the folder. Throws ModelError PT_MODEL_WEIGHTS, or PT_HF_FOLDER where there are no weights. */
 export function readWeightFiles(folder: string): TensorIndex {
   for (const { single, list, read } of FORMATS) {
     if (existsSync(join(folder, single))) return located(join(folder, single), read);
-    if (existsSync(join(folder, list))) return new Map(filesOf(join(folder, list)).flatMap((file) => [...located(join(folder, file), read)]));
+    if (existsSync(join(folder, list)))
+      return new Map(filesOf(join(folder, list)).flatMap((file) => [...located(join(folder, file), read)]));
   }
-  throw new ModelError('PT_HF_FOLDER', `${folder} has no weights`, `it needs one of ${FORMATS.map(({ single }) => single).join(', ')}; other formats are not read`);
+  throw new ModelError(
+    'PT_HF_FOLDER',
+    `${folder} has no weights`,
+    `it needs one of ${FORMATS.map(({ single }) => single).join(', ')}; other formats are not read`,
+  );
 }
 
 function located(path: string, read: (path: string) => Iterable<StoredTensor>): TensorIndex {
@@ -70,7 +93,8 @@ function* torchFile(path: string): Generator<StoredTensor> {
   const root = listName.slice(0, -'data.pkl'.length);
   const contentOf = (name: string): Buffer => {
     const { offset, bytes } = entries.get(name) ?? { offset: 0, bytes: 0 };
-    if (bytes > MOST_PICKLE_BYTES) throw fail(`its entry ${name} has ${bytes} bytes, at most ${MOST_PICKLE_BYTES} are read`);
+    if (bytes > MOST_PICKLE_BYTES)
+      throw fail(`its entry ${name} has ${bytes} bytes, at most ${MOST_PICKLE_BYTES} are read`);
     return readPart(path, offset, bytes);
   };
   const order = contentOf(`${root}byteorder`).toString('utf8');
@@ -79,8 +103,10 @@ function* torchFile(path: string): Generator<StoredTensor> {
     const entry = entries.get(`${root}data/${storage.key}`);
     const elementBytes = ELEMENT_BYTES[storage.dtype] ?? 0;
     const bytes = elementBytes * sizeOf(shape);
-    if (entry === undefined || elementBytes * offset + bytes > entry.bytes) throw fail(`the numbers of ${name} are not all there`);
-    if (!isRowByRow(shape, strides)) throw fail(`${name} is not stored row by row (shape [${shape.join(', ')}], strides [${strides.join(', ')}])`);
+    if (entry === undefined || elementBytes * offset + bytes > entry.bytes)
+      throw fail(`the numbers of ${name} are not all there`);
+    if (!isRowByRow(shape, strides))
+      throw fail(`${name} is not stored row by row (shape [${shape.join(', ')}], strides [${strides.join(', ')}])`);
     yield { name, dtype: storage.dtype, shape, offset: entry.offset + elementBytes * offset, bytes };
   }
 }

@@ -21,7 +21,9 @@ function mergeHeads(x: T): T {
   return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [b, t, h * e]);
 }
 
-/** What is added to the scores of T queries over S keys so that no query sees a key behind it; the last query sees all. */
+/**
+ * What is added to the scores of T queries over S keys so that no query sees a key behind it; the last query sees all.
+ */
 function causalMask(t: number, s: number): T {
   const values = new Float32Array(t * s);
   for (let row = 0; row < t; row++) values.fill(BLOCKED, row * s + Math.min(s, row + 1 + s - t), (row + 1) * s);
@@ -35,7 +37,8 @@ export const attention: Reference = ([q, k, v, mask], attrs) => {
   const [t, width, s] = [at(query.shape, 2), at(query.shape, 3), at(key.shape, 2)];
   let scores: T = tf.mul(tf.matMul(query, key, false, true), 1 / Math.sqrt(width));
   if (flagAttr(attrs, 'causal')) scores = tf.add(scores, causalMask(t, s));
-  if (mask !== undefined) scores = tf.add(scores, tf.reshape(tf.mul(tf.sub(1, mask), BLOCKED), [at(mask.shape, 0), 1, 1, s]));
+  if (mask !== undefined)
+    scores = tf.add(scores, tf.reshape(tf.mul(tf.sub(1, mask), BLOCKED), [at(mask.shape, 0), 1, 1, s]));
   const probabilities = tf.softmax(scores);
   return [mergeHeads(tf.matMul(probabilities, value)), probabilities];
 };

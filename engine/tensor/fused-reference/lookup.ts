@@ -3,7 +3,7 @@ import { numberAttr } from '../ops/attributes.js';
 import { at } from '../ops/shapes.js';
 import * as tf from '../tf.js';
 import { logSoftmax } from './missing.js';
-import { requireInside, type Reference } from './reference.js';
+import { type Reference, requireInside } from './reference.js';
 
 type T = tf.Tensor;
 

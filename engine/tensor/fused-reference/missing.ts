@@ -29,7 +29,10 @@ export const broadcastTo: Reference = ([x], attrs) => [tf.broadcastTo(x as T, [.
 export const unsortedSegmentSum: Reference = ([x, segmentIds], attrs) => {
   const segments = numberAttr(attrs, 'numSegments');
   const ids = segmentIds as T;
-  const isInside = tf.logicalAnd(tf.greaterEqual(ids, tf.scalar(0, 'int32')), tf.less(ids, tf.scalar(segments, 'int32')));
+  const isInside = tf.logicalAnd(
+    tf.greaterEqual(ids, tf.scalar(0, 'int32')),
+    tf.less(ids, tf.scalar(segments, 'int32')),
+  );
   const kept = tf.where(isInside, ids, tf.fill(ids.shape, segments, 'int32'));
   const shape = (x as T).shape.slice(ids.rank);
   const rows = tf.reshape(tf.cast(x as T, 'float32'), [ids.size, sizeOf(shape)]);

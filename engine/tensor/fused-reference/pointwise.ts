@@ -24,7 +24,10 @@ export const layerNorm: Reference = ([x, gain, bias], attrs) => {
   return [tf.add(tf.mul(tf.mul(centred, deviation), gain as T), bias as T), mean, deviation];
 };
 
-/** With n the normalised rows, r the reciprocal deviation and g = dy gain: dx = r (g - avg(g) - n avg(g n)); dgain = sum dy n; dbias = sum dy. */
+/**
+ * With n the normalised rows, r the reciprocal deviation and g = dy gain: dx = r (g - avg(g) - n avg(g n)); dgain = sum
+ * dy n; dbias = sum dy.
+ */
 export const layerNormGradient: Reference = ([dy, x, gain, mean, deviation]) => {
   const n = tf.mul(tf.sub(x as T, mean as T), deviation as T);
   const g = tf.mul(dy as T, gain as T);

@@ -28,9 +28,15 @@ export const fusedMatMul: Reference = ([a, b, ...rest], attrs) => {
   return [activate(sum, activation === 'leakyrelu' ? numberAttr(attrs, 'leakyreluAlpha') : 0)];
 };
 
-/** Every operand is laid along all axes of the equation, the products are summed over those that the result does not have. */
+/**
+ * Every operand is laid along all axes of the equation, the products are summed over those that the result does not
+ * have.
+ */
 export const einsum: Reference = (inputs, attrs) => {
-  const { allDims, summedDims, idDims } = tf.backend_util.decodeEinsumEquation(String(attrs['equation']), inputs.length);
+  const { allDims, summedDims, idDims } = tf.backend_util.decodeEinsumEquation(
+    String(attrs['equation']),
+    inputs.length,
+  );
   const laidOut = inputs.map((x, i): T => {
     const dims = at(idDims, i);
     const order = dims.map((_, axis) => axis).sort((p, q) => at(dims, p) - at(dims, q));

@@ -1,14 +1,14 @@
 // Which reference stands in for which op, and checks of indices for kernels that backends run without one.
+import type { Attrs } from '../graph.js';
 import { normalAxis, numberAttr } from '../ops/attributes.js';
 import { at } from '../ops/shapes.js';
-import type { Attrs } from '../graph.js';
 import type { Tensor } from '../tf.js';
 import { attention, attentionGradient } from './attention.js';
 import { crossEntropy, crossEntropyGradient, embedding, embeddingGradient } from './lookup.js';
 import { addV2, broadcastTo, logicalXor, logSoftmaxOp, unsortedSegmentSum } from './missing.js';
-import { einsum, fusedMatMul } from './products.js';
 import { dropout, gelu, geluGradient, layerNorm, layerNormGradient, linear, rowSum } from './pointwise.js';
-import { requireInside, type Reference } from './reference.js';
+import { einsum, fusedMatMul } from './products.js';
+import { type Reference, requireInside } from './reference.js';
 import { tensorflowReferences } from './tensorflow.js';
 import { wasmReferences } from './wasm.js';
 import { webgpuReferences } from './webgpu.js';
@@ -50,9 +50,16 @@ export const replacement = (op: string, backend: string): Reference | undefined 
 
 /** Throws a RangeError where a kernel of that name would read outside of its table. */
 export const checks: ReadonlyMap<string, (inputs: readonly Tensor[], attrs: Attrs) => void> = new Map([
-  ['GatherV2', ([x, indices], attrs) => {
-    const { shape, rank } = x as Tensor;
-    requireInside('GatherV2', indices as Tensor, [at(shape, normalAxis(numberAttr(attrs, 'axis'), rank))]);
-  }],
-  ['GatherNd', ([x, indices]) => requireInside('GatherNd', indices as Tensor, (x as Tensor).shape.slice(0, at((indices as Tensor).shape, -1)))],
+  [
+    'GatherV2',
+    ([x, indices], attrs) => {
+      const { shape, rank } = x as Tensor;
+      requireInside('GatherV2', indices as Tensor, [at(shape, normalAxis(numberAttr(attrs, 'axis'), rank))]);
+    },
+  ],
+  [
+    'GatherNd',
+    ([x, indices]) =>
+      requireInside('GatherNd', indices as Tensor, (x as Tensor).shape.slice(0, at((indices as Tensor).shape, -1))),
+  ],
 ]);

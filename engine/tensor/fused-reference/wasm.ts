@@ -16,7 +16,11 @@ const select: Reference = ([condition, a, b]) => {
 /** The kernel keeps the lowest byte of a number where it should ask whether there is one. */
 const cast: Reference = ([x], attrs) => {
   const dtype = dtypeAttr(attrs, 'dtype');
-  return [dtype === 'bool' && (x as T).dtype !== 'bool' ? tf.notEqual(x as T, tf.scalar(0, (x as T).dtype)) : tf.cast(x as T, dtype)];
+  return [
+    dtype === 'bool' && (x as T).dtype !== 'bool'
+      ? tf.notEqual(x as T, tf.scalar(0, (x as T).dtype))
+      : tf.cast(x as T, dtype),
+  ];
 };
 
 /** The kernel writes integers, also into a tensor of floats. */
@@ -33,7 +37,11 @@ const gather: Reference = ([x, indices], attrs) => {
   const batchDims = attrs['batchDims'] === undefined ? 0 : numberAttr(attrs, 'batchDims');
   const axis = normalAxis(numberAttr(attrs, 'axis'), table.rank);
   if (batchDims === 0) return [tf.gather(table, ids, axis)];
-  const [batch, outer, inner] = [table.shape.slice(0, batchDims), table.shape.slice(batchDims, axis), table.shape.slice(axis + 1)];
+  const [batch, outer, inner] = [
+    table.shape.slice(0, batchDims),
+    table.shape.slice(batchDims, axis),
+    table.shape.slice(axis + 1),
+  ];
   const [b, o, n, i] = [sizeOf(batch), sizeOf(outer), at(table.shape, axis), sizeOf(inner)];
   const m = ids.size / b;
   const rows = tf.reshape(tf.transpose(tf.reshape(table, [b, o, n, i]), [0, 2, 1, 3]), [b * n, o * i]);
@@ -43,4 +51,9 @@ const gather: Reference = ([x, indices], attrs) => {
   return [tf.reshape(tf.transpose(found, [0, 2, 1, 3]), [...batch, ...outer, ...ids.shape.slice(batchDims), ...inner])];
 };
 
-export const wasmReferences: ReadonlyMap<string, Reference> = new Map([['Select', select], ['Cast', cast], ['OneHot', oneHot], ['GatherV2', gather]]);
+export const wasmReferences: ReadonlyMap<string, Reference> = new Map([
+  ['Select', select],
+  ['Cast', cast],
+  ['OneHot', oneHot],
+  ['GatherV2', gather],
+]);

@@ -6,7 +6,9 @@ import type { Reference } from './reference.js';
 
 type T = tf.Tensor;
 
-/** Booleans as floats. A cast would only rename them: their buffer keeps integers, and shaders that copy it are refused. */
+/**
+ * Booleans as floats. A cast would only rename them: their buffer keeps integers, and shaders that copy it are refused.
+ */
 const asFloats = (x: T): T => tf.where(x, tf.fill(x.shape, 1), tf.fill(x.shape, 0));
 
 const transpose: Reference = ([x], attrs) => {

@@ -1,16 +1,19 @@
 // attention: multi-head scaled dot-product attention. The forward leaves the probabilities for the backward.
 // B samples, T positions, H heads, E = D / H features per head.
 import { ModelError } from '../../core/errors.js';
+import type { AttentionSpec } from '../jit/attention.js';
 import { flagAttr, numberAttr } from '../ops/attributes.js';
+import { defineOp, type EmitContext, type NodeWriter, type OpDefinition, type Operand } from '../ops/definition.js';
 import { finishReshape, int64s, reshape, scalar } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
-import { defineOp, type EmitContext, type NodeWriter, type OpDefinition, type Operand } from '../ops/definition.js';
-import type { AttentionSpec } from '../jit/attention.js';
-import { sizeOf, type Shape } from '../shape.js';
-import { cast, zeros, type GradConfig, type Tensor } from '../tf.js';
+import { type Shape, sizeOf } from '../shape.js';
+import { cast, type GradConfig, type Tensor, zeros } from '../tf.js';
 import { defineGradient, firstOf, runOp } from './gradient.js';
 
-/** Added to scores that must not count: far below any score, yet finite, so that a row without any allowed position stays finite. */
+/**
+ * Added to scores that must not count: far below any score, yet finite, so that a row without any allowed position
+ * stays finite.
+ */
 const BLOCKED = -1e9;
 const MICROSOFT = 'com.microsoft';
 const SWAP_HEADS = { perm: [0, 2, 1, 3] };
@@ -28,7 +31,8 @@ function splitHeads(e: EmitContext, x: Operand): string {
 }
 
 /** [B, H, T, E] to output `i` [B, T, D]. */
-const finishMerged = (e: EmitContext, heads: string, i: number): void => finishReshape(e, e.node('Transpose', [heads], SWAP_HEADS), i);
+const finishMerged = (e: EmitContext, heads: string, i: number): void =>
+  finishReshape(e, e.node('Transpose', [heads], SWAP_HEADS), i);
 
 interface ProductOptions {
   readonly transA?: number;
@@ -39,7 +43,8 @@ interface ProductOptions {
   readonly alpha?: { readonly float: number };
 }
 
-const product = (e: NodeWriter, a: string, b: string, options: ProductOptions): string => e.node('FusedMatMul', [a, b], { ...options }, MICROSOFT);
+const product = (e: NodeWriter, a: string, b: string, options: ProductOptions): string =>
+  e.node('FusedMatMul', [a, b], { ...options }, MICROSOFT);
 
 /** What is added to the scores: [T, S] for causal, or null. */
 function causalMask(e: EmitContext): string | null {
@@ -62,8 +67,12 @@ const SCORES_TO_TILE = 256 * 1024;
 /** ... if a sample has enough of them. */
 const SMALLEST_TILE = 16 * 1024;
 
-/** Whether all that belongs to one sample is computed before the next one: then it fits the cache, and heads are read in place. */
-const isTiled = (scores: Shape): boolean => sizeOf(scores) >= SCORES_TO_TILE && sizeOf(scores.slice(1)) >= SMALLEST_TILE;
+/**
+ * Whether all that belongs to one sample is computed before the next one: then it fits the cache, and heads are read in
+ * place.
+ */
+const isTiled = (scores: Shape): boolean =>
+  sizeOf(scores) >= SCORES_TO_TILE && sizeOf(scores.slice(1)) >= SMALLEST_TILE;
 
 /** [B, T, D] as [B, T, H, E], to be sliced into samples. */
 function perSample(e: EmitContext, x: Operand): Operand {
@@ -77,18 +86,27 @@ function emitTiledForward(e: EmitContext): void {
   const causal = causalMask(e);
   const keys = keyMask(e);
   const stacked = [...[0, 1, 2].map((i) => perSample(e, e.input(i))), ...(keys === null ? [] : [keys])];
-  e.tiled(stacked, (body, slices) => {
-    const [q, k, v] = [at(slices, 0), at(slices, 1), at(slices, 2)];
-    let scores = product(body, q, k, { transBatchA: 1, transBatchB: 1, transB: 1, alpha: { float: 1 / Math.sqrt(width) } });
-    if (causal !== null) scores = body.node('Add', [scores, causal]);
-    if (keys !== null) scores = body.node('Add', [scores, at(slices, 3)]);
-    const probabilities = body.node('Softmax', [scores], { axis: -1 });
-    const merged = body.node('Transpose', [product(body, probabilities, v, { transBatchB: 1 })], { perm: [1, 0, 2] });
-    return [
-      { name: reshape(body, merged, [t, d]), shape: [t, d], dtype: 'float32' },
-      { name: probabilities, shape: [h, t, at(e.input(1).shape, 1)], dtype: 'float32' },
-    ];
-  }, [0, 1]);
+  e.tiled(
+    stacked,
+    (body, slices) => {
+      const [q, k, v] = [at(slices, 0), at(slices, 1), at(slices, 2)];
+      let scores = product(body, q, k, {
+        transBatchA: 1,
+        transBatchB: 1,
+        transB: 1,
+        alpha: { float: 1 / Math.sqrt(width) },
+      });
+      if (causal !== null) scores = body.node('Add', [scores, causal]);
+      if (keys !== null) scores = body.node('Add', [scores, at(slices, 3)]);
+      const probabilities = body.node('Softmax', [scores], { axis: -1 });
+      const merged = body.node('Transpose', [product(body, probabilities, v, { transBatchB: 1 })], { perm: [1, 0, 2] });
+      return [
+        { name: reshape(body, merged, [t, d]), shape: [t, d], dtype: 'float32' },
+        { name: probabilities, shape: [h, t, at(e.input(1).shape, 1)], dtype: 'float32' },
+      ];
+    },
+    [0, 1],
+  );
 }
 
 function emitTiledBackward(e: EmitContext): void {
@@ -99,7 +117,9 @@ function emitTiledBackward(e: EmitContext): void {
   const stacks = e.tiled(stacked, (body, slices) => {
     const [dO, q, k, v, o, probabilities] = slices as [string, string, string, string, string, string];
     const split = (heads: string, rows: number): Operand => ({
-      name: body.node('Transpose', [heads], { perm: [1, 0, 2] }), shape: [rows, h, width], dtype: 'float32',
+      name: body.node('Transpose', [heads], { perm: [1, 0, 2] }),
+      shape: [rows, h, width],
+      dtype: 'float32',
     });
     const rowSums = body.node('ReduceSum', [body.node('Mul', [dO, o]), int64s(body, [-1])], { keepdims: 1 });
     const dP = product(body, dO, v, { transBatchA: 1, transBatchB: 1, transB: 1 });
@@ -131,29 +151,41 @@ export const attentionOps: readonly OpDefinition[] = [
     inputs: ['q', 'k', 'v', 'mask?'],
     infer: (inputs, attrs) => {
       const [q, k] = [at(inputs, 0), at(inputs, 1)];
-      return [{ shape: q.shape, dtype: 'float32' }, { shape: probabilityShape(q.shape, k.shape, numberAttr(attrs, 'heads')), dtype: 'float32' }];
+      return [
+        { shape: q.shape, dtype: 'float32' },
+        { shape: probabilityShape(q.shape, k.shape, numberAttr(attrs, 'heads')), dtype: 'float32' },
+      ];
     },
     emit: (e) => {
       const kernel = kernelSpec(e, e.input(0), e.input(1), e.inputs.length === 4);
-      if (kernel !== null) return e.finishKernel({ kind: 'attention', ...kernel }, e.inputs.map(({ name }) => name));
+      if (kernel !== null)
+        return e.finishKernel(
+          { kind: 'attention', ...kernel },
+          e.inputs.map(({ name }) => name),
+        );
       if (isTiled(e.output(1).shape)) return emitTiledForward(e);
       const { width } = dimensions(e, e.input(0));
       const alpha = { float: 1 / Math.sqrt(width) };
       let scores = product(e, splitHeads(e, e.input(0)), splitHeads(e, e.input(1)), { transB: 1, alpha });
-      for (const mask of [causalMask(e), keyMask(e)?.name ?? null]) if (mask !== null) scores = e.node('Add', [scores, mask]);
+      for (const mask of [causalMask(e), keyMask(e)?.name ?? null])
+        if (mask !== null) scores = e.node('Add', [scores, mask]);
       e.finish('Softmax', [scores], { axis: -1 }, '', [1]);
       finishMerged(e, e.node('MatMul', [e.output(1).name, splitHeads(e, e.input(2))]), 0);
     },
   }),
-  // With P the probabilities and O = P V: dV = P' dO; dS = P (dO V' - rowsum(dO O)); dQ = dS K; dK = dS' Q, both scaled.
-  // rowsum(P dP) equals rowsum(dO O), which is E wide instead of S.
+  // With P the probabilities and O = P V: dV = P' dO; dS = P (dO V' - rowsum(dO O)); dQ = dS K; dK = dS' Q, both
+  // scaled. rowsum(P dP) equals rowsum(dO O), which is E wide instead of S.
   defineOp({
     name: 'PtAttentionGrad',
     inputs: ['dy', 'q', 'k', 'v', 'y', 'probabilities'],
     infer: (inputs) => [at(inputs, 1), at(inputs, 2), at(inputs, 3)],
     emit: (e) => {
       const kernel = kernelSpec(e, e.input(1), e.input(2), false);
-      if (kernel !== null) return e.finishKernel({ kind: 'attention gradient', ...kernel }, e.inputs.map(({ name }) => name));
+      if (kernel !== null)
+        return e.finishKernel(
+          { kind: 'attention gradient', ...kernel },
+          e.inputs.map(({ name }) => name),
+        );
       if (isTiled(e.input(5).shape)) return emitTiledBackward(e);
       const { b, t, h, width } = dimensions(e, e.input(0));
       const alpha = { float: 1 / Math.sqrt(width) };
@@ -161,7 +193,11 @@ export const attentionOps: readonly OpDefinition[] = [
       const dO = splitHeads(e, e.input(0));
       finishMerged(e, product(e, probabilities, dO, { transA: 1 }), 2);
       const perHead = reshape(e, e.node('Mul', [e.input(0).name, e.input(4).name]), [b, t, h, width]);
-      const rowSums = e.node('Transpose', [e.node('ReduceSum', [perHead, int64s(e, [-1])], { keepdims: 1 })], SWAP_HEADS);
+      const rowSums = e.node(
+        'Transpose',
+        [e.node('ReduceSum', [perHead, int64s(e, [-1])], { keepdims: 1 })],
+        SWAP_HEADS,
+      );
       const dP = product(e, dO, splitHeads(e, e.input(3)), { transB: 1 });
       const dS = e.node('Mul', [e.node('Sub', [dP, rowSums]), probabilities]);
       finishMerged(e, product(e, dS, splitHeads(e, e.input(2)), { alpha }), 0);
@@ -175,8 +211,18 @@ const attentionGradient: GradConfig = {
   inputsToSave: ['q', 'k', 'v'],
   outputsToSave: [true, true],
   gradFunc: (dys, saved, attrs) => {
-    const [q, k, v, y, probabilities] = [0, 1, 2, 3, 4].map((i) => at(saved, i)) as [Tensor, Tensor, Tensor, Tensor, Tensor];
-    const [dq, dk, dv] = runOp('PtAttentionGrad', { dy: firstOf(dys), q, k, v, y, probabilities }, attrs) as [Tensor, Tensor, Tensor];
+    const [q, k, v, y, probabilities] = [0, 1, 2, 3, 4].map((i) => at(saved, i)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const [dq, dk, dv] = runOp('PtAttentionGrad', { dy: firstOf(dys), q, k, v, y, probabilities }, attrs) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     return { q: () => dq, k: () => dk, v: () => dv, mask: () => zeros(k.shape.slice(0, 2)) };
   },
 };
@@ -190,11 +236,24 @@ export interface AttentionOptions {
   readonly mask?: Tensor;
 }
 
-/** Attention of `q` [B, T, D] over `k` and `v` [B, S, D]: softmax(q k' / sqrt(D / heads)) v per head, heads side by side again: [B, T, D]. */
+/**
+ * Attention of `q` [B, T, D] over `k` and `v` [B, S, D]: softmax(q k' / sqrt(D / heads)) v per head, heads side by side
+ * again: [B, T, D].
+ */
 export function attention(q: Tensor, k: Tensor, v: Tensor, { heads, causal = false, mask }: AttentionOptions): Tensor {
   const [, , d] = q.shape;
   if (d === undefined || d % heads !== 0)
-    throw new ModelError('PT_ATTENTION_HEADS', `${heads} heads do not divide ${d ?? 0} features`, 'Choose a width that is a multiple of the number of heads.');
+    throw new ModelError(
+      'PT_ATTENTION_HEADS',
+      `${heads} heads do not divide ${d ?? 0} features`,
+      'Choose a width that is a multiple of the number of heads.',
+    );
   defineGradient(attentionGradient);
-  return at(runOp('PtAttention', mask === undefined ? { q, k, v } : { q, k, v, mask: cast(mask, 'float32') }, { heads, causal }), 0);
+  return at(
+    runOp('PtAttention', mask === undefined ? { q, k, v } : { q, k, v, mask: cast(mask, 'float32') }, {
+      heads,
+      causal,
+    }),
+    0,
+  );
 }

@@ -1,10 +1,10 @@
 // crossEntropy: -log softmax at the label, per row. The forward leaves the log-probabilities for the backward.
-import { sizeOf, type Shape } from '../shape.js';
-import { reshape, type GradConfig, type Tensor } from '../tf.js';
+import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { filled, finishReshape, reshape as emitReshape } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
-import { defineOp, type OpDefinition } from '../ops/definition.js';
-import { defineGradient, firstOf, runOp, runOne } from './gradient.js';
+import { type Shape, sizeOf } from '../shape.js';
+import { type GradConfig, reshape, type Tensor } from '../tf.js';
+import { defineGradient, firstOf, runOne, runOp } from './gradient.js';
 
 const flatSize = (logits: Shape): readonly [number, number] => [sizeOf(logits.slice(0, -1)), at(logits, -1)];
 
@@ -14,7 +14,10 @@ export const crossEntropyOps: readonly OpDefinition[] = [
     inputs: ['logits', 'labels'],
     infer: (inputs) => {
       const { shape } = at(inputs, 0);
-      return [{ shape: shape.slice(0, -1), dtype: 'float32' }, { shape: flatSize(shape), dtype: 'float32' }];
+      return [
+        { shape: shape.slice(0, -1), dtype: 'float32' },
+        { shape: flatSize(shape), dtype: 'float32' },
+      ];
     },
     emit: (e) => {
       const [n, c] = flatSize(e.input(0).shape);
@@ -33,7 +36,10 @@ export const crossEntropyOps: readonly OpDefinition[] = [
       const [n] = e.input(1).shape as [number, number];
       const softmax = e.node('Exp', [e.input(1).name]);
       const labels = emitReshape(e, e.input(2).name, [n, 1]);
-      const difference = e.node('ScatterElements', [softmax, labels, filled(e, 'float32', [n, 1], -1)], { axis: 1, reduction: 'add' });
+      const difference = e.node('ScatterElements', [softmax, labels, filled(e, 'float32', [n, 1], -1)], {
+        axis: 1,
+        reduction: 'add',
+      });
       e.finish('Mul', [difference, emitReshape(e, e.input(0).name, [n, 1])]);
     },
   }),

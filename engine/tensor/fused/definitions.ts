@@ -9,5 +9,11 @@ import { layerNormOps } from './layer-norm.js';
 import { linearOps } from './linear.js';
 
 export const fusedOps: readonly OpDefinition[] = [
-  linearOps, geluOps, layerNormOps, attentionOps, embeddingOps, crossEntropyOps, dropoutOps,
+  linearOps,
+  geluOps,
+  layerNormOps,
+  attentionOps,
+  embeddingOps,
+  crossEntropyOps,
+  dropoutOps,
 ].flat();

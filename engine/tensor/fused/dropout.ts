@@ -1,9 +1,9 @@
 // dropout: zeroes elements by given noise. It draws no numbers itself, so that a run can be repeated.
-import { zerosLike, type GradConfig, type Tensor } from '../tf.js';
 import { numberAttr } from '../ops/attributes.js';
+import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { scalar } from '../ops/emit.js';
 import { at, likeFirst } from '../ops/shapes.js';
-import { defineOp, type OpDefinition } from '../ops/definition.js';
+import { type GradConfig, type Tensor, zerosLike } from '../tf.js';
 import { defineGradient, firstOf, runOne } from './gradient.js';
 
 export const dropoutOps: readonly OpDefinition[] = [
@@ -29,7 +29,10 @@ const dropoutGradient: GradConfig = {
   },
 };
 
-/** Inverted dropout: elements whose `noise` (uniform in [0, 1), shape of `x`) is below `rate` become 0, the rest is scaled by 1 / (1 - rate). */
+/**
+ * Inverted dropout: elements whose `noise` (uniform in [0, 1), shape of `x`) is below `rate` become 0, the rest is
+ * scaled by 1 / (1 - rate).
+ */
 export function dropout(x: Tensor, noise: Tensor, rate: number): Tensor {
   defineGradient(dropoutGradient);
   return runOne('PtDropout', { x, noise }, { rate });

@@ -1,11 +1,11 @@
 // embedding: rows of a table by index. Its gradient adds rows of equal index in the order of the indices.
-import { sizeOf } from '../shape.js';
-import type { GradConfig, Tensor } from '../tf.js';
 import { numberAttr } from '../ops/attributes.js';
+import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { reshape } from '../ops/emit.js';
 import { sumByIndex } from '../ops/gather.js';
 import { at } from '../ops/shapes.js';
-import { defineOp, type OpDefinition } from '../ops/definition.js';
+import { sizeOf } from '../shape.js';
+import type { GradConfig, Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOne } from './gradient.js';
 
 export const embeddingOps: readonly OpDefinition[] = [
@@ -23,7 +23,8 @@ export const embeddingOps: readonly OpDefinition[] = [
       const size = [sizeOf(e.input(1).shape), at(e.input(0).shape, -1)] as const;
       const [[count, width], rows] = [size, numberAttr(e.attrs, 'rows')];
       const { name, dtype } = e.input(1);
-      if (e.hasKernels && dtype === 'int32' && count * width * rows > 0) e.finishKernel({ kind: 'embedding gradient', count, rows, width }, [e.input(0).name, name]);
+      if (e.hasKernels && dtype === 'int32' && count * width * rows > 0)
+        e.finishKernel({ kind: 'embedding gradient', count, rows, width }, [e.input(0).name, name]);
       else e.finish('Identity', [sumByIndex(e, reshape(e, e.input(0).name, size), name, size, rows)]);
     },
   }),

@@ -1,10 +1,10 @@
 // gelu: x times the normal distribution function of x, exact (with erf, not with tanh).
 import { present } from '../../core/invariant.js';
-import { sizeOf } from '../shape.js';
-import { at, likeFirst } from '../ops/shapes.js';
-import { finishReshape, reshape, scalar } from '../ops/emit.js';
 import { defineOp, type NodeWriter, type OpDefinition } from '../ops/definition.js';
+import { finishReshape, reshape, scalar } from '../ops/emit.js';
+import { at, likeFirst } from '../ops/shapes.js';
 import { tileCount } from '../ops/tile.js';
+import { sizeOf } from '../shape.js';
 import type { GradConfig, Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOne } from './gradient.js';
 

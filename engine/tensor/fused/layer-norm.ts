@@ -1,11 +1,12 @@
-// layerNorm: normalisation over the last axis. The forward leaves mean and reciprocal deviation of each row for the backward.
+// layerNorm: normalisation over the last axis. The forward leaves mean and reciprocal deviation of each row for the
+// backward.
 import { invariant, present } from '../../core/invariant.js';
-import { sizeOf } from '../shape.js';
 import { numberAttr } from '../ops/attributes.js';
+import { defineOp, type NodeWriter, type OpDefinition } from '../ops/definition.js';
 import { finishReshape, reshape, rowSumOperands } from '../ops/emit.js';
 import { at, withAt } from '../ops/shapes.js';
-import { defineOp, type NodeWriter, type OpDefinition } from '../ops/definition.js';
 import { tileCount } from '../ops/tile.js';
+import { sizeOf } from '../shape.js';
 import type { GradConfig, Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOp } from './gradient.js';
 
@@ -16,11 +17,18 @@ interface Gradients {
 }
 
 /**
- * With n = (x - mean) r and g = dy gain: dx = r (g - avg(g) - n avg(g n)); dgain = sum dy n; dbias = sum dy, for `rows` rows of dy, x, mean and r.
- * With c = x - mean all averages and sums are products of a matrix and a vector, dy or dy c with gain or r, and few passes over memory remain:
- * avg(g) = dy gain / D, avg(g n) = r (dy c) gain / D, dgain = r' (dy c).
+ * With n = (x - mean) r and g = dy gain: dx = r (g - avg(g) - n avg(g n)); dgain = sum dy n; dbias = sum dy, for `rows`
+ * rows of dy, x, mean and r. With c = x - mean all averages and sums are products of a matrix and a vector, dy or dy c
+ * with gain or r, and few passes over memory remain: avg(g) = dy gain / D, avg(g n) = r (dy c) gain / D, dgain = r' (dy
+ * c).
  */
-function gradients(e: NodeWriter, [dy, x, mean, r]: readonly string[], gain: string, rows: number, width: number): Gradients {
+function gradients(
+  e: NodeWriter,
+  [dy, x, mean, r]: readonly string[],
+  gain: string,
+  rows: number,
+  width: number,
+): Gradients {
   const given = { dy: present(dy, 'dy'), x: present(x, 'x'), mean: present(mean, 'mean'), r: present(r, 'r') };
   const column = reshape(e, e.node('Mul', [gain, e.constant('float32', [], [1 / width])]), [width, 1]);
   const c = e.node('Sub', [given.x, given.mean]);
@@ -48,7 +56,8 @@ export const layerNormOps: readonly OpDefinition[] = [
       const epsilon = numberAttr(e.attrs, 'epsilon');
       const { shape } = e.input(0);
       const [names, width] = [e.inputs.map((x) => x.name), at(shape, -1)];
-      if (e.hasKernels && sizeOf(shape) > 0) e.finishKernel({ kind: 'layer norm', rows: sizeOf(shape) / width, width, epsilon }, names);
+      if (e.hasKernels && sizeOf(shape) > 0)
+        e.finishKernel({ kind: 'layer norm', rows: sizeOf(shape) / width, width, epsilon }, names);
       else e.finish('LayerNormalization', names, { axis: -1, epsilon: { float: epsilon } }, '', [0, 1, 2]);
     },
   }),
@@ -60,7 +69,11 @@ export const layerNormOps: readonly OpDefinition[] = [
       const { shape } = e.input(1);
       const width = at(shape, -1);
       const rows = sizeOf(shape) / width;
-      if (e.hasKernels && sizeOf(shape) > 0) return e.finishKernel({ kind: 'layer norm gradient', rows, width }, e.inputs.map(({ name }) => name));
+      if (e.hasKernels && sizeOf(shape) > 0)
+        return e.finishKernel(
+          { kind: 'layer norm gradient', rows, width },
+          e.inputs.map(({ name }) => name),
+        );
       const count = tileCount(rows, width);
       const perRow = [e.input(0), e.input(1), e.input(3), e.input(4)];
       const gain = e.input(2).name;
@@ -95,15 +108,25 @@ const layerNormGradient: GradConfig = {
   outputsToSave: [false, true, true],
   gradFunc: (dys, saved) => {
     const [x, gain, mean, deviation] = [at(saved, 0), at(saved, 1), at(saved, 2), at(saved, 3)];
-    const [dx, dgain, dbias] = runOp('PtLayerNormGrad', { dy: firstOf(dys), x, gain, mean, deviation }) as [Tensor, Tensor, Tensor];
+    const [dx, dgain, dbias] = runOp('PtLayerNormGrad', { dy: firstOf(dys), x, gain, mean, deviation }) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     return { x: () => dx, gain: () => dgain, bias: () => dbias };
   },
 };
 
-/** Normalises `x` [..., D] over its last axis to mean 0 and variance 1, then scales by `gain` [D] and shifts by `bias` [D]. */
+/**
+ * Normalises `x` [..., D] over its last axis to mean 0 and variance 1, then scales by `gain` [D] and shifts by `bias`
+ * [D].
+ */
 export function layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon = 1e-5): Tensor {
   const size = at(x.shape, -1);
-  invariant(gain.size === size && bias.size === size, () => `layerNorm: x is [${x.shape.join()}], gain has ${gain.size} elements, bias ${bias.size}`);
+  invariant(
+    gain.size === size && bias.size === size,
+    () => `layerNorm: x is [${x.shape.join()}], gain has ${gain.size} elements, bias ${bias.size}`,
+  );
   defineGradient(layerNormGradient);
   return at(runOp('PtLayerNorm', { x, gain, bias }, { epsilon }), 0);
 }

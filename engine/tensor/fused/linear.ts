@@ -1,9 +1,10 @@
-// linear: x W + b over the last axis, as one Gemm on the flattened rows. The gradients are Gemms that read their operands transposed.
+// linear: x W + b over the last axis, as one Gemm on the flattened rows. The gradients are Gemms that read their
+// operands transposed.
 import { invariant } from '../../core/invariant.js';
-import { matMul, reshape, type GradConfig, type Tensor } from '../tf.js';
+import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { rowSumOperands } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
-import { defineOp, type OpDefinition } from '../ops/definition.js';
+import { type GradConfig, matMul, reshape, type Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOne } from './gradient.js';
 
 export const linearOps: readonly OpDefinition[] = [
@@ -16,7 +17,11 @@ export const linearOps: readonly OpDefinition[] = [
       const [rows, columns] = e.output(0).shape as [number, number];
       const inner = at(e.input(0).shape, 1);
       if (!e.hasKernels || rows * columns * inner === 0) e.finish('Gemm', names);
-      else e.finishKernel({ kind: 'gemm', rows, columns, inner, transA: false, transB: false, hasBias: names.length === 3 }, names);
+      else
+        e.finishKernel(
+          { kind: 'gemm', rows, columns, inner, transA: false, transB: false, hasBias: names.length === 3 },
+          names,
+        );
     },
   }),
   defineOp({
@@ -33,18 +38,26 @@ const linearGradient: GradConfig = {
   gradFunc: (dys, saved) => {
     const dy = firstOf(dys);
     const [x, w] = [at(saved, 0), at(saved, 1)];
-    return { x: () => matMul(dy, w, false, true), w: () => matMul(x, dy, true, false), b: () => runOne('PtRowSum', { x: dy }) };
+    return {
+      x: () => matMul(dy, w, false, true),
+      w: () => matMul(x, dy, true, false),
+      b: () => runOne('PtRowSum', { x: dy }),
+    };
   },
 };
 
 /**
- * `x` [..., I] times `w` [I, O], plus `b` [O] where given: [..., O]. Rows are independent of each other; their bits depend on the number
- * of rows only.
+ * `x` [..., I] times `w` [I, O], plus `b` [O] where given: [..., O]. Rows are independent of each other; their bits
+ * depend on the number of rows only.
  */
 export function linear(x: Tensor, w: Tensor, b?: Tensor): Tensor {
-  invariant(w.rank === 2 && at(x.shape, -1) === w.shape[0], () => `linear: x is [${x.shape.join()}], w is [${w.shape.join()}]`);
+  invariant(
+    w.rank === 2 && at(x.shape, -1) === w.shape[0],
+    () => `linear: x is [${x.shape.join()}], w is [${w.shape.join()}]`,
+  );
   defineGradient(linearGradient);
-  // The reshapes are calls of their own, so that what is saved for the backward is the product itself and no copy of it in another shape.
+  // The reshapes are calls of their own, so that what is saved for the backward is the product itself and no copy of it
+  // in another shape.
   const rows = reshape(x, [-1, at(x.shape, -1)]);
   const y = runOne('PtLinear', b === undefined ? { x: rows, w } : { x: rows, w, b });
   return reshape(y, [...x.shape.slice(0, -1), at(w.shape, 1)]);

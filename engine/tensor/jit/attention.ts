@@ -1,8 +1,9 @@
-// Attention: kernels of scaled dot-product attention and of its gradient, head by head, so that the scores of a head stay in the cache; heads are read
-// and written where they lie, side by side. B samples, T queries, S keys, H heads of E features.
+// Attention: kernels of scaled dot-product attention and of its gradient, head by head, so that the scores of a head
+// stay in the cache; heads are read and written where they lie, side by side. B samples, T queries, S keys, H heads of
+// E features.
 import { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { r10, r11, r13, r9, rax, rbp, rcx, rdi, rdx, rsi, zmm, k2, type GeneralRegister } from '../x86/registers.js';
+import { type GeneralRegister, k2, r9, r10, r11, r13, rax, rbp, rcx, rdi, rdx, rsi, zmm } from '../x86/registers.js';
 import { Frame } from './frame.js';
 import type { Kernel } from './kernel.js';
 import { emitMask } from './packing.js';
@@ -70,16 +71,23 @@ class HeadLoop {
   }
 
   /**
-   * The kernel. `buffers` are the inputs and outputs in order, by name and by what one head has of them; `begin` is done once per sample, with the own
-   * scratch memory under the name `own`, `head` once per head.
+   * The kernel. `buffers` are the inputs and outputs in order, by name and by what one head has of them; `begin` is
+   * done once per sample, with the own scratch memory under the name `own`, `head` once per head.
    */
-  kernel(buffers: readonly (readonly [name: string, kind: 'queries' | 'keys' | 'scores' | 'mask'])[], begin: () => void, head: () => void): Kernel {
+  kernel(
+    buffers: readonly (readonly [name: string, kind: 'queries' | 'keys' | 'scores' | 'mask'])[],
+    begin: () => void,
+    head: () => void,
+  ): Kernel {
     const { a, spec } = this;
     const { queries, keys, width } = spec;
     // A part has samples of its own, or heads of its own in every sample.
     const by = spec.batch % this.#threads === 0 ? 'samples' : spec.heads % this.#threads === 0 ? 'heads' : null;
     const parts = by === null ? 1 : this.#threads;
-    const [batch, heads] = [by === 'samples' ? spec.batch / parts : spec.batch, by === 'heads' ? spec.heads / parts : spec.heads];
+    const [batch, heads] = [
+      by === 'samples' ? spec.batch / parts : spec.batch,
+      by === 'heads' ? spec.heads / parts : spec.heads,
+    ];
     const [samples, headsLeft] = [this.pointer('samples'), this.pointer('heads')];
     const sizes = this.#products.map(productScratch);
     const packedB = inLines(Math.max(...sizes.map((size) => size.packedB)));
@@ -92,7 +100,12 @@ class HeadLoop {
     a.lea(r10, mem(rsi, { disp: this.#own + packedB }));
     const row = spec.heads * width * FLOAT;
     const perHead = { queries: width * FLOAT, keys: width * FLOAT, scores: queries * keys * FLOAT, mask: 0 };
-    const wholeSample = { queries: queries * row, keys: keys * row, scores: spec.heads * perHead.scores, mask: keys * FLOAT };
+    const wholeSample = {
+      queries: queries * row,
+      keys: keys * row,
+      scores: spec.heads * perHead.scores,
+      mask: keys * FLOAT,
+    };
     buffers.forEach(([name, kind], i) => {
       a.mov(rax, mem(rdi, { disp: i * POINTER }));
       if (parts > 1) {
@@ -117,20 +130,46 @@ class HeadLoop {
     a.jne(nextSample);
     this.#frame.leave(a);
     this.#tiles.emit();
-    const outputs = buffers.filter(([name]) => name.startsWith('out ')).map(([, kind]) => (spec.batch * wholeSample[kind]) / FLOAT);
+    const outputs = buffers
+      .filter(([name]) => name.startsWith('out '))
+      .map(([, kind]) => (spec.batch * wholeSample[kind]) / FLOAT);
     const inputs = buffers.slice(0, buffers.length - outputs.length).map(() => 'float32' as const);
     const scratchBytes = this.#own + packedB + Math.max(...sizes.map((size) => size.packedA));
     return { code: a.finish(), inputs, outputs, scratchBytes, parts };
   }
 }
 
-/** Buffers: q [B, T, HE], k and v [B, S, HE], mask [B, S] if there is one (1: counts, 0: does not); y [B, T, HE], probabilities [B, H, T, S]. */
+/**
+ * Buffers: q [B, T, HE], k and v [B, S, HE], mask [B, S] if there is one (1: counts, 0: does not); y [B, T, HE],
+ * probabilities [B, H, T, S].
+ */
 export function attentionKernel(spec: AttentionSpec, threads = 1): Kernel {
   const { queries, keys, heads, width, hasMask } = spec;
   const stride = heads * width;
   const products: ProductSpec[] = [
-    { rows: queries, columns: keys, inner: width, transA: false, transB: true, strideA: stride, strideB: stride, strideC: keys, alpha: 1 / Math.sqrt(width), ...triangle(spec, 'columns') },
-    { rows: queries, columns: width, inner: keys, transA: false, transB: false, strideA: keys, strideB: stride, strideC: stride, ...triangle(spec, 'inner') },
+    {
+      rows: queries,
+      columns: keys,
+      inner: width,
+      transA: false,
+      transB: true,
+      strideA: stride,
+      strideB: stride,
+      strideC: keys,
+      alpha: 1 / Math.sqrt(width),
+      ...triangle(spec, 'columns'),
+    },
+    {
+      rows: queries,
+      columns: width,
+      inner: keys,
+      transA: false,
+      transB: false,
+      strideA: keys,
+      strideB: stride,
+      strideC: stride,
+      ...triangle(spec, 'inner'),
+    },
   ];
   const loop = new HeadLoop(spec, products, hasMask ? (keys + VECTOR) * FLOAT : 0, threads);
   const { a } = loop;
@@ -147,7 +186,18 @@ export function attentionKernel(spec: AttentionSpec, threads = 1): Kernel {
     emitSoftmaxRows(a, { rows: queries, columns: keys, causal: spec.causal ? keys - queries : null }, hasMask);
     loop.product(1, 'out p', 'v', 'out y');
   };
-  return loop.kernel([['q', 'queries'], ['k', 'keys'], ['v', 'keys'], ...(hasMask ? [['mask', 'mask'] as const] : []), ['out y', 'queries'], ['out p', 'scores']], begin, head);
+  return loop.kernel(
+    [
+      ['q', 'queries'],
+      ['k', 'keys'],
+      ['v', 'keys'],
+      ...(hasMask ? [['mask', 'mask'] as const] : []),
+      ['out y', 'queries'],
+      ['out p', 'scores'],
+    ],
+    begin,
+    head,
+  );
 }
 
 /** What is added to scores: (mask - 1) 1e9, for the mask [keys] at `from`. */
@@ -174,18 +224,61 @@ function emitBlocked(a: Assembler, keys: number, from: GeneralRegister, to: Gene
 }
 
 /**
- * Buffers: dy [B, T, HE], q, k, v, y, probabilities; dq [B, T, HE], dk and dv [B, S, HE]. With P the probabilities and O = y: dV = P' dO; dS = P (dO V' -
- * rowsum(dO O)); dQ = dS K; dK = dS' Q, both scaled; rowsum(dO O) is rowsum(P dP), over E terms and not S.
+ * Buffers: dy [B, T, HE], q, k, v, y, probabilities; dq [B, T, HE], dk and dv [B, S, HE]. With P the probabilities and
+ * O = y: dV = P' dO; dS = P (dO V' - rowsum(dO O)); dQ = dS K; dK = dS' Q, both scaled; rowsum(dO O) is rowsum(P dP),
+ * over E terms and not S.
  */
 export function attentionGradientKernel(spec: AttentionSpec, threads = 1): Kernel {
   const { queries, keys, heads, width } = spec;
   const stride = heads * width;
   const alpha = 1 / Math.sqrt(width);
   const products: ProductSpec[] = [
-    { rows: keys, columns: width, inner: queries, transA: true, transB: false, strideA: keys, strideB: stride, strideC: stride, ...triangle(spec, 'inner-from') },
-    { rows: queries, columns: keys, inner: width, transA: false, transB: true, strideA: stride, strideB: stride, strideC: keys, ...triangle(spec, 'columns') },
-    { rows: queries, columns: width, inner: keys, transA: false, transB: false, strideA: keys, strideB: stride, strideC: stride, alpha, ...triangle(spec, 'inner') },
-    { rows: keys, columns: width, inner: queries, transA: true, transB: false, strideA: keys, strideB: stride, strideC: stride, alpha, ...triangle(spec, 'inner-from') },
+    {
+      rows: keys,
+      columns: width,
+      inner: queries,
+      transA: true,
+      transB: false,
+      strideA: keys,
+      strideB: stride,
+      strideC: stride,
+      ...triangle(spec, 'inner-from'),
+    },
+    {
+      rows: queries,
+      columns: keys,
+      inner: width,
+      transA: false,
+      transB: true,
+      strideA: stride,
+      strideB: stride,
+      strideC: keys,
+      ...triangle(spec, 'columns'),
+    },
+    {
+      rows: queries,
+      columns: width,
+      inner: keys,
+      transA: false,
+      transB: false,
+      strideA: keys,
+      strideB: stride,
+      strideC: stride,
+      alpha,
+      ...triangle(spec, 'inner'),
+    },
+    {
+      rows: keys,
+      columns: width,
+      inner: queries,
+      transA: true,
+      transB: false,
+      strideA: keys,
+      strideB: stride,
+      strideC: stride,
+      alpha,
+      ...triangle(spec, 'inner-from'),
+    },
   ];
   const loop = new HeadLoop(spec, products, (queries * keys + VECTOR) * FLOAT, threads);
   const { a } = loop;
@@ -196,12 +289,27 @@ export function attentionGradientKernel(spec: AttentionSpec, threads = 1): Kerne
     a.mov(r13, loop.pointer('p'));
     a.mov(rdx, loop.pointer('dy'));
     a.mov(rbp, loop.pointer('y'));
-    emitScoreGradientRows(a, { rows: queries, columns: keys, causal: spec.causal ? keys - queries : null }, width, stride * FLOAT);
+    emitScoreGradientRows(
+      a,
+      { rows: queries, columns: keys, causal: spec.causal ? keys - queries : null },
+      width,
+      stride * FLOAT,
+    );
     loop.product(2, 'own', 'k', 'out dq');
     loop.product(3, 'own', 'q', 'out dk');
   };
   return loop.kernel(
-    [['dy', 'queries'], ['q', 'queries'], ['k', 'keys'], ['v', 'keys'], ['y', 'queries'], ['p', 'scores'], ['out dq', 'queries'], ['out dk', 'keys'], ['out dv', 'keys']],
+    [
+      ['dy', 'queries'],
+      ['q', 'queries'],
+      ['k', 'keys'],
+      ['v', 'keys'],
+      ['y', 'queries'],
+      ['p', 'scores'],
+      ['out dq', 'queries'],
+      ['out dk', 'keys'],
+      ['out dv', 'keys'],
+    ],
     () => undefined,
     head,
   );

@@ -1,14 +1,14 @@
-// Catalogue: the kernels there are, by specification. A specification is plain data with a name that says all of it, so that a model file can ask for a kernel
-// and whoever loads the file can make it.
+// Catalogue: the kernels there are, by specification. A specification is plain data with a name that says all of it, so
+// that a model file can ask for a kernel and whoever loads the file can make it.
 import { invariant } from '../../core/invariant.js';
+import type { Shape } from '../shape.js';
 import { attentionGradientKernel, attentionKernel, type AttentionSpec } from './attention.js';
 import { embeddingGradientKernel, type EmbeddingGradientSpec } from './embedding-gradient.js';
 import { geluGradientKernel, geluKernel, type GeluSpec } from './gelu.js';
 import { gemmKernel, type GemmSpec } from './gemm.js';
-import { layerNormGradientKernel, type LayerNormGradientSpec } from './layer-norm-gradient.js';
-import { layerNormKernel, type LayerNormSpec } from './layer-norm.js';
-import type { Shape } from '../shape.js';
 import type { Kernel } from './kernel.js';
+import { layerNormKernel, type LayerNormSpec } from './layer-norm.js';
+import { layerNormGradientKernel, type LayerNormGradientSpec } from './layer-norm-gradient.js';
 
 /** The domain of our operators in model files. */
 export const KERNEL_DOMAIN = 'pipetrain';
@@ -45,7 +45,9 @@ export function makeKernel(spec: KernelSpec, threads = 1): Kernel {
   return make(spec, threads);
 }
 
-const MAKERS: { readonly [kind in KernelSpec['kind']]: (spec: Extract<KernelSpec, { kind: kind }>, threads: number) => Kernel } = {
+const MAKERS: {
+  readonly [kind in KernelSpec['kind']]: (spec: Extract<KernelSpec, { kind: kind }>, threads: number) => Kernel;
+} = {
   gemm: gemmKernel,
   gelu: geluKernel,
   'gelu gradient': geluGradientKernel,

@@ -1,4 +1,5 @@
-// CpuFeatures: whether this processor and system can run the kernels, and how wide its vectors are. What is missing is said in words, for people.
+// CpuFeatures: whether this processor and system can run the kernels, and how wide its vectors are. What is missing is
+// said in words, for people.
 import { readFileSync } from 'node:fs';
 import { ExecutableMemory } from './executable-memory.js';
 
@@ -14,7 +15,8 @@ const readCpuInfo = (): string => readFileSync('/proc/cpuinfo', 'utf8');
 export const missingForKernels = (cpuInfo = readCpuInfo): string | null => missing(FOR_KERNELS, cpuInfo);
 
 /**
- * How wide the vectors of loops over elements may be, which have the same bits at any width: 16 with AVX-512, 8 with AVX2; null where there is neither, or no executable memory.
+ * How wide the vectors of loops over elements may be, which have the same bits at any width: 16 with AVX-512, 8 with
+ * AVX2; null where there is neither, or no executable memory.
  */
 export function vectorLanes(cpuInfo = readCpuInfo): Lanes | null {
   if (missing(FOR_KERNELS, cpuInfo) === null) return 16;
@@ -22,7 +24,8 @@ export function vectorLanes(cpuInfo = readCpuInfo): Lanes | null {
 }
 
 function missing(needed: readonly string[], cpuInfo: () => string): string | null {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return `they are written for Linux on x64, this is ${process.platform} on ${process.arch}`;
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return `they are written for Linux on x64, this is ${process.platform} on ${process.arch}`;
   try {
     const flags = new Set(/^flags\s*:(.*)$/m.exec(cpuInfo())?.[1]?.trim().split(/\s+/) ?? []);
     const lacks = needed.filter((flag) => !flags.has(flag));

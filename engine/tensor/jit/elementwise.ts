@@ -1,9 +1,31 @@
-// Elementwise: machine code for a chain of operations on vectors of any length, in one pass: what is between the operations stays in registers. Every operation
-// is rounded on its own, as IEEE 754 has it, so the bits are those of the same operations one after the other, however wide the vectors are.
+// Elementwise: machine code for a chain of operations on vectors of any length, in one pass: what is between the
+// operations stays in registers. Every operation is rounded on its own, as IEEE 754 has it, so the bits are those of
+// the same operations one after the other, however wide the vectors are.
 import { invariant, present } from '../../core/invariant.js';
 import { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { k1, r10, r8, r9, rax, rbx, rcx, rdi, rdx, rsi, r11, r12, r13, r14, r15, rbp, ymm, zmm, type GeneralRegister, type VectorRegister } from '../x86/registers.js';
+import {
+  type GeneralRegister,
+  k1,
+  r8,
+  r9,
+  r10,
+  r11,
+  r12,
+  r13,
+  r14,
+  r15,
+  rax,
+  rbp,
+  rbx,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+  type VectorRegister,
+  ymm,
+  zmm,
+} from '../x86/registers.js';
 import type { Lanes } from './cpu-features.js';
 
 export interface Operation {
@@ -30,11 +52,12 @@ const SAVED = [rbx, rbp, r12, r13, r14, r15];
 const POINTERS: readonly GeneralRegister[] = [r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15];
 
 /** Bytes of a run's record. */
-export const recordBytes = ({ vectors, outputs }: ElementwiseSpec): number => WORD * (vectors.length + outputs.length + 2);
+export const recordBytes = ({ vectors, outputs }: ElementwiseSpec): number =>
+  WORD * (vectors.length + outputs.length + 2);
 
 /**
- * `void routine(void *runs, size_t count)`. A run is a record of words: the addresses of the vectors, of the outputs, of the scalars (float32, in order),
- * and the number of elements. 16 lanes need AVX-512, 8 AVX2.
+ * `void routine(void *runs, size_t count)`. A run is a record of words: the addresses of the vectors, of the outputs,
+ * of the scalars (float32, in order), and the number of elements. 16 lanes need AVX-512, 8 AVX2.
  */
 export function elementwise(spec: ElementwiseSpec, lanes: Lanes): Uint8Array {
   const { vectors, scalars, outputs } = spec;
@@ -42,7 +65,8 @@ export function elementwise(spec: ElementwiseSpec, lanes: Lanes): Uint8Array {
   invariant(streams.length <= POINTERS.length, () => `${streams.length} vectors and outputs`);
   const a = new Assembler(lanes === 16 ? 'evex' : 'vex');
   const pointer = (stream: number): GeneralRegister => present(POINTERS[stream], 'pointer');
-  const registers = lanes === 16 ? Array.from({ length: 32 }, (_, i) => zmm(i)) : Array.from({ length: 16 }, (_, i) => ymm(i));
+  const registers =
+    lanes === 16 ? Array.from({ length: 32 }, (_, i) => zmm(i)) : Array.from({ length: 16 }, (_, i) => ymm(i));
   const constants = new Map(scalars.map((scalar) => [scalar, present(registers.pop(), 'a register for every scalar')]));
   const chain = { spec, constants, registers, pointer };
   const [nextRun, runIsDone, done, loop, tail] = [a.label(), a.label(), a.label(), a.label(), a.label()];
@@ -101,7 +125,11 @@ interface Chain {
 }
 
 /** The operations on a whole vector, on the elements of k1, or on one element. */
-function emitChain(a: Assembler, { spec: { vectors, operations, outputs }, constants, registers, pointer }: Chain, part: 'whole' | 'masked' | 'single'): void {
+function emitChain(
+  a: Assembler,
+  { spec: { vectors, operations, outputs }, constants, registers, pointer }: Chain,
+  part: 'whole' | 'masked' | 'single',
+): void {
   const sized = (register: VectorRegister): VectorRegister => (part === 'single' ? register.xmm : register);
   const free = registers.map(sized);
   const held = new Map<string, VectorRegister>();
@@ -135,7 +163,10 @@ function emitChain(a: Assembler, { spec: { vectors, operations, outputs }, const
     emitOperation(a, operator, take(result), x, y);
   });
   outputs.forEach((output, i) => {
-    const [to, from] = [mem(pointer(vectors.length + i), { index: rax, scale: FLOAT }), present(held.get(output), output)];
+    const [to, from] = [
+      mem(pointer(vectors.length + i), { index: rax, scale: FLOAT }),
+      present(held.get(output), output),
+    ];
     if (part === 'single') a.vmovss(to, from);
     else a.vmovups(to, from, part === 'masked' ? k1 : null);
   });

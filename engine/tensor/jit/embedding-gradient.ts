@@ -1,9 +1,10 @@
-// EmbeddingGradient: kernel of the gradient of a table that rows were taken from by index: rows of equal index are added in the order of the indices.
+// EmbeddingGradient: kernel of the gradient of a table that rows were taken from by index: rows of equal index are
+// added in the order of the indices.
 import { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { k1, r10, r11, r8, r9, rax, rcx, rdi, rdx, rsi, zmm } from '../x86/registers.js';
+import { k1, r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, zmm } from '../x86/registers.js';
 import type { Kernel } from './kernel.js';
-import { emitParts, rangesOf, type Range } from './parts.js';
+import { emitParts, type Range, rangesOf } from './parts.js';
 import { emitSpan, emitTailMask, rowUnrolling } from './span.js';
 
 export interface EmbeddingGradientSpec {
@@ -17,13 +18,22 @@ export interface EmbeddingGradientSpec {
 const POINTER = 8;
 const FLOAT = 4;
 
-/** Buffers: dy [count, width], ids int32 [count]; the gradient [rows, width]. Indices outside the table are left out: taking their rows has failed before. */
+/**
+ * Buffers: dy [count, width], ids int32 [count]; the gradient [rows, width]. Indices outside the table are left out:
+ * taking their rows has failed before.
+ */
 export function embeddingGradientKernel(spec: EmbeddingGradientSpec, threads = 1): Kernel {
   const a = new Assembler();
   // Every part has rows of the table of its own and looks at all indices.
   const ranges = rangesOf(spec.rows, threads, 1);
   emitParts(a, ranges.length, rdx, (part) => emitRows(a, spec, ranges[part] as Range));
-  return { code: a.finish(), inputs: ['float32', 'int32'], outputs: [spec.rows * spec.width], scratchBytes: 0, parts: ranges.length };
+  return {
+    code: a.finish(),
+    inputs: ['float32', 'int32'],
+    outputs: [spec.rows * spec.width],
+    scratchBytes: 0,
+    parts: ranges.length,
+  };
 }
 
 /** The rows of a range of the table, and the return. */

@@ -1,5 +1,5 @@
-// ExecutableMemory: a region of this process that holds machine code and the data beside it. It is filled while it may be written, then sealed:
-// never writable and executable at the same time. What the code does is not its business.
+// ExecutableMemory: a region of this process that holds machine code and the data beside it. It is filled while it may
+// be written, then sealed: never writable and executable at the same time. What the code does is not its business.
 import { invariant } from '../../core/invariant.js';
 import { loadKoffi, type Pointer } from '../native.js';
 import { MAP_FAILED, systemCalls } from '../system-calls.js';

@@ -1,4 +1,5 @@
-// Exponential: e^x of a vector, in place, by a polynomial: at most 2 units in the last place off, and the same for an element wherever it stands.
+// Exponential: e^x of a vector, in place, by a polynomial: at most 2 units in the last place off, and the same for an
+// element wherever it stands.
 import type { Assembler } from '../x86/assembler.js';
 import { ROUND } from '../x86/assembler.js';
 import type { VectorRegister } from '../x86/registers.js';
@@ -7,7 +8,9 @@ import type { VectorRegister } from '../x86/registers.js';
 const LN2_HIGH = 0.693359375;
 const LN2_LOW = -2.12194440054690583e-4;
 /** Minimax polynomial of (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2 (Cephes, expf). */
-const COEFFICIENTS = [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
+const COEFFICIENTS = [
+  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+];
 /** Below it the result is less than the smallest normal number. */
 const LOWEST = -104;
 const HIGHEST = 89;

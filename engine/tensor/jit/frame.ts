@@ -1,4 +1,5 @@
-// Frame: what a kernel keeps on the stack: the registers of its caller and named slots of 8 bytes. It does not know who uses which slot for what.
+// Frame: what a kernel keeps on the stack: the registers of its caller and named slots of 8 bytes. It does not know who
+// uses which slot for what.
 import { invariant } from '../../core/invariant.js';
 import type { Assembler } from '../x86/assembler.js';
 import { mem, type MemoryOperand } from '../x86/memory.js';

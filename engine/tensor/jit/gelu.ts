@@ -1,11 +1,12 @@
-// Gelu: kernels of the Gaussian error linear unit, x times the normal distribution function of x, and of its gradient; one pass each. With t = |x| and q(t) the
-// distribution function at -t: gelu(x) = max(x, 0) - t q(t); its slope is s(t) = q(t) - t density(t) below 0 and 1 - s(t) above.
+// Gelu: kernels of the Gaussian error linear unit, x times the normal distribution function of x, and of its gradient;
+// one pass each. With t = |x| and q(t) the distribution function at -t: gelu(x) = max(x, 0) - t q(t); its slope is s(t)
+// = q(t) - t density(t) below 0 and 1 - s(t) above.
 import { Assembler, COMPARE } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { k2, r8, rax, rdi, rdx, rsi, zmm, type GeneralRegister } from '../x86/registers.js';
+import { type GeneralRegister, k2, r8, rax, rdi, rdx, rsi, zmm } from '../x86/registers.js';
 import type { Kernel } from './kernel.js';
-import { PiecewiseTables, type PiecewiseFunction } from './piecewise.js';
-import { emitParts, rangesOf, type Range } from './parts.js';
+import { emitParts, type Range, rangesOf } from './parts.js';
+import { type PiecewiseFunction, PiecewiseTables } from './piecewise.js';
 import { emitSpan, type Lane } from './span.js';
 
 export interface GeluSpec {
@@ -21,7 +22,10 @@ const FIRST_TABLE = 16;
 
 const density = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
 
-/** The normal distribution function at -x, for |x| < 8: absolute error about 1e-16. Sum over x^(2 i + 1) / (1 3 5 ... (2 i + 1)). */
+/**
+ * The normal distribution function at -x, for |x| < 8: absolute error about 1e-16. Sum over x^(2 i + 1) / (1 3 5 ... (2
+ * i + 1)).
+ */
 export function upperTail(x: number): number {
   let [sum, term] = [0, x];
   for (let odd = 1; sum + term !== sum; odd += 2) {
@@ -37,8 +41,17 @@ const SLOPE: PiecewiseFunction = { scale: 2.25, degree: 6, value: (x) => upperTa
 
 const ABSOLUTE = 0x7fffffff;
 
-/** Both kernels: elements of the buffers, in one pass. `begin` loads what stays in registers, `each` is done for 16 elements. */
-function elementsKernel(size: number, threads: number, inputs: number, pointers: readonly GeneralRegister[], begin: (a: Assembler) => (lane: Lane, registers: Six) => void): Kernel {
+/**
+ * Both kernels: elements of the buffers, in one pass. `begin` loads what stays in registers, `each` is done for 16
+ * elements.
+ */
+function elementsKernel(
+  size: number,
+  threads: number,
+  inputs: number,
+  pointers: readonly GeneralRegister[],
+  begin: (a: Assembler) => (lane: Lane, registers: Six) => void,
+): Kernel {
   const a = new Assembler();
   const ranges = rangesOf(size, threads, UNIT);
   emitParts(a, ranges.length, rdx, (part) => {
@@ -48,11 +61,19 @@ function elementsKernel(size: number, threads: number, inputs: number, pointers:
       if (from > 0) a.add(pointer, from * FLOAT);
     });
     const each = begin(a);
-    emitSpan(a, to - from, { counter: rax, unrolled: 2 }, (lanes) => lanes.forEach((lane, i) => each(lane, registers(i * 6))));
+    emitSpan(a, to - from, { counter: rax, unrolled: 2 }, (lanes) =>
+      lanes.forEach((lane, i) => each(lane, registers(i * 6))),
+    );
     a.vzeroupper();
     a.ret();
   });
-  return { code: a.finish(), inputs: new Array<'float32'>(inputs).fill('float32'), outputs: [size], scratchBytes: 0, parts: ranges.length };
+  return {
+    code: a.finish(),
+    inputs: new Array<'float32'>(inputs).fill('float32'),
+    outputs: [size],
+    scratchBytes: 0,
+    parts: ranges.length,
+  };
 }
 
 /** Buffers: x, y. */

@@ -1,7 +1,7 @@
 // Gemm: a kernel of one product of two matrices, with a bias if wanted.
 import { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { r10, r11, r8, r9, rax, rcx, rdi, rdx, rsi } from '../x86/registers.js';
+import { r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi } from '../x86/registers.js';
 import { Frame } from './frame.js';
 import type { Kernel } from './kernel.js';
 import { emitProduct, productScratch } from './product.js';
@@ -63,5 +63,11 @@ export function gemmKernel(spec: GemmSpec, threads = 1): Kernel {
   emitProduct(a, { ...product, columns: lastColumns }, frame, tiles);
   frame.leave(a);
   tiles.emit();
-  return { code: a.finish(), inputs: hasBias ? ['float32', 'float32', 'float32'] : ['float32', 'float32'], outputs: [rows * columns], scratchBytes: offsetA + packedA, parts };
+  return {
+    code: a.finish(),
+    inputs: hasBias ? ['float32', 'float32', 'float32'] : ['float32', 'float32'],
+    outputs: [rows * columns],
+    scratchBytes: offsetA + packedA,
+    parts,
+  };
 }

@@ -1,9 +1,10 @@
-// Glue: machine code between ONNX Runtime and kernels: the functions of its structure OrtCustomOp, one set for all kernels. All that differs from kernel to
-// kernel lies in a record that begins with that structure. Source: onnxruntime_c_api.h, OrtCustomOp up to interface version 16.
+// Glue: machine code between ONNX Runtime and kernels: the functions of its structure OrtCustomOp, one set for all
+// kernels. All that differs from kernel to kernel lies in a record that begins with that structure. Source:
+// onnxruntime_c_api.h, OrtCustomOp up to interface version 16.
 import { Assembler } from '../x86/assembler.js';
 import type { Label } from '../x86/label.js';
 import { mem } from '../x86/memory.js';
-import { eax, ecx, edx, r12, r13, r14, r15, r8, rax, rbx, rcx, rdi, rdx, rsi, rsp } from '../x86/registers.js';
+import { eax, ecx, edx, r8, r12, r13, r14, r15, rax, rbx, rcx, rdi, rdx, rsi, rsp } from '../x86/registers.js';
 
 const POINTER = 8;
 
@@ -12,12 +13,42 @@ export const OP_VERSION = 16;
 
 /** The fields of OrtCustomOp behind its version, in order; null: absent or never called. */
 export const FUNCTIONS = [
-  null, 'name', 'zero', 'inputType', 'inputCount', 'outputType', 'outputCount', null, 'zero', 'zero', 'zero', 'zero', 'zero', 'zero', 'zero', 'zero', 'create', 'compute',
+  null,
+  'name',
+  'zero',
+  'inputType',
+  'inputCount',
+  'outputType',
+  'outputCount',
+  null,
+  'zero',
+  'zero',
+  'zero',
+  'zero',
+  'zero',
+  'zero',
+  'zero',
+  'zero',
+  'create',
+  'compute',
 ] as const;
 
 /** Offsets of our own fields in a record, behind OrtCustomOp, in bytes. */
 export const RECORD = {
-  name: 256, inputCount: 264, outputCount: 268, getInput: 272, getData: 280, getOutput: 288, kernel: 296, scratch: 304, outputs: 336, parts: 312, stride: 320, parallelFor: 328, inputTypes: 512, bytes: 640,
+  name: 256,
+  inputCount: 264,
+  outputCount: 268,
+  getInput: 272,
+  getData: 280,
+  getOutput: 288,
+  kernel: 296,
+  scratch: 304,
+  outputs: 336,
+  parts: 312,
+  stride: 320,
+  parallelFor: 328,
+  inputTypes: 512,
+  bytes: 640,
 } as const;
 /** Bytes of an output's entry: address of its sizes, their number. */
 export const OUTPUT_BYTES = 16;
@@ -64,7 +95,10 @@ export function glue(): { readonly code: Uint8Array; readonly offsets: Readonly<
   };
   emitPart(a, part);
   const code = a.finish();
-  const offsets = Object.fromEntries(Object.entries(labels).map(([name, label]) => [name, label.offset])) as Record<GlueFunction, number>;
+  const offsets = Object.fromEntries(Object.entries(labels).map(([name, label]) => [name, label.offset])) as Record<
+    GlueFunction,
+    number
+  >;
   return { code, offsets };
 }
 

@@ -15,7 +15,11 @@ export function emitAcross(a: Assembler, operation: 'vaddps' | 'vmaxps', x: Vect
 }
 
 /** The first register becomes the combination of all, pairwise. */
-export function emitTree(registers: readonly VectorRegister[], combine: (to: VectorRegister, from: VectorRegister) => void): void {
+export function emitTree(
+  registers: readonly VectorRegister[],
+  combine: (to: VectorRegister, from: VectorRegister) => void,
+): void {
   for (let distance = 1; distance < registers.length; distance *= 2)
-    for (let i = 0; i + distance < registers.length; i += 2 * distance) combine(registers[i] as VectorRegister, registers[i + distance] as VectorRegister);
+    for (let i = 0; i + distance < registers.length; i += 2 * distance)
+      combine(registers[i] as VectorRegister, registers[i + distance] as VectorRegister);
 }

@@ -1,12 +1,22 @@
-// KernelLibrary: the kernels of one executor, generated when a model first asks for them, as custom operators of ONNX Runtime. It runs none itself.
+// KernelLibrary: the kernels of one executor, generated when a model first asks for them, as custom operators of ONNX
+// Runtime. It runs none itself.
 import { invariant } from '../../core/invariant.js';
 import { addressOf, type Pointer } from '../native.js';
 import type { OrtApi } from '../ort-api.js';
-import { KERNEL_DOMAIN, makeKernel, operatorOf, type KernelSpec } from './catalogue.js';
-import { ExecutableMemory } from './executable-memory.js';
-import { FUNCTIONS, glue, MOST_INPUTS, MOST_OUTPUTS, OP_VERSION, OUTPUT_BYTES, RECORD, type GlueFunction } from './glue.js';
-import type { Kernel } from './kernel.js';
 import { sizeOf } from '../shape.js';
+import { KERNEL_DOMAIN, type KernelSpec, makeKernel, operatorOf } from './catalogue.js';
+import { ExecutableMemory } from './executable-memory.js';
+import {
+  FUNCTIONS,
+  glue,
+  type GlueFunction,
+  MOST_INPUTS,
+  MOST_OUTPUTS,
+  OP_VERSION,
+  OUTPUT_BYTES,
+  RECORD,
+} from './glue.js';
+import type { Kernel } from './kernel.js';
 
 const LINE = 64;
 const SMALLEST_SCRATCH = 4 * 2 ** 20;
@@ -45,12 +55,20 @@ export class KernelLibrary {
   }
 
   /**
-   * A domain of operators for the session options of one model. It must be released, and the library freed, after the session.
+   * A domain of operators for the session options of one model. It must be released, and the library freed, after the
+   * session.
    */
   domain(names: readonly string[]): Pointer {
     const { call } = this.#api;
-    const domain = this.#api.create('ONNX Runtime takes no operators', HINT, (out) => call.createCustomOpDomain(KERNEL_DOMAIN, out));
-    for (const name of names) this.#api.check(call.addCustomOp(domain, this.#operator(name).address), `ONNX Runtime refuses the kernel ${name}`, HINT);
+    const domain = this.#api.create('ONNX Runtime takes no operators', HINT, (out) =>
+      call.createCustomOpDomain(KERNEL_DOMAIN, out),
+    );
+    for (const name of names)
+      this.#api.check(
+        call.addCustomOp(domain, this.#operator(name).address),
+        `ONNX Runtime refuses the kernel ${name}`,
+        HINT,
+      );
     return domain;
   }
 
@@ -86,8 +104,14 @@ export class KernelLibrary {
     const { kernel: spec, outputs, threads } = operatorOf(name);
     const { kernel, address, scratch } = this.#kernel(spec, threads);
     const { inputs } = kernel;
-    invariant(inputs.length <= MOST_INPUTS && outputs.length <= MOST_OUTPUTS, () => `${name}: ${inputs.length} inputs, ${outputs.length} outputs`);
-    invariant(outputs.map(sizeOf).join() === kernel.outputs.join(), () => `${name}: the kernel writes ${kernel.outputs.join()} elements`);
+    invariant(
+      inputs.length <= MOST_INPUTS && outputs.length <= MOST_OUTPUTS,
+      () => `${name}: ${inputs.length} inputs, ${outputs.length} outputs`,
+    );
+    invariant(
+      outputs.map(sizeOf).join() === kernel.outputs.join(),
+      () => `${name}: the kernel writes ${kernel.outputs.join()} elements`,
+    );
     const record = new DataView(new ArrayBuffer(RECORD.bytes));
     const pointer = (offset: number, value: Pointer): void => record.setBigUint64(offset, value, true);
     record.setUint32(0, OP_VERSION, true);

@@ -1,14 +1,31 @@
-// LayerNormGradient: kernel of the gradient of a layer norm. With c = x - mean, r = 1 / deviation, g = dy gain: dx = r (g - avg(g)) - c r^3 avg(g c);
-// dgain = sum dy c r; dbias = sum dy. The sums over rows are taken in blocks, so that their error grows with the size and the number of blocks, not with the
-// number of rows.
+// LayerNormGradient: kernel of the gradient of a layer norm. With c = x - mean, r = 1 / deviation, g = dy gain: dx = r
+// (g - avg(g)) - c r^3 avg(g c); dgain = sum dy c r; dbias = sum dy. The sums over rows are taken in blocks, so that
+// their error grows with the size and the number of blocks, not with the number of rows.
 import { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { k1, r10, r11, r12, r13, r14, r15, r8, r9, rax, rcx, rdi, rdx, rsi, zmm, type VectorRegister } from '../x86/registers.js';
+import {
+  k1,
+  r8,
+  r9,
+  r10,
+  r11,
+  r12,
+  r13,
+  r14,
+  r15,
+  rax,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+  type VectorRegister,
+  zmm,
+} from '../x86/registers.js';
 import { Frame } from './frame.js';
 import { emitAcross } from './horizontal.js';
 import type { Kernel } from './kernel.js';
-import { emitParts, rangesOf, type Range } from './parts.js';
-import { emitSpan, emitTailMask, rowUnrolling, VECTOR, type Lane, type SpanOptions } from './span.js';
+import { emitParts, type Range, rangesOf } from './parts.js';
+import { emitSpan, emitTailMask, type Lane, rowUnrolling, type SpanOptions, VECTOR } from './span.js';
 
 export interface LayerNormGradientSpec {
   readonly rows: number;
@@ -28,7 +45,10 @@ const [dy, x, gain, means, reciprocals, dx, dgain, dbias] = [rsi, rdx, rcx, r8, 
 const sums = r11;
 const [counter, groupsLeft, untilFlush] = [rax, r14, r15];
 
-/** Buffers: dy [rows, width], x [rows, width], gain [width], mean [rows], 1 / deviation [rows]; dx [rows, width], dgain [width], dbias [width]. */
+/**
+ * Buffers: dy [rows, width], x [rows, width], gain [width], mean [rows], 1 / deviation [rows]; dx [rows, width], dgain
+ * [width], dbias [width].
+ */
 export function layerNormGradientKernel({ rows, width }: LayerNormGradientSpec, threads = 1): Kernel {
   const a = new Assembler();
   // One thread does all in one pass. Of several, each has rows of its own for dx and columns of its own for the sums.
@@ -55,7 +75,9 @@ const sumBytes = (columns: number): number => Math.ceil((columns * FLOAT) / LINE
 
 /** These rows, these columns of them: `hasRows` for dx, `hasSums` for dgain and dbias. */
 function emitPass(a: Assembler, width: number, rows: Range, columns: Range, hasRows: boolean, hasSums: boolean): void {
-  [dy, x, gain, means, reciprocals, dx, dgain, dbias].forEach((register, i) => a.mov(register, mem(rdi, { disp: i * POINTER })));
+  [dy, x, gain, means, reciprocals, dx, dgain, dbias].forEach((register, i) =>
+    a.mov(register, mem(rdi, { disp: i * POINTER })),
+  );
   for (const pointer of [dy, x, dx]) a.add(pointer, (rows.from * width + columns.from) * FLOAT);
   for (const pointer of [means, reciprocals]) a.add(pointer, rows.from * FLOAT);
   for (const pointer of [gain, dgain, dbias]) a.add(pointer, columns.from * FLOAT);
@@ -63,7 +85,8 @@ function emitPass(a: Assembler, width: number, rows: Range, columns: Range, hasR
   const half = sumBytes(count);
   emitTailMask(a, k1, count, rax);
   const span = { counter, mask: k1, isMaskSet: true };
-  const group = (size: number): void => emitGroup(a, { rows: size, stride: width * FLOAT, columns: count, half, hasRows, hasSums });
+  const group = (size: number): void =>
+    emitGroup(a, { rows: size, stride: width * FLOAT, columns: count, half, hasRows, hasSums });
   const flush = (): void => {
     if (hasSums) emitFlush(a, count, span, half);
   };
@@ -140,14 +163,23 @@ interface Group {
 /** The next rows; moves the pointers behind them. */
 function emitGroup(a: Assembler, { rows: count, stride, columns, half, hasRows, hasSums }: Group): void {
   const rows: Row[] = Array.from({ length: count }, (_, i) => ({
-    mean: zmm(16 + 4 * i), reciprocal: zmm(17 + 4 * i), level: zmm(18 + 4 * i), slope: zmm(19 + 4 * i), bytes: i * stride,
+    mean: zmm(16 + 4 * i),
+    reciprocal: zmm(17 + 4 * i),
+    level: zmm(18 + 4 * i),
+    slope: zmm(19 + 4 * i),
+    bytes: i * stride,
   }));
   rows.forEach(({ mean, reciprocal }, i) => {
     a.vbroadcastss(mean, mem(means, { disp: i * FLOAT }));
     a.vbroadcastss(reciprocal, mem(reciprocals, { disp: i * FLOAT }));
   });
   const each = (write: (lane: Lane) => void): void =>
-    emitSpan(a, columns, { counter, unrolled: Math.min(8, rowUnrolling(columns)), mask: k1, isMaskSet: true }, (lanes) => lanes.forEach(write));
+    emitSpan(
+      a,
+      columns,
+      { counter, unrolled: Math.min(8, rowUnrolling(columns)), mask: k1, isMaskSet: true },
+      (lanes) => lanes.forEach(write),
+    );
   if (hasRows) emitAverages(a, rows, columns, each);
   each((lane) => {
     if (hasRows) lane.load(zmm(0), gain);
@@ -182,7 +214,12 @@ function emitGroup(a: Assembler, { rows: count, stride, columns, half, hasRows, 
 }
 
 /** Level and slope of the rows. */
-function emitAverages(a: Assembler, rows: readonly Row[], width: number, each: (write: (lane: Lane) => void) => void): void {
+function emitAverages(
+  a: Assembler,
+  rows: readonly Row[],
+  width: number,
+  each: (write: (lane: Lane) => void) => void,
+): void {
   for (const { level, slope } of rows) for (const sum of [level, slope]) a.vpxord(sum, sum, sum);
   each((lane) => {
     lane.load(zmm(0), gain);

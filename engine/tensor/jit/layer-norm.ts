@@ -1,11 +1,11 @@
-// LayerNorm: kernels of the normalisation of rows to mean 0 and variance 1 and of its gradient. A row is read from memory once, then from the first-level
-// cache; its bits depend on its elements alone.
+// LayerNorm: kernels of the normalisation of rows to mean 0 and variance 1 and of its gradient. A row is read from
+// memory once, then from the first-level cache; its bits depend on its elements alone.
 import { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { k1, r10, r11, r8, r9, rax, rcx, rdi, rdx, rsi, zmm } from '../x86/registers.js';
+import { k1, r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, zmm } from '../x86/registers.js';
 import { emitAcross, emitTree } from './horizontal.js';
 import type { Kernel } from './kernel.js';
-import { emitParts, rangesOf, type Range } from './parts.js';
+import { emitParts, type Range, rangesOf } from './parts.js';
 import { emitSpan, emitTailMask, rowUnrolling } from './span.js';
 
 export interface LayerNormSpec {
@@ -26,7 +26,13 @@ export function layerNormKernel(spec: LayerNormSpec, threads = 1): Kernel {
   const a = new Assembler();
   const ranges = rangesOf(rows, threads, UNIT);
   emitParts(a, ranges.length, rdx, (part) => emitForward(a, spec, ranges[part] as Range));
-  return { code: a.finish(), inputs: ['float32', 'float32', 'float32'], outputs: [rows * width, rows, rows], scratchBytes: 0, parts: ranges.length };
+  return {
+    code: a.finish(),
+    inputs: ['float32', 'float32', 'float32'],
+    outputs: [rows * width, rows, rows],
+    scratchBytes: 0,
+    parts: ranges.length,
+  };
 }
 
 /** The rows of a range, and the return. */

@@ -1,4 +1,5 @@
-// NativeRoutine: machine code that JavaScript calls itself, with two words as arguments. What the words mean is settled between the caller and the code.
+// NativeRoutine: machine code that JavaScript calls itself, with two words as arguments. What the words mean is settled
+// between the caller and the code.
 import { invariant } from '../../core/invariant.js';
 import { loadKoffi, type Pointer } from '../native.js';
 import { ExecutableMemory } from './executable-memory.js';

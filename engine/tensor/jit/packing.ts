@@ -1,13 +1,28 @@
-// Packing: copies a block of a matrix into the order in which tiles read it: panels of B, [panel][inner][32], zeros behind the last column, and the
-// rows of one tile of a transposed A, [inner][rows]. It computes nothing.
+// Packing: copies a block of a matrix into the order in which tiles read it: panels of B, [panel][inner][32], zeros
+// behind the last column, and the rows of one tile of a transposed A, [inner][rows]. It computes nothing.
 import type { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { k2, r11, r12, r13, r14, r15, rax, rbp, zmm, type GeneralRegister, type MaskRegister } from '../x86/registers.js';
+import {
+  type GeneralRegister,
+  k2,
+  type MaskRegister,
+  r11,
+  r12,
+  r13,
+  r14,
+  r15,
+  rax,
+  rbp,
+  zmm,
+} from '../x86/registers.js';
 import { VECTOR } from './tile.js';
 
 const FLOAT = 4;
 const VECTOR_BYTES = VECTOR * FLOAT;
-/** Rows lie far apart, often each in a page of its own, where the processor foresees nothing: what is read next is asked for so many rows ahead. */
+/**
+ * Rows lie far apart, often each in a page of its own, where the processor foresees nothing: what is read next is asked
+ * for so many rows ahead.
+ */
 const ROWS_AHEAD = 32;
 
 /** Sets a mask to the first `count` elements. */
@@ -17,8 +32,8 @@ export function emitMask(a: Assembler, mask: MaskRegister, count: number): void 
 }
 
 /**
- * One panel from a B that lies [inner, columns]. r11: its first row; r12: the panel, left behind its end; r14: inner length, at least 1. `columns` of
- * the panel exist, of `vectors` vectors. Changes r11, r14, k2, two vectors.
+ * One panel from a B that lies [inner, columns]. r11: its first row; r12: the panel, left behind its end; r14: inner
+ * length, at least 1. `columns` of the panel exist, of `vectors` vectors. Changes r11, r14, k2, two vectors.
  */
 export function emitRowPanel(a: Assembler, columns: number, vectors: number, rowBytes: number): void {
   const isFull = columns === vectors * VECTOR;
@@ -37,10 +52,17 @@ export function emitRowPanel(a: Assembler, columns: number, vectors: number, row
 }
 
 /**
- * One panel from a B that lies [columns, inner], by transposing blocks of 16 by 16. r11: its first column; r12: the panel, left behind its end; r14:
- * inner length, of which `innerRest` (0 to 15) are beyond a multiple of 16 if it is the last block (any other has none). Changes r11, r13 to r15, rbp, k2.
+ * One panel from a B that lies [columns, inner], by transposing blocks of 16 by 16. r11: its first column; r12: the
+ * panel, left behind its end; r14: inner length, of which `innerRest` (0 to 15) are beyond a multiple of 16 if it is
+ * the last block (any other has none). Changes r11, r13 to r15, rbp, k2.
  */
-export function emitColumnPanel(a: Assembler, columns: number, vectors: number, columnBytes: number, innerRest: number): void {
+export function emitColumnPanel(
+  a: Assembler,
+  columns: number,
+  vectors: number,
+  columnBytes: number,
+  innerRest: number,
+): void {
   const panelStride = vectors * VECTOR_BYTES;
   a.mov(rbp, r11);
   a.mov(r13, r12);
@@ -103,7 +125,10 @@ function emitTransposed(a: Assembler, rows: number, inner: number, rowBytes: num
   for (let i = 0; i < inner; i++) a.vmovups(mem(r12, { disp: i * outBytes }), r(i));
 }
 
-/** Rows of one tile from an A that lies [inner, rows]. r11: its first element; `to`: where it goes; r14: inner length. Changes r11, r12, r14, k2. */
+/**
+ * Rows of one tile from an A that lies [inner, rows]. r11: its first element; `to`: where it goes; r14: inner length.
+ * Changes r11, r12, r14, k2.
+ */
 export function emitRows(a: Assembler, rows: number, innerBytes: number, to: GeneralRegister): void {
   emitMask(a, k2, rows);
   a.mov(r12, to);

@@ -8,13 +8,22 @@ export interface Range {
   readonly to: number;
 }
 
-/** At most `threads` ranges of about the same length that cover [0, count); their borders are multiples of `unit`. One where there is nothing. */
+/**
+ * At most `threads` ranges of about the same length that cover [0, count); their borders are multiples of `unit`. One
+ * where there is nothing.
+ */
 export function rangesOf(count: number, threads: number, unit: number): Range[] {
   const length = Math.ceil(count / unit / threads) * unit;
-  return Array.from({ length: Math.max(1, Math.ceil(count / length)) }, (_, i) => ({ from: i * length, to: Math.min((i + 1) * length, count) }));
+  return Array.from({ length: Math.max(1, Math.ceil(count / length)) }, (_, i) => ({
+    from: i * length,
+    to: Math.min((i + 1) * length, count),
+  }));
 }
 
-/** The code of all parts; `part` has the number of the one to do. `write` appends all that a part does, its return included. */
+/**
+ * The code of all parts; `part` has the number of the one to do. `write` appends all that a part does, its return
+ * included.
+ */
 export function emitParts(a: Assembler, count: number, part: GeneralRegister, write: (part: number) => void): void {
   const labels = Array.from({ length: count }, () => a.label());
   labels.slice(1).forEach((label, i) => {

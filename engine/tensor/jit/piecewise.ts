@@ -1,7 +1,7 @@
-// Piecewise: a function of x >= 0 as 16 polynomials, looked up and computed in registers: one permutation and one multiply-add per coefficient. For functions
-// that are 0 (to the precision wanted) behind the 15th piece.
+// Piecewise: a function of x >= 0 as 16 polynomials, looked up and computed in registers: one permutation and one
+// multiply-add per coefficient. For functions that are 0 (to the precision wanted) behind the 15th piece.
 import type { Assembler } from '../x86/assembler.js';
-import { zmm, type VectorRegister } from '../x86/registers.js';
+import { type VectorRegister, zmm } from '../x86/registers.js';
 
 const PIECES = 16;
 
@@ -23,13 +23,18 @@ export function piecewiseCoefficients({ scale, degree, value }: PiecewiseFunctio
   return coefficients;
 }
 
-/** The polynomial through the Chebyshev points of [-1/2, 1/2], by powers; nearly the best one. Newton's divided differences, then multiplied out. */
+/**
+ * The polynomial through the Chebyshev points of [-1/2, 1/2], by powers; nearly the best one. Newton's divided
+ * differences, then multiplied out.
+ */
 function interpolation(degree: number, value: (u: number) => number): number[] {
   const points = Array.from({ length: degree + 1 }, (_, i) => Math.cos((Math.PI * (i + 0.5)) / (degree + 1)) / 2);
   const differences = points.map(value);
   for (let order = 1; order <= degree; order++)
     for (let i = degree; i >= order; i--)
-      differences[i] = ((differences[i] as number) - (differences[i - 1] as number)) / ((points[i] as number) - (points[i - order] as number));
+      differences[i] =
+        ((differences[i] as number) - (differences[i - 1] as number)) /
+        ((points[i] as number) - (points[i - order] as number));
   let powers: number[] = [];
   for (let i = degree; i >= 0; i--) {
     const point = points[i] as number;
@@ -53,7 +58,11 @@ export class PiecewiseTables {
     const coefficients = piecewiseCoefficients(shape);
     this.#a = a;
     this.#tables = coefficients.map((_, power) => zmm(first + power));
-    const [scale, magic, most] = [0, 1, 2].map((i) => zmm(first + coefficients.length + i)) as [VectorRegister, VectorRegister, VectorRegister];
+    const [scale, magic, most] = [0, 1, 2].map((i) => zmm(first + coefficients.length + i)) as [
+      VectorRegister,
+      VectorRegister,
+      VectorRegister,
+    ];
     [this.#scale, this.#magic, this.#most] = [scale, magic, most];
     coefficients.forEach((table, power) => a.vmovups(this.#tables[power] as VectorRegister, a.table(table)));
     a.vbroadcastss(scale, a.float(shape.scale));
@@ -63,7 +72,13 @@ export class PiecewiseTables {
   }
 
   /** x = min(x, end of the pieces); result = f(x). NaN stays NaN. The three others are changed. */
-  emit(result: VectorRegister, x: VectorRegister, piece: VectorRegister, distance: VectorRegister, coefficient: VectorRegister): void {
+  emit(
+    result: VectorRegister,
+    x: VectorRegister,
+    piece: VectorRegister,
+    distance: VectorRegister,
+    coefficient: VectorRegister,
+  ): void {
     const a = this.#a;
     a.vminps(x, this.#most, x);
     a.vmovaps(piece, this.#magic);

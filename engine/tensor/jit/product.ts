@@ -1,8 +1,9 @@
-// Product: the code of C = alpha A B + bias for matrices of fixed shapes, of which a kernel has one or several. Blocks of the inner axis and chunks of
-// columns keep the packed part of B in the second-level cache; what tiles and packing do is theirs.
+// Product: the code of C = alpha A B + bias for matrices of fixed shapes, of which a kernel has one or several. Blocks
+// of the inner axis and chunks of columns keep the packed part of B in the second-level cache; what tiles and packing
+// do is theirs.
 import { invariant } from '../../core/invariant.js';
 import type { Assembler } from '../x86/assembler.js';
-import { k1, r10, r11, r12, r13, r14, r15, r8, r9, rax, rbp, rbx, rcx, rdx, rsi } from '../x86/registers.js';
+import { k1, r8, r9, r10, r11, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdx, rsi } from '../x86/registers.js';
 import type { Frame } from './frame.js';
 import { emitColumnPanel, emitMask, emitRowPanel, emitRows } from './packing.js';
 import { IS_LAST, KEEPS_SUMS, MOST_ROWS, PANEL, VECTOR } from './tile.js';
@@ -10,21 +11,28 @@ import type { TileSet } from './tile-set.js';
 
 const FLOAT = 4;
 const PANEL_BYTES = PANEL * FLOAT;
-/** Longest block of the inner axis. A transposed A is packed per tile, which pays while a tile's block stays in the first-level cache. */
+/**
+ * Longest block of the inner axis. A transposed A is packed per tile, which pays while a tile's block stays in the
+ * first-level cache.
+ */
 const BLOCK = { direct: 512, packed: 192 } as const;
 /** Floats of B that are packed at once: half of a second-level cache of 2 MiB. */
 const CHUNK_FLOATS = 256 * 1024;
 
 /**
- * What a triangle of zeros (causal attention) leaves to do, for rows i of C: `columns`: columns up to i + offset; `inner`: A is zero behind column i +
- * offset; `inner-from`: A is zero before the inner index i - offset. What is left out is not written, or would add zeros.
+ * What a triangle of zeros (causal attention) leaves to do, for rows i of C: `columns`: columns up to i + offset;
+ * `inner`: A is zero behind column i + offset; `inner-from`: A is zero before the inner index i - offset. What is left
+ * out is not written, or would add zeros.
  */
 export interface Triangle {
   readonly kind: 'columns' | 'inner' | 'inner-from';
   readonly offset: number;
 }
 
-/** C [rows, columns] = alpha A [rows, inner] B [inner, columns] + bias. Strides in floats, from one row of the matrix as it lies to the next. */
+/**
+ * C [rows, columns] = alpha A [rows, inner] B [inner, columns] + bias. Strides in floats, from one row of the matrix as
+ * it lies to the next.
+ */
 export interface ProductSpec {
   readonly rows: number;
   readonly columns: number;
@@ -59,11 +67,21 @@ function cutOf({ columns, inner, transA, triangle }: ProductSpec): Cut {
   const block = Math.min(inner, Math.ceil(inner / Math.ceil(inner / most) / VECTOR) * VECTOR);
   const blocks = Math.ceil(inner / block);
   const panels = Math.floor(columns / PANEL);
-  const chunkPanels = triangle === undefined ? Math.max(1, Math.floor(CHUNK_FLOATS / block / PANEL)) : Math.max(1, panels);
+  const chunkPanels =
+    triangle === undefined ? Math.max(1, Math.floor(CHUNK_FLOATS / block / PANEL)) : Math.max(1, panels);
   const chunks = Math.max(1, Math.ceil(panels / chunkPanels));
   const tail = columns % PANEL;
   const lastPanels = panels - (chunks - 1) * chunkPanels;
-  return { blocks, block, lastBlock: inner - (blocks - 1) * block, chunks, chunkPanels, lastPanels, tail, tailVectors: Math.ceil(tail / VECTOR) };
+  return {
+    blocks,
+    block,
+    lastBlock: inner - (blocks - 1) * block,
+    chunks,
+    chunkPanels,
+    lastPanels,
+    tail,
+    tailVectors: Math.ceil(tail / VECTOR),
+  };
 }
 
 /** Bytes of scratch memory for the packed B and, behind it, the packed rows of A. */
@@ -74,19 +92,30 @@ export function productScratch(spec: ProductSpec): { readonly packedB: number; r
   return { packedB, packedA: spec.transA ? (block * MOST_ROWS + VECTOR) * FLOAT : 0 };
 }
 
-/** Heights of the tiles from top to bottom, as runs. A short last tile is evened out with the one before: the work per row is that of the tile. */
+/**
+ * Heights of the tiles from top to bottom, as runs. A short last tile is evened out with the one before: the work per
+ * row is that of the tile.
+ */
 function heights(rows: number): readonly { readonly height: number; readonly count: number }[] {
   const [full, rest] = [Math.floor(rows / MOST_ROWS), rows % MOST_ROWS];
   if (rest === 0) return [{ height: MOST_ROWS, count: full }];
-  if (full === 0 || rest > MOST_ROWS / 2) return [{ height: MOST_ROWS, count: full }, { height: rest, count: 1 }].filter(({ count }) => count > 0);
+  if (full === 0 || rest > MOST_ROWS / 2)
+    return [
+      { height: MOST_ROWS, count: full },
+      { height: rest, count: 1 },
+    ].filter(({ count }) => count > 0);
   const both = MOST_ROWS + rest;
-  const runs = [{ height: MOST_ROWS, count: full - 1 }, { height: Math.ceil(both / 2), count: 1 }, { height: Math.floor(both / 2), count: 1 }];
+  const runs = [
+    { height: MOST_ROWS, count: full - 1 },
+    { height: Math.ceil(both / 2), count: 1 },
+    { height: Math.floor(both / 2), count: 1 },
+  ];
   return runs.filter(({ count }) => count > 0);
 }
 
 /**
- * Appends the code. rsi: A; rdx: B; rcx: C; r8: bias; r9, r10: scratch for B and A, 64-byte aligned. Keeps rdi, rsp, r9 and r10 only. B and bias are read,
- * and C is written, within their bounds.
+ * Appends the code. rsi: A; rdx: B; rcx: C; r8: bias; r9, r10: scratch for B and A, 64-byte aligned. Keeps rdi, rsp, r9
+ * and r10 only. B and bias are read, and C is written, within their bounds.
  */
 export function emitProduct(a: Assembler, spec: ProductSpec, frame: Frame, tiles: TileSet): void {
   invariant(!(spec.transA && spec.transB), () => 'a product of two transposed matrices');
@@ -94,8 +123,18 @@ export function emitProduct(a: Assembler, spec: ProductSpec, frame: Frame, tiles
   const { strideA, strideB, transA, transB } = spec;
   const cut = cutOf(spec);
   const slot = (name: string) => frame.slot(`product ${name}`);
-  const [blockA, chunkB, blockB, chunkC, bias] = ['block of A', 'chunk of B', 'block of B', 'chunk of C', 'bias'].map(slot) as [Slot, Slot, Slot, Slot, Slot];
-  const [startA, inner, flags, blocksLeft, chunksLeft, panels, isLastChunk] = ['A', 'inner', 'flags', 'blocks', 'chunks', 'panels', 'is last'].map(slot) as [Slot, Slot, Slot, Slot, Slot, Slot, Slot];
+  const [blockA, chunkB, blockB, chunkC, bias] = ['block of A', 'chunk of B', 'block of B', 'chunk of C', 'bias'].map(
+    slot,
+  ) as [Slot, Slot, Slot, Slot, Slot];
+  const [startA, inner, flags, blocksLeft, chunksLeft, panels, isLastChunk] = [
+    'A',
+    'inner',
+    'flags',
+    'blocks',
+    'chunks',
+    'panels',
+    'is last',
+  ].map(slot) as [Slot, Slot, Slot, Slot, Slot, Slot, Slot];
   a.mov(startA, rsi);
   a.mov(chunkB, rdx);
   a.mov(chunkC, rcx);
@@ -140,7 +179,18 @@ export function emitProduct(a: Assembler, spec: ProductSpec, frame: Frame, tiles
   a.mov(flags, rax);
   a.bind(isMiddle);
   emitPanels(a, spec, cut, { blockB, inner, panels, isLastChunk });
-  emitRowsOfTiles(a, spec, cut, tiles, { blockA, chunkC, bias, inner, flags, panels, isLastChunk, firstRow: slot('row'), from: slot('from'), count: slot('count') });
+  emitRowsOfTiles(a, spec, cut, tiles, {
+    blockA,
+    chunkC,
+    bias,
+    inner,
+    flags,
+    panels,
+    isLastChunk,
+    firstRow: slot('row'),
+    from: slot('from'),
+    count: slot('count'),
+  });
   if (cut.blocks > 1) {
     a.mov(rax, flags);
     a.or(rax, KEEPS_SUMS);
@@ -162,7 +212,12 @@ export function emitProduct(a: Assembler, spec: ProductSpec, frame: Frame, tiles
 type Slot = ReturnType<Frame['slot']>;
 
 /** Packs a block of a chunk of B at r9. */
-function emitPanels(a: Assembler, { transB, strideB }: ProductSpec, cut: Cut, slots: Record<'blockB' | 'inner' | 'panels' | 'isLastChunk', Slot>): void {
+function emitPanels(
+  a: Assembler,
+  { transB, strideB }: ProductSpec,
+  cut: Cut,
+  slots: Record<'blockB' | 'inner' | 'panels' | 'isLastChunk', Slot>,
+): void {
   const panel = (columns: number, vectors: number): void => {
     a.mov(r11, rsi);
     a.mov(r14, slots.inner);
@@ -191,7 +246,10 @@ function emitPanels(a: Assembler, { transB, strideB }: ProductSpec, cut: Cut, sl
   a.bind(done);
 }
 
-type RowSlots = Record<'blockA' | 'chunkC' | 'bias' | 'inner' | 'flags' | 'panels' | 'isLastChunk' | 'firstRow' | 'from' | 'count', Slot>;
+type RowSlots = Record<
+  'blockA' | 'chunkC' | 'bias' | 'inner' | 'flags' | 'panels' | 'isLastChunk' | 'firstRow' | 'from' | 'count',
+  Slot
+>;
 
 /** All tiles of a block of the inner axis and a chunk of columns, row by row. */
 function emitRowsOfTiles(a: Assembler, spec: ProductSpec, cut: Cut, tiles: TileSet, slots: RowSlots): void {
@@ -226,7 +284,10 @@ function emitRowsOfTiles(a: Assembler, spec: ProductSpec, cut: Cut, tiles: TileS
   }
 }
 
-/** Leaves `from` and `count` of the inner axis, or (kind `columns`) the number of columns in `count`, for the tiles at `firstRow`. */
+/**
+ * Leaves `from` and `count` of the inner axis, or (kind `columns`) the number of columns in `count`, for the tiles at
+ * `firstRow`.
+ */
 function emitLimits(a: Assembler, { kind, offset }: Triangle, height: number, slots: RowSlots): void {
   a.mov(rax, slots.firstRow);
   if (kind === 'inner-from') {
@@ -250,7 +311,14 @@ function emitLimits(a: Assembler, { kind, offset }: Triangle, height: number, sl
 }
 
 /** One row of tiles: A at rsi (or packed at r10), C at rcx. */
-function emitRowOfTiles(a: Assembler, spec: ProductSpec, cut: Cut, tiles: TileSet, height: number, slots: RowSlots): void {
+function emitRowOfTiles(
+  a: Assembler,
+  spec: ProductSpec,
+  cut: Cut,
+  tiles: TileSet,
+  height: number,
+  slots: RowSlots,
+): void {
   const { transA, strideA, strideC, triangle, alpha = 1, hasBias = false } = spec;
   const isLimited = triangle !== undefined && triangle.kind !== 'columns';
   const tile = (columns: number, vectors: number): void => {
@@ -264,7 +332,18 @@ function emitRowOfTiles(a: Assembler, spec: ProductSpec, cut: Cut, tiles: TileSe
       a.add(r12, rbp);
     }
     const [rowStride, innerStride] = transA ? [FLOAT, height * FLOAT] : [strideA * FLOAT, FLOAT];
-    a.call(tiles.label({ rows: height, vectors, isMasked: columns % VECTOR !== 0, rowStride, innerStride, stride: strideC * FLOAT, alpha, hasBias }));
+    a.call(
+      tiles.label({
+        rows: height,
+        vectors,
+        isMasked: columns % VECTOR !== 0,
+        rowStride,
+        innerStride,
+        stride: strideC * FLOAT,
+        alpha,
+        hasBias,
+      }),
+    );
   };
   const [tail, done] = [a.label(), a.label()];
   a.mov(isLimited ? rax : r12, r9);

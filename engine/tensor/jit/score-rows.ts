@@ -1,8 +1,24 @@
-// ScoreRows: the loops over the rows of a matrix of attention scores [rows, columns]: softmax, and its gradient. In a causal matrix only the first
-// columns of a row count: up to its own number plus an offset; what lies behind becomes zero.
-import { COMPARE, type Assembler } from '../x86/assembler.js';
+// ScoreRows: the loops over the rows of a matrix of attention scores [rows, columns]: softmax, and its gradient. In a
+// causal matrix only the first columns of a row count: up to its own number plus an offset; what lies behind becomes
+// zero.
+import { type Assembler, COMPARE } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
-import { k1, k2, r11, r12, r13, r14, rax, rbp, rbx, rcx, rdx, rsi, zmm, type GeneralRegister } from '../x86/registers.js';
+import {
+  type GeneralRegister,
+  k1,
+  k2,
+  r11,
+  r12,
+  r13,
+  r14,
+  rax,
+  rbp,
+  rbx,
+  rcx,
+  rdx,
+  rsi,
+  zmm,
+} from '../x86/registers.js';
 import { emitExponential } from './exponential.js';
 import { emitAcross } from './horizontal.js';
 import { emitMask } from './packing.js';
@@ -51,7 +67,10 @@ function emitRows(a: Assembler, { rows, columns, causal }: ScoreShape, row: () =
   a.jl(loop);
 }
 
-/** Loops over the vectors of a row that hold valid columns: r12 is the offset in bytes, k2 says which elements are valid. */
+/**
+ * Loops over the vectors of a row that hold valid columns: r12 is the offset in bytes, k2 says which elements are
+ * valid.
+ */
 function emitVectors(a: Assembler, body: () => void): void {
   a.mov(r12, 0);
   a.vmovaps(POSITION, INDEX);
@@ -65,7 +84,12 @@ function emitVectors(a: Assembler, body: () => void): void {
 }
 
 /** Writes a vector to the row at `base`, not beyond its end. Changes rax. */
-function emitStore(a: Assembler, { columns }: ScoreShape, base: GeneralRegister, register: ReturnType<typeof zmm>): void {
+function emitStore(
+  a: Assembler,
+  { columns }: ScoreShape,
+  base: GeneralRegister,
+  register: ReturnType<typeof zmm>,
+): void {
   if (columns % VECTOR === 0) return a.vmovups(mem(base, { index: r12 }), register);
   const [last, done] = [a.label(), a.label()];
   a.cmp(r12, Math.floor(columns / VECTOR) * VECTOR_BYTES);
@@ -99,8 +123,8 @@ function emitZeros(a: Assembler, shape: ScoreShape, base: GeneralRegister, most:
 }
 
 /**
- * Softmax of the rows at r11, in place. With `hasMask`, the row [columns] at rsi is added to every row before. Changes general registers but rdi,
- * r8 to r10, r15 and rsp, all vectors, k1, k2.
+ * Softmax of the rows at r11, in place. With `hasMask`, the row [columns] at rsi is added to every row before. Changes
+ * general registers but rdi, r8 to r10, r15 and rsp, all vectors, k1, k2.
  */
 export function emitSoftmaxRows(a: Assembler, shape: ScoreShape, hasMask: boolean): void {
   const [largest, sum, x] = [zmm(27), zmm(26), zmm(0)];
@@ -140,8 +164,9 @@ export function emitSoftmaxRows(a: Assembler, shape: ScoreShape, hasMask: boolea
 }
 
 /**
- * Gradient of the scores, in place: dS = P (dP - d) with dP at r11, P at r13, and d of a row the product of the rows [width] at rdx and rbp, which lie
- * `stride` bytes apart. Of what lies behind the valid columns, one vector becomes zero. Changes what `emitSoftmaxRows` changes.
+ * Gradient of the scores, in place: dS = P (dP - d) with dP at r11, P at r13, and d of a row the product of the rows
+ * [width] at rdx and rbp, which lie `stride` bytes apart. Of what lies behind the valid columns, one vector becomes
+ * zero. Changes what `emitSoftmaxRows` changes.
  */
 export function emitScoreGradientRows(a: Assembler, shape: ScoreShape, width: number, stride: number): void {
   const [slope, x] = [zmm(27), zmm(0)];

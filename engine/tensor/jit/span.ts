@@ -1,7 +1,8 @@
-// Span: a loop over a known number of elements, 16 at a time, the rest under a mask. What is done with them is the caller's.
+// Span: a loop over a known number of elements, 16 at a time, the rest under a mask. What is done with them is the
+// caller's.
 import type { Assembler } from '../x86/assembler.js';
 import { mem, type MemoryOperand } from '../x86/memory.js';
-import { k1, type GeneralRegister, type MaskRegister, type VectorRegister } from '../x86/registers.js';
+import { type GeneralRegister, k1, type MaskRegister, type VectorRegister } from '../x86/registers.js';
 
 /** Floats of a vector. */
 export const VECTOR = 16;
@@ -71,11 +72,17 @@ export function rowUnrolling(count: number): number {
 }
 
 /** `body` is written for whole vectors (`unrolled` lanes at once, or one) and for the rest. */
-export function emitSpan(a: Assembler, count: number, { counter, unrolled = 1, mask = k1, isMaskSet = false }: SpanOptions, body: (lanes: readonly Lane[]) => void): void {
+export function emitSpan(
+  a: Assembler,
+  count: number,
+  { counter, unrolled = 1, mask = k1, isMaskSet = false }: SpanOptions,
+  body: (lanes: readonly Lane[]) => void,
+): void {
   const whole = Math.floor(count / VECTOR);
   const turns = Math.floor(whole / unrolled);
   if (!isMaskSet) emitTailMask(a, mask, count, counter);
-  const lanes = (from: number, number: number): Lane[] => Array.from({ length: number }, (_, i) => new Lane(a, counter, (from + i) * VECTOR * FLOAT, null));
+  const lanes = (from: number, number: number): Lane[] =>
+    Array.from({ length: number }, (_, i) => new Lane(a, counter, (from + i) * VECTOR * FLOAT, null));
   a.xor(counter.low, counter.low);
   if (turns > 0) {
     const loop = a.label();

@@ -1,9 +1,10 @@
-// Tile: the innermost loop of a matrix product: a few rows of C by one panel of columns, summed over the inner axis in registers. Every element of C is one
-// chain of fused multiply-adds in the order of the inner axis, so its bits depend neither on its tile nor on its place in the matrix.
+// Tile: the innermost loop of a matrix product: a few rows of C by one panel of columns, summed over the inner axis in
+// registers. Every element of C is one chain of fused multiply-adds in the order of the inner axis, so its bits depend
+// neither on its tile nor on its place in the matrix.
 import type { Assembler } from '../x86/assembler.js';
 import type { Label } from '../x86/label.js';
 import { mem, type MemoryOperand } from '../x86/memory.js';
-import { k1, r11, r12, r13, r14, r15, rbp, zmm, type VectorRegister } from '../x86/registers.js';
+import { k1, r11, r12, r13, r14, r15, rbp, type VectorRegister, zmm } from '../x86/registers.js';
 
 /** Floats of a vector. */
 export const VECTOR = 16;
@@ -35,16 +36,17 @@ export interface TileShape {
 }
 
 /**
- * A subroutine. r11: A; r12: the panel of B, [inner, 16 or 32]; r13: C; r14: length of the inner axis, at least 1; r15: KEEPS_SUMS if sums go on
- * from what C holds, IS_LAST if factor and bias are due; rbp: bias of the panel. Leaves r11 and r12 behind what was read; changes r14 and all
- * vectors.
+ * A subroutine. r11: A; r12: the panel of B, [inner, 16 or 32]; r13: C; r14: length of the inner axis, at least 1; r15:
+ * KEEPS_SUMS if sums go on from what C holds, IS_LAST if factor and bias are due; rbp: bias of the panel. Leaves r11
+ * and r12 behind what was read; changes r14 and all vectors.
  */
 export function emitTile(a: Assembler, label: Label, shape: TileShape): void {
   const { rows, vectors } = shape;
   const sum = (row: number, v: number): VectorRegister => zmm(row * vectors + v);
   const each = (write: (register: VectorRegister, c: MemoryOperand, v: number) => void): void => {
     for (let row = 0; row < rows; row++)
-      for (let v = 0; v < vectors; v++) write(sum(row, v), mem(r13, { disp: row * shape.stride + v * VECTOR * FLOAT }), v);
+      for (let v = 0; v < vectors; v++)
+        write(sum(row, v), mem(r13, { disp: row * shape.stride + v * VECTOR * FLOAT }), v);
   };
   const isPartial = (v: number): boolean => shape.isMasked && v === vectors - 1;
   a.align(64);
@@ -66,7 +68,8 @@ export function emitTile(a: Assembler, label: Label, shape: TileShape): void {
   a.je(partial);
   if (shape.alpha !== 1) each((register) => a.vmulps(register, register, a.splat(shape.alpha)));
   if (shape.hasBias) {
-    for (let v = 0; v < vectors; v++) a.vmovups(isPartial(v) ? zmm(28 + v).zeroed(k1) : zmm(28 + v), mem(rbp, { disp: v * VECTOR * FLOAT }));
+    for (let v = 0; v < vectors; v++)
+      a.vmovups(isPartial(v) ? zmm(28 + v).zeroed(k1) : zmm(28 + v), mem(rbp, { disp: v * VECTOR * FLOAT }));
     each((register, _, v) => a.vaddps(register, register, zmm(28 + v)));
   }
   a.bind(partial);
@@ -74,11 +77,16 @@ export function emitTile(a: Assembler, label: Label, shape: TileShape): void {
   a.ret();
 }
 
-function emitLoop(a: Assembler, { rows, vectors, rowStride, innerStride }: TileShape, sum: (row: number, v: number) => VectorRegister): void {
+function emitLoop(
+  a: Assembler,
+  { rows, vectors, rowStride, innerStride }: TileShape,
+  sum: (row: number, v: number) => VectorRegister,
+): void {
   const panelStride = vectors * VECTOR * FLOAT;
   const steps = (count: number): void => {
     for (let u = 0; u < count; u++) {
-      for (let v = 0; v < vectors; v++) a.vmovups(zmm(28 + v), mem(r12, { disp: u * panelStride + v * VECTOR * FLOAT }));
+      for (let v = 0; v < vectors; v++)
+        a.vmovups(zmm(28 + v), mem(r12, { disp: u * panelStride + v * VECTOR * FLOAT }));
       for (let row = 0; row < rows; row++) {
         const x = zmm(30 + (row & 1));
         a.vbroadcastss(x, mem(r11, { disp: row * rowStride + u * innerStride }));

@@ -1,5 +1,5 @@
-// Readers of kernel attributes, which TensorFlow.js passes untyped. A wrong type here is a defect of ours or an op used in a way that no
-// public function of TensorFlow.js produces.
+// Readers of kernel attributes, which TensorFlow.js passes untyped. A wrong type here is a defect of ours or an op used
+// in a way that no public function of TensorFlow.js produces.
 import { invariant } from '../../core/invariant.js';
 import type { Attrs } from '../graph.js';
 import type { DType } from '../shape.js';
@@ -15,7 +15,10 @@ export function numberAttr(attrs: Attrs, name: string): number {
 export function numbersAttr(attrs: Attrs, name: string): readonly number[] {
   const value = attrs[name];
   const list: unknown[] = Array.isArray(value) ? value : [value];
-  invariant(list.every((item) => typeof item === 'number'), () => `attribute ${name} is ${String(value)}, not a list of numbers`);
+  invariant(
+    list.every((item) => typeof item === 'number'),
+    () => `attribute ${name} is ${String(value)}, not a list of numbers`,
+  );
   return list;
 }
 
@@ -25,7 +28,10 @@ export const flagAttr = (attrs: Attrs, name: string): boolean => attrs[name] ===
 /** An element type that the project computes with. */
 export function dtypeAttr(attrs: Attrs, name: string): DType {
   const value = attrs[name];
-  invariant(value === 'float32' || value === 'int32' || value === 'bool', () => `element type ${String(value)} is not supported`);
+  invariant(
+    value === 'float32' || value === 'int32' || value === 'bool',
+    () => `element type ${String(value)} is not supported`,
+  );
   return value;
 }
 
@@ -33,12 +39,17 @@ export function dtypeAttr(attrs: Attrs, name: string): DType {
 export function axesAttr(attrs: Attrs, name: string, rank: number): readonly number[] {
   const value = attrs[name];
   if (value === undefined || value === null) return Array.from({ length: rank }, (_, i) => i);
-  return numbersAttr(attrs, name).map((axis) => normalAxis(axis, rank)).sort((a, b) => a - b);
+  return numbersAttr(attrs, name)
+    .map((axis) => normalAxis(axis, rank))
+    .sort((a, b) => a - b);
 }
 
 /** A non-negative axis for one that may count from the end. */
 export function normalAxis(axis: number, rank: number): number {
   const normal = axis < 0 ? axis + rank : axis;
-  invariant(Number.isInteger(normal) && normal >= 0 && normal < Math.max(rank, 1), () => `axis ${axis} is outside of rank ${rank}`);
+  invariant(
+    Number.isInteger(normal) && normal >= 0 && normal < Math.max(rank, 1),
+    () => `axis ${axis} is outside of rank ${rank}`,
+  );
   return normal;
 }

@@ -1,10 +1,15 @@
 // Elementwise ops of two tensors, with broadcasting. TensorFlow.js makes the two element types equal before the call.
 import type { DType } from '../shape.js';
-import { at, broadcastShapes } from './shapes.js';
-import { castAttributes, floating, numeric, scalar } from './emit.js';
 import { defineOp, type EmitContext, type OpDefinition } from './definition.js';
+import { castAttributes, floating, numeric, scalar } from './emit.js';
+import { at, broadcastShapes } from './shapes.js';
 
-const binary = (name: string, dtype: DType | 'same', emit: (e: EmitContext) => void, inputs: readonly string[] = ['a', 'b']): OpDefinition =>
+const binary = (
+  name: string,
+  dtype: DType | 'same',
+  emit: (e: EmitContext) => void,
+  inputs: readonly string[] = ['a', 'b'],
+): OpDefinition =>
   defineOp({
     name,
     inputs,
@@ -27,14 +32,20 @@ const logical = (name: string, operator: string): OpDefinition =>
 
 const quotient = (e: EmitContext): string => e.node('Div', [floating(e, e.input(0)), floating(e, e.input(1))]);
 
-/** The angle of the point (x, y) for inputs y, x: the arc tangent of the quotient, moved by half a turn where x is negative. */
+/**
+ * The angle of the point (x, y) for inputs y, x: the arc tangent of the quotient, moved by half a turn where x is
+ * negative.
+ */
 function angle(e: EmitContext): void {
   const [y, x] = [floating(e, e.input(0)), floating(e, e.input(1))];
   const number = (value: number): string => scalar(e, 'float32', value);
   const isBelow = (value: string): string => e.node('Less', [value, number(0)]);
   const turned = (half: number): string => e.node('Where', [isBelow(y), number(-half), number(half)]);
   const steep = e.node('Where', [e.node('Equal', [y, number(0)]), number(0), turned(Math.PI / 2)]);
-  const flat = e.node('Add', [e.node('Atan', [e.node('Div', [y, x])]), e.node('Where', [isBelow(x), turned(Math.PI), number(0)])]);
+  const flat = e.node('Add', [
+    e.node('Atan', [e.node('Div', [y, x])]),
+    e.node('Where', [isBelow(x), turned(Math.PI), number(0)]),
+  ]);
   const onAxis = e.node('And', [e.node('Equal', [x, number(0)]), e.node('Not', [e.node('IsNaN', [y])])]);
   e.finish('Where', [onAxis, steep, flat]);
 }
@@ -59,9 +70,14 @@ export const binaryOps: readonly OpDefinition[] = [
     const difference = e.node('Sub', [numeric(e, e.input(0)), numeric(e, e.input(1))]);
     e.finish('Mul', [difference, difference]);
   }),
-  binary('Prelu', 'float32', (e) => e.finish('PRelu', [floating(e, e.input(0)), floating(e, e.input(1))]), ['x', 'alpha']),
+  binary('Prelu', 'float32', (e) => e.finish('PRelu', [floating(e, e.input(0)), floating(e, e.input(1))]), [
+    'x',
+    'alpha',
+  ]),
   comparison('Equal', 'Equal'),
-  binary('NotEqual', 'bool', (e) => e.finish('Not', [e.node('Equal', [numeric(e, e.input(0)), numeric(e, e.input(1))])])),
+  binary('NotEqual', 'bool', (e) =>
+    e.finish('Not', [e.node('Equal', [numeric(e, e.input(0)), numeric(e, e.input(1))])]),
+  ),
   comparison('Greater', 'Greater'),
   comparison('GreaterEqual', 'GreaterOrEqual'),
   comparison('Less', 'Less'),
@@ -91,7 +107,12 @@ export const binaryOps: readonly OpDefinition[] = [
   defineOp({
     name: 'Select',
     inputs: ['condition', 't', 'e'],
-    infer: (inputs) => [{ shape: broadcastShapes(at(inputs, 0).shape, broadcastShapes(at(inputs, 1).shape, at(inputs, 2).shape)), dtype: at(inputs, 1).dtype }],
+    infer: (inputs) => [
+      {
+        shape: broadcastShapes(at(inputs, 0).shape, broadcastShapes(at(inputs, 1).shape, at(inputs, 2).shape)),
+        dtype: at(inputs, 1).dtype,
+      },
+    ],
     emit: (e) => {
       const chosen = [e.input(0).name, numeric(e, e.input(1)), numeric(e, e.input(2))];
       if (e.output(0).dtype === 'bool') e.finish('Cast', [e.node('Where', chosen)], castAttributes('bool'));

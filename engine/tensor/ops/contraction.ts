@@ -1,12 +1,12 @@
 // Products summed over named axes, and the matrix product with what layers put behind it.
-import { backend_util } from '../tf.js';
 import { invariant, present } from '../../core/invariant.js';
 import type { Attrs } from '../graph.js';
-import { at } from './shapes.js';
+import { backend_util } from '../tf.js';
 import { numberAttr } from './attributes.js';
-import { scalar } from './emit.js';
 import { defineOp, type EmitContext, type OpDefinition, type TensorSpec } from './definition.js';
+import { scalar } from './emit.js';
 import { matmulOps } from './matmul.js';
+import { at } from './shapes.js';
 
 const equationOf = (attrs: Attrs): string => String(attrs['equation']);
 
@@ -14,7 +14,9 @@ const equationOf = (attrs: Attrs): string => String(attrs['equation']);
 function contracted(inputs: readonly TensorSpec[], attrs: Attrs): TensorSpec {
   const { allDims, summedDims, idDims } = backend_util.decodeEinsumEquation(equationOf(attrs), inputs.length);
   backend_util.checkEinsumDimSizes(allDims.length, idDims, inputs as never);
-  const sizes = allDims.map((_, dim) => inputs.flatMap(({ shape }, i) => shape.filter((_size, axis) => idDims[i]?.[axis] === dim))[0]);
+  const sizes = allDims.map(
+    (_, dim) => inputs.flatMap(({ shape }, i) => shape.filter((_size, axis) => idDims[i]?.[axis] === dim))[0],
+  );
   const kept = sizes.slice(0, allDims.length - summedDims.length);
   return { shape: kept.map((size) => present(size, 'the size of an axis')), dtype: at(inputs, 0).dtype };
 }
@@ -29,10 +31,14 @@ function activate(e: EmitContext, x: string, weights: string | undefined): void 
   else if (activation === 'relu6') e.finish('Clip', [x, number(0), number(6)]);
   else if (activation === 'elu') e.finish('Elu', [x]);
   else if (activation === 'sigmoid') e.finish('Sigmoid', [x]);
-  else if (activation === 'leakyrelu') e.finish('LeakyRelu', [x], { alpha: { float: numberAttr(e.attrs, 'leakyreluAlpha') } });
+  else if (activation === 'leakyrelu')
+    e.finish('LeakyRelu', [x], { alpha: { float: numberAttr(e.attrs, 'leakyreluAlpha') } });
   else if (activation === 'prelu' && weights !== undefined) e.finish('PRelu', [x, weights]);
   else {
-    invariant(activation === 'linear', () => `activation ${String(activation)} behind a matrix product is not supported`);
+    invariant(
+      activation === 'linear',
+      () => `activation ${String(activation)} behind a matrix product is not supported`,
+    );
     e.finish('Identity', [x]);
   }
 }
@@ -42,7 +48,12 @@ export const contractionOps: readonly OpDefinition[] = [
     name: 'Einsum',
     inputs: 'list',
     infer: (inputs, attrs) => [contracted(inputs, attrs)],
-    emit: (e) => e.finish('Einsum', e.inputs.map((x) => x.name), { equation: equationOf(e.attrs) }),
+    emit: (e) =>
+      e.finish(
+        'Einsum',
+        e.inputs.map((x) => x.name),
+        { equation: equationOf(e.attrs) },
+      ),
   }),
   defineOp({
     name: '_FusedMatMul',
@@ -52,7 +63,11 @@ export const contractionOps: readonly OpDefinition[] = [
       const rest = e.inputs.slice(2).map((x) => x.name);
       const weights = e.attrs['activation'] === 'prelu' ? rest.pop() : undefined;
       let product = '';
-      batchMatMul.emit({ ...e, hasKernels: false, finish: (...node) => void (product = e.node(...(node.slice(0, 4) as Parameters<EmitContext['node']>))) });
+      batchMatMul.emit({
+        ...e,
+        hasKernels: false,
+        finish: (...node) => void (product = e.node(...(node.slice(0, 4) as Parameters<EmitContext['node']>))),
+      });
       for (const bias of rest) product = e.node('Add', [product, bias]);
       activate(e, product, weights);
     },

@@ -1,12 +1,15 @@
 // Ops that make tensors from attributes alone.
 import type { Attrs } from '../graph.js';
 import { sizeOf } from '../shape.js';
-import { at } from './shapes.js';
-import { finishFilled } from './emit.js';
 import { dtypeAttr, numberAttr, numbersAttr } from './attributes.js';
 import { defineOp, type OpDefinition, type TensorSpec } from './definition.js';
+import { finishFilled } from './emit.js';
+import { at } from './shapes.js';
 
-/** start, start + step, ... up to but without stop. A step of 1 counts down where stop is below start, as TensorFlow.js has it. */
+/**
+ * start, start + step, ... up to but without stop. A step of 1 counts down where stop is below start, as TensorFlow.js
+ * has it.
+ */
 function rangeValues(attrs: Attrs): readonly number[] {
   const [start, stop, given] = [numberAttr(attrs, 'start'), numberAttr(attrs, 'stop'), numberAttr(attrs, 'step')];
   const step = stop < start && given === 1 ? -1 : given;

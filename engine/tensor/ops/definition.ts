@@ -1,5 +1,5 @@
-// OpDefinition: everything the project knows about one op: its output shapes, its ONNX nodes, its name in caches. The eager backend, the
-// trace and the lowering all read the same definition. It holds no kernel code.
+// OpDefinition: everything the project knows about one op: its output shapes, its ONNX nodes, its name in caches. The
+// eager backend, the trace and the lowering all read the same definition. It holds no kernel code.
 import type { Attrs } from '../graph.js';
 import type { KernelSpec } from '../jit/catalogue.js';
 import type { OnnxAttributes, OnnxData } from '../onnx.js';
@@ -35,16 +35,26 @@ export interface EmitContext extends NodeWriter {
   input(i: number): Operand;
   /** The i-th output of the call. */
   output(i: number): Operand;
-  /** Appends a node whose results are outputs of the call, by index from 0; an index of null stands for a result nobody needs. */
-  finish(operator: string, inputs: readonly string[], attributes?: OnnxAttributes, domain?: string, outputs?: readonly (number | null)[]): void;
+  /**
+   * Appends a node whose results are outputs of the call, by index from 0; an index of null stands for a result nobody
+   * needs.
+   */
+  finish(
+    operator: string,
+    inputs: readonly string[],
+    attributes?: OnnxAttributes,
+    domain?: string,
+    outputs?: readonly (number | null)[],
+  ): void;
   /** Whether `finishKernel` may be used; else there are only the runtime's operators. */
   readonly hasKernels: boolean;
   /** Appends a call of one of our kernels that writes all outputs of the call. */
   finishKernel(kernel: KernelSpec, inputs: readonly string[]): void;
   /**
-   * Appends nodes that run once per slice along the first axis of `stacked`, one slice after the other, without copying slices: what they
-   * leave for each other stays in the cache. `write` gets the names of one slice of each and returns the slice of each result, whose
-   * stacks are returned. It may read any other value by name. The i-th stack is output `outputs[i]` of the call where that is given.
+   * Appends nodes that run once per slice along the first axis of `stacked`, one slice after the other, without copying
+   * slices: what they leave for each other stays in the cache. `write` gets the names of one slice of each and returns
+   * the slice of each result, whose stacks are returned. It may read any other value by name. The i-th stack is output
+   * `outputs[i]` of the call where that is given.
    */
   tiled(
     stacked: readonly Operand[],
@@ -54,14 +64,15 @@ export interface EmitContext extends NodeWriter {
 }
 
 /** A call that is the same as a simpler one: an input passed through, or another op. */
-export type Simplification =
-  | { readonly alias: number }
-  | { readonly op: string; readonly attrs: Attrs };
+export type Simplification = { readonly alias: number } | { readonly op: string; readonly attrs: Attrs };
 
 export interface OpDefinition {
   /** Kernel name, as TensorFlow.js calls it. */
   readonly name: string;
-  /** Names under which the kernel receives its tensors, in order (a trailing `?`: may be absent); `list` where it receives an array. */
+  /**
+   * Names under which the kernel receives its tensors, in order (a trailing `?`: may be absent); `list` where it
+   * receives an array.
+   */
   readonly inputs: readonly string[] | 'list';
   /** The kernel returns a list of tensors, even of one. */
   readonly isList?: true;
@@ -77,7 +88,9 @@ export interface OpDefinition {
 
 /** Infinities and NaN have no JSON form, and -0 loses its sign; all of them would make different calls share a key. */
 const distinct = (_: string, value: unknown): unknown =>
-  typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)) ? `#${Object.is(value, -0) ? '-0' : value}` : value;
+  typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))
+    ? `#${Object.is(value, -0) ? '-0' : value}`
+    : value;
 
 /** Completes a definition with the usual key: the name and the attributes as text. */
 export function defineOp(definition: Omit<OpDefinition, 'key'>): OpDefinition {

@@ -1,7 +1,7 @@
 // Small pieces of ONNX that several ops write.
+import type { OnnxAttributes } from '../onnx.js';
 import type { DType, Shape } from '../shape.js';
 import { sizeOf } from '../shape.js';
-import type { OnnxAttributes } from '../onnx.js';
 import type { EmitContext, NodeWriter, Operand } from './definition.js';
 
 const ONNX_CAST = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
@@ -10,10 +10,12 @@ const ONNX_CAST = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
 export const scalar = (e: NodeWriter, dtype: DType, value: number): string => e.constant(dtype, [], [value]);
 
 /** A constant vector of 64-bit integers (shapes, axes, pads). */
-export const int64s = (e: NodeWriter, values: readonly number[]): string => e.constant('int64', [values.length], values);
+export const int64s = (e: NodeWriter, values: readonly number[]): string =>
+  e.constant('int64', [values.length], values);
 
 /** The value in another element type. */
-export const cast = (e: NodeWriter, name: string, to: keyof typeof ONNX_CAST): string => e.node('Cast', [name], { to: ONNX_CAST[to] });
+export const cast = (e: NodeWriter, name: string, to: keyof typeof ONNX_CAST): string =>
+  e.node('Cast', [name], { to: ONNX_CAST[to] });
 
 export const castAttributes = (to: keyof typeof ONNX_CAST): { to: number } => ({ to: ONNX_CAST[to] });
 
@@ -21,7 +23,8 @@ export const castAttributes = (to: keyof typeof ONNX_CAST): { to: number } => ({
 export const numeric = (e: EmitContext, x: Operand): string => (x.dtype === 'bool' ? cast(e, x.name, 'int32') : x.name);
 
 /** The operand as 32-bit float. */
-export const floating = (e: EmitContext, x: Operand): string => (x.dtype === 'float32' ? x.name : cast(e, x.name, 'float32'));
+export const floating = (e: EmitContext, x: Operand): string =>
+  x.dtype === 'float32' ? x.name : cast(e, x.name, 'float32');
 
 const reshapeAttributes = (shape: Shape): { allowzero?: number } => (shape.includes(0) ? { allowzero: 1 } : {});
 
@@ -35,13 +38,21 @@ export function finishReshape(e: EmitContext, name: string, i = 0): void {
   e.finish('Reshape', [name, int64s(e, shape)], reshapeAttributes(shape), '', [i]);
 }
 
-/** Shapes up to this size are stored; larger ones are filled at run time, so that a model file never grows with a batch. */
+/**
+ * Shapes up to this size are stored; larger ones are filled at run time, so that a model file never grows with a batch.
+ */
 const LARGEST_STORED_FILL = 16;
 
 const stored = (e: EmitContext, dtype: DType, shape: Shape, value: number): string =>
-  e.constant(dtype, shape, Array.from({ length: sizeOf(shape) }, () => value));
+  e.constant(
+    dtype,
+    shape,
+    Array.from({ length: sizeOf(shape) }, () => value),
+  );
 
-const fillAttributes = (dtype: DType, value: number): OnnxAttributes => ({ value: { tensor: { dtype, dims: [1], data: [value] } } });
+const fillAttributes = (dtype: DType, value: number): OnnxAttributes => ({
+  value: { tensor: { dtype, dims: [1], data: [value] } },
+});
 
 /** A tensor with one value everywhere. */
 export function filled(e: EmitContext, dtype: DType, shape: Shape, value: number): string {
@@ -56,7 +67,11 @@ export function finishFilled(e: EmitContext, value: number): void {
   else e.finish('ConstantOfShape', [int64s(e, shape)], fillAttributes(dtype, value));
 }
 
-/** The operands of a MatMul that sums `x` [rows, N] over its rows, to [N]: it reads memory in order, which a reduction does not. */
+/**
+ * The operands of a MatMul that sums `x` [rows, N] over its rows, to [N]: it reads memory in order, which a reduction
+ * does not.
+ */
 export const rowSumOperands = (e: NodeWriter, x: string, rows: number): readonly [string, string] => [
-  e.constant('float32', [rows], new Float32Array(rows).fill(1)), x,
+  e.constant('float32', [rows], new Float32Array(rows).fill(1)),
+  x,
 ];

@@ -1,15 +1,19 @@
-// Ops that look up by index, and their adjoints. Sums over equal indices use ScatterElements: ScatterND of the same runtime adds
-// duplicates in a data race when it has more than one thread.
+// Ops that look up by index, and their adjoints. Sums over equal indices use ScatterElements: ScatterND of the same
+// runtime adds duplicates in a data race when it has more than one thread.
 import type { Attrs } from '../graph.js';
-import { sizeOf, type Shape } from '../shape.js';
+import { type Shape, sizeOf } from '../shape.js';
 import { backend_util, type TensorInfo } from '../tf.js';
-import { at } from './shapes.js';
-import { cast, castAttributes, filled, finishReshape, int64s, reshape, scalar } from './emit.js';
 import { dtypeAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type Operand, type TensorSpec } from './definition.js';
+import { cast, castAttributes, filled, finishReshape, int64s, reshape, scalar } from './emit.js';
+import { at } from './shapes.js';
 
 /** Axes and output shape. TensorFlow.js checks them and says in its own words what does not fit. */
-function gatherShapes(x: TensorSpec, indices: TensorSpec, attrs: Attrs): { axis: number; batchDims: number; shape: Shape } {
+function gatherShapes(
+  x: TensorSpec,
+  indices: TensorSpec,
+  attrs: Attrs,
+): { axis: number; batchDims: number; shape: Shape } {
   const axis = normalAxis(numberAttr(attrs, 'axis'), x.shape.length);
   const given = attrs['batchDims'] === undefined ? 0 : numberAttr(attrs, 'batchDims');
   const info = ({ shape, dtype }: TensorSpec): TensorInfo => ({ dataId: {}, shape: [...shape], dtype });
@@ -17,7 +21,10 @@ function gatherShapes(x: TensorSpec, indices: TensorSpec, attrs: Attrs): { axis:
   return { axis, batchDims: given < 0 ? given + indices.shape.length : given, shape: outputShape };
 }
 
-/** Gather whose first axes pair up with those of the indices. The runtime gathers right behind them; an axis further on is moved there and back. */
+/**
+ * Gather whose first axes pair up with those of the indices. The runtime gathers right behind them; an axis further on
+ * is moved there and back.
+ */
 function batchGather(e: EmitContext, x: Operand, indices: Operand, axis: number, batchDims: number): void {
   const paths = reshape(e, cast(e, indices.name, 'int64'), [...indices.shape, 1]);
   const attributes = { batch_dims: batchDims };
@@ -26,13 +33,25 @@ function batchGather(e: EmitContext, x: Operand, indices: Operand, axis: number,
   const there = [...source.slice(0, batchDims), axis, ...source.slice(batchDims, axis), ...source.slice(axis + 1)];
   const gathered = e.node('GatherND', [e.node('Transpose', [x.name], { perm: there }), paths], attributes);
   const places = Array.from({ length: rank }, (_, i) => i);
-  const first = indices.shape.length; // behind the batch axes and the rest of the indices: the axes that axis was moved over
-  const back = [...places.slice(0, batchDims), ...places.slice(first, first + between), ...places.slice(batchDims, first), ...places.slice(first + between)];
+  // behind the batch axes and the rest of the indices: the axes that axis was moved over
+  const first = indices.shape.length;
+  const back = [
+    ...places.slice(0, batchDims),
+    ...places.slice(first, first + between),
+    ...places.slice(batchDims, first),
+    ...places.slice(first + between),
+  ];
   e.finish('Transpose', [gathered], { perm: back });
 }
 
 /** Rows `x` [N, M] added up by `ids` [N] into [rows, M], in the order of N. */
-export function sumByIndex(e: EmitContext, x: string, ids: string, [n, m]: readonly [number, number], rows: number): string {
+export function sumByIndex(
+  e: EmitContext,
+  x: string,
+  ids: string,
+  [n, m]: readonly [number, number],
+  rows: number,
+): string {
   const index = e.node('Expand', [reshape(e, cast(e, ids, 'int64'), [n, 1]), int64s(e, [n, m])]);
   return e.node('ScatterElements', [filled(e, 'float32', [rows, m], 0), index, x], { axis: 0, reduction: 'add' });
 }
@@ -45,7 +64,11 @@ function oneHot(e: EmitContext): void {
   const positions = e.node('Range', [scalar(e, 'int32', 0), scalar(e, 'int32', depth), scalar(e, 'int32', 1)]);
   const isHot = e.node('Equal', [reshape(e, name, [...shape, 1]), positions]);
   if (dtype === 'bool') return e.finish('Cast', [isHot], castAttributes('bool'));
-  e.finish('Where', [isHot, scalar(e, dtype, numberAttr(e.attrs, 'onValue')), scalar(e, dtype, numberAttr(e.attrs, 'offValue'))]);
+  e.finish('Where', [
+    isHot,
+    scalar(e, dtype, numberAttr(e.attrs, 'onValue')),
+    scalar(e, dtype, numberAttr(e.attrs, 'offValue')),
+  ]);
 }
 
 const segmentShape = (x: Shape, ids: Shape, segments: number): Shape => [segments, ...x.slice(ids.length)];
@@ -78,7 +101,10 @@ export const gatherOps: readonly OpDefinition[] = [
     name: 'UnsortedSegmentSum',
     inputs: ['x', 'segmentIds'],
     infer: (inputs, attrs) => [
-      { shape: segmentShape(at(inputs, 0).shape, at(inputs, 1).shape, numberAttr(attrs, 'numSegments')), dtype: 'float32' },
+      {
+        shape: segmentShape(at(inputs, 0).shape, at(inputs, 1).shape, numberAttr(attrs, 'numSegments')),
+        dtype: 'float32',
+      },
     ],
     emit: (e) => {
       const [x, ids] = [e.input(0), e.input(1)];
@@ -87,7 +113,10 @@ export const gatherOps: readonly OpDefinition[] = [
       const m = sizeOf(x.shape) / Math.max(n, 1);
       // Indices outside of the segments are dropped: their rows are zeroed and sent to row 0.
       const zero = scalar(e, 'int32', 0);
-      const isInside = e.node('And', [e.node('GreaterOrEqual', [ids.name, zero]), e.node('Less', [ids.name, scalar(e, 'int32', rows)])]);
+      const isInside = e.node('And', [
+        e.node('GreaterOrEqual', [ids.name, zero]),
+        e.node('Less', [ids.name, scalar(e, 'int32', rows)]),
+      ]);
       const safe = e.node('Where', [isInside, ids.name, zero]);
       const values = reshape(e, x.dtype === 'float32' ? x.name : cast(e, x.name, 'float32'), [n, m]);
       const kept = e.node('Where', [reshape(e, isInside, [n, 1]), values, scalar(e, 'float32', 0)]);
@@ -97,7 +126,9 @@ export const gatherOps: readonly OpDefinition[] = [
   defineOp({
     name: 'OneHot',
     inputs: ['indices'],
-    infer: (inputs, attrs) => [{ shape: [...at(inputs, 0).shape, numberAttr(attrs, 'depth')], dtype: dtypeAttr(attrs, 'dtype') }],
+    infer: (inputs, attrs) => [
+      { shape: [...at(inputs, 0).shape, numberAttr(attrs, 'depth')], dtype: dtypeAttr(attrs, 'dtype') },
+    ],
     emit: oneHot,
   }),
 ];

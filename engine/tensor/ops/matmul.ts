@@ -1,9 +1,10 @@
-// Matrix products. Transposed operands are read in place by the product's own kernel, except where a transposed copy is faster.
+// Matrix products. Transposed operands are read in place by the product's own kernel, except where a transposed copy is
+// faster.
 import { invariant } from '../../core/invariant.js';
 import { sizeOf } from '../shape.js';
-import { at, broadcastShapes } from './shapes.js';
 import { flagAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type Operand } from './definition.js';
+import { at, broadcastShapes } from './shapes.js';
 
 const MICROSOFT = 'com.microsoft';
 
@@ -16,8 +17,11 @@ function swapped(e: EmitContext, x: Operand): string {
 /** Elements from which on an operand does not fit the cache. */
 const LARGE_OPERAND = 512 * 1024;
 
-/** Whether a transposed copy of the small operand costs less than reading its columns once per panel of the large one. */
-const isSmallBesideLarge = (a: Operand, b: Operand): boolean => sizeOf(b.shape) >= LARGE_OPERAND && sizeOf(b.shape) >= 2 * sizeOf(a.shape);
+/**
+ * Whether a transposed copy of the small operand costs less than reading its columns once per panel of the large one.
+ */
+const isSmallBesideLarge = (a: Operand, b: Operand): boolean =>
+  sizeOf(b.shape) >= LARGE_OPERAND && sizeOf(b.shape) >= 2 * sizeOf(a.shape);
 
 export const matmulOps: readonly OpDefinition[] = [
   defineOp({
@@ -26,22 +30,42 @@ export const matmulOps: readonly OpDefinition[] = [
     infer: (inputs, attrs) => {
       const [a, b] = [at(inputs, 0), at(inputs, 1)];
       const rows = at(a.shape, flagAttr(attrs, 'transposeA') ? -1 : -2);
-      const inner = [at(a.shape, flagAttr(attrs, 'transposeA') ? -2 : -1), at(b.shape, flagAttr(attrs, 'transposeB') ? -1 : -2)];
-      invariant(inner[0] === inner[1], () => `matrix product of [${a.shape.join()}] and [${b.shape.join()}]: inner sizes ${inner.join(' and ')} differ`);
+      const inner = [
+        at(a.shape, flagAttr(attrs, 'transposeA') ? -2 : -1),
+        at(b.shape, flagAttr(attrs, 'transposeB') ? -1 : -2),
+      ];
+      invariant(
+        inner[0] === inner[1],
+        () =>
+          `matrix product of [${a.shape.join()}] and [${b.shape.join()}]: inner sizes ${inner.join(' and ')} differ`,
+      );
       const columns = at(b.shape, flagAttr(attrs, 'transposeB') ? -2 : -1);
-      return [{ shape: [...broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns], dtype: a.dtype }];
+      return [
+        { shape: [...broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns], dtype: a.dtype },
+      ];
     },
     emit: (e) => {
       const [a, b] = [e.input(0), e.input(1)];
       const [transA, transB] = [flagAttr(e.attrs, 'transposeA'), flagAttr(e.attrs, 'transposeB')];
-      const isPlain = a.dtype === 'float32' && a.shape.length === 2 && b.shape.length === 2 && sizeOf(a.shape) > 0 && sizeOf(b.shape) > 0;
+      const isPlain =
+        a.dtype === 'float32' &&
+        a.shape.length === 2 &&
+        b.shape.length === 2 &&
+        sizeOf(a.shape) > 0 &&
+        sizeOf(b.shape) > 0;
       if (e.hasKernels && isPlain && !(transA && transB)) {
         const [rows, columns] = e.output(0).shape as [number, number];
-        e.finishKernel({ kind: 'gemm', rows, columns, inner: at(a.shape, transA ? 0 : 1), transA, transB, hasBias: false }, [a.name, b.name]);
+        e.finishKernel(
+          { kind: 'gemm', rows, columns, inner: at(a.shape, transA ? 0 : 1), transA, transB, hasBias: false },
+          [a.name, b.name],
+        );
       } else if (!transA && !transB) e.finish('MatMul', [a.name, b.name]);
-      else if (a.dtype !== 'float32') e.finish('MatMul', [transA ? swapped(e, a) : a.name, transB ? swapped(e, b) : b.name]);
-      else if (a.shape.length === 2 && b.shape.length === 2 && transA && !transB && isSmallBesideLarge(a, b)) e.finish('MatMul', [swapped(e, a), b.name]);
-      else if (a.shape.length === 2 && b.shape.length === 2) e.finish('Gemm', [a.name, b.name], { transA: Number(transA), transB: Number(transB) });
+      else if (a.dtype !== 'float32')
+        e.finish('MatMul', [transA ? swapped(e, a) : a.name, transB ? swapped(e, b) : b.name]);
+      else if (a.shape.length === 2 && b.shape.length === 2 && transA && !transB && isSmallBesideLarge(a, b))
+        e.finish('MatMul', [swapped(e, a), b.name]);
+      else if (a.shape.length === 2 && b.shape.length === 2)
+        e.finish('Gemm', [a.name, b.name], { transA: Number(transA), transB: Number(transB) });
       else e.finish('FusedMatMul', [a.name, b.name], { transA: Number(transA), transB: Number(transB) }, MICROSOFT);
     },
   }),

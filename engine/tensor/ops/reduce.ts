@@ -1,11 +1,12 @@
 // Reductions over axes. The order of the additions inside one reduction is the runtime's, fixed for a shape.
 import type { DType } from '../shape.js';
-import { at, reducedShape } from './shapes.js';
-import { castAttributes, floating, int64s, numeric, scalar } from './emit.js';
 import { axesAttr, flagAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type TensorSpec } from './definition.js';
+import { castAttributes, floating, int64s, numeric, scalar } from './emit.js';
+import { at, reducedShape } from './shapes.js';
 
-const resultType = (x: TensorSpec, dtype: DType | 'same'): DType => (dtype === 'same' ? (x.dtype === 'bool' ? 'int32' : x.dtype) : dtype);
+const resultType = (x: TensorSpec, dtype: DType | 'same'): DType =>
+  dtype === 'same' ? (x.dtype === 'bool' ? 'int32' : x.dtype) : dtype;
 
 function reduction(name: string, operator: string, dtype: DType | 'same', axisName = 'axis'): OpDefinition {
   const operand = (e: EmitContext): string => (dtype === 'float32' ? floating(e, e.input(0)) : numeric(e, e.input(0)));
@@ -33,9 +34,21 @@ function reduction(name: string, operator: string, dtype: DType | 'same', axisNa
   });
 }
 
-/** The node's result, or NaN where one of the numbers it reduces is none: the runtime's own extremes pass over those. */
-function withNaN(e: EmitContext, x: string, reduced: string, rest: readonly string[], attributes: { keepdims: number }): void {
-  const hasNaN = e.node('ReduceMax', [e.node('Cast', [e.node('IsNaN', [x])], castAttributes('float32')), ...rest], attributes);
+/**
+ * The node's result, or NaN where one of the numbers it reduces is none: the runtime's own extremes pass over those.
+ */
+function withNaN(
+  e: EmitContext,
+  x: string,
+  reduced: string,
+  rest: readonly string[],
+  attributes: { keepdims: number },
+): void {
+  const hasNaN = e.node(
+    'ReduceMax',
+    [e.node('Cast', [e.node('IsNaN', [x])], castAttributes('float32')), ...rest],
+    attributes,
+  );
   e.finish('Where', [e.node('Cast', [hasNaN], castAttributes('bool')), scalar(e, 'float32', NaN), reduced]);
 }
 
@@ -45,13 +58,16 @@ const argument = (name: string, least: number): OpDefinition =>
     inputs: ['x'],
     infer: (inputs, attrs) => {
       const { shape } = at(inputs, 0);
-      return [{ shape: reducedShape(shape, [normalAxis(numberAttr(attrs, 'axis'), shape.length)], false), dtype: 'int32' }];
+      return [
+        { shape: reducedShape(shape, [normalAxis(numberAttr(attrs, 'axis'), shape.length)], false), dtype: 'int32' },
+      ];
     },
     emit: (e) => {
       const axis = normalAxis(numberAttr(e.attrs, 'axis'), e.input(0).shape.length);
       const x = numeric(e, e.input(0));
       // What is no number is never the largest or smallest.
-      const numbers = e.input(0).dtype === 'float32' ? e.node('Where', [e.node('IsNaN', [x]), scalar(e, 'float32', least), x]) : x;
+      const numbers =
+        e.input(0).dtype === 'float32' ? e.node('Where', [e.node('IsNaN', [x]), scalar(e, 'float32', least), x]) : x;
       e.finish('Cast', [e.node(name, [numbers], { axis, keepdims: 0 })], castAttributes('int32'));
     },
   });
@@ -73,7 +89,10 @@ export const reduceOps: readonly OpDefinition[] = [
     infer: (inputs, attrs) => {
       const x = at(inputs, 0);
       const shape = [...x.shape.slice(0, -1), numberAttr(attrs, 'k')];
-      return [{ shape, dtype: resultType(x, 'same') }, { shape, dtype: 'int32' }];
+      return [
+        { shape, dtype: resultType(x, 'same') },
+        { shape, dtype: 'int32' },
+      ];
     },
     emit: (e) => {
       // Always sorted, whether asked for or not: an order that is a promise costs little more.

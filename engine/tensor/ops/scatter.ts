@@ -1,12 +1,23 @@
-// Ops that put values at places: the opposite of gathering. Values for one place are added in their order, by ScatterElements; gather.ts says why.
-import { sizeOf, type Shape } from '../shape.js';
-import { at } from './shapes.js';
-import { cast, filled, finishReshape, int64s, numeric, reshape, scalar } from './emit.js';
+// Ops that put values at places: the opposite of gathering. Values for one place are added in their order, by
+// ScatterElements; gather.ts says why.
+import { type Shape, sizeOf } from '../shape.js';
 import { numbersAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type Operand } from './definition.js';
+import { cast, filled, finishReshape, int64s, numeric, reshape, scalar } from './emit.js';
+import { at } from './shapes.js';
 
-/** Writes `updates` into a flat `target` of [rows, width] at paths into the first axes of `shape`; a list of numbers is a list of paths of one. */
-function scatter(e: EmitContext, shape: Shape, indices: Operand, updates: string, target: (rows: number, width: number) => string, reduction: string): void {
+/**
+ * Writes `updates` into a flat `target` of [rows, width] at paths into the first axes of `shape`; a list of numbers is
+ * a list of paths of one.
+ */
+function scatter(
+  e: EmitContext,
+  shape: Shape,
+  indices: Operand,
+  updates: string,
+  target: (rows: number, width: number) => string,
+  reduction: string,
+): void {
   const depth = indices.shape.length > 1 ? at(indices.shape, -1) : 1;
   const count = sizeOf(indices.shape) / Math.max(depth, 1);
   const [rows, width] = [sizeOf(shape.slice(0, depth)), sizeOf(shape.slice(depth))];
@@ -14,7 +25,13 @@ function scatter(e: EmitContext, shape: Shape, indices: Operand, updates: string
   const steps = e.node('Mul', [reshape(e, cast(e, indices.name, 'int64'), [count, depth]), int64s(e, strides)]);
   const row = e.node('ReduceSum', [steps, int64s(e, [1])], { keepdims: 1 });
   const places = e.node('Expand', [row, int64s(e, [count, width])]);
-  finishReshape(e, e.node('ScatterElements', [target(rows, width), places, reshape(e, updates, [count, width])], { axis: 0, reduction }));
+  finishReshape(
+    e,
+    e.node('ScatterElements', [target(rows, width), places, reshape(e, updates, [count, width])], {
+      axis: 0,
+      reduction,
+    }),
+  );
 }
 
 export const scatterOps: readonly OpDefinition[] = [
@@ -34,7 +51,15 @@ export const scatterOps: readonly OpDefinition[] = [
     name: 'TensorScatterUpdate',
     inputs: ['tensor', 'indices', 'updates'],
     infer: (inputs) => [at(inputs, 0)],
-    emit: (e) => scatter(e, e.output(0).shape, e.input(1), e.input(2).name, (rows, width) => reshape(e, e.input(0).name, [rows, width]), 'none'),
+    emit: (e) =>
+      scatter(
+        e,
+        e.output(0).shape,
+        e.input(1),
+        e.input(2).name,
+        (rows, width) => reshape(e, e.input(0).name, [rows, width]),
+        'none',
+      ),
   }),
   defineOp({
     name: 'Diag',

@@ -1,10 +1,10 @@
 // Ops that change the shape or the element type and leave the values alone.
-import { sizeOf, type Shape } from '../shape.js';
-import { at, resolveShape, sameShape } from './shapes.js';
-import { castAttributes, finishReshape, int64s } from './emit.js';
+import type { Attrs } from '../graph.js';
+import { type Shape, sizeOf } from '../shape.js';
 import { dtypeAttr, normalAxis, numberAttr, numbersAttr } from './attributes.js';
 import { defineOp, type OpDefinition, type TensorSpec } from './definition.js';
-import type { Attrs } from '../graph.js';
+import { castAttributes, finishReshape, int64s } from './emit.js';
+import { at, resolveShape, sameShape } from './shapes.js';
 
 const reshapedTo = (x: TensorSpec, attrs: Attrs): Shape => resolveShape(numbersAttr(attrs, 'shape'), sizeOf(x.shape));
 
@@ -34,7 +34,8 @@ export const shapeOps: readonly OpDefinition[] = [
     inputs: ['x'],
     infer: (inputs, attrs) => [{ shape: reshapedTo(at(inputs, 0), attrs), dtype: at(inputs, 0).dtype }],
     emit: (e) => finishReshape(e, e.input(0).name),
-    simplify: (inputs, attrs) => (sameShape(reshapedTo(at(inputs, 0), attrs), at(inputs, 0).shape) ? { alias: 0 } : null),
+    simplify: (inputs, attrs) =>
+      sameShape(reshapedTo(at(inputs, 0), attrs), at(inputs, 0).shape) ? { alias: 0 } : null,
   }),
   defineOp({
     name: 'ExpandDims',
@@ -45,7 +46,9 @@ export const shapeOps: readonly OpDefinition[] = [
   defineOp({
     name: 'Transpose',
     inputs: ['x'],
-    infer: (inputs, attrs) => [{ shape: numbersAttr(attrs, 'perm').map((i) => at(at(inputs, 0).shape, i)), dtype: at(inputs, 0).dtype }],
+    infer: (inputs, attrs) => [
+      { shape: numbersAttr(attrs, 'perm').map((i) => at(at(inputs, 0).shape, i)), dtype: at(inputs, 0).dtype },
+    ],
     emit: (e) => e.finish('Transpose', [e.input(0).name], { perm: numbersAttr(e.attrs, 'perm') }),
     simplify: (_, attrs) => (numbersAttr(attrs, 'perm').every((axis, i) => axis === i) ? { alias: 0 } : null),
   }),

@@ -33,7 +33,8 @@ export function resolveShape(shape: Shape, size: number): Shape {
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
 
 /** A list with `value` at `index` instead of what was there. */
-export const withAt = (shape: Shape, index: number, value: number): Shape => shape.map((n, i) => (i === index ? value : n));
+export const withAt = (shape: Shape, index: number, value: number): Shape =>
+  shape.map((n, i) => (i === index ? value : n));
 
 /** Shape and type of the first input: what elementwise ops return. */
 export const likeFirst = (inputs: readonly TensorSpec[]): readonly TensorSpec[] => [at(inputs, 0)];

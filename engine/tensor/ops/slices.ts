@@ -3,10 +3,10 @@ import { invariant } from '../../core/invariant.js';
 import type { Attrs } from '../graph.js';
 import type { Shape } from '../shape.js';
 import { slice_util } from '../tf.js';
-import { at, sameShape, withAt } from './shapes.js';
-import { finishReshape, int64s, reshape, scalar } from './emit.js';
 import { axesAttr, normalAxis, numberAttr, numbersAttr } from './attributes.js';
 import { defineOp, type OpDefinition, type TensorSpec } from './definition.js';
+import { finishReshape, int64s, reshape, scalar } from './emit.js';
+import { at, sameShape, withAt } from './shapes.js';
 
 interface Piece {
   readonly begin: Shape;
@@ -19,9 +19,15 @@ function pieceOf({ shape }: TensorSpec, attrs: Attrs): Piece {
   const sizes = attrs['size'] === undefined || attrs['size'] === null ? [] : numbersAttr(attrs, 'size');
   const begin = shape.map((_, i) => begins[i] ?? 0);
   const size = shape.map((n, i) => ((sizes[i] ?? -1) < 0 ? n - at(begin, i) : at(sizes, i)));
-  invariant(begin.every((n) => n >= 0), () => `slice() does not support negative begin indexing. It begins at [${begin.join()}]`);
+  invariant(
+    begin.every((n) => n >= 0),
+    () => `slice() does not support negative begin indexing. It begins at [${begin.join()}]`,
+  );
   shape.forEach((n, i) =>
-    invariant(at(begin, i) + at(size, i) <= n, () => `slice [${begin.join()}] + [${size.join()}] leaves the shape [${shape.join()}]`),
+    invariant(
+      at(begin, i) + at(size, i) <= n,
+      () => `slice [${begin.join()}] + [${size.join()}] leaves the shape [${shape.join()}]`,
+    ),
   );
   return { begin, size };
 }
@@ -40,7 +46,10 @@ function splitSizes({ shape }: TensorSpec, attrs: Attrs): { axis: number; sizes:
   const given = numbersAttr(attrs, 'numOrSizeSplits');
   const known = given.reduce((sum, size) => sum + Math.max(size, 0), 0);
   const sizes = given.map((size) => (size < 0 ? n - known : size));
-  invariant(sizes.reduce((sum, size) => sum + size, 0) === n, () => `axis ${axis} of size ${n} does not split into [${given.join()}]`);
+  invariant(
+    sizes.reduce((sum, size) => sum + size, 0) === n,
+    () => `axis ${axis} of size ${n} does not split into [${given.join()}]`,
+  );
   return { axis, sizes };
 }
 
@@ -48,12 +57,20 @@ const stridedInfo = ({ shape }: TensorSpec, attrs: Attrs): ReturnType<typeof sli
   const mask = (name: string): number => (attrs[name] === undefined ? 0 : numberAttr(attrs, name));
   const list = (name: string): number[] => [...numbersAttr(attrs, name)];
   return slice_util.sliceInfo(
-    [...shape], list('begin'), list('end'), list('strides'),
-    mask('beginMask'), mask('endMask'), mask('ellipsisMask'), mask('newAxisMask'), mask('shrinkAxisMask'),
+    [...shape],
+    list('begin'),
+    list('end'),
+    list('strides'),
+    mask('beginMask'),
+    mask('endMask'),
+    mask('ellipsisMask'),
+    mask('newAxisMask'),
+    mask('shrinkAxisMask'),
   );
 };
 
-const paddings = (attrs: Attrs): readonly (readonly [number, number])[] => attrs['paddings'] as readonly (readonly [number, number])[];
+const paddings = (attrs: Attrs): readonly (readonly [number, number])[] =>
+  attrs['paddings'] as readonly (readonly [number, number])[];
 
 export const sliceOps: readonly OpDefinition[] = [
   defineOp({
@@ -62,7 +79,14 @@ export const sliceOps: readonly OpDefinition[] = [
     infer: (inputs, attrs) => [{ shape: pieceOf(at(inputs, 0), attrs).size, dtype: at(inputs, 0).dtype }],
     emit: (e) => {
       const { begin, size } = pieceOf(e.input(0), e.attrs);
-      e.finish('Slice', [e.input(0).name, int64s(e, begin), int64s(e, begin.map((n, i) => n + at(size, i)))]);
+      e.finish('Slice', [
+        e.input(0).name,
+        int64s(e, begin),
+        int64s(
+          e,
+          begin.map((n, i) => n + at(size, i)),
+        ),
+      ]);
     },
   }),
   defineOp({
@@ -84,8 +108,21 @@ export const sliceOps: readonly OpDefinition[] = [
     emit: (e) => {
       const { shape, name } = e.input(0);
       const axes = axesAttr(e.attrs, 'dims', shape.length);
-      const all = (value: number): string => int64s(e, axes.map(() => value));
-      e.finish('Slice', [name, all(-1), int64s(e, axes.map((axis) => -at(shape, axis) - 1)), int64s(e, axes), all(-1)]);
+      const all = (value: number): string =>
+        int64s(
+          e,
+          axes.map(() => value),
+        );
+      e.finish('Slice', [
+        name,
+        all(-1),
+        int64s(
+          e,
+          axes.map((axis) => -at(shape, axis) - 1),
+        ),
+        int64s(e, axes),
+        all(-1),
+      ]);
     },
   }),
   defineOp({
@@ -95,10 +132,27 @@ export const sliceOps: readonly OpDefinition[] = [
       const { shape, dtype } = at(inputs, 0);
       const axis = normalAxis(numberAttr(attrs, 'axis'), shape.length);
       for (const x of inputs)
-        invariant(sameShape(withAt(x.shape, axis, 0), withAt(shape, axis, 0)), () => `concat of [${shape.join()}] and [${x.shape.join()}] along axis ${axis}`);
-      return [{ shape: withAt(shape, axis, inputs.reduce((sum, x) => sum + at(x.shape, axis), 0)), dtype }];
+        invariant(
+          sameShape(withAt(x.shape, axis, 0), withAt(shape, axis, 0)),
+          () => `concat of [${shape.join()}] and [${x.shape.join()}] along axis ${axis}`,
+        );
+      return [
+        {
+          shape: withAt(
+            shape,
+            axis,
+            inputs.reduce((sum, x) => sum + at(x.shape, axis), 0),
+          ),
+          dtype,
+        },
+      ];
     },
-    emit: (e) => e.finish('Concat', e.inputs.map((x) => x.name), { axis: normalAxis(numberAttr(e.attrs, 'axis'), e.output(0).shape.length) }),
+    emit: (e) =>
+      e.finish(
+        'Concat',
+        e.inputs.map((x) => x.name),
+        { axis: normalAxis(numberAttr(e.attrs, 'axis'), e.output(0).shape.length) },
+      ),
   }),
   defineOp({
     name: 'Pack',
@@ -106,13 +160,18 @@ export const sliceOps: readonly OpDefinition[] = [
     infer: (inputs, attrs) => {
       const { shape, dtype } = at(inputs, 0);
       const axis = normalAxis(numberAttr(attrs, 'axis'), shape.length + 1);
-      for (const x of inputs) invariant(sameShape(x.shape, shape), () => `stack of [${shape.join()}] and [${x.shape.join()}]`);
+      for (const x of inputs)
+        invariant(sameShape(x.shape, shape), () => `stack of [${shape.join()}] and [${x.shape.join()}]`);
       return [{ shape: [...shape.slice(0, axis), inputs.length, ...shape.slice(axis)], dtype }];
     },
     emit: (e) => {
       const axis = normalAxis(numberAttr(e.attrs, 'axis'), e.output(0).shape.length);
       const slab = withAt(e.output(0).shape, axis, 1);
-      e.finish('Concat', e.inputs.map((x) => reshape(e, x.name, slab)), { axis });
+      e.finish(
+        'Concat',
+        e.inputs.map((x) => reshape(e, x.name, slab)),
+        { axis },
+      );
     },
   }),
   defineOp({
@@ -127,7 +186,9 @@ export const sliceOps: readonly OpDefinition[] = [
     emit: (e) => {
       const { shape, name } = e.input(0);
       const axis = normalAxis(numberAttr(e.attrs, 'axis'), shape.length);
-      e.outputs.forEach((_, i) => finishReshape(e, e.node('Slice', [name, int64s(e, [i]), int64s(e, [i + 1]), int64s(e, [axis])]), i));
+      e.outputs.forEach((_, i) =>
+        finishReshape(e, e.node('Slice', [name, int64s(e, [i]), int64s(e, [i + 1]), int64s(e, [axis])]), i),
+      );
     },
   }),
   defineOp({
@@ -143,7 +204,9 @@ export const sliceOps: readonly OpDefinition[] = [
       // One slice per part and not one Split: a part that nobody reads then costs nothing.
       sizes.forEach((size, i) => {
         const begin = sizes.slice(0, i).reduce((sum, n) => sum + n, 0);
-        e.finish('Slice', [e.input(0).name, int64s(e, [begin]), int64s(e, [begin + size]), int64s(e, [axis])], {}, '', [i]);
+        e.finish('Slice', [e.input(0).name, int64s(e, [begin]), int64s(e, [begin + size]), int64s(e, [axis])], {}, '', [
+          i,
+        ]);
       });
     },
   }),

@@ -1,4 +1,5 @@
 // The op table: every op that the project can trace, lower and run, by kernel name.
+import { present } from '../../core/invariant.js';
 import { fusedOps } from '../fused/definitions.js';
 import { binaryOps } from './binary.js';
 import { contractionOps } from './contraction.js';
@@ -11,11 +12,24 @@ import { scatterOps } from './scatter.js';
 import { shapeOps } from './shape.js';
 import { sliceOps } from './slices.js';
 import { unaryOps } from './unary.js';
-import { present } from '../../core/invariant.js';
 
 /** All definitions by name. */
 export const opTable: ReadonlyMap<string, OpDefinition> = new Map(
-  [unaryOps, binaryOps, reduceOps, matmulOps, contractionOps, shapeOps, sliceOps, gatherOps, scatterOps, creationOps, fusedOps].flat().map((op) => [op.name, op]),
+  [
+    unaryOps,
+    binaryOps,
+    reduceOps,
+    matmulOps,
+    contractionOps,
+    shapeOps,
+    sliceOps,
+    gatherOps,
+    scatterOps,
+    creationOps,
+    fusedOps,
+  ]
+    .flat()
+    .map((op) => [op.name, op]),
 );
 
 /** The definition of an op that is known to exist, because a trace recorded it. */

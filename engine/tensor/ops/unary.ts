@@ -1,8 +1,8 @@
 // Elementwise ops of one tensor.
-import { at, likeFirst } from './shapes.js';
-import { floating, int64s, numeric, scalar } from './emit.js';
 import { flagAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition } from './definition.js';
+import { floating, int64s, numeric, scalar } from './emit.js';
+import { at, likeFirst } from './shapes.js';
 
 /** Defined on floats only: other types are converted first. */
 const floatOp = (name: string, emit: (e: EmitContext, x: string) => void): OpDefinition =>
@@ -40,7 +40,11 @@ function cumulativeProduct(e: EmitContext): void {
     const pads = shape.flatMap(() => [0, 0]);
     pads[isReverse ? shape.length + axis : axis] = by;
     const [begin, end] = isReverse ? [by, n] : [0, n - by];
-    return e.node('Pad', [e.node('Slice', [x, int64s(e, [begin]), int64s(e, [end]), int64s(e, [axis])]), int64s(e, pads), scalar(e, dtype, 1)]);
+    return e.node('Pad', [
+      e.node('Slice', [x, int64s(e, [begin]), int64s(e, [end]), int64s(e, [axis])]),
+      int64s(e, pads),
+      scalar(e, dtype, 1),
+    ]);
   };
   const x = numeric(e, e.input(0));
   let product = flagAttr(e.attrs, 'exclusive') ? shifted(x, 1) : x;
@@ -56,9 +60,26 @@ const SELU_SCALE = 1.0507009873554805;
 const SELU_ALPHA = 1.6732632423543772;
 
 export const unaryOps: readonly OpDefinition[] = [
-  ...(['Exp', 'Log', 'Sqrt', 'Reciprocal', 'Sigmoid', 'Tanh', 'Softplus', 'Erf', 'Sin', 'Cos', 'Tan', 'Sinh', 'Cosh', 'Asin', 'Acos', 'Atan'] as const).map(
-    (name) => direct(name, name),
-  ),
+  ...(
+    [
+      'Exp',
+      'Log',
+      'Sqrt',
+      'Reciprocal',
+      'Sigmoid',
+      'Tanh',
+      'Softplus',
+      'Erf',
+      'Sin',
+      'Cos',
+      'Tan',
+      'Sinh',
+      'Cosh',
+      'Asin',
+      'Acos',
+      'Atan',
+    ] as const
+  ).map((name) => direct(name, name)),
   direct('Asinh', 'Asinh'),
   direct('Acosh', 'Acosh'),
   direct('Atanh', 'Atanh'),
@@ -102,7 +123,11 @@ export const unaryOps: readonly OpDefinition[] = [
   }),
   sameTypeOp('ClipByValue', (e, x) => {
     const { dtype } = e.input(0);
-    e.finish('Clip', [x, scalar(e, dtype, numberAttr(e.attrs, 'clipValueMin')), scalar(e, dtype, numberAttr(e.attrs, 'clipValueMax'))]);
+    e.finish('Clip', [
+      x,
+      scalar(e, dtype, numberAttr(e.attrs, 'clipValueMin')),
+      scalar(e, dtype, numberAttr(e.attrs, 'clipValueMax')),
+    ]);
   }),
   defineOp({
     name: 'EluGrad',
@@ -129,7 +154,10 @@ export const unaryOps: readonly OpDefinition[] = [
   ),
   sameTypeOp('Cumsum', (e, x) => {
     const axis = e.constant('int64', [], [numberAttr(e.attrs, 'axis')]);
-    e.finish('CumSum', [x, axis], { exclusive: Number(flagAttr(e.attrs, 'exclusive')), reverse: Number(flagAttr(e.attrs, 'reverse')) });
+    e.finish('CumSum', [x, axis], {
+      exclusive: Number(flagAttr(e.attrs, 'exclusive')),
+      reverse: Number(flagAttr(e.attrs, 'reverse')),
+    });
   }),
   numericOp('Cumprod', cumulativeProduct),
   defineOp({

@@ -1,6 +1,8 @@
-// Assembler: writes machine code for x86-64 with AVX-512 (F, DQ, VL): every method appends the instruction of its name in Intel's manual, destination
-// first. Vector instructions take xmm, ymm or zmm registers and are EVEX-encoded throughout, or, in `new Assembler('vex')`, VEX-encoded for processors with AVX2. A destination may carry a mask
-// (`zmm(1).masked(k1)`, `.zeroed(k1)`), a store takes its mask as the last argument, and a last operand may be in memory.
+// Assembler: writes machine code for x86-64 with AVX-512 (F, DQ, VL): every method appends the instruction of its name
+// in Intel's manual, destination first. Vector instructions take xmm, ymm or zmm registers and are EVEX-encoded
+// throughout, or, in `new Assembler('vex')`, VEX-encoded for processors with AVX2. A destination may carry a mask
+// (`zmm(1).masked(k1)`, `.zeroed(k1)`), a store takes its mask as the last argument, and a last operand may be in
+// memory.
 //
 //     const a = new Assembler();
 //     a.vbroadcastss(zmm(0), mem(rsi, { disp: 4 }));
@@ -8,12 +10,23 @@
 //     a.vmulps(zmm(1), zmm(1), a.splat(0.5));
 //     a.ret();
 //     const routine = a.finish();
-import { i0f, i38, i3a, pd, ps, reading, sd, single, ss, wide, type Source, type Vector } from './vector-code.js';
+import { type MaskRegister, VectorRegister } from './registers.js';
+import { i0f, i3a, i38, pd, ps, reading, sd, single, type Source, ss, type Vector, wide } from './vector-code.js';
 import { VectorMoves } from './vector-moves.js';
-import { VectorRegister, type MaskRegister } from './registers.js';
 
 /** What vcmpps and vpcmpd compare for; NaN satisfies none of the first kind, and all of the negated ones. */
-export const COMPARE = { equal: 0, less: 1, lessOrEqual: 2, unordered: 3, notEqual: 4, notLess: 5, notLessOrEqual: 6, ordered: 7, greaterOrEqual: 13, greater: 14 } as const;
+export const COMPARE = {
+  equal: 0,
+  less: 1,
+  lessOrEqual: 2,
+  unordered: 3,
+  notEqual: 4,
+  notLess: 5,
+  notLessOrEqual: 6,
+  ordered: 7,
+  greaterOrEqual: 13,
+  greater: 14,
+} as const;
 
 /** Roundings of vrndscaleps: to the nearest integer (ties to even), down, up, towards zero; no exceptions. */
 export const ROUND = { nearest: 8, down: 9, up: 10, truncate: 11 } as const;

@@ -1,7 +1,8 @@
-// Code: the bytes of a routine while it is written: instructions in order, labels with the distances to them, and the constants, which stand behind
-// the instructions. Position independent: every address in it is a distance from the instruction. It knows no instruction.
+// Code: the bytes of a routine while it is written: instructions in order, labels with the distances to them, and the
+// constants, which stand behind the instructions. Position independent: every address in it is a distance from the
+// instruction. It knows no instruction.
 import { invariant } from '../../core/invariant.js';
-import { int32, type Instruction } from './encoding.js';
+import { type Instruction, int32 } from './encoding.js';
 import { Label } from './label.js';
 import { MemoryOperand } from './memory.js';
 
@@ -94,7 +95,10 @@ export class Code {
     return this.#constant(new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice());
   }
 
-  /** The routine, to be placed at a multiple of 64 bytes. Nothing can be added afterwards. Throws for labels that were never bound. */
+  /**
+   * The routine, to be placed at a multiple of 64 bytes. Nothing can be added afterwards. Throws for labels that were
+   * never bound.
+   */
   finish(): Uint8Array {
     invariant(!this.#isFinished, () => 'the code is finished already');
     this.#isFinished = true;
@@ -111,7 +115,8 @@ export class Code {
     routine.fill(0xcc);
     routine.set(this.#bytes);
     for (const { label, bytes } of constants) routine.set(bytes, label.offset);
-    for (const { at, label, addend, end: from } of this.#distances) routine.set(int32(label.offset + addend - from), at);
+    for (const { at, label, addend, end: from } of this.#distances)
+      routine.set(int32(label.offset + addend - from), at);
     return routine;
   }
 

@@ -1,5 +1,5 @@
-// Encoding: the bytes of prefixes (REX, VEX, EVEX) and of operands (ModRM, SIB, displacement) of x86-64 instructions; Intel's manual, volume 2,
-// chapter 2. Which opcode an instruction has is not known here.
+// Encoding: the bytes of prefixes (REX, VEX, EVEX) and of operands (ModRM, SIB, displacement) of x86-64 instructions;
+// Intel's manual, volume 2, chapter 2. Which opcode an instruction has is not known here.
 import { invariant } from '../../core/invariant.js';
 import type { Label } from './label.js';
 import { MemoryOperand } from './memory.js';
@@ -10,26 +10,35 @@ export type AnyRegister = GeneralRegister | VectorRegister | MaskRegister;
 /** What an instruction is made of, before labels are known. */
 export interface Instruction {
   readonly bytes: readonly number[];
-  /** Where `bytes` has four bytes of a distance to a label, measured from the instruction's end, and what is to be added to it. */
+  /**
+   * Where `bytes` has four bytes of a distance to a label, measured from the instruction's end, and what is to be added
+   * to it.
+   */
   readonly fixUp: { readonly at: number; readonly label: Label; readonly addend: number } | null;
 }
 
-/** Opcode of a vector instruction. `map`: 1 = 0F, 2 = 0F38, 3 = 0F3A. `prefix`: 0 none, 1 = 66, 2 = F3, 3 = F2. `w`: EVEX.W. */
+/**
+ * Opcode of a vector instruction. `map`: 1 = 0F, 2 = 0F38, 3 = 0F3A. `prefix`: 0 none, 1 = 66, 2 = F3, 3 = F2. `w`:
+ * EVEX.W.
+ */
 export interface VectorOpcode {
   readonly map: 1 | 2 | 3;
   readonly prefix: 0 | 1 | 2 | 3;
   readonly w: 0 | 1;
   readonly code: number;
   /**
-   * What a memory operand is, which displacements of 8 bits are counted in: whole vectors (or one element repeated), half ones, one element
-   * (of the size that W says), or so many bytes.
+   * What a memory operand is, which displacements of 8 bits are counted in: whole vectors (or one element repeated),
+   * half ones, one element (of the size that W says), or so many bytes.
    */
   readonly reads: 'vector' | 'half' | 'element' | number;
 }
 
 export const int8 = (value: number): readonly number[] => [value & 0xff];
 export const int32 = (value: number): readonly number[] => [0, 8, 16, 24].map((shift) => (value >> shift) & 0xff);
-export const int64 = (value: bigint): readonly number[] => [...int32(Number(BigInt.asIntN(32, value))), ...int32(Number(BigInt.asIntN(32, value >> 32n)))];
+export const int64 = (value: bigint): readonly number[] => [
+  ...int32(Number(BigInt.asIntN(32, value))),
+  ...int32(Number(BigInt.asIntN(32, value >> 32n))),
+];
 export const isInt8 = (value: number): boolean => value >= -128 && value <= 127;
 
 const bit = (value: number, at: number): number => (value >> at) & 1;
@@ -90,7 +99,10 @@ export function rex(bits: 32 | 64, r: number, x: number, b: number): readonly nu
   return flags === 0 ? [] : [0x40 | flags];
 }
 
-/** An instruction on mask registers, or on vectors of 128 (L = 0) or 256 bits: VEX. `vvvv` is the second register's number, 0 where there is none. */
+/**
+ * An instruction on mask registers, or on vectors of 128 (L = 0) or 256 bits: VEX. `vvvv` is the second register's
+ * number, 0 where there is none.
+ */
 export function vex(
   { map, prefix, w, code }: Omit<VectorOpcode, 'reads'>,
   l: 0 | 1,
@@ -126,15 +138,30 @@ export function evex(
 ): Instruction {
   const { x, b } = highBits(rm);
   const isBroadcast = rm instanceof MemoryOperand && rm.isBroadcast;
-  invariant(!isBroadcast || reads === 'vector' || reads === 'half', () => `instruction ${code.toString(16)} cannot repeat an element`);
+  invariant(
+    !isBroadcast || reads === 'vector' || reads === 'half',
+    () => `instruction ${code.toString(16)} cannot repeat an element`,
+  );
   const element = w === 1 ? 8 : 4;
   const unit =
-    typeof reads === 'number' ? reads : reads === 'element' || isBroadcast ? (reads === 'half' ? 4 : element) : reads === 'half' ? bits / 16 : bits / 8;
+    typeof reads === 'number'
+      ? reads
+      : reads === 'element' || isBroadcast
+        ? reads === 'half'
+          ? 4
+          : element
+        : reads === 'half'
+          ? bits / 16
+          : bits / 8;
   const start = [
     0x62,
     ((1 - bit(reg, 3)) << 7) | ((1 - x) << 6) | ((1 - b) << 5) | ((1 - bit(reg, 4)) << 4) | map,
     (w << 7) | ((~vvvv & 15) << 3) | 4 | prefix,
-    ((isZeroing ? 1 : 0) << 7) | (Math.log2(bits / 128) << 5) | ((isBroadcast ? 1 : 0) << 4) | ((1 - bit(vvvv, 4)) << 3) | (mask?.index ?? 0),
+    ((isZeroing ? 1 : 0) << 7) |
+      (Math.log2(bits / 128) << 5) |
+      ((isBroadcast ? 1 : 0) << 4) |
+      ((1 - bit(vvvv, 4)) << 3) |
+      (mask?.index ?? 0),
   ];
   return joined([...start, code], operandBytes(reg, rm, unit), immediate);
 }

@@ -1,8 +1,8 @@
-// GeneralCode: code with the instructions on general registers: moves, integer arithmetic, branches, prefetches. Destination first, as in Intel's
-// manual. Each method appends one instruction.
+// GeneralCode: code with the instructions on general registers: moves, integer arithmetic, branches, prefetches.
+// Destination first, as in Intel's manual. Each method appends one instruction.
 import { invariant } from '../../core/invariant.js';
 import { Code } from './code.js';
-import { general, int32, int64, int8, isInt8, rex } from './encoding.js';
+import { general, int8, int32, int64, isInt8, rex } from './encoding.js';
 import type { Label } from './label.js';
 import { MemoryOperand } from './memory.js';
 import { GeneralRegister, rax } from './registers.js';
@@ -21,7 +21,12 @@ export class GeneralCode extends Code {
       const value = BigInt(from);
       const isShort = value === BigInt.asIntN(32, value);
       if (to.bits === 64 && isShort) this.emitInstruction(general(64, [0xc7], 0, to, int32(Number(value))));
-      else this.emit(...rex(to.bits, 0, 0, to.index >> 3), 0xb8 | (to.index & 7), ...(to.bits === 64 ? int64(value) : int32(Number(BigInt.asIntN(32, value)))));
+      else
+        this.emit(
+          ...rex(to.bits, 0, 0, to.index >> 3),
+          0xb8 | (to.index & 7),
+          ...(to.bits === 64 ? int64(value) : int32(Number(BigInt.asIntN(32, value)))),
+        );
     } else this.#twoOperands(0x89, 0x8b, to, from);
   }
 
@@ -215,7 +220,8 @@ export class GeneralCode extends Code {
       const bits = to instanceof MemoryOperand ? 64 : to.bits;
       invariant(from === (from | 0), () => `${from} does not fit 32 bits with its sign`);
       if (isInt8(from)) this.emitInstruction(general(bits, [0x83], extension, to, int8(from)));
-      else if (to instanceof GeneralRegister && to.index === rax.index) this.emit(...rex(bits, 0, 0, 0), (extension << 3) | 5, ...int32(from));
+      else if (to instanceof GeneralRegister && to.index === rax.index)
+        this.emit(...rex(bits, 0, 0, 0), (extension << 3) | 5, ...int32(from));
       else this.emitInstruction(general(bits, [0x81], extension, to, int32(from)));
     }
   }

@@ -1,7 +1,7 @@
-// MaskCode: code with the instructions on the mask registers of AVX-512, 16 bits of them: one per 32-bit element of a zmm register, and what makes
-// such masks.
-import { GeneralCode } from './general-code.js';
+// MaskCode: code with the instructions on the mask registers of AVX-512, 16 bits of them: one per 32-bit element of a
+// zmm register, and what makes such masks.
 import { int8, vex } from './encoding.js';
+import { GeneralCode } from './general-code.js';
 import type { GeneralRegister, MaskRegister } from './registers.js';
 
 const WORD = { map: 1, prefix: 0, w: 0 } as const;
@@ -49,7 +49,9 @@ export class MaskCode extends GeneralCode {
 
   /** The lowest `count` bits of `from`: makes the mask of a tail whose length is not known before. */
   bzhi(to: GeneralRegister, from: GeneralRegister, count: GeneralRegister): void {
-    this.emitInstruction(vex({ map: 2, prefix: 0, w: to.bits === 64 ? 1 : 0, code: 0xf5 }, 0, to.index, count.index, from));
+    this.emitInstruction(
+      vex({ map: 2, prefix: 0, w: to.bits === 64 ? 1 : 0, code: 0xf5 }, 0, to.index, count.index, from),
+    );
   }
 
   /** To be run before code that knows only older vector registers goes on: without it, that code becomes slow. */

@@ -1,7 +1,8 @@
-// MemoryOperand: [base + index * scale + displacement], or a label of this code (RIP-relative). Its ModRM bytes are for encoding.ts.
+// MemoryOperand: [base + index * scale + displacement], or a label of this code (RIP-relative). Its ModRM bytes are for
+// encoding.ts.
 import { invariant } from '../../core/invariant.js';
 import type { Label } from './label.js';
-import { rsp, type GeneralRegister } from './registers.js';
+import { type GeneralRegister, rsp } from './registers.js';
 
 export interface MemoryOptions {
   readonly index?: GeneralRegister;
@@ -30,7 +31,10 @@ export class MemoryOperand {
     this.disp = disp;
     this.isBroadcast = broadcast;
     invariant(Number.isInteger(disp) && disp === (disp | 0), () => `displacement ${disp}`);
-    invariant(this.index?.index !== rsp.index && (isRegister || this.index === null), () => 'this register cannot be an index');
+    invariant(
+      this.index?.index !== rsp.index && (isRegister || this.index === null),
+      () => 'this register cannot be an index',
+    );
   }
 
   /** The same place, `bytes` further on. */
@@ -46,7 +50,13 @@ export class MemoryOperand {
   #with(change: MemoryOptions): MemoryOperand {
     const { scale, disp, isBroadcast: broadcast } = this;
     const base = (this.base ?? this.label) as GeneralRegister | Label;
-    return new MemoryOperand(base, { ...(this.index === null ? {} : { index: this.index }), scale, disp, broadcast, ...change });
+    return new MemoryOperand(base, {
+      ...(this.index === null ? {} : { index: this.index }),
+      scale,
+      disp,
+      broadcast,
+      ...change,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
-// Registers of x86-64: general ones, vector ones (xmm, ymm, zmm: the same register at three widths) and the mask registers of AVX-512. Names only;
-// how they are encoded is for encoding.ts.
+// Registers of x86-64: general ones, vector ones (xmm, ymm, zmm: the same register at three widths) and the mask
+// registers of AVX-512. Names only; how they are encoded is for encoding.ts.
 import { invariant } from '../../core/invariant.js';
 
 export class GeneralRegister {

@@ -1,15 +1,18 @@
-// VectorCode: code with the forms that instructions on vectors come in: which operand is encoded where. The instructions themselves are its subclasses.
+// VectorCode: code with the forms that instructions on vectors come in: which operand is encoded where. The
+// instructions themselves are its subclasses.
 import { invariant } from '../../core/invariant.js';
+import { type AnyRegister, evex, type EvexState, type Instruction, int8, type VectorOpcode, vex } from './encoding.js';
 import { MaskCode } from './mask-code.js';
-import { evex, int8, vex, type AnyRegister, type EvexState, type Instruction, type VectorOpcode } from './encoding.js';
 import { MemoryOperand } from './memory.js';
-import { VectorRegister, type MaskRegister } from './registers.js';
+import { type MaskRegister, VectorRegister } from './registers.js';
 
 export type Vector = VectorRegister;
 /** What a last operand may be. */
 export type Source = VectorRegister | MemoryOperand;
 
-/** Opcodes by prefix, map and element: `ps` is 0F with 32-bit floats, `i38` is 66 0F38 with 32-bit elements, and so on. */
+/**
+ * Opcodes by prefix, map and element: `ps` is 0F with 32-bit floats, `i38` is 66 0F38 with 32-bit elements, and so on.
+ */
 export const ps = (code: number): VectorOpcode => ({ map: 1, prefix: 0, w: 0, code, reads: 'vector' });
 export const pd = (code: number): VectorOpcode => ({ map: 1, prefix: 1, w: 1, code, reads: 'vector' });
 export const ss = (code: number): VectorOpcode => ({ map: 1, prefix: 2, w: 0, code, reads: 'element' });
@@ -26,7 +29,10 @@ export const reading = (opcode: VectorOpcode, reads: VectorOpcode['reads']): Vec
 
 const noMask = { mask: null, isZeroing: false };
 
-/** Which prefix vector instructions get: `evex` has masks, 32 registers and 512 bits, and needs AVX-512; `vex` has none of them, and needs AVX2. */
+/**
+ * Which prefix vector instructions get: `evex` has masks, 32 registers and 512 bits, and needs AVX-512; `vex` has none
+ * of them, and needs AVX2.
+ */
 export type VectorEncoding = 'evex' | 'vex';
 
 export class VectorCode extends MaskCode {
@@ -43,12 +49,23 @@ export class VectorCode extends MaskCode {
   }
 
   /** to = f(from). */
-  protected one(opcode: VectorOpcode, to: Vector, from: AnyRegister | MemoryOperand, ...immediate: readonly number[]): void {
+  protected one(
+    opcode: VectorOpcode,
+    to: Vector,
+    from: AnyRegister | MemoryOperand,
+    ...immediate: readonly number[]
+  ): void {
     this.emitInstruction(this.#encoded(opcode, to, to.index, 0, from, immediate.flatMap(int8)));
   }
 
   /** Writes (a part of) a vector into memory, under a mask if there is one, or into another register. */
-  protected store(opcode: VectorOpcode, to: Source | AnyRegister, from: Vector, mask: MaskRegister | null, ...immediate: readonly number[]): void {
+  protected store(
+    opcode: VectorOpcode,
+    to: Source | AnyRegister,
+    from: Vector,
+    mask: MaskRegister | null,
+    ...immediate: readonly number[]
+  ): void {
     const state = to instanceof VectorRegister ? { ...to, bits: from.bits } : { bits: from.bits, ...noMask, mask };
     this.emitInstruction(this.#encoded(opcode, state, from.index, 0, to, immediate.flatMap(int8)));
   }
@@ -59,12 +76,34 @@ export class VectorCode extends MaskCode {
   }
 
   /** A mask of the elements for which something holds; `within` leaves out others. */
-  protected compare(opcode: VectorOpcode, to: MaskRegister, a: Vector, b: Source, immediate: number | null, within: MaskRegister | null): void {
-    this.emitInstruction(evex(opcode, { ...noMask, bits: a.bits, mask: within }, to.index, a.index, b, immediate === null ? [] : int8(immediate)));
+  protected compare(
+    opcode: VectorOpcode,
+    to: MaskRegister,
+    a: Vector,
+    b: Source,
+    immediate: number | null,
+    within: MaskRegister | null,
+  ): void {
+    this.emitInstruction(
+      evex(
+        opcode,
+        { ...noMask, bits: a.bits, mask: within },
+        to.index,
+        a.index,
+        b,
+        immediate === null ? [] : int8(immediate),
+      ),
+    );
   }
 
   /** Between memory and a register, in either direction: to memory, `mask` says which elements are written. */
-  protected transfer(load: VectorOpcode, store: VectorOpcode, to: Source, from: Source, mask: MaskRegister | null): void {
+  protected transfer(
+    load: VectorOpcode,
+    store: VectorOpcode,
+    to: Source,
+    from: Source,
+    mask: MaskRegister | null,
+  ): void {
     if (to instanceof VectorRegister) this.one(load, to, from);
     else {
       invariant(from instanceof VectorRegister, () => 'two operands in memory');
@@ -72,12 +111,22 @@ export class VectorCode extends MaskCode {
     }
   }
 
-  #encoded(opcode: VectorOpcode, state: EvexState, reg: number, vvvv: number, rm: AnyRegister | MemoryOperand, immediate: readonly number[]): Instruction {
+  #encoded(
+    opcode: VectorOpcode,
+    state: EvexState,
+    reg: number,
+    vvvv: number,
+    rm: AnyRegister | MemoryOperand,
+    immediate: readonly number[],
+  ): Instruction {
     if (this.#encoding === 'evex') return evex(opcode, state, reg, vvvv, rm, immediate);
     const { bits, mask } = state;
     const isRepeated = rm instanceof MemoryOperand && rm.isBroadcast;
     const highest = Math.max(reg, vvvv, rm instanceof MemoryOperand ? 0 : rm.index);
-    invariant(bits !== 512 && mask === null && !isRepeated && highest < 16, () => `instruction ${opcode.code.toString(16)} needs AVX-512: ${bits} bits, register ${highest}`);
+    invariant(
+      bits !== 512 && mask === null && !isRepeated && highest < 16,
+      () => `instruction ${opcode.code.toString(16)} needs AVX-512: ${bits} bits, register ${highest}`,
+    );
     // Where the prefix tells the kind of element, VEX ignores W, and without it an instruction may be shorter.
     return vex(opcode.map === 1 ? { ...opcode, w: 0 } : opcode, bits === 256 ? 1 : 0, reg, vvvv, rm, immediate);
   }

@@ -1,8 +1,22 @@
-// VectorMoves: code with the instructions that move and rearrange the elements of vectors. Each method appends one instruction, named as in Intel's
-// manual, destination first.
-import { i0f, i38, i3a, pd, ps, reading, sd, single, ss, VectorCode, wide, type Source, type Vector } from './vector-code.js';
+// VectorMoves: code with the instructions that move and rearrange the elements of vectors. Each method appends one
+// instruction, named as in Intel's manual, destination first.
 import type { MemoryOperand } from './memory.js';
-import { GeneralRegister, VectorRegister, type MaskRegister } from './registers.js';
+import { GeneralRegister, type MaskRegister, VectorRegister } from './registers.js';
+import {
+  i0f,
+  i3a,
+  i38,
+  pd,
+  ps,
+  reading,
+  sd,
+  single,
+  type Source,
+  ss,
+  type Vector,
+  VectorCode,
+  wide,
+} from './vector-code.js';
 
 type General = GeneralRegister;
 

@@ -2,17 +2,27 @@ import { describe, expect, it } from 'vitest';
 import type { AttentionSpec } from '../../../engine/tensor/jit/attention.js';
 import { missing, runKernel } from './run-kernel.js';
 
-/** Sums of a few hundred products of numbers around 1, in 32 bits, with exponentials of up to 2 units in the last place off. */
+/**
+ * Sums of a few hundred products of numbers around 1, in 32 bits, with exponentials of up to 2 units in the last place
+ * off.
+ */
 const TOLERANCE = 2e-5;
 
-const waves = (length: number, speed: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i * speed + speed));
+const waves = (length: number, speed: number): Float32Array =>
+  Float32Array.from({ length }, (_, i) => Math.sin(i * speed + speed));
 
 interface Sizes extends AttentionSpec {
   readonly mask?: Float32Array;
 }
 
 /** By its definition, in 64 bits: outputs and, for `dy`, gradients. */
-function reference({ batch, queries, keys, heads, width, causal, mask }: Sizes, q: Float32Array, k: Float32Array, v: Float32Array, dy: Float32Array) {
+function reference(
+  { batch, queries, keys, heads, width, causal, mask }: Sizes,
+  q: Float32Array,
+  k: Float32Array,
+  v: Float32Array,
+  dy: Float32Array,
+) {
   const stride = heads * width;
   const y = new Float64Array(q.length);
   const p = new Float64Array(batch * heads * queries * keys);
@@ -57,7 +67,10 @@ function reference({ batch, queries, keys, heads, width, causal, mask }: Sizes, 
 function expectClose(actual: Float32Array | undefined, expected: Float64Array): void {
   expect(actual?.length).toBe(expected.length);
   let worst = 0;
-  expected.forEach((value, i) => (worst = Math.max(worst, Number.isNaN(actual?.[i]) ? Infinity : Math.abs((actual?.[i] as number) - value))));
+  expected.forEach(
+    (value, i) =>
+      (worst = Math.max(worst, Number.isNaN(actual?.[i]) ? Infinity : Math.abs((actual?.[i] as number) - value))),
+  );
   expect(worst).toBeLessThan(TOLERANCE);
 }
 
@@ -74,27 +87,36 @@ const CASES: readonly Omit<AttentionSpec, 'hasMask'>[] = [
 
 describe.skipIf(missing !== null)('attention in machine code', () => {
   for (const hasMask of [false, true])
-    it.each(CASES)(`is attention and has its gradient, ${hasMask ? 'with' : 'without'} a mask, for $queries x $keys, $heads heads of $width, causal $causal`, (shape) => {
-      const { batch, queries, keys, heads, width } = shape;
-      const stride = heads * width;
-      const [q, k, v] = [waves(batch * queries * stride, 0.37), waves(batch * keys * stride, 0.53), waves(batch * keys * stride, 0.71)];
-      const dy = waves(batch * queries * stride, 0.91);
-      // The last keys of the second sample do not count.
-      const mask = Float32Array.from({ length: batch * keys }, (_, i) => (i >= keys && i % keys >= keys - 2 ? 0 : 1));
-      const expected = reference({ ...shape, hasMask, ...(hasMask ? { mask } : {}) }, q, k, v, dy);
-      const forward = runKernel({ kind: 'attention', ...shape, hasMask }, hasMask ? [q, k, v, mask] : [q, k, v], 1);
-      expect(forward.isInBounds).toBe(true);
-      const [y, p] = forward.outputs as [Float32Array, Float32Array];
-      expectClose(y, expected.y);
-      expectClose(p, expected.p);
-      const backward = runKernel({ kind: 'attention gradient', ...shape, hasMask: false }, [dy, q, k, v, y, p]);
-      expect(backward.isInBounds).toBe(true);
-      [expected.dq, expected.dk, expected.dv].forEach((gradient, i) => expectClose(backward.outputs[i], gradient));
-    });
+    it.each(CASES)(
+      `is attention and has its gradient, ${hasMask ? 'with' : 'without'} a mask, for $queries x $keys, ` +
+        '$heads heads of $width, causal $causal',
+      (shape) => {
+        const { batch, queries, keys, heads, width } = shape;
+        const stride = heads * width;
+        const [q, k, v] = [
+          waves(batch * queries * stride, 0.37),
+          waves(batch * keys * stride, 0.53),
+          waves(batch * keys * stride, 0.71),
+        ];
+        const dy = waves(batch * queries * stride, 0.91);
+        // The last keys of the second sample do not count.
+        const mask = Float32Array.from({ length: batch * keys }, (_, i) => (i >= keys && i % keys >= keys - 2 ? 0 : 1));
+        const expected = reference({ ...shape, hasMask, ...(hasMask ? { mask } : {}) }, q, k, v, dy);
+        const forward = runKernel({ kind: 'attention', ...shape, hasMask }, hasMask ? [q, k, v, mask] : [q, k, v], 1);
+        expect(forward.isInBounds).toBe(true);
+        const [y, p] = forward.outputs as [Float32Array, Float32Array];
+        expectClose(y, expected.y);
+        expectClose(p, expected.p);
+        const backward = runKernel({ kind: 'attention gradient', ...shape, hasMask: false }, [dy, q, k, v, y, p]);
+        expect(backward.isInBounds).toBe(true);
+        [expected.dq, expected.dk, expected.dv].forEach((gradient, i) => expectClose(backward.outputs[i], gradient));
+      },
+    );
 
   it('gives no share to what comes later, exactly', () => {
     const shape = { batch: 1, queries: 40, keys: 40, heads: 1, width: 8, causal: true, hasMask: false };
-    const [, p] = runKernel({ kind: 'attention', ...shape }, [waves(320, 0.3), waves(320, 0.4), waves(320, 0.5)]).outputs as [Float32Array, Float32Array];
+    const [, p] = runKernel({ kind: 'attention', ...shape }, [waves(320, 0.3), waves(320, 0.4), waves(320, 0.5)])
+      .outputs as [Float32Array, Float32Array];
     for (let t = 0; t < 40; t++) for (let s = t + 1; s < 40; s++) expect(Object.is(p[t * 40 + s], 0)).toBe(true);
   });
 

@@ -1,5 +1,5 @@
 // Runs a kernel on arrays, without a model around it.
-import { makeKernel, type KernelSpec } from '../../../engine/tensor/jit/catalogue.js';
+import { type KernelSpec, makeKernel } from '../../../engine/tensor/jit/catalogue.js';
 import { missingForKernels } from '../../../engine/tensor/jit/cpu-features.js';
 import { ExecutableMemory } from '../../../engine/tensor/jit/executable-memory.js';
 import { addressOf, loadKoffi } from '../../../engine/tensor/native.js';
@@ -17,26 +17,43 @@ export interface KernelRun {
   readonly isInBounds: boolean;
 }
 
-/** `shift` moves all buffers away from a round address, by floats. The parts of the work are done one after the other, the last one first. */
-export function runKernel(spec: KernelSpec, inputs: readonly (Float32Array | Int32Array)[], shift = 0, threads = 1): KernelRun {
+/**
+ * `shift` moves all buffers away from a round address, by floats. The parts of the work are done one after the other,
+ * the last one first.
+ */
+export function runKernel(
+  spec: KernelSpec,
+  inputs: readonly (Float32Array | Int32Array)[],
+  shift = 0,
+  threads = 1,
+): KernelRun {
   const kernel = makeKernel(spec, threads);
   const region = new ExecutableMemory(kernel.code.length);
   region.bytes.set(kernel.code);
   region.seal();
   const scratch = new Float32Array(kernel.scratchBytes / 4 + 32).fill(Number.NaN);
   const start = addressOf(scratch);
-  const call = loadKoffi().decode(region.address, loadKoffi().proto('void', ['void *', 'void *', 'size_t'])) as (buffers: bigint, scratch: bigint, part: number) => void;
+  const call = loadKoffi().decode(region.address, loadKoffi().proto('void', ['void *', 'void *', 'size_t'])) as (
+    buffers: bigint,
+    scratch: bigint,
+    part: number,
+  ) => void;
   const placed = inputs.map((input) => {
-    const whole = input instanceof Float32Array ? new Float32Array(input.length + shift) : new Int32Array(input.length + shift);
+    const whole =
+      input instanceof Float32Array ? new Float32Array(input.length + shift) : new Int32Array(input.length + shift);
     whole.set(input, shift);
     return whole.subarray(shift);
   });
-  const written = kernel.outputs.map((length) => new Float32Array(shift + length + GUARD).fill(UNTOUCHED).subarray(shift));
+  const written = kernel.outputs.map((length) =>
+    new Float32Array(shift + length + GUARD).fill(UNTOUCHED).subarray(shift),
+  );
   const table = BigUint64Array.from([...placed, ...written], addressOf);
   for (let part = (kernel.parts ?? 1) - 1; part >= 0; part--) call(addressOf(table), start + (-start & 63n), part);
   region.free();
   const outputs = written.map((output, i) => output.slice(0, kernel.outputs[i]));
-  const isInBounds = written.every((output) => output.subarray(output.length - GUARD).every((value) => value === UNTOUCHED));
+  const isInBounds = written.every((output) =>
+    output.subarray(output.length - GUARD).every((value) => value === UNTOUCHED),
+  );
   return { outputs, isInBounds };
 }
 
