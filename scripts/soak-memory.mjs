@@ -5,7 +5,9 @@ import { trainConfigSchema } from '../dist/engine/core/config.js';
 import { Coordinator } from '../dist/engine/coordinator/coordinator.js';
 import { bitsAt, randomKey } from '../dist/engine/core/random.js';
 import { measuredCosts } from '../dist/engine/costs/measured-costs.js';
-import { Replanner } from '../dist/engine/planning/replanner.js';
+import { ratesOf } from '../dist/engine/costs/measured-rates.js';
+import { planOfShape } from '../dist/engine/planning/next-plan.js';
+import { planBasis } from '../dist/engine/planning/plan-basis.js';
 import { setUpRun } from '../dist/engine/run/run-setup.js';
 
 const { values: options } = parseArgs({
@@ -117,20 +119,14 @@ try {
   await coordinator.open();
   await coordinator.launch();
   const measured = await coordinator.measureCosts();
-  const { dataset } = setup;
-  const replanner = new Replanner({
-    ...setup,
-    costs: measuredCosts(setup, measured),
-    readMsPerMb: measured.readMsPerMb,
-    diskReadMsPerMb: null,
-    updateMsPerMb: measured.updateMsPerMb,
-    numSamples: dataset.numTrain + dataset.numValidation,
-  });
-  const adopt = ({ frozen, K, R, cuts }) =>
-    coordinator.adopt(
-      replanner.fixed({ frozen, frozenLayers: 0, epochsLeft: 1, because: 'soak' }, { K, R, cuts, usesCache: false })
-        .plan,
-    );
+  const basis = planBasis(setup, { costs: measuredCosts(setup, measured), rates: ratesOf(measured, null) });
+  let history = null;
+  const adopt = ({ frozen, K, R, cuts }) => {
+    const request = { frozen, frozenLayers: 0, epochsLeft: 1, because: 'soak' };
+    const planned = planOfShape(basis, history, request, { K, R, cuts, usesCache: false });
+    history = planned.history;
+    return coordinator.adopt(planned.plan);
+  };
 
   console.log(`soak:memory: ${numSteps} steps of ${setup.model.name} on ${WORKERS} workers, then ${numShapes} shapes`);
   await adopt({ frozen: 0, K: 3, R: 1, cuts: [0, 2, 4] });

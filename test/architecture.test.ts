@@ -11,9 +11,7 @@ import { ROOMS } from '../scripts/house/rooms.mjs';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const MAX_LINES = 400;
 /** Still to be taken apart. */
-const TOO_LONG = ['coordinator/coordinator', 'planning/replanner', 'trainer/trainer', 'worker/worker'].map(
-  (name) => `engine/${name}.ts`,
-);
+const TOO_LONG = ['coordinator/coordinator', 'worker/worker'].map((name) => `engine/${name}.ts`);
 
 const textOf = readSources(ROOT);
 const SOURCES = [...textOf.keys()];
@@ -120,7 +118,7 @@ describe('files', () => {
   test(`have at most ${MAX_LINES} lines`, () => {
     expect(
       SOURCES.map((file) => [file, (textOf.get(file) ?? '').split('\n').length] as const).filter(
-        ([, lines]) => lines > MAX_LINES,
+        ([file, lines]) => lines > MAX_LINES && !TOO_LONG.includes(file),
       ),
     ).toEqual([]);
   });

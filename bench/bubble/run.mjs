@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { trainConfigSchema } from '../../dist/engine/core/config.js';
 import { Coordinator } from '../../dist/engine/coordinator/coordinator.js';
-import { Replanner } from '../../dist/engine/planning/replanner.js';
-import { readsOf } from '../../dist/engine/planning/cache-reads.js';
+import { planOfShape } from '../../dist/engine/planning/next-plan.js';
+import { planBasis } from '../../dist/engine/planning/plan-basis.js';
 import { runCosts } from '../../dist/engine/costs/run-costs.js';
 import { setUpRun } from '../../dist/engine/run/run-setup.js';
 import { measuredStep, measuredTimes, median, replayed } from '../../dist/pipeline/measured-step.js';
@@ -59,15 +59,21 @@ const coordinator = new Coordinator({
 process.on('exit', () => coordinator.abort());
 await coordinator.open();
 await coordinator.launch();
-const { event, keep, ...costs } = await runCosts(setup, coordinator, null);
-const replanner = new Replanner({ ...setup, ...costs, ...readsOf(setup) });
+const known = await runCosts(setup, coordinator, null);
+const { event } = known;
+const basis = planBasis(setup, known);
+let history = null;
 
 /** The spans of both workers in a step, in the order of the pipeline. */
 async function turn(schedule) {
-  const { plan, choice } = replanner.fixed(
+  const planned = planOfShape(
+    basis,
+    history,
     { frozen: 0, frozenLayers: 0, epochsLeft: 1, because: schedule },
     { K: 2, R: 1, schedule, usesCache: false },
   );
+  const { plan, choice } = planned;
+  history = planned.history;
   await coordinator.adopt(plan);
   coordinator.start(0);
   const order = [...new Set(plan.replicas[0].stages.map(({ worker }) => worker))];

@@ -12,12 +12,12 @@ import { executorOf, hasKernels } from '../run/devices.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
 import type { RunSetup } from '../run/run-setup.js';
 import type { KeptResults } from '../tensor/program-shelf.js';
-import { measureDisk } from './disk-probe.js';
 import { measuredCosts } from './measured-costs.js';
-import type { MeasuredRates } from './measured-rates.js';
+import { type MeasuredRates, ratesOf } from './measured-rates.js';
 
-export interface RunCosts extends MeasuredRates {
+export interface RunCosts {
   readonly costs: readonly BlockCost[];
+  readonly rates: MeasuredRates;
   /** Keeps costs that training has corrected, for later runs. */
   readonly keep: (corrected: readonly BlockCost[]) => void;
   readonly event: Extract<RunEventBody, { type: 'costs.measured' }>;
@@ -53,7 +53,6 @@ export async function runCosts(setup: RunSetup, source: CostSource, kept: KeptRe
     seconds: (performance.now() - begin) / 1000,
     blocks,
   } as const;
-  const { cacheFolder } = source;
   const keep = (corrected: readonly BlockCost[]): void => {
     const blocks = report.blocks.map((block, index) => {
       const {
@@ -66,15 +65,7 @@ export async function runCosts(setup: RunSetup, source: CostSource, kept: KeptRe
     });
     kept?.disk.put(key, Buffer.from(JSON.stringify({ ...report, blocks })));
   };
-  return {
-    costs,
-    keep,
-    readMsPerMb: report.readMsPerMb,
-    diskReadMsPerMb: cacheFolder === null ? null : measureDisk(cacheFolder.path),
-    updateMsPerMb: report.updateMsPerMb,
-    handover: report.handover,
-    event,
-  };
+  return { costs, rates: ratesOf(report, source.cacheFolder?.path ?? null), keep, event };
 }
 
 /** The machine, the code, the model, the size of a micro-batch, and how many workers measured together. */

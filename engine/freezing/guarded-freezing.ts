@@ -1,131 +1,137 @@
-// GuardedFreezing: what happens between two steps because of freezing: a look at the metric for the guard, a decision,
-// a new plan, or the way back to before a freeze that hurt. Rolling back restores the checkpoint that was written at
-// the freeze, so what follows equals, bit for bit, a run that never froze there: a wrong freeze costs time, never the
-// result.
+// GuardedFreezing: what freezing asks for between two steps: a look at the metric for the guard, a freeze, or the way
+// back to before a freeze that hurt. It answers with intents and events; carrying them out (validating, saving,
+// planning) is the trainer's business. Rolling back restores the checkpoint that was written at the freeze, so what
+// follows equals, bit for bit, a run that never froze there: a wrong freeze costs time, never the result.
 import { present } from '../core/invariant.js';
 import type { RunEventBody } from '../events/events.js';
-import type { Validation } from '../protocol/validation.js';
-import type { RunSetup } from '../run/run-setup.js';
+import type { Watch } from './freeze-guard.js';
 import type { Freezer } from './freezer.js';
 
-/** What the trainer does for it. */
-export interface FreezingHost {
-  readonly stepsDone: number;
-  emit(event: RunEventBody): void;
+type EventOf<T extends RunEventBody['type']> = Extract<RunEventBody, { type: T }>;
+
+/** The policy has decided. Where anything freezes, the workers need another plan. */
+export interface FreezeIntent {
+  readonly event: EventOf<'freeze.decided'>;
   /**
-   * The metric on every `stride`-th micro-batch of the validation samples, which is known already where all of them
-   * were just validated.
+   * The freeze that the guard watches from now on, or null. Before anything else a checkpoint must be written to go back
+   * to, while the optimizer states of the blocks that freeze are still there; then `kept`, or `withdrawn`.
    */
-  validate(stride: number): Promise<Pick<Validation, 'metric' | 'samples'>>;
-  /** Writes a checkpoint of now; its name, or null where that failed. */
-  save(): Promise<string | null>;
-  /** Makes and adopts the plan for what is frozen now. */
-  replan(because: string): Promise<void>;
-  /** Goes back to a checkpoint, the one after `step` steps, with what is frozen now. */
-  goBack(step: number, checkpoint: string, because: string): Promise<void>;
+  readonly watch: Watch | null;
+}
+
+/** A freeze has hurt: the run goes back to the checkpoint after `step` steps, with what is frozen now. */
+export interface GoBackIntent {
+  readonly event: EventOf<'freeze.rolledBack'>;
+  readonly step: number;
+  /** Its name in the checkpoints folder. */
+  readonly checkpoint: string;
+  /** Why a new plan is needed, one clause. */
+  readonly because: string;
+}
+
+/** The metric on the samples of a look. */
+export interface Look {
+  readonly step: number;
+  readonly metric: number;
+  readonly samples: number;
+  readonly seconds: number;
+}
+
+/**
+ * Before the first plan: what a policy freezes without having seen a gradient, or null. Nobody looks at the metric,
+ * which would have nothing to be compared with.
+ */
+export function decisionAtStart(freezer: Freezer): EventOf<'freeze.decided'> | null {
+  return freezer.isDue(0) ? freezer.decide(0) : null;
 }
 
 export class GuardedFreezing {
-  readonly #setup: RunSetup;
   readonly #freezer: Freezer;
-  readonly #host: FreezingHost;
+  readonly #metricName: string;
 
-  constructor(setup: RunSetup, freezer: Freezer, host: FreezingHost) {
-    this.#setup = setup;
+  constructor(freezer: Freezer, metricName: string) {
     this.#freezer = freezer;
-    this.#host = host;
+    this.#metricName = metricName;
   }
 
-  /**
-   * Lets the guard look where a look is due. True: the last freeze is rolled back, and the run stands where it was
-   * before it.
-   */
-  async look(): Promise<boolean> {
+  /** Every how many micro-batches of the validation samples one is looked at. */
+  get stride(): number {
+    return this.#freezer.guard.stride;
+  }
+
+  /** Whether the guard is due a look when `step` steps are done. */
+  wantsLook(step: number): boolean {
+    return this.#freezer.guard.isDue(step) && !this.#freezer.isSettled;
+  }
+
+  /** Takes a look that was wanted or needed: the event that tells it, and the way back where the last freeze hurts. */
+  look({ step, metric, samples, seconds }: Look): {
+    readonly event: EventOf<'guard.looked'>;
+    readonly goBack: GoBackIntent | null;
+  } {
     const { guard } = this.#freezer;
-    const step = this.#host.stepsDone;
-    if (!guard.isDue(step) || this.#freezer.isSettled) return false;
-    return this.#lookNow(step);
-  }
-
-  /**
-   * Before the first plan: what a policy freezes without having seen a gradient. Nobody looks at the metric, which
-   * would have nothing to be compared with.
-   */
-  begin(): void {
-    if (this.#freezer.isDue(0)) this.#host.emit(this.#freezer.decide(0));
-  }
-
-  /** Asks the policy where a decision is due, and acts on it. */
-  async decide(): Promise<void> {
-    const freezer = this.#freezer;
-    const step = this.#host.stepsDone;
-    if (!freezer.isDue(step)) return;
-    // What comes later is compared with the metric at the freeze.
-    if (freezer.wantsMore(step) && !freezer.guard.hasLooked(step)) await this.#lookNow(step);
-    const event = freezer.decide(step);
-    const { watch } = freezer.guard;
-    if (watch?.step === step) {
-      // Written while the optimizer states of the blocks that freeze now are still there.
-      const checkpoint = await this.#host.save();
-      if (checkpoint === null) {
-        freezer.rollBack(watch);
-        return this.#host.emit({
-          ...event,
-          toLayers: freezer.layers,
-          toBlocks: freezer.blocks,
-          held: 'the checkpoint to go back to could not be written',
-        });
-      }
-      freezer.guard.keep(checkpoint);
-    }
-    this.#host.emit(event);
-    if (event.toLayers === event.fromLayers) return;
-    await this.#host.replan(`${event.toLayers} layers are frozen`);
-  }
-
-  async #lookNow(step: number): Promise<boolean> {
-    const freezer = this.#freezer;
-    const { guard } = freezer;
-    const begin = performance.now();
-    const { metric, samples } = await this.#host.validate(guard.stride);
     const { watch } = guard;
     const verdict = guard.look({ step, metric }, samples);
-    const seconds = (performance.now() - begin) / 1000;
-    const judged =
-      verdict === null || watch === null
-        ? {}
-        : { watching: watch.step, expected: verdict.expected, allowed: verdict.allowed, hurts: verdict.hurts };
-    this.#host.emit({
-      type: 'guard.looked',
-      step,
-      metric,
-      metricName: this.#setup.model.metric.name,
-      samples,
-      seconds,
-      ...judged,
-      reason: verdict?.reason ?? '',
-    });
-    if (verdict === null || watch === null || !verdict.hurts) return false;
+    const seen = { step, metric, metricName: this.#metricName, samples, seconds };
+    if (verdict === null || watch === null)
+      return { event: { type: 'guard.looked', ...seen, reason: '' }, goBack: null };
+    const { expected, allowed, hurts, reason } = verdict;
+    const event = { type: 'guard.looked', ...seen, watching: watch.step, expected, allowed, hurts, reason } as const;
+    return { event, goBack: hurts ? this.#goBack(step, watch, { metric, expected, allowed, reason }) : null };
+  }
+
+  /** Whether a decision is due when `step` steps are done. */
+  wantsDecision(step: number): boolean {
+    return this.#freezer.isDue(step);
+  }
+
+  /** Whether a look comes first: what follows the freeze is compared with the metric at the freeze. */
+  needsLook(step: number): boolean {
+    return this.#freezer.wantsMore(step) && !this.#freezer.guard.hasLooked(step);
+  }
+
+  /** Takes the decision that is due. */
+  decide(step: number): FreezeIntent {
+    const event = this.#freezer.decide(step);
+    const { watch } = this.#freezer.guard;
+    return { event, watch: watch?.step === step ? watch : null };
+  }
+
+  /** The checkpoint of the freeze that is watched has this name. */
+  kept(checkpoint: string): void {
+    this.#freezer.guard.keep(checkpoint);
+  }
+
+  /** No checkpoint could be written to go back to: the layers stay. */
+  withdrawn({ event, watch }: FreezeIntent): EventOf<'freeze.decided'> {
+    const freezer = this.#freezer;
+    freezer.rollBack(present(watch, 'watched freeze'));
+    const held = 'the checkpoint to go back to could not be written';
+    return { ...event, toLayers: freezer.layers, toBlocks: freezer.blocks, held };
+  }
+
+  #goBack(
+    step: number,
+    watch: Watch,
+    judged: Pick<EventOf<'freeze.rolledBack'>, 'metric' | 'expected' | 'allowed' | 'reason'>,
+  ): GoBackIntent {
+    const freezer = this.#freezer;
     const fromLayers = freezer.layers;
     const heldUntil = freezer.rollBack(watch);
-    this.#host.emit({
-      type: 'freeze.rolledBack',
-      step,
-      toStep: watch.step,
-      fromLayers,
-      toLayers: freezer.layers,
-      toBlocks: freezer.blocks,
-      heldUntil,
-      metric,
-      expected: verdict.expected,
-      allowed: verdict.allowed,
-      reason: verdict.reason,
-    });
-    await this.#host.goBack(
-      watch.step,
-      present(watch.checkpoint, 'checkpoint of the freeze'),
-      `the freeze of ${fromLayers} layers at step ${watch.step} is rolled back`,
-    );
-    return true;
+    return {
+      event: {
+        type: 'freeze.rolledBack',
+        step,
+        toStep: watch.step,
+        fromLayers,
+        toLayers: freezer.layers,
+        toBlocks: freezer.blocks,
+        heldUntil,
+        ...judged,
+      },
+      step: watch.step,
+      checkpoint: present(watch.checkpoint, 'checkpoint of the freeze'),
+      because: `the freeze of ${fromLayers} layers at step ${watch.step} is rolled back`,
+    };
   }
 }

@@ -10,11 +10,13 @@ import { type CacheForecast, cacheForecast } from './cache-forecast.js';
 import type { CacheReads } from './cache-reads.js';
 
 /** What sizes follow from: settings, costs of blocks, and how samples come. */
-export interface CacheInputs extends Pick<MeasuredRates, 'readMsPerMb' | 'diskReadMsPerMb'>, CacheReads {
+export interface CacheInputs {
   readonly config: TrainConfig;
   readonly costs: readonly BlockCost[];
   /** Samples of a micro-batch; costs are per micro-batch. */
   readonly microBatch: number;
+  readonly rates: Pick<MeasuredRates, 'readMsPerMb' | 'diskReadMsPerMb'>;
+  readonly reads: CacheReads;
 }
 
 export interface CacheSize {
@@ -24,10 +26,9 @@ export interface CacheSize {
   readonly readMs: number;
 }
 
-export function cacheSize(
-  { config, costs, microBatch, numSamples, readMsPerMb, diskReadMsPerMb }: CacheInputs,
-  frozen: number,
-): CacheSize {
+export function cacheSize({ config, costs, microBatch, rates, reads }: CacheInputs, frozen: number): CacheSize {
+  const { numSamples } = reads;
+  const { readMsPerMb, diskReadMsPerMb } = rates;
   const activationBytes = present(costs[frozen - 1], 'cost').outputBytes / microBatch;
   const recordBytes = 4 * codecOf(config.cacheCodec).words(activationBytes / 4);
   // Two levels exist while the depth changes.
@@ -54,7 +55,8 @@ export function forecastCache(
   epochs: number,
   before: number | null,
 ): CacheForecast {
-  const { costs, microBatch, numSamples, numViews = 1 } = options;
+  const { costs, microBatch, reads } = options;
+  const { numSamples, numViews = 1 } = reads;
   // A view comes again when all the others have been there.
   const epochsLeft = epochs / (numViews ?? 1);
   const { recordBytes, capBytes, readMs } = cacheSize(options, frozen);

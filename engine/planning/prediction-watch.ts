@@ -1,13 +1,17 @@
-// PredictionWatch: compares the steps of a plan with what was predicted for them, once per plan. Where they are far
-// apart it corrects the costs by what was measured, has them kept for later runs, and asks for a better plan. It
-// touches no worker; a change of plan never changes a result.
+// PredictionWatch: compares the steps of one plan with what was predicted for them, once. Where they are far apart it
+// corrects the costs by what was measured and looks for a better plan; what comes of that is for others to carry out. A
+// change of plan never changes a result.
 import type { BlockCost } from '../../pipeline/costs.js';
 import { median, type WorkerSpans } from '../../pipeline/measured-step.js';
 import { present } from '../core/invariant.js';
 import { correctedCosts } from '../costs/corrected-costs.js';
 import type { RunEventBody } from '../events/events.js';
 import type { StepResult } from '../protocol/step-result.js';
-import type { Planned, PlanRequest, Replanner } from './replanner.js';
+import type { PlanBasis } from './plan-basis.js';
+import { prefixMs } from './plan-cache.js';
+import { planForMeasured } from './plan-for-measured.js';
+import type { PlanHistory } from './plan-history.js';
+import type { Planned, PlanRequest } from './planned.js';
 
 /** Steps of a plan that do not count: memory is touched for the first time. */
 const WARM_UP = 3;
@@ -16,12 +20,13 @@ const WINDOW = 20;
 /** Share of the prediction by which the median must differ. */
 const TOLERANCE = 0.2;
 
-/** What a finding needs done. */
-export interface WatchHost {
-  readonly step: number;
-  emit(event: RunEventBody): void;
-  request(because: string): PlanRequest;
-  adopt(planned: Planned): Promise<void>;
+/** What came of a prediction that was off. */
+export interface Finding {
+  /** The costs, corrected by what was measured. */
+  readonly costs: readonly BlockCost[];
+  /** The better plan, or null where none is predicted to be faster by enough. */
+  readonly planned: Planned | null;
+  readonly event: Extract<RunEventBody, { type: 'prediction.off' }>;
 }
 
 interface SeenStep {
@@ -32,35 +37,25 @@ interface SeenStep {
 }
 
 export class PredictionWatch {
-  #costs: readonly BlockCost[];
-  readonly #keep: (costs: readonly BlockCost[]) => void;
-  #planned: Planned | null = null;
+  readonly #planned: Planned;
+  /** Workers of replica 0. */
+  readonly #workers: readonly string[];
   #numSeen = 0;
-  #steps: SeenStep[] = [];
+  readonly #steps: SeenStep[] = [];
   #isDue = false;
 
-  /** `keep` puts corrected costs where later runs find them. */
-  constructor(costs: readonly BlockCost[], keep: (costs: readonly BlockCost[]) => void) {
-    this.#costs = costs;
-    this.#keep = keep;
-  }
-
-  /** Watches the steps of this plan from now on. */
-  begin(planned: Planned): void {
+  /** Watches the steps of this plan. */
+  constructor(planned: Planned) {
     this.#planned = planned;
-    this.#numSeen = 0;
-    this.#steps = [];
-    this.#isDue = false;
+    const { stages } = present(planned.plan.replicas[0], 'replica 0');
+    this.#workers = [...new Set(stages.map(({ worker }) => worker))];
   }
 
   add(seconds: number, { spans, cacheHits, cacheMisses }: StepResult): void {
-    if (this.#planned === null || ++this.#numSeen <= WARM_UP || this.#numSeen > WARM_UP + WINDOW) return;
-    const workers = [
-      ...new Set(present(this.#planned.plan.replicas[0], 'replica 0').stages.map(({ worker }) => worker)),
-    ];
+    if (++this.#numSeen <= WARM_UP || this.#numSeen > WARM_UP + WINDOW) return;
     this.#steps.push({
       ms: seconds * 1000,
-      spans: workers.map((worker) => spans.get(worker) ?? []),
+      spans: this.#workers.map((worker) => spans.get(worker) ?? []),
       hits: cacheHits,
       misses: cacheMisses,
     });
@@ -72,43 +67,34 @@ export class PredictionWatch {
     return this.#isDue;
   }
 
-  /** Corrects the costs, and changes the plan where another one is now predicted to be better by enough. */
-  async settle(replanner: Replanner, host: WatchHost): Promise<void> {
-    const { plan, event } = present(this.#planned, 'plan');
+  /**
+   * Corrects the costs of the basis by the steps that were seen, and looks for a better plan with them. `request` says
+   * what that would have to respect, and why it is made.
+   */
+  settle(basis: PlanBasis, history: PlanHistory, step: number, request: (because: string) => PlanRequest): Finding {
     this.#isDue = false;
+    const { generation } = this.#planned.event;
     const [predictedStepMs, measuredStepMs] = [this.#predictedMs, this.#measuredMs];
-    const extraMs = replanner.prefixMs(host.request(''), this.#isFilling);
-    this.#costs = correctedCosts(
-      this.#costs,
-      plan,
-      extraMs,
-      this.#steps.map(({ spans }) => spans),
-      replanner.slownessOf,
-    );
-    this.#keep(this.#costs);
-    const begin = replanner.forMeasured(
-      this.#costs,
-      measuredStepMs,
-      host.request(`steps took ${measuredStepMs.toFixed(1)} ms, not ${predictedStepMs.toFixed(1)} ms as predicted`),
-    );
+    const costs = this.#corrected(basis, request(''));
+    const because = `steps took ${measuredStepMs.toFixed(1)} ms, not ${predictedStepMs.toFixed(1)} ms as predicted`;
+    const planned = planForMeasured({ ...basis, costs }, history, measuredStepMs, request(because));
     const verdict =
-      begin === null
+      planned === null
         ? 'no other plan is predicted to be faster by enough'
-        : `another plan is predicted to take ${begin.event.predictedStepMs.toFixed(1)} ms of computation`;
+        : `another plan is predicted to take ${planned.event.predictedStepMs.toFixed(1)} ms of computation`;
     const reason =
-      `the median of ${WINDOW} steps of g${event.generation} is ${measuredStepMs.toFixed(1)} ms, predicted ` +
+      `the median of ${WINDOW} steps of g${generation} is ${measuredStepMs.toFixed(1)} ms, predicted ` +
       `were ${predictedStepMs.toFixed(1)} ms; costs are corrected by what was measured; ${verdict}`;
-    host.emit({
-      type: 'prediction.off',
-      step: host.step,
-      generation: event.generation,
-      predictedStepMs,
-      measuredStepMs,
-      steps: WINDOW,
-      isReplanned: begin !== null,
-      reason,
-    });
-    if (begin !== null) await host.adopt(begin);
+    const isReplanned = planned !== null;
+    const numbers = { generation, predictedStepMs, measuredStepMs, steps: WINDOW };
+    return { costs, planned, event: { type: 'prediction.off', step, ...numbers, isReplanned, reason } };
+  }
+
+  #corrected(basis: PlanBasis, request: PlanRequest): BlockCost[] {
+    const { plan } = this.#planned;
+    const extraMs = prefixMs(basis, plan, request, this.#isFilling);
+    const spans = this.#steps.map((step) => step.spans);
+    return correctedCosts(basis.costs, plan, extraMs, spans, basis.crew.slownessOf);
   }
 
   get #measuredMs(): number {
@@ -123,7 +109,7 @@ export class PredictionWatch {
   }
 
   get #predictedMs(): number {
-    const { predictedStepMs, predictedFillMs, predictedReadMs } = present(this.#planned, 'plan').event;
+    const { predictedStepMs, predictedFillMs, predictedReadMs } = this.#planned.event;
     return (this.#isFilling ? predictedFillMs : predictedReadMs) ?? predictedStepMs;
   }
 }

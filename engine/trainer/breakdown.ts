@@ -5,7 +5,10 @@ import type { Coordinator } from '../coordinator/coordinator.js';
 import { present } from '../core/invariant.js';
 import { shapeOf } from '../core/plan.js';
 import type { RunEventBody } from '../events/events.js';
-import type { FixedShape, PlanRequest, Replanner } from '../planning/replanner.js';
+import { type FixedShape, planOfShape } from '../planning/next-plan.js';
+import type { PlanBasis } from '../planning/plan-basis.js';
+import type { PlanHistory } from '../planning/plan-history.js';
+import type { PlanRequest } from '../planning/planned.js';
 import { plannedSource } from '../protocol/plan-schedule.js';
 import type { RunSetup } from '../run/run-setup.js';
 
@@ -28,10 +31,10 @@ interface Variant {
 export async function measureBreakdown(
   setup: RunSetup,
   coordinator: Coordinator,
-  replanner: Replanner,
+  basis: PlanBasis,
+  before: PlanHistory,
 ): Promise<Breakdown | null> {
-  const first = replanner.first;
-  const last = present(replanner.current, 'plan');
+  const { first, current: last } = before;
   if (last.frozen === 0) return null;
   const start = shapeOf(first);
   const end = shapeOf(last);
@@ -60,8 +63,11 @@ export async function measureBreakdown(
     { name: '+ cache', request: request(last.frozen, 'final plan'), shape: { ...end, usesCache: true } },
   ];
   const rows: { name: string; K: number; R: number; stepMs: number; speedup: number }[] = [];
+  let history = before;
   for (const { name, request: planRequest, shape } of variants) {
-    await coordinator.adopt(replanner.fixed(planRequest, shape).plan);
+    const planned = planOfShape(basis, history, planRequest, shape);
+    history = planned.history;
+    await coordinator.adopt(planned.plan);
     // Once to fill the cache of exactly these samples, once to measure.
     if (shape.usesCache) await runSteps(setup, coordinator, WARM_UP + STEPS);
     const times = (await runSteps(setup, coordinator, WARM_UP + STEPS)).slice(WARM_UP).sort((a, b) => a - b);

@@ -1,17 +1,10 @@
-// Membership: what a run does at a step boundary when workers came, want to go or are gone. It asks the replanner and
-// lets the plan be adopted; it holds nothing itself.
-import type { Coordinator } from '../coordinator/coordinator.js';
+// Membership: what a run does at a step boundary when workers came, want to go or are gone: it asks for a plan that uses
+// those or does without these. It holds nothing itself.
 import type { Member } from '../coordinator/member.js';
 import { seatOf } from '../core/plan.js';
 import type { RunEventBody } from '../events/events.js';
-import type { Planned, PlanRequest, Replanner } from '../planning/replanner.js';
-
-export interface MembershipScene {
-  readonly step: number;
-  readonly emit: (event: RunEventBody) => void;
-  readonly request: (because: string) => PlanRequest;
-  readonly adopt: (planned: Planned) => Promise<void>;
-}
+import type { PlanAdoption } from './plan-adoption.js';
+import type { RunScene } from './run-scene.js';
 
 export function joinedEvent({ worker, pid, device, origin }: Member): RunEventBody {
   return {
@@ -25,9 +18,8 @@ export function joinedEvent({ worker, pid, device, origin }: Member): RunEventBo
 
 /** Puts newcomers to use where that pays, and lets those go that want to, without a step lost or done twice. */
 export async function regardMembers(
-  coordinator: Coordinator,
-  replanner: Replanner,
-  { step, emit, request, adopt }: MembershipScene,
+  { host: { emit }, coordinator, stand }: RunScene,
+  adoption: PlanAdoption,
 ): Promise<void> {
   const { joined, leaving, gone } = coordinator.takeNews();
   for (const { worker, reason } of gone) emit({ type: 'worker.lost', worker, reason });
@@ -43,18 +35,16 @@ export async function regardMembers(
     });
     return;
   }
-  const current = replanner.current;
-  const isSeated = (worker: string): boolean => current !== null && seatOf(current, worker) !== null;
+  const isSeated = (worker: string): boolean => seatOf(adoption.plan, worker) !== null;
   const because = [
     ...(leaving.length > 0 ? [`${leaving.join(', ')} leaves`] : []),
     ...(joined.length > 0 ? [`${joined.map(({ worker }) => worker).join(', ')} joined`] : []),
   ].join(', ');
-  const planned = leaving.some(isSeated)
-    ? replanner.forWorkers(staying, request(because))
-    : replanner.forMore(staying, request(because));
-  if (planned !== null) await adopt(planned);
+  const request = stand.request(because);
+  if (leaving.some(isSeated)) await adoption.forFewer(staying, request);
+  else await adoption.forMore(staying, request);
   for (const worker of leaving) {
     await coordinator.dismiss(worker);
-    emit({ type: 'worker.left', worker, step });
+    emit({ type: 'worker.left', worker, step: stand.step });
   }
 }

@@ -7,8 +7,8 @@ import { PipetrainError, UsageError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { runCosts } from '../costs/run-costs.js';
 import type { RunEventBody } from '../events/events.js';
-import { readsOf } from '../planning/cache-reads.js';
-import { Replanner } from '../planning/replanner.js';
+import { nextPlan } from '../planning/next-plan.js';
+import { planBasis } from '../planning/plan-basis.js';
 import { openKeptResults } from '../run/kept-results.js';
 import { type RunSetup, setUpRun, usualMicroBatch } from '../run/run-setup.js';
 import { modelStateOf } from '../state/model-state.js';
@@ -90,7 +90,7 @@ async function searchMicroBatch(config: TrainConfig, kept: string | null): Promi
 function trialOf(setup: RunSetup, costs: Awaited<ReturnType<typeof runCosts>>): Trial {
   const { microBatch, numMicroBatches, totalSteps, sampler } = setup;
   try {
-    const { choice, event } = new Replanner({ ...setup, ...costs, ...readsOf(setup) }).next({
+    const { choice, event } = nextPlan(planBasis(setup, costs), null, {
       frozen: 0,
       frozenLayers: 0,
       epochsLeft: totalSteps / sampler.stepsPerEpoch,

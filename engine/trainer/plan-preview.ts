@@ -1,5 +1,5 @@
 // PlanPreview: the plans a run would have, without training: costs measured by all workers at once, then the choice at
-// the start and at some frozen depths. It asks the same replanner as a run; which depths a policy will reach is not
+// the start and at some frozen depths. It asks as a run does; which depths a policy will reach is not
 // known beforehand.
 import { tmpdir } from 'node:os';
 import { countLayers, frozenBlocks } from '../../freeze/layers.js';
@@ -8,12 +8,14 @@ import type { BlockCost } from '../../pipeline/costs.js';
 import { Coordinator } from '../coordinator/coordinator.js';
 import type { TrainConfig } from '../core/config.js';
 import { present } from '../core/invariant.js';
-import { measureDisk } from '../costs/disk-probe.js';
 import type { HandoverCost } from '../costs/handover-probe.js';
 import { measuredCosts } from '../costs/measured-costs.js';
+import { ratesOf } from '../costs/measured-rates.js';
 import { makeRunPolicy } from '../freezing/freeze-policy.js';
-import { readsOf } from '../planning/cache-reads.js';
-import { Replanner } from '../planning/replanner.js';
+import { nextPlan } from '../planning/next-plan.js';
+import { planBasis } from '../planning/plan-basis.js';
+import type { PlanHistory } from '../planning/plan-history.js';
+import type { Planned } from '../planning/planned.js';
 import { type RunSetup, setUpRun } from '../run/run-setup.js';
 import { modelStateOf } from '../state/model-state.js';
 import { StatusBoard } from '../status/status-board.js';
@@ -62,27 +64,23 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
   const { device, measured, seconds } = await measure(setup);
   const costs = measuredCosts(setup, measured);
   const { model, sampler, totalSteps, workers, microBatch, numMicroBatches } = setup;
-  const replanner = new Replanner({
-    ...setup,
-    costs,
-    readMsPerMb: measured.readMsPerMb,
-    diskReadMsPerMb: config.cacheDiskMb === 0 ? null : measureDisk(config.cacheDir ?? tmpdir()),
-    updateMsPerMb: measured.updateMsPerMb,
-    handover: measured.handover,
-    ...readsOf(setup),
-  });
+  const disk = config.cacheDiskMb === 0 ? null : (config.cacheDir ?? tmpdir());
+  const basis = planBasis(setup, { costs, rates: ratesOf(measured, disk) });
   const numLayers = countLayers(model.blocks);
   const epochs = totalSteps / sampler.stepsPerEpoch;
+  let history: PlanHistory | null = null;
   const plans = depthsOf(config, numLayers, setup.dataset.numTrain).map((frozenLayers, i, depths): PreviewedPlan => {
     const frozen = frozenBlocks(model.blocks, frozenLayers);
     // Taken as reached at equal distances over the run.
     const epochsLeft = epochs * (1 - i / depths.length);
-    const { choice, event, cacheReason } = replanner.next({
+    const planned: Planned = nextPlan(basis, history, {
       frozen,
       frozenLayers,
       epochsLeft,
       because: frozen === 0 ? 'the run starts' : `${frozenLayers} layers are frozen`,
     });
+    const { choice, event, cacheReason } = planned;
+    history = planned.history;
     return {
       ...choice,
       schedule: event.schedule,
@@ -105,7 +103,7 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
     stepsPerEpoch: sampler.stepsPerEpoch,
     numLayers,
     measureSeconds: seconds,
-    memoryLimit: replanner.memoryLimit,
+    memoryLimit: basis.crew.memoryLimit,
     costs,
     handover: measured.handover,
     plans,

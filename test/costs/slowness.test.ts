@@ -3,20 +3,18 @@ import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import { correctedCosts } from '../../engine/costs/corrected-costs.js';
 import { slownessOf } from '../../engine/costs/slowness.js';
-import type { Replanner } from '../../engine/planning/replanner.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
 import { blocks } from '../pipeline/cost-model.js';
-import { replannerOf, workersNamed } from '../planning/replanner-of.js';
+import { basisOf, PlanSequence, workersNamed } from '../planning/plan-sequence.js';
 
 const COSTS = blocks(1, 1, 1, 1, 1, 1, 1, 1);
 const slow = { w1: 3 } as const;
 
 const slownessOfWorker = (worker: string): number => slow[worker as 'w1'] ?? 1;
-const replanner = (changes: Partial<TrainConfigInput>): Replanner =>
-  replannerOf(
-    { schedule: '1f1b', ...changes },
-    { costs: COSTS, workers: workersNamed(2), slownessOf: slownessOfWorker },
+const plans = (changes: Partial<TrainConfigInput>): PlanSequence =>
+  new PlanSequence(
+    basisOf({ schedule: '1f1b', ...changes }, { costs: COSTS, workers: workersNamed(2), slownessOf: slownessOfWorker }),
   );
 const request = { frozen: 0, frozenLayers: 0, epochsLeft: 5, because: 'a test' };
 
@@ -38,7 +36,7 @@ describe('slowness', () => {
 
 describe('a plan', () => {
   it('gives a slow worker less to do, and says who that is', () => {
-    const { plan } = replanner({ pipeline: 1, replicas: 2 }).next(request);
+    const { plan } = plans({ pipeline: 1, replicas: 2 }).next(request);
     expect(plan.replicas.map(({ count, stages }) => [stages[0]?.worker, count])).toEqual([
       ['w0', 6],
       ['w1', 2],
@@ -46,7 +44,7 @@ describe('a plan', () => {
     expect(plan.reason).toContain('w1 takes 3.00 times as long as was measured at the start');
   });
   it('has its costs corrected by what is left when the slowness is known', () => {
-    const { plan } = replanner({ pipeline: 2, replicas: 1 }).next(request);
+    const { plan } = plans({ pipeline: 2, replicas: 1 }).next(request);
     expect(plan.replicas[0]?.stages.map(({ worker, from }) => [worker, from])).toEqual([
       ['w0', 0],
       ['w1', 6],

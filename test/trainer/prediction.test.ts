@@ -8,12 +8,13 @@ import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/conf
 import { shapeOf } from '../../engine/core/plan.js';
 import { correctedCosts } from '../../engine/costs/corrected-costs.js';
 import { costKey } from '../../engine/costs/run-costs.js';
-import type { Replanner } from '../../engine/planning/replanner.js';
+import { prefixMs } from '../../engine/planning/plan-cache.js';
+import { planForMeasured } from '../../engine/planning/plan-for-measured.js';
 import { openKeptResults } from '../../engine/run/kept-results.js';
 import { setUpRun } from '../../engine/run/run-setup.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
-import { replannerOf, workersNamed } from '../planning/replanner-of.js';
+import { basisOf, PlanSequence, workersNamed } from '../planning/plan-sequence.js';
 import { TINY, trainRun } from './train-run.js';
 
 const COSTS = Array.from({ length: 8 }, (_, i) => ({
@@ -29,8 +30,8 @@ const COSTS = Array.from({ length: 8 }, (_, i) => ({
   outputBytes: 1e5,
 }));
 
-const twoWorkers = (changes: Partial<TrainConfigInput>): Replanner =>
-  replannerOf(changes, { costs: COSTS, workers: workersNamed(2) });
+const twoWorkers = (changes: Partial<TrainConfigInput>): PlanSequence =>
+  new PlanSequence(basisOf(changes, { costs: COSTS, workers: workersNamed(2) }));
 const request = { frozen: 0, frozenLayers: 0, epochsLeft: 5, because: 'a test' };
 /** Blocks 0 to 3 as expected, the others five times slower. */
 const slowEnd = COSTS.map((cost, i) => (i < 4 ? cost : { ...cost, forwardMs: 5, backwardMs: 10 }));
@@ -57,37 +58,42 @@ describe('costs', () => {
 });
 
 describe('a plan', () => {
+  const begun = (changes: Partial<TrainConfigInput> = {}) => {
+    const run = twoWorkers({ pipeline: 2, replicas: 1, schedule: '1f1b', ...changes });
+    const { history } = run.next(request);
+    return { history, corrected: (costs: typeof COSTS) => ({ ...run.basis, costs }) };
+  };
   it('is changed where corrected costs make another one better, once', () => {
-    const replanner = twoWorkers({ pipeline: 2, replicas: 1, schedule: '1f1b' });
-    replanner.next(request);
-    const better = replanner.forMeasured(slowEnd, 500, request);
+    const { history, corrected } = begun();
+    const better = planForMeasured(corrected(slowEnd), history, 500, request);
     expect(better?.plan).toMatchObject({ generation: 1, frozen: 0 });
-    expect(shapeOf(better?.plan ?? replanner.first)).toEqual({ K: 2, R: 1 });
+    expect(shapeOf(better?.plan ?? history.first)).toEqual({ K: 2, R: 1 });
     expect(better?.plan.replicas[0]?.stages[1]?.from).toBeGreaterThan(4);
     // The other way round is measured next: two plans must not take turns.
-    expect(replanner.forMeasured([...slowEnd].reverse(), 500, request)).toBeNull();
+    const otherWay = corrected([...slowEnd].reverse());
+    expect(planForMeasured(otherWay, better?.history ?? history, 500, request)).toBeNull();
+    expect(planForMeasured(otherWay, history, 500, request)).not.toBeNull();
   });
   it('stays where the gain is small beside what no shape changes', () => {
-    const replanner = twoWorkers({ pipeline: 2, replicas: 1, schedule: '1f1b' });
-    replanner.next(request);
-    expect(replanner.forMeasured(slowEnd, 50_000, request)).toBeNull();
+    const { history, corrected } = begun();
+    expect(planForMeasured(corrected(slowEnd), history, 50_000, request)).toBeNull();
   });
   it.each([{ dp: 'off' }, { exact: false }] as const)('stays with %o', (changes) => {
-    const replanner = twoWorkers({ pipeline: 2, replicas: 1, schedule: '1f1b', ...changes });
-    replanner.next(request);
-    expect(replanner.forMeasured(slowEnd, 500, request)).toBeNull();
+    const { history, corrected } = begun(changes);
+    expect(planForMeasured(corrected(slowEnd), history, 500, request)).toBeNull();
   });
 });
 
 describe('what stage 0 is predicted to spend on the frozen prefix', () => {
   it('is computing and writing while the cache fills, and reading afterwards', () => {
-    const replanner = twoWorkers({ pipeline: 1, replicas: 1 });
-    replanner.next(request);
+    const run = twoWorkers({ pipeline: 1, replicas: 1 });
+    run.next(request);
     const frozen = { ...request, frozen: 6, frozenLayers: 3 };
-    expect(replanner.next(frozen).plan.usesCache).toBe(true);
-    expect(replanner.prefixMs(frozen, true)).toBeGreaterThan(6);
-    expect(replanner.prefixMs(frozen, false)).toBeLessThan(1);
-    expect(replanner.prefixMs(request, true)).toBe(0);
+    const { plan } = run.next(frozen);
+    expect(plan.usesCache).toBe(true);
+    expect(prefixMs(run.basis, plan, frozen, true)).toBeGreaterThan(6);
+    expect(prefixMs(run.basis, plan, frozen, false)).toBeLessThan(1);
+    expect(prefixMs(run.basis, plan, request, true)).toBe(0);
   });
 });
 

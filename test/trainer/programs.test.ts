@@ -13,10 +13,11 @@ import type { ModelDefinition } from '../../engine/model/define.js';
 import { buildModel } from '../../engine/model/load-model.js';
 import { builtInModel } from '../../engine/model/registry.js';
 import { StageCompiler } from '../../engine/model/stage-compiler.js';
-import { Replanner } from '../../engine/planning/replanner.js';
+import { nextPlan } from '../../engine/planning/next-plan.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { ProgramShelf } from '../../engine/tensor/program-shelf.js';
 import { Prewarmer } from '../../engine/worker/prewarmer.js';
+import { basisOf } from '../planning/plan-sequence.js';
 import { type TrainedRun, trainRun } from './train-run.js';
 
 let folder = '';
@@ -146,37 +147,19 @@ describe('a plan that is expected', () => {
     );
     const shelf = new ProgramShelf(openExecutor({ threads: 1 }), null);
     const compiler = new StageCompiler(model, dataset.info, new BlockTraces(null, null));
-    const replanner = new Replanner({
-      config: trainConfigSchema.parse({
-        model: 'vit',
-        data: 'synthetic:digits',
-        batch: 16,
-        microBatch: 2,
-        pipeline: 2,
-        replicas: 1,
-        schedule: '1f1b',
-      }),
-      workers: ['w0', 'w1'],
-      costs: model.blocks.map(({ name }) => ({
-        name,
-        forwardMs: 1,
-        backwardMs: 2,
-        parameterBytes: 4e6,
-        optimizerBytes: 8e6,
-        gradientBytes: 4e6,
-        savedBytes: 1e6,
-        outputBytes: 1e5,
-      })),
-      microBatch: 2,
-      numMicroBatches: 8,
-      numSamples: 10,
-      schedule: '1f1b',
-      readMsPerMb: { f32: 0.1, f16: 0.1, i8: 0.1 },
-      diskReadMsPerMb: null,
-      updateMsPerMb: 0.1,
-      handover: null,
-    });
-    const { plan } = replanner.next({ frozen: 3, frozenLayers: 1, epochsLeft: 5, because: 'a test' });
+    const costs = model.blocks.map(({ name }) => ({
+      name,
+      forwardMs: 1,
+      backwardMs: 2,
+      parameterBytes: 4e6,
+      optimizerBytes: 8e6,
+      gradientBytes: 4e6,
+      savedBytes: 1e6,
+      outputBytes: 1e5,
+    }));
+    const shape = { batch: 16, microBatch: 2, pipeline: 2, replicas: 1, schedule: '1f1b' } as const;
+    const basis = { ...basisOf(shape, { costs, workers: ['w0', 'w1'] }), microBatch: 2, reads: { numSamples: 10 } };
+    const { plan } = nextPlan(basis, null, { frozen: 3, frozenLayers: 1, epochsLeft: 5, because: 'a test' });
     const prewarmer = new Prewarmer(shelf, compiler);
     prewarmer.expect([plan], 'w0');
     prewarmer.stop();

@@ -2,8 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import { blocksOf, holdersOf, seatOf, shapeOf } from '../../engine/core/plan.js';
-import type { Replanner } from '../../engine/planning/replanner.js';
-import { replannerOf, workersNamed } from './replanner-of.js';
+import { basisOf, PlanSequence, workersNamed } from './plan-sequence.js';
 
 const COSTS = Array.from({ length: 10 }, (_, i) => ({
   name: `block${i}`,
@@ -16,13 +15,13 @@ const COSTS = Array.from({ length: 10 }, (_, i) => ({
   outputBytes: 1e5,
 }));
 
-const replanner = (changes: Partial<TrainConfigInput>, workers = 4): Replanner =>
-  replannerOf(changes, { costs: COSTS, workers: workersNamed(workers) });
+const plans = (changes: Partial<TrainConfigInput>, workers = 4): PlanSequence =>
+  new PlanSequence(basisOf(changes, { costs: COSTS, workers: workersNamed(workers) }));
 const at = (frozen: number, epochsLeft = 10) => ({ frozen, frozenLayers: frozen / 2, epochsLeft, because: 'a test' });
 
 describe('the first plan', () => {
   it('has the shape that is asked for and covers every block and micro-batch once', () => {
-    const { plan } = replanner({ pipeline: 2, replicas: 2 }).next(at(0));
+    const { plan } = plans({ pipeline: 2, replicas: 2 }).next(at(0));
     expect(shapeOf(plan)).toEqual({ K: 2, R: 2 });
     expect(plan.replicas.flatMap(({ start, count }) => Array.from({ length: count }, (_, i) => start + i))).toEqual([
       0, 1, 2, 3, 4, 5, 6, 7,
@@ -34,52 +33,52 @@ describe('the first plan', () => {
     expect(new Set(plan.replicas.flatMap(({ stages }) => stages.map(({ worker }) => worker))).size).toBe(4);
   });
   it('takes plain replicas where nothing is asked for and memory is no limit', () => {
-    expect(shapeOf(replanner({}).next(at(0)).plan)).toEqual({ K: 1, R: 4 });
+    expect(shapeOf(plans({}).next(at(0)).plan)).toEqual({ K: 1, R: 4 });
   });
 });
 
 describe('a preview', () => {
   it('is the plan that comes next, and leaves no trace', () => {
-    const [asked, other] = [replanner({ pipeline: 2, replicas: 1 }, 2), replanner({ pipeline: 2, replicas: 1 }, 2)];
+    const [asked, other] = [plans({ pipeline: 2, replicas: 1 }, 2), plans({ pipeline: 2, replicas: 1 }, 2)];
     asked.next(at(0));
     other.next(at(0));
-    const previews = [asked.preview(at(3)), asked.preview(at(7))];
+    const previews = [asked.preview(at(3)).plan, asked.preview(at(7)).plan];
     expect(previews[1]).toEqual(other.next(at(7)).plan);
     expect(asked.next(at(7)).plan).toEqual(previews[1]);
-    expect(shapeOf(asked.first)).toEqual({ K: 2, R: 1 });
+    expect(shapeOf(asked.history.first)).toEqual({ K: 2, R: 1 });
   });
 });
 
 describe('a plan after freezing', () => {
   it('shortens a given pipeline only when what is left fits into the largest stage of the start', () => {
-    const planner = replanner({ pipeline: 2, replicas: 1 }, 2);
-    planner.next(at(0));
-    expect(shapeOf(planner.next(at(1)).plan)).toEqual({ K: 2, R: 1 });
-    expect(shapeOf(planner.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
+    const run = plans({ pipeline: 2, replicas: 1 }, 2);
+    run.next(at(0));
+    expect(shapeOf(run.next(at(1)).plan)).toEqual({ K: 2, R: 1 });
+    expect(shapeOf(run.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
   });
   it('shortens the pipeline without adding replicas where --dp is pipe', () => {
-    const planner = replanner({ pipeline: 2, replicas: 1, dp: 'pipe' }, 4);
-    planner.next(at(0));
-    const { plan, event } = planner.next(at(9));
+    const run = plans({ pipeline: 2, replicas: 1, dp: 'pipe' }, 4);
+    run.next(at(0));
+    const { plan, event } = run.next(at(9));
     expect(shapeOf(plan)).toEqual({ K: 1, R: 1 });
     expect(event.idle).toHaveLength(3);
   });
   it('keeps the shape where --dp is off', () => {
-    const planner = replanner({ pipeline: 2, replicas: 1, dp: 'off' }, 2);
-    planner.next(at(0));
-    const { plan } = planner.next(at(7));
+    const run = plans({ pipeline: 2, replicas: 1, dp: 'off' }, 2);
+    run.next(at(0));
+    const { plan } = run.next(at(7));
     expect(shapeOf(plan)).toEqual({ K: 2, R: 1 });
     expect(seatOf(plan, 'w0')?.stages[0]?.from).toBe(7);
   });
   it('with --dp off shortens the pipeline all the same when fewer blocks than stages are left', () => {
-    const planner = replanner({ pipeline: 4, replicas: 1, dp: 'off' });
-    planner.next(at(0));
-    expect(shapeOf(planner.next(at(8)).plan).K).toBe(2);
+    const run = plans({ pipeline: 4, replicas: 1, dp: 'off' });
+    run.next(at(0));
+    expect(shapeOf(run.next(at(8)).plan).K).toBe(2);
   });
   it('names a worker that has each block as its source, and keeps workers in their places', () => {
-    const planner = replanner({ pipeline: 2, replicas: 1 }, 2);
-    const first = planner.next(at(0)).plan;
-    const second = planner.next(at(7)).plan;
+    const run = plans({ pipeline: 2, replicas: 1 }, 2);
+    const first = run.next(at(0)).plan;
+    const second = run.next(at(7)).plan;
     for (const [block, source] of second.sources.entries()) {
       const { active, frozen } = blocksOf(first, source ?? '');
       expect([...active, ...frozen]).toContain(block);
@@ -89,26 +88,26 @@ describe('a plan after freezing', () => {
     expect(holdersOf(second, 8)).toHaveLength(2);
   });
   it('uses the cache where samples will be read again, and not in the last epoch', () => {
-    const planner = replanner({ pipeline: 1, replicas: 1 }, 1);
-    planner.next(at(0));
-    const { plan, cacheReason } = planner.next(at(6, 0.5));
+    const run = plans({ pipeline: 1, replicas: 1 }, 1);
+    run.next(at(0));
+    const { plan, cacheReason } = run.next(at(6, 0.5));
     expect(plan.usesCache).toBe(false);
     expect(cacheReason).toMatch(/no sample will be read again/);
   });
   it('keeps using a cache that is full in the last epoch too, also as more freezes', () => {
-    const planner = replanner({ pipeline: 1, replicas: 1 }, 1);
-    planner.next(at(0));
-    expect(planner.next(at(4, 10)).plan.usesCache).toBe(true);
-    const { plan, cacheReason } = planner.next(at(6, 0.5));
+    const run = plans({ pipeline: 1, replicas: 1 }, 1);
+    run.next(at(0));
+    expect(run.next(at(4, 10)).plan.usesCache).toBe(true);
+    const { plan, cacheReason } = run.next(at(6, 0.5));
     expect(plan).toMatchObject({ usesCache: true, previousCacheDepth: 4 });
     expect(cacheReason).toMatch(/0 reads and the level before save/);
-    expect(planner.next(at(6, 0.2)).plan).toMatchObject({ usesCache: true, previousCacheDepth: null });
+    expect(run.next(at(6, 0.2)).plan).toMatchObject({ usesCache: true, previousCacheDepth: null });
   });
   it('predicts the average of the epoch that fills the cache and those that read it, and tells both', () => {
     const stepMs = (epochsLeft: number) => {
-      const planner = replanner({ pipeline: 1, replicas: 1 }, 1);
-      planner.next(at(0));
-      return planner.next(at(6, epochsLeft)).event;
+      const run = plans({ pipeline: 1, replicas: 1 }, 1);
+      run.next(at(0));
+      return run.next(at(6, epochsLeft)).event;
     };
     const { predictedStepMs, predictedFillMs = 0, predictedReadMs = 0 } = stepMs(4);
     expect(predictedFillMs).toBeGreaterThan(predictedReadMs);
@@ -116,28 +115,28 @@ describe('a plan after freezing', () => {
     expect(stepMs(100).predictedStepMs).toBeLessThan(predictedStepMs);
   });
   it('goes back to the shape it had, and without the deeper cache, where less is frozen than before', () => {
-    const planner = replanner({ pipeline: 2, replicas: 1 }, 2);
-    planner.next(at(0));
-    planner.next(at(5));
-    const short = planner.next(at(7)).plan;
+    const run = plans({ pipeline: 2, replicas: 1 }, 2);
+    run.next(at(0));
+    run.next(at(5));
+    const short = run.next(at(7)).plan;
     expect(shapeOf(short)).toEqual({ K: 1, R: 2 });
-    const long = planner.next(at(5)).plan;
+    const long = run.next(at(5)).plan;
     expect(shapeOf(long)).toEqual({ K: 2, R: 1 });
     expect(long).toMatchObject({ frozen: 5, previousCacheDepth: null, generation: short.generation + 1 });
     expect(long.replicas[0]?.stages[0]?.from).toBe(5);
     // and from there on as before
-    expect(shapeOf(planner.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
+    expect(shapeOf(run.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
   });
   it('takes the shape it was asked for where a run that began with frozen blocks unfreezes them', () => {
-    const planner = replanner({ pipeline: 2, replicas: 1 }, 2);
-    planner.next(at(7));
-    expect(shapeOf(planner.next(at(0)).plan)).toEqual({ K: 2, R: 1 });
-    expect(shapeOf(planner.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
+    const run = plans({ pipeline: 2, replicas: 1 }, 2);
+    run.next(at(7));
+    expect(shapeOf(run.next(at(0)).plan)).toEqual({ K: 2, R: 1 });
+    expect(shapeOf(run.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
   });
   it('keeps the level before readable when the depth grows', () => {
-    const planner = replanner({ pipeline: 1, replicas: 1 }, 1);
-    planner.next(at(0));
-    expect(planner.next(at(4)).plan.previousCacheDepth).toBeNull();
-    expect(planner.next(at(6)).plan.previousCacheDepth).toBe(4);
+    const run = plans({ pipeline: 1, replicas: 1 }, 1);
+    run.next(at(0));
+    expect(run.next(at(4)).plan.previousCacheDepth).toBeNull();
+    expect(run.next(at(6)).plan.previousCacheDepth).toBe(4);
   });
 });

@@ -1,0 +1,87 @@
+// nextPlan: from what is frozen to the next plan, in the shape that the configuration allows. Pure: it asks the planner
+// and decides about the cache; it decides nothing about freezing and speaks to no worker. A preview is an answer that
+// nobody has adopted.
+import type { PipelineChoice } from '../../pipeline/choice.js';
+import { choosePipeline } from '../../pipeline/planner.js';
+import type { ScheduleSource } from '../../pipeline/schedules/registry.js';
+import type { TrainConfig } from '../core/config.js';
+import { makePlan } from './make-plan.js';
+import type { PlanBasis } from './plan-basis.js';
+import { admitCache } from './plan-cache.js';
+import { earlierShape, type PlanHistory } from './plan-history.js';
+import type { Planned, PlanRequest } from './planned.js';
+import { inExactness, plannerInput } from './planner-input.js';
+
+/** A shape that is asked for rather than chosen. */
+export interface FixedShape {
+  readonly K: number;
+  readonly R: number;
+  /** First blocks of the stages, where even the partition is given, and the schedule for that many stages. */
+  readonly cuts?: readonly number[];
+  readonly schedule?: ScheduleSource;
+  readonly usesCache: boolean;
+}
+
+/**
+ * The plan for what is frozen. `history` is null before the first one. Throws a UsageError where what is asked for
+ * cannot be had (as `choosePipeline`).
+ */
+export function nextPlan(basis: PlanBasis, history: PlanHistory | null, request: PlanRequest): Planned {
+  const { config, crew } = basis;
+  const { frozen } = request;
+  const earlier = earlierShape(history, frozen, crew.workers.length);
+  // Less is frozen than ever: a run that went on from a checkpoint begins with what it was asked for only now.
+  const isFirst = history === null || (earlier === null && frozen < history.current.frozen);
+  const cache = admitCache(basis, history, request);
+  const input = plannerInput(basis, history, request, cache.isOn);
+  const open = { ...input, fixedK: null, fixedR: null, maxK: null, memoryLimit: crew.memoryLimit };
+  if (isFirst) {
+    const { pipeline, replicas } = askedShape(basis, history);
+    const fixedK = pipeline === 'auto' ? null : pipeline;
+    const choice = choosePipeline({ ...open, fixedK, fixedR: replicas === 'auto' ? null : replicas });
+    const planned = makePlan(basis, history, request, inExactness(config, choice), cache);
+    return fixedK === null ? planned : withStartMemory(planned, choice);
+  }
+  const { K, R } = history.choice;
+  const keepsShape = config.dp === 'off';
+  const kept = keepsShape ? { K: Math.min(K, basis.costs.length - frozen), R } : null;
+  const shape = earlier ?? kept;
+  const choice = choosePipeline({
+    ...open,
+    fixedK: shape?.K ?? null,
+    fixedR: shape?.R ?? (config.dp === 'pipe' ? R : null),
+    maxK: frozen < history.current.frozen ? null : K,
+    memoryLimit: shape !== null ? null : (history.startMemory ?? crew.memoryLimit),
+  });
+  return makePlan(basis, history, request, inExactness(config, choice), cache);
+}
+
+/** A plan of a given shape, for measurements beside the training. */
+export function planOfShape(
+  basis: PlanBasis,
+  history: PlanHistory | null,
+  request: PlanRequest,
+  { K, R, cuts, schedule, usesCache }: FixedShape,
+): Planned {
+  const input = plannerInput(basis, history, request, usesCache);
+  const fixed = { ...input, fixedK: K, fixedR: R, maxK: null, memoryLimit: null };
+  const choice = choosePipeline(schedule === undefined ? fixed : { ...fixed, schedule });
+  const cache = { isOn: usesCache, reason: 'given' };
+  return makePlan(basis, history, request, cuts === undefined ? choice : { ...choice, cuts }, cache);
+}
+
+/** The shape the configuration asks for; free where too many workers are lost for it. */
+export function askedShape(
+  { config, crew }: PlanBasis,
+  history: PlanHistory | null,
+): Pick<TrainConfig, 'pipeline' | 'replicas'> {
+  const { pipeline, replicas } = config;
+  const needed = (pipeline === 'auto' ? 1 : pipeline) * (replicas === 'auto' ? 1 : replicas);
+  return history === null || needed <= crew.workers.length
+    ? { pipeline, replicas }
+    : { pipeline: 'auto', replicas: 'auto' };
+}
+
+function withStartMemory(planned: Planned, { memoryPerWorker }: PipelineChoice): Planned {
+  return { ...planned, history: { ...planned.history, startMemory: Math.max(...memoryPerWorker) } };
+}

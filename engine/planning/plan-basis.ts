@@ -1,0 +1,58 @@
+// PlanBasis: all that plans are made from besides what is frozen and what came before: settings, measured costs and
+// rates, and who is there. A value: corrected costs or other workers make a new one. It plans nothing.
+import type { BlockCost } from '../../pipeline/costs.js';
+import type { ScheduleSource } from '../../pipeline/schedules/registry.js';
+import type { TrainConfig } from '../core/config.js';
+import { memoryLimitPerWorker } from '../core/memory-limit.js';
+import type { MeasuredRates } from '../costs/measured-rates.js';
+import type { RunSetup } from '../run/run-setup.js';
+import { type CacheReads, readsOf } from './cache-reads.js';
+
+/** Who may be given a seat. */
+export interface Crew {
+  readonly workers: readonly string[];
+  /** How many times as long as the costs say a worker takes. */
+  readonly slownessOf: (worker: string) => number;
+  /** Most bytes of a worker, as asked for or as the machine has them. */
+  readonly memoryLimit: number;
+}
+
+export interface PlanBasis {
+  readonly config: TrainConfig;
+  /** What the configuration asks for, read. */
+  readonly schedule: 'auto' | ScheduleSource;
+  /** Samples per micro-batch. */
+  readonly microBatch: number;
+  /** G, micro-batches of a step over all replicas. */
+  readonly numMicroBatches: number;
+  /** Per block, for one micro-batch. */
+  readonly costs: readonly BlockCost[];
+  readonly rates: MeasuredRates;
+  readonly reads: CacheReads;
+  readonly crew: Crew;
+}
+
+export interface MeasuredBasis {
+  readonly costs: readonly BlockCost[];
+  readonly rates: MeasuredRates;
+  /** As Crew. Default: all workers are as fast as was measured. */
+  readonly slownessOf?: (worker: string) => number;
+}
+
+type Facts = Pick<
+  RunSetup,
+  'config' | 'schedule' | 'microBatch' | 'numMicroBatches' | 'workers' | 'dataset' | 'sampler'
+>;
+
+/** What the plans of a run are made from at its start. */
+export function planBasis(setup: Facts, { costs, rates, slownessOf = () => 1 }: MeasuredBasis): PlanBasis {
+  const { config, schedule, microBatch, numMicroBatches, workers } = setup;
+  const memoryLimit = memoryLimitPerWorker(config.memoryLimit, workers.length);
+  const crew = { workers, slownessOf, memoryLimit };
+  return { config, schedule, microBatch, numMicroBatches, costs, rates, reads: readsOf(setup), crew };
+}
+
+/** The same with other workers. The limit of each stays: it was a share of the machine when the run began. */
+export function withWorkers(basis: PlanBasis, workers: readonly string[]): PlanBasis {
+  return { ...basis, crew: { ...basis.crew, workers } };
+}

@@ -1,0 +1,53 @@
+// Plans for other workers than before: some were lost or left, or more have come. Pure, as nextPlan.
+import { makePlan } from './make-plan.js';
+import type { PlanBasis } from './plan-basis.js';
+import { admitCache } from './plan-cache.js';
+import type { PlanHistory } from './plan-history.js';
+import type { Planned, PlanRequest } from './planned.js';
+import { chooseWithin, inExactness, plannerInput } from './planner-input.js';
+
+/** Share of the step time that a change of plan nobody has to make must save. */
+const WORTH_A_TRANSITION = 0.03;
+
+/**
+ * The plan for the workers of the basis, of which some are gone. The shape stays where they are enough for it; else the
+ * best one for those that are left, even where it needs more memory than the run began with: a run that goes on is
+ * worth more than a limit of its own.
+ */
+export function planForFewer(basis: PlanBasis, history: PlanHistory, request: PlanRequest): Planned {
+  const { config, costs, crew } = basis;
+  const { K, R } = history.choice;
+  const cache = admitCache(basis, history, request);
+  const fits = K * R <= crew.workers.length && K <= costs.length - request.frozen;
+  const input = plannerInput(basis, history, request, cache.isOn);
+  const choice = chooseWithin(crew.memoryLimit, {
+    ...input,
+    fixedK: fits ? K : null,
+    fixedR: fits ? R : null,
+    maxK: null,
+  });
+  return makePlan(basis, history, request, inExactness(config, choice), cache);
+}
+
+/**
+ * A better plan now that others are among the workers of the basis, or null where none is predicted to be faster by
+ * more than a transition is worth; then the new ones are spares. A shape that was asked for is kept until freezing has
+ * changed it.
+ */
+export function planForMore(basis: PlanBasis, history: PlanHistory, request: PlanRequest): Planned | null {
+  const { config, crew } = basis;
+  const now = history.choice;
+  const isGiven = request.frozen === 0;
+  const fixedK = isGiven && config.pipeline !== 'auto' ? config.pipeline : null;
+  const fixedR = isGiven && config.replicas !== 'auto' ? config.replicas : null;
+  if (config.dp === 'off' || (fixedK ?? 1) * (fixedR ?? 1) > crew.workers.length) return null;
+  const cache = admitCache(basis, history, request);
+  const input = {
+    ...plannerInput(basis, history, request, cache.isOn),
+    maxK: config.pipeline === 'auto' ? null : now.K,
+  };
+  const before = chooseWithin(crew.memoryLimit, { ...input, fixedK: now.K, fixedR: now.R });
+  const choice = chooseWithin(crew.memoryLimit, { ...input, fixedK, fixedR });
+  if (choice.predictedStepMs > before.predictedStepMs * (1 - WORTH_A_TRANSITION)) return null;
+  return makePlan(basis, history, request, inExactness(config, choice), cache);
+}

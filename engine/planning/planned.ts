@@ -1,0 +1,28 @@
+// What is asked of a planning function and what it answers. It holds no rule of planning.
+import type { PipelineChoice } from '../../pipeline/choice.js';
+import type { Plan } from '../core/plan.js';
+import type { RunEventBody } from '../events/events.js';
+import type { PlanHistory } from './plan-history.js';
+
+/** What the next plan has to respect. */
+export interface PlanRequest {
+  /** Blocks. */
+  readonly frozen: number;
+  readonly frozenLayers: number;
+  /** Epochs that are left: how often a cached sample will be read. */
+  readonly epochsLeft: number;
+  /** Why a new plan is needed, one clause. */
+  readonly because: string;
+  /** Where all state comes from, where the workers do not have it. */
+  readonly restore?: Plan['restore'];
+}
+
+export interface Planned {
+  readonly plan: Plan;
+  readonly event: Extract<RunEventBody, { type: 'plan.made' }>;
+  /** What the planner said, the alternatives included. */
+  readonly choice: PipelineChoice;
+  readonly cacheReason: string;
+  /** With this plan in it; for whoever has it adopted. */
+  readonly history: PlanHistory;
+}

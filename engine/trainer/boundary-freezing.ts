@@ -1,0 +1,86 @@
+// BoundaryFreezing: what freezing does between two steps: it lets the metric be looked at, asks for the decision, and
+// carries out what comes of it, here and nowhere else: a checkpoint to go back to, another plan, or the way back. What
+// freezes, and what hurts, is decided in the freezing room.
+import { basename } from 'node:path';
+import { type FreezeIntent, type GoBackIntent, GuardedFreezing } from '../freezing/guarded-freezing.js';
+import type { PlanAdoption } from './plan-adoption.js';
+import type { RunScene } from './run-scene.js';
+import type { Saves } from './saves.js';
+import type { Validations } from './validations.js';
+
+export interface FreezingTools {
+  readonly adoption: PlanAdoption;
+  readonly saves: Saves;
+  readonly validations: Validations;
+}
+
+export class BoundaryFreezing {
+  readonly #scene: RunScene;
+  readonly #tools: FreezingTools;
+  readonly #freezing: GuardedFreezing;
+
+  constructor(scene: RunScene, tools: FreezingTools) {
+    this.#scene = scene;
+    this.#tools = tools;
+    this.#freezing = new GuardedFreezing(scene.stand.freezer, scene.setup.model.metric.name);
+  }
+
+  /** Whether something is due when `stepsDone` steps are done. */
+  isDue(stepsDone: number): boolean {
+    const { freezer } = this.#scene.stand;
+    return freezer.isDue(stepsDone) || freezer.guard.isDue(stepsDone);
+  }
+
+  /** Lets the guard look where a look is due. True: the last freeze hurts, and the run stands where it was before it. */
+  async look(): Promise<boolean> {
+    if (!this.#freezing.wantsLook(this.#scene.stand.step)) return false;
+    const goBack = await this.#lookNow();
+    if (goBack !== null) await this.#goBack(goBack);
+    return goBack !== null;
+  }
+
+  /** Asks the policy where a decision is due, and does what follows from it. */
+  async decide(): Promise<void> {
+    const { step } = this.#scene.stand;
+    if (!this.#freezing.wantsDecision(step)) return;
+    // Nothing is watched where more may freeze, so that this look judges nothing.
+    if (this.#freezing.needsLook(step)) await this.#lookNow();
+    await this.#freeze(this.#freezing.decide(step));
+  }
+
+  async #lookNow(): Promise<GoBackIntent | null> {
+    const { step } = this.#scene.stand;
+    const begin = performance.now();
+    const { validations, adoption } = this.#tools;
+    const { metric, samples } = await validations.part(adoption.plan, this.#freezing.stride);
+    const seconds = (performance.now() - begin) / 1000;
+    const { event, goBack } = this.#freezing.look({ step, metric, samples, seconds });
+    this.#scene.host.emit(event);
+    return goBack;
+  }
+
+  async #freeze(intent: FreezeIntent): Promise<void> {
+    const { host } = this.#scene;
+    const { adoption, saves } = this.#tools;
+    const { event, watch } = intent;
+    if (watch !== null) {
+      const saved = await saves.now(adoption.plan);
+      if (saved === null) return host.emit(this.#freezing.withdrawn(intent));
+      this.#freezing.kept(basename(saved.path));
+    }
+    host.emit(event);
+    if (event.toLayers !== event.fromLayers) await adoption.forFrozen(`${event.toLayers} layers are frozen`);
+  }
+
+  async #goBack({ event, step, checkpoint, because }: GoBackIntent): Promise<void> {
+    const { host, stand } = this.#scene;
+    const { adoption, saves } = this.#tools;
+    host.emit(event);
+    const folder = await saves.goBackTo(checkpoint, step);
+    stand.progress.rewind(step);
+    // A loss on the way must not lead to a later step.
+    stand.snapshots.goBack(step, stand.freezer.save(), folder);
+    await adoption.forFrozen(because, { kind: 'checkpoint', folder });
+    await saves.now(adoption.plan);
+  }
+}

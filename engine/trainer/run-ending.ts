@@ -1,0 +1,44 @@
+// RunEnding: what a run does when its steps are done or somebody has asked it to stop: it validates, saves, and tells its
+// results; a run that was not interrupted also measures what each part brought, where that is wanted.
+import { writeSample } from '../inference/generate.js';
+import type { FreezingTools } from './boundary-freezing.js';
+import { measureBreakdown } from './breakdown.js';
+import type { Recovery } from './recovery.js';
+import type { RunScene } from './run-scene.js';
+
+/** Throws a DataError (PT_CHECKPOINT_WRITE) where the last checkpoint could not be written. */
+export async function endRun(scene: RunScene, tools: FreezingTools, recovery: Recovery): Promise<void> {
+  const { setup, host, stand } = scene;
+  const { validations, saves, adoption } = tools;
+  const { progress } = stand;
+  if (validations.areBehind) await validations.whole(adoption.plan);
+  const { weightsSha256, path } = await saves.last(adoption.plan);
+  const isInterrupted = host.signal.aborted;
+  const wallSeconds = (performance.now() - stand.startedAt) / 1000;
+  if (!isInterrupted && setup.config.breakdown) await breakDown(scene, tools, recovery);
+  if (!isInterrupted && host.quickstart === true) host.emit(writeSample(path, setup));
+  host.emit({
+    type: 'run.finished',
+    steps: progress.steps,
+    samplesSeen: progress.samplesSeen,
+    finalLoss: progress.finalLoss,
+    metric: { name: setup.model.metric.name, value: progress.metric?.value ?? Number.NaN },
+    wallSeconds,
+    trainSeconds: progress.trainSeconds,
+    weightsSha256,
+    lossSha256: progress.lossSha256,
+    isInterrupted,
+  });
+}
+
+/** The run is saved: a failure of this measurement costs the measurement only. */
+async function breakDown(scene: RunScene, { adoption }: FreezingTools, recovery: Recovery): Promise<void> {
+  const { setup, host, coordinator } = scene;
+  try {
+    const breakdown = await measureBreakdown(setup, coordinator, adoption.basis, adoption.history);
+    if (breakdown !== null) host.emit(breakdown);
+  } catch (error) {
+    if (!recovery.isPossible(error)) throw error;
+    host.emit({ type: 'warning', message: `the breakdown was given up: ${error.message}` });
+  }
+}

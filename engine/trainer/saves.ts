@@ -1,0 +1,82 @@
+// Saves: the checkpoints of a run: one on the way, while training goes on, or one of now, while nothing does. When one is
+// due is the trainer's business, how it is written that of the checkpoint room.
+import { join } from 'node:path';
+import { Checkpointer, notSaved } from '../checkpoint/checkpointer.js';
+import { realFiles } from '../checkpoint/file-layer.js';
+import { removeLaterCheckpoints, type RunState, runState, type SavedCheckpoint } from '../checkpoint/run-checkpoint.js';
+import type { Plan } from '../core/plan.js';
+import type { RunScene } from './run-scene.js';
+
+export class Saves {
+  readonly #scene: RunScene;
+  readonly #checkpointer: Checkpointer;
+  /** Steps of the last checkpoint. */
+  #savedAt = -1;
+
+  constructor(scene: RunScene) {
+    const { setup, host, coordinator } = scene;
+    this.#scene = scene;
+    this.#checkpointer = new Checkpointer({
+      files: host.files,
+      folder: host.runFolder.checkpointsPath,
+      memory: coordinator.memoryFolder.path,
+      setup,
+      emit: host.emit,
+    });
+  }
+
+  /** Whether the run as it stands is not in the last checkpoint. */
+  get isBehind(): boolean {
+    return this.#savedAt !== this.#scene.stand.step;
+  }
+
+  /** The run goes on from a checkpoint of so many steps. */
+  wentOnFrom(step: number): void {
+    this.#savedAt = step;
+  }
+
+  /** Training stands still while the state is copied, and goes on while the copy is written. */
+  async onTheWay(plan: Plan): Promise<void> {
+    const begin = performance.now();
+    this.#savedAt = this.#scene.stand.step;
+    // More checkpoints than the disk can take: training waits, and the event says for how long.
+    await this.#checkpointer.idle();
+    const { state } = this.#scene.coordinator;
+    const run = this.#runState(plan);
+    const copy = await state.copy();
+    if (copy === null) await this.#checkpointer.write(run, await state.live());
+    else this.#checkpointer.start(run, copy, performance.now() - begin);
+  }
+
+  /** A checkpoint of now, or null where it could not be written; the event says why. */
+  async now(plan: Plan): Promise<SavedCheckpoint | null> {
+    this.#savedAt = this.#scene.stand.step;
+    await this.#checkpointer.idle();
+    return this.#checkpointer.write(this.#runState(plan), await this.#scene.coordinator.state.live());
+  }
+
+  /** The last checkpoint of a run. Throws a DataError (PT_CHECKPOINT_WRITE) where it could not be written. */
+  async last(plan: Plan): Promise<SavedCheckpoint> {
+    const saved = await this.now(plan);
+    if (saved === null) throw notSaved(this.#scene.host.runFolder.checkpointsPath);
+    return saved;
+  }
+
+  /** The folder of a checkpoint that the run goes back to on purpose, the one after `step` steps; later ones are removed. */
+  async goBackTo(name: string, step: number): Promise<string> {
+    const { files = realFiles, runFolder } = this.#scene.host;
+    await this.#checkpointer.idle();
+    await removeLaterCheckpoints(files, runFolder.checkpointsPath, step);
+    return join(runFolder.checkpointsPath, name);
+  }
+
+  /** Waits for the one that is being written. */
+  close(): Promise<void> {
+    return this.#checkpointer.close();
+  }
+
+  #runState(plan: Plan): RunState {
+    const { setup, stand } = this.#scene;
+    return runState(setup, plan, stand.progress, stand.freezer);
+  }
+}

@@ -1,0 +1,79 @@
+// TrainingLoop: steps until a boundary, and what is due there: a validation, a look of the guard, a freeze, a checkpoint,
+// workers that come or go, a better plan. A failure that the run survives takes it back to its last snapshot, and the
+// loop goes on from there. It computes nothing itself.
+import { durationInSteps } from '../core/duration.js';
+import { BoundaryFreezing, type FreezingTools } from './boundary-freezing.js';
+import { regardMembers } from './membership.js';
+import type { PlanAdoption } from './plan-adoption.js';
+import { Recovery } from './recovery.js';
+import { endRun } from './run-ending.js';
+import type { RunScene } from './run-scene.js';
+import type { Saves } from './saves.js';
+import { Steps } from './steps.js';
+import { Validations } from './validations.js';
+
+export class TrainingLoop {
+  readonly #scene: RunScene;
+  readonly #tools: FreezingTools;
+  readonly #freezing: BoundaryFreezing;
+  readonly #recovery: Recovery;
+  readonly #steps: Steps;
+  /** Steps between whole validations, and between checkpoints on the way. */
+  readonly #evaluationInterval: number;
+  readonly #checkpointInterval: number;
+
+  constructor(scene: RunScene, adoption: PlanAdoption, saves: Saves) {
+    const { config, sampler } = scene.setup;
+    this.#scene = scene;
+    this.#tools = { adoption, saves, validations: new Validations(scene) };
+    this.#freezing = new BoundaryFreezing(scene, this.#tools);
+    this.#recovery = new Recovery(scene, adoption);
+    this.#steps = new Steps(scene, adoption, this.#recovery);
+    this.#evaluationInterval = durationInSteps(config.evalEvery, sampler.stepsPerEpoch);
+    this.#checkpointInterval = durationInSteps(config.checkpointEvery, sampler.stepsPerEpoch);
+  }
+
+  /** Trains to the end or until somebody asks to stop, and saves. Rejects with a failure that the run does not survive. */
+  async run(): Promise<void> {
+    for (;;) {
+      try {
+        while (await this.#passBoundary()) await this.#steps.run((done) => this.#isBoundary(done));
+        return await endRun(this.#scene, this.#tools, this.#recovery);
+      } catch (error) {
+        if (!this.#recovery.isPossible(error)) throw error;
+        await this.#recovery.recover(error);
+      }
+    }
+  }
+
+  #isBoundary(done: number): boolean {
+    return done % this.#evaluationInterval === 0 || done % this.#checkpointInterval === 0 || this.#freezing.isDue(done);
+  }
+
+  /**
+   * Does what is due between two steps. What is due before the first step is so after a recovery: its snapshot may be
+   * older than a decision of that very step. Returns whether more steps follow.
+   */
+  async #passBoundary(): Promise<boolean> {
+    const { setup, host, coordinator, stand } = this.#scene;
+    const { adoption, saves } = this.#tools;
+    await this.#validate();
+    // Where the guard takes the run back, other things are due at the step where it then stands.
+    while (await this.#freezing.look()) await this.#validate();
+    if (stand.step === setup.totalSteps) return false;
+    await this.#freezing.decide();
+    if (stand.step > 0 && stand.step % this.#checkpointInterval === 0 && saves.isBehind)
+      await saves.onTheWay(adoption.plan);
+    if (host.signal.aborted) return false;
+    if (coordinator.hasNews) await regardMembers(this.#scene, adoption);
+    if (adoption.isOff) await adoption.correct();
+    return true;
+  }
+
+  async #validate(): Promise<void> {
+    const { step } = this.#scene.stand;
+    const { validations, adoption } = this.#tools;
+    if (step > 0 && step % this.#evaluationInterval === 0 && validations.areBehind)
+      await validations.whole(adoption.plan);
+  }
+}

@@ -1,0 +1,50 @@
+// Validations: the metric on validation samples: on all of them, which is an event of the run, or on a part, for the
+// guard. When it is due is not decided here.
+import type { Plan } from '../core/plan.js';
+import { assembleValidation, type Validation } from '../protocol/validation.js';
+import type { RunScene } from './run-scene.js';
+
+export class Validations {
+  readonly #scene: RunScene;
+
+  constructor(scene: RunScene) {
+    this.#scene = scene;
+  }
+
+  /** Whether there are samples, and the run as it stands was not validated. */
+  get areBehind(): boolean {
+    const { stand, setup } = this.#scene;
+    return setup.dataset.numValidation > 0 && stand.progress.metric?.step !== stand.step;
+  }
+
+  /** Validates on all samples and tells it. */
+  async whole(plan: Plan): Promise<void> {
+    const { setup, host, stand } = this.#scene;
+    const { step } = stand;
+    const begin = performance.now();
+    const { loss, metric, samples } = await this.#validate(plan, 1);
+    stand.progress.validated(metric);
+    const seconds = (performance.now() - begin) / 1000;
+    const epoch = step / setup.sampler.stepsPerEpoch;
+    const metricName = setup.model.metric.name;
+    host.emit({ type: 'evaluation', step, epoch, loss, metric, metricName, samples, seconds });
+  }
+
+  /**
+   * The metric on every `stride`-th micro-batch of the samples: that of the whole validation of this very step, if there
+   * was one and all of them are wanted.
+   */
+  async part(plan: Plan, stride: number): Promise<Pick<Validation, 'metric' | 'samples'>> {
+    const { setup, stand } = this.#scene;
+    const { metric } = stand.progress;
+    if (stride === 1 && metric?.step === stand.step)
+      return { metric: metric.value, samples: setup.dataset.numValidation };
+    return this.#validate(plan, stride);
+  }
+
+  async #validate({ microBatch }: Plan, stride: number): Promise<Validation> {
+    const { setup, coordinator } = this.#scene;
+    const results = await coordinator.evaluate(stride);
+    return assembleValidation(results, setup.dataset.numValidation, microBatch, setup.model);
+  }
+}
