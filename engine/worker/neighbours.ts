@@ -34,10 +34,18 @@ export class Unreachable extends WorkerError {
   }
 }
 
+export interface NeighboursOptions extends Omit<WorkerPortOptions, 'onPeer'> {
+  /**
+   * The connection to the coordinator, which writes and rings too where this worker is on another host; null where there
+   * is none, and all that is needed lies in memory that the workers share.
+   */
+  readonly home: Peer | null;
+}
+
 export class Neighbours {
   readonly #worker: string;
   readonly #port: WorkerPort;
-  readonly #home: Peer;
+  readonly #home: Peer | null;
   readonly #inbox = new Inbox();
   readonly #landings = new Landings();
   readonly #dialled = new Map<string, Peer>();
@@ -51,13 +59,12 @@ export class Neighbours {
   #lookedAt = 0;
   #onRequest: (message: Message, peer: Peer) => void = () => undefined;
 
-  /** `home` is the connection to the coordinator, which writes and rings too where this worker is on another host. */
-  constructor(options: Omit<WorkerPortOptions, 'onPeer'> & { readonly home: Peer }) {
+  constructor(options: NeighboursOptions) {
     this.#worker = options.worker;
     this.#home = options.home;
     this.#port = new WorkerPort({ ...options, onPeer: (peer) => this.#hear(peer) });
-    this.#home.route(WRITE, (message) => this.#landings.accept(HOME, message));
-    this.#home.route('bell', (message) => this.#inbox.deliver(bellSchema.parse(message).key));
+    this.#home?.route(WRITE, (message) => this.#landings.accept(HOME, message));
+    this.#home?.route('bell', (message) => this.#inbox.deliver(bellSchema.parse(message).key));
   }
 
   /** Starts to listen; returns the address for the others, and what its certificate is known by where it speaks TLS. */
@@ -223,7 +230,7 @@ export class Neighbours {
 
   #peer(worker: string): Peer {
     const peer = worker === HOME ? this.#home : this.#dialled.get(worker);
-    if (peer === undefined) throw this.#peerLost(worker, 'it was closed before');
+    if (peer == null) throw this.#peerLost(worker, 'it was closed before');
     return peer;
   }
 

@@ -4,26 +4,21 @@ import { existsSync } from 'node:fs';
 import { ActivationCache } from '../../cache/activation-cache.js';
 import { ActivationStore } from '../../cache/activation-store.js';
 import type { ActivationTier } from '../../cache/activation-tier.js';
-import { type CodecName, codecOf } from '../../cache/codec.js';
+import { codecOf } from '../../cache/codec.js';
 import { levelDigest, weightsDigest } from '../../cache/key.js';
 import { StackedTiers } from '../../cache/stacked-tiers.js';
 import { present } from '../core/invariant.js';
 import { cacheFile, diskFile, diskIndexFile } from '../dp/memory-names.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
+import type { CacheSettings } from './cache-settings.js';
 
 export interface CacheRequest {
+  readonly settings: CacheSettings;
+  /** Where the stores lie in memory. */
   readonly folder: string;
-  /** Where on a disk records go that memory has no room for, or null. */
-  readonly diskFolder: string | null;
   /** Output shape of every block, first axis the micro-batch. */
   readonly shapes: readonly Shape[];
   readonly numSamples: number;
-  /** Most bytes of all levels in memory, and on the disk. */
-  readonly capBytes: number;
-  readonly diskBytes: number;
-  readonly codec: CodecName;
-  /** Names what is random about the samples; samples with several views have an id for each. */
-  readonly augmentation: string;
   readonly weights: (block: number) => Float32Array;
   readonly depth: number;
   readonly previousDepth: number | null;
@@ -35,13 +30,13 @@ export interface CacheRequest {
  * why.
  */
 export function openCache(request: CacheRequest): ActivationCache | null {
-  const { folder, previousDepth, codec, onOff } = request;
+  const { settings, folder, previousDepth, onOff } = request;
   try {
     const current = attach(request, request.depth);
     // What a lossy record lost, the blocks in between would carry on: the numbers would depend on what happened to be
     // cached.
     const hasPrevious =
-      previousDepth !== null && codecOf(codec).isExact && existsSync(cacheFile(folder, previousDepth));
+      previousDepth !== null && codecOf(settings.codec).isExact && existsSync(cacheFile(folder, previousDepth));
     return new ActivationCache({ current, previous: hasPrevious ? attach(request, previousDepth) : undefined, onOff });
   } catch (error) {
     onOff(error instanceof Error ? error.message : String(error));
@@ -49,10 +44,8 @@ export function openCache(request: CacheRequest): ActivationCache | null {
   }
 }
 
-function attach(
-  { folder, diskFolder, shapes, numSamples, capBytes, diskBytes, codec, augmentation, weights }: CacheRequest,
-  depth: number,
-): ActivationTier {
+function attach({ settings, folder, shapes, numSamples, weights }: CacheRequest, depth: number): ActivationTier {
+  const { codec, diskFolder, augmentation } = settings;
   const shape = present(shapes[depth - 1], `output shape of block ${depth - 1}`);
   const digest = levelDigest({
     depth,
@@ -62,7 +55,7 @@ function attach(
   });
   const level = { recordFloats: sizeOf(shape.slice(1)), numSamples, depth, digest, codec };
   // Two levels exist while the depth changes; together they keep to the caps.
-  const memory = ActivationStore.attach(cacheFile(folder, depth), { ...level, capBytes: capBytes / 2 });
+  const memory = ActivationStore.attach(cacheFile(folder, depth), { ...level, capBytes: settings.bytes / 2 });
   if (diskFolder === null || memory.capacity >= numSamples) return memory;
   try {
     const disk = diskFile(diskFolder, depth);
@@ -71,7 +64,7 @@ function attach(
       ActivationStore.attach(diskIndexFile(folder, depth), {
         ...level,
         firstSample: memory.capacity,
-        capBytes: diskBytes / 2,
+        capBytes: settings.diskBytes / 2,
         disk,
       }),
     ]);

@@ -1,14 +1,13 @@
-// Seating: all that a worker has because of its seat in one plan: its stages, and the order in which they act. It is
-// thrown away as a whole on the next plan.
-import { workersByStage } from '../../pipeline/schedule.js';
+// Seating: all that a worker has because of its seat in the plan in force: its stages, and the order in which they act.
+// It is thrown away as a whole on the next plan.
 import type { StepTimes } from '../../pipeline/stage-runner.js';
-import { StepRunner } from '../../pipeline/step-runner.js';
+import type { StepRunner } from '../../pipeline/step-runner.js';
 import { present } from '../core/invariant.js';
 import { pipelineLength } from '../core/plan.js';
 import { shareOf } from '../events/sample-share.js';
 import type { Order, Report } from '../protocol/messages.js';
-import { replicaSchedule } from '../protocol/plan-schedule.js';
-import { type Evaluation, type SeatingOptions, StageSeat, type ValidationBatch } from './stage-seat.js';
+import type { SeatingOptions } from './seating-options.js';
+import type { Evaluation, StageSeat, ValidationBatch } from './stage-seat.js';
 
 /** What to add to `performance.now()` for a time that all processes of a machine share. */
 const sharedClock = (): number => Number(process.hrtime.bigint()) / 1e6 - performance.now();
@@ -16,27 +15,15 @@ const sharedClock = (): number => Number(process.hrtime.bigint()) / 1e6 - perfor
 export class Seating {
   readonly #options: SeatingOptions;
   readonly #stages: readonly StageSeat[];
-  #runner: StepRunner | null = null;
+  readonly #runner: StepRunner;
   /** What the update after the last step took. */
   #updateMs = 0;
 
-  /** First half: compiles, and creates the memory that others will map. */
-  constructor(options: SeatingOptions) {
+  /** `stages` are those of the seat, open, in order; `runner` lets them act. */
+  constructor(options: SeatingOptions, stages: readonly StageSeat[], runner: StepRunner) {
     this.#options = options;
-    this.#stages = options.seat.own.map((stage) => new StageSeat(options, stage));
-  }
-
-  /** Second half: everybody's memory exists; connect to it. */
-  async activate(): Promise<void> {
-    const { plan, seat, neighbours } = this.#options;
-    await neighbours.reach([...new Set(this.#stages.flatMap(({ contacts }) => contacts))]);
-    const schedule = replicaSchedule(plan, seat);
-    const row = present(workersByStage(schedule)[present(seat.own[0], 'a stage')], 'row of the worker');
-    const actions = present(schedule.workers[row], 'actions of the worker');
-    const runners = this.#stages.map(
-      (stage) => [stage.stage, stage.open(actions.filter((action) => action.stage === stage.stage))] as const,
-    );
-    this.#runner = new StepRunner(actions, new Map(runners));
+    this.#stages = stages;
+    this.#runner = runner;
   }
 
   /** Tells which samples the next step will ask for. */
@@ -52,14 +39,14 @@ export class Seating {
     const before = this.#prefixCounts;
     const total = ids.reduce((sum, id) => sum + (id >= 0 ? 1 : 0), 0);
     const sinks = new Map(this.#stages.map((stage) => [stage.stage, stage.beginStep()]));
-    const losses = await present(this.#runner, 'step runner').runStep({ step, ids, total, times }, sinks);
+    const losses = await this.#runner.runStep({ step, ids, total, times }, sinks);
     const begin = performance.now();
     for (const stage of this.#stages) stage.announce(step);
     const squares = [];
     for (const stage of this.#stages) squares.push(...(await stage.reduce(step)));
     const reduced = performance.now();
     const after = this.#prefixCounts;
-    const { pool } = this.#options;
+    const { pool } = this.#options.device;
     const cacheMs = after.cacheMs - before.cacheMs;
     // Filling inputs and the cache are timed with the forward; the update of a step is done when its report has gone,
     // so it is told with the next one.
@@ -78,7 +65,7 @@ export class Seating {
       cacheMs,
       cacheHits: after.hits - before.hits,
       cacheMisses: after.misses - before.misses,
-      ...this.#options.memory.read(),
+      ...this.#options.place.memory.read(),
       share: {
         replica: seat.replica,
         ...shareOf(ids, seat.start * plan.microBatch, (seat.start + seat.count) * plan.microBatch),

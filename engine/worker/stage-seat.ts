@@ -1,65 +1,21 @@
 // StageSeat: all that a worker has for one stage of its seat: compiled programs, borders, gradient exchange, frozen
 // prefix, updates. Made in two halves, so that everybody's memory exists before anybody maps it. The order in which the
 // stages of a worker act is not its business.
-import { type CodecName, codecOf } from '../../cache/codec.js';
+import { codecOf } from '../../cache/codec.js';
 import type { Action } from '../../pipeline/action.js';
 import { StageRunner } from '../../pipeline/stage-runner.js';
 import { invariant, present } from '../core/invariant.js';
-import type { Plan, Seat, StageAssignment } from '../core/plan.js';
-import { countIds, type Dataset } from '../data/dataset.js';
-import type { BlockStore } from '../dp/block-store.js';
+import type { StageAssignment } from '../core/plan.js';
+import { countIds } from '../data/dataset.js';
 import { type ChunkSquares, GradientExchange } from '../dp/gradient-exchange.js';
-import type { ProcessMemory } from '../memory/process-memory.js';
 import type { StagePrograms } from '../model/compile.js';
-import type { SlabLayout } from '../model/slab.js';
-import type { StageCompiler } from '../model/stage-compiler.js';
 import type { Order } from '../protocol/messages.js';
-import type { BufferPool } from '../tensor/buffer-pool.js';
-import type { Executor } from '../tensor/executor.js';
-import type { BoundUpdate, Optimizer } from '../tensor/optimizer.js';
+import type { BoundUpdate } from '../tensor/optimizer.js';
 import type { Shape } from '../tensor/shape.js';
-import type { VectorAdder } from '../tensor/vector-adder.js';
 import { Border } from './border.js';
 import { FrozenPrefix } from './frozen-prefix.js';
-import type { Neighbours } from './neighbours.js';
 import { openCache } from './open-cache.js';
-
-/** What the run says about its cache. */
-export interface CacheSettings {
-  readonly codec: CodecName;
-  /** Most bytes in memory, and on the disk. */
-  readonly bytes: number;
-  readonly diskBytes: number;
-  /** Folder on the disk, or null. */
-  readonly diskFolder: string | null;
-  /** Names what is random about the samples. */
-  readonly augmentation: string;
-  /** Whether the run may cache at all. */
-  readonly isWanted: boolean;
-}
-
-export interface SeatingOptions {
-  readonly worker: string;
-  readonly plan: Plan;
-  readonly seat: Seat;
-  readonly folder: string;
-  readonly seed: number;
-  readonly compiler: StageCompiler;
-  readonly dataset: Dataset;
-  readonly layouts: readonly SlabLayout[];
-  readonly shapes: readonly Shape[];
-  readonly executor: Executor;
-  readonly optimizer: Optimizer;
-  readonly adder: VectorAdder;
-  readonly store: BlockStore;
-  /** Lends the buffers of this worker. */
-  readonly pool: BufferPool;
-  readonly memory: ProcessMemory;
-  readonly neighbours: Neighbours;
-  readonly cache: CacheSettings;
-  readonly verifiesCache: boolean;
-  readonly onCacheOff: (reason: string) => void;
-}
+import type { SeatingOptions } from './seating-options.js';
 
 export interface Evaluation {
   readonly index: number;
@@ -90,15 +46,21 @@ export class StageSeat {
   constructor(options: SeatingOptions, stage: number) {
     this.stage = stage;
     this.#options = options;
-    const { plan, seat, compiler, folder, worker, layouts, neighbours } = options;
+    const { plan, seat, neighbours } = options;
+    const { folder, worker } = options.place;
     const { from, to } = this.#blocks;
-    this.#programs = compiler.stage({ from, to, microBatch: plan.microBatch, needsInputGradient: stage > 0 });
+    this.#programs = options.device.compiler.stage({
+      from,
+      to,
+      microBatch: plan.microBatch,
+      needsInputGradient: stage > 0,
+    });
     this.#exchange = new GradientExchange({
       folder,
       plan,
       of: { replica: seat.replica, stage, worker },
-      lengths: layouts.map((layout) => layout.length),
-      adder: options.adder,
+      lengths: options.subject.layouts.map((layout) => layout.length),
+      adder: options.device.adder,
       signals: {
         arrived: (kind, step, peer) =>
           neighbours.wait(`${kind} ${plan.generation} ${step} ${peer.worker} ${peer.stage} ${stage}`),
@@ -124,7 +86,10 @@ export class StageSeat {
    * Second half: everybody's memory exists and every contact is reached. `actions` are those of this stage, in order.
    */
   open(actions: readonly Action[]): StageRunner {
-    const { plan, seat, neighbours, store, executor, layouts, dataset, seed, pool } = this.#options;
+    const { plan, seat, neighbours } = this.#options;
+    const { layouts, dataset, seed } = this.#options.subject;
+    const { executor, pool } = this.#options.device;
+    const { store } = this.#options.place;
     const { stage } = this;
     const { from, recompute = false } = this.#blocks;
     this.#exchange.open();
@@ -253,7 +218,8 @@ export class StageSeat {
 
   /** The border to a neighbouring stage, over which the input of `block` goes. */
   #borderTo(stage: number, block: number): Border {
-    const { folder, plan, seat, worker, neighbours } = this.#options;
+    const { plan, seat, place, neighbours } = this.#options;
+    const { folder, worker } = place;
     return new Border({
       folder,
       generation: plan.generation,
@@ -272,19 +238,10 @@ export class StageSeat {
   }
 
   #openPrefix(): FrozenPrefix | null {
-    const {
-      plan,
-      executor,
-      compiler,
-      dataset,
-      layouts,
-      shapes,
-      store,
-      folder,
-      cache: settings,
-      verifiesCache,
-      onCacheOff,
-    } = this.#options;
+    const { plan, shapes, cache: settings } = this.#options;
+    const { dataset, layouts } = this.#options.subject;
+    const { executor, compiler } = this.#options.device;
+    const { store, folder } = this.#options.place;
     if (this.stage > 0 || plan.frozen === 0) return null;
     invariant(
       this.#blocks.from === plan.frozen,
@@ -293,18 +250,14 @@ export class StageSeat {
     const weights = (block: number): Float32Array => store.weights(block);
     const cache = plan.usesCache
       ? openCache({
+          settings,
           folder,
-          diskFolder: settings.diskFolder,
           shapes,
           numSamples: countIds(dataset),
-          augmentation: settings.augmentation,
-          capBytes: settings.bytes,
-          diskBytes: settings.diskBytes,
-          codec: settings.codec,
           weights,
           depth: plan.frozen,
           previousDepth: plan.previousCacheDepth,
-          onOff: onCacheOff,
+          onOff: settings.onOff,
         })
       : null;
     return new FrozenPrefix({
@@ -317,17 +270,18 @@ export class StageSeat {
       microBatch: plan.microBatch,
       cache,
       codec: codecOf(settings.isWanted ? settings.codec : 'f32'),
-      verifies: verifiesCache,
+      verifies: settings.isVerified,
     });
   }
 
   #bindUpdates(): void {
-    const { store, optimizer, layouts } = this.#options;
+    const { subject, device, place } = this.#options;
+    const { store } = place;
     const { from: first, to: end } = this.#blocks;
     for (let block = first; block < end; block++) {
       const weights = store.weights(block);
       const states = store.states(block);
-      const { segments } = present(layouts[block], `layout of block ${block}`);
+      const { segments } = present(subject.layouts[block], `layout of block ${block}`);
       for (const { from, to, data } of this.#exchange.shards(block)) {
         const clipped = segments
           .map(({ offset, length, decays }) => ({
@@ -339,7 +293,7 @@ export class StageSeat {
           .map(({ offset, end: last, decays }) => ({ offset, length: last - offset, decays }));
         this.#updates.push({
           block,
-          bound: optimizer.bind(
+          bound: device.optimizer.bind(
             weights.subarray(from, to),
             data,
             states.map((state) => state.subarray(from, to)),

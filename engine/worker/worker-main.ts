@@ -59,10 +59,12 @@ async function work(
   const assignment = own === null ? null : await assigned(peer);
   const worker = new Worker({
     worker: assignment?.worker ?? name,
-    token,
-    host: own?.host ?? (own === null ? (invitation.host ?? '127.0.0.1') : (peer.localAddress ?? '127.0.0.1')),
-    port: own?.port ?? 0,
-    url,
+    port: {
+      token,
+      host: own?.host ?? (own === null ? (invitation.host ?? '127.0.0.1') : (peer.localAddress ?? '127.0.0.1')),
+      port: own?.port ?? 0,
+      url,
+    },
     home: peer,
     own,
     report: (report) => peer.send(report),

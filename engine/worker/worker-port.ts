@@ -12,14 +12,18 @@ import type { Colleague } from '../protocol/messages.js';
 
 const DIAL_TIMEOUT_MS = 10_000;
 
-export interface WorkerPortOptions {
-  readonly worker: string;
+/** Where a worker listens for others, and by what they know each other. */
+export interface PortSettings {
   readonly token: string;
-  /** Where it listens: an address of this host, and a port (0 for a free one). */
+  /** An address of this host, and a port (0 for a free one). */
   readonly host: string;
   readonly port: number;
   /** Address of the coordinator: `wss://` means that workers speak TLS among themselves too. */
   readonly url: string;
+}
+
+export interface WorkerPortOptions extends PortSettings {
+  readonly worker: string;
   /** Told of connections that were not let in or were cut: who, why, and how many there were. */
   readonly onDropped: (peer: string, reason: string) => void;
   /** Called for each connection that shows the token; an error thrown here refuses it. */

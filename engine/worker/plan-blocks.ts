@@ -1,0 +1,77 @@
+// PlanBlocks: brings the state of every block that a plan gives this worker here: from its own memory, from that of a
+// worker on this host or another, or restored from a snapshot or checkpoint. It gives nothing back: until the plan is in
+// force others may copy from what lies here.
+import { loadBlock } from '../checkpoint/checkpoint.js';
+import { present } from '../core/invariant.js';
+import { blocksOf, type Plan, type Restore } from '../core/plan.js';
+import type { BlockStore } from '../dp/block-store.js';
+import type { StateTransfer } from '../state/state-transfer.js';
+import type { Place, Subject } from './equipment.js';
+import type { Neighbours } from './neighbours.js';
+
+/** Writes the state of a block; see `BlockStore.restore`. */
+type Fill = Parameters<BlockStore['restore']>[2];
+
+export interface PlanBlocksOptions {
+  readonly subject: Subject;
+  readonly place: Place;
+  readonly neighbours: Neighbours;
+  /** For what comes from other hosts. */
+  readonly transfer: StateTransfer;
+}
+
+export class PlanBlocks {
+  readonly #options: PlanBlocksOptions;
+
+  constructor(options: PlanBlocksOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Brings every block of the plan here; resolves to the bytes that moved. Rejects with a WorkerError where a worker
+   * that has a block is gone (PT_UNREACHABLE, PT_PEER_LOST, PT_SHM_FILE), or there is no memory (PT_SHM_FULL).
+   */
+  async bring(plan: Plan): Promise<number> {
+    const { place, neighbours } = this.#options;
+    const { frozen, active } = blocksOf(plan, place.worker);
+    const blocks = [...frozen, ...active];
+    const bring = plan.restore === null ? this.#copying(plan) : this.#restoring(plan.generation, plan.restore);
+    await neighbours.connect([...new Set(blocks.flatMap((block) => this.#remoteSource(plan, block) ?? []))]);
+    let movedBytes = 0;
+    for (const block of blocks) movedBytes += await bring(block, active.includes(block));
+    return movedBytes;
+  }
+
+  /** From whoever held the block in the plan before. */
+  #copying(plan: Plan): (block: number, trains: boolean) => Promise<number> | number {
+    const { place, transfer } = this.#options;
+    return (block, trains) => {
+      const remote = this.#remoteSource(plan, block);
+      if (remote !== null) return transfer.hold(plan.generation, block, remote, trains);
+      return place.store.hold(block, plan.sources[block] ?? null, trains);
+    };
+  }
+
+  /** From where the coordinator's host keeps it. */
+  #restoring(generation: number, restore: Restore): (block: number, trains: boolean) => Promise<number> | number {
+    const { place, transfer } = this.#options;
+    if (!place.isHome) return (block, trains) => transfer.restore(generation, block, trains);
+    const fill = this.#filler(restore);
+    return (block, trains) => place.store.restore(block, trains, fill);
+  }
+
+  #filler(restore: Restore): Fill {
+    const { subject, place } = this.#options;
+    if (restore.kind === 'snapshot') return place.store.readSnapshot(restore.version);
+    return (index, weights, states) => {
+      const block = present(subject.model.blocks[index], 'block');
+      loadBlock(restore.folder, index, block, present(subject.layouts[index], 'layout'), weights, states);
+    };
+  }
+
+  /** The worker on another host that a block comes from, or null. Where state is restored, it may be gone. */
+  #remoteSource({ restore, sources }: Plan, block: number): string | null {
+    const source = restore === null ? (sources[block] ?? null) : null;
+    return source === null || this.#options.neighbours.sharesMemory(source) ? null : source;
+  }
+}

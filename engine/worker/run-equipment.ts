@@ -1,0 +1,107 @@
+// RunEquipment: the equipment of a worker of a run: what the coordinator's setup names, loaded here and, by a worker
+// that joins, checked against what the run has.
+import { initialWeights } from '../checkpoint/initial-weights.js';
+import type { TrainConfig } from '../core/config.js';
+import { UsageError } from '../core/errors.js';
+import { processorKind } from '../core/processor.js';
+import type { Dataset } from '../data/dataset.js';
+import type { Model } from '../model/block.js';
+import { buildModel, loadModelDefinition } from '../model/load-model.js';
+import { modelDigest } from '../model/model-digest.js';
+import type { OwnMeans } from '../protocol/invitation.js';
+import type { Order } from '../protocol/messages.js';
+import { deviceNumberOf } from '../run/devices.js';
+import { builtInIdentity, openKeptResults } from '../run/kept-results.js';
+import { optimizerSpec } from '../run/optimizer-spec.js';
+import { openRunDataset } from '../run/run-dataset.js';
+import type { Executor } from '../tensor/executor.js';
+import { missingForKernels, vectorLanes } from '../tensor/jit/cpu-features.js';
+import { runsOnnx } from '../tensor/onnx-executor.js';
+import { openExecutorOf } from '../tensor/open-executor.js';
+import { cacheSettings } from './cache-settings.js';
+import { assembleEquipment, type Equipment } from './equipment.js';
+import { joinConfig, requireEqual, requireProcessor } from './join-setup.js';
+import { memoryOf } from './worker-memory.js';
+
+export type Setup = Extract<Order, { type: 'setup' }>;
+
+/**
+ * Loads everything. `own` are the means of a worker that joins; null where the coordinator started it. Throws what
+ * loading throws, and for one that joins PT_JOIN_MODEL, PT_JOIN_DATA, PT_JOIN_DEVICE, PT_JOIN_MEMORY and
+ * PT_JOIN_MISMATCH.
+ */
+export async function equip(setup: Setup, worker: string, own: OwnMeans | null): Promise<Equipment> {
+  const config = own === null ? setup.config : joinConfig(setup.config, own);
+  requireDevice(setup, config, own);
+  const { model, dataset } = await loadSubject(setup, config);
+  const executor = await openDevice(setup, config, worker, own);
+  const results = own === null ? openKeptResults(setup.programCache, config.programCacheMb) : null;
+  // A run that goes on is told nothing of what it started from, and who joins one is given its state.
+  const { blocks } =
+    own !== null || config.initFrom === '' ? model : initialWeights(model, config.initFrom, config.initStrict);
+  const equipment = assembleEquipment({
+    worker,
+    memory: memoryOf(setup, worker, own),
+    subject: { model, dataset, batch: config.batch, seed: config.seed, initial: blocks },
+    device: {
+      executor,
+      // The same bits with and without: whoever joins need not have them.
+      lanes: config.kernels === 'off' ? null : vectorLanes(),
+      poolBytes: config.poolMb * 2 ** 20,
+    },
+    optimizer: optimizerSpec(config),
+    kept: { results, identity: builtInIdentity(config, dataset.info) },
+    cache: cacheSettings(config, setup.cacheFolder),
+  });
+  // Traces the model now, as a part of starting: a transition would wait for it.
+  equipment.device.compiler.outputShapes(setup.microBatch);
+  return equipment;
+}
+
+/** In an exact run all workers compute with the same kind of device, on the same kind of processor. */
+function requireDevice(setup: Setup, config: TrainConfig, own: OwnMeans | null): void {
+  if (own !== null && config.exact && own.executor !== setup.executor)
+    throw new UsageError(
+      'PT_JOIN_DEVICE',
+      `this worker computes with ${own.executor}, the run with ${setup.executor}; their results would not be ` +
+        'equal bit for bit',
+      'Name a device of the same kind with --devices, or train with --fast.',
+    );
+  if (config.exact && setup.expects !== null) requireProcessor(processorKind(), setup.expects.processor);
+}
+
+async function loadSubject(
+  { expects, microBatch }: Setup,
+  config: TrainConfig,
+): Promise<{ readonly model: Model; readonly dataset: Dataset }> {
+  const definition = await loadModelDefinition(config.model);
+  const dataset = openRunDataset(config, definition.dataDefaults);
+  if (expects !== null) requireEqual('data', config.data, dataset.digest, expects.data);
+  const model = buildModel(definition, config.modelOptions, dataset.info);
+  if (expects !== null)
+    requireEqual('model', config.model, modelDigest(model, dataset.info, microBatch), expects.model);
+  return { model, dataset };
+}
+
+async function openDevice(
+  { executor, kernels }: Setup,
+  config: TrainConfig,
+  worker: string,
+  own: OwnMeans | null,
+): Promise<Executor> {
+  const device = await openExecutorOf(
+    own?.executor ?? executor,
+    { threads: 1, kernels: kernels ? 'auto' : 'off' },
+    own === null ? deviceNumberOf(config.devices, worker) : own.deviceNumber,
+  );
+  // In an exact run either all workers compute with our kernels or none does.
+  if (!kernels || !config.exact || (runsOnnx(device) && device.kernelThreads > 0)) return device;
+  device.close();
+  throw new UsageError(
+    'PT_JOIN_DEVICE',
+    'the run computes with machine code that this worker cannot run: ' +
+      `${missingForKernels() ?? 'its system forbids executable memory'}; its results would not be equal bit ` +
+      'for bit',
+    'Start the run with --kernels off, or train with --fast.',
+  );
+}

@@ -1,0 +1,146 @@
+// Workplace: a worker's equipment, its neighbours, and the plan in force: all that it takes to hold the seats of one
+// plan after another. It takes no orders and sends no reports: a worker lets those of its coordinator reach it;
+// benchmarks and tests hold seats in their own process by it.
+import { blocksOf, type Plan, seatOf } from '../core/plan.js';
+import { removeOldCaches } from '../memory/old-caches.js';
+import type { Colleague, ReportOf } from '../protocol/messages.js';
+import { StateTransfer } from '../state/state-transfer.js';
+import type { Equipment } from './equipment.js';
+import { Neighbours, type NeighboursOptions } from './neighbours.js';
+import { PlanBlocks } from './plan-blocks.js';
+import { PlanInForce } from './plan-in-force.js';
+import { isKeeper, type Posting } from './posting.js';
+import { PreparedSeating } from './prepared-seating.js';
+import { StateCopies } from './state-copies.js';
+
+export interface WorkplaceOptions {
+  /** Closed with the workplace. */
+  readonly equipment: Equipment;
+  readonly port: Omit<NeighboursOptions, 'worker'>;
+  /** Told why training goes on without a cache that a plan uses. */
+  readonly onCacheOff: (reason: string) => void;
+}
+
+/** A plan to be held next. */
+export interface NextPlan {
+  readonly plan: Plan;
+  /** The replica that snapshots and checkpoints are taken from. */
+  readonly keeper: number;
+  readonly colleagues: Readonly<Record<string, Colleague>>;
+}
+
+export class Workplace {
+  readonly equipment: Equipment;
+  readonly neighbours: Neighbours;
+  readonly #plans: PlanInForce;
+  readonly #blocks: PlanBlocks;
+  readonly #copies: StateCopies;
+  readonly #onCacheOff: (reason: string) => void;
+
+  constructor({ equipment, port, onCacheOff }: WorkplaceOptions) {
+    const { subject, place } = equipment;
+    this.equipment = equipment;
+    const neighbours = (this.neighbours = new Neighbours({ ...port, worker: place.worker }));
+    const transfer = new StateTransfer(neighbours, place.store);
+    neighbours.onRequest((message, peer) => transfer.serve(message, peer));
+    this.#plans = new PlanInForce(`worker ${place.worker}`);
+    this.#blocks = new PlanBlocks({ subject, place, neighbours, transfer });
+    this.#copies = new StateCopies(place, transfer);
+    this.#onCacheOff = onCacheOff;
+  }
+
+  /**
+   * First half of a transition: fetches state, compiles, makes the memory that others will map. The seat of the plan in
+   * force stays whole: others may still copy from this worker's memory. Returns the bytes that moved, and how long that
+   * took. Throws a WorkerError (PT_STALE_PLAN, PT_PROTOCOL), and what bringing state and compiling throw.
+   */
+  async prepare({ plan, keeper, colleagues }: NextPlan): Promise<{ movedBytes: number; stateMs: number }> {
+    this.#plans.begin(plan.generation);
+    const { subject, device, place, cache } = this.equipment;
+    const { neighbours } = this;
+    // What is not ready by now is needed now, or not at all.
+    device.prewarmer.stop();
+    device.executor.takeCounts();
+    device.compiler.takeMs();
+    const begin = performance.now();
+    neighbours.meet(colleagues);
+    const movedBytes = await this.#blocks.bring(plan);
+    const stateMs = performance.now() - begin;
+    const seat = seatOf(plan, place.worker);
+    const seating =
+      seat === null
+        ? null
+        : new PreparedSeating({
+            plan,
+            seat,
+            subject,
+            device,
+            place,
+            neighbours,
+            // Only an inexact run changes the micro-batch; then all shapes change with it.
+            shapes: device.compiler.outputShapes(plan.microBatch),
+            cache: { ...cache, onOff: this.#onCacheOff },
+          });
+    this.#plans.prepared({ plan, keeper, seating });
+    // Old and new seat exist side by side: the most shared memory of a transition.
+    place.memory.noteShared();
+    return { movedBytes, stateMs };
+  }
+
+  /**
+   * Second half: gives back what the plan does not need, connects to the neighbours, takes the seat. Returns what the
+   * programs of the plan cost. Throws a WorkerError (PT_STALE_PLAN, PT_PROTOCOL, and those of a neighbour that is gone).
+   */
+  async activate(generation: number): Promise<ReportOf<'active'>['programs']> {
+    const { plan, seating } = this.#plans.toActivate(generation);
+    const { place, device } = this.equipment;
+    const { frozen, active } = blocksOf(plan, place.worker);
+    place.store.release(frozen, active);
+    const taken = seating === null ? null : await seating.activate();
+    if (!place.isHome) removeOldCaches(place.folder, plan);
+    this.#plans.activated(taken);
+    const { ms, ...counts } = device.executor.takeCounts();
+    const { compiler } = device;
+    return { ...counts, ms: ms + compiler.takeMs(), traced: compiler.traces.takeTraced() };
+  }
+
+  /** The plan in force. Throws a WorkerError (PT_STALE_PLAN, PT_PROTOCOL) where it is not of that generation. */
+  at(generation: number): Posting {
+    return this.#plans.at(generation);
+  }
+
+  /** Puts what the plan before needed away. */
+  leaveFormer(): void {
+    this.#plans.leaveFormer();
+  }
+
+  /** Gives up the plan in force, or the change to the next; the plan after it restores state. */
+  abandon(): void {
+    this.#plans.abandon();
+    this.neighbours.reset();
+  }
+
+  /**
+   * Keeps what one replica holds, each block once, where it outlives this process. Returns what there is to report of
+   * it: nothing where another replica keeps it.
+   */
+  writeSnapshot(generation: number, step: number, version: number): ReportOf<'snapshot-written'> | null {
+    if (!isKeeper(this.at(generation), this.equipment.place.worker)) return null;
+    return { type: 'snapshot-written', step, version, problem: this.#copies.writeSnapshot(version) };
+  }
+
+  /** Keeps a copy of what this worker holds; returns why there is none, or null. */
+  copyState(generation: number): string | null {
+    this.at(generation);
+    return this.#copies.copy(generation);
+  }
+
+  async close(): Promise<void> {
+    const { device, place } = this.equipment;
+    device.prewarmer.stop();
+    this.#plans.close();
+    place.store.release([], []);
+    await this.neighbours.close();
+    this.equipment.close();
+  }
+}
