@@ -31,7 +31,9 @@ const plan = {
 };
 
 const children = ids.map((worker) =>
-  fork(new URL('worker.mjs', import.meta.url), [name, worker], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+  fork(new URL('worker.mjs', import.meta.url), [name, worker, memory.path], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  }),
 );
 if (process.platform === 'linux')
   children.forEach((child, i) => spawnSync('taskset', ['-cp', String(i), String(child.pid)], { stdio: 'ignore' }));
@@ -48,8 +50,8 @@ const opened = await all({ type: 'open' });
 const colleagues = Object.fromEntries(
   opened.map(({ worker, address, fingerprint }) => [worker, { address, fingerprint, domain: 'bench' }]),
 );
-await all({ type: 'prepare', plan, folder: memory.path, colleagues });
-await all({ type: 'activate' });
+await all({ type: 'prepare', plan, keeper: 0, colleagues });
+await all({ type: 'activate', generation: plan.generation });
 
 let stepNumber = 0;
 let loss = 0;
@@ -62,7 +64,7 @@ async function step() {
   loss = result.loss;
   const commit = {
     type: 'commit',
-    generation: 1,
+    generation: plan.generation,
     step: stepNumber,
     learningRate: LEARNING_RATE,
     gradientScale: 1,
