@@ -1,0 +1,157 @@
+// Crew: two workers in the process of a test, and the orders that a coordinator would give them: both halves of a
+// transition, steps, commits. Their model is tiny and their tensors lie in a shared folder of their own.
+import type { Plan } from '../../engine/core/plan.js';
+import { openDataset } from '../../engine/data/open-dataset.js';
+import { MemoryFolder } from '../../engine/memory/memory-folder.js';
+import type { ModelDefinition } from '../../engine/model/define.js';
+import { buildModel } from '../../engine/model/load-model.js';
+import { builtInModel } from '../../engine/model/registry.js';
+import type { Colleague, ReportOf } from '../../engine/protocol/messages.js';
+import { assembleStep } from '../../engine/protocol/step-result.js';
+import { openExecutor } from '../../engine/tensor/open-executor.js';
+import { NO_CACHE } from '../../engine/worker/cache-settings.js';
+import { assembleEquipment } from '../../engine/worker/equipment.js';
+import { Workplace } from '../../engine/worker/workplace.js';
+
+const dataset = openDataset('synthetic:digits', { samples: 40, size: 8 });
+const definition = builtInModel('vit') as ModelDefinition;
+const model = buildModel(definition, { layers: 2, width: 8, heads: 2, patch: 4 }, dataset.info);
+const MICRO_BATCH = 2;
+const NUM_MICRO_BATCHES = 4;
+
+/** The stages of every replica: a worker, and the first of its blocks. */
+export type Shape = readonly (readonly (readonly [worker: string, from: number])[])[];
+export const ALONE: Shape = [[['w0', 0]]];
+// prettier-ignore
+export const PIPELINE: Shape = [[['w0', 0], ['w1', 2]]];
+export const REPLICAS: Shape = [[['w0', 0]], [['w1', 0]]];
+
+/** A plan of that shape in which all blocks train and start from their initial values, unless `more` says otherwise. */
+export function planOf(generation: number, shape: Shape, more: Partial<Plan> = {}): Plan {
+  const count = NUM_MICRO_BATCHES / shape.length;
+  return {
+    generation,
+    frozen: 0,
+    microBatch: MICRO_BATCH,
+    numMicroBatches: NUM_MICRO_BATCHES,
+    schedule: '1f1b',
+    replicas: shape.map((stages, r) => ({
+      start: r * count,
+      count,
+      stages: stages.map(([worker, from], s) => ({ worker, from, to: stages[s + 1]?.[1] ?? model.blocks.length })),
+    })),
+    usesCache: false,
+    previousCacheDepth: null,
+    sources: model.blocks.map(() => null),
+    restore: null,
+    reason: 'a test',
+    ...more,
+  };
+}
+
+/** The worker of the first replica that holds each block. */
+export const holders = ({ replicas }: Plan): string[] =>
+  model.blocks.map((_, block) => replicas[0]?.stages.find(({ from, to }) => from <= block && block < to)?.worker ?? '');
+
+export class Crew {
+  readonly #memory: MemoryFolder;
+  readonly #workplaces: ReadonlyMap<string, Workplace>;
+  readonly #colleagues: Readonly<Record<string, Colleague>>;
+
+  private constructor(
+    memory: MemoryFolder,
+    workplaces: ReadonlyMap<string, Workplace>,
+    colleagues: Readonly<Record<string, Colleague>>,
+  ) {
+    this.#memory = memory;
+    this.#workplaces = workplaces;
+    this.#colleagues = colleagues;
+  }
+
+  static async open(): Promise<Crew> {
+    const memory = new MemoryFolder();
+    const workplaces = new Map(['w0', 'w1'].map((worker) => [worker, openWorkplace(worker, memory.path)] as const));
+    const colleagues: Record<string, Colleague> = {};
+    for (const [worker, { neighbours }] of workplaces)
+      colleagues[worker] = { ...(await neighbours.open()), domain: 'here' };
+    return new Crew(memory, workplaces, colleagues);
+  }
+
+  at(worker: string): Workplace {
+    return this.#workplaces.get(worker) as Workplace;
+  }
+
+  /** First half of a transition, of one worker. */
+  prepare(worker: string, plan: Plan): ReturnType<Workplace['prepare']> {
+    return this.at(worker).prepare({ plan, keeper: 0, colleagues: this.#colleagues });
+  }
+
+  /** Both halves, of all; those that the plan leaves out take part too. */
+  async adopt(plan: Plan): Promise<void> {
+    const workers = [...this.#workplaces.keys()];
+    await Promise.all(workers.map((worker) => this.prepare(worker, plan)));
+    await Promise.all(workers.map((worker) => this.at(worker).activate(plan.generation)));
+  }
+
+  /** Runs steps [from, to) of the plan in force. Returns their losses. */
+  async train({ generation }: Plan, from: number, to: number): Promise<number[]> {
+    const losses: number[] = [];
+    const rest = {
+      type: 'commit',
+      generation,
+      learningRate: 0.1,
+      gradientScale: 1,
+      goesOn: true,
+      snapshot: null,
+    } as const;
+    for (let step = from; step < to; step++) {
+      const reports = new Map<string, ReportOf<'step-ready'>>();
+      const seats = [...this.#workplaces].flatMap(([worker, one]) => {
+        const { seating } = one.at(generation);
+        return seating === null ? [] : [{ worker, seating, ids: one.equipment.subject.sampler.batchAt(step).ids }];
+      });
+      await Promise.all(
+        seats.map(async ({ worker, seating, ids }) => {
+          const report = await seating.runStep(step, ids);
+          if (report.type === 'step-ready') reports.set(worker, report);
+        }),
+      );
+      losses.push(assembleStep(reports, model.blocks.length, NUM_MICRO_BATCHES).loss);
+      await Promise.all(seats.map(({ seating }) => seating.apply({ ...rest, step, updateCount: step + 1 })));
+    }
+    return losses;
+  }
+
+  /** The parameters of every block, as the first replica of the plan in force has them. */
+  weights(plan: Plan): number[][] {
+    return holders(plan).map((worker, block) => [...this.at(worker).equipment.place.store.weights(block)]);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#workplaces.values()].map((one) => one.close()));
+    this.#memory.close();
+  }
+}
+
+function openWorkplace(worker: string, folder: string): Workplace {
+  return new Workplace({
+    equipment: assembleEquipment({
+      worker,
+      memory: { folder, domain: 'here', isHome: true },
+      subject: { model, dataset, batch: MICRO_BATCH * NUM_MICRO_BATCHES, seed: 1 },
+      device: { executor: openExecutor({ threads: 1 }), lanes: null, poolBytes: 2 ** 20 },
+      optimizer: { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 0 },
+      kept: { results: null, identity: null },
+      cache: NO_CACHE,
+    }),
+    port: {
+      token: 'secret',
+      host: '127.0.0.1',
+      port: 0,
+      url: 'ws://127.0.0.1',
+      home: null,
+      onDropped: () => undefined,
+    },
+    onCacheOff: () => undefined,
+  });
+}
