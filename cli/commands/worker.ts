@@ -76,23 +76,25 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
         const say = (name: string, text: string): void => io.stderr.write(`${name}: ${text}\n`);
         try {
           await services.runWorkers({
-            url: flags.join,
-            token,
-            trust,
+            run: { url: flags.join, token, trust },
             name: flags.name,
             devices: flags.devices,
-            model: flags.model ?? null,
-            data: flags.data ?? null,
-            dataOptions: pairs(flags.dataOptions),
-            ...place(flags.listen),
+            material: {
+              model: flags.model ?? null,
+              data: flags.data ?? null,
+              dataOptions: pairs(flags.dataOptions),
+            },
+            listen: place(flags.listen),
             memoryDir: flags.memoryDir,
             retrySeconds: seconds(flags.retrySeconds),
             signal: stop.signal,
-            onNews: (name, news) => {
-              const text = tell(news);
-              if (text !== null) say(name, text);
+            watcher: {
+              onNews: (name, news) => {
+                const text = tell(news);
+                if (text !== null) say(name, text);
+              },
+              onRetry: (name, error) => say(name, `${error.message}; trying again`),
             },
-            onRetry: (name, error) => say(name, `${error.message}; trying again`),
           });
         } finally {
           stop.release();

@@ -16,23 +16,32 @@ const PASSING = new Set(['PT_INTERRUPTED', 'PT_DIAL', 'PT_PEER_CLOSED', 'PT_PEER
 const RETRY_PAUSE_MS = 1000;
 const STDERR_TAIL = 4000;
 
-export interface AgentOptions {
+/** The run that is joined. */
+export interface JoinedRun {
   readonly url: string;
   readonly token: string;
   /** For `wss://`: which certificate to believe. */
   readonly trust?: Trust;
-  readonly name: string;
-  readonly devices: string;
-  /** The model and the data of this host; null takes a built-in name from the run. */
+}
+
+/** The model and the data of this host; null takes a built-in name from the run. */
+export interface HostMaterial {
   readonly model: string | null;
   readonly data: string | null;
   readonly dataOptions: Readonly<Record<string, unknown>>;
+}
+
+export interface AgentOptions {
+  readonly run: JoinedRun;
+  /** How the workers are called in listings. */
+  readonly name: string;
+  readonly devices: string;
+  readonly material: HostMaterial;
   /**
    * Where the workers listen for others: address, or null for the one by which the coordinator is reached; port of the
    * first, or 0.
    */
-  readonly host: string | null;
-  readonly port: number;
+  readonly listen: { readonly host: string | null; readonly port: number };
   /**
    * Where the workers keep their tensors when they do not see the memory of the run; default: the shared memory of this
    * host.
@@ -42,9 +51,14 @@ export interface AgentOptions {
   readonly retrySeconds: number;
   /** Aborted when a person wants the workers to leave: they go when their state is with others. */
   readonly signal: AbortSignal;
-  readonly onNews: (name: string, news: WorkerNews) => void;
+  readonly watcher: AgentWatcher;
+}
+
+/** Told how the workers fare, each by its name. */
+export interface AgentWatcher {
+  onNews(name: string, news: WorkerNews): void;
   /** A run that is out of reach is tried again, and why. */
-  readonly onRetry: (name: string, error: PipetrainError) => void;
+  onRetry(name: string, error: PipetrainError): void;
 }
 
 /**
@@ -59,20 +73,16 @@ export async function runWorkers(options: AgentOptions): Promise<void> {
   const results = await Promise.allSettled(
     workers.map((_, index) =>
       serve(options, memory, {
-        url: options.url,
-        token: options.token,
+        ...options.run,
         worker: null,
         host: null,
-        trust: options.trust,
         own: {
           name: workers.length > 1 ? `${options.name}-${index}` : options.name,
           executor: executorOf(options.devices),
           deviceNumber: index,
-          model: options.model,
-          data: options.data,
-          dataOptions: { ...options.dataOptions },
-          host: options.host,
-          port: options.port === 0 ? 0 : options.port + index,
+          ...options.material,
+          host: options.listen.host,
+          port: options.listen.port === 0 ? 0 : options.listen.port + index,
           memory: { path: memory.path, probe: memory.probe },
         },
       }),
@@ -92,13 +102,13 @@ async function serve(options: AgentOptions, memory: MemoryFolder, invitation: In
     const error = await runOnce(options, invitation, (news) => {
       if (news.type !== 'ended') seenAt = performance.now();
       if (news.type === 'joined') ids.push(news.worker);
-      options.onNews(name, news);
+      options.watcher.onNews(name, news);
     });
     // One that was killed could not; and the next one may have its name, in another attempt of the run.
     for (const id of ids) memory.removeAllOf(id);
     if (error === null || options.signal.aborted) return;
     if (!PASSING.has(error.code) || performance.now() - seenAt > options.retrySeconds * 1000) throw error;
-    options.onRetry(name, error);
+    options.watcher.onRetry(name, error);
     await sleep(RETRY_PAUSE_MS);
   }
 }

@@ -36,20 +36,14 @@ function joinRun(
   onJoined: () => void = () => undefined,
 ): Promise<void> {
   return runWorkers({
-    url,
-    token,
-    trust,
+    run: { url, token, trust },
     name: 'guest',
     devices: 'cpu:1',
-    model: null,
-    data: null,
-    dataOptions: {},
-    host: null,
-    port: 0,
+    material: { model: null, data: null, dataOptions: {} },
+    listen: { host: null, port: 0 },
     retrySeconds: 0,
     signal,
-    onNews: (_, news) => void (news.type === 'joined' && onJoined()),
-    onRetry: () => undefined,
+    watcher: { onNews: (_, news) => void (news.type === 'joined' && onJoined()), onRetry: () => undefined },
   });
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import type { Entrance } from '../../engine/protocol/entrance.js';
-import { type AgentOptions, runWorkers } from '../../engine/worker/worker-agent.js';
+import { type HostMaterial, type JoinedRun, runWorkers } from '../../engine/worker/worker-agent.js';
 import { type TrainedRun, trainRun } from '../trainer/train-run.js';
 
 // As many steps as it takes: a run is stopped when what is tested has happened, and compared with one of as many steps.
@@ -31,7 +31,7 @@ interface Joined {
 /** A run that workers join as soon as it is open. */
 async function runWithJoiners(
   changes: Partial<TrainConfigInput>,
-  joiners: readonly Partial<AgentOptions>[],
+  joiners: readonly Partial<Pick<JoinedRun, 'token'> & HostMaterial>[],
   onEvent: (event: RunEventBody, scene: Scene) => void,
 ): Promise<Joined> {
   const leave = new AbortController();
@@ -40,23 +40,17 @@ async function runWithJoiners(
   const stop = (): void => void (stepsLeft = Math.min(stepsLeft, 20));
   const commands: Promise<string | null>[] = [];
   const onOpen = ({ url, token }: Entrance): void => {
-    for (const joiner of joiners)
+    for (const { token: shown = token, ...material } of joiners)
       commands.push(
         runWorkers({
-          url,
-          token,
+          run: { url, token: shown },
           name: 'guest',
           devices: 'cpu:1',
-          model: null,
-          data: null,
-          dataOptions: {},
-          host: null,
-          port: 0,
+          material: { model: null, data: null, dataOptions: {}, ...material },
+          listen: { host: null, port: 0 },
           retrySeconds: 0,
           signal: leave.signal,
-          onNews: () => undefined,
-          onRetry: () => undefined,
-          ...joiner,
+          watcher: { onNews: () => undefined, onRetry: () => undefined },
         })
           .then(
             () => null,

@@ -89,20 +89,14 @@ describe('a worker that joins from elsewhere', () => {
       async ({ url, token }, until) => {
         const leave = new AbortController();
         const left = runWorkers({
-          url,
-          token,
-          trust: { fingerprint },
+          run: { url, token, trust: { fingerprint } },
           name: 'guest',
           devices: 'cpu:1',
-          model: null,
-          data: null,
-          dataOptions: {},
-          host: null,
-          port: 0,
+          material: { model: null, data: null, dataOptions: {} },
+          listen: { host: null, port: 0 },
           retrySeconds: 0,
           signal: leave.signal,
-          onNews: () => undefined,
-          onRetry: () => undefined,
+          watcher: { onNews: () => undefined, onRetry: () => undefined },
         });
         await until(({ type }) => type === 'transition');
         await until(({ type }) => type === 'step');
