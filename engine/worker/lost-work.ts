@@ -1,5 +1,5 @@
-// LostWork: the errors after which the work in hand is lost but the worker is not: a neighbour is gone, perhaps with the
-// memory that was to be copied from (PT_SHM_FILE), or the coordinator said so (PT_ABORTED).
+// LostWork: the errors after which the work in hand is lost but the worker is not: a neighbour is gone, perhaps with
+// the memory that was to be copied from (PT_SHM_FILE), or the coordinator said so (PT_ABORTED).
 import { PipetrainError } from '../core/errors.js';
 import { Unreachable } from './neighbours.js';
 

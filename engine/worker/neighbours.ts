@@ -36,8 +36,8 @@ export class Unreachable extends WorkerError {
 
 export interface NeighboursOptions extends Omit<WorkerPortOptions, 'onPeer'> {
   /**
-   * The connection to the coordinator, which writes and rings too where this worker is on another host; null where there
-   * is none, and all that is needed lies in memory that the workers share.
+   * The connection to the coordinator, which writes and rings too where this worker is on another host; null where
+   * there is none, and all that is needed lies in memory that the workers share.
    */
   readonly home: Peer | null;
 }

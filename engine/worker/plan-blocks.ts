@@ -1,6 +1,6 @@
 // PlanBlocks: brings the state of every block that a plan gives this worker here: from its own memory, from that of a
-// worker on this host or another, or restored from a snapshot or checkpoint. It gives nothing back: until the plan is in
-// force others may copy from what lies here.
+// worker on this host or another, or restored from a snapshot or checkpoint. It gives nothing back: until the plan is
+// in force others may copy from what lies here.
 import { loadBlock } from '../checkpoint/checkpoint.js';
 import { present } from '../core/invariant.js';
 import { blocksOf, type Plan, type Restore } from '../core/plan.js';

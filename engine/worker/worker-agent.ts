@@ -148,11 +148,12 @@ function runOnce(
       signal.removeEventListener('abort', leave);
       const last = news.at(-1);
       if (last?.type === 'ended') return resolve(last.reason === 'failed' ? fromErrorRecord(last.error) : null);
+      const end = how === null ? `exited with code ${code}` : `was killed by ${how}`;
+      const said = stderr.trim();
       resolve(
         new WorkerError(
           'PT_WORKER_LOST',
-          'the worker process ' +
-            `${how === null ? `exited with code ${code}` : `was killed by ${how}`}${stderr.trim() === '' ? '' : `\n${stderr.trim()}`}`,
+          `the worker process ${end}${said === '' ? '' : `\n${said}`}`,
           'Start it again; it may join at any time.',
         ),
       );

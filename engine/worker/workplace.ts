@@ -89,7 +89,8 @@ export class Workplace {
 
   /**
    * Second half: gives back what the plan does not need, connects to the neighbours, takes the seat. Returns what the
-   * programs of the plan cost. Throws a WorkerError (PT_STALE_PLAN, PT_PROTOCOL, and those of a neighbour that is gone).
+   * programs of the plan cost. Throws a WorkerError (PT_STALE_PLAN, PT_PROTOCOL, and those of a neighbour that is
+   * gone).
    */
   async activate(generation: number): Promise<ReportOf<'active'>['programs']> {
     const { plan, seating } = this.#plans.toActivate(generation);
