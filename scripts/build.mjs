@@ -37,10 +37,15 @@ writeFileSync(
     'FactoryFunctionMap;\n',
 );
 
-const tsc = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.json'], {
+// For a debugger: with source maps, and as the modules that the sources are.
+const isDebug = process.argv.includes('--debug');
+const tscFlags = isDebug ? ['--sourceMap', '--inlineSources'] : [];
+const tsc = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.json', ...tscFlags], {
   stdio: 'inherit',
 });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+chmodSync('dist/cli/main.js', 0o755);
+if (isDebug) process.exit(0);
 
 // In place of the entries that tsc wrote; all else in dist/ stays as modules, for those who import it.
 await build({

@@ -1,5 +1,6 @@
 // Makes the checkout runnable: installs what is missing, builds what is stale. Uses nothing but Node, so it works
-// before the first install; does nothing (and needs no network) when all is up to date. `--build` builds in any case.
+// before the first install; does nothing (and needs no network) when all is up to date. `--build` builds in any case,
+// `--build --debug` for a debugger.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -72,6 +73,7 @@ if (process.argv.includes('--build') || !isCurrent(buildStamp, wantedBuild)) {
   console.log('pipetrain: building ...');
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   mkdirSync(join(root, 'dist'));
-  run('building', process.execPath, [join(root, 'scripts', 'build.mjs')], process.env);
+  const flags = process.argv.filter((arg) => arg === '--debug');
+  run('building', process.execPath, [join(root, 'scripts', 'build.mjs'), ...flags], process.env);
   writeFileSync(buildStamp, wantedBuild);
 }
