@@ -1,5 +1,5 @@
 // Exit: what a person sees of an error, and the exit code it ends the command with. It handles errors; it raises none.
-import { EXIT, type ExitCode, PipetrainError } from '../../engine/core/errors.js';
+import { EXIT, type ExitCode, messageOf, PipetrainError } from '../../engine/core/errors.js';
 import type { Output } from '../console/io.js';
 
 /** Prints an error for a person, or a defect with its stack, and returns the exit code. */
@@ -10,7 +10,7 @@ export function reportError(error: unknown, stderr: Output): ExitCode {
     return error.exitCode;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  stderr.write(`error: ${error instanceof Error ? error.message : String(error)} [PT_INTERNAL]\n${stack}\n`);
+  stderr.write(`error: ${messageOf(error)} [PT_INTERNAL]\n${stack}\n`);
   stderr.write('hint: This is a defect of pipetrain; please report it with the lines above and the run folder.\n');
   return EXIT.internal;
 }

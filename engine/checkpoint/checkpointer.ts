@@ -1,6 +1,6 @@
 // Checkpointer: when checkpoints are written, and what becomes of it. It writes them beside training, one at a time,
 // and tells of each what it cost or why it failed. How one is written is run-checkpoint.ts.
-import { DataError } from '../core/errors.js';
+import { DataError, messageOf } from '../core/errors.js';
 import type { RunEventBody } from '../events/events.js';
 import type { RunSetup } from '../run/run-setup.js';
 import type { BlockSource } from './checkpoint.js';
@@ -75,7 +75,7 @@ export class Checkpointer {
         type: 'checkpoint.failed',
         step,
         code,
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
         seconds: (performance.now() - begin) / 1000,
       });
       return null;

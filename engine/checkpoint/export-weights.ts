@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { DataError, UsageError } from '../core/errors.js';
+import { DataError, messageOf, UsageError } from '../core/errors.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { readSafetensorsHeader, type StoredTensor } from '../tensor/safetensors-header.js';
 import { STATE_NAME } from './checkpoint.js';
@@ -76,7 +76,7 @@ export async function exportWeights(
     await removeTree(files, partial).catch(() => undefined);
     throw new DataError(
       'PT_EXPORT',
-      `${out} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${out} cannot be written: ${messageOf(cause)}`,
       'Check free space and permissions, or name another file with --out.',
       { cause },
     );

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { DataError, PipetrainError } from '../core/errors.js';
+import { DataError, messageOf, PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import type { Plan } from '../core/plan.js';
 import type { Freezer } from '../freezing/freezer.js';
@@ -158,7 +158,7 @@ async function prune(
     for (const name of old.filter((one) => one !== needed)) await CheckpointFolder.named(files, folder, name).prune();
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

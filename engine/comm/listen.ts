@@ -4,7 +4,7 @@ import { createServer as createHttpServer, type IncomingMessage, STATUS_CODES } 
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import { UsageError } from '../core/errors.js';
+import { messageOf, UsageError } from '../core/errors.js';
 import { Door } from './door.js';
 import { decodeFrame, encodeFrame, FRAME_VERSION, MAX_FRAME_BYTES } from './frame.js';
 import {
@@ -173,7 +173,7 @@ function greet(
     try {
       options.onPeer(peer, hello);
     } catch (error) {
-      turnAway(CLOSE_CODE.refused, error instanceof Error ? error.message : String(error));
+      turnAway(CLOSE_CODE.refused, messageOf(error));
     }
   });
 }

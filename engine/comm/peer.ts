@@ -1,7 +1,7 @@
 // Peer: the other end of one open connection. It sends and delivers messages; it knows no protocol beyond frames, and
 // it does not reconnect.
 import type { RawData, WebSocket } from 'ws';
-import { WorkerError } from '../core/errors.js';
+import { messageOf, WorkerError } from '../core/errors.js';
 import { decodeFrame, encodeFrame, FrameError, MAX_FRAME_BYTES, type Message, type Sendable } from './frame.js';
 
 export type MessageHandler = (message: Message) => void | Promise<void>;
@@ -150,7 +150,7 @@ export class Peer {
       // What comes after an undecodable frame cannot be trusted either.
       this.#isDistrusted = true;
       this.#failed(error);
-      this.close(error instanceof Error ? error.message : String(error));
+      this.close(messageOf(error));
     }
   }
 

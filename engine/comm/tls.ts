@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { connect, type ConnectionOptions, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { z } from 'zod';
-import { PipetrainError, UsageError } from '../core/errors.js';
+import { messageOf, PipetrainError, UsageError } from '../core/errors.js';
 
 /** Certificate chain and private key of a listener, PEM. */
 export interface Credentials {
@@ -79,7 +79,7 @@ function readPem(path: string): string {
   } catch (cause) {
     throw new UsageError(
       'PT_TLS_FILES',
-      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${path} cannot be read: ${messageOf(cause)}`,
       'Check the path and the permissions.',
       { cause },
     );
@@ -96,7 +96,7 @@ export function secureContextOf({ cert, key }: Credentials, names = 'certificate
   } catch (cause) {
     throw new UsageError(
       'PT_TLS_FILES',
-      `${names} are no certificate and its private key: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${names} are no certificate and its private key: ${messageOf(cause)}`,
       'Both must be PEM, and the key (without a password) the one of the certificate.',
       { cause },
     );

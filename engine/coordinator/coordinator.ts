@@ -8,8 +8,9 @@ import type { Hello } from '../comm/handshake.js';
 import type { Listener } from '../comm/listen.js';
 import type { Peer } from '../comm/peer.js';
 import type { Trust } from '../comm/tls.js';
+import { isMemoryShortage } from '../core/conditions.js';
 import { Deferred } from '../core/deferred.js';
-import { PipetrainError, WorkerError } from '../core/errors.js';
+import { WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { type Plan, seatOf } from '../core/plan.js';
 import { jointCosts } from '../costs/joint-costs.js';
@@ -491,8 +492,7 @@ export class Coordinator {
       return this.#remove(worker);
     }
     // A worker that found no memory has ended, or is about to.
-    if (error instanceof LostWorker || (error instanceof PipetrainError && error.code === 'PT_SHM_FULL'))
-      this.#lost.set(worker, error.message);
+    if (error instanceof LostWorker || isMemoryShortage(error)) this.#lost.set(worker, error.message);
     this.#trouble.reject(error);
   }
 

@@ -4,7 +4,8 @@
 import { FrameError, type Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
 import { WRITE } from '../comm/remote-write.js';
-import { fromErrorRecord, WorkerError } from '../core/errors.js';
+import { isWorkerStuck } from '../core/conditions.js';
+import { fromErrorRecord, messageOf, WorkerError } from '../core/errors.js';
 import { type Order, type Report, type ReportOf, reportSchema } from '../protocol/messages.js';
 import { WorkerStanding } from '../protocol/worker-state.js';
 
@@ -29,8 +30,7 @@ export class LostWorker extends WorkerError {
  * What a failure means for the run: whatever goes wrong on a host of somebody else, it can go on without that worker.
  */
 export function failureFrom({ id, isOwn }: WorkerLink, cause: Error): Error {
-  if (isOwn || cause instanceof LostWorker || (cause instanceof WorkerError && cause.code === 'PT_WORKER_STUCK'))
-    return cause;
+  if (isOwn || cause instanceof LostWorker || isWorkerStuck(cause)) return cause;
   return new LostWorker(id, `worker ${id} failed: ${cause.message}`, 'See what it says itself.');
 }
 
@@ -137,7 +137,7 @@ export abstract class WorkerLink {
       try {
         this.#standing.reported(report.data.type);
       } catch (error) {
-        return this.#drop(error instanceof Error ? error.message : String(error));
+        return this.#drop(messageOf(error));
       }
       this.#receive(report.data);
     });

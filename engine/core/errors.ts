@@ -69,6 +69,11 @@ export class InterruptedError extends PipetrainError {
   }
 }
 
+/** What anything that was thrown says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** What crosses a process border instead of an Error object. */
 export interface ErrorRecord {
   readonly code: string;

@@ -11,7 +11,7 @@ import {
   truncateSync,
   writeSync,
 } from 'node:fs';
-import { DataError } from '../core/errors.js';
+import { DataError, messageOf } from '../core/errors.js';
 import type { RunEvent, RunEventBody } from './events.js';
 
 /** Events that may be kept while the disk is full: hours of steps. */
@@ -102,7 +102,7 @@ export class EventLog {
     } catch (error) {
       throw new DataError(
         'PT_EVENT_LOG',
-        `events cannot be written to ${this.#path}: ${error instanceof Error ? error.message : String(error)}`,
+        `events cannot be written to ${this.#path}: ${messageOf(error)}`,
         'Check free space and permissions of the run folder.',
         { cause: error },
       );

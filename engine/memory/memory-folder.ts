@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
-import { UsageError, WorkerError } from '../core/errors.js';
+import { messageOf, UsageError, WorkerError } from '../core/errors.js';
 import { sharedMemoryFolder } from '../tensor/mapped-file.js';
 
 const PREFIX = 'pipetrain-';
@@ -35,8 +35,7 @@ export class MemoryFolder {
     } catch (cause) {
       throw new UsageError(
         'PT_MEMORY_DIR',
-        `--memory-dir ${parent} is no folder that can be written: ` +
-          `${cause instanceof Error ? cause.message : String(cause)}`,
+        `--memory-dir ${parent} is no folder that can be written: ` + `${messageOf(cause)}`,
         'Name a folder on a file system in memory (tmpfs), or leave it to the default.',
         { cause },
       );

@@ -2,7 +2,7 @@
 // that memory has no room for.
 import { tmpdir } from 'node:os';
 import type { TrainConfig } from '../core/config.js';
-import { UsageError } from '../core/errors.js';
+import { messageOf, UsageError } from '../core/errors.js';
 import type { Plan } from '../core/plan.js';
 import { MemoryFolder } from './memory-folder.js';
 import { removeOldCaches } from './old-caches.js';
@@ -42,7 +42,7 @@ function openDisk({ cacheDiskMb, cacheDir }: TrainConfig): MemoryFolder | null {
   } catch (error) {
     throw new UsageError(
       'PT_CACHE_DIR',
-      `no folder for the cache can be made in ${parent}: ${error instanceof Error ? error.message : String(error)}`,
+      `no folder for the cache can be made in ${parent}: ${messageOf(error)}`,
       'Pass --cache-dir with a folder that exists and is writable, or --cache-disk-mb 0.',
       { cause: error },
     );

@@ -1,6 +1,6 @@
 // BlockGraph: one block, or the loss behind the last one, traced on its own for one micro-batch shape. Stages are
 // stitched from these, so that what a block computes cannot depend on its neighbours.
-import { ModelError, PipetrainError } from '../core/errors.js';
+import { messageOf, ModelError, PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import type { DataInfo } from '../data/dataset.js';
 import type { Graph, ValueId } from '../tensor/graph.js';
@@ -161,7 +161,7 @@ function traceBody(options: BlockTraceOptions, { label, block, inputs, run }: Bo
     };
   } catch (error) {
     if (error instanceof PipetrainError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new ModelError(
       'PT_MODEL_THREW',
       `${label} threw: ${message}`,

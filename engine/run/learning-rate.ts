@@ -11,7 +11,7 @@ import {
   parts,
   type SymbolNode,
 } from '#mathjs';
-import { UsageError } from '../core/errors.js';
+import { messageOf, UsageError } from '../core/errors.js';
 
 export interface TrainingTime {
   /** Steps done, 0 at the first step. */
@@ -143,10 +143,7 @@ function compileExpression(text: string): (at: TrainingTime) => unknown {
   try {
     tree = loadParser()(text);
   } catch (error) {
-    return fail(
-      `the learning rate "${text}" cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      error,
-    );
+    return fail(`the learning rate "${text}" cannot be read: ${messageOf(error)}`, error);
   }
   checkTree(tree, text);
   const code = tree.compile();

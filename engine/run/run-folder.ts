@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { DataError, UsageError } from '../core/errors.js';
+import { DataError, messageOf, UsageError } from '../core/errors.js';
 import type { Summary } from '../events/summary.js';
 
 const NAMES = {
@@ -156,7 +156,7 @@ export class RunFolder {
     } catch (error) {
       throw new DataError(
         'PT_RUN_FOLDER',
-        `the run folder ${this.path} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+        `the run folder ${this.path} cannot be written: ${messageOf(error)}`,
         'Check free space and permissions, or name another folder with --out.',
         { cause: error },
       );

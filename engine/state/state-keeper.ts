@@ -5,7 +5,7 @@ import type { BlockSource } from '../checkpoint/checkpoint.js';
 import type { Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
 import { WRITE } from '../comm/remote-write.js';
-import { WorkerError } from '../core/errors.js';
+import { isMemoryShortage } from '../core/conditions.js';
 import { present } from '../core/invariant.js';
 import type { Plan } from '../core/plan.js';
 import type { Order, Report, ReportOf } from '../protocol/messages.js';
@@ -79,7 +79,7 @@ export class StateKeeper {
       this.#depot.expectSnapshot(this.#current, this.#remoteWriters, version);
       return version;
     } catch (error) {
-      if (!(error instanceof WorkerError) || error.code !== 'PT_SHM_FULL') throw error;
+      if (!isMemoryShortage(error)) throw error;
       this.#problem = error.message;
       return null;
     }
@@ -111,7 +111,7 @@ export class StateKeeper {
     try {
       if (!(await this.#copy(this.#writers))) return null;
     } catch (error) {
-      if (!(error instanceof WorkerError) || error.code !== 'PT_SHM_FULL') throw error;
+      if (!isMemoryShortage(error)) throw error;
       return null;
     }
     return blockSources(this.#current, this.#keeper, this.#options.folder, () => true);

@@ -1,6 +1,6 @@
 // openExecutor: picks the executor of this process and proves with a small program that it computes, before anything
 // depends on it.
-import { ModelError } from '../core/errors.js';
+import { messageOf, ModelError } from '../core/errors.js';
 import type { Executor, ExecutorOptions } from './executor.js';
 import type { ExecutorKind } from './executor-kind.js';
 import type { OnnxExecutor } from './onnx-executor.js';
@@ -30,15 +30,14 @@ export function openExecutor(options: OpenExecutorOptions): OnnxExecutor {
   try {
     return opened(() => new OrtCpuExecutor(options));
   } catch (error) {
-    reason = error instanceof Error ? error.message : String(error);
+    reason = messageOf(error);
   }
   try {
     return opened(() => new OrtBindingExecutor(options, reason));
   } catch (error) {
     throw new ModelError(
       'PT_EXECUTOR',
-      `No executor works here. ort-cpu: ${reason}; ort-cpu-binding: ` +
-        `${error instanceof Error ? error.message : String(error)}`,
+      `No executor works here. ort-cpu: ${reason}; ort-cpu-binding: ` + `${messageOf(error)}`,
       'Reinstall the dependencies (npm ci) and run "pipetrain doctor".',
       { cause: error },
     );

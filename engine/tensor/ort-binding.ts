@@ -3,7 +3,7 @@
 // same bits, slower.
 import { createRequire } from 'node:module';
 import type * as Ort from 'onnxruntime-node';
-import { ModelError } from '../core/errors.js';
+import { messageOf, ModelError } from '../core/errors.js';
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, ExecutorOptions, LoadedProgram } from './executor.js';
 import { type HostTensor, loadProgram, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
@@ -157,7 +157,7 @@ function guard<T>(what: string, call: () => T): T {
   } catch (error) {
     throw new ModelError(
       'PT_EXECUTOR',
-      `${what}: ${error instanceof Error ? error.message : String(error)}`,
+      `${what}: ${messageOf(error)}`,
       'A missing implementation means an operator without a kernel on this device; an index error means an ' +
         'input out of range.',
       { cause: error },

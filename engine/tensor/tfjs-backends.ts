@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import * as util from 'node:util';
-import { ModelError, UsageError } from '../core/errors.js';
+import { messageOf, ModelError, UsageError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { TFJS_BACKENDS, type TfjsKind } from './executor-kind.js';
 import { registerGradients } from './gradients.js';
@@ -146,8 +146,7 @@ function limitTensorFlow(threads: number, gpu: number | null): void {
   env['NVIDIA_TF32_OVERRIDE'] = '0';
 }
 
-const firstLine = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n')[0]?.trim() ?? '';
+const firstLine = (error: unknown): string => messageOf(error).split('\n')[0]?.trim() ?? '';
 
 const broken = (what: string, packageName: string | null, cause?: unknown): ModelError =>
   new ModelError(

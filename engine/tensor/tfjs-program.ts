@@ -1,6 +1,6 @@
 // TfjsProgram: a program made ready for replay on a TensorFlow.js backend: the nodes that its outputs need, the kernel
 // of each, and the values that are no longer needed after it.
-import { ModelError, PipetrainError } from '../core/errors.js';
+import { messageOf, ModelError, PipetrainError } from '../core/errors.js';
 import { invariant, InvariantError, present } from '../core/invariant.js';
 import { subgraph } from './cut.js';
 import type { BoundProgram, LoadedProgram } from './executor.js';
@@ -196,8 +196,7 @@ export class TfjsProgram implements LoadedProgram {
       if (error instanceof PipetrainError || error instanceof InvariantError) throw error;
       throw new ModelError(
         'PT_EXECUTOR',
-        `Program "${this.program.name}" fails on ${this.#executor} in ${node.op}: ` +
-          `${error instanceof Error ? error.message : String(error)}`,
+        `Program "${this.program.name}" fails on ${this.#executor} in ${node.op}: ` + `${messageOf(error)}`,
         'If the message speaks of an index, some input lies outside its range, e.g. a token id beyond the vocabulary.',
         { cause: error },
       );

@@ -7,6 +7,7 @@ import type { ActivationTier } from '../../cache/activation-tier.js';
 import { codecOf } from '../../cache/codec.js';
 import { levelDigest, weightsDigest } from '../../cache/key.js';
 import { StackedTiers } from '../../cache/stacked-tiers.js';
+import { messageOf } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { cacheFile, diskFile, diskIndexFile } from '../dp/memory-names.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
@@ -39,7 +40,7 @@ export function openCache(request: CacheRequest): ActivationCache | null {
       previousDepth !== null && codecOf(settings.codec).isExact && existsSync(cacheFile(folder, previousDepth));
     return new ActivationCache({ current, previous: hasPrevious ? attach(request, previousDepth) : undefined, onOff });
   } catch (error) {
-    onOff(error instanceof Error ? error.message : String(error));
+    onOff(messageOf(error));
     return null;
   }
 }

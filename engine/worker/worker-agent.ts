@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Trust } from '../comm/tls.js';
+import { isPassing } from '../core/conditions.js';
 import { fromErrorRecord, type PipetrainError, WorkerError } from '../core/errors.js';
 import { MemoryFolder } from '../memory/memory-folder.js';
 import type { Invitation } from '../protocol/invitation.js';
@@ -11,8 +12,6 @@ import { workerEntry } from '../protocol/worker-entry.js';
 import type { WorkerNews } from '../protocol/worker-news.js';
 import { executorOf, workersOf } from '../run/devices.js';
 
-/** Failures after which the run may be there again: the connection was lost, or there was none. */
-const PASSING = new Set(['PT_INTERRUPTED', 'PT_DIAL', 'PT_PEER_CLOSED', 'PT_PEER_LOST', 'PT_ABORTED']);
 const RETRY_PAUSE_MS = 1000;
 const STDERR_TAIL = 4000;
 
@@ -107,7 +106,7 @@ async function serve(options: AgentOptions, memory: MemoryFolder, invitation: In
     // One that was killed could not; and the next one may have its name, in another attempt of the run.
     for (const id of ids) memory.removeAllOf(id);
     if (error === null || options.signal.aborted) return;
-    if (!PASSING.has(error.code) || performance.now() - seenAt > options.retrySeconds * 1000) throw error;
+    if (!isPassing(error) || performance.now() - seenAt > options.retrySeconds * 1000) throw error;
     options.watcher.onRetry(name, error);
     await sleep(RETRY_PAUSE_MS);
   }

@@ -1,6 +1,7 @@
 // CpuFeatures: whether this processor and system can run the kernels, and how wide its vectors are. What is missing is
 // said in words, for people.
 import { readFileSync } from 'node:fs';
+import { messageOf } from '../../core/errors.js';
 import { ExecutableMemory } from './executable-memory.js';
 
 const FOR_KERNELS = ['avx512f', 'avx512dq', 'avx512bw', 'avx512vl', 'fma', 'bmi2'];
@@ -35,6 +36,6 @@ function missing(needed: readonly string[], cpuInfo: () => string): string | nul
     region.free();
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
