@@ -42,14 +42,7 @@ const config = trainConfigSchema.parse({
 });
 const setup = await setUpRun(config);
 const latest = new Map();
-const coordinator = new Coordinator({
-  programCache: null,
-  config,
-  workers: setup.workers,
-  microBatch: setup.microBatch,
-  onDropped: () => undefined,
-  onReport: (report, worker) => report.type === 'step-ready' && latest.set(worker, report),
-});
+const coordinator = await Coordinator.open({ ...setup, programCache: null });
 const failures = [];
 const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
 const workersSeen = () => [...latest].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -76,6 +69,7 @@ async function run(count, onStep = () => undefined) {
   coordinator.start(0);
   for (let step = 0; step < count; step++) {
     const reports = await coordinator.stepReports();
+    for (const [worker, report] of reports) latest.set(worker, report);
     const now = JSON.stringify([...reports].map(([worker, { pool }]) => [worker, pool.lent]).sort());
     // The first step lends what lives as long as the plan.
     if (lent !== null && now !== lent) failures.push(`step ${step}: buffers lent ${now}, the step before ${lent}`);
@@ -116,7 +110,6 @@ function makeShapes(count) {
 
 const began = performance.now();
 try {
-  await coordinator.open();
   await coordinator.launch();
   const measured = await coordinator.measureCosts();
   const basis = planBasis(setup, { costs: measuredCosts(setup, measured), rates: ratesOf(measured, null) });

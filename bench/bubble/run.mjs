@@ -48,16 +48,7 @@ const config = trainConfigSchema.parse({
   recompute: 'off',
 });
 const setup = await setUpRun(config);
-const coordinator = new Coordinator({
-  config,
-  workers: setup.workers,
-  microBatch: setup.microBatch,
-  programCache: null,
-  onReport: () => undefined,
-  onDropped: () => undefined,
-});
-process.on('exit', () => coordinator.abort());
-await coordinator.open();
+const coordinator = await Coordinator.open({ ...setup, programCache: null });
 await coordinator.launch();
 const known = await runCosts(setup, coordinator, null);
 const { event } = known;

@@ -23,6 +23,7 @@ export interface AdmissionOptions {
   readonly heartbeatSeconds: number;
   /** The next free name of a worker. */
   readonly nextName: () => string;
+  /** What the run is, for whoever joins. Throws a WorkerError (PT_RUN_STARTS) where it is still being read. */
   readonly setup: () => Order;
   /** What a worker reports and how it fails once it is taken. */
   readonly handlers: LinkHandlers;
@@ -50,10 +51,11 @@ export class Admission {
   }
 
   /**
-   * Takes a connection that wants to join: names the worker and lets it load the run. Throws where the greeting says
-   * too little.
+   * Takes a connection that wants to join: names the worker and lets it load the run. Throws where nobody may join yet,
+   * and where the greeting says too little.
    */
   arrive(peer: Peer, hello: Hello): void {
+    const setup = this.#options.setup();
     const { name, host, pid } = joinHelloSchema.parse(hello);
     const id = this.#options.nextName();
     const worker = new JoinedWorker(
@@ -69,7 +71,7 @@ export class Admission {
     );
     this.#loading.set(id, worker);
     peer.send({ type: 'assigned', worker: id, heartbeatSeconds: this.#options.heartbeatSeconds });
-    worker.order(this.#options.setup());
+    worker.order(setup);
     const timer = setTimeout(
       () => this.#fail(worker, new Error(`it was not ready within ${READY_TIMEOUT_MS / 1000} s`)),
       READY_TIMEOUT_MS,

@@ -1,32 +1,36 @@
-// CoordinatorOptions: what a coordinator is made with, and what it is told with every commit. Types only.
+// CoordinatorOptions: what a coordinator is opened with, what it learns when the run is read, and what it is told with
+// every commit. Types only.
 import type { TrainConfig } from '../core/config.js';
 import type { Report } from '../protocol/messages.js';
 import type { ModelState } from '../state/depot.js';
 import type { RunStatus } from '../status/run-status.js';
 import type { SignOfLife } from '../status/status-board.js';
 
+/** A RunSetup with a `programCache` will do. */
 export interface CoordinatorOptions {
   readonly config: TrainConfig;
+  /** As many are started. */
   readonly workers: readonly string[];
   readonly microBatch: number;
   /** Folder for what the workers keep between runs, or null. */
   readonly programCache: string | null;
+  /** What everybody who connects must know; a random one where none is given. */
+  readonly token?: string | undefined;
+  /** How the run stands, for those who ask; given the signs of life of the workers. Default: a run without events. */
+  readonly status?: (signs: readonly SignOfLife[]) => RunStatus;
+}
+
+/** What a coordinator has to know of a run so that workers may join, and whom it tells what happens. */
+export interface ServedRun {
+  /** Digests of the model and the data, for workers that join; asked when one comes. */
+  readonly digests: () => { readonly model: string; readonly data: string };
+  /** The state that the model has; asked where workers of other hosts take part. */
+  readonly model: () => ModelState;
   readonly onReport: (report: Report, worker: string) => void;
   /** Told of connections that were not let in or were cut: who, and why. */
   readonly onDropped: (peer: string, reason: string) => void;
-  /** What everybody who connects must know; a random one where none is given. */
-  readonly token?: string | undefined;
-  /**
-   * Digests of the model and the data, for workers that join; asked when one comes. Nobody may join while there are
-   * none.
-   */
-  readonly digests?: () => { readonly model: string; readonly data: string } | null;
-  /** The state that the model has; asked where workers of other hosts take part. */
-  readonly model: () => ModelState;
-  /** How the run stands, for those who ask; given the signs of life of the workers. */
-  readonly status: (signs: readonly SignOfLife[]) => RunStatus;
-  /** Called where a worker that wants to join cannot take part. */
-  readonly onRefused?: (worker: string, reason: string) => void;
+  /** Told where a worker that wants to join cannot take part. */
+  readonly onRefused: (worker: string, reason: string) => void;
 }
 
 export interface Update {

@@ -4,7 +4,8 @@ import { Deferred } from '../core/deferred.js';
 import { WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import type { Order, Report, ReportOf } from '../protocol/messages.js';
-import { LostWorker, type WorkerLink } from './worker-link.js';
+import { LostWorker } from './lost-worker.js';
+import type { WorkerLink } from './worker-link.js';
 
 /** Part of the time-out after which a silent worker is asked whether it is there; it has the rest to answer. */
 const PATIENCE = 0.75;

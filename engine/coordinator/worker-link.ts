@@ -4,10 +4,10 @@
 import { FrameError, type Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
 import { WRITE } from '../comm/remote-write.js';
-import { isWorkerStuck } from '../core/conditions.js';
-import { fromErrorRecord, messageOf, WorkerError } from '../core/errors.js';
+import { fromErrorRecord, messageOf } from '../core/errors.js';
 import { type Order, type Report, type ReportOf, reportSchema } from '../protocol/messages.js';
 import { WorkerStanding } from '../protocol/worker-state.js';
+import { LostWorker, StuckWorker } from './lost-worker.js';
 
 /** A worker that is told to stop has this long before it is cut off. */
 export const STOP_GRACE_MS = 5000;
@@ -15,58 +15,6 @@ export const STOP_GRACE_MS = 5000;
  * A lost neighbour is often the first news of a death; the death itself, the better cause, follows within this time.
  */
 const ROOT_CAUSE_GRACE_MS = 500;
-
-/** News of a worker that is gone. The run may survive it; anything else that fails does not come as this. */
-export class LostWorker extends WorkerError {
-  readonly worker: string;
-
-  constructor(worker: string, message: string, hint: string) {
-    super('PT_WORKER_LOST', message, hint);
-    this.worker = worker;
-  }
-}
-
-/**
- * What a failure means for the run: whatever goes wrong on a host of somebody else, it can go on without that worker.
- */
-export function failureFrom({ id, isOwn }: WorkerLink, cause: Error): Error {
-  if (isOwn || cause instanceof LostWorker || isWorkerStuck(cause)) return cause;
-  return new LostWorker(id, `worker ${id} failed: ${cause.message}`, 'See what it says itself.');
-}
-
-/** A worker that gave up because of another one (PT_WORKER_STUCK). */
-export class StuckWorker extends WorkerError {
-  /** A worker that it could not connect to, or null. */
-  readonly about: string | null;
-
-  constructor(worker: string, message: string, about: string | null) {
-    super(
-      'PT_WORKER_STUCK',
-      `worker ${worker} cannot go on: ${message}`,
-      'See the events of the run for what came before.',
-    );
-    this.about = about;
-  }
-}
-
-/**
- * Who is to blame for a failure. Where two workers cannot connect, it is the one that joined: the network and the ports
- * of its host are its user's business, and without it the run can go on, while the same two would only fail again.
- */
-export function culpritOf(
-  cause: Error,
-  reporter: string,
-  linkOf: (worker: string) => WorkerLink | undefined,
-): { readonly cause: Error; readonly worker: string } {
-  const about = cause instanceof StuckWorker && cause.about !== null ? linkOf(cause.about) : undefined;
-  const guest = [about, about === undefined ? undefined : linkOf(reporter)].find((link) => link?.isOwn === false);
-  return guest === undefined
-    ? { cause, worker: reporter }
-    : {
-        cause: new LostWorker(guest.id, cause.message, 'Every worker must reach the ports of all others.'),
-        worker: guest.id,
-      };
-}
 
 export interface LinkHandlers {
   readonly onFailure: (error: Error, worker: string) => void;

@@ -1,10 +1,13 @@
 // WorkerProcess: a worker that this process started: a child, its standard streams and its end. What it says comes over
 // its connection (worker-link.ts).
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Peer } from '../comm/peer.js';
+import { Deferred } from '../core/deferred.js';
 import { WorkerError } from '../core/errors.js';
 import type { Invitation } from '../protocol/invitation.js';
 import { workerEntry } from '../protocol/worker-entry.js';
-import { type LinkHandlers, LostWorker, STOP_GRACE_MS, WorkerLink } from './worker-link.js';
+import { LostWorker } from './lost-worker.js';
+import { type LinkHandlers, STOP_GRACE_MS, WorkerLink } from './worker-link.js';
 
 /** How much of a dead worker's standard error is shown. */
 const STDERR_TAIL = 4000;
@@ -13,6 +16,7 @@ export class WorkerProcess extends WorkerLink {
   readonly isOwn = true;
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
+  readonly #arrival = new Deferred<void>();
   #stderr = '';
 
   constructor(invitation: Invitation & { readonly worker: string }, handlers: LinkHandlers) {
@@ -43,6 +47,16 @@ export class WorkerProcess extends WorkerLink {
 
   get pid(): number {
     return this.#child.pid ?? -1;
+  }
+
+  /** Resolves when the worker has come in through the port; never where it does not come. */
+  get arrived(): Promise<void> {
+    return this.#arrival.promise;
+  }
+
+  override connect(peer: Peer): void {
+    super.connect(peer);
+    this.#arrival.resolve();
   }
 
   async stop(): Promise<void> {

@@ -9,6 +9,7 @@ import { isMemoryShortage } from '../core/conditions.js';
 import { present } from '../core/invariant.js';
 import type { Plan } from '../core/plan.js';
 import type { Order, Report, ReportOf } from '../protocol/messages.js';
+import type { PlanInForce } from '../protocol/plan-in-force.js';
 import { blockSources } from './block-sources.js';
 import { Depot, type ModelState } from './depot.js';
 import { snapshotProblem } from './snapshots.js';
@@ -33,6 +34,7 @@ export interface StateKeeperOptions {
   /** The run's folder in shared memory. */
   readonly folder: string;
   readonly model: () => ModelState;
+  readonly plans: PlanInForce;
   readonly calls: Calls;
   readonly timeoutMs: number;
   /** Whether a worker keeps its tensors in that folder. */
@@ -42,7 +44,6 @@ export interface StateKeeperOptions {
 export class StateKeeper {
   readonly #options: StateKeeperOptions;
   readonly #depot: Depot;
-  #plan: Plan | null = null;
   #keeper = 0;
   /** Why a snapshot that was wanted was not even ordered. */
   #problem: string | null = null;
@@ -53,11 +54,10 @@ export class StateKeeper {
   }
 
   /**
-   * A plan is about to be adopted. Returns the replica that state is taken from: the one of which the most is here
+   * A plan is about to be adopted: chooses the replica that state is taken from, the one of which the most is here
    * already.
    */
-  follow(plan: Plan): number {
-    this.#plan = plan;
+  chooseKeeper(plan: Plan): number {
     const numRemote = plan.replicas.map(
       (_, replica) => this.#workersOf(plan, replica).filter((worker) => !this.#options.isHome(worker)).length,
     );
@@ -123,7 +123,7 @@ export class StateKeeper {
    */
   take(message: Message, worker: string, peer: Peer): void {
     if (message.type === WRITE) this.#depot.accept(worker, message);
-    else this.#depot.serve(this.#plan, message, peer);
+    else this.#depot.serve(this.#options.plans.newest, message, peer);
   }
 
   close(): void {
@@ -148,7 +148,7 @@ export class StateKeeper {
   }
 
   get #current(): Plan {
-    return present(this.#plan, 'plan');
+    return this.#options.plans.current;
   }
 
   get #writers(): string[] {

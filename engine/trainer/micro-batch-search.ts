@@ -1,7 +1,7 @@
 // MicroBatchSearch: how many samples a micro-batch should have: costs are measured at several sizes, by all workers at
 // once, and the planner says what the best step would take with each. It trains nothing. The size is fixed for a run
 // from then on, because results depend on it.
-import { Coordinator } from '../coordinator/coordinator.js';
+import { withWorkers } from '../coordinator/with-workers.js';
 import type { TrainConfig } from '../core/config.js';
 import { PipetrainError, UsageError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
@@ -11,8 +11,6 @@ import { nextPlan } from '../planning/next-plan.js';
 import { planBasis } from '../planning/plan-basis.js';
 import { openKeptResults } from '../run/kept-results.js';
 import { type RunSetup, setUpRun, usualMicroBatch } from '../run/run-setup.js';
-import { modelStateOf } from '../state/model-state.js';
-import { StatusBoard } from '../status/status-board.js';
 
 export type MicroBatchChoice = Omit<Extract<RunEventBody, { type: 'microBatch.chosen' }>, 'type'>;
 type Trial = MicroBatchChoice['trials'][number];
@@ -55,21 +53,8 @@ async function searchMicroBatch(config: TrainConfig, kept: string | null): Promi
   const usual = usualMicroBatch(config.batch);
   const base = await setUpRun({ ...config, microBatch: usual });
   const results = openKeptResults(kept, config.programCacheMb);
-  const coordinator = new Coordinator({
-    config: base.config,
-    workers: base.workers,
-    microBatch: usual,
-    programCache: kept,
-    onReport: () => undefined,
-    onDropped: () => undefined,
-    model: () => modelStateOf(base),
-    status: (signs) => new StatusBoard().status(signs),
-  });
-  const abort = (): void => coordinator.abort();
-  process.on('exit', abort);
-  const trials: Trial[] = [];
-  try {
-    await coordinator.open();
+  const trials = await withWorkers({ ...base, programCache: kept }, async (coordinator) => {
+    const found: Trial[] = [];
     await coordinator.launch();
     for (const microBatch of microBatchSizes(config.batch)) {
       const setup = {
@@ -78,12 +63,10 @@ async function searchMicroBatch(config: TrainConfig, kept: string | null): Promi
         microBatch,
         numMicroBatches: config.batch / microBatch,
       };
-      trials.push(trialOf(setup, await runCosts(setup, coordinator, results)));
+      found.push(trialOf(setup, await runCosts(setup, coordinator, results)));
     }
-  } finally {
-    process.off('exit', abort);
-    await coordinator.close();
-  }
+    return found;
+  });
   return { ...best(trials, usual), seconds: (performance.now() - begin) / 1000, trials };
 }
 

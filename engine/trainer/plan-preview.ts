@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { countLayers, frozenBlocks } from '../../freeze/layers.js';
 import type { PipelineChoice } from '../../pipeline/choice.js';
 import type { BlockCost } from '../../pipeline/costs.js';
-import { Coordinator } from '../coordinator/coordinator.js';
+import { withWorkers } from '../coordinator/with-workers.js';
 import type { TrainConfig } from '../core/config.js';
 import { present } from '../core/invariant.js';
 import type { HandoverCost } from '../costs/handover-probe.js';
@@ -17,8 +17,6 @@ import { planBasis } from '../planning/plan-basis.js';
 import type { PlanHistory } from '../planning/plan-history.js';
 import type { Planned } from '../planning/planned.js';
 import { type RunSetup, setUpRun } from '../run/run-setup.js';
-import { modelStateOf } from '../state/model-state.js';
-import { StatusBoard } from '../status/status-board.js';
 import { type MicroBatchChoice, withMicroBatch } from './micro-batch-search.js';
 
 export interface PreviewedPlan extends Omit<PipelineChoice, 'schedule'> {
@@ -121,27 +119,10 @@ function depthsOf(config: TrainConfig, numLayers: number, numSamples: number): n
 
 /** Lets workers that are started for this alone measure the blocks. */
 async function measure(setup: RunSetup) {
-  const { config, workers, microBatch } = setup;
   const begin = performance.now();
-  const coordinator = new Coordinator({
-    config,
-    workers,
-    microBatch,
-    programCache: null,
-    onReport: () => undefined,
-    onDropped: () => undefined,
-    model: () => modelStateOf(setup),
-    status: (signs) => new StatusBoard().status(signs),
-  });
-  const abort = (): void => coordinator.abort();
-  process.on('exit', abort);
-  try {
-    await coordinator.open();
+  return withWorkers({ ...setup, programCache: null }, async (coordinator) => {
     const [member] = await coordinator.launch();
     const measured = await coordinator.measureCosts();
     return { device: present(member, 'worker').device, measured, seconds: (performance.now() - begin) / 1000 };
-  } finally {
-    process.off('exit', abort);
-    await coordinator.close();
-  }
+  });
 }

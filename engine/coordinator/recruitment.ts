@@ -1,0 +1,50 @@
+// Recruitment: starts worker processes of this host, waits until they have come, and lets them load the run. Workers
+// that come from outside are admission.ts's business.
+import type { Order } from '../protocol/messages.js';
+import type { Member } from './member.js';
+import type { Port } from './port.js';
+import type { RollCall } from './roll-call.js';
+import type { Roster } from './roster.js';
+import type { LinkHandlers } from './worker-link.js';
+import { WorkerProcess } from './worker-process.js';
+
+/** A worker has this long to start, load the data and compile. */
+export const START_TIMEOUT_MS = 120_000;
+
+export interface RecruitmentOptions {
+  readonly roster: Roster;
+  readonly calls: RollCall;
+  readonly port: Port;
+  readonly handlers: LinkHandlers;
+  /** What the run is, for own workers. */
+  readonly setup: () => Order;
+}
+
+export class Recruitment {
+  readonly #options: RecruitmentOptions;
+
+  constructor(options: RecruitmentOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the processes of `count` workers, which take part from now on. They load their code meanwhile. */
+  invite(count: number): WorkerProcess[] {
+    const { roster, port, handlers } = this.#options;
+    const { own: url, token } = port.entrance;
+    return Array.from({ length: count }, () => {
+      const invitation = { url, token, worker: roster.nextName(), host: port.host, trust: port.trust, own: null };
+      const worker = new WorkerProcess(invitation, handlers);
+      roster.add(worker);
+      return worker;
+    });
+  }
+
+  /** Waits until invited workers have come, and until each has loaded the model and the data. */
+  async setUp(workers: readonly WorkerProcess[]): Promise<Member[]> {
+    const { roster, calls, setup } = this.#options;
+    await calls.within(START_TIMEOUT_MS, 'start', Promise.all(workers.map(({ arrived }) => arrived)));
+    const ids = workers.map(({ id }) => id);
+    const ready = await calls.ask(ids, setup(), 'ready', START_TIMEOUT_MS);
+    return [...ready].map(([worker, report]) => roster.enlist(roster.get(worker), report));
+  }
+}
