@@ -3,8 +3,8 @@
 import type { PipelineChoice } from '../../pipeline/choice.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import { parseRecompute } from '../../pipeline/recompute.js';
+import { isOverMemoryLimit } from '../core/conditions.js';
 import type { TrainConfig } from '../core/config.js';
-import { PipetrainError } from '../core/errors.js';
 import { forecastCache } from './cache-size.js';
 import type { PlanBasis } from './plan-basis.js';
 import { cachedDepth, type PlanHistory } from './plan-history.js';
@@ -53,7 +53,7 @@ export function chooseWithin(memoryLimit: number, input: Omit<PlannerInput, 'mem
   try {
     return choosePipeline({ ...input, memoryLimit });
   } catch (error) {
-    if (!(error instanceof PipetrainError) || error.code !== 'PT_MEMORY_LIMIT') throw error;
+    if (!isOverMemoryLimit(error)) throw error;
     return choosePipeline({ ...input, memoryLimit: null });
   }
 }

@@ -1,6 +1,7 @@
 // Recovery: how a run goes on after a failure that it survives: the step is given up everywhere, those that are left get
 // a plan, the last snapshot is restored, and the steps since then are done again. What is survivable, and how often, is
 // in setbacks.ts.
+import { isMemoryShortage } from '../core/conditions.js';
 import type { WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { joinedEvent } from './membership.js';
@@ -70,7 +71,7 @@ export class Recovery {
     const { lost, joined, numStarted } = await coordinator.regroup(maxRestarts - this.#numRestarts);
     this.#numRestarts += numStarted;
     for (const { worker, reason } of lost) host.emit({ type: 'worker.lost', worker, reason });
-    if (lost.length === 0 || cause.code === 'PT_SHM_FULL') host.emit({ type: 'warning', message: cause.message });
+    if (lost.length === 0 || isMemoryShortage(cause)) host.emit({ type: 'warning', message: cause.message });
     for (const member of joined) host.emit(joinedEvent(member));
     const { workers } = coordinator;
     if (workers.length === 0) throw cause;
