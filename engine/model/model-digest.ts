@@ -21,6 +21,13 @@ export function modelDigest(model: Model, data: DataInfo, microBatch: number): s
     .digest('hex');
 }
 
-/** Typed arrays as their bytes: numbers as text would lose none, but take longer. */
-const plain = (_: string, value: unknown): unknown =>
-  ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') : value;
+/**
+ * Typed arrays as their bytes: numbers as text would lose none, but take longer. Where a node came from is for messages
+ * and says nothing that names and graph do not.
+ */
+const plain = (key: string, value: unknown): unknown =>
+  key === 'origin'
+    ? undefined
+    : ArrayBuffer.isView(value)
+      ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
+      : value;

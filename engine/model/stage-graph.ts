@@ -35,7 +35,10 @@ export class StageGraph {
     this.#options = options;
     if (activationIn !== null) this.#value = this.#port({ kind: 'activation' }, activationIn, 'float32');
     for (let index = from; index < to; index++)
-      this.#value = this.#append(traceBlock(this.#options, index, this.#value === null ? null : this.activationShape));
+      this.#value = this.#append(
+        traceBlock(this.#options, index, this.#value === null ? null : this.activationShape),
+        `block ${index} (${present(model.blocks[index], `block ${index}`).name})`,
+      );
   }
 
   get activation(): RoleValue {
@@ -52,7 +55,10 @@ export class StageGraph {
 
   /** Appends the loss or the score behind the last block. */
   objective(kind: 'loss' | 'score'): RoleValue {
-    return { role: { kind }, value: this.#append(traceObjective(this.#options, kind, this.activationShape)) };
+    return {
+      role: { kind },
+      value: this.#append(traceObjective(this.#options, kind, this.activationShape), `the ${kind}`),
+    };
   }
 
   /** Appends the backward of everything so far, from the last part to the first. */
@@ -79,7 +85,8 @@ export class StageGraph {
     };
   }
 
-  #append(block: BlockGraph): ValueId {
+  /** `origin` is what an error says when a node of the block fails. */
+  #append(block: BlockGraph, origin: string): ValueId {
     const inputs = block.inputs.map(({ role, value }) => {
       const spec = present(block.graph.values[value], `value ${value}`);
       const place =
@@ -88,7 +95,7 @@ export class StageGraph {
           : this.#port(role, spec.shape, spec.dtype === 'int32' ? 'int32' : 'float32');
       return [value, place] as const;
     });
-    const stitch = new Stitch(this.#recorder, block.graph, inputs);
+    const stitch = new Stitch(this.#recorder, block.graph, inputs, origin);
     stitch.append(0, block.backward?.numForwardNodes ?? block.graph.nodes.length);
     this.#parts.push({ block, stitch });
     return stitch.at(block.output);

@@ -1,9 +1,10 @@
 // ExecutorThread: the entry of a thread that runs programs on a backend whose results arrive later, for a
 // ThreadedExecutor that waits for them. It obeys one request at a time and answers each.
 import { workerData } from 'node:worker_threads';
-import { ModelError, toErrorRecord } from '../core/errors.js';
+import { toErrorRecord } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { GONE, type ThreadAnswer, type ThreadData, type ThreadRequest } from './executor-protocol.js';
+import { runFailure } from './run-failure.js';
 import type { HostArray } from './shape.js';
 import * as tf from './tf.js';
 import { findRuntime, startBackend } from './tfjs-backends.js';
@@ -47,11 +48,12 @@ function serve({ kind, options, port, state }: ThreadData): void {
         await program.runAsync(inputs, outputs);
         const error = gpuError();
         if (error !== null)
-          throw new ModelError(
-            'PT_EXECUTOR',
-            `Program "${program.program.name}" fails on ${kind}: ${error}`,
-            'Use a smaller micro-batch if memory is short, or --devices cpu:N.',
-          );
+          throw runFailure({
+            program: program.program.name,
+            executor: kind,
+            reason: error,
+            hint: 'Use a smaller micro-batch if memory is short, or --devices cpu:N.',
+          });
         return 0;
       }
       case 'free':

@@ -20,6 +20,11 @@ export interface Node {
   readonly inputs: readonly ValueId[];
   readonly outputs: readonly ValueId[];
   readonly attrs: Attrs;
+  /**
+   * What part of a model the call belongs to, for messages, e.g. `block 3 (layer2)`; absent in a graph that stands
+   * alone. It says nothing about what is computed.
+   */
+  readonly origin?: string;
 }
 
 /** A value known at trace time (a scalar such as an epsilon, or a small table). */

@@ -8,6 +8,7 @@ import type { EmitContext, NodeWriter, Operand } from './ops/definition.js';
 import { at } from './ops/shapes.js';
 import { definitionOf } from './ops/table.js';
 import { type Port, type Program, roleName } from './program.js';
+import { nodeLabel } from './run-failure.js';
 import type { Shape } from './shape.js';
 
 /** A model file and the names of its inputs and outputs, in the order of the program's ports. */
@@ -25,6 +26,8 @@ interface OnnxNode {
   readonly outputs: readonly string[];
   readonly attributes: OnnxAttributes;
   readonly domain: string;
+  /** What it is named after; see nodeLabel. */
+  readonly label: string;
   /** Shapes of the outputs, where the runtime cannot infer them. */
   readonly shapes?: readonly Shape[];
 }
@@ -53,6 +56,8 @@ class Lowering {
   readonly #names = new Map<ValueId, string>();
   readonly #nodes: OnnxNode[] = [];
   readonly #constants = new Map<string, Constant>();
+  /** What the ONNX nodes of the call that is being lowered are named after. */
+  #label = 'literal';
   #fresh = 0;
 
   constructor(program: Program, kernelThreads: number) {
@@ -81,6 +86,7 @@ class Lowering {
           outputs: [outputName],
           attributes: {},
           domain: '',
+          label: 'output',
         });
     });
     for (const node of graph.nodes) this.#emit(node);
@@ -94,7 +100,7 @@ class Lowering {
       if (used.has(constant)) onnx.initializer(constant, dtype, dims, data);
     const declared = new Set(outputNames);
     for (const node of live) {
-      onnx.node(node.operator, node.inputs, node.outputs, node.attributes, node.domain);
+      onnx.node(node.operator, node.inputs, node.outputs, node.attributes, node);
       node.shapes?.forEach((shape, i) => {
         if (!declared.has(at(node.outputs, i))) onnx.shape(at(node.outputs, i), 'float32', shape);
       });
@@ -116,6 +122,7 @@ class Lowering {
       if (!this.#given.has(id)) this.#names.set(id, name);
       return { name, shape, dtype };
     });
+    this.#label = nodeLabel(node);
     definitionOf(node.op).emit(this.#context(node, inputs, outputs));
   }
 
@@ -127,7 +134,7 @@ class Lowering {
       attributes: OnnxAttributes = {},
       domain = '',
     ): void => {
-      this.#nodes.push({ operator, inputs: names, outputs: results, attributes, domain });
+      this.#nodes.push({ operator, inputs: names, outputs: results, attributes, domain, label: this.#label });
     };
     return {
       ...this.#writer(this.#nodes),
@@ -153,6 +160,7 @@ class Lowering {
           outputs: outputs.map((output) => output.name),
           attributes: {},
           domain: KERNEL_DOMAIN,
+          label: this.#label,
           shapes,
         });
       },
@@ -169,12 +177,12 @@ class Lowering {
     return {
       node: (operator, inputs, attributes = {}, domain = '') => {
         const result = `t${this.#fresh++}`;
-        nodes.push({ operator, inputs, outputs: [result], attributes, domain });
+        nodes.push({ operator, inputs, outputs: [result], attributes, domain, label: this.#label });
         return result;
       },
       both: (operator, inputs, attributes = {}) => {
         const results = [`t${this.#fresh++}`, `t${this.#fresh++}`] as const;
-        nodes.push({ operator, inputs, outputs: results, attributes, domain: '' });
+        nodes.push({ operator, inputs, outputs: results, attributes, domain: '', label: this.#label });
         return results;
       },
       constant: (dtype, dims, data) => this.#constant(dtype, dims, data),
@@ -194,7 +202,7 @@ class Lowering {
     const body = new OnnxBuilder();
     for (const name of captures) body.outer(name);
     stacked.forEach(({ shape, dtype }, i) => body.input(at(slices, i), dtype, shape.slice(1)));
-    for (const node of nodes) body.node(node.operator, node.inputs, node.outputs, node.attributes, node.domain);
+    for (const node of nodes) body.node(node.operator, node.inputs, node.outputs, node.attributes, node);
     for (const { name, shape, dtype } of results) body.output(name, dtype, shape);
     const stacks = results.map((_, i) => outputs[i] ?? `t${this.#fresh++}`);
     const attributes = { num_scan_inputs: stacked.length, body: { graph: body.encodeGraph('tile'), captures } };
@@ -204,6 +212,7 @@ class Lowering {
       outputs: stacks,
       attributes,
       domain: '',
+      label: this.#label,
     });
     return stacks;
   }
@@ -232,7 +241,14 @@ class Lowering {
     // Matrix products pack a matrix that is a constant of the model and then add in another order. Behind an Identity
     // it is a value like any other, and the bits are those of the same product elsewhere.
     const name = `l${id}`;
-    this.#nodes.push({ operator: 'Identity', inputs: [constant], outputs: [name], attributes: {}, domain: '' });
+    this.#nodes.push({
+      operator: 'Identity',
+      inputs: [constant],
+      outputs: [name],
+      attributes: {},
+      domain: '',
+      label: this.#label,
+    });
     this.#names.set(id, name);
   }
 

@@ -30,6 +30,14 @@ export type OnnxAttribute =
   | { readonly graph: Uint8Array; readonly captures: readonly string[] };
 export type OnnxAttributes = Readonly<Record<string, OnnxAttribute>>;
 
+/** What a node has besides its operator, its values and its attributes. */
+export interface OnnxNodeExtras {
+  /** Domain of the operator; default: that of ONNX itself. */
+  readonly domain?: string;
+  /** What the node is named after, for messages of the runtime; default: its operator. A number makes it unique. */
+  readonly label?: string;
+}
+
 // Numbers of the ONNX specification (onnx.proto). Operator set 20 is the first with Gelu.
 const ELEMENT_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<OnnxDType, number>;
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const;
@@ -167,7 +175,7 @@ export class OnnxBuilder {
     inputs: readonly string[],
     outputs: readonly string[],
     attributes: OnnxAttributes = {},
-    domain = '',
+    { domain = '', label = operator }: OnnxNodeExtras = {},
   ): void {
     for (const name of [...inputs, ...capturedBy(attributes)]) {
       invariant(
@@ -180,7 +188,7 @@ export class OnnxBuilder {
     const message = new ProtobufWriter();
     for (const name of inputs) message.text(NODE.input, name);
     for (const name of outputs) message.text(NODE.output, name);
-    message.text(NODE.name, `${operator}_${this.#nodes.length}`);
+    message.text(NODE.name, `${label}/${this.#nodes.length}`);
     message.text(NODE.operator, operator);
     for (const [name, value] of Object.entries(attributes))
       message.message(NODE.attribute, (attribute) => writeAttribute(attribute, name, value));

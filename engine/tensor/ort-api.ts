@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { ModelError } from '../core/errors.js';
 import { invariant, present } from '../core/invariant.js';
 import { addressOf, type Koffi, loadKoffi, type Pointer } from './native.js';
+import { type RunFailure,runFailure } from './run-failure.js';
 
 /** Null on success, else an OrtStatus that must be released. */
 type Status = Pointer | null;
@@ -202,6 +203,12 @@ export class OrtApi {
   check(status: Status, what: string, hint: string): void {
     const message = this.takeError(status);
     if (message !== null) throw new ModelError('PT_EXECUTOR', `${what}: ${message}`, hint);
+  }
+
+  /** Throws the error of a failed run (see runFailure) unless the call succeeded. */
+  checkRun(status: Status, run: Omit<RunFailure, 'reason'>): void {
+    const reason = this.takeError(status);
+    if (reason !== null) throw runFailure({ ...run, reason });
   }
 
   /** Runs a function that writes a new object's pointer, and returns it. */

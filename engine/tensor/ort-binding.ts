@@ -8,7 +8,12 @@ import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, ExecutorOptions, LoadedProgram } from './executor.js';
 import { type HostTensor, loadProgram, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
 import type { Program } from './program.js';
+import { runFailure } from './run-failure.js';
 import { type HostArray, sizeOf } from './shape.js';
+
+const HINT =
+  'A missing implementation means an operator without a kernel on this device; an index error means an ' +
+  'input out of range.';
 
 /** The part of the package's inner module that is used: the synchronous session below the public, asynchronous one. */
 interface BindingModule {
@@ -111,7 +116,7 @@ class BindingOnnxSession implements OnnxSession {
           const copy = present(staged[i], 'a buffer');
           if (copy !== data) copy.set(data);
         });
-        const results = guard(`Program "${name}" fails on ort-cpu-binding`, () => this.#native.run(feeds, fetches, {}));
+        const results = this.#run(feeds, fetches);
         outputs.forEach((output, i) =>
           copyResult(name, present(results[present(outputNames[i], 'a name')], 'a result'), output),
         );
@@ -120,6 +125,20 @@ class BindingOnnxSession implements OnnxSession {
         isFreed = true;
       },
     };
+  }
+
+  #run(feeds: Readonly<Record<string, Ort.Tensor>>, fetches: Readonly<Record<string, null>>): Results {
+    try {
+      return this.#native.run(feeds, fetches, {});
+    } catch (error) {
+      throw runFailure({
+        program: this.#model.name,
+        executor: 'ort-cpu-binding',
+        reason: messageOf(error),
+        hint: HINT,
+        cause: error,
+      });
+    }
   }
 
   free(): void {
@@ -150,17 +169,12 @@ function copyResult(program: string, result: Ort.Tensor, { data, dims }: HostTen
   data.set(result.data as HostArray);
 }
 
+
 /** Turns what the binding throws into a ModelError that begins with `what`. */
 function guard<T>(what: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw new ModelError(
-      'PT_EXECUTOR',
-      `${what}: ${messageOf(error)}`,
-      'A missing implementation means an operator without a kernel on this device; an index error means an ' +
-        'input out of range.',
-      { cause: error },
-    );
+    throw new ModelError('PT_EXECUTOR', `${what}: ${messageOf(error)}`, HINT, { cause: error });
   }
 }

@@ -174,7 +174,7 @@ class OrtSession implements OnnxSession {
           outputs.length,
           outputsAddress,
         );
-        if (status !== null) this.#api.check(status, `Program "${name}" fails on ort-cpu`, RUN_HINT);
+        if (status !== null) this.#api.checkRun(status, { program: name, executor: 'ort-cpu', hint: RUN_HINT });
       },
       () => {
         values.release();

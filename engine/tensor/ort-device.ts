@@ -156,7 +156,8 @@ class DeviceSession implements OnnxSession {
       NativeStrings[],
       NativeStrings[],
     ];
-    const tie = (status: Pointer | null): void => api.check(status, `Program "${name}" fails on ${executor}`, RUN_HINT);
+    const run = { program: name, executor, hint: RUN_HINT };
+    const tie = (status: Pointer | null): void => api.checkRun(status, run);
     let isLive = true;
     const binding: BoundProgram = {
       run: () => {

@@ -1,4 +1,5 @@
-// Stitching: copies parts of graphs into a larger one, value by value. The nodes stay as they were traced.
+// Stitching: copies parts of graphs into a larger one, value by value. The nodes stay as they were traced,
+// and say from then on where they came from.
 import { present } from '../core/invariant.js';
 import type { Graph, ValueId } from './graph.js';
 import type { GraphRecorder } from './recorder.js';
@@ -8,9 +9,14 @@ export class Stitch {
   readonly #target: GraphRecorder;
   readonly #source: Graph;
   readonly #places: Map<ValueId, ValueId>;
+  readonly #origin: string;
 
-  /** `inputs` says which values of the target stand for the inputs of the source. */
-  constructor(target: GraphRecorder, source: Graph, inputs: Iterable<readonly [ValueId, ValueId]>) {
+  /**
+   * `inputs` says which values of the target stand for the inputs of the source; `origin` is what the copied nodes say
+   * they belong to.
+   */
+  constructor(target: GraphRecorder, source: Graph, inputs: Iterable<readonly [ValueId, ValueId]>, origin: string) {
+    this.#origin = origin;
     this.#target = target;
     this.#source = source;
     this.#places = new Map(inputs);
@@ -32,7 +38,7 @@ export class Stitch {
         this.#places.set(id, place);
         return place;
       });
-      this.#target.append({ ...node, inputs, outputs });
+      this.#target.append({ ...node, inputs, outputs, origin: this.#origin });
     }
   }
 

@@ -10,8 +10,12 @@ import { sameShape } from './ops/shapes.js';
 import { definitionOf } from './ops/table.js';
 import { type HostTensor, portTensors } from './port-tensors.js';
 import type { Program } from './program.js';
+import { runFailure } from './run-failure.js';
 import type { HostArray } from './shape.js';
 import * as tf from './tf.js';
+
+const RUN_HINT =
+  'If the message speaks of an index, some input lies outside its range, e.g. a token id beyond the vocabulary.';
 
 type Kernel = (inputs: readonly tf.Tensor[]) => readonly tf.Tensor[];
 
@@ -194,12 +198,14 @@ export class TfjsProgram implements LoadedProgram {
       return call();
     } catch (error) {
       if (error instanceof PipetrainError || error instanceof InvariantError) throw error;
-      throw new ModelError(
-        'PT_EXECUTOR',
-        `Program "${this.program.name}" fails on ${this.#executor} in ${node.op}: ` + `${messageOf(error)}`,
-        'If the message speaks of an index, some input lies outside its range, e.g. a token id beyond the vocabulary.',
-        { cause: error },
-      );
+      throw runFailure({
+        program: this.program.name,
+        executor: this.#executor,
+        reason: messageOf(error),
+        hint: RUN_HINT,
+        node,
+        cause: error,
+      });
     }
   }
 

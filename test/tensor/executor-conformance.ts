@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelError } from '../../engine/core/errors.js';
 import { InvariantError } from '../../engine/core/invariant.js';
 import type { Executor } from '../../engine/tensor/executor.js';
-import type { Attrs, ValueId } from '../../engine/tensor/graph.js';
+import type { Attrs, Node, ValueId } from '../../engine/tensor/graph.js';
 import type { Port, Program } from '../../engine/tensor/program.js';
 import { GraphRecorder } from '../../engine/tensor/recorder.js';
 import type { HostArray, Shape } from '../../engine/tensor/shape.js';
@@ -222,20 +222,20 @@ export function executorSuite(
       loaded.free();
     });
 
-    it.runIf(seesIndices)('says which program fails while it runs, and works on after that', () => {
-      const program = {
-        ...programOf('', [{ shape: [4] }, { shape: [2], dtype: 'int32' }], (x, call) => [
-          call('GatherV2', x, { axis: 0, batchDims: 0 }),
-        ]),
-        name: 'look up',
-      };
+    it.runIf(seesIndices)('says which program fails while it runs, and where in it, and works on after that', () => {
+      const gather = programOf('', [{ shape: [4] }, { shape: [2], dtype: 'int32' }], (x, call) => [
+        call('Neg', [call('GatherV2', [call('Neg', x.slice(0, 1)), x[1] as ValueId], { axis: 0, batchDims: 0 })]),
+      ]);
+      const [neg, ...rest] = gather.graph.nodes as [Node, ...Node[]];
+      const nodes = [neg, ...rest.map((node) => ({ ...node, origin: 'block 7 (table)' }))];
+      const program = { ...gather, name: 'look up', graph: { ...gather.graph, nodes } };
       const loaded = executor.load(program);
       const index = Int32Array.of(0, 4);
       const y = new Float32Array(2);
       const bound = loaded.bind([Float32Array.of(5, 6, 7, 8), index], [y]);
       const before = liveTensors();
       expect(() => bound.run()).toThrow(ModelError);
-      expect(() => bound.run()).toThrow(/Program "look up" fails/);
+      expect(() => bound.run()).toThrow(`Program "look up" fails on ${name} in block 7 (table), op GatherV2: `);
       expect(liveTensors()).toBe(before);
       index[1] = 3;
       bound.run();

@@ -95,7 +95,7 @@ describe('OnnxBuilder', () => {
     const y = evaluate(1, (onnx) => {
       onnx.initializer('a', 'float32', [1, 2], [1, 2]);
       onnx.initializer('shape', 'int64', [1], [1]);
-      onnx.node('FusedMatMul', ['a', 'a'], ['p'], { transB: 1, alpha: { float: 2 } }, 'com.microsoft');
+      onnx.node('FusedMatMul', ['a', 'a'], ['p'], { transB: 1, alpha: { float: 2 } }, { domain: 'com.microsoft' });
       onnx.node('Reshape', ['p', 'shape'], ['flat']);
       onnx.node('Dropout', ['flat', '', ''], ['y', '']);
     });
