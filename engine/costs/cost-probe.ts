@@ -5,12 +5,12 @@ import { type CodecName, codecOf } from '../../cache/codec.js';
 import { median } from '../../pipeline/measured-step.js';
 import { present } from '../core/invariant.js';
 import type { Dataset } from '../data/dataset.js';
-import { fillField, fillWeights } from '../data/micro-batch.js';
 import type { Block, Model } from '../model/block.js';
-import { entryView, initializeSlab, type SlabLayout } from '../model/slab.js';
+import { ProgramBinding, type TensorPlaces } from '../model/program-binding.js';
+import { initializeSlab, type SlabLayout } from '../model/slab.js';
 import type { StageCompiler } from '../model/stage-compiler.js';
 import type { ReportOf } from '../protocol/messages.js';
-import type { BoundProgram, Executor, LoadedProgram } from '../tensor/executor.js';
+import type { Executor } from '../tensor/executor.js';
 import { type Optimizer, stateCount } from '../tensor/optimizer.js';
 import { type Port, type Program, roleName } from '../tensor/program.js';
 import { type HostArray, hostArray, type Shape, sizeOf } from '../tensor/shape.js';
@@ -66,28 +66,11 @@ function likeness(block: Block, index: number, { shapes, model }: CostProbeOptio
 }
 
 function measureBlock(options: CostProbeOptions, index: number): BlockMeasurement {
-  const { compiler, executor, microBatch, shapes } = options;
+  const { compiler, dataset, executor, microBatch, shapes } = options;
   const programs = compiler.stage({ from: index, to: index + 1, microBatch, needsInputGradient: index > 0 });
-  const buffers = new Map<string, HostArray>();
-  const slab = initialSlab(options, index);
-  const bind = (program: Program): { loaded: LoadedProgram; bound: BoundProgram } => {
-    const loaded = executor.load(program);
-    const kept = (key: string, make: () => HostArray): HostArray => {
-      const buffer = buffers.get(key) ?? make();
-      buffers.set(key, buffer);
-      return buffer;
-    };
-    const inputs = program.inputs.map((port) => kept(roleName(port.role), () => filled(options, port, slab)));
-    // An output gradient must not overwrite the input of the same role. What a forward saves is there before a backward
-    // reads it.
-    const outputs = program.outputs.map((port) =>
-      kept(
-        `${roleName(port.role)}${port.role.kind === 'activation' || port.role.kind === 'gradient' ? ' out' : ''}`,
-        () => hostArray(port.dtype, port.shape),
-      ),
-    );
-    return { loaded, bound: loaded.bind(inputs, outputs) };
-  };
+  const places = probePlaces(options, index);
+  // Any samples will do, as long as there are as many as in training.
+  const ids = Int32Array.from({ length: microBatch }, (_, i) => i % dataset.numTrain);
   const programsOf = {
     forward: programs.forward,
     backward: programs.backward,
@@ -97,7 +80,9 @@ function measureBlock(options: CostProbeOptions, index: number): BlockMeasuremen
   const ms = { forward: 0, backward: 0, input: 0, weight: 0 };
   for (const [part, program] of Object.entries(programsOf) as [keyof typeof programsOf, Program | null][]) {
     if (program === null || program.outputs.length === 0) continue;
-    const { loaded, bound } = bind(program);
+    const loaded = executor.load(program);
+    const bound = new ProgramBinding(loaded, places);
+    bound.fillFields(dataset, ids, microBatch);
     ms[part] = typical(() => bound.run());
     bound.free();
     loaded.free();
@@ -122,30 +107,31 @@ function initialSlab({ model, layouts, seed }: CostProbeOptions, block: number):
 }
 
 /**
- * A buffer with plausible content: data of the run, initial parameters, small numbers elsewhere (zeros would flatter,
- * denormals would not).
+ * Memory for the programs of one block. They share what one leaves for the next; an output gradient does not overwrite
+ * the input of the same role.
  */
-function filled({ dataset, microBatch, layouts }: CostProbeOptions, port: Port, slab: Float32Array): HostArray {
-  const data = hostArray(port.dtype, port.shape);
-  const ids = Int32Array.from({ length: microBatch }, (_, i) => i % dataset.numTrain);
-  if (port.role.kind === 'field') {
-    if (port.role.name === '#weight') fillWeights(ids, microBatch, data as Float32Array);
-    else fillField(dataset, port.role.name, ids, data);
-  } else if (port.role.kind === 'param') {
-    const { block, name } = port.role;
-    const layout = present(layouts[block], 'layout');
-    data.set(
-      entryView(
-        slab,
-        present(
-          layout.entries.find((entry) => entry.name === name),
-          roleName(port.role),
-        ),
-      ),
-    );
-  } else {
-    for (let i = 0; i < data.length; i++) data[i] = ((i * 37) % 101) / 101 - 0.5;
-  }
+function probePlaces(options: CostProbeOptions, index: number): TensorPlaces {
+  const { layouts } = options;
+  const slab = initialSlab(options, index);
+  const gradient = new Float32Array(slab.length);
+  const buffers = new Map<string, HostArray>();
+  const kept = (key: string, port: Port): HostArray => {
+    const buffer = buffers.get(key) ?? filled(port);
+    buffers.set(key, buffer);
+    return buffer;
+  };
+  return {
+    parameters: { layouts, of: () => slab },
+    gradients: { layouts, of: () => gradient },
+    border: (kind, way, port) => kept(`${kind} ${way}`, port),
+    buffer: (port) => kept(roleName(port.role), port),
+  };
+}
+
+/** A buffer with plausible content: small numbers (zeros would flatter, denormals would not). */
+function filled({ dtype, shape }: Port): HostArray {
+  const data = hostArray(dtype, shape);
+  for (let i = 0; i < data.length; i++) data[i] = ((i * 37) % 101) / 101 - 0.5;
   return data;
 }
 

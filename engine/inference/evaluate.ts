@@ -1,5 +1,5 @@
 // Evaluate: the metric of a finished run, computed again from its checkpoint on one device. It shares no code path with
-// the workers' evaluation but the programs themselves, so the two check each other.
+// the workers' evaluation but the programs and what ties them to memory, so the two check each other.
 import { newestResumePoint } from '../checkpoint/run-checkpoint.js';
 import { trainConfigSchema } from '../core/config.js';
 import { DataError } from '../core/errors.js';

@@ -55,6 +55,23 @@ export function entryView(slab: Float32Array, entry: SlabEntry): Float32Array {
   return slab.subarray(entry.offset, entry.offset + entry.size);
 }
 
+/** The slabs of a model. */
+export interface ParameterSlabs {
+  /** Of every block. */
+  readonly layouts: readonly SlabLayout[];
+  /** The slab of one block: its parameters, or their gradients. */
+  readonly of: (block: number) => Float32Array;
+}
+
+/** The view of one parameter (or its gradient) inside the slab of its block. */
+export function parameterView(
+  { layouts, of }: ParameterSlabs,
+  { block, name }: { readonly block: number; readonly name: string },
+): Float32Array {
+  const entry = layouts[block]?.entries.find((candidate) => candidate.name === name);
+  return entryView(of(block), present(entry, `parameter ${name} of block ${block}`));
+}
+
 /** Writes the initial parameters of a block: the same numbers on every worker, for every plan. */
 export function initializeSlab(block: Block, layout: SlabLayout, seed: number, slab: Float32Array): void {
   slab.fill(0);

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { ModelError } from '../core/errors.js';
 import { invariant, present } from '../core/invariant.js';
 import { addressOf, type Koffi, loadKoffi, type Pointer } from './native.js';
-import { type RunFailure,runFailure } from './run-failure.js';
+import { type RunFailure, runFailure } from './run-failure.js';
 
 /** Null on success, else an OrtStatus that must be released. */
 type Status = Pointer | null;

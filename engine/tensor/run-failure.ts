@@ -1,8 +1,11 @@
 // RunFailure: how a program that fails while it runs is put into words: program, executor, and the call of the graph at
 // which it happened where that is known. ONNX Runtime names the node, so nodes of our models have names that lead back
 // to the call. Who ran the program, and when, is not known here.
-import { ModelError } from '../core/errors.js';
+import { ModelError, PipetrainError } from '../core/errors.js';
+import { InvariantError } from '../core/invariant.js';
 import type { Node } from './graph.js';
+
+const FOREIGN_HINT = 'Run "pipetrain doctor"; if it finds nothing, report this with the model.';
 
 /** What is known about a failed run. */
 export interface RunFailure {
@@ -24,6 +27,29 @@ export function runFailure({ program, executor, reason, hint, node, cause }: Run
   const call = at === null ? '' : ` in ${at.origin === undefined ? '' : `${at.origin}, `}op ${at.op}`;
   const message = `Program "${program}" fails on ${executor}${call}: ${reason}`;
   return new ModelError('PT_EXECUTOR', message, hint, cause === undefined ? {} : { cause });
+}
+
+/**
+ * What a run of a program has thrown, as an error for a person or for us. Errors that have a meaning of their own stay
+ * what they are; anything else that an executor throws is a failed run like those that it foresees.
+ */
+export function thrownByRun(error: unknown, program: string): unknown {
+  if (error instanceof PipetrainError || error instanceof InvariantError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ModelError('PT_EXECUTOR', `Program "${program}" fails: ${reason}`, FOREIGN_HINT, { cause: error });
+}
+
+/**
+ * The same error with the place where it happened before its message, e.g. `replica 0, stage 2, action 2B3`: of a
+ * failed run (PT_EXECUTOR), or of a defect. Any other error means something else and passes unchanged.
+ */
+export function atPlace(error: unknown, place: string): unknown {
+  if (error instanceof PipetrainError && error.code === 'PT_EXECUTOR')
+    return new ModelError(error.code, `${place}: ${error.message}`, error.hint, { cause: error });
+  if (!(error instanceof InvariantError)) return error;
+  const placed = new InvariantError(`${place}: ${error.message}`, { cause: error });
+  if (error.stack !== undefined) placed.stack = `${place}: ${error.stack}`;
+  return placed;
 }
 
 /**

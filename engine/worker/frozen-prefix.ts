@@ -4,23 +4,15 @@
 import type { ActivationCache } from '../../cache/activation-cache.js';
 import { type CacheCodec, throughCodec } from '../../cache/codec.js';
 import { EXIT, PipetrainError } from '../core/errors.js';
-import { invariant, present } from '../core/invariant.js';
+import { invariant } from '../core/invariant.js';
 import type { Dataset } from '../data/dataset.js';
-import { fillField } from '../data/micro-batch.js';
-import { entryView, type SlabLayout } from '../model/slab.js';
+import type { ParameterSlabs } from '../model/slab.js';
 import type { StageCompiler } from '../model/stage-compiler.js';
-import type { BoundProgram, Executor, LoadedProgram } from '../tensor/executor.js';
-import { roleName } from '../tensor/program.js';
-import { type HostArray, hostArray, sizeOf } from '../tensor/shape.js';
+import { StandaloneProgram } from '../model/standalone-program.js';
+import type { Executor } from '../tensor/executor.js';
 
-export interface FrozenPrefixOptions {
-  readonly executor: Executor;
-  readonly compiler: StageCompiler;
-  readonly dataset: Dataset;
-  readonly layouts: readonly SlabLayout[];
-  readonly weights: (block: number) => Float32Array;
-  readonly frozen: number;
-  readonly microBatch: number;
+/** How the activations of the frozen blocks are kept. */
+export interface PrefixRecords {
   /** Null where nothing is cached. */
   readonly cache: ActivationCache | null;
   /**
@@ -32,64 +24,22 @@ export interface FrozenPrefixOptions {
   readonly verifies: boolean;
 }
 
-/** A compiled run of frozen blocks with its buffers. */
-class PrefixProgram {
-  readonly #dataset: Dataset;
-  readonly #loaded: LoadedProgram;
-  readonly #bound: BoundProgram;
-  readonly #fields: { readonly name: string; readonly data: HostArray }[] = [];
-  readonly input: Float32Array | null = null;
-  readonly output: Float32Array;
-
-  constructor(options: FrozenPrefixOptions, from: number) {
-    const { executor, compiler, dataset, layouts, weights, frozen, microBatch } = options;
-    this.#dataset = dataset;
-    const program = compiler.prefix(from, frozen, microBatch);
-    this.#loaded = executor.load(program);
-    this.output = new Float32Array(sizeOf(present(program.outputs[0], 'prefix output').shape));
-    let input: Float32Array | null = null;
-    const inputs = program.inputs.map((port) => {
-      switch (port.role.kind) {
-        case 'param': {
-          const { block, name } = port.role;
-          return entryView(
-            weights(block),
-            present(
-              layouts[block]?.entries.find((entry) => entry.name === name),
-              roleName(port.role),
-            ),
-          );
-        }
-        case 'field': {
-          const data = hostArray(port.dtype, port.shape);
-          this.#fields.push({ name: port.role.name, data });
-          return data;
-        }
-        case 'activation':
-          return (input = new Float32Array(sizeOf(port.shape)));
-        default:
-          throw new Error(`a frozen prefix has no input "${roleName(port.role)}"`);
-      }
-    });
-    this.input = input;
-    this.#bound = this.#loaded.bind(inputs, [this.output]);
-  }
-
-  run(ids: Int32Array): void {
-    for (const { name, data } of this.#fields) fillField(this.#dataset, name, ids, data);
-    this.#bound.run();
-  }
-
-  close(): void {
-    this.#bound.free();
-    this.#loaded.free();
-  }
+export interface FrozenPrefixOptions {
+  readonly executor: Executor;
+  readonly compiler: StageCompiler;
+  readonly dataset: Dataset;
+  readonly parameters: ParameterSlabs;
+  /** Blocks [0, frozen). */
+  readonly frozen: number;
+  readonly microBatch: number;
+  readonly records: PrefixRecords;
 }
 
 export class FrozenPrefix {
   readonly #options: FrozenPrefixOptions;
-  readonly #whole: PrefixProgram;
-  readonly #rest: PrefixProgram | null;
+  /** All frozen blocks, and those above the level before where there is one. */
+  readonly #whole: StandaloneProgram;
+  readonly #rest: StandaloneProgram | null;
   hits = 0;
   misses = 0;
   /** Milliseconds in the cache: reading and writing, without what was computed. */
@@ -98,14 +48,17 @@ export class FrozenPrefix {
   constructor(options: FrozenPrefixOptions) {
     invariant(options.frozen > 0, () => 'a prefix of no blocks');
     this.#options = options;
-    this.#whole = new PrefixProgram(options, 0);
-    const continued = options.cache?.previousDepth ?? null;
-    this.#rest = continued === null ? null : new PrefixProgram(options, continued);
+    const { executor, compiler, parameters, frozen, microBatch, records } = options;
+    const from = (block: number): StandaloneProgram =>
+      new StandaloneProgram(executor, compiler.prefix(block, frozen, microBatch), parameters);
+    this.#whole = from(0);
+    const continued = records.cache?.previousDepth ?? null;
+    this.#rest = continued === null ? null : from(continued);
   }
 
   /** Writes the activations of `ids` (-1 is padding) into `out`, shape [microBatch, ...]. */
   load(ids: Int32Array, out: Float32Array): void {
-    const { cache } = this.#options;
+    const { cache, codec, verifies } = this.#options.records;
     const firstReal = ids.findIndex((id) => id >= 0);
     if (cache === null || firstReal < 0) {
       this.#compute(ids, out);
@@ -114,14 +67,14 @@ export class FrozenPrefix {
     const { hits, missing } = this.#timed(() => cache.load(ids, out));
     this.hits += hits;
     this.misses += missing.length;
-    if (this.#options.verifies && hits > 0) this.#verify(ids, out, missing);
+    if (verifies && hits > 0) this.#verify(ids, out, missing);
     const rowLength = out.length / ids.length;
     if (missing.length > 0) {
       const from = this.#computeMissing(cache, ids, missing);
       this.#timed(() => cache.store(ids, missing, from));
       for (const row of missing) {
         out.set(from.subarray(row * rowLength, (row + 1) * rowLength), row * rowLength);
-        throughCodec(this.#options.codec, out, row, rowLength);
+        throughCodec(codec, out, row, rowLength);
       }
     }
     // Padding repeats the first real sample when it is computed (see micro-batch.ts), so it must when it is read.
@@ -132,18 +85,18 @@ export class FrozenPrefix {
   close(): void {
     this.#whole.close();
     this.#rest?.close();
-    this.#options.cache?.close();
+    this.#options.records.cache?.close();
   }
 
   #compute(ids: Int32Array, out: Float32Array): void {
-    this.#whole.run(ids);
-    out.set(this.#whole.output);
-    for (let row = 0; row < ids.length; row++) throughCodec(this.#options.codec, out, row, out.length / ids.length);
+    out.set(this.#run(this.#whole, ids));
+    const { codec } = this.#options.records;
+    for (let row = 0; row < ids.length; row++) throughCodec(codec, out, row, out.length / ids.length);
   }
 
   /** Tells which samples will be asked for next. */
   prefetch(ids: Int32Array): void {
-    this.#options.cache?.prefetch(ids);
+    this.#options.records.cache?.prefetch(ids);
   }
 
   /**
@@ -156,12 +109,16 @@ export class FrozenPrefix {
       this.#rest !== null &&
       input !== null &&
       this.#timed(() => cache.loadPrevious(ids, missing, input)).missing.length === 0
-    ) {
-      this.#rest.run(ids);
-      return this.#rest.output;
-    }
-    this.#whole.run(ids);
-    return this.#whole.output;
+    )
+      return this.#run(this.#rest, ids);
+    return this.#run(this.#whole, ids);
+  }
+
+  /** Computes the activations of `ids` as they are before any codec; overwritten by the next run. */
+  #run(program: StandaloneProgram, ids: Int32Array): Float32Array {
+    program.fillFields(this.#options.dataset, ids, 1);
+    program.run();
+    return program.output;
   }
 
   #timed<T>(work: () => T): T {
@@ -174,18 +131,19 @@ export class FrozenPrefix {
   }
 
   #verify(ids: Int32Array, out: Float32Array, missing: readonly number[]): void {
-    this.#whole.run(ids);
+    const computed = this.#run(this.#whole, ids);
+    const { codec } = this.#options.records;
     const rowLength = out.length / ids.length;
     for (const [row, id] of ids.entries()) {
       if (id < 0 || missing.includes(row)) continue;
-      throughCodec(this.#options.codec, this.#whole.output, row, rowLength);
+      throughCodec(codec, computed, row, rowLength);
       for (let i = row * rowLength; i < (row + 1) * rowLength; i++)
-        if (!Object.is(out[i], this.#whole.output[i]))
+        if (!Object.is(out[i], computed[i]))
           throw new PipetrainError(
             'PT_CACHE_MISMATCH',
             EXIT.internal,
             `the cached activation of sample ${id} differs from the recomputed one at element ` +
-              `${i - row * rowLength}: ${out[i]} against ${this.#whole.output[i]}`,
+              `${i - row * rowLength}: ${out[i]} against ${computed[i]}`,
             'Train with --cache off and report this.',
           );
     }

@@ -1,7 +1,7 @@
 // Seating: all that a worker has because of its seat in the plan in force: its stages, and the order in which they act.
 // It is thrown away as a whole on the next plan.
-import type { StepTimes } from '../../pipeline/stage-runner.js';
 import type { StepRunner } from '../../pipeline/step-runner.js';
+import type { StepTimes } from '../../pipeline/step-times.js';
 import { present } from '../core/invariant.js';
 import { pipelineLength } from '../core/plan.js';
 import { shareOf } from '../events/sample-share.js';

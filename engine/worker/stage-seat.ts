@@ -1,6 +1,7 @@
-// StageSeat: all that a worker has for one stage of its seat: compiled programs, borders, gradient exchange, frozen
-// prefix, updates. Made in two halves, so that everybody's memory exists before anybody maps it. The order in which the
-// stages of a worker act is not its business.
+// StageSeat: all that a worker has for one stage of its seat: compiled programs, links to the neighbours, gradient
+// exchange, frozen prefix, updates. Made in two halves, so that everybody's memory exists before anybody maps it. The
+// order in which the stages of a worker act is not its business.
+import type { ActivationCache } from '../../cache/activation-cache.js';
 import { codecOf } from '../../cache/codec.js';
 import type { Action } from '../../pipeline/action.js';
 import { StageRunner } from '../../pipeline/stage-runner.js';
@@ -9,13 +10,14 @@ import type { StageAssignment } from '../core/plan.js';
 import { countIds } from '../data/dataset.js';
 import { type ChunkSquares, GradientExchange } from '../dp/gradient-exchange.js';
 import type { StagePrograms } from '../model/compile.js';
+import type { ParameterSlabs } from '../model/slab.js';
 import type { Order } from '../protocol/messages.js';
-import type { BoundUpdate } from '../tensor/optimizer.js';
-import type { Shape } from '../tensor/shape.js';
-import { Border } from './border.js';
+import { type Shape, sizeOf } from '../tensor/shape.js';
 import { FrozenPrefix } from './frozen-prefix.js';
 import { openCache } from './open-cache.js';
 import type { SeatingOptions } from './seating-options.js';
+import { StageLinks } from './stage-links.js';
+import { StageUpdates } from './stage-updates.js';
 
 export interface Evaluation {
   readonly index: number;
@@ -35,101 +37,56 @@ export class StageSeat {
   readonly #options: SeatingOptions;
   readonly #programs: StagePrograms;
   readonly #exchange: GradientExchange;
-  /** Towards the data and towards the loss; null where there is no stage. */
-  readonly #upper: Border | null;
-  readonly #lower: Border | null;
+  readonly #links: StageLinks;
   #prefix: FrozenPrefix | null = null;
   #runner: StageRunner | null = null;
-  #updates: { readonly block: number; readonly bound: BoundUpdate }[] = [];
+  #updates: StageUpdates | null = null;
 
   /** First half: compiles, and creates the memory that others will map. */
   constructor(options: SeatingOptions, stage: number) {
     this.stage = stage;
     this.#options = options;
-    const { plan, seat, neighbours } = options;
-    const { folder, worker } = options.place;
+    const { plan, seat, device, place, neighbours } = options;
+    const { folder, worker } = place;
     const { from, to } = this.#blocks;
-    this.#programs = options.device.compiler.stage({
-      from,
-      to,
-      microBatch: plan.microBatch,
-      needsInputGradient: stage > 0,
-    });
-    this.#exchange = new GradientExchange({
-      folder,
-      plan,
-      of: { replica: seat.replica, stage, worker },
-      lengths: options.subject.layouts.map((layout) => layout.length),
-      adder: options.device.adder,
-      signals: {
-        arrived: (kind, step, peer) =>
-          neighbours.wait(`${kind} ${plan.generation} ${step} ${peer.worker} ${peer.stage} ${stage}`),
-        ring: (kind, step, peer) =>
-          neighbours.ring(peer.worker, `${kind} ${plan.generation} ${step} ${worker} ${stage} ${peer.stage}`),
-      },
-      remote: neighbours,
-    });
-    this.#upper = stage === 0 ? null : this.#borderTo(stage - 1, from);
-    this.#lower = this.#isLast ? null : this.#borderTo(stage + 1, to);
+    const { microBatch } = plan;
+    this.#programs = device.compiler.stage({ from, to, microBatch, needsInputGradient: stage > 0 });
+    this.#exchange = this.#newExchange();
+    const shapeAt = (block: number): Shape => this.#shapeAt(block);
+    this.#links = new StageLinks({ folder, plan, seat, stage, worker, shapeAt, neighbours });
   }
 
   /** The workers that this stage rings. */
   get contacts(): string[] {
-    const { stages } = this.#options.seat;
-    const around = [stages[this.stage - 1], stages[this.stage + 1]].flatMap((stage) =>
-      stage === undefined ? [] : [stage.worker],
-    );
-    return [...around, ...this.#exchange.peers.map(({ worker }) => worker)];
+    return [...this.#links.workers, ...this.#exchange.peers.map(({ worker }) => worker)];
   }
 
   /**
    * Second half: everybody's memory exists and every contact is reached. `actions` are those of this stage, in order.
    */
   open(actions: readonly Action[]): StageRunner {
-    const { plan, seat, neighbours } = this.#options;
-    const { layouts, dataset, seed } = this.#options.subject;
-    const { executor, pool } = this.#options.device;
-    const { store } = this.#options.place;
+    const { plan, seat, subject, device, place } = this.#options;
+    const { layouts, dataset, seed } = subject;
+    const { executor, pool, optimizer } = device;
+    const { store } = place;
     const { stage } = this;
-    const { from, recompute = false } = this.#blocks;
+    const { recompute = false } = this.#blocks;
     this.#exchange.open();
-    this.#upper?.open();
-    this.#lower?.open();
+    this.#links.open();
     const prefix = (this.#prefix = this.#openPrefix());
-    const prefixOutputs =
-      prefix === null
-        ? null
-        : Array.from({ length: seat.count }, () => new Float32Array(this.#shapeAt(from).reduce((a, b) => a * b, 1)));
     this.#runner = new StageRunner({
-      executor,
-      pool,
-      recompute,
+      duty: { replica: seat.replica, stage, start: seat.start, microBatch: plan.microBatch, actions, recompute },
+      device: { executor, pool },
       programs: this.#programs,
-      layouts,
-      weights: (block) => store.weights(block),
-      gradientOffset: (block) => this.#exchange.offset(block),
-      borders: {
-        activationIn: this.#upper?.arriving ?? prefixOutputs,
-        activationOut: this.#lower?.leaving ?? null,
-        gradientIn: this.#lower?.arriving ?? null,
-        gradientOut: this.#upper?.leaving ?? null,
+      tensors: {
+        parameters: this.#parameters,
+        gradientOffset: (block) => this.#exchange.offset(block),
+        borders: this.#links.borders(prefix === null ? null : this.#prefixOutputs()),
       },
-      signals: {
-        arrived: (kind, step, micro) => neighbours.wait(`${kind} ${plan.generation} ${step} ${stage} ${micro}`),
-        ring: (kind, step, micro) => {
-          const next = stage + (kind === 'F' ? 1 : -1);
-          (kind === 'F' ? this.#lower : this.#upper)?.send(micro);
-          neighbours.ring(this.#workerAt(next), `${kind} ${plan.generation} ${step} ${next} ${micro}`);
-        },
-      },
-      dataset,
-      seed,
-      microBatch: plan.microBatch,
-      start: seat.start,
-      actions,
-      prefix: prefix === null ? null : (ids, out) => prefix.load(ids, out),
+      source: { dataset, seed, prefix: prefix === null ? null : (ids, out) => prefix.load(ids, out) },
+      signals: this.#links.signals,
     });
-    this.#bindUpdates();
+    this.#updates = new StageUpdates({ blocks: this.#blocks, layouts, store, optimizer, exchange: this.#exchange });
     return this.#runner;
   }
 
@@ -163,72 +120,59 @@ export class StageSeat {
 
   /** Applies the update of a step that the coordinator has committed, when its reduction is settled. */
   apply(commit: Extract<Order, { type: 'commit' }>): void {
-    for (const { block, bound } of this.#updates) {
-      const rate = commit.rates?.[block];
-      bound.run(rate === undefined ? commit : { ...commit, learningRate: commit.learningRate * rate });
-    }
+    present(this.#updates, 'updates').apply(commit);
   }
 
-  /**
-   * Evaluates one micro-batch. A stage runs ahead of the next by at most the places of the mailbox: a reader rings back
-   * when a place is free.
-   */
+  /** Evaluates one micro-batch, as soon as the neighbours let it. */
   async evaluate({ n, index, ids }: ValidationBatch): Promise<Evaluation | null> {
-    const { plan, seat, neighbours } = this.#options;
-    const { stage } = this;
-    if (stage > 0) await neighbours.wait(`E ${plan.generation} ${stage} ${n}`);
-    if (!this.#isLast && n >= seat.count) await neighbours.wait(`C ${plan.generation} ${stage} ${n - seat.count}`);
-    const result = present(this.#runner, 'stage runner').evaluate(ids, n % seat.count);
-    if (stage > 0) neighbours.ring(this.#workerAt(stage - 1), `C ${plan.generation} ${stage - 1} ${n}`);
-    if (!this.#isLast) {
-      this.#lower?.send(n % seat.count);
-      neighbours.ring(this.#workerAt(stage + 1), `E ${plan.generation} ${stage + 1} ${n}`);
-    }
+    await this.#links.evaluationArrived(n);
+    const place = n % this.#options.seat.count;
+    const result = present(this.#runner, 'stage runner').evaluate(index, ids, place);
+    this.#links.evaluationDone(n);
     return result === null ? null : { index, ...result };
   }
 
-  /** Takes the last credits of an evaluation of `count` micro-batches: the next one counts from 0 again. */
-  async endEvaluation(count: number): Promise<void> {
-    const { plan, seat, neighbours } = this.#options;
-    if (this.#isLast) return;
-    for (let n = Math.max(0, count - seat.count); n < count; n++)
-      await neighbours.wait(`C ${plan.generation} ${this.stage} ${n}`);
+  /** Ends an evaluation of `count` micro-batches. */
+  endEvaluation(count: number): Promise<void> {
+    return this.#links.endEvaluation(count);
   }
 
   close(): void {
-    for (const { bound } of this.#updates) bound.free();
+    this.#updates?.free();
     this.#runner?.close();
     this.#prefix?.close();
     this.#exchange.close();
-    this.#upper?.close();
-    this.#lower?.close();
+    this.#links.close();
   }
 
   get #blocks(): StageAssignment {
     return present(this.#options.seat.stages[this.stage], `stage ${this.stage}`);
   }
 
-  get #isLast(): boolean {
-    return this.stage === this.#options.seat.stages.length - 1;
+  get #parameters(): ParameterSlabs {
+    const { subject, place } = this.#options;
+    const { layouts } = subject;
+    const { store } = place;
+    return { layouts, of: (block) => store.weights(block) };
   }
 
-  #workerAt(stage: number): string {
-    return present(this.#options.seat.stages[stage], `stage ${stage}`).worker;
-  }
-
-  /** The border to a neighbouring stage, over which the input of `block` goes. */
-  #borderTo(stage: number, block: number): Border {
-    const { plan, seat, place, neighbours } = this.#options;
+  #newExchange(): GradientExchange {
+    const { plan, seat, subject, device, place, neighbours } = this.#options;
     const { folder, worker } = place;
-    return new Border({
+    const { stage } = this;
+    return new GradientExchange({
       folder,
-      generation: plan.generation,
-      worker,
-      stage: this.stage,
-      neighbour: { worker: this.#workerAt(stage), stage },
-      numPlaces: seat.count,
-      shape: this.#shapeAt(block),
-      neighbours,
+      plan,
+      of: { replica: seat.replica, stage, worker },
+      lengths: subject.layouts.map((layout) => layout.length),
+      adder: device.adder,
+      signals: {
+        arrived: (kind, step, peer) =>
+          neighbours.wait(`${kind} ${plan.generation} ${step} ${peer.worker} ${peer.stage} ${stage}`),
+        ring: (kind, step, peer) =>
+          neighbours.ring(peer.worker, `${kind} ${plan.generation} ${step} ${worker} ${stage} ${peer.stage}`),
+      },
+      remote: neighbours,
     });
   }
 
@@ -237,70 +181,47 @@ export class StageSeat {
     return present(this.#options.shapes[block - 1], `output shape of block ${block - 1}`);
   }
 
+  /** Where the output of the frozen prefix lies, one array per micro-batch. */
+  #prefixOutputs(): Float32Array[] {
+    const length = sizeOf(this.#shapeAt(this.#blocks.from));
+    return Array.from({ length: this.#options.seat.count }, () => new Float32Array(length));
+  }
+
   #openPrefix(): FrozenPrefix | null {
-    const { plan, shapes, cache: settings } = this.#options;
-    const { dataset, layouts } = this.#options.subject;
-    const { executor, compiler } = this.#options.device;
-    const { store, folder } = this.#options.place;
+    const { plan, subject, device, cache } = this.#options;
+    const { executor, compiler } = device;
+    const { dataset } = subject;
     if (this.stage > 0 || plan.frozen === 0) return null;
     invariant(
       this.#blocks.from === plan.frozen,
       () => `stage 0 starts at block ${this.#blocks.from}, ${plan.frozen} are frozen`,
     );
-    const weights = (block: number): Float32Array => store.weights(block);
-    const cache = plan.usesCache
-      ? openCache({
-          settings,
-          folder,
-          shapes,
-          numSamples: countIds(dataset),
-          weights,
-          depth: plan.frozen,
-          previousDepth: plan.previousCacheDepth,
-          onOff: settings.onOff,
-        })
-      : null;
     return new FrozenPrefix({
       executor,
       compiler,
       dataset,
-      layouts,
-      weights,
+      parameters: this.#parameters,
       frozen: plan.frozen,
       microBatch: plan.microBatch,
-      cache,
-      codec: codecOf(settings.isWanted ? settings.codec : 'f32'),
-      verifies: settings.isVerified,
+      records: {
+        cache: plan.usesCache ? this.#openCache() : null,
+        codec: codecOf(cache.isWanted ? cache.codec : 'f32'),
+        verifies: cache.isVerified,
+      },
     });
   }
 
-  #bindUpdates(): void {
-    const { subject, device, place } = this.#options;
-    const { store } = place;
-    const { from: first, to: end } = this.#blocks;
-    for (let block = first; block < end; block++) {
-      const weights = store.weights(block);
-      const states = store.states(block);
-      const { segments } = present(subject.layouts[block], `layout of block ${block}`);
-      for (const { from, to, data } of this.#exchange.shards(block)) {
-        const clipped = segments
-          .map(({ offset, length, decays }) => ({
-            offset: Math.max(offset, from) - from,
-            end: Math.min(offset + length, to) - from,
-            decays,
-          }))
-          .filter(({ offset, end: last }) => last > offset)
-          .map(({ offset, end: last, decays }) => ({ offset, length: last - offset, decays }));
-        this.#updates.push({
-          block,
-          bound: device.optimizer.bind(
-            weights.subarray(from, to),
-            data,
-            states.map((state) => state.subarray(from, to)),
-            clipped,
-          ),
-        });
-      }
-    }
+  #openCache(): ActivationCache | null {
+    const { plan, shapes, subject, place, cache } = this.#options;
+    return openCache({
+      settings: cache,
+      folder: place.folder,
+      shapes,
+      numSamples: countIds(subject.dataset),
+      weights: (block) => place.store.weights(block),
+      depth: plan.frozen,
+      previousDepth: plan.previousCacheDepth,
+      onOff: cache.onOff,
+    });
   }
 }

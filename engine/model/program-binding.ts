@@ -1,0 +1,129 @@
+// ProgramBinding: a loaded program tied to memory. It alone knows what the ports of a program stand for; whoever runs
+// the program says where its own tensors lie. It owns no buffer, and does not know when it is run.
+import { InvariantError, present } from '../core/invariant.js';
+import { fillUniform, randomKey } from '../core/random.js';
+import type { Dataset } from '../data/dataset.js';
+import { fillField, fillWeights } from '../data/micro-batch.js';
+import type { BoundProgram, LoadedProgram } from '../tensor/executor.js';
+import { type Port, roleName } from '../tensor/program.js';
+import { thrownByRun } from '../tensor/run-failure.js';
+import type { HostArray } from '../tensor/shape.js';
+import { type ParameterSlabs, parameterView } from './slab.js';
+import { WEIGHT_FIELD } from './tracing-context.js';
+
+/** Whether a program reads what is bound to a port or writes it. */
+export type Way = 'in' | 'out';
+
+/** What crosses the border to a neighbouring stage. */
+export type BorderKind = 'activation' | 'gradient';
+
+/** Where the tensors of a program lie. Every array has exactly the elements of its port. */
+export interface TensorPlaces {
+  /** The parameters. */
+  readonly parameters: ParameterSlabs;
+  /** The gradients of the parameters; null where nobody takes them. */
+  readonly gradients: ParameterSlabs | null;
+  /** What comes over a border or goes over one. */
+  border(kind: BorderKind, way: Way, port: Port): HostArray;
+  /** What lives from the forward of a micro-batch to its backward, or less: fields, noise, saved tensors, results. */
+  buffer(port: Port): HostArray;
+  /** What lives from the input half of a backward to its weight half; default: as `buffer`. */
+  carried?(port: Port): HostArray;
+}
+
+interface NoiseInput {
+  readonly block: number;
+  readonly tag: string;
+  readonly data: Float32Array;
+}
+
+export class ProgramBinding {
+  readonly #name: string;
+  readonly #bound: BoundProgram;
+  readonly #fields: { readonly name: string; readonly data: HostArray }[] = [];
+  readonly #noise: NoiseInput[] = [];
+  readonly #results = new Map<'loss' | 'score', HostArray>();
+
+  /** Throws an InvariantError where a port has no place, or one that does not fit. */
+  constructor(loaded: LoadedProgram, places: TensorPlaces) {
+    const { name, inputs, outputs } = loaded.program;
+    this.#name = name;
+    const from = inputs.map((port) => this.#placed(port, 'in', places));
+    const to = outputs.map((port) => this.#placed(port, 'out', places));
+    this.#bound = loaded.bind(from, to);
+  }
+
+  /**
+   * Fills the inputs that are fields of the data, or the weights of the samples, for one micro-batch. `ids` [B], -1 is
+   * padding; `total` counts the real samples of the whole batch.
+   */
+  fillFields(dataset: Dataset, ids: Int32Array, total: number): void {
+    for (const { name, data } of this.#fields)
+      if (name === WEIGHT_FIELD.name) fillWeights(ids, total, data as Float32Array);
+      else fillField(dataset, name, ids, data);
+  }
+
+  /** Fills the inputs that are noise: the same numbers for a sample in a step, wherever it is computed. */
+  fillNoise(seed: number, step: number, ids: Int32Array): void {
+    for (const { block, tag, data } of this.#noise) {
+      const perSample = data.length / ids.length;
+      for (const [row, id] of ids.entries())
+        fillUniform(randomKey(seed, 'dropout', step, id, block, tag), data, row * perSample, perSample);
+    }
+  }
+
+  /** Throws a ModelError (PT_EXECUTOR) where the executor fails. */
+  run(): void {
+    try {
+      this.#bound.run();
+    } catch (error) {
+      throw thrownByRun(error, this.#name);
+    }
+  }
+
+  /** The sum over the micro-batch that the last run has left; null where the program computes none. */
+  result(kind: 'loss' | 'score'): number | null {
+    return this.#results.get(kind)?.[0] ?? null;
+  }
+
+  /** Releases what the binding holds on the device; the buffers stay whose they are. */
+  free(): void {
+    this.#bound.free();
+  }
+
+  /** The memory of a port. A role that is not listed here does not compile. */
+  #placed(port: Port, way: Way, places: TensorPlaces): HostArray {
+    const { role } = port;
+    switch (role.kind) {
+      case 'activation':
+      case 'gradient':
+        return places.border(role.kind, way, port);
+      case 'param':
+        return parameterView(places.parameters, role);
+      case 'paramGrad':
+        return parameterView(present(places.gradients, `a place for "${roleName(role)}" of ${this.#name}`), role);
+      case 'field': {
+        const data = places.buffer(port);
+        this.#fields.push({ name: role.name, data });
+        return data;
+      }
+      case 'noise': {
+        const data = places.buffer(port) as Float32Array;
+        this.#noise.push({ block: role.block, tag: role.tag, data });
+        return data;
+      }
+      case 'loss':
+      case 'score': {
+        const data = places.buffer(port);
+        this.#results.set(role.kind, data);
+        return data;
+      }
+      case 'saved':
+        return places.buffer(port);
+      case 'carried':
+        return places.carried?.(port) ?? places.buffer(port);
+      case 'plain':
+        throw new InvariantError(`a program of a stage has no "${roleName(role)}"`);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+// StandaloneProgram: a program that runs outside of a pipeline, with buffers of its own for everything but the
+// parameters: the frozen blocks of a stage, a whole model on one device.
+import { present } from '../core/invariant.js';
+import type { Dataset } from '../data/dataset.js';
+import type { Executor, LoadedProgram } from '../tensor/executor.js';
+import { type Port, type Program, roleName } from '../tensor/program.js';
+import { type HostArray, hostArray } from '../tensor/shape.js';
+import { ProgramBinding } from './program-binding.js';
+import type { ParameterSlabs } from './slab.js';
+
+export class StandaloneProgram {
+  readonly #loaded: LoadedProgram;
+  readonly #binding: ProgramBinding;
+  readonly #buffers = new Map<string, HostArray>();
+
+  constructor(executor: Executor, program: Program, parameters: ParameterSlabs) {
+    this.#loaded = executor.load(program);
+    this.#binding = new ProgramBinding(this.#loaded, {
+      parameters,
+      gradients: null,
+      border: (kind, way, port) => this.#buffer(`${kind} ${way}`, port),
+      buffer: (port) => this.#buffer(roleName(port.role), port),
+    });
+  }
+
+  /** The activation that the program reads, to be written before a run; null where it begins with data. */
+  get input(): Float32Array | null {
+    return (this.#buffers.get('activation in') ?? null) as Float32Array | null;
+  }
+
+  /** The activation that the last run has left; overwritten by the next. */
+  get output(): Float32Array {
+    return present(this.#buffers.get('activation out'), 'the output of a program') as Float32Array;
+  }
+
+  /** The buffer of a field that the program reads, for who writes it by hand. */
+  field(name: string): HostArray {
+    return present(this.#buffers.get(roleName({ kind: 'field', name })), `the field ${name}`);
+  }
+
+  /** See ProgramBinding. */
+  fillFields(dataset: Dataset, ids: Int32Array, total: number): void {
+    this.#binding.fillFields(dataset, ids, total);
+  }
+
+  /** Throws a ModelError (PT_EXECUTOR) where the executor fails. */
+  run(): void {
+    this.#binding.run();
+  }
+
+  /** See ProgramBinding. */
+  result(kind: 'loss' | 'score'): number | null {
+    return this.#binding.result(kind);
+  }
+
+  close(): void {
+    this.#binding.free();
+    this.#loaded.free();
+  }
+
+  #buffer(key: string, port: Port): HostArray {
+    const buffer = this.#buffers.get(key) ?? hostArray(port.dtype, port.shape);
+    this.#buffers.set(key, buffer);
+    return buffer;
+  }
+}

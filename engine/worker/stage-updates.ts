@@ -1,0 +1,59 @@
+// StageUpdates: the optimizer's work on one stage: every shard of a reduced gradient tied to the parameters and the
+// optimizer states it updates. When a step is committed is not its business.
+import { present } from '../core/invariant.js';
+import type { BlockStore } from '../dp/block-store.js';
+import type { GradientExchange, ReducedShard } from '../dp/gradient-exchange.js';
+import type { SlabLayout } from '../model/slab.js';
+import type { Order } from '../protocol/messages.js';
+import type { BoundUpdate, Optimizer } from '../tensor/optimizer.js';
+
+export interface StageUpdatesOptions {
+  /** Blocks [from, to). */
+  readonly blocks: { readonly from: number; readonly to: number };
+  readonly layouts: readonly SlabLayout[];
+  readonly store: BlockStore;
+  readonly optimizer: Optimizer;
+  /** Says where the shards of a block lie. */
+  readonly exchange: Pick<GradientExchange, 'shards'>;
+}
+
+type Segments = SlabLayout['segments'];
+
+export class StageUpdates {
+  readonly #updates: readonly { readonly block: number; readonly bound: BoundUpdate }[];
+
+  constructor(options: StageUpdatesOptions) {
+    const { blocks, exchange } = options;
+    this.#updates = Array.from({ length: blocks.to - blocks.from }, (_, i) => blocks.from + i).flatMap((block) =>
+      exchange.shards(block).map((shard) => ({ block, bound: bind(options, block, shard) })),
+    );
+  }
+
+  /** Applies the update of a committed step; its reduction must be settled. */
+  apply(commit: Extract<Order, { type: 'commit' }>): void {
+    for (const { block, bound } of this.#updates) {
+      const rate = commit.rates?.[block];
+      bound.run(rate === undefined ? commit : { ...commit, learningRate: commit.learningRate * rate });
+    }
+  }
+
+  free(): void {
+    for (const { bound } of this.#updates) bound.free();
+  }
+}
+
+function bind({ store, optimizer, layouts }: StageUpdatesOptions, block: number, shard: ReducedShard): BoundUpdate {
+  const { from, to, data } = shard;
+  const { segments } = present(layouts[block], `layout of block ${block}`);
+  const states = store.states(block).map((state) => state.subarray(from, to));
+  return optimizer.bind(store.weights(block).subarray(from, to), data, states, clipped(segments, from, to));
+}
+
+/** The segments within the elements [from, to) of a slab, counted from `from`. */
+function clipped(segments: Segments, from: number, to: number): Segments {
+  return segments.flatMap(({ offset, length, decays }) => {
+    const begin = Math.max(offset, from);
+    const end = Math.min(offset + length, to);
+    return end > begin ? [{ offset: begin - from, length: end - begin, decays }] : [];
+  });
+}

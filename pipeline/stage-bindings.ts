@@ -1,0 +1,122 @@
+// StageBindings: the programs of a stage tied to the tensors of its micro-batches, each made when it is first asked for
+// and found again in every later step. When they run, and on what, is the stage runner's business.
+import { present } from '../engine/core/invariant.js';
+import { ProgramBinding, type TensorPlaces } from '../engine/model/program-binding.js';
+import type { ParameterSlabs } from '../engine/model/slab.js';
+import type { BufferPool } from '../engine/tensor/buffer-pool.js';
+import type { LoadedProgram } from '../engine/tensor/executor.js';
+import { roleName } from '../engine/tensor/program.js';
+import type { HostArray } from '../engine/tensor/shape.js';
+import { SlotBuffers } from './slot-buffers.js';
+
+/**
+ * Buffers where tensors cross the borders of the stage, one per micro-batch of the replica; null where there is no such
+ * border.
+ */
+export interface StageBorders {
+  readonly activationIn: readonly HostArray[] | null;
+  readonly activationOut: readonly HostArray[] | null;
+  readonly gradientIn: readonly HostArray[] | null;
+  readonly gradientOut: readonly HostArray[] | null;
+}
+
+/** Where the tensors of a stage lie that outlive a micro-batch, or cross its borders. */
+export interface StageTensors {
+  readonly parameters: ParameterSlabs;
+  /** Elements from the start of the stage's gradient to the slab of a block. */
+  readonly gradientOffset: (block: number) => number;
+  readonly borders: StageBorders;
+}
+
+/** How many micro-batches have buffers of their own at a time. */
+export interface SlotCounts {
+  /** From their forward to their backward. */
+  readonly held: number;
+  /** From the input half of their backward to its weight half. */
+  readonly carried: number;
+}
+
+export class StageBindings {
+  readonly #tensors: StageTensors;
+  readonly #buffers: SlotBuffers;
+  readonly #counts: SlotCounts;
+  readonly #bound = new Map<string, ProgramBinding>();
+  readonly #gradientIds = new Map<ArrayBufferLike, number>();
+
+  /** `pool` lends the buffers that live from a forward to its backward; all go back on `close`. */
+  constructor(tensors: StageTensors, pool: BufferPool, counts: SlotCounts) {
+    this.#tensors = tensors;
+    this.#buffers = new SlotBuffers(pool);
+    this.#counts = counts;
+  }
+
+  forward(loaded: LoadedProgram, micro: number): ProgramBinding {
+    const key = `f${micro}`;
+    return this.#bound.get(key) ?? this.#bind(key, loaded, this.#places(micro, micro % this.#counts.held));
+  }
+
+  /**
+   * The forward once more. Its input is still in its place of the border; its output goes nowhere, because the stage
+   * above may be reading the first one.
+   */
+  forwardAgain(loaded: LoadedProgram, micro: number): ProgramBinding {
+    const key = `r${micro}`;
+    const known = this.#bound.get(key);
+    if (known !== undefined) return known;
+    const slot = micro % this.#counts.held;
+    const places = this.#places(micro, slot);
+    return this.#bind(key, loaded, {
+      ...places,
+      border: (kind, way, port) => (way === 'out' ? this.#buffers.of(port, slot) : places.border(kind, way, port)),
+    });
+  }
+
+  /** Evaluation of what sits at border position `place`. */
+  evaluate(loaded: LoadedProgram, place: number): ProgramBinding {
+    const key = `e${place}`;
+    return this.#bound.get(key) ?? this.#bind(key, loaded, this.#places(place, 0));
+  }
+
+  /** A backward, whole or a half; `gradient` takes the gradients of the parameters, null where it computes none. */
+  backward(loaded: LoadedProgram, kind: 'B' | 'I' | 'W', micro: number, gradient: Float32Array | null): ProgramBinding {
+    const key = gradient === null ? `${kind}${micro}` : `${kind}${micro}.${this.#identify(gradient)}`;
+    return this.#bound.get(key) ?? this.#bind(key, loaded, this.#places(micro, micro % this.#counts.held, gradient));
+  }
+
+  /** Frees the bindings and gives the buffers back. */
+  close(): void {
+    for (const bound of this.#bound.values()) bound.free();
+    this.#bound.clear();
+    this.#buffers.release();
+  }
+
+  #bind(key: string, loaded: LoadedProgram, places: TensorPlaces): ProgramBinding {
+    const bound = new ProgramBinding(loaded, places);
+    this.#bound.set(key, bound);
+    return bound;
+  }
+
+  /** Where the tensors of a micro-batch lie. */
+  #places(micro: number, slot: number, gradient: Float32Array | null = null): TensorPlaces {
+    const { parameters, gradientOffset, borders } = this.#tensors;
+    const { layouts } = parameters;
+    return {
+      parameters,
+      gradients: gradient === null ? null : { layouts, of: (block) => gradient.subarray(gradientOffset(block)) },
+      border: (kind, way, port) =>
+        present(
+          borders[`${kind}${way === 'in' ? 'In' : 'Out'}`]?.[micro],
+          `place ${micro} for "${roleName(port.role)}" ${way}`,
+        ),
+      buffer: (port) => this.#buffers.of(port, slot),
+      carried: (port) => this.#buffers.of(port, micro % this.#counts.carried),
+    };
+  }
+
+  /** A name for a gradient buffer, so that a binding to it is found again. */
+  #identify(gradient: Float32Array): string {
+    const owner = gradient.buffer;
+    if (!this.#gradientIds.has(owner)) this.#gradientIds.set(owner, this.#gradientIds.size);
+    return `${this.#gradientIds.get(owner)}+${gradient.byteOffset}`;
+  }
+}
