@@ -26,7 +26,7 @@ const flatten: Block = { name: 'flatten', kind: 'embedding', layer: null, params
 const layer = (index: number, from: number, to: number): Block => ({
   name: 'layer' + index, kind: 'mlp', layer: index,
   params: { w: { shape: [from, to], init: { kind: 'normal', std: 0.1 }, decay: true }, b: { shape: [to], init: { kind: 'zeros' }, decay: false } },
-  forward: (x, p) => ${forward},
+  forward: (x, p, context) => ${forward},
 });
 export const model = defineModel({
   name: 'mine', summary: 'a test', options: { parse: (value: unknown) => value, safeParse: (value: unknown) => ({ success: true, data: value }) } as never, defaults: {},
@@ -63,6 +63,23 @@ describe('a model file', () => {
       code: 'PT_OP_UNDEFINED',
       message: expect.stringMatching(/layer0.*Unique|Unique.*layer0/s) as string,
       hint: expect.stringContaining('BatchMatMul') as string,
+    });
+  });
+  it.each([
+    ['ort-cpu', { devices: 'cpu:2', pipeline: 2, replicas: 1 }],
+    ['tfjs-cpu', { devices: 'tfjs-cpu:1' }],
+  ] as const)('that fails while it runs is named with its place, block and op on %s', async (kind, shape) => {
+    // Once a sample has the label 0, rows are looked up that are not there.
+    const row = "tf.mul(tf.relu(tf.sub(tf.scalar(1, 'int32'), context.field('label'))), tf.scalar(1000, 'int32'))";
+    const linear = 'tf.relu(nn.linear(x!, p.w!, p.b!))';
+    const model = file(`fails-${kind}.ts`, source(`index === 1 ? tf.gather(${linear}, ${row}) : ${linear}`));
+    const where = `Program "mine blocks [-0-9]+ forward" fails on ${kind} in block 2 \\(layer1\\), op GatherV2: `;
+    await expect(trainRun({ model, modelOptions: {}, ...shape })).rejects.toMatchObject({
+      exitCode: 3,
+      code: 'PT_EXECUTOR',
+      message: expect.stringMatching(
+        new RegExp(`^replica 0, stage (\\d), action \\1F\\d+: ${where}.*\\b1000\\b`, 's'),
+      ) as string,
     });
   });
   it('that is missing is named', async () => {
