@@ -1,6 +1,6 @@
 // The bound of Eq. 1 of PipeTransformer alone: a schedule fixed before training, which is what the released code of the
 // paper runs. Looks at no gradient.
-import { decision, type FreezePolicy } from './policy.js';
+import { decision, type FreezePolicy, type FreezePolicyKind } from './policy.js';
 
 /** Roundings of L (1 - (1 - alpha)^T) must not push a whole number over the next one. */
 const ROUNDING = 1e-9;
@@ -18,6 +18,7 @@ export const alphaSchedule = (alpha: number, numLayers: number, interval: number
 /** Freezes `alphaSchedule` layers at decision T. `alpha` in (0, 1). */
 export const alphaFreeze = (alpha: number): FreezePolicy => ({
   name: 'alpha',
+  isGuarded: true,
   everyStep: false,
   decide(input) {
     const { interval, numLayers } = input;
@@ -29,4 +30,13 @@ export const alphaFreeze = (alpha: number): FreezePolicy => ({
         `${(1 - alpha).toFixed(3)}^${interval})) = ${wanted}`,
     );
   },
+  expected({ layers, decisions, numLayers }) {
+    for (let next = decisions + 1; next <= decisions + numLayers; next++) {
+      const wanted = alphaSchedule(alpha, numLayers, next);
+      if (wanted > layers) return [wanted];
+    }
+    return [];
+  },
 });
+
+export const alpha: FreezePolicyKind = { name: 'alpha', make: (options) => alphaFreeze(options.alpha) };

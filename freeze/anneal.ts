@@ -1,7 +1,7 @@
 // The rule of FreezeOut (Brock et al. 2017): every layer has a learning rate of its own, which falls to zero along a
 // cosine by a time of its own, the lowest layers first; then the layer is frozen, which changes nothing any more. Looks
 // at no gradient.
-import { decision, type FreezePolicy, type RateInput } from './policy.js';
+import { decision, type FreezePolicy, type FreezePolicyKind, type RateInput } from './policy.js';
 
 /**
  * t_i: when layer `layer` (0-based) has come to rest, as a share of the run: from `start` for the first to 1 for the
@@ -25,6 +25,7 @@ export function annealedRate(start: number, layer: number, { progress, numLayers
 /** Freezes every layer when its learning rate has reached zero. `start` is in (0, 1]. */
 export const annealFreeze = (start: number): FreezePolicy => ({
   name: 'anneal',
+  isGuarded: false,
   everyStep: true,
   decide(input) {
     const { step, totalSteps, numLayers } = input;
@@ -44,7 +45,10 @@ export const annealFreeze = (start: number): FreezePolicy => ({
         `${resting === 1 ? 'layer' : 'layers'} is annealed to zero; ${then}`,
     );
   },
+  expected: ({ layers }) => [layers + 1],
   rate: (layer, at) => annealedRate(start, layer, at),
 });
+
+export const anneal: FreezePolicyKind = { name: 'anneal', make: ({ start }) => annealFreeze(start) };
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

@@ -3,7 +3,7 @@
 // scratch improve in every layer until late, and no rule measured here froze them without a loss. What was measured is
 // in bench/policies.
 import { changeFreeze } from './change.js';
-import { decision, type FreezeInput, type FreezePolicy } from './policy.js';
+import { decision, type FreezeInput, type FreezePolicy, type FreezePolicyKind } from './policy.js';
 
 /**
  * Up to so many training samples, the lower half of trained weights is frozen before the first step: half of the work
@@ -31,6 +31,7 @@ export function autoFreeze(percent: number, isPretrained: boolean): FreezePolicy
   const rule = changeFreeze(percent);
   return {
     name: 'auto',
+    isGuarded: isPretrained,
     everyStep: false,
     atStart: isPretrained,
     most: (numLayers, numSamples) =>
@@ -44,8 +45,14 @@ export function autoFreeze(percent: number, isPretrained: boolean): FreezePolicy
         );
       return input.numSamples <= FEW_SAMPLES ? atOnce(input) : gradually(input, rule);
     },
+    expected: ({ layers }) => [layers + 1],
   };
 }
+
+export const auto: FreezePolicyKind = {
+  name: 'auto',
+  make: ({ percentile, isPretrained }) => autoFreeze(percentile, isPretrained),
+};
 
 function atOnce(input: FreezeInput): ReturnType<FreezePolicy['decide']> {
   const { numLayers, numSamples } = input;

@@ -1,6 +1,10 @@
 // The rule of AutoFreeze (Liu, Agarwal, Venkataraman 2021): a layer has converged when its gradient norm changes little
 // from one interval to the next, compared with the other active layers. How far a norm is from zero does not matter.
-import { decision, type FreezeInput, type FreezePolicy } from './policy.js';
+import { ceilLayers } from './alpha.js';
+import { decision, type FreezeInput, type FreezePolicy, type FreezePolicyKind } from './policy.js';
+
+/** Share of the active layers that a decision is expected to freeze; one layer is the least that it can. */
+const USUAL_SHARE = 1 / 3;
 
 /**
  * |now - before| / before of every active layer, numbered from 0; not a number where either norm is missing or the one
@@ -37,6 +41,7 @@ export function percentile(values: readonly number[], percent: number): number {
  */
 export const changeFreeze = (percent: number): FreezePolicy => ({
   name: 'change',
+  isGuarded: true,
   everyStep: false,
   decide(input) {
     const { frozenLayers, numLayers } = input;
@@ -57,7 +62,10 @@ export const changeFreeze = (percent: number): FreezePolicy => ({
       `${limit}; the norm of layer ${stopper.layer + 1} of ${numLayers} changed by ${share(stopper.change)}${calm}`,
     );
   },
+  expected: ({ layers, numLayers }) => [ceilLayers(layers + USUAL_SHARE * (numLayers - layers)), layers + 1],
 });
+
+export const change: FreezePolicyKind = { name: 'change', make: (options) => changeFreeze(options.percentile) };
 
 const share = (value: number): string =>
   Number.isFinite(value) ? `${(value * 100).toPrecision(3)} %` : 'an unknown amount';

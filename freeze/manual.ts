@@ -1,6 +1,6 @@
 // The policy a person writes down: at which step how many layers are frozen, e.g. `100:2,200:4`.
 import { UsageError } from '../engine/core/errors.js';
-import { decision, type FreezePolicy } from './policy.js';
+import { decision, type FreezePolicy, type FreezePolicyKind } from './policy.js';
 
 export interface ManualEntry {
   /** Steps done when it takes effect. */
@@ -40,6 +40,7 @@ export function manualFreeze(schedule: string): FreezePolicy {
   const entries = parseFreezeSchedule(schedule);
   return {
     name: 'manual',
+    isGuarded: false,
     everyStep: true,
     atStart: true,
     decide(input) {
@@ -53,5 +54,8 @@ export function manualFreeze(schedule: string): FreezePolicy {
         `the schedule says ${entry.layers} layers from step ${entry.step}, this is step ${input.step}`,
       );
     },
+    expected: ({ layers: frozen }) => entries.flatMap(({ layers }) => (layers > frozen ? [layers] : [])).slice(0, 1),
   };
 }
+
+export const manual: FreezePolicyKind = { name: 'manual', make: ({ schedule }) => manualFreeze(schedule) };

@@ -1,9 +1,13 @@
 // The policy that freezes nothing.
-import { decision, type FreezePolicy } from './policy.js';
+import { decision, type FreezePolicy, type FreezePolicyKind } from './policy.js';
 
 export const noFreeze: FreezePolicy = {
   name: 'none',
+  isGuarded: false,
   everyStep: false,
   most: () => 0,
   decide: (input) => decision(input, 0, 'the policy none never freezes'),
+  expected: () => [],
 };
+
+export const none: FreezePolicyKind = { name: 'none', make: () => noFreeze };

@@ -12,7 +12,7 @@
 // - L_f is whole from one decision to the next, and the bound is rounded up as in the released schedule; rounded down
 // it would never freeze the last 1 / alpha layers.
 import { ceilLayers } from './alpha.js';
-import { decision, type FreezeInput, type FreezePolicy } from './policy.js';
+import { decision, type FreezeInput, type FreezePolicy, type FreezePolicyKind } from './policy.js';
 
 /**
  * The active layer with the smallest norm, numbered 1..L, and that norm; null where no active layer has a finite one.
@@ -33,6 +33,7 @@ export function calmestLayer({
 /** Eq. 1 with `alpha` in (0, 1). */
 export const paperFreeze = (alpha: number): FreezePolicy => ({
   name: 'paper',
+  isGuarded: true,
   everyStep: false,
   decide(input) {
     const { frozenLayers, numLayers } = input;
@@ -52,4 +53,8 @@ export const paperFreeze = (alpha: number): FreezePolicy => ({
         `at layer ${calmest.layer} of ${numLayers}`,
     );
   },
+  // Bounded from above; one more layer is the least that it can do.
+  expected: ({ layers, numLayers }) => [ceilLayers(layers + alpha * (numLayers - layers)), layers + 1],
 });
+
+export const paper: FreezePolicyKind = { name: 'paper', make: (options) => paperFreeze(options.alpha) };

@@ -32,8 +32,44 @@ export interface FreezeDecision {
   readonly reason: string;
 }
 
+/** What a run lets its policies choose from: each takes what it needs. */
+export interface FreezePolicyOptions {
+  /** paper, alpha: in (0, 1). */
+  readonly alpha: number;
+  /** manual: `STEP:LAYERS,...`. */
+  readonly schedule: string;
+  /** change, auto: percentile of the changes below which a layer counts as calm, 0 to 100. */
+  readonly percentile: number;
+  /** anneal: share of the run after which the first layer freezes. */
+  readonly start: number;
+  /** auto: whether the run starts from weights that were trained before. */
+  readonly isPretrained: boolean;
+}
+
+/** A kind of policy, before it has its options: what the registry lists. */
+export interface FreezePolicyKind {
+  readonly name: string;
+  /** Throws a UsageError where an option that it uses is wrong. */
+  make(options: FreezePolicyOptions): FreezePolicy;
+}
+
+/** Where freezing stands, for those who prepare what may come next. */
+export interface FreezeOutlook {
+  /** Layers that are frozen. */
+  readonly layers: number;
+  /** Decisions so far. */
+  readonly decisions: number;
+  readonly numLayers: number;
+}
+
 export interface FreezePolicy {
   readonly name: string;
+  /**
+   * Whether the guard watches its freezes where nothing is said (`--guard auto`): true where it decides by itself, from
+   * signals or a formula. A schedule was written by a person; annealing cannot be undone by unfreezing; and where
+   * nothing freezes, looks would cost their time for nothing.
+   */
+  readonly isGuarded: boolean;
   /** True where the policy must be asked after every step; false where freeze intervals are enough. */
   readonly everyStep: boolean;
   /** True where the policy is also asked before the first step, when there are no signals yet. Default: false. */
@@ -41,6 +77,11 @@ export interface FreezePolicy {
   /** The most of so many layers that it would ever freeze, with so many training samples. Absent: all. */
   readonly most?: (numLayers: number, numSamples: number) => number;
   decide(input: FreezeInput): FreezeDecision;
+  /**
+   * Layers that will probably be frozen after its next change, the likeliest number first; none where nothing more will
+   * freeze. A guess, for what may be prepared ahead; numbers that cannot be are ignored.
+   */
+  expected(outlook: FreezeOutlook): readonly number[];
   /**
    * Factor of the learning rate of a layer (0-based; 0 also stands for what lies before the layers). Absent: 1 for all.
    */

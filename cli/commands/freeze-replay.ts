@@ -1,11 +1,10 @@
 // pipetrain freeze-replay: what another freeze policy would have done in a run, from its events.
 import { Command } from 'commander';
 import { UsageError } from '../../engine/core/errors.js';
-import { didYouMean } from '../../engine/core/suggest.js';
 import { readEvents } from '../../engine/events/event-log.js';
 import { replayFreezing, type ReplayRequest } from '../../engine/freezing/freeze-replay.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import { type FreezePolicyName, freezePolicyNames } from '../../freeze/registry.js';
+import { FREEZE_POLICIES } from '../../freeze/registry.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { CommandContext } from '../session/command-context.js';
 import { parseAlpha, wholeNumber } from '../simulate/options.js';
@@ -34,7 +33,7 @@ export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
         'the gradients of the run as it was; options that are not named are those of the run.',
     )
     .argument('<run>', 'run folder')
-    .option('--policy <name>', `${freezePolicyNames.join(', ')} (default: that of the run)`)
+    .option('--policy <name>', `${FREEZE_POLICIES.names.join(', ')} (default: that of the run)`)
     .option('--alpha <share>', 'paper, alpha: share of the active layers that one decision may freeze')
     .option('--schedule <pairs>', 'manual: STEP:LAYERS pairs, e.g. 100:2,200:4')
     .option('--percentile <p>', 'change, auto: percentile of the changes, 0 to 100')
@@ -69,10 +68,10 @@ export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
 
 function requestOf(
   { policy, alpha, schedule, percentile, start, max, pretrained }: ReplayFlags,
-  own: FreezePolicyName,
+  own: string,
 ): ReplayRequest {
   return {
-    name: policy === undefined ? own : policyOf(policy),
+    name: FREEZE_POLICIES.get(policy ?? own).name,
     ...(alpha === undefined ? {} : { alpha: parseAlpha(alpha) }),
     ...(schedule === undefined ? {} : { schedule }),
     ...(percentile === undefined ? {} : { percentile: within('percentile', percentile, 100) }),
@@ -80,16 +79,6 @@ function requestOf(
     ...(max === undefined ? {} : { maxLayers: wholeNumber('max', max) }),
     ...(pretrained === undefined ? {} : { isPretrained: pretrained }),
   };
-}
-
-function policyOf(name: string): FreezePolicyName {
-  const found = freezePolicyNames.find((one) => one === name);
-  if (found !== undefined) return found;
-  throw new UsageError(
-    'PT_USAGE',
-    `there is no freeze policy "${name}".${didYouMean(name, freezePolicyNames)}`,
-    `Policies: ${freezePolicyNames.join(', ')}.`,
-  );
 }
 
 function within(flag: string, text: string, most: number): number {

@@ -1,20 +1,15 @@
 // FreezeGuard: watches the validation metric after a freeze, says when one has to be rolled back, and holds freezes
 // back for a while afterwards. It remembers and judges; rolling back is the trainer's business.
 import { type GuardVerdict, judgeFreeze, type MetricPoint } from '../../freeze/guard.js';
+import type { FreezePolicy } from '../../freeze/policy.js';
 import { durationInSteps } from '../core/duration.js';
 import type { RunSetup } from '../run/run-setup.js';
-import { freezePolicyOptions } from './freeze-policy.js';
 import type { FreezeProgress, GuardState } from './freezer-state.js';
 
 /** Looks at the metric after which a freeze is accepted. */
 const LOOKS = 2;
 /** Looks that are remembered: two spans before the freeze are enough for any judgement. */
 const MEMORY = 4 * LOOKS;
-/**
- * Policies that decide by themselves, from signals or a formula. A schedule was written by a person; annealing cannot
- * be undone by unfreezing.
- */
-const WATCHED = ['paper', 'alpha', 'change', 'auto'];
 /**
  * Where nothing is said, a look costs about this share of the training between two looks (forward against forward and
  * twice that backward).
@@ -36,7 +31,7 @@ export class FreezeGuard {
   readonly #cooldown: number;
   #state: GuardState = { looks: [], watch: null, heldUntil: 0, rollbacks: 0 };
 
-  constructor(setup: RunSetup) {
+  constructor(setup: RunSetup, policy: FreezePolicy) {
     const { config, sampler, dataset } = setup;
     this.#setup = setup;
     const { first, interval, samples } = looksOf(setup);
@@ -44,13 +39,7 @@ export class FreezeGuard {
     this.#interval = interval;
     this.#samples = samples;
     this.#cooldown = durationInSteps(config.guardCooldown, sampler.stepsPerEpoch);
-    // From scratch `auto` freezes nothing: looks would cost their time for no freeze.
-    const decides =
-      WATCHED.includes(config.freeze) && (config.freeze !== 'auto' || freezePolicyOptions(config).isPretrained);
-    this.isOn =
-      dataset.numValidation > 0 &&
-      config.freeze !== 'none' &&
-      (config.guard === 'on' || (config.guard === 'auto' && decides));
+    this.isOn = dataset.numValidation > 0 && (config.guard === 'on' || (config.guard === 'auto' && policy.isGuarded));
   }
 
   /** The freeze that is being watched, or null. */

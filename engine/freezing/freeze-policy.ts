@@ -1,6 +1,6 @@
 // The freeze policy of a configuration.
-import type { FreezePolicy } from '../../freeze/policy.js';
-import { type FreezePolicyOptions, makeFreezePolicy } from '../../freeze/registry.js';
+import type { FreezePolicy, FreezePolicyOptions } from '../../freeze/policy.js';
+import { FREEZE_POLICIES } from '../../freeze/registry.js';
 import type { TrainConfig } from '../core/config.js';
 
 /**
@@ -15,6 +15,6 @@ export const freezePolicyOptions = (config: TrainConfig): FreezePolicyOptions =>
   isPretrained: config.model.startsWith('hf:') || config.initFrom !== '',
 });
 
-/** Throws a UsageError where an option that the policy needs is wrong. */
+/** Throws a UsageError where there is no policy of that name, or an option that it needs is wrong. */
 export const makeRunPolicy = (config: TrainConfig): FreezePolicy =>
-  makeFreezePolicy(config.freeze, freezePolicyOptions(config));
+  FREEZE_POLICIES.get(config.freeze).make(freezePolicyOptions(config));

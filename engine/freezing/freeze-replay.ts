@@ -1,7 +1,8 @@
 // FreezeReplay: a run's events as the question "what would this policy have done?", and the answer beside what the run
 // did. Pure, from events and configuration alone.
 import { countLayers } from '../../freeze/layers.js';
-import { type FreezePolicyName, type FreezePolicyOptions, makeFreezePolicy } from '../../freeze/registry.js';
+import type { FreezePolicyOptions } from '../../freeze/policy.js';
+import { FREEZE_POLICIES } from '../../freeze/registry.js';
 import { type RecordedSignals, type ReplayedDecision, replayOwn, replayPolicy } from '../../freeze/replay.js';
 import type { TrainConfig } from '../core/config.js';
 import { DataError } from '../core/errors.js';
@@ -23,7 +24,8 @@ export interface FreezeReplay {
 }
 
 export interface ReplayRequest extends Partial<FreezePolicyOptions> {
-  readonly name: FreezePolicyName;
+  /** Of a policy of the registry. */
+  readonly name: string;
   readonly maxLayers?: number | undefined;
 }
 
@@ -46,7 +48,7 @@ export function replayFreezing(events: readonly RunEvent[], config: TrainConfig,
   const maxLayers = most ?? ownMost;
   const isOwn = name === config.freeze && maxLayers === ownMost && JSON.stringify(options) === JSON.stringify(own);
   const replay = {
-    policy: makeFreezePolicy(name, options),
+    policy: FREEZE_POLICIES.get(name).make(options),
     signals,
     numLayers,
     maxLayers,

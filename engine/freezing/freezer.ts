@@ -33,8 +33,8 @@ export class Freezer {
   constructor(setup: RunSetup) {
     const { config, model, sampler } = setup;
     this.#setup = setup;
-    this.guard = new FreezeGuard(setup);
     this.#policy = makeRunPolicy(config);
+    this.guard = new FreezeGuard(setup, this.#policy);
     this.#signals = new SignalWindow(model.blocks.length);
     this.#numLayers = countLayers(model.blocks);
     this.#interval = durationInSteps(config.freezeInterval, sampler.stepsPerEpoch);

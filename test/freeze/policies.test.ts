@@ -6,7 +6,7 @@ import { annealedRate, restAt } from '../../freeze/anneal.js';
 import { percentile } from '../../freeze/change.js';
 import { parseFreezeSchedule } from '../../freeze/manual.js';
 import type { FreezeInput } from '../../freeze/policy.js';
-import { freezePolicyNames, makeFreezePolicy } from '../../freeze/registry.js';
+import { FREEZE_POLICIES } from '../../freeze/registry.js';
 
 const input: FreezeInput = {
   interval: 1,
@@ -19,12 +19,8 @@ const input: FreezeInput = {
   previousNorms: [],
   maxLayers: 12,
 };
-const policy = (
-  name: (typeof freezePolicyNames)[number],
-  alpha = 1 / 3,
-  schedule = '100:2,200:4',
-  isPretrained = true,
-) => makeFreezePolicy(name, { alpha, schedule, percentile: 50, start: 0.5, isPretrained });
+const policy = (name: string, alpha = 1 / 3, schedule = '100:2,200:4', isPretrained = true) =>
+  FREEZE_POLICIES.get(name).make({ alpha, schedule, percentile: 50, start: 0.5, isPretrained });
 /** Norms 1, but the given ones (1-based layers). */
 const normsWith = (changes: Readonly<Record<number, number>>): number[] =>
   Array.from({ length: 12 }, (_, i) => changes[i + 1] ?? 1);
@@ -271,7 +267,7 @@ describe('the automatic policy', () => {
 
 describe('every policy', () => {
   const inputs = fc.record({
-    name: fc.constantFrom(...freezePolicyNames),
+    name: fc.constantFrom(...FREEZE_POLICIES.names),
     alpha: fc.double({ min: 0.01, max: 0.99, noNaN: true }),
     numLayers: fc.integer({ min: 1, max: 48 }),
     maxLayers: fc.nat(60),
@@ -309,11 +305,11 @@ describe('every policy', () => {
   });
 
   it('keeps what is frozen even where more is frozen than now allowed', () => {
-    for (const name of freezePolicyNames)
+    for (const name of FREEZE_POLICIES.names)
       expect(policy(name).decide({ ...input, frozenLayers: 6, maxLayers: 3, interval: 5 }).layers).toBe(6);
   });
 
   it('answers the same to the same question', () => {
-    for (const name of freezePolicyNames) expect(policy(name).decide(input)).toEqual(policy(name).decide(input));
+    for (const name of FREEZE_POLICIES.names) expect(policy(name).decide(input)).toEqual(policy(name).decide(input));
   });
 });
