@@ -8,14 +8,7 @@ import type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
 import { PartitionError, requireBlocks } from './partition.js';
 import type { Schedule } from './schedule.js';
 import { ScheduleError } from './schedule-error.js';
-import {
-  drawSchedule,
-  scheduleName,
-  scheduleNames,
-  type ScheduleSource,
-  sizesOf,
-  suits,
-} from './schedules/registry.js';
+import { drawSchedule, scheduleName, SCHEDULES, type ScheduleSource, sizesOf, suits } from './schedules/registry.js';
 import { type Placement, placeWorkers } from './unequal.js';
 
 export type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
@@ -202,7 +195,7 @@ const schedulesFor = (
 ): readonly ScheduleSource[] => {
   const isForOthers =
     typeof schedule !== 'string' && mayChangeSchedule === true && !counts.every((count) => suits(schedule, K, count));
-  if (schedule === 'auto' || isForOthers) return K === 1 ? ['1f1b'] : scheduleNames;
+  if (schedule === 'auto' || isForOthers) return K === 1 ? ['1f1b'] : SCHEDULES.names;
   return [schedule];
 };
 

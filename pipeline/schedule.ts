@@ -15,6 +15,21 @@ export interface Schedule {
   readonly placement?: readonly (readonly number[])[];
 }
 
+/** A rule that draws schedules for any sizes: what the registry lists. */
+export interface ScheduleKind {
+  readonly name: string;
+  /**
+   * Stages per worker, where it has a choice and a pipeline more than one worker: the fewest that make a difference, so
+   * the fewest transfers. Absent: 1.
+   */
+  readonly chunks?: number;
+  /**
+   * For K workers, M micro-batches and `chunks` stages per worker; the schedule has the name of its kind. Throws a
+   * ScheduleError where it does not exist for these sizes.
+   */
+  draw(workers: number, micros: number, chunks: number): Schedule;
+}
+
 /** The stages of one worker. */
 export const stagesOf = ({ placement }: Schedule, worker: number): readonly number[] =>
   placement === undefined ? [worker] : present(placement[worker], `placement of worker ${worker}`);

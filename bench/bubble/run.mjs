@@ -14,7 +14,7 @@ import { planBasis } from '../../dist/engine/planning/plan-basis.js';
 import { runCosts } from '../../dist/engine/costs/run-costs.js';
 import { setUpRun } from '../../dist/engine/run/run-setup.js';
 import { measuredStep, measuredTimes, median, replayed } from '../../dist/pipeline/measured-step.js';
-import { makeSchedule, scheduleNames } from '../../dist/pipeline/schedules/registry.js';
+import { makeSchedule, SCHEDULES } from '../../dist/pipeline/schedules/registry.js';
 import { simulateActions } from '../../dist/pipeline/simulate.js';
 
 const defaults = { rounds: '6', steps: '8', layers: '6', width: '256', sequence: '128', micros: '8' };
@@ -81,10 +81,10 @@ async function turn(schedule) {
   return { spans: spans.slice(WARM_UP), choice };
 }
 
-const turns = new Map(scheduleNames.map((name) => [name, []]));
+const turns = new Map(SCHEDULES.names.map((name) => [name, []]));
 const choices = new Map();
 for (let round = 0; round < rounds; round++)
-  for (const name of scheduleNames) {
+  for (const name of SCHEDULES.names) {
     const { spans, choice } = await turn(name);
     turns.get(name).push(...spans);
     choices.set(name, choice);
@@ -101,7 +101,7 @@ const TOLERANCE = 0.1;
 
 const isNear = (measured, simulated) => Math.abs(measured / simulated - 1) <= TOLERANCE;
 
-const rows = scheduleNames.map((name) => {
+const rows = SCHEDULES.names.map((name) => {
   const schedule = makeSchedule(name, 2, micros);
   const all = turns.get(name);
   const measured = all.map(measuredStep);

@@ -6,6 +6,7 @@ import { hardwareNames } from '../../engine/simulate/hardware.js';
 import { simulatedModelNames } from '../../engine/simulate/model.js';
 import { NOT_MODELLED, simulateTraining } from '../../engine/simulate/simulator.js';
 import { alphaFreeze } from '../../freeze/alpha.js';
+import { SCHEDULES } from '../../pipeline/schedules/registry.js';
 import type { CommandContext } from '../session/command-context.js';
 import {
   parseAlpha,
@@ -51,7 +52,7 @@ export function simulateCommand({ io, exitWith }: CommandContext): Command {
     .option('--sweep', 'speed-ups for the five alphas of the paper')
     .option(
       '--schedule <name|file>',
-      'draw and time one schedule instead: 1f1b, gpipe, interleaved, zb-h1, or a file with a grid',
+      `draw and time one schedule instead: ${SCHEDULES.names.join(', ')}, or a file with a grid`,
     )
     .option('--stages <k>', '--schedule: workers of the pipeline', '4')
     .option('--micro-batches <m>', '--schedule: micro-batches of a step', '8')

@@ -10,7 +10,7 @@ import { type Cuts, exactPartition, runsOf } from '../../pipeline/partition.js';
 import type { Schedule } from '../../pipeline/schedule.js';
 import { peakBytes, requireMemory } from '../../pipeline/schedule-memory.js';
 import { readSchedule } from '../../pipeline/schedules/from-file.js';
-import { isScheduleName, makeSchedule } from '../../pipeline/schedules/registry.js';
+import { makeSchedule, SCHEDULES } from '../../pipeline/schedules/registry.js';
 import { simulate } from '../../pipeline/simulate.js';
 import { validateSchedule } from '../../pipeline/validate.js';
 import { bytes, clip, millis, percent } from '../text/format.js';
@@ -81,7 +81,7 @@ export function simulateSchedule(
 }
 
 const open = (nameOrFile: string, { workers, micros, chunks }: ScheduleSizes): Schedule =>
-  isScheduleName(nameOrFile) ? makeSchedule(nameOrFile, workers, micros, chunks) : readSchedule(nameOrFile);
+  SCHEDULES.has(nameOrFile) ? makeSchedule(nameOrFile, workers, micros, chunks) : readSchedule(nameOrFile);
 
 export function scheduleLines(result: ScheduleSimulation, columns: number): string[] {
   const rows = result.busyMs.map((busyMs, worker) => [

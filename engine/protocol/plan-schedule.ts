@@ -2,7 +2,7 @@
 // Pure; every worker draws the same.
 import { parseGrid, showGrid } from '../../pipeline/grid.js';
 import type { Schedule } from '../../pipeline/schedule.js';
-import { isScheduleName, makeSchedule, scheduleName, type ScheduleSource } from '../../pipeline/schedules/registry.js';
+import { makeSchedule, scheduleName, SCHEDULES, type ScheduleSource } from '../../pipeline/schedules/registry.js';
 import { WorkerError } from '../core/errors.js';
 import { pipelineLength, type Plan, type StageAssignment } from '../core/plan.js';
 
@@ -15,7 +15,7 @@ export const asPlanned = (source: ScheduleSource): Pick<Plan, 'schedule' | 'grid
 /** The other way round. Throws a WorkerError (PT_PROTOCOL) where the plan names a schedule that there is not. */
 export function plannedSource({ schedule, grid }: Pick<Plan, 'schedule' | 'grid'>): ScheduleSource {
   if (grid !== undefined) return parseGrid(grid, schedule);
-  if (isScheduleName(schedule)) return schedule;
+  if (SCHEDULES.has(schedule)) return schedule;
   throw new WorkerError(
     'PT_PROTOCOL',
     `a plan has the schedule "${schedule}" and no grid of it`,

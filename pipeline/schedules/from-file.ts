@@ -6,7 +6,7 @@ import { parseGrid } from '../grid.js';
 import type { Schedule } from '../schedule.js';
 import { ScheduleError } from '../schedule-error.js';
 import { validateSchedule } from '../validate.js';
-import { isScheduleName, scheduleNames, type ScheduleSource } from './registry.js';
+import { SCHEDULES, type ScheduleSource } from './registry.js';
 
 /**
  * Named as the file is. Throws a ScheduleError: no such file, a cell that is no action, an order that cannot run (with
@@ -23,7 +23,7 @@ export function readSchedule(path: string): Schedule {
         : '';
     throw new ScheduleError(
       `"${path}" is neither a schedule nor a file${why}`,
-      `Schedules: ${scheduleNames.join(', ')}. A file holds a grid: one row of actions such as 0F0 per worker.`,
+      `Schedules: ${SCHEDULES.names.join(', ')}. A file holds a grid: one row of actions such as 0F0 per worker.`,
     );
   }
   const schedule = parseGrid(text, basename(path));
@@ -33,4 +33,4 @@ export function readSchedule(path: string): Schedule {
 
 /** What a setting says: auto, a schedule by its name, or a file. */
 export const readScheduleSetting = (setting: string): 'auto' | ScheduleSource =>
-  setting === 'auto' || isScheduleName(setting) ? setting : readSchedule(setting);
+  setting === 'auto' || SCHEDULES.has(setting) ? setting : readSchedule(setting);

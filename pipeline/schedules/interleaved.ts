@@ -3,7 +3,7 @@
 // v times the transfers and more live activations.
 import { invariant, present } from '../../engine/core/invariant.js';
 import type { Action, ActionKind } from '../action.js';
-import type { Schedule } from '../schedule.js';
+import type { Schedule, ScheduleKind } from '../schedule.js';
 import { ScheduleError } from '../schedule-error.js';
 
 /**
@@ -55,3 +55,5 @@ export function interleaved(workers: number, micros: number, chunks: number): Sc
       : { placement: rows.map((worker) => Array.from({ length: chunks }, (_, chunk) => chunk * workers + worker)) }),
   };
 }
+
+export const interleavedKind: ScheduleKind = { name: 'interleaved', chunks: 2, draw: interleaved };

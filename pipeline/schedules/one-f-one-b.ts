@@ -1,7 +1,7 @@
 // The 1F1B order (PipeDream-Flush, Narayanan et al. 2021): as long as GPipe, but a stage starts its backwards as soon
 // as it can, so that at most K - s micro-batches are alive on stage s.
 import { present } from '../../engine/core/invariant.js';
-import { ascending, type Schedule, scheduleOf } from '../schedule.js';
+import { ascending, type Schedule, type ScheduleKind, scheduleOf } from '../schedule.js';
 
 /** 1F1B for K stages and M micro-batches. */
 export function oneFOneB(stages: number, micros: number): Schedule {
@@ -13,3 +13,5 @@ export function oneFOneB(stages: number, micros: number): Schedule {
     return [...forwards.slice(0, warm), ...steady, ...backwards.slice(micros - warm)];
   });
 }
+
+export const oneFOneBKind: ScheduleKind = { name: '1f1b', draw: oneFOneB };

@@ -1,35 +1,26 @@
 // The schedules that workers can run and the planner may choose, by name. Adding one is one file and one line here.
-import type { Schedule } from '../schedule.js';
+import { Registry } from '../../engine/core/registry.js';
+import type { Schedule, ScheduleKind } from '../schedule.js';
 import { ScheduleError } from '../schedule-error.js';
-import { gpipe } from './gpipe.js';
-import { interleaved } from './interleaved.js';
-import { oneFOneB } from './one-f-one-b.js';
-import { zeroBubbleH1 } from './zb-h1.js';
+import { gpipeKind } from './gpipe.js';
+import { interleavedKind } from './interleaved.js';
+import { oneFOneBKind } from './one-f-one-b.js';
+import { zeroBubbleH1Kind } from './zb-h1.js';
 
-/** For K workers and M micro-batches; `chunks` is v, the stages per worker, for schedules that have a choice. */
-type Draw = (workers: number, micros: number, chunks: number) => Schedule;
+export const SCHEDULES = new Registry<ScheduleKind>('schedule', [
+  // Of schedules that are equally fast the one that comes first is preferred, because it holds less or sends less.
+  oneFOneBKind,
+  gpipeKind,
+  zeroBubbleH1Kind,
+  interleavedKind,
+]);
 
-const SCHEDULES = { '1f1b': oneFOneB, gpipe, 'zb-h1': zeroBubbleH1, interleaved } as const satisfies Record<
-  string,
-  Draw
->;
-
-export type ScheduleName = keyof typeof SCHEDULES;
-
-/**
- * All names; of schedules that are equally fast the one that comes first is preferred, because it holds less or sends
- * less.
- */
-export const scheduleNames = Object.keys(SCHEDULES) as readonly ScheduleName[];
-
-export const isScheduleName = (text: string): text is ScheduleName => Object.hasOwn(SCHEDULES, text);
-
-/** Stages per worker, where the schedule has a choice: the fewest that make a difference, so the fewest transfers. */
-export const CHUNKS = 2;
+/** A name among them. Not simply a string, in which the word of a setting, `auto`, would get lost. */
+export type ScheduleName = string & Record<never, never>;
 
 /** Stages per worker of a schedule on a pipeline of K workers. */
 export const chunksOf = (name: ScheduleName, workers: number): number =>
-  name === 'interleaved' && workers > 1 ? CHUNKS : 1;
+  workers > 1 ? (SCHEDULES.get(name).chunks ?? 1) : 1;
 
 /**
  * The schedule of that name for K workers and M micro-batches. Throws a ScheduleError where it does not exist for these
@@ -40,7 +31,7 @@ export const makeSchedule = (
   workers: number,
   micros: number,
   chunks = chunksOf(name, workers),
-): Schedule => SCHEDULES[name](workers, micros, chunks);
+): Schedule => SCHEDULES.get(name).draw(workers, micros, chunks);
 
 /** A schedule by its name, or one of somebody's own, which is for one K and one M only. */
 export type ScheduleSource = ScheduleName | Schedule;

@@ -2,12 +2,12 @@
 // what it was told.
 import { describe, expect, it } from 'vitest';
 import { measuredStep, measuredTimes, replayed } from '../../pipeline/measured-step.js';
-import { makeSchedule, scheduleNames } from '../../pipeline/schedules/registry.js';
+import { makeSchedule, SCHEDULES } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
 
 const DURATIONS = { F: 10, B: 21, I: 9, W: 13 } as const;
 
-describe.each(scheduleNames)('steps of %s', (name) => {
+describe.each(SCHEDULES.names)('steps of %s', (name) => {
   const schedule = makeSchedule(name, 2, 4);
   const simulation = simulateActions(
     schedule,

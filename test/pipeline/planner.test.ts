@@ -4,7 +4,7 @@ import { present } from '../../engine/core/invariant.js';
 import { stageMemory } from '../../pipeline/costs.js';
 import { runsOf } from '../../pipeline/partition.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
-import { chunksOf, type ScheduleName, scheduleNames } from '../../pipeline/schedules/registry.js';
+import { chunksOf, scheduleName, SCHEDULES } from '../../pipeline/schedules/registry.js';
 import { block, PLANNER_INPUT } from './cost-model.js';
 
 const base = PLANNER_INPUT;
@@ -254,14 +254,14 @@ describe('the planner', () => {
       numMicroBatches: fc.integer({ min: 1, max: 9 }),
       reduceMsPerMB: fc.double({ min: 0, max: 5, noNaN: true }),
       transferMsPerMB: fc.double({ min: 0, max: 5, noNaN: true }),
-      schedule: fc.constantFrom('auto' as const, ...scheduleNames),
+      schedule: fc.constantFrom('auto' as const, ...SCHEDULES.names),
     });
     fc.assert(
       fc.property(inputs, (change) => {
         const input = { ...base, ...change };
         const choice = choosePipeline(input);
         const runs = runsOf(choice.cuts, input.costs.length);
-        expect(runs).toHaveLength(choice.K * chunksOf(choice.schedule as ScheduleName, choice.K));
+        expect(runs).toHaveLength(choice.K * chunksOf(scheduleName(choice.schedule), choice.K));
         expect(choice.memoryPerWorker).toHaveLength(choice.K);
         expect(runs[0]?.from).toBe(input.frozen);
         for (const { from, to } of runs) expect(to).toBeGreaterThan(from);
