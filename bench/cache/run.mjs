@@ -11,7 +11,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const dist = (path) => import(join(here, '../../dist', path));
 const { ActivationCache } = await dist('cache/activation-cache.js');
 const { ActivationStore } = await dist('cache/activation-store.js');
-const { CODEC_NAMES, codecOf } = await dist('cache/codec.js');
+const { CODECS, codecOf } = await dist('cache/codec.js');
 const { openDataset } = await dist('engine/data/open-dataset.js');
 const { FrozenPrefix } = await dist('engine/worker/frozen-prefix.js');
 const { BlockTraces } = await dist('engine/model/block-traces.js');
@@ -63,7 +63,7 @@ const prefixWith = (cache, codec) =>
   });
 
 const variants = [{ name: 'computed again', place: '', bytes: 0, prefix: prefixWith(null, codecOf('f32')), times: [] }];
-for (const codec of CODEC_NAMES)
+for (const codec of CODECS.names)
   for (const place of ['memory', 'disk']) {
     const current = ActivationStore.create(join(folders.memory, `${codec}.${place}`), {
       recordFloats,

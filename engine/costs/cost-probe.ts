@@ -1,7 +1,7 @@
 // The cost probe: what every block of a model costs on this device, measured. Blocks that are alike (kind and parameter
 // shapes) are measured once. It runs before training, on data of the run and initial parameters; it changes nothing.
 import { checksum } from '../../cache/checksum.js';
-import { type CodecName, codecOf } from '../../cache/codec.js';
+import { type CacheCodec, type CodecName, CODECS } from '../../cache/codec.js';
 import { median } from '../../pipeline/measured-step.js';
 import { present } from '../core/invariant.js';
 import type { Dataset } from '../data/dataset.js';
@@ -156,13 +156,12 @@ function typical(run: () => void): number {
 function measureReads(): Record<CodecName, number> {
   const activation = Float32Array.from({ length: READ_ELEMENTS }, (_, i) => ((i * 37) % 101) / 101 - 0.5);
   const out = new Float32Array(READ_ELEMENTS);
-  const measure = (name: CodecName): number => {
-    const codec = codecOf(name);
+  const measure = (codec: CacheCodec): number => {
     const record = new Int32Array(codec.words(READ_ELEMENTS));
     codec.encode(activation, record);
     return (typical(() => (checksum(record), codec.decode(record, out))) * 1e6) / activation.byteLength;
   };
-  return { f32: measure('f32'), f16: measure('f16'), i8: measure('i8') };
+  return Object.fromEntries(CODECS.all.map((codec) => [codec.name, measure(codec)]));
 }
 
 /** Milliseconds per 10^6 bytes of parameters for an update. */

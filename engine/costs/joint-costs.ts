@@ -26,11 +26,12 @@ export function jointCosts(reports: readonly Costs[]): Costs {
     inputGradientMs: timeOf(block, 'inputGradientMs'),
     weightGradientMs: timeOf(block, 'weightGradientMs'),
   }));
-  const readMsPerMb = {
-    f32: mean((one) => one.readMsPerMb.f32),
-    f16: mean((one) => one.readMsPerMb.f16),
-    i8: mean((one) => one.readMsPerMb.i8),
-  };
+  const readMsPerMb = Object.fromEntries(
+    Object.keys(first.readMsPerMb).map((codec) => [
+      codec,
+      mean((one) => present(one.readMsPerMb[codec], `reads of codec ${codec}`)),
+    ]),
+  );
   return {
     type: 'costs',
     blocks,

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, totalmem } from 'node:os';
+import { CODECS } from '../../cache/codec.js';
 import type { BlockCost } from '../../pipeline/costs.js';
 import { present } from '../core/invariant.js';
 import type { RunEventBody } from '../events/events.js';
@@ -88,7 +89,7 @@ export function costKey(
   const file = existsSync(config.model) ? digestOf(config.model) : null;
   return (
     `costs ${codeDigest} ` +
-    `${JSON.stringify([machine, executorOf(config.devices), hasKernels(config), config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config), workers.length])}`
+    `${JSON.stringify([machine, executorOf(config.devices), hasKernels(config), config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config), CODECS.names, workers.length])}`
   );
 }
 

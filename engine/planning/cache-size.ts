@@ -36,7 +36,7 @@ export function cacheSize({ config, costs, microBatch, rates, reads }: CacheInpu
   const diskBytes = diskReadMsPerMb === null ? 0 : (config.cacheDiskMb * 2 ** 20) / 2;
   const inMemory = Math.min(numSamples, Math.floor(memoryBytes / recordBytes));
   const onDisk = Math.min(numSamples - inMemory, Math.floor(diskBytes / recordBytes));
-  const decodeMs = (readMsPerMb[config.cacheCodec] * activationBytes) / 1e6;
+  const decodeMs = (present(readMsPerMb[config.cacheCodec], 'reads of the codec') * activationBytes) / 1e6;
   const diskMs = onDisk === 0 ? 0 : ((diskReadMsPerMb ?? 0) * recordBytes) / 1e6;
   return {
     recordBytes,

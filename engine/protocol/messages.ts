@@ -128,7 +128,8 @@ export const reportSchema = z.discriminatedUnion('type', [
         outputBytes: z.number(),
       }),
     ),
-    readMsPerMb: z.object({ f32: z.number(), f16: z.number(), i8: z.number() }),
+    /** By codec. */
+    readMsPerMb: z.record(z.string(), z.number()),
     updateMsPerMb: z.number(),
     handover: z.object({ handoverMs: z.number(), handlingMs: z.number() }).nullable(),
   }),

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ActivationCache } from '../../cache/activation-cache.js';
 import { ActivationStore, type StoreShape } from '../../cache/activation-store.js';
-import { CODEC_NAMES } from '../../cache/codec.js';
+import { CODECS } from '../../cache/codec.js';
 import { StackedTiers } from '../../cache/stacked-tiers.js';
 import { storeContents } from '../../cache/store-contents.js';
 import { storeLayout } from '../../cache/store-layout.js';
@@ -36,7 +36,7 @@ function stack(
 }
 
 describe('a cache with a disk below its memory', () => {
-  it.each(CODEC_NAMES)('gives back every sample from the tier that has it (%s)', (codec) => {
+  it.each(CODECS.names)('gives back every sample from the tier that has it (%s)', (codec) => {
     const folder = scratchFolder();
     const { tiers, memory, disk } = stack(folder, { codec });
     const ids = [0, 3, 4, 9];
