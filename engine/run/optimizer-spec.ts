@@ -1,10 +1,9 @@
 // The optimizer a configuration asks for, in the words of the tensor layer.
 import type { TrainConfig } from '../core/config.js';
-import type { OptimizerSpec } from '../tensor/optimizer.js';
+import { OPTIMIZERS, type OptimizerSpec } from '../tensor/optimizers/registry.js';
 
+/** With the settings that it reads and no others. Throws a UsageError (PT_USAGE) where there is no such optimizer. */
 export function optimizerSpec(config: TrainConfig): OptimizerSpec {
-  const { weightDecay } = config;
-  return config.optimizer === 'adamw'
-    ? { kind: 'adamw', beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon, weightDecay }
-    : { kind: 'sgd', momentum: config.momentum, nesterov: config.nesterov, weightDecay };
+  const { reads } = OPTIMIZERS.get(config.optimizer);
+  return { kind: config.optimizer, ...Object.fromEntries(reads.map((setting) => [setting, config[setting]])) };
 }

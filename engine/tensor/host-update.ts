@@ -1,8 +1,8 @@
-// Host update: what an optimizer does to a run of weights, as loops in JavaScript, for executors that run no ONNX.
-// Every single operation is rounded to 32 bits, so the results are those of the ONNX models of update-rule.ts, bit for
-// bit.
-import { present } from '../core/invariant.js';
-import type { OptimizerSpec } from './update-rule.js';
+// Host update: an update rule in JavaScript, for executors that run no ONNX. It does the operations of the rule one
+// after the other, each on a short run of elements; every result is rounded to 32 bits, so the bits are those of the
+// rule's ONNX model.
+import { invariant, present } from '../core/invariant.js';
+import type { UpdateRule } from './update-rule.js';
 
 /** Updates elements `from` to `to - 1` in place. `scalars` are those of the rule, in its order. */
 export type HostUpdate = (
@@ -14,64 +14,53 @@ export type HostUpdate = (
   scalars: Float32Array,
 ) => void;
 
-const f32 = Math.fround;
+/** Elements that go through all operations before the next ones do: what is between the operations stays in the cache. */
+const RUN = 4096;
 
-export function hostUpdate(spec: OptimizerSpec): HostUpdate {
-  if (spec.kind === 'adamw') return adamW;
-  if (spec.momentum === 0) return plainSgd;
-  return spec.nesterov ? nesterov : heavyBall;
-}
+/** An operation on `length` elements. A stride is 1, or 0 for a scalar. */
+type Loop = (to: Float32Array, length: number, x: Float32Array, dx: number, y: Float32Array, dy: number) => void;
 
-const adamW: HostUpdate = (weights, grads, states, from, to, scalars) => {
-  const [scale, beta1, rest1, beta2, rest2, keep, step, epsilon] = scalars as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const first = present(states[0], 'first moments');
-  const second = present(states[1], 'second moments');
-  for (let i = from; i < to; i++) {
-    const g = f32((grads[i] as number) * scale);
-    const m = f32(f32((first[i] as number) * beta1) + f32(g * rest1));
-    const v = f32(f32((second[i] as number) * beta2) + f32(f32(g * g) * rest2));
-    first[i] = m;
-    second[i] = v;
-    const direction = f32(m / f32(f32(Math.sqrt(v)) + epsilon));
-    weights[i] = f32(f32((weights[i] as number) * keep) - f32(direction * step));
-  }
+const LOOPS: Readonly<Record<string, Loop>> = {
+  Add(to, length, x, dx, y, dy) {
+    for (let i = 0; i < length; i++) to[i] = (x[i * dx] as number) + (y[i * dy] as number);
+  },
+  Sub(to, length, x, dx, y, dy) {
+    for (let i = 0; i < length; i++) to[i] = (x[i * dx] as number) - (y[i * dy] as number);
+  },
+  Mul(to, length, x, dx, y, dy) {
+    for (let i = 0; i < length; i++) to[i] = (x[i * dx] as number) * (y[i * dy] as number);
+  },
+  Div(to, length, x, dx, y, dy) {
+    for (let i = 0; i < length; i++) to[i] = (x[i * dx] as number) / (y[i * dy] as number);
+  },
+  Sqrt(to, length, x, dx) {
+    for (let i = 0; i < length; i++) to[i] = Math.sqrt(x[i * dx] as number);
+  },
 };
 
-/** The gradient after scaling and weight decay. */
-const decayed = (weight: number, gradient: number, scale: number, decay: number): number =>
-  f32(f32(gradient * scale) + f32(weight * decay));
-
-const plainSgd: HostUpdate = (weights, grads, _, from, to, scalars) => {
-  const [scale, decay, rate] = scalars as unknown as [number, number, number];
-  for (let i = from; i < to; i++) {
-    const weight = weights[i] as number;
-    weights[i] = f32(weight - f32(decayed(weight, grads[i] as number, scale, decay) * rate));
-  }
-};
-
-/** Momentum; `direction` says which way the weights go, given the gradient and the new velocity. */
-const withMomentum =
-  (direction: (gradient: number, velocity: number, momentum: number) => number): HostUpdate =>
-  (weights, grads, states, from, to, scalars) => {
-    const [scale, decay, rate, momentum] = scalars as unknown as [number, number, number, number];
-    const velocities = present(states[0], 'velocities');
-    for (let i = from; i < to; i++) {
-      const weight = weights[i] as number;
-      const gradient = decayed(weight, grads[i] as number, scale, decay);
-      const velocity = f32(f32((velocities[i] as number) * momentum) + gradient);
-      velocities[i] = velocity;
-      weights[i] = f32(weight - f32(direction(gradient, velocity, momentum) * rate));
+export function hostUpdate({ pass }: UpdateRule): HostUpdate {
+  const { vectors, scalars: scalarNames, operations, outputs } = pass;
+  const results = new Map<string, Float32Array>(operations.map(({ result }) => [result, new Float32Array(RUN)]));
+  const steps = operations.map(({ operator, result, inputs }) => {
+    const loop = LOOPS[operator];
+    invariant(loop !== undefined, () => `no operation ${operator} for updates in JavaScript`);
+    const [x = '', y = x] = inputs;
+    const stride = (name: string): number => (scalarNames.includes(name) ? 0 : 1);
+    return { loop, to: present(results.get(result), result), x, dx: stride(x), y, dy: stride(y) };
+  });
+  return (weights, grads, states, from, to, scalars) => {
+    const all = [weights, grads, ...states];
+    const values = new Map(results);
+    scalarNames.forEach((name, i) => values.set(name, scalars.subarray(i, i + 1)));
+    for (let begin = from; begin < to; begin += RUN) {
+      const end = Math.min(begin + RUN, to);
+      const views = all.map((vector) => vector.subarray(begin, end));
+      vectors.forEach((name, i) => values.set(name, present(views[i], name)));
+      const valueOf = (name: string): Float32Array => present(values.get(name), name);
+      for (const { loop, to: result, x, dx, y, dy } of steps) loop(result, end - begin, valueOf(x), dx, valueOf(y), dy);
+      // In place: what is written are the weights and the states.
+      const written = views.filter((_, vector) => vector !== 1);
+      outputs.forEach((name, i) => present(written[i], name).set(valueOf(name).subarray(0, end - begin)));
     }
   };
-
-const heavyBall = withMomentum((_, velocity) => velocity);
-const nesterov = withMomentum((gradient, velocity, momentum) => f32(gradient + f32(velocity * momentum)));
+}

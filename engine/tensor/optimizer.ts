@@ -7,9 +7,11 @@ import { hostUpdate } from './host-update.js';
 import { type Lanes, vectorLanes } from './jit/cpu-features.js';
 import { NativeUpdate } from './native-update.js';
 import { type HostTensor, type OnnxSession, runsOnnx } from './onnx-executor.js';
-import { type OptimizerSpec, type UpdateRule, updateRule, type UpdateSettings } from './update-rule.js';
+import { type OptimizerSpec, updateRule } from './optimizers/registry.js';
+import type { UpdateRule, UpdateSettings } from './update-rule.js';
 
-export { type OptimizerSpec, stateCount, type UpdateSettings } from './update-rule.js';
+export { type OptimizerSpec, stateCount } from './optimizers/registry.js';
+export type { UpdateSettings } from './update-rule.js';
 
 /**
  * A run of weights to update. `decays` says whether weight decay applies (it does to matrices, not to biases and
@@ -134,7 +136,7 @@ export class Optimizer {
   }
 
   #hostTiles(weights: Float32Array, grads: Float32Array, states: readonly Float32Array[], scalars: Scalars): BindTile {
-    const update = hostUpdate(this.spec);
+    const update = hostUpdate(this.#rule);
     return ({ offset, length, decays }) => ({
       run: () => update(weights, grads, states, offset, offset + length, decays ? scalars.decaying : scalars.plain),
       free: () => undefined,

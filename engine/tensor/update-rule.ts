@@ -1,28 +1,36 @@
 // UpdateRule: what an optimizer does to a run of weights, as operations and as an ONNX model of them over vectors of
 // any length, and the numbers that change from step to step. It holds no state and no buffers; optimizer.ts applies it
-// to them.
+// to them. The rules themselves are in optimizers/.
 import { UsageError } from '../core/errors.js';
 import type { ElementwiseSpec, Operation } from './jit/elementwise.js';
 import { OnnxBuilder } from './onnx.js';
 import type { OnnxModel } from './onnx-executor.js';
 
-export type OptimizerSpec =
-  | {
-      readonly kind: 'adamw';
-      readonly beta1: number;
-      readonly beta2: number;
-      readonly epsilon: number;
-      /** Decoupled: weights shrink by learningRate * weightDecay per step (Loshchilov and Hutter 2019). */
-      readonly weightDecay: number;
-    }
-  | {
-      readonly kind: 'sgd';
-      /** 0 needs no state. */
-      readonly momentum: number;
-      readonly nesterov: boolean;
-      /** L2: weightDecay * weight is added to the gradient. */
-      readonly weightDecay: number;
-    };
+/** What a run can set of its optimizer; every kind takes what it needs. */
+export interface OptimizerSettings {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weightDecay: number;
+}
+
+/** A kind of optimizer: what the registry lists. */
+export interface OptimizerKind {
+  readonly name: string;
+  /** The settings that it reads; the others change nothing. */
+  readonly reads: readonly (keyof OptimizerSettings)[];
+  /** Throws a UsageError (PT_OPTIMIZER) for numbers that cannot train. */
+  rule(settings: OptimizerSettings): UpdateRule;
+}
+
+/** Declares a kind; its rule sees the settings that it says it reads, and no others. */
+export const defineOptimizer = <K extends keyof OptimizerSettings>(kind: {
+  readonly name: string;
+  readonly reads: readonly K[];
+  readonly rule: (settings: Pick<OptimizerSettings, K>) => UpdateRule;
+}): OptimizerKind => kind;
 
 /** What changes from step to step. */
 export interface UpdateSettings {
@@ -48,19 +56,12 @@ export interface UpdateRule {
   scalars(settings: UpdateSettings, decays: boolean): readonly number[];
 }
 
-/** Buffers of the size of the weights that an optimizer keeps between steps; they start as zeros. */
-export function stateCount(spec: OptimizerSpec): number {
-  if (spec.kind === 'adamw') return 2;
-  return spec.momentum > 0 ? 1 : 0;
-}
-
-/** The rule of an optimizer. Throws a UsageError (PT_OPTIMIZER) for numbers that cannot train. */
-export function updateRule(spec: OptimizerSpec): UpdateRule {
-  return spec.kind === 'adamw' ? adamW(spec) : sgd(spec);
-}
-
-/** Writes the operations of a rule: `write` gets a function that adds one and returns the name of its result. */
-function written(
+/**
+ * Writes the operations of a rule, over elements of `weight`, `gradient` and the states, and the scalars: `write` gets a
+ * function that adds an operation of ONNX (Add, Sub, Mul, Div, Sqrt) and returns the name of its result. The results
+ * `new_weight` and, for every state, `new_STATE` take the place of what they are named after.
+ */
+export function writeRule(
   name: string,
   states: readonly string[],
   scalars: readonly string[],
@@ -84,72 +85,8 @@ function written(
   };
 }
 
-/**
- * Adam with decoupled weight decay; Kingma and Ba 2015, algorithm 1 with the bias correction in the scalars (end of
- * their section 2).
- */
-function adamW(spec: OptimizerSpec & { kind: 'adamw' }): UpdateRule {
-  const { beta1, beta2, epsilon, weightDecay } = spec;
-  requireBelowOne('beta1', beta1);
-  requireBelowOne('beta2', beta2);
-  const scalarNames = ['scale', 'beta1', 'rest1', 'beta2', 'rest2', 'keep', 'step', 'epsilon'];
-  const rule = written('adamw', ['first', 'second'], scalarNames, (call) => {
-    const gradient = call('Mul', 'scaled', 'gradient', 'scale');
-    const first = call('Add', 'new_first', call('Mul', 'a1', 'first', 'beta1'), call('Mul', 'a2', gradient, 'rest1'));
-    const square = call('Mul', 'square', gradient, gradient);
-    const second = call('Add', 'new_second', call('Mul', 'b1', 'second', 'beta2'), call('Mul', 'b2', square, 'rest2'));
-    const root = call('Add', 'root', call('Sqrt', 'c1', second), 'epsilon');
-    const change = call('Mul', 'change', call('Div', 'direction', first, root), 'step');
-    call('Sub', 'new_weight', call('Mul', 'kept', 'weight', 'keep'), change);
-  });
-  return {
-    ...rule,
-    stateCount: 2,
-    scalarCount: scalarNames.length,
-    scalars({ learningRate, gradientScale, updateCount }, decays) {
-      const correction1 = 1 - beta1 ** updateCount;
-      const correction2 = Math.sqrt(1 - beta2 ** updateCount);
-      const keep = decays ? 1 - learningRate * weightDecay : 1;
-      const step = (learningRate * correction2) / correction1;
-      return [gradientScale, beta1, 1 - beta1, beta2, 1 - beta2, keep, step, epsilon * correction2];
-    },
-  };
-}
-
-/**
- * Stochastic gradient descent with momentum in the form of Sutskever et al. 2013, where the buffer does not contain the
- * learning rate.
- */
-function sgd(spec: OptimizerSpec & { kind: 'sgd' }): UpdateRule {
-  const { momentum, nesterov, weightDecay } = spec;
-  requireBelowOne('momentum', momentum);
-  const hasMomentum = momentum > 0;
-  const states = hasMomentum ? ['velocity'] : [];
-  const scalarNames = ['scale', 'decay', 'rate', ...(hasMomentum ? ['momentum'] : [])];
-  const rule = written('sgd', states, scalarNames, (call) => {
-    const scaled = call('Mul', 'scaled', 'gradient', 'scale');
-    const gradient = call('Add', 'decayed', scaled, call('Mul', 'pull', 'weight', 'decay'));
-    let direction = gradient;
-    if (hasMomentum) {
-      const velocity = call('Add', 'new_velocity', call('Mul', 'v1', 'velocity', 'momentum'), gradient);
-      direction = nesterov ? call('Add', 'ahead', gradient, call('Mul', 'v2', velocity, 'momentum')) : velocity;
-    }
-    call('Sub', 'new_weight', 'weight', call('Mul', 'change', direction, 'rate'));
-  });
-  return {
-    ...rule,
-    stateCount: states.length,
-    scalarCount: scalarNames.length,
-    scalars: ({ learningRate, gradientScale }, decays) => [
-      gradientScale,
-      decays ? weightDecay : 0,
-      learningRate,
-      ...(hasMomentum ? [momentum] : []),
-    ],
-  };
-}
-
-function requireBelowOne(name: string, value: number): void {
+/** Throws a UsageError (PT_OPTIMIZER) where a setting is not in [0, 1). */
+export function requireBelowOne(name: string, value: number): void {
   if (value >= 0 && value < 1) return;
   throw new UsageError(
     'PT_OPTIMIZER',

@@ -14,9 +14,9 @@ import {
 
 const f32 = Math.fround;
 const widest = vectorLanes() ?? 0;
-const adamw: OptimizerSpec = { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 };
-const sgd = (momentum: number, nesterov = false): OptimizerSpec => ({
-  kind: 'sgd',
+const adamw = { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 } as const;
+const sgd = (momentum: number, nesterov = false) => ({
+  kind: 'sgd' as const,
   momentum,
   nesterov,
   weightDecay: 0.01,
@@ -54,7 +54,7 @@ const settingsOf = (updateCount: number): StepSettings => ({
 
 /** The update in plain JavaScript, every operation rounded to 32 bits. */
 function reference(
-  spec: OptimizerSpec,
+  spec: typeof adamw | ReturnType<typeof sgd>,
   { weights, grads, states }: Buffers,
   segments: readonly Segment[],
   step: StepSettings,

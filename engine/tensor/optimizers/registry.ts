@@ -1,0 +1,29 @@
+// The optimizers by name, and a run's optimizer out of them. Adding one is one file and one line here.
+import { invariant } from '../../core/invariant.js';
+import { Registry } from '../../core/registry.js';
+import type { OptimizerKind, OptimizerSettings, UpdateRule } from '../update-rule.js';
+import { adamw } from './adamw.js';
+import { sgd } from './sgd.js';
+
+export const OPTIMIZERS = new Registry<OptimizerKind>('optimizer', [
+  // In the order of listings.
+  adamw,
+  sgd,
+]);
+
+/** An optimizer by its name, with the settings that it reads. */
+export interface OptimizerSpec extends Partial<OptimizerSettings> {
+  readonly kind: string;
+}
+
+/** The rule of an optimizer. Throws a UsageError: PT_USAGE for an unknown name, PT_OPTIMIZER as the rule. */
+export function updateRule(spec: OptimizerSpec): UpdateRule {
+  const kind = OPTIMIZERS.get(spec.kind);
+  const missing = kind.reads.filter((setting) => spec[setting] === undefined);
+  invariant(missing.length === 0, () => `optimizer ${spec.kind} without ${missing.join(', ')}`);
+  // It reads nothing else.
+  return kind.rule(spec as OptimizerSettings);
+}
+
+/** Buffers of the size of the weights that an optimizer keeps between steps; they start as zeros. */
+export const stateCount = (spec: OptimizerSpec): number => updateRule(spec).stateCount;
