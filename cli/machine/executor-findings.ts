@@ -2,12 +2,12 @@
 // does not. The devices and doctor commands print them.
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { toErrorRecord } from '../../engine/core/errors.js';
-import { EXECUTOR_KINDS, type ExecutorKind, ORT_DEVICES, TFJS_BACKENDS } from '../../engine/tensor/executor-kind.js';
+import type { ExecutorKind } from '../../engine/tensor/executor-kind.js';
 import { missingForKernels, vectorLanes } from '../../engine/tensor/jit/cpu-features.js';
 import { bytes, plural } from '../text/format.js';
 
 export interface ExecutorFinding {
-  readonly kind: ExecutorKind;
+  readonly kind: string;
   /** What --devices may say. */
   readonly device: string;
   readonly isUsable: boolean;
@@ -19,15 +19,19 @@ export interface ExecutorFinding {
 
 /** One after another: those of TensorFlow.js share one engine. */
 export async function executorFindings(): Promise<ExecutorFinding[]> {
+  // Commands that look at no executor must not load a compute library.
+  const { EXECUTORS } = await import('../../engine/tensor/executors/registry.js');
   const findings: ExecutorFinding[] = [];
-  for (const kind of EXECUTOR_KINDS) findings.push(await find(kind));
+  for (const kind of EXECUTORS.all) findings.push(await find(kind));
   return findings;
 }
 
 /** Opens an executor and lets it compute; nothing less shows that it works. */
-async function find(kind: ExecutorKind): Promise<ExecutorFinding> {
+async function find(executor: ExecutorKind): Promise<ExecutorFinding> {
+  const { name: kind, shortName = kind } = executor;
   const cores = availableParallelism();
-  const device = kind === 'ort-cpu' ? (cores === 1 ? 'cpu:1' : `cpu:1 to cpu:${cores}`) : `${kind}:N`;
+  const device =
+    executor.takesKernels !== true ? `${kind}:N` : `${shortName}:1${cores === 1 ? '' : ` to ${shortName}:${cores}`}`;
   try {
     const { openExecutorOf } = await import('../../engine/tensor/open-executor.js');
     (await openExecutorOf(kind, { threads: 1 })).close();
@@ -35,12 +39,11 @@ async function find(kind: ExecutorKind): Promise<ExecutorFinding> {
     const { message, hint } = toErrorRecord(error);
     return { kind, device, isUsable: false, text: message, remedy: hint };
   }
-  return { kind, device, isUsable: true, text: whatComputes(kind, cores), remedy: '' };
+  return { kind, device, isUsable: true, text: whatComputes(executor, cores), remedy: '' };
 }
 
-function whatComputes(kind: ExecutorKind, cores: number): string {
-  if (kind === 'ort-webgpu' || kind === 'ort-cuda') return ORT_DEVICES[kind];
-  if (kind !== 'ort-cpu') return TFJS_BACKENDS[kind].what;
+function whatComputes({ what, takesKernels }: ExecutorKind, cores: number): string {
+  if (takesKernels !== true) return what;
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
   const missing = missingForKernels();
   const kernels =
@@ -51,5 +54,5 @@ function whatComputes(kind: ExecutorKind, cores: number): string {
             ? 'without machine code of our own'
             : 'with machine code for the optimizer and for sums of gradients ' + '(AVX2), without for the rest'
         }: ` + `${missing}`;
-  return `ONNX Runtime on ${processor}, ${kernels}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory`;
+  return `${what} on ${processor}, ${kernels}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory`;
 }

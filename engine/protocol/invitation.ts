@@ -2,13 +2,12 @@
 // who it is there. Nothing in it came over a network.
 import { z } from 'zod';
 import { trustSchema } from '../comm/tls.js';
-import { EXECUTOR_KINDS } from '../tensor/executor-kind.js';
 
 /** What a joining worker uses whatever the run says: its device, and the paths that its own user named. */
 const ownSchema = z.object({
   /** How it is called in listings. */
   name: z.string(),
-  executor: z.enum(EXECUTOR_KINDS),
+  executor: z.string(),
   deviceNumber: z.number().int().nonnegative(),
   model: z.string().nullable(),
   data: z.string().nullable(),

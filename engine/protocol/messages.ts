@@ -3,7 +3,6 @@
 import { z } from 'zod';
 import { trainConfigSchema } from '../core/config.js';
 import { planSchema, WORKER_NAME } from '../core/plan.js';
-import { EXECUTOR_KINDS } from '../tensor/executor-kind.js';
 
 const errorSchema = z.object({
   code: z.string(),
@@ -28,7 +27,7 @@ export const orderSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('setup'),
     config: trainConfigSchema,
-    executor: z.enum(EXECUTOR_KINDS),
+    executor: z.string(),
     /** Whether all workers compute with our kernels. */
     kernels: z.boolean(),
     microBatch: z.number().int().positive(),

@@ -2,9 +2,10 @@
 // none.
 import { availableParallelism } from 'node:os';
 import { UsageError } from '../core/errors.js';
-import { EXECUTOR_KINDS, type ExecutorKind } from '../tensor/executor-kind.js';
+import type { ExecutorKind } from '../tensor/executor-kind.js';
+import { ortCpu } from '../tensor/executors/ort-cpu.js';
+import { EXECUTORS } from '../tensor/executors/registry.js';
 import { missingForKernels } from '../tensor/jit/cpu-features.js';
-import { findExecutor } from '../tensor/open-executor.js';
 
 /** `auto` uses at most so many workers: more replicas of a small batch rarely pay on one machine. */
 const AUTO_LIMIT = 8;
@@ -21,12 +22,18 @@ interface Devices {
  */
 export function workersOf(devices: string): string[] {
   const { executor, count } = parsed(devices);
-  findExecutor(executor);
+  executor.find?.();
   return Array.from({ length: count }, (_, i) => `w${i}`);
 }
 
-/** The executor that the workers of a device text use. */
-export const executorOf = (devices: string): ExecutorKind => parsed(devices).executor;
+/** Name of the executor that the workers of a device text use. */
+export const executorOf = (devices: string): string => parsed(devices).executor.name;
+
+/** The text for `count` workers on the devices that another text names. */
+export const sameDevices = (devices: string, count: number): string =>
+  `${shortName(parsed(devices).executor)}:${count}`;
+
+const shortName = (kind: ExecutorKind): string => kind.shortName ?? kind.name;
 
 /** Whether the workers of a run compute with our kernels, seen from this machine. */
 export const hasKernels = ({
@@ -35,17 +42,16 @@ export const hasKernels = ({
 }: {
   readonly devices: string;
   readonly kernels: 'auto' | 'off';
-}): boolean => kernels === 'auto' && executorOf(devices) === 'ort-cpu' && missingForKernels() === null;
+}): boolean => kernels === 'auto' && parsed(devices).executor.takesKernels === true && missingForKernels() === null;
 
 /** Which of several equal devices a worker owns, from 0. Workers that replace lost ones go on counting, and share. */
 export const deviceNumberOf = (devices: string, worker: string): number =>
   (Number(/\d+$/.exec(worker)?.[0]) || 0) % parsed(devices).count;
 
 function parsed(devices: string): Devices {
-  if (devices === 'auto') return { executor: 'ort-cpu', count: Math.min(AUTO_LIMIT, availableParallelism()) };
-  const [, name, digits] = /^([a-z-]+):(\d+)$/.exec(devices) ?? [];
-  const executor =
-    name === 'cpu' || name === 'cuda' ? (`ort-${name}` as const) : EXECUTOR_KINDS.find((kind) => kind === name);
+  if (devices === 'auto') return { executor: ortCpu, count: Math.min(AUTO_LIMIT, availableParallelism()) };
+  const [, name, digits] = /^([a-z\d-]+):(\d+)$/.exec(devices) ?? [];
+  const executor = EXECUTORS.all.find((kind) => kind.name === name || kind.shortName === name);
   if (executor === undefined)
     throw new UsageError(
       'PT_DEVICES',

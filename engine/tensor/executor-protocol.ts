@@ -2,9 +2,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorRecord } from '../core/errors.js';
 import type { ExecutorOptions } from './executor.js';
-import type { TfjsKind } from './executor-kind.js';
 import type { Program } from './program.js';
 import type { HostArray } from './shape.js';
+import type { TfjsKind } from './tfjs-kind.js';
 
 export interface ThreadData {
   readonly kind: TfjsKind;

@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 import * as util from 'node:util';
 import { messageOf, ModelError, UsageError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
-import { TFJS_BACKENDS, type TfjsKind } from './executor-kind.js';
 import { registerGradients } from './gradients.js';
 import * as tf from './tf.js';
+import { TFJS_BACKENDS, type TfjsBackend, type TfjsKind } from './tfjs-kind.js';
 
 /** What of this process decides whether a backend can be used. */
 export interface PackageHost {
@@ -42,7 +42,7 @@ export const packageHost: PackageHost = {
  * missing.
  */
 export function findBackend(kind: TfjsKind, host: PackageHost = packageHost): string | null {
-  const { backend, packageName, runtime } = TFJS_BACKENDS[kind];
+  const { backend, packageName, runtime }: TfjsBackend = TFJS_BACKENDS[kind];
   if (packageName === null) return null;
   const file = host.resolve(packageName);
   if (file === undefined)
@@ -64,7 +64,7 @@ export function findBackend(kind: TfjsKind, host: PackageHost = packageHost): st
 
 /** The file of the package that a backend computes on. Throws a UsageError (PT_DEVICES) where it is not installed. */
 export function findRuntime(kind: TfjsKind, host: PackageHost = packageHost): string {
-  const runtime = present(TFJS_BACKENDS[kind].runtime, `a runtime of ${kind}`);
+  const runtime = present((TFJS_BACKENDS[kind] as TfjsBackend).runtime, `a runtime of ${kind}`);
   const file = host.resolve(runtime);
   if (file === undefined)
     throw new UsageError(
@@ -91,7 +91,7 @@ export async function startBackend(
   { threads, device }: BackendOptions,
   host: PackageHost = packageHost,
 ): Promise<string> {
-  const { backend, packageName } = TFJS_BACKENDS[kind];
+  const { backend, packageName }: TfjsBackend = TFJS_BACKENDS[kind];
   const file = findBackend(kind, host);
   if (file === null) await import('#tfjs-cpu');
   else {

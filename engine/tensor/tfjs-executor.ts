@@ -3,9 +3,9 @@
 // behind between runs.
 import { invariant } from '../core/invariant.js';
 import type { Executor, ExecutorOptions, LoadedProgram } from './executor.js';
-import type { TfjsKind } from './executor-kind.js';
 import type { Program } from './program.js';
 import * as tf from './tf.js';
+import type { TfjsKind } from './tfjs-kind.js';
 import { TfjsProgram } from './tfjs-program.js';
 
 export class TfjsExecutor implements Executor {

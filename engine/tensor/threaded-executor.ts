@@ -7,11 +7,11 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import { type ErrorRecord, EXIT, fromErrorRecord, ModelError } from '../core/errors.js';
 import { invariant, InvariantError, present } from '../core/invariant.js';
 import type { BoundProgram, Executor, ExecutorOptions, LoadedProgram } from './executor.js';
-import type { TfjsKind } from './executor-kind.js';
 import { GONE, type ThreadAnswer, type ThreadData, type ThreadRequest } from './executor-protocol.js';
 import { type HostTensor, portTensors } from './port-tensors.js';
 import type { Port, Program } from './program.js';
 import { type HostArray, sizeOf } from './shape.js';
+import type { TfjsKind } from './tfjs-kind.js';
 
 export class ThreadedExecutor implements Executor {
   readonly name: TfjsKind;

@@ -7,7 +7,7 @@ import { countLayers } from '../../freeze/layers.js';
 import type { TrainConfig } from '../core/config.js';
 import { UsageError } from '../core/errors.js';
 import type { RunEventBody } from '../events/events.js';
-import { executorOf } from '../run/devices.js';
+import { sameDevices } from '../run/devices.js';
 import { type RunSetup, setUpRun } from '../run/run-setup.js';
 import { withMicroBatch } from '../trainer/micro-batch-search.js';
 import { areEqual, findDifference, type Outcome, runTrial, type Trial } from './shape-trial.js';
@@ -124,7 +124,7 @@ export function planTrials(setup: RunSetup): { readonly trial: Trial; readonly r
   const middle = Math.floor(totalSteps / 2) - 1;
   const shaped = (base: TrainConfig, K: number, R: number, workers = K * R): TrainConfig => ({
     ...base,
-    devices: devicesFor(config, workers),
+    devices: sameDevices(config.devices, workers),
     pipeline: K,
     replicas: R,
   });
@@ -152,7 +152,7 @@ export function planTrials(setup: RunSetup): { readonly trial: Trial; readonly r
     plain(`stopped after step ${middle}, resumed on one device`, shaped(config, 2, 1), tooFew(2), {
       kind: 'resume',
       step: middle,
-      as: { devices: devicesFor(config, 1), pipeline: 1, replicas: 1 },
+      as: { devices: sameDevices(config.devices, 1), pipeline: 1, replicas: 1 },
     }),
     plain(
       `a worker killed at step ${middle}`,
@@ -183,7 +183,7 @@ export function trialConfig(config: TrainConfig, steps: number, workers: number)
     ...config,
     steps,
     limitSamples,
-    devices: devicesFor(config, workers),
+    devices: sameDevices(config.devices, workers),
     pipeline: 1,
     replicas: 1,
     exact: true,
@@ -201,11 +201,6 @@ export function trialConfig(config: TrainConfig, steps: number, workers: number)
 
 /** Some epochs are left after it: the cache fills, and is read. */
 const freezeAt = (steps: number): number => Math.floor(steps / 4);
-
-function devicesFor({ devices }: TrainConfig, workers: number): string {
-  const kind = executorOf(devices);
-  return `${kind === 'ort-cpu' ? 'cpu' : kind}:${workers}`;
-}
 
 const cacheHits = (events: readonly RunEventBody[]): number =>
   events.reduce((sum, event) => sum + (event.type === 'step' ? event.cacheHits : 0), 0);

@@ -1,10 +1,9 @@
 // Why an executor cannot be tested on this machine, if so: what `pipetrain devices` says of it. One that is there and
 // broken is no obstacle: its tests fail.
 import { UsageError } from '../../engine/core/errors.js';
-import type { ExecutorKind } from '../../engine/tensor/executor-kind.js';
 import { openExecutorOf } from '../../engine/tensor/open-executor.js';
 
-export async function obstacleTo(kind: ExecutorKind): Promise<string | null> {
+export async function obstacleTo(kind: string): Promise<string | null> {
   try {
     (await openExecutorOf(kind, { threads: 1 })).close();
   } catch (error) {

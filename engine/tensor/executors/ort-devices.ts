@@ -1,0 +1,18 @@
+// ort-webgpu and ort-cuda: ONNX Runtime on devices with memory of their own.
+import type { ExecutorKind } from '../executor-kind.js';
+import { OrtDeviceExecutor } from '../ort-device.js';
+import { findCudaProvider } from '../ort-provider.js';
+
+export const ortWebgpu: ExecutorKind = {
+  name: 'ort-webgpu',
+  what: 'ONNX Runtime with WebGPU on the GPU that its driver offers; all workers share it',
+  open: (options) => new OrtDeviceExecutor('ort-webgpu', { kind: 'webgpu' }, options),
+};
+
+export const ortCuda: ExecutorKind = {
+  name: 'ort-cuda',
+  shortName: 'cuda',
+  what: 'ONNX Runtime on NVIDIA GPUs, one worker each; not proven on a GPU yet',
+  find: () => findCudaProvider(),
+  open: (options, device) => new OrtDeviceExecutor('ort-cuda', { kind: 'cuda', device }, options),
+};
