@@ -24,7 +24,9 @@ import type { CommandContext } from './session/command-context.js';
 import { reportError } from './session/exit.js';
 import { type CliServices, engineServices } from './session/services.js';
 
+/** Adding one is one file and one line here. */
 const COMMANDS = [
+  // In the order of `--help`.
   quickstartCommand,
   trainCommand,
   resumeCommand,

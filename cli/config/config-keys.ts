@@ -1,8 +1,9 @@
 // ConfigKey: one setting as people meet it: its spelling on the command line, in files and in the environment, what it
-// allows, its default and its description. Derived from the schema in engine/core/config.ts, which stays the only place
-// where a setting is declared.
+// allows, its default and its description. Derived from the schema in engine/core/config.ts, the only place where a
+// setting is declared, and from the registries, where a setting is one of their names.
 import { z } from 'zod';
-import { type TrainConfig, trainConfigSchema } from '../../engine/core/config.js';
+import type { TrainConfig } from '../../engine/core/config.js';
+import { runConfigSchema } from '../../engine/run/run-config.js';
 
 export type ConfigName = keyof TrainConfig;
 
@@ -155,7 +156,7 @@ export function describeProperties(schema: z.ZodType): DescribedProperty[] {
 }
 
 const describeKeys = (): ConfigKey[] =>
-  describeProperties(trainConfigSchema).map((property) => ({
+  describeProperties(runConfigSchema).map((property) => ({
     ...property,
     name: property.name as ConfigName,
     kebab: toKebab(property.name),

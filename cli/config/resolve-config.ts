@@ -1,10 +1,11 @@
 // resolveConfig: one validated configuration out of all sources, and where each value came from. Precedence: defaults,
 // then what suits the model, then the file, then the environment, then flags. It reads; it does not run anything.
 import type { z } from 'zod';
-import { type TrainConfig, trainConfigSchema } from '../../engine/core/config.js';
+import type { TrainConfig } from '../../engine/core/config.js';
 import { UsageError } from '../../engine/core/errors.js';
 import { suggest } from '../../engine/core/suggest.js';
 import type { ModelDefaults } from '../../engine/model/define.js';
+import { runConfigSchema } from '../../engine/run/run-config.js';
 import { type ConfigKey, configKeys } from './config-keys.js';
 import {
   environmentLayer,
@@ -49,7 +50,7 @@ export async function resolveConfig(sources: ConfigSources): Promise<ResolvedCon
   const settings = mergeLayers([defaultLayer(), suited, given]);
   dropMisfit(settings);
 
-  const result = trainConfigSchema.safeParse(toInput(settings));
+  const result = runConfigSchema.safeParse(toInput(settings));
   if (!result.success) throw valueError(result.error, settings);
   if (result.data.steps === undefined && result.data.epochs === undefined)
     throw new UsageError(

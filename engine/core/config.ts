@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { MEMORY_LIMIT_PATTERN } from './memory-limit.js';
 
 const positive = z.number().int().positive();
+/** A name in a registry; which there are is known higher up (engine/run/run-config.ts). */
+const name = z.string().min(1);
 const choice = <const T extends readonly string[]>(values: T) => z.enum(values);
 
 /** Keys in kebab-case on the command line and in files, camelCase here. Units: steps unless the name says otherwise. */
@@ -12,7 +14,7 @@ export const trainConfigSchema = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'built-in model (vit, bert, gpt), a .ts/.js file that exports `model`, or hf:DIR with pretrained weights',
+      'built-in model (such as vit, bert, gpt), a .ts/.js file that exports `model`, or hf:DIR with pretrained weights',
     ),
   modelOptions: z.record(z.string(), z.unknown()).default({}).describe('options of the model, e.g. layers=6,width=128'),
   initFrom: z
@@ -63,7 +65,7 @@ export const trainConfigSchema = z.strictObject({
     .default('1e-3 * (0.02 + 0.98 * 0.5 * (1 + cos(pi * progress)))')
     .describe('learning rate: a number or an expression of step, steps, epoch, epochs, progress'),
   warmup: z.number().nonnegative().default(0).describe('steps of linear warm-up; below 1 it is a share of all steps'),
-  optimizer: choice(['adamw', 'sgd']).default('adamw').describe('optimizer'),
+  optimizer: name.default('adamw').describe('optimizer'),
   weightDecay: z
     .number()
     .nonnegative()
@@ -75,7 +77,7 @@ export const trainConfigSchema = z.strictObject({
   momentum: z.number().min(0).max(1).default(0.9).describe('sgd: momentum'),
   nesterov: z.boolean().default(false).describe('sgd: Nesterov momentum'),
   clip: z.number().nonnegative().default(1).describe('largest global gradient norm; 0 switches clipping off'),
-  freeze: choice(['none', 'paper', 'alpha', 'change', 'anneal', 'manual', 'auto'])
+  freeze: name
     .default('auto')
     .describe(
       'freeze policy; auto: nothing in a run from scratch, the lower layers of weights that were trained before',
@@ -171,8 +173,7 @@ export const trainConfigSchema = z.strictObject({
     .min(1)
     .default('auto')
     .describe(
-      'pipeline schedule: 1f1b, gpipe, zb-h1, interleaved, a file with the grid of one, or auto, which takes ' +
-        'the one predicted to be fastest',
+      'pipeline schedule: a name, a file with the grid of one, or auto, which takes the one predicted to be fastest',
     ),
   replan: choice(['auto', 'off'])
     .default('auto')
@@ -200,12 +201,7 @@ export const trainConfigSchema = z.strictObject({
     ),
   cache: choice(['auto', 'off']).default('auto').describe('cache of the frozen activations'),
   cacheMb: positive.default(1024).describe('most shared memory for the cache, MiB'),
-  cacheCodec: choice(['f32', 'f16', 'i8'])
-    .default('f32')
-    .describe(
-      'how cached activations are stored: f32 exactly, f16 in half the memory, i8 in a quarter; the last two ' +
-        'change results, the same way for every shape of the run',
-    ),
+  cacheCodec: name.default('f32').describe('how cached activations are stored'),
   cacheDiskMb: z
     .number()
     .int()

@@ -29,6 +29,8 @@ export interface DataKind {
   readonly name: string;
   /** One sentence for listings. */
   readonly summary: string;
+  /** What stands behind the colon, for messages; `PATH` where absent. */
+  readonly place?: string;
   /** Options that a model may preset (see DataDefaults); none where absent. */
   readonly presets?: readonly ('tokenizer' | 'vocab' | 'lowercase')[];
   /** Reads all of it. Throws a DataError or, for wrong options, a UsageError. */

@@ -8,8 +8,16 @@ import { mnist } from './mnist.js';
 import { synthetic } from './synthetic.js';
 import { text } from './text.js';
 
-/** Every kind of data, in the order of listings. */
-export const DATA_KINDS: readonly DataKind[] = [mnist, sst2, tsv, csv, text, synthetic];
+/** Every kind of data. Adding one is one file and one line here. */
+export const DATA_KINDS: readonly DataKind[] = [
+  // In the order of listings.
+  mnist,
+  sst2,
+  tsv,
+  csv,
+  text,
+  synthetic,
+];
 
 /**
  * Opens a data set such as `mnist:DIR`. `defaults` are what the model wishes, e.g. the vocabulary it was trained with:
@@ -33,7 +41,7 @@ export function openDataset(source: string, options: Record<string, unknown>, de
   if (path === '') {
     throw new UsageError(
       'PT_DATA_KIND',
-      `data "${source}" names no path; write ${name}:${name === 'synthetic' ? 'NAME' : 'PATH'}.`,
+      `data "${source}" names no path; write ${name}:${kind.place ?? 'PATH'}.`,
       list,
     );
   }

@@ -135,6 +135,7 @@ const SETS: Readonly<Record<string, (request: DataRequest) => Dataset>> = { digi
 
 export const synthetic: DataKind = {
   name: 'synthetic',
+  place: 'NAME',
   summary: `NAME of a drawn data set: ${Object.keys(SETS).join(', ')}`,
   open(request) {
     const make = Object.hasOwn(SETS, request.path) ? SETS[request.path] : undefined;

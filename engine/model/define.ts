@@ -15,7 +15,7 @@ export type ModelDefaults = Readonly<
     warmup: number;
     weightDecay: number;
     clip: number;
-    optimizer: 'adamw' | 'sgd';
+    optimizer: string;
   }>
 >;
 
