@@ -22,7 +22,7 @@ const nameIn = (
     .describe(description ?? '');
 
 const stored = CODECS.all.map(({ name, summary }) => `${name} ${summary}`).join(', ');
-const inexact = CODECS.all.flatMap(({ name, isExact }) => (isExact ? [] : [name])).join(' and ');
+const inexact = new Intl.ListFormat('en-GB').format(CODECS.all.flatMap(({ name, isExact }) => (isExact ? [] : [name])));
 
 /** What `trainConfigSchema` accepts and knows here; its output is a TrainConfig. */
 export const runConfigSchema = trainConfigSchema.extend({

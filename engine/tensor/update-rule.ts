@@ -66,7 +66,7 @@ export function writeRule(
   states: readonly string[],
   scalars: readonly string[],
   write: (call: (operator: string, result: string, ...inputs: readonly string[]) => string) => void,
-): Pick<UpdateRule, 'model' | 'pass'> {
+): Omit<UpdateRule, 'scalars'> {
   const onnx = new OnnxBuilder();
   const operations: Operation[] = [];
   const vectors = ['weight', 'gradient', ...states];
@@ -82,6 +82,8 @@ export function writeRule(
   return {
     model: { name, bytes: onnx.encode(name), inputNames: [...vectors, ...scalars], outputNames },
     pass: { vectors, scalars, operations, outputs: outputNames },
+    stateCount: states.length,
+    scalarCount: scalars.length,
   };
 }
 

@@ -25,8 +25,6 @@ export const adamw = defineOptimizer({
     });
     return {
       ...rule,
-      stateCount: 2,
-      scalarCount: scalarNames.length,
       scalars({ learningRate, gradientScale, updateCount }, decays) {
         const correction1 = 1 - beta1 ** updateCount;
         const correction2 = Math.sqrt(1 - beta2 ** updateCount);

@@ -22,8 +22,6 @@ export const sgd = defineOptimizer({
     });
     return {
       ...rule,
-      stateCount: states.length,
-      scalarCount: scalarNames.length,
       scalars: ({ learningRate, gradientScale }, decays) => [
         gradientScale,
         decays ? weightDecay : 0,
