@@ -1,7 +1,7 @@
 // StateCopies: the state of the blocks that a worker holds, kept where it outlives the process: snapshots to recover
 // from, and copies that a checkpoint is written from while training goes on. Where there is no memory for one, that is
 // told and nothing fails: the snapshot before is whole, and a checkpoint may be written from the blocks themselves.
-import { PipetrainError } from '../core/errors.js';
+import { isMemoryShortage } from '../core/conditions.js';
 import type { StateTransfer } from '../state/state-transfer.js';
 import type { Place } from './equipment.js';
 
@@ -31,11 +31,8 @@ export class StateCopies {
       else this.#transfer.keep(name);
       return null;
     } catch (error) {
-      if (!isMemoryFull(error)) throw error;
+      if (!isMemoryShortage(error)) throw error;
       return error.message;
     }
   }
 }
-
-const isMemoryFull = (error: unknown): error is PipetrainError =>
-  error instanceof PipetrainError && error.code === 'PT_SHM_FULL';
