@@ -1,6 +1,7 @@
 // ActivationCache: looks up the samples of a micro-batch in the store of the current depth and, after a depth change,
 // in the one before. It can only save work: whatever goes wrong in a store switches it off with a reason, and
 // everything is a miss from then on.
+import { messageOf } from '../engine/core/errors.js';
 import type { ActivationTier } from './activation-tier.js';
 
 export interface Lookup {
@@ -181,7 +182,5 @@ function release(tier: ActivationTier | null, unlink: boolean): void {
   tier.close();
   if (unlink) tier.unlink();
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const allRows = (ids: RowIds): number[] => Array.from({ length: ids.length }, (_, row) => row);

@@ -1,7 +1,7 @@
 // RunFailure: how a program that fails while it runs is put into words: program, executor, and the call of the graph at
 // which it happened where that is known. ONNX Runtime names the node, so nodes of our models have names that lead back
 // to the call. Who ran the program, and when, is not known here.
-import { ModelError, PipetrainError } from '../core/errors.js';
+import { messageOf, ModelError, PipetrainError } from '../core/errors.js';
 import { InvariantError } from '../core/invariant.js';
 import type { Node } from './graph.js';
 
@@ -35,7 +35,7 @@ export function runFailure({ program, executor, reason, hint, node, cause }: Run
  */
 export function thrownByRun(error: unknown, program: string): unknown {
   if (error instanceof PipetrainError || error instanceof InvariantError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new ModelError('PT_EXECUTOR', `Program "${program}" fails: ${reason}`, FOREIGN_HINT, { cause: error });
 }
 

@@ -1,6 +1,6 @@
 // ort-cpu: ONNX Runtime on the processor, through its C interface, or through the binding of its package where that does
 // not work.
-import { ModelError } from '../../core/errors.js';
+import { messageOf, ModelError } from '../../core/errors.js';
 import type { ExecutorOptions } from '../executor.js';
 import type { ExecutorKind } from '../executor-kind.js';
 import type { OnnxExecutor } from '../onnx-executor.js';
@@ -25,15 +25,14 @@ export function openExecutor(options: OpenExecutorOptions): OnnxExecutor {
   try {
     return opened(() => new OrtCpuExecutor(options));
   } catch (error) {
-    reason = error instanceof Error ? error.message : String(error);
+    reason = messageOf(error);
   }
   try {
     return opened(() => new OrtBindingExecutor(options, reason));
   } catch (error) {
     throw new ModelError(
       'PT_EXECUTOR',
-      `No executor works here. ort-cpu: ${reason}; ort-cpu-binding: ` +
-        `${error instanceof Error ? error.message : String(error)}`,
+      `No executor works here. ort-cpu: ${reason}; ort-cpu-binding: ${messageOf(error)}`,
       'Reinstall the dependencies (npm ci) and run "pipetrain doctor".',
       { cause: error },
     );
