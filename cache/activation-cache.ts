@@ -1,5 +1,5 @@
-// ActivationCache: looks up the samples of a micro-batch in the store of the current depth and, after a depth change,
-// in the one before. It can only save work: whatever goes wrong in a store switches it off with a reason, and
+// ActivationCache: looks up the samples of a micro-batch in the store of the current depth and in that of a smaller one,
+// where there is one. Moving to another depth is another cache's business. It can only save work: whatever goes wrong in a store switches it off with a reason, and
 // everything is a miss from then on.
 import { messageOf } from '../engine/core/errors.js';
 import type { ActivationTier } from './activation-tier.js';
@@ -23,12 +23,11 @@ export type RowIds = ArrayLike<number>;
 
 export class ActivationCache {
   readonly #onOff: (reason: string) => void;
-  #current: ActivationTier;
+  readonly #current: ActivationTier;
   #previous: ActivationTier | null;
   #offReason: string | null = null;
   #hits = 0;
   #misses = 0;
-  #previousHits = 0;
 
   constructor(options: CacheOptions) {
     this.#current = options.current;
@@ -40,22 +39,12 @@ export class ActivationCache {
     return this.#offReason === null;
   }
 
-  /** Why the cache is off, or null. */
-  get offReason(): string | null {
-    return this.#offReason;
-  }
-
-  /** Frozen blocks below the records of `load` and `store`. */
-  get depth(): number {
-    return this.#current.depth;
-  }
-
   /** Frozen blocks below the records of `loadPrevious`, or null where there is no earlier level. */
   get previousDepth(): number | null {
     return this.#previous?.depth ?? null;
   }
 
-  /** Samples found at the current depth by `load`, over all levels of this cache's life. */
+  /** Samples found at the current depth by `load`. */
   get hits(): number {
     return this.#hits;
   }
@@ -63,11 +52,6 @@ export class ActivationCache {
   /** Samples that `load` did not find at the current depth, whether or not the previous level had them. */
   get misses(): number {
     return this.#misses;
-  }
-
-  /** Misses that the previous level made cheaper. */
-  get previousHits(): number {
-    return this.#previousHits;
   }
 
   /** Bytes of ready records of both levels. */
@@ -88,9 +72,7 @@ export class ActivationCache {
    * block `previousDepth`. What is missing here must be computed from the start.
    */
   loadPrevious(ids: RowIds, rows: readonly number[], out: Float32Array): Lookup {
-    const found = this.#read(() => this.#previous, ids, rows, out);
-    this.#previousHits += found.hits;
-    return found;
+    return this.#read(() => this.#previous, ids, rows, out);
   }
 
   /**
@@ -109,29 +91,6 @@ export class ActivationCache {
   /** Tells which samples a later micro-batch will ask for. */
   prefetch(ids: RowIds): void {
     this.#guard(() => this.#current.prefetch(Array.from(ids).filter((id) => id >= 0)), undefined);
-  }
-
-  /**
-   * Moves on to the store of a greater depth; the current one becomes the previous, and the one before that is closed.
-   */
-  advance(next: ActivationTier): void {
-    this.dropPrevious();
-    this.#previous = this.#current;
-    this.#current = next;
-  }
-
-  /**
-   * Drops the previous level. With `unlink` its memory is given back as soon as the other workers of the host have
-   * dropped it too.
-   */
-  dropPrevious(unlink = false): void {
-    const previous = this.#previous;
-    this.#previous = null;
-    try {
-      release(previous, unlink);
-    } catch (error) {
-      this.switchOff(messageOf(error));
-    }
   }
 
   /** Switches the cache off, as a failure would. */

@@ -57,7 +57,6 @@ export class ActivationStore implements ActivationTier {
   #views: Views | null;
   #hits = 0;
   #misses = 0;
-  #corrupted = 0;
 
   private constructor(file: MappedFile, { codec = 'f32', disk = null }: ExpectedStore) {
     const header = readHeader(file.buffer, file.path, file.bytes);
@@ -177,11 +176,6 @@ export class ActivationStore implements ActivationTier {
     return this.#misses;
   }
 
-  /** Records that were ready but damaged, in this process. */
-  get corrupted(): number {
-    return this.#corrupted;
-  }
-
   /** Bytes of the ready records of all processes. */
   get bytes(): number {
     return this.numReady * this.#words.byteLength;
@@ -192,10 +186,6 @@ export class ActivationStore implements ActivationTier {
     let ready = 0;
     for (const state of this.#views?.states ?? []) if (state === STATE.ready) ready++;
     return ready;
-  }
-
-  get isOpen(): boolean {
-    return this.#views !== null;
   }
 
   /** Whether a record is ready. `read` may still fail, where it is damaged. */
@@ -229,7 +219,6 @@ export class ActivationStore implements ActivationTier {
     if (checksum(words) !== expected) {
       // Empty again: the next writer repairs it.
       Atomics.store(states, slot, STATE.empty);
-      this.#corrupted++;
       this.#misses++;
       return false;
     }

@@ -1,8 +1,8 @@
-// CacheKey: everything the output of the frozen prefix depends on. Invariant: two activations with equal keys have
-// equal bits. So the key holds the sample, how deep the prefix is, the weights in it, what augmentation did to the
-// sample, and how the record is encoded; the seed, the step, the shape of the run and the worker are not in it, because
-// frozen blocks do not depend on them. A record is only ever read under the exact key it was written under; there is no
-// "close enough".
+// The key of a cached activation: everything the output of the frozen prefix depends on. Invariant: two activations with
+// equal keys have equal bits. So it is the sample, by its place in a store, and the level of that store: how deep the
+// prefix is, the weights in it, what augmentation did to the sample, and how the record is encoded. The seed, the step,
+// the shape of the run and the worker are not in it, because frozen blocks do not depend on them. A record is only ever
+// read under the exact key it was written under; there is no "close enough".
 import { createHash } from 'node:crypto';
 import type { CodecName } from './codec.js';
 
@@ -15,11 +15,6 @@ export interface CacheLevel {
   /** Names the augmentation and its view, e.g. `none` or `flip-crop/2`; anything random must be fixed by it. */
   readonly augmentation: string;
   readonly codec: CodecName;
-}
-
-export interface CacheKey extends CacheLevel {
-  /** Stable sample id of the data set. */
-  readonly sample: number;
 }
 
 /** SHA-256 over all fields of a level, as hex: what a store of that level carries in its header. */

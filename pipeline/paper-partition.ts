@@ -86,16 +86,6 @@ export function paperPartition(costs: readonly BlockCost[], frozen: number, stag
 /** The released table of micro-batches per pipeline length: 16 for 8, 4 and 2 stages, else 4 K. */
 export const paperChunks = (stages: number): number => ([2, 4, 8].includes(stages) ? 16 : 4 * stages);
 
-/**
- * Ranks that work when pipelines of `initial` stages have shrunk to `stages`: of every group of `initial` ranks the
- * first initial / stages.
- */
-export function paperActiveRanks(worldSize: number, initial: number, stages: number): number[] {
-  return Array.from({ length: worldSize }, (_, rank) => rank).filter(
-    (rank) => rank % initial < Math.floor(initial / stages),
-  );
-}
-
 const discount = (frozenParameters: number): number => frozenParameters * (1 - FROZEN_WEIGHT);
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 

@@ -17,11 +17,6 @@ export function numChunks(length: number): number {
   return Math.ceil(length / CHUNK);
 }
 
-/** The elements of chunks [from, to) of a block of `length` elements. */
-export function elementsOf({ from, to }: Range, length: number): Range {
-  return { from: Math.min(from * CHUNK, length), to: Math.min(to * CHUNK, length) };
-}
-
 /** Contiguous, balanced ranges of chunks, one per owner; some are empty where there are more owners than chunks. */
 export function shardChunks(count: number, owners: number): Range[] {
   invariant(owners >= 1, () => `${owners} owners`);
@@ -39,27 +34,4 @@ export function chunkSquares(
   return Float64Array.from({ length: to - from }, (_, i) =>
     adder.sumOfSquares(data.subarray((from + i) * CHUNK, (from + i + 1) * CHUNK)),
   );
-}
-
-/** Euclidean norms of a gradient. */
-export interface GradientNorm {
-  readonly norm: number;
-  /** Norm of each block, in order. */
-  readonly blocks: readonly number[];
-}
-
-/**
- * The norm from the sums of all chunks: chunks in order within a block, then blocks in order. Not finite where the
- * gradient is not.
- */
-export function normFromChunks(perBlock: readonly ArrayLike<number>[]): GradientNorm {
-  let total = 0;
-  const blocks: number[] = [];
-  for (const chunks of perBlock) {
-    let sum = 0;
-    for (let i = 0; i < chunks.length; i++) sum += chunks[i] as number;
-    blocks.push(Math.sqrt(sum));
-    total += sum;
-  }
-  return { norm: Math.sqrt(total), blocks };
 }

@@ -46,11 +46,6 @@ export class Door {
     );
   }
 
-  /** Strangers that are neither known nor gone. */
-  get numStrangers(): number {
-    return this.#strangers.size;
-  }
-
   /** Who an admitted stream belongs to, as HOST:PORT. */
   addressOf(stream: Duplex): string {
     return this.#byStream.get(stream)?.address ?? 'unknown';

@@ -71,11 +71,6 @@ export class Peer {
     return performance.now() - this.#heardAt;
   }
 
-  /** Bytes accepted by `send` that the operating system has not taken yet. */
-  get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
-  }
-
   /**
    * Sends a message. Messages arrive in order. On a closed peer it does nothing: `onClose` tells. Throws a FrameError
    * for what cannot travel.

@@ -2,19 +2,10 @@
 // it adds what it is given.
 import { invariant, present } from '../core/invariant.js';
 import { HostAdder, type VectorAdder } from '../tensor/vector-adder.js';
-import { applyToNames, climbTop, decompose, rootLevel, slotCount, type TreeNode } from './tree.js';
+import { applyToNames, climbTop, rootLevel, slotCount, type TreeNode } from './tree.js';
 
-export {
-  CHUNK,
-  chunkSquares,
-  elementsOf,
-  type GradientNorm,
-  normFromChunks,
-  numChunks,
-  type Range,
-  shardChunks,
-} from './chunks.js';
-export { coverOf, decompose, maxSlots, rootLevel, slotCount, type TreeNode } from './tree.js';
+export { CHUNK, chunkSquares, numChunks, type Range, shardChunks } from './chunks.js';
+export { coverOf, decompose, rootLevel, slotCount, type TreeNode } from './tree.js';
 
 /** A node of the tree with its sum. */
 export interface Subtotal {
@@ -105,18 +96,6 @@ export class TreeAccumulator {
   push(micro: number, gradient: Float32Array): void {
     this.acquire().set(gradient);
     this.commit(micro);
-  }
-
-  /**
-   * The nodes of `decompose(start, count, G)` with their sums, in the slots 0, 1, ... Only when all micro-batches have
-   * come.
-   */
-  nodes(): Subtotal[] {
-    invariant(
-      this.isComplete,
-      () => `micro-batch ${this.#next} of [${this.start}, ${this.start + this.count}) has not come`,
-    );
-    return this.#row.map((node, index) => ({ node, data: this.slot(index) }));
   }
 
   /** Starts over, for the next step; the slots stay. */
@@ -212,21 +191,4 @@ export function combine(
     };
     for (const { target, left, right } of additions) adder.add(at(target), at(left), at(right));
   }
-}
-
-/**
- * The nodes that each owner of consecutive ranges contributes, for one list that `combine` takes; checks that they
- * cover [0, G).
- */
-export function nodesOfOwners(
-  ranges: readonly { readonly start: number; readonly count: number }[],
-  G: number,
-): TreeNode[][] {
-  let next = 0;
-  for (const { start, count } of ranges) {
-    invariant(start === next, () => `an owner starts at micro-batch ${start}, the one before ends at ${next}`);
-    next = start + count;
-  }
-  invariant(next === G, () => `the owners end at micro-batch ${next} of ${G}`);
-  return ranges.map(({ start, count }) => decompose(start, count, G));
 }

@@ -73,11 +73,6 @@ export function slotCount(start: number, count: number, G: number): number {
   return most;
 }
 
-/** An upper bound of `slotCount` over every start and G; an aligned start needs about half of it. */
-export function maxSlots(count: number): number {
-  return 2 * (32 - Math.clz32(count)) + 1;
-}
-
 export function climbTop(row: readonly TreeNode[], G: number): Climb {
   const top = row[row.length - 1];
   return top === undefined ? 'stay' : climb(top, row[row.length - 2], G);

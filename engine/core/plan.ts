@@ -58,7 +58,6 @@ export const planSchema = z.object({
 
 export type Plan = z.infer<typeof planSchema>;
 export type Restore = NonNullable<Plan['restore']>;
-export type ReplicaPlan = z.infer<typeof replicaSchema>;
 export type StageAssignment = z.infer<typeof stageSchema>;
 
 /** Where a worker stands in a plan. */

@@ -28,6 +28,3 @@ export function fillWeights(ids: Int32Array, total: number, out: Float32Array): 
   const share = Math.fround(1 / total);
   for (let row = 0; row < ids.length; row++) out[row] = (ids[row] as number) < 0 ? 0 : share;
 }
-
-/** Number of real samples among `ids`. */
-export const countReal = (ids: Int32Array): number => ids.reduce((count, id) => count + (id < 0 ? 0 : 1), 0);

@@ -50,11 +50,6 @@ export class Sampler {
     return { epoch, ids };
   }
 
-  /** Number of batches that cover the validation samples. */
-  validationBatches(batch: number = this.batch): number {
-    return Math.ceil(this.numValidation / batch);
-  }
-
   /** Ids of validation batch `index`, in order, padded with -1. */
   validationBatch(index: number, batch: number = this.batch): Int32Array {
     const from = index * batch;

@@ -37,7 +37,6 @@ export class BufferPool {
   readonly #idleByClass = new Map<number, Block[]>();
   #liveBytes = 0;
   #idleBytes = 0;
-  #peakBytes = 0;
 
   constructor(capBytes: number) {
     invariant(capBytes >= 0, () => `a buffer pool of ${capBytes} bytes`);
@@ -54,7 +53,6 @@ export class BufferPool {
     const block = this.#takeIdle(classBytes) ?? newBlock(classBytes);
     this.#liveBytes += classBytes;
     this.#trim();
-    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes + this.#idleBytes);
     const view =
       dtype === 'float32'
         ? new Float32Array(block.memory, block.offset, elements)
@@ -88,11 +86,6 @@ export class BufferPool {
   /** Bytes of the buffers lent, rounded up to their size classes. */
   get liveBytes(): number {
     return this.#liveBytes;
-  }
-
-  /** Most bytes, lent and idle together, that the pool has held so far. */
-  get peakBytes(): number {
-    return this.#peakBytes;
   }
 
   /** Bytes kept for later. */

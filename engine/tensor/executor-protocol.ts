@@ -29,7 +29,6 @@ export type ThreadRequest =
       readonly outputs: readonly HostArray[];
     }
   | { readonly type: 'run'; readonly id: number }
-  | { readonly type: 'free'; readonly id: number }
-  | { readonly type: 'count' };
+  | { readonly type: 'free'; readonly id: number };
 
 export type ThreadAnswer = { readonly error: ErrorRecord } | { readonly value: number };

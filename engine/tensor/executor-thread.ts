@@ -6,7 +6,6 @@ import { present } from '../core/invariant.js';
 import { GONE, type ThreadAnswer, type ThreadData, type ThreadRequest } from './executor-protocol.js';
 import { runFailure } from './run-failure.js';
 import type { HostArray } from './shape.js';
-import * as tf from './tf.js';
 import { findRuntime, startBackend } from './tfjs-backends.js';
 import { TfjsProgram } from './tfjs-program.js';
 import { provideGpu, watchGpu } from './webgpu.js';
@@ -59,8 +58,6 @@ function serve({ kind, options, port, state }: ThreadData): void {
       case 'free':
         programs.get(request.id)?.program.free();
         return 0;
-      case 'count':
-        return tf.memory().numTensors;
     }
   };
 

@@ -11,7 +11,6 @@ import { TfjsProgram } from './tfjs-program.js';
 export class TfjsExecutor implements Executor {
   readonly name: TfjsKind;
   readonly options: ExecutorOptions;
-  readonly fallbackReason = null;
   /** Name of the backend in TensorFlow.js. */
   readonly backend: string;
   readonly #programs = new Set<TfjsProgram>();

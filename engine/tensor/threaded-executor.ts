@@ -77,11 +77,6 @@ export class ThreadedExecutor implements Executor {
     return loaded;
   }
 
-  /** Tensors that the thread holds, literals of loaded programs included. */
-  countTensors(): number {
-    return this.#ask({ type: 'count' });
-  }
-
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -4,8 +4,6 @@ import {
   combine,
   coverOf,
   decompose,
-  maxSlots,
-  nodesOfOwners,
   rootLevel,
   slotCount,
   type Subtotal,
@@ -47,13 +45,19 @@ function reference(gradients: readonly Float32Array[], level: number, index: num
 
 const words = (data: Float32Array): Uint32Array => new Uint32Array(data.buffer, data.byteOffset, data.length);
 
+/** The nodes of a full accumulator: node k of the split is in slot k. */
+const subtotalsOf = (accumulator: TreeAccumulator): Subtotal[] => {
+  const { start, count, G } = accumulator;
+  return decompose(start, count, G).map((node, k) => ({ node, data: accumulator.slot(k) }));
+};
+
 const accumulate = (gradients: readonly Float32Array[], start: number, count: number): Subtotal[] => {
   const accumulator = new TreeAccumulator(gradients.length, start, count, LENGTH);
   for (let micro = start; micro < start + count; micro++) {
     accumulator.acquire().set(gradients[micro] as Float32Array);
     accumulator.commit(micro);
   }
-  return accumulator.nodes();
+  return subtotalsOf(accumulator);
 };
 
 /** G and a split of [0, G) into consecutive, non-empty ranges. */
@@ -72,7 +76,7 @@ describe('the tree', () => {
     fc.assert(
       fc.property(split, ({ G, ranges }) => {
         let next = 0;
-        for (const node of nodesOfOwners(ranges, G).flat()) {
+        for (const node of ranges.flatMap(({ start, count }) => decompose(start, count, G))) {
           expect(coverOf(node, G).from).toBe(next);
           next = coverOf(node, G).to;
         }
@@ -113,17 +117,7 @@ describe('the tree', () => {
     expect(decompose(start, count, G).map(({ level, index }) => [level, index])).toEqual(nodes);
   });
 
-  it('refuses owners that leave a micro-batch out', () => {
-    expect(() =>
-      nodesOfOwners(
-        [
-          { start: 0, count: 3 },
-          { start: 4, count: 4 },
-        ],
-        8,
-      ),
-    ).toThrow('starts at micro-batch 4');
-    expect(() => nodesOfOwners([{ start: 0, count: 3 }], 8)).toThrow('end at micro-batch 3 of 8');
+  it('has no nodes for micro-batches past its end', () => {
     expect(() => decompose(6, 3, 8)).toThrow('[6, 9)');
   });
 });
@@ -138,7 +132,6 @@ describe('sums of gradients', () => {
         expect(one).toHaveLength(1);
         expect(words((one[0] as Subtotal).data)).toEqual(expected);
         const subtotals = ranges.flatMap(({ start, count }) => accumulate(gradients, start, count));
-        expect(subtotals.map(({ node }) => node)).toEqual(nodesOfOwners(ranges, G).flat());
         const out = new Float32Array(LENGTH);
         combine(subtotals, G, 0, LENGTH, out);
         expect(words(out)).toEqual(expected);
@@ -234,8 +227,7 @@ describe('TreeAccumulator', () => {
           const accumulator = new TreeAccumulator(G, start, count, (index) => (asked[index] = new Float32Array(1)));
           for (let micro = start; micro < start + count; micro++) accumulator.push(micro, Float32Array.of(1));
           expect(asked).toHaveLength(slotCount(start, count, G));
-          expect(asked.length).toBeLessThanOrEqual(maxSlots(count));
-          for (const [k, { node, data }] of accumulator.nodes().entries()) {
+          for (const [k, { node, data }] of subtotalsOf(accumulator).entries()) {
             expect(data).toBe(asked[k]);
             const { from, to } = coverOf(node, G);
             expect(data[0]).toBe(to - from);
@@ -249,11 +241,11 @@ describe('TreeAccumulator', () => {
     expect([1, 2, 4, 8, 16, 32].map((count) => slotCount(count, count, 64))).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('refuses a micro-batch out of order, one too many, and results before the end', () => {
+  it('refuses a micro-batch out of order, and one too many', () => {
     const accumulator = new TreeAccumulator(4, 2, 2, 1);
     accumulator.push(2, Float32Array.of(1));
     expect(() => accumulator.commit(2)).toThrow('micro-batch 2 comes where 3');
-    expect(() => accumulator.nodes()).toThrow('micro-batch 3 of [2, 4) has not come');
+    expect(accumulator.isComplete).toBe(false);
     accumulator.push(3, Float32Array.of(1));
     expect(() => accumulator.acquire()).toThrow('all 2 micro-batches have come');
   });
@@ -262,7 +254,7 @@ describe('TreeAccumulator', () => {
     const accumulator = new TreeAccumulator(4, 0, 4, 1);
     for (const value of [1, 2]) {
       for (let micro = 0; micro < 4; micro++) accumulator.push(micro, Float32Array.of(value));
-      expect((accumulator.nodes()[0] as Subtotal).data[0]).toBe(4 * value);
+      expect(accumulator.slot(0)[0]).toBe(4 * value);
       accumulator.reset();
     }
   });

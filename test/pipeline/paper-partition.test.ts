@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import {
   compressPipeline,
   loadBalance,
-  paperActiveRanks,
   paperChunks,
   paperPartition,
   stageLoads,
@@ -131,14 +130,5 @@ describe("the paper's pipeline length", () => {
 describe("the paper's tables", () => {
   it('name the micro-batches per pipeline length', () => {
     expect([1, 2, 4, 8, 6].map(paperChunks)).toEqual([4, 16, 16, 16, 24]);
-  });
-
-  it.each([
-    [8, [0, 8]],
-    [4, [0, 1, 8, 9]],
-    [2, [0, 1, 2, 3, 8, 9, 10, 11]],
-    [1, Array.from({ length: 16 }, (_, rank) => rank)],
-  ])('name the ranks that work on two machines of eight when pipelines have %d stages', (stages, ranks) => {
-    expect(paperActiveRanks(16, 8, stages)).toEqual(ranks);
   });
 });

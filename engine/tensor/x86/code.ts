@@ -85,11 +85,6 @@ export class Code {
     return this.#constant(new Uint8Array(Int32Array.of(value).buffer));
   }
 
-  /** A 64-bit float as a constant; `.broadcast` repeats it. */
-  double(value: number): MemoryOperand {
-    return this.#constant(new Uint8Array(Float64Array.of(value).buffer));
-  }
-
   /** A table as constants, starting at a multiple of 64 bytes. */
   table(values: Float32Array | Int32Array | Float64Array): MemoryOperand {
     return this.#constant(new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice());

@@ -79,25 +79,12 @@ export class GeneralCode extends Code {
     this.#shift(5, to, count);
   }
 
-  sar(to: Register, count: number): void {
-    this.#shift(7, to, count);
-  }
-
   inc(to: Register): void {
     this.emitInstruction(general(to.bits, [0xff], 0, to));
   }
 
   dec(to: Register): void {
     this.emitInstruction(general(to.bits, [0xff], 1, to));
-  }
-
-  neg(to: Register): void {
-    this.emitInstruction(general(to.bits, [0xf7], 3, to));
-  }
-
-  /** A 32-bit integer with its sign into 64 bits. */
-  movsxd(to: Register, from: Register | Memory): void {
-    this.emitInstruction(general(64, [0x63], to.index, from));
   }
 
   push(register: Register): void {
@@ -157,24 +144,8 @@ export class GeneralCode extends Code {
     this.#jump('b', label);
   }
 
-  jbe(label: Label): void {
-    this.#jump('be', label);
-  }
-
-  ja(label: Label): void {
-    this.#jump('a', label);
-  }
-
   jae(label: Label): void {
     this.#jump('ae', label);
-  }
-
-  js(label: Label): void {
-    this.#jump('s', label);
-  }
-
-  jns(label: Label): void {
-    this.#jump('ns', label);
   }
 
   /** Moves if the comparison before said so. */
@@ -185,15 +156,6 @@ export class GeneralCode extends Code {
   /** Into all cache levels. */
   prefetcht0(from: Memory): void {
     this.emitInstruction(general(32, [0x0f, 0x18], 1, from));
-  }
-
-  /** Into the second level. */
-  prefetcht1(from: Memory): void {
-    this.emitInstruction(general(32, [0x0f, 0x18], 2, from));
-  }
-
-  prefetchnta(from: Memory): void {
-    this.emitInstruction(general(32, [0x0f, 0x18], 0, from));
   }
 
   /** To be written. */

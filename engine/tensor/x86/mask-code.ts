@@ -1,6 +1,6 @@
 // MaskCode: code with the instructions on the mask registers of AVX-512, 16 bits of them: one per 32-bit element of a
 // zmm register, and what makes such masks.
-import { int8, vex } from './encoding.js';
+import { vex } from './encoding.js';
 import { GeneralCode } from './general-code.js';
 import type { GeneralRegister, MaskRegister } from './registers.js';
 
@@ -11,40 +11,6 @@ export class MaskCode extends GeneralCode {
   kmovw(to: MaskRegister | GeneralRegister, from: MaskRegister | GeneralRegister): void {
     const code = 'bits' in from ? 0x92 : 'bits' in to ? 0x93 : 0x90;
     this.emitInstruction(vex({ ...WORD, code }, 0, to.index, 0, from));
-  }
-
-  kandw(to: MaskRegister, a: MaskRegister, b: MaskRegister): void {
-    this.emitInstruction(vex({ ...WORD, code: 0x41 }, 1, to.index, a.index, b));
-  }
-
-  /** not a and b. */
-  kandnw(to: MaskRegister, a: MaskRegister, b: MaskRegister): void {
-    this.emitInstruction(vex({ ...WORD, code: 0x42 }, 1, to.index, a.index, b));
-  }
-
-  korw(to: MaskRegister, a: MaskRegister, b: MaskRegister): void {
-    this.emitInstruction(vex({ ...WORD, code: 0x45 }, 1, to.index, a.index, b));
-  }
-
-  kxorw(to: MaskRegister, a: MaskRegister, b: MaskRegister): void {
-    this.emitInstruction(vex({ ...WORD, code: 0x47 }, 1, to.index, a.index, b));
-  }
-
-  knotw(to: MaskRegister, from: MaskRegister): void {
-    this.emitInstruction(vex({ ...WORD, code: 0x44 }, 0, to.index, 0, from));
-  }
-
-  /** Sets the flags: zero if a or b is empty in all bits, carry if it is full. */
-  kortestw(a: MaskRegister, b: MaskRegister): void {
-    this.emitInstruction(vex({ ...WORD, code: 0x98 }, 0, a.index, 0, b));
-  }
-
-  kshiftlw(to: MaskRegister, from: MaskRegister, count: number): void {
-    this.emitInstruction(vex({ map: 3, prefix: 1, w: 1, code: 0x32 }, 0, to.index, 0, from, int8(count)));
-  }
-
-  kshiftrw(to: MaskRegister, from: MaskRegister, count: number): void {
-    this.emitInstruction(vex({ map: 3, prefix: 1, w: 1, code: 0x30 }, 0, to.index, 0, from, int8(count)));
   }
 
   /** The lowest `count` bits of `from`: makes the mask of a tail whose length is not known before. */

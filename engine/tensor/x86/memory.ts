@@ -37,11 +37,6 @@ export class MemoryOperand {
     );
   }
 
-  /** The same place, `bytes` further on. */
-  plus(bytes: number): MemoryOperand {
-    return this.#with({ disp: this.disp + bytes });
-  }
-
   /** The element there, repeated in the whole vector. */
   get broadcast(): MemoryOperand {
     return this.#with({ broadcast: true });

@@ -55,18 +55,7 @@ export class VectorRegister {
   get xmm(): VectorRegister {
     return new VectorRegister(this.index, 128);
   }
-
-  /** Its lower 256 bits. */
-  get ymm(): VectorRegister {
-    return new VectorRegister(this.index, 256);
-  }
-
-  get zmm(): VectorRegister {
-    return new VectorRegister(this.index, 512);
-  }
 }
-
-export const xmm = (index: number): VectorRegister => new VectorRegister(index, 128);
 export const ymm = (index: number): VectorRegister => new VectorRegister(index, 256);
 export const zmm = (index: number): VectorRegister => new VectorRegister(index, 512);
 
@@ -89,13 +78,5 @@ export const r15 = new GeneralRegister(15, 64);
 export const eax = rax.low;
 export const ecx = rcx.low;
 export const edx = rdx.low;
-
-/** k0 as a mask of a destination means: none. */
-export const k0 = new MaskRegister(0);
 export const k1 = new MaskRegister(1);
 export const k2 = new MaskRegister(2);
-export const k3 = new MaskRegister(3);
-export const k4 = new MaskRegister(4);
-export const k5 = new MaskRegister(5);
-export const k6 = new MaskRegister(6);
-export const k7 = new MaskRegister(7);

@@ -16,7 +16,6 @@ export type Source = VectorRegister | MemoryOperand;
 export const ps = (code: number): VectorOpcode => ({ map: 1, prefix: 0, w: 0, code, reads: 'vector' });
 export const pd = (code: number): VectorOpcode => ({ map: 1, prefix: 1, w: 1, code, reads: 'vector' });
 export const ss = (code: number): VectorOpcode => ({ map: 1, prefix: 2, w: 0, code, reads: 'element' });
-export const sd = (code: number): VectorOpcode => ({ map: 1, prefix: 3, w: 1, code, reads: 'element' });
 export const i0f = (code: number): VectorOpcode => ({ map: 1, prefix: 1, w: 0, code, reads: 'vector' });
 export const i38 = (code: number): VectorOpcode => ({ map: 2, prefix: 1, w: 0, code, reads: 'vector' });
 export const i3a = (code: number): VectorOpcode => ({ map: 3, prefix: 1, w: 0, code, reads: 'vector' });
