@@ -53,11 +53,20 @@ export const ROOMS = [
 const INNER = /^(engine\/[a-z]+|cli\/[a-z]+|pipeline|freeze|cache)\//;
 
 /**
+ * The folder of the room that a source file (a path from the root) stands in, whether or not it is among the rooms.
+ * @param {string} file
+ * @returns {string}
+ */
+export function folderOf(file) {
+  return INNER.exec(file)?.[1] ?? file.split('/')[0] ?? '';
+}
+
+/**
  * The room of a source file (a path from the root), or null where it stands in none.
  * @param {string} file
  * @returns {Room | null}
  */
 export function roomOf(file) {
-  const folder = INNER.exec(file)?.[1] ?? file.split('/')[0];
+  const folder = folderOf(file);
   return ROOMS.find((room) => room.folder === folder) ?? null;
 }
