@@ -64,7 +64,8 @@ export interface Summary {
   readonly lossSha256: string | null;
 }
 
-type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
+/** The events of one type. */
+export type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
 
 /** All events of one type, in order. */
 export function eventsOf<T extends RunEvent['type']>(events: readonly RunEvent[], type: T): EventOf<T>[] {
@@ -122,7 +123,6 @@ export function summarize(events: readonly RunEvent[]): Summary {
       events.findLastIndex(({ type }) => type === 'run.started'),
     ),
   );
-  const failed = eventsOf(attempt, 'run.failed').at(-1);
   const finished = eventsOf(attempt, 'run.finished').at(-1);
   const evaluation = eventsOf(events, 'evaluation').at(-1);
   const steps = effectiveSteps(events);
@@ -132,31 +132,21 @@ export function summarize(events: readonly RunEvent[]): Summary {
   const share = (of: (step: EventOf<'step'>) => number): number =>
     stepSeconds > 0 ? sum((step) => of(step) * step.seconds) / stepSeconds : 0;
   const samples = sum((step) => step.samples);
-  // A run without steps or without validation data has NaN here, which JSON turns into null.
-  const known = (value: number | undefined): number | null =>
-    typeof value === 'number' && Number.isFinite(value) ? value : null;
-  const metricName = finished?.metric.name ?? evaluation?.metricName;
-  const metricValue = known(finished?.metric.value) ?? known(evaluation?.metric);
+  const {
+    steps: numSteps,
+    samplesSeen,
+    wallSeconds,
+    trainSeconds,
+  } = finished ?? { steps: steps.length, samplesSeen: samples, trainSeconds: stepSeconds };
   return {
-    status:
-      failed !== undefined
-        ? 'failed'
-        : finished === undefined
-          ? 'unfinished'
-          : finished.isInterrupted
-            ? 'interrupted'
-            : 'finished',
-    model: started?.model ?? null,
-    data: started?.data ?? null,
-    seed: started?.seed ?? null,
-    version: started?.version ?? null,
-    machine: started?.machine ?? null,
+    status: statusOf(attempt),
+    ...identityOf(started),
     finalLoss: known(finished?.finalLoss) ?? known(steps.at(-1)?.loss),
-    metric: metricName === undefined || metricValue === null ? null : { name: metricName, value: metricValue },
-    steps: finished?.steps ?? steps.length,
-    samplesSeen: finished?.samplesSeen ?? samples,
-    wallSeconds: finished?.wallSeconds ?? events.at(-1)?.time ?? 0,
-    trainSeconds: finished?.trainSeconds ?? stepSeconds,
+    metric: metricOf(finished, evaluation),
+    steps: numSteps,
+    samplesSeen,
+    wallSeconds: wallSeconds ?? events.at(-1)?.time ?? 0,
+    trainSeconds,
     samplesPerSecond: stepSeconds > 0 ? samples / stepSeconds : null,
     transitions: eventsOf(events, 'transition').map(({ step, from, to, frozen, seconds }) => ({
       step,
@@ -176,6 +166,36 @@ export function summarize(events: readonly RunEvent[]): Summary {
     lossSha256: finished?.lossSha256 ?? null,
   };
 }
+
+function statusOf(attempt: readonly RunEvent[]): Summary['status'] {
+  if (eventsOf(attempt, 'run.failed').length > 0) return 'failed';
+  const finished = eventsOf(attempt, 'run.finished').at(-1);
+  if (finished === undefined) return 'unfinished';
+  return finished.isInterrupted ? 'interrupted' : 'finished';
+}
+
+/** What was run, and where; nulls where nothing has started. */
+function identityOf(
+  started: EventOf<'run.started'> | undefined,
+): Pick<Summary, 'model' | 'data' | 'seed' | 'version' | 'machine'> {
+  if (started === undefined) return { model: null, data: null, seed: null, version: null, machine: null };
+  const { model, data, seed, version, machine } = started;
+  return { model, data, seed, version, machine };
+}
+
+/** The metric at the end, or at the last validation of a run that did not get there. */
+function metricOf(
+  finished: EventOf<'run.finished'> | undefined,
+  evaluation: EventOf<'evaluation'> | undefined,
+): Summary['metric'] {
+  const name = finished?.metric.name ?? evaluation?.metricName;
+  const value = known(finished?.metric.value) ?? known(evaluation?.metric);
+  return name === undefined || value === null ? null : { name, value };
+}
+
+/** A run without steps or without validation data has NaN or null here, which JSON turns into null. */
+const known = (value: number | null | undefined): number | null =>
+  typeof value === 'number' && Number.isFinite(value) ? value : null;
 
 /** The largest value of each worker. */
 function peakMemory(steps: readonly EventOf<'step'>[]): Record<string, number> {
