@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { type Ablation, makeAblation, type RecordedRun } from '../../engine/ablation/ablation.js';
 import { ABLATION_CASES, type AblationCase } from '../../engine/ablation/ablation-case.js';
-import { EXIT, UsageError } from '../../engine/core/errors.js';
+import { EXIT, type ExitCode, UsageError } from '../../engine/core/errors.js';
 import { didYouMean } from '../../engine/core/suggest.js';
 import { defaultRunPath } from '../../engine/run/run-folder.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
-import { resolveConfig } from '../config/resolve-config.js';
+import { type ResolvedConfig, resolveConfig } from '../config/resolve-config.js';
 import { ablationFigure } from '../report/ablation-figure.js';
 import { runAblation } from '../session/ablation-runs.js';
 import type { CommandContext } from '../session/command-context.js';
@@ -47,9 +47,9 @@ export function ablateCommand({ io, services, exitWith }: CommandContext): Comma
     .option('--verbose', 'show what each run shows')
     .addHelpText(
       'after',
-      `\nCases:\n${ABLATION_CASES.map(({ name, description }) => wrap(`  ${name.padEnd(11)} ${description}`, 78, 14).join('\n')).join('\n')}\n\nExamples:\n ` +
-        ` pipetrain ablate examples/digits.yaml --seeds 1,2,3 --out ablation\n  pipetrain ablate ` +
-        'examples/digits.yaml --cases baseline,best,all --target 0.9',
+      `\nCases:\n${listCases()}\n\nExamples:\n` +
+        '  pipetrain ablate examples/digits.yaml --seeds 1,2,3 --out ablation\n' +
+        '  pipetrain ablate examples/digits.yaml --cases baseline,best,all --target 0.9',
     );
   addConfigFlags(command);
   return command.action(
@@ -60,48 +60,59 @@ export function ablateCommand({ io, services, exitWith }: CommandContext): Comma
         flags: configFlagsOf(command),
         modelDefaults: (model) => services.modelDefaults(model),
       });
-      const { config } = resolved;
-      if (config.microBatch === 'auto')
-        throw new UsageError(
-          'PT_MICRO_BATCH',
-          'the runs of an ablation need one --micro-batch, and auto may find another one for each',
-          'Give a number; `pipetrain plan --micro-batch auto` finds one.',
-        );
-      const seeds = options.seeds === undefined ? [config.seed] : seedsOf(options.seeds);
-      const cases = options.cases === undefined ? ABLATION_CASES : casesOf(options.cases);
-      const target = options.target === undefined ? null : targetOf(options.target);
-      const out = config.out === '' ? `${defaultRunPath(config.model, io.now())}-ablation` : config.out;
-      const say = (line: string): void => (options.json === true ? io.stderr : io.stdout).write(`${line}\n`);
-      let runs: readonly RecordedRun[] = [];
-      const state = await runAblation({
-        io,
-        services,
-        resolved,
-        cases,
-        seeds,
-        out,
-        isVerbose: options.verbose === true,
-        say,
-        onRecorded: (now) => (runs = now),
-      });
-      if (state === 'interrupted') {
-        io.stderr.write(
-          `interrupted with ${runs.length} of ${cases.length * seeds.length} runs done; the same command ` +
-            `goes on after them (--out ${out})\n`,
-        );
-        return EXIT.interrupted;
-      }
-      const ablation = makeAblation(cases, runs, target);
-      writeResults(out, ablation);
-      if (options.json === true) io.stdout.write(readFileSync(join(out, 'ablation.json'), 'utf8'));
-      else
-        io.stdout.write(
-          `${showAblation(ablation, out, io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS).join('\n')}\n`,
-        );
-      return EXIT.done;
+      return ablate(resolved, options, { io, services });
     }),
   );
 }
+
+async function ablate(
+  resolved: ResolvedConfig,
+  options: AblateFlags,
+  { io, services }: Pick<CommandContext, 'io' | 'services'>,
+): Promise<ExitCode> {
+  const { config } = resolved;
+  if (config.microBatch === 'auto')
+    throw new UsageError(
+      'PT_MICRO_BATCH',
+      'the runs of an ablation need one --micro-batch, and auto may find another one for each',
+      'Give a number; `pipetrain plan --micro-batch auto` finds one.',
+    );
+  const seeds = options.seeds === undefined ? [config.seed] : seedsOf(options.seeds);
+  const cases = options.cases === undefined ? ABLATION_CASES : casesOf(options.cases);
+  const target = options.target === undefined ? null : targetOf(options.target);
+  const out = config.out === '' ? `${defaultRunPath(config.model, io.now())}-ablation` : config.out;
+  const say = (line: string): void => (options.json === true ? io.stderr : io.stdout).write(`${line}\n`);
+  let runs: readonly RecordedRun[] = [];
+  const state = await runAblation({
+    io,
+    services,
+    resolved,
+    cases,
+    seeds,
+    out,
+    isVerbose: options.verbose === true,
+    say,
+    onRecorded: (now) => (runs = now),
+  });
+  if (state === 'interrupted') {
+    io.stderr.write(
+      `interrupted with ${runs.length} of ${cases.length * seeds.length} runs done; the same command ` +
+        `goes on after them (--out ${out})\n`,
+    );
+    return EXIT.interrupted;
+  }
+  const ablation = makeAblation(cases, runs, target);
+  writeResults(out, ablation);
+  if (options.json === true) io.stdout.write(readFileSync(join(out, 'ablation.json'), 'utf8'));
+  else
+    io.stdout.write(
+      `${showAblation(ablation, out, io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS).join('\n')}\n`,
+    );
+  return EXIT.done;
+}
+
+const listCases = (): string =>
+  ABLATION_CASES.flatMap(({ name, description }) => wrap(`  ${name.padEnd(11)} ${description}`, 78, 14)).join('\n');
 
 function writeResults(out: string, ablation: Ablation): void {
   const what =

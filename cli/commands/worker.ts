@@ -1,7 +1,7 @@
 // pipetrain worker: devices of this host for a run of it that is going on.
 import { hostname } from 'node:os';
 import { Command } from 'commander';
-import { UsageError } from '../../engine/core/errors.js';
+import { EXIT, type ExitCode, UsageError } from '../../engine/core/errors.js';
 import type { StageAssignment } from '../../engine/core/plan.js';
 import type { WorkerNews } from '../../engine/protocol/worker-news.js';
 import { readPairs, TOKEN_VARIABLE } from '../config/config-layers.js';
@@ -59,49 +59,49 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
         '--devices cpu:4 --data mnist:./mnist\n  pipetrain worker --join wss://127.0.0.1:7000 --token SECRET ' +
         '--tls-ca cert.pem',
     )
-    .action(
-      exitWith(async (flags: WorkerFlags) => {
-        const token = flags.token ?? io.env[TOKEN_VARIABLE];
-        if (token === undefined)
-          throw new UsageError(
-            'PT_TOKEN',
-            'no token was given',
-            `Pass the token that the run printed with --token, or set ${TOKEN_VARIABLE}.`,
-          );
-        const trust = trustOf(flags);
-        const stop = watchStopSignals(io, {
-          first: 'leaving: the workers go when their state is with others (once more to stop now)',
-          second: 'stopped now',
-        });
-        const say = (name: string, text: string): void => io.stderr.write(`${name}: ${text}\n`);
-        try {
-          await services.runWorkers({
-            run: { url: flags.join, token, trust },
-            name: flags.name,
-            devices: flags.devices,
-            material: {
-              model: flags.model ?? null,
-              data: flags.data ?? null,
-              dataOptions: pairs(flags.dataOptions),
-            },
-            listen: place(flags.listen),
-            memoryDir: flags.memoryDir,
-            retrySeconds: seconds(flags.retrySeconds),
-            signal: stop.signal,
-            watcher: {
-              onNews: (name, news) => {
-                const text = tell(news);
-                if (text !== null) say(name, text);
-              },
-              onRetry: (name, error) => say(name, `${error.message}; trying again`),
-            },
-          });
-        } finally {
-          stop.release();
-        }
-        return 0;
-      }),
+    .action(exitWith((flags: WorkerFlags) => work(flags, { io, services })));
+}
+
+async function work(flags: WorkerFlags, { io, services }: Pick<CommandContext, 'io' | 'services'>): Promise<ExitCode> {
+  const token = flags.token ?? io.env[TOKEN_VARIABLE];
+  if (token === undefined)
+    throw new UsageError(
+      'PT_TOKEN',
+      'no token was given',
+      `Pass the token that the run printed with --token, or set ${TOKEN_VARIABLE}.`,
     );
+  const trust = trustOf(flags);
+  const stop = watchStopSignals(io, {
+    first: 'leaving: the workers go when their state is with others (once more to stop now)',
+    second: 'stopped now',
+  });
+  const say = (name: string, text: string): void => io.stderr.write(`${name}: ${text}\n`);
+  try {
+    await services.runWorkers({
+      run: { url: flags.join, token, trust },
+      name: flags.name,
+      devices: flags.devices,
+      material: {
+        model: flags.model ?? null,
+        data: flags.data ?? null,
+        dataOptions: pairs(flags.dataOptions),
+      },
+      listen: place(flags.listen),
+      memoryDir: flags.memoryDir,
+      retrySeconds: seconds(flags.retrySeconds),
+      signal: stop.signal,
+      watcher: {
+        onNews: (name, news) => {
+          const text = tell(news);
+          if (text !== null) say(name, text);
+        },
+        onRetry: (name, error) => say(name, `${error.message}; trying again`),
+      },
+    });
+  } finally {
+    stop.release();
+  }
+  return EXIT.done;
 }
 
 function tell(news: WorkerNews): string | null {

@@ -42,68 +42,111 @@ export async function runSession({
   const folder =
     resume?.folder ?? RunFolder.create(config.out === '' ? defaultRunPath(config.model, io.now()) : config.out);
   folder.writeConfig(showResolved(resolved));
-  const log = new EventLog(folder.eventsPath);
   const view: RunView = json ? new JsonView(io.stdout) : new ConsoleView(io.stdout);
+  const record = new SessionRecord(folder, view, resolved);
   const stop = watchStopSignals(io);
-  const seen = { start: resume !== undefined, failure: false, isHolding: false };
-  const plans = new Map<number, string>();
-  const emit = (body: RunEventBody): void => {
-    const event = log.append(body);
-    if ((log.heldBecause !== null) !== seen.isHolding) {
-      seen.isHolding = log.heldBecause !== null;
-      view.show(
-        log.append({
-          type: 'warning',
-          message: seen.isHolding
-            ? `events are kept in memory, ${log.heldBecause}; they are written when there is room`
-            : 'the events that were kept in memory are written',
-        }),
-      );
-    }
-    // A run that goes on must take the same size, whatever would be measured then.
-    if (event.type === 'microBatch.chosen') folder.writeConfig(showResolved(withSize(resolved, event.microBatch)));
-    if (event.type === 'plan.made') plans.set(event.generation, event.grid);
-    if (plans.size > 0) writePlans(folder, plans);
-    if (event.type === 'run.started') seen.start = true;
-    if (event.type === 'run.failed') seen.failure = true;
-    view.show(event);
-  };
   const onOpen = (entrance: Entrance): void => {
     if (config.listen !== '') io.stderr.write(`workers may join with:\n  ${joinCommand(entrance)}\n`);
-  };
-  const finish = (): Summary => {
-    log.close();
-    const summary = writeResults(folder);
-    view.end(summary, { run: folder.path, report: folder.reportPath });
-    return summary;
   };
   try {
     await services.runTraining(
       config,
-      { runFolder: folder, emit, signal: stop.signal, quickstart, token, onOpen, ...standardCacheFolder(io.env) },
+      {
+        runFolder: folder,
+        emit: (event) => record.emit(event),
+        signal: stop.signal,
+        quickstart,
+        token,
+        onOpen,
+        ...standardCacheFolder(io.env),
+      },
       resume?.point ?? null,
     );
   } catch (error) {
-    // The first error is the one to tell: what fails while it is recorded (a full disk, say) only follows from it.
-    try {
-      const { code, message } = toErrorRecord(error);
-      if (!seen.failure && code !== 'PT_INTERRUPTED') emit({ type: 'run.failed', code, message });
-      if (seen.start) finish();
-      else {
-        // Nothing has run: a wrong path should not leave a folder that stands in the way of the next try.
-        log.close();
-        folder.discard();
-      }
-    } catch {
-      // See above.
-    }
+    record.fail(error, resume !== undefined);
     throw error;
   } finally {
     stop.release();
   }
-  if (finish().status !== 'interrupted') return EXIT.done;
+  if (record.finish().status !== 'interrupted') return EXIT.done;
   io.stderr.write(`interrupted after saving; the run is in ${folder.path}\n`);
   return EXIT.interrupted;
+}
+
+/** The events of a session: logged, shown, and what the folder keeps because of them. */
+class SessionRecord {
+  readonly #folder: RunFolder;
+  readonly #log: EventLog;
+  readonly #view: RunView;
+  readonly #resolved: ResolvedConfig;
+  /** Plans that are not in the folder yet, by generation. */
+  readonly #plans = new Map<number, string>();
+  #hasStarted = false;
+  #hasFailed = false;
+  #isHolding = false;
+
+  constructor(folder: RunFolder, view: RunView, resolved: ResolvedConfig) {
+    this.#folder = folder;
+    this.#log = new EventLog(folder.eventsPath);
+    this.#view = view;
+    this.#resolved = resolved;
+  }
+
+  emit(body: RunEventBody): void {
+    const event = this.#log.append(body);
+    this.#tellHolding();
+    // A run that goes on must take the same size, whatever would be measured then.
+    if (event.type === 'microBatch.chosen')
+      this.#folder.writeConfig(showResolved(withSize(this.#resolved, event.microBatch)));
+    if (event.type === 'plan.made') this.#plans.set(event.generation, event.grid);
+    if (this.#plans.size > 0) writePlans(this.#folder, this.#plans);
+    if (event.type === 'run.started') this.#hasStarted = true;
+    if (event.type === 'run.failed') this.#hasFailed = true;
+    this.#view.show(event);
+  }
+
+  /** Closes the log, and writes and shows what the run came to. */
+  finish(): Summary {
+    this.#log.close();
+    const summary = writeResults(this.#folder);
+    this.#view.end(summary, { run: this.#folder.path, report: this.#folder.reportPath });
+    return summary;
+  }
+
+  /**
+   * Records how the run ended; never throws. `isResumed`: what was there before stays, even where nothing was done now.
+   */
+  fail(error: unknown, isResumed: boolean): void {
+    // The first error is the one to tell: what fails while it is recorded (a full disk, say) only follows from it.
+    try {
+      const { code, message } = toErrorRecord(error);
+      if (!this.#hasFailed && code !== 'PT_INTERRUPTED') this.emit({ type: 'run.failed', code, message });
+      if (this.#hasStarted || isResumed) this.finish();
+      else {
+        // Nothing has run: a wrong path should not leave a folder that stands in the way of the next try.
+        this.#log.close();
+        this.#folder.discard();
+      }
+    } catch {
+      // See above.
+    }
+  }
+
+  /** Says it once when events have to wait in memory, and once when they are written. */
+  #tellHolding(): void {
+    const { heldBecause } = this.#log;
+    if ((heldBecause !== null) === this.#isHolding) return;
+    this.#isHolding = heldBecause !== null;
+    this.#view.show(
+      this.#log.append({
+        type: 'warning',
+        message:
+          heldBecause !== null
+            ? `events are kept in memory, ${heldBecause}; they are written when there is room`
+            : 'the events that were kept in memory are written',
+      }),
+    );
+  }
 }
 
 const withSize = ({ config, origins }: ResolvedConfig, microBatch: number): ResolvedConfig => ({

@@ -35,25 +35,13 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
     case 'resumed':
       return story(`goes on after ${plural(event.step, 'step')}, from ${event.checkpoint}`);
     case 'weights.loaded':
-      return story(
-        `starts from the weights of ${event.from} (step ${event.fromStep}): ` +
-          `${plural(event.loaded.length, 'block')} of ${event.loaded.length + event.fresh.length}`,
-        [
-          ...event.fresh.map(({ block, why: reason }) => `${block} starts fresh: ${reason}`),
-          ...(event.unused.length === 0 ? [] : [`not used: ${event.unused.join(', ')}`]),
-        ],
-      );
+      return tellWeights(event);
     case 'prediction.off':
       return story(event.reason, [], event.isReplanned ? 'good' : undefined);
-    case 'microBatch.chosen': {
-      const [headline = '', ...trials] = microBatchLines(event);
-      return story(`${headline} (measured in ${duration(event.seconds)})`, trials);
-    }
+    case 'microBatch.chosen':
+      return tellMicroBatch(event);
     case 'costs.measured':
-      return story(
-        `costs of ${plural(event.blocks.length, 'block')} ` +
-          `${event.isCached ? 'known from an earlier run' : `measured in ${duration(event.seconds)}`}`,
-      );
+      return tellCosts(event);
     case 'plan.made':
       return tellPlan(event, before);
     case 'programs.ready':
@@ -63,71 +51,27 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
     case 'freeze.decided':
       return tellFreeze(event);
     case 'freeze.rolledBack':
-      return story(
-        `freeze rolled back at step ${event.step}: back to step ${event.toStep} and ` +
-          `${plural(event.toLayers, 'frozen layer')} (from ${event.fromLayers}), no freezing ` +
-          `${event.heldUntil > 1e12 ? 'any more' : `before step ${event.heldUntil}`}`,
-        why(event),
-        'bad',
-      );
+      return tellRollBack(event);
     case 'guard.looked':
-      return event.watching === undefined
-        ? null
-        : story(
-            `guard at step ${event.step}: the freeze at step ${event.watching} ` +
-              `${event.hurts === true ? 'hurts' : 'does no harm'} (${event.metricName} ${number(event.metric)})`,
-            why(event),
-          );
+      return tellGuard(event);
     case 'cache.changed':
-      return event.state === 'on'
-        ? story(
-            `cache on at step ${event.step}: outputs of the first ${plural(event.depth, 'block')}, ` +
-              `${bytes(event.recordBytes)} per sample, room for ${plural(event.capacity, 'sample')}`,
-            why(event),
-            'good',
-          )
-        : story(`cache off at step ${event.step}`, why(event));
+      return tellCache(event);
     case 'evaluation':
-      return story(
-        `validation at step ${event.step}: ` +
-          `${event.metricName === 'loss' ? '' : `${event.metricName} ${number(event.metric)}, `}loss ` +
-          `${number(event.loss)} on ${plural(event.samples, 'sample')} in ${duration(event.seconds)}`,
-      );
+      return tellEvaluation(event);
     case 'checkpoint.saved':
-      return story(
-        `checkpoint at step ${event.step}: ${event.path} (${bytes(event.bytes)}, ` +
-          `${duration(event.seconds)}${event.stallMs === undefined ? '' : `; training stood still for ${millis(event.stallMs)}`})`,
-      );
+      return tellCheckpoint(event);
     case 'checkpoint.failed':
-      return story(
-        `warning: the checkpoint at step ${event.step} could not be written (${event.code}): ` +
-          `${event.reason}; the ones before are as they were`,
-        [],
-        'bad',
-      );
+      return tellMissedCheckpoint(event);
     case 'worker.joined':
-      return event.origin === undefined
-        ? null
-        : story(
-            `worker ${event.worker} joined: ${event.origin.name} on ${event.origin.host}, ${event.device}`,
-            [],
-            'good',
-          );
+      return tellJoined(event);
     case 'worker.left':
       return story(`worker ${event.worker} left at step ${event.step}`);
     case 'worker.lost':
       return story(`worker ${event.worker} is lost: ${event.reason}`, [], 'bad');
     case 'peer.dropped':
-      return story(
-        `connection of ${event.peer} dropped: ${event.reason}${event.count > 1 ? ` (the ${event.count}th)` : ''}`,
-        [],
-        'bad',
-      );
+      return tellDropped(event);
     case 'recovered':
-      return story(
-        `recovered in ${duration(event.seconds)}: step ${event.step} goes on from the snapshot after ` +
-          `${event.fromStep} steps, ${event.workers} ${event.workers === 1 ? 'worker' : 'workers'}`,
-      );
+      return tellRecovery(event);
     case 'warning':
       return story(`warning: ${event.message}`, [], 'bad');
     default:
@@ -148,6 +92,94 @@ function tellStart(event: EventOf<'run.started'>): Story {
     `machine: ${event.machine}`,
   ]);
 }
+
+function tellWeights({ from, fromStep, loaded, fresh, unused }: EventOf<'weights.loaded'>): Story {
+  const numBlocks = loaded.length + fresh.length;
+  return story(
+    `starts from the weights of ${from} (step ${fromStep}): ${plural(loaded.length, 'block')} of ${numBlocks}`,
+    [
+      ...fresh.map(({ block, why: reason }) => `${block} starts fresh: ${reason}`),
+      ...(unused.length === 0 ? [] : [`not used: ${unused.join(', ')}`]),
+    ],
+  );
+}
+
+function tellMicroBatch(event: EventOf<'microBatch.chosen'>): Story {
+  const [headline = '', ...trials] = microBatchLines(event);
+  return story(`${headline} (measured in ${duration(event.seconds)})`, trials);
+}
+
+const tellCosts = ({ blocks, isCached, seconds }: EventOf<'costs.measured'>): Story =>
+  story(
+    `costs of ${plural(blocks.length, 'block')} ` +
+      (isCached ? 'known from an earlier run' : `measured in ${duration(seconds)}`),
+  );
+
+function tellRollBack(event: EventOf<'freeze.rolledBack'>): Story {
+  const until = event.heldUntil > 1e12 ? 'any more' : `before step ${event.heldUntil}`;
+  return story(
+    `freeze rolled back at step ${event.step}: back to step ${event.toStep} and ` +
+      `${plural(event.toLayers, 'frozen layer')} (from ${event.fromLayers}), no freezing ${until}`,
+    why(event),
+    'bad',
+  );
+}
+
+function tellGuard(event: EventOf<'guard.looked'>): Story | null {
+  if (event.watching === undefined) return null;
+  return story(
+    `guard at step ${event.step}: the freeze at step ${event.watching} ` +
+      `${event.hurts === true ? 'hurts' : 'does no harm'} (${event.metricName} ${number(event.metric)})`,
+    why(event),
+  );
+}
+
+function tellCache(event: EventOf<'cache.changed'>): Story {
+  if (event.state !== 'on') return story(`cache off at step ${event.step}`, why(event));
+  return story(
+    `cache on at step ${event.step}: outputs of the first ${plural(event.depth, 'block')}, ` +
+      `${bytes(event.recordBytes)} per sample, room for ${plural(event.capacity, 'sample')}`,
+    why(event),
+    'good',
+  );
+}
+
+function tellEvaluation({ step, metricName, metric, loss, samples, seconds }: EventOf<'evaluation'>): Story {
+  const named = metricName === 'loss' ? '' : `${metricName} ${number(metric)}, `;
+  return story(
+    `validation at step ${step}: ${named}loss ${number(loss)} on ${plural(samples, 'sample')} in ${duration(seconds)}`,
+  );
+}
+
+function tellCheckpoint(event: EventOf<'checkpoint.saved'>): Story {
+  const stall = event.stallMs === undefined ? '' : `; training stood still for ${millis(event.stallMs)}`;
+  return story(
+    `checkpoint at step ${event.step}: ${event.path} (${bytes(event.bytes)}, ${duration(event.seconds)}${stall})`,
+  );
+}
+
+const tellMissedCheckpoint = ({ step, code, reason }: EventOf<'checkpoint.failed'>): Story =>
+  story(
+    `warning: the checkpoint at step ${step} could not be written (${code}): ${reason}; the ones before ` +
+      'are as they were',
+    [],
+    'bad',
+  );
+
+function tellJoined({ worker, origin, device }: EventOf<'worker.joined'>): Story | null {
+  if (origin === undefined) return null;
+  return story(`worker ${worker} joined: ${origin.name} on ${origin.host}, ${device}`, [], 'good');
+}
+
+function tellDropped({ peer, reason, count: times }: EventOf<'peer.dropped'>): Story {
+  return story(`connection of ${peer} dropped: ${reason}${times > 1 ? ` (the ${times}th)` : ''}`, [], 'bad');
+}
+
+const tellRecovery = ({ seconds, step, fromStep, workers }: EventOf<'recovered'>): Story =>
+  story(
+    `recovered in ${duration(seconds)}: step ${step} goes on from the snapshot after ${fromStep} steps, ` +
+      plural(workers, 'worker'),
+  );
 
 function tellPrograms({ generation, seconds, traced, kept, fromDisk, compiled }: EventOf<'programs.ready'>): Story {
   const parts = [

@@ -58,8 +58,18 @@ export function dial(url: string, options: DialOptions): Promise<Peer> {
     // token, goes out.
     ...(new URL(url).protocol === 'wss:' ? { createConnection: securely(trust) } : {}),
   };
+  return introduce(url, new WebSocket(url, settings), { hello, timeoutMs, maxFrameBytes, maxFramesPerSecond });
+}
+
+type Introduction = Pick<DialOptions, 'hello' | 'maxFramesPerSecond'> & {
+  readonly timeoutMs: number;
+  readonly maxFrameBytes: number;
+};
+
+/** Says hello over a socket that is being opened, and waits for the welcome. */
+function introduce(url: string, socket: WebSocket, options: Introduction): Promise<Peer> {
+  const { hello, timeoutMs, maxFrameBytes, maxFramesPerSecond } = options;
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url, settings);
     const fail = (error: PipetrainError): void => {
       clearTimeout(timer);
       socket.removeAllListeners();
@@ -77,19 +87,7 @@ export function dial(url: string, options: DialOptions): Promise<Peer> {
           new WorkerError('PT_DIAL', `cannot reach ${url}: ${describe(error)}`, REACH_HINT, { cause: error }),
       ),
     );
-    socket.on('close', (code, reason) => {
-      // Gone without a word: it died, or the connection was cut. Who refuses says why.
-      if (code === ABNORMAL)
-        fail(new WorkerError('PT_DIAL', `${url} closed the connection before it answered`, REACH_HINT));
-      else
-        fail(
-          new WorkerError(
-            'PT_REFUSED',
-            `${url} refused this process: ${reason.toString() || `code ${code}`}`,
-            'See the log of the other side.',
-          ),
-        );
-    });
+    socket.on('close', (code, reason) => fail(closedBefore(url, code, reason.toString())));
     socket.on('unexpected-response', (_request, response) => void refusal(url, response).then(fail));
     let localAddress: string | undefined;
     socket.on('upgrade', (response) => (localAddress = response.socket.localAddress));
@@ -129,6 +127,18 @@ function securely(trust: Trust): NonNullable<ClientOptions['createConnection']> 
 /** `localhost` may resolve to several addresses; then the message of the error is empty and the causes lie inside. */
 const describe = (error: Error): string =>
   error instanceof AggregateError ? error.errors.map(String).join('; ') : error.message;
+
+/** Why a connection was closed before the welcome. */
+function closedBefore(url: string, code: number, reason: string): WorkerError {
+  // Gone without a word: it died, or the connection was cut. Who refuses says why.
+  if (code === ABNORMAL)
+    return new WorkerError('PT_DIAL', `${url} closed the connection before it answered`, REACH_HINT);
+  return new WorkerError(
+    'PT_REFUSED',
+    `${url} refused this process: ${reason || `code ${code}`}`,
+    'See the log of the other side.',
+  );
+}
 
 async function refusal(url: string, response: IncomingMessage): Promise<PipetrainError> {
   let text = '';

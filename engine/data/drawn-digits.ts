@@ -118,6 +118,15 @@ const NOISE_STD = 0.25;
 /** Half the width of a stroke, in units of the box. */
 const STROKE = 0.32;
 
+/** How far (x, y) is from the nearest of some lines. */
+function nearest(x: number, y: number, lines: readonly (readonly Point[])[]): number {
+  let least = Infinity;
+  for (const line of lines)
+    for (let i = 1; i < line.length; i++)
+      least = Math.min(least, distance(x, y, line[i - 1] as Point, line[i] as Point));
+  return least;
+}
+
 /** `samples` images [samples, size, size] and their labels; sample i depends on (seed, i) alone. */
 export function drawDigits(samples: number, size: number, seed: number): { images: Float32Array; labels: Int32Array } {
   const images = new Float32Array(samples * size * size);
@@ -138,12 +147,8 @@ export function drawDigits(samples: number, size: number, seed: number): { image
         const [px, py] = [column + 0.5 - size / 2 - shiftX, row + 0.5 - size / 2 - shiftY];
         const y = -sin * px + cos * py;
         const x = cos * px + sin * py + slant * y;
-        let nearest = Infinity;
-        for (const line of lines)
-          for (let i = 1; i < line.length; i++)
-            nearest = Math.min(nearest, distance(x, y, line[i - 1] as Point, line[i] as Point));
         // The edge of a stroke fades over one pixel.
-        const ink = Math.min(1, Math.max(0, (STROKE - nearest) * scale + 0.5));
+        const ink = Math.min(1, Math.max(0, (STROKE - nearest(x, y, lines)) * scale + 0.5));
         const pixel = row * size + column;
         images[id * size * size + pixel] = 1.5 * ink - 0.4 + NOISE_STD * normalAt(noise, pixel);
       }

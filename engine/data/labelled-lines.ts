@@ -43,61 +43,92 @@ function parseTsv(path: string, content: string): LabelledLine[] {
 /** CSV as in RFC 4180: fields may be quoted, quotes inside are doubled, quoted fields may span lines. */
 function parseCsv(path: string, content: string): LabelledLine[] {
   const samples: LabelledLine[] = [];
-  let line = 1;
-  for (let at = 0; at < content.length;) {
-    const start = line;
-    const fields: string[] = [];
-    let isBlank = true;
-    for (let isRecord = true; isRecord;) {
-      let field = '';
-      if (content[at] === '"') {
-        isBlank = false;
-        for (at += 1; ; at++) {
-          if (at >= content.length) {
-            throw new DataError(
-              'PT_DATA_QUOTE',
-              `${path}:${start}: the quoted field is never closed`,
-              'close it with ", and double every " inside a quoted field',
-            );
-          }
-          if (content[at] === '\n') line += 1;
-          if (content[at] !== '"') field += content[at];
-          else if (content[at + 1] === '"') field += content[(at += 1)];
-          else break;
-        }
-        at += 1;
-        if (at < content.length && !',\r\n'.includes(content[at] as string)) {
-          throw new DataError(
-            'PT_DATA_QUOTE',
-            `${path}:${line}: a quoted field is followed by ${JSON.stringify(content[at])}, not by a comma ` +
-              'or the end of the line',
-            'double every " inside a quoted field',
-          );
-        }
-        while (content[at] === '\r') at += 1;
-      } else {
-        const from = at;
-        while (at < content.length && content[at] !== ',' && content[at] !== '\n') at += 1;
-        field = content.slice(from, at).replace(/\r$/, '');
-        if (field.trim() !== '') isBlank = false;
-      }
-      fields.push(field);
-      isRecord = content[at] === ',';
-      at += 1;
-    }
-    line += 1;
+  const reader = new CsvReader(path, content);
+  while (!reader.isAtEnd) {
+    const { fields, isBlank, line } = reader.record();
     if (isBlank && fields.length === 1) continue;
-    if (fields.length === 1) throw noSeparator(path, start, 'a comma');
+    if (fields.length === 1) throw noSeparator(path, line, 'a comma');
     if (fields.length > 2) {
       throw new DataError(
         'PT_DATA_FIELDS',
-        `${path}:${start}: ${fields.length} fields, expected 2 (text and label)`,
+        `${path}:${line}: ${fields.length} fields, expected 2 (text and label)`,
         'put the text into quotes where it holds a comma',
       );
     }
-    samples.push(sample(path, fields[0] as string, fields[1] as string, start));
+    samples.push(sample(path, fields[0] as string, fields[1] as string, line));
   }
   return samples;
+}
+
+/** Reads one record after the other and counts lines. */
+class CsvReader {
+  readonly #path: string;
+  readonly #content: string;
+  #at = 0;
+  #line = 1;
+
+  constructor(path: string, content: string) {
+    this.#path = path;
+    this.#content = content;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at >= this.#content.length;
+  }
+
+  /** The fields of the next record; blank is one of nothing but unquoted white space. `line` is where it starts. */
+  record(): { readonly fields: readonly string[]; readonly isBlank: boolean; readonly line: number } {
+    const line = this.#line;
+    const fields: string[] = [];
+    let isBlank = true;
+    do {
+      const isQuoted = this.#content[this.#at] === '"';
+      const field = isQuoted ? this.#quoted(line) : this.#plain();
+      if (isQuoted || field.trim() !== '') isBlank = false;
+      fields.push(field);
+    } while (this.#content[this.#at++] === ',');
+    this.#line += 1;
+    return { fields, isBlank, line };
+  }
+
+  #plain(): string {
+    const from = this.#at;
+    while (!this.isAtEnd && this.#content[this.#at] !== ',' && this.#content[this.#at] !== '\n') this.#at += 1;
+    return this.#content.slice(from, this.#at).replace(/\r$/, '');
+  }
+
+  /** The field behind the quote here, up to the comma or the end of the line. `start` is the line of its record. */
+  #quoted(start: number): string {
+    let field = '';
+    for (this.#at += 1; ; this.#at++) {
+      if (this.isAtEnd) {
+        throw new DataError(
+          'PT_DATA_QUOTE',
+          `${this.#path}:${start}: the quoted field is never closed`,
+          'close it with ", and double every " inside a quoted field',
+        );
+      }
+      const character = this.#content[this.#at] as string;
+      if (character === '\n') this.#line += 1;
+      if (character === '"') {
+        if (this.#content[this.#at + 1] !== '"') break;
+        this.#at += 1;
+      }
+      field += character;
+    }
+    this.#at += 1;
+    const next = this.#content[this.#at];
+    if (next !== undefined && !',\r\n'.includes(next)) {
+      throw new DataError(
+        'PT_DATA_QUOTE',
+        `${this.#path}:${this.#line}: a quoted field is followed by ${JSON.stringify(next)}, not by a comma or the ` +
+          'end of the line',
+        'double every " inside a quoted field',
+      );
+    }
+    while (this.#content[this.#at] === '\r') this.#at += 1;
+    return field;
+  }
 }
 
 function sample(path: string, text: string, label: string, line: number): LabelledLine {

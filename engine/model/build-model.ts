@@ -3,7 +3,7 @@
 import { ModelError, PipetrainError } from '../core/errors.js';
 import { checkOptions, optionNames } from '../core/options.js';
 import type { DataInfo } from '../data/dataset.js';
-import type { Block, Init, Model } from './block.js';
+import type { Block, Init, Model, ParamSpec } from './block.js';
 import type { ModelDefinition } from './define.js';
 import { type FloatRange, isFloatType } from './float-range.js';
 
@@ -69,7 +69,9 @@ function checkModel(name: string, model: Model): void {
   });
 }
 
-function checkBlock(block: Block, index: number, wrong: (problem: string, hint: string) => ModelError): void {
+type Wrong = (problem: string, hint: string) => ModelError;
+
+function checkBlock(block: Block, index: number, wrong: Wrong): void {
   if (typeof block?.name !== 'string' || !NAME.test(block.name)) {
     throw wrong(
       `block ${index} is named ${JSON.stringify(block?.name)}`,
@@ -87,23 +89,25 @@ function checkBlock(block: Block, index: number, wrong: (problem: string, hint: 
       'the layer is a whole number from 0, or null',
     );
   }
-  for (const [param, spec] of Object.entries(block.params)) {
-    const where = `parameter "${param}" of block "${block.name}"`;
-    if (!NAME.test(param))
-      throw wrong(`${where} has a name that is not allowed`, 'names consist of letters, digits, ".", "-" and "_"');
-    if (
-      !Array.isArray(spec?.shape) ||
-      !spec.shape.every((size: unknown) => Number.isInteger(size) && (size as number) > 0)
-    ) {
-      throw wrong(`${where} has the shape ${JSON.stringify(spec?.shape)}`, 'a shape is a list of whole numbers from 1');
-    }
-    if (!isInit(spec.init)) {
-      throw wrong(
-        `${where} starts as ${JSON.stringify(spec.init)}`,
-        'init is { kind: "zeros" }, { kind: "ones" }, { kind: "normal", std } or { kind: "uniform", limit }, ' +
-          'with a number from 0, or { kind: "file", range }',
-      );
-    }
+  for (const [param, spec] of Object.entries(block.params)) checkParam(block, param, spec, wrong);
+}
+
+function checkParam(block: Block, param: string, spec: ParamSpec, wrong: Wrong): void {
+  const where = `parameter "${param}" of block "${block.name}"`;
+  if (!NAME.test(param))
+    throw wrong(`${where} has a name that is not allowed`, 'names consist of letters, digits, ".", "-" and "_"');
+  if (
+    !Array.isArray(spec?.shape) ||
+    !spec.shape.every((size: unknown) => Number.isInteger(size) && (size as number) > 0)
+  ) {
+    throw wrong(`${where} has the shape ${JSON.stringify(spec?.shape)}`, 'a shape is a list of whole numbers from 1');
+  }
+  if (!isInit(spec.init)) {
+    throw wrong(
+      `${where} starts as ${JSON.stringify(spec.init)}`,
+      'init is { kind: "zeros" }, { kind: "ones" }, { kind: "normal", std } or { kind: "uniform", limit }, ' +
+        'with a number from 0, or { kind: "file", range }',
+    );
   }
 }
 

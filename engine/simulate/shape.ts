@@ -56,16 +56,8 @@ export interface OurRequest {
 }
 
 /** The choice of our planner. Throws its UsageError where nothing fits. */
-export function ourShape({
-  model,
-  hardware,
-  frozen,
-  batch,
-  microBatch,
-  cacheReadMs,
-  fixedK,
-  maxK,
-}: OurRequest): SimulatedShape {
+export function ourShape(request: OurRequest): SimulatedShape {
+  const { model, hardware, frozen, batch, microBatch, fixedK, maxK } = request;
   const costs = simulatedCosts(model, hardware, microBatch);
   const longest = fixedK ?? Math.min(deviceCount(hardware), costs.length - frozen, maxK ?? Infinity, LONGEST_PIPELINE);
   const choices: PipelineChoice[] = [];
@@ -73,26 +65,7 @@ export function ourShape({
   let failure: unknown = null;
   for (let K = fixedK ?? 1; K <= longest; K++) {
     try {
-      choices.push(
-        choosePipeline({
-          costs,
-          frozen,
-          workers: deviceCount(hardware),
-          numMicroBatches: Math.floor(batch / microBatch),
-          microBatch,
-          usesCache: cacheReadMs !== null,
-          cacheReadMs: cacheReadMs ?? 0,
-          fixedK: K,
-          fixedR: null,
-          replicaCounts: 'halvings',
-          maxK: null,
-          memoryLimit: usableBytes(hardware),
-          schedule: 'auto',
-          partition: 'exact',
-          updateMsPerMB: updateMsPerMB(model, hardware),
-          ...linkSpeeds(hardware, K),
-        }),
-      );
+      choices.push(choiceOf(request, costs, K));
     } catch (error) {
       if (!(error instanceof PipetrainError)) throw error;
       failure ??= error;
@@ -122,6 +95,29 @@ export function ourShape({
     reason: best.reason,
     rejected: [...slower, ...best.rejected, ...impossible],
   };
+}
+
+/** What the planner makes of pipelines of K stages. */
+function choiceOf(request: OurRequest, costs: readonly BlockCost[], K: number): PipelineChoice {
+  const { model, hardware, frozen, batch, microBatch, cacheReadMs } = request;
+  return choosePipeline({
+    costs,
+    frozen,
+    workers: deviceCount(hardware),
+    numMicroBatches: Math.floor(batch / microBatch),
+    microBatch,
+    usesCache: cacheReadMs !== null,
+    cacheReadMs: cacheReadMs ?? 0,
+    fixedK: K,
+    fixedR: null,
+    replicaCounts: 'halvings',
+    maxK: null,
+    memoryLimit: usableBytes(hardware),
+    schedule: 'auto',
+    partition: 'exact',
+    updateMsPerMB: updateMsPerMB(model, hardware),
+    ...linkSpeeds(hardware, K),
+  });
 }
 
 export interface PaperRequest {

@@ -83,6 +83,11 @@ export async function statusOfFolder(folder: RunFolder): Promise<RunStatus> {
       if (!(error instanceof PipetrainError)) throw error;
       silence = error.message;
     }
+  return statusOfEvents(folder, plate, silence);
+}
+
+/** How a run stands by its events alone. `silence` is why its process does not answer, or null where there is none. */
+function statusOfEvents(folder: RunFolder, plate: Doorplate | null, silence: string | null): RunStatus {
   const board = new StatusBoard();
   for (const event of readEvents(folder.eventsPath)) board.note(event);
   const status = board.status(null);

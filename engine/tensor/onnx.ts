@@ -241,14 +241,16 @@ export class OnnxBuilder {
       info.message(VALUE_INFO.type, (type) =>
         type.message(TYPE.tensor, (tensor) => {
           tensor.int(TENSOR_TYPE.element, ELEMENT_TYPE[dtype]);
-          tensor.message(TENSOR_TYPE.shape, (shape) => {
-            for (const dim of dims)
-              shape.message(SHAPE.dim, (size) =>
-                typeof dim === 'number' ? size.int(DIM.value, dim) : size.text(DIM.parameter, dim),
-              );
-          });
+          tensor.message(TENSOR_TYPE.shape, (shape) => writeDims(shape, dims));
         }),
       );
     });
   }
+}
+
+function writeDims(shape: ProtobufWriter, dims: readonly OnnxDim[]): void {
+  for (const dim of dims)
+    shape.message(SHAPE.dim, (size) =>
+      typeof dim === 'number' ? size.int(DIM.value, dim) : size.text(DIM.parameter, dim),
+    );
 }

@@ -23,6 +23,15 @@ const LARGE_OPERAND = 512 * 1024;
 const isSmallBesideLarge = (a: Operand, b: Operand): boolean =>
   sizeOf(b.shape) >= LARGE_OPERAND && sizeOf(b.shape) >= 2 * sizeOf(a.shape);
 
+/** A product of float32 operands, at least one of them transposed, where our own kernel does not apply. */
+function emitTransposed(e: EmitContext, a: Operand, b: Operand): void {
+  const [transA, transB] = [flagAttr(e.attrs, 'transposeA'), flagAttr(e.attrs, 'transposeB')];
+  const flags = { transA: Number(transA), transB: Number(transB) };
+  if (a.shape.length !== 2 || b.shape.length !== 2) e.finish('FusedMatMul', [a.name, b.name], flags, MICROSOFT);
+  else if (transA && !transB && isSmallBesideLarge(a, b)) e.finish('MatMul', [swapped(e, a), b.name]);
+  else e.finish('Gemm', [a.name, b.name], flags);
+}
+
 export const matmulOps: readonly OpDefinition[] = [
   defineOp({
     name: 'BatchMatMul',
@@ -62,11 +71,7 @@ export const matmulOps: readonly OpDefinition[] = [
       } else if (!transA && !transB) e.finish('MatMul', [a.name, b.name]);
       else if (a.dtype !== 'float32')
         e.finish('MatMul', [transA ? swapped(e, a) : a.name, transB ? swapped(e, b) : b.name]);
-      else if (a.shape.length === 2 && b.shape.length === 2 && transA && !transB && isSmallBesideLarge(a, b))
-        e.finish('MatMul', [swapped(e, a), b.name]);
-      else if (a.shape.length === 2 && b.shape.length === 2)
-        e.finish('Gemm', [a.name, b.name], { transA: Number(transA), transB: Number(transB) });
-      else e.finish('FusedMatMul', [a.name, b.name], { transA: Number(transA), transB: Number(transB) }, MICROSOFT);
+      else emitTransposed(e, a, b);
     },
   }),
 ];
