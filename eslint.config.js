@@ -4,6 +4,21 @@ import tseslint from 'typescript-eslint';
 
 const noDefaultExport = { selector: 'ExportDefaultDeclaration', message: 'Export by name.' };
 
+const SOURCES = ['engine', 'freeze', 'pipeline', 'cache', 'cli'].map((folder) => `${folder}/**/*.ts`);
+
+const TOO_LARGE = [
+  'cli/config/config-keys.ts',
+  'cli/config/config-layers.ts',
+  'engine/planning/replanner.ts',
+  'engine/trainer/trainer.ts',
+  'engine/worker/equipment.ts',
+  'engine/worker/worker-main.ts',
+  'pipeline/candidate.ts',
+  'pipeline/costs.ts',
+  'pipeline/partition.ts',
+  'pipeline/simulate.ts',
+];
+
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'runs/', '**/runs/'] },
   {
@@ -37,6 +52,40 @@ export default tseslint.config(
       // `== null` is both null and undefined, and says so.
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-restricted-syntax': ['error', noDefaultExport],
+    },
+  },
+  {
+    // A function that does not fit a screen, or whose ways nobody can count, is several. A switch counts as one way: a
+    // row per kind is no complexity.
+    files: SOURCES,
+    rules: {
+      complexity: ['error', { max: 15, variant: 'modified' }],
+      'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+      'max-params': ['error', 6],
+      'max-depth': ['error', 4],
+      'max-nested-callbacks': ['error', 3],
+    },
+  },
+  {
+    // Machine code is written in the order in which it runs, and an encoding has as many parts as the manual says.
+    files: ['engine/tensor/jit/*.ts', 'engine/tensor/x86/*.ts'],
+    rules: {
+      complexity: ['error', { max: 20, variant: 'modified' }],
+      'max-lines-per-function': ['error', { max: 90, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  {
+    // To be taken apart; nothing may be added to this list.
+    files: TOO_LARGE,
+    rules: { complexity: 'off', 'max-lines-per-function': 'off', 'max-params': 'off' },
+  },
+  {
+    // The callback of a describe holds all its tests.
+    files: ['test/**/*.ts'],
+    rules: {
+      complexity: ['error', { max: 15, variant: 'modified' }],
+      'max-params': ['error', 6],
+      'max-depth': ['error', 4],
     },
   },
   {

@@ -117,7 +117,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   });
   const bound = await bind(door.server, host, port);
   return {
-    url: `${tls === undefined ? 'ws' : 'wss'}://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${bound}`,
+    url: `${tls === undefined ? 'ws' : 'wss'}://${inUrl(host)}:${bound}`,
     port: bound,
     close: () => shut(door, sockets),
   };
@@ -218,3 +218,6 @@ async function shut(door: Door, sockets: WebSocketServer): Promise<void> {
   await closed;
   clearTimeout(cut);
 }
+
+/** An IPv6 address stands in brackets. */
+const inUrl = (host: string): string => (host.includes(':') && !host.startsWith('[') ? `[${host}]` : host);

@@ -2,6 +2,7 @@
 // it adds what it is given.
 import { invariant, present } from '../core/invariant.js';
 import { HostAdder, type VectorAdder } from '../tensor/vector-adder.js';
+import type { Range } from './chunks.js';
 import { applyToNames, climbTop, rootLevel, slotCount, type TreeNode } from './tree.js';
 
 export { CHUNK, chunkSquares, numChunks, type Range, shardChunks } from './chunks.js';
@@ -159,8 +160,7 @@ function plan(
 export function combine(
   nodes: readonly Subtotal[],
   G: number,
-  from: number,
-  to: number,
+  { from, to }: Range,
   out: Float32Array,
   outFrom: number = from,
   adder: VectorAdder = new HostAdder(),

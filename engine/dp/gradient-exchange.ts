@@ -242,7 +242,7 @@ export class GradientExchange {
         })),
       );
       const out = this.#me.reduced(block, shard.from, shard.to);
-      combine(sums, this.#options.plan.numMicroBatches, 0, out.length, out, 0, this.#options.adder);
+      combine(sums, this.#options.plan.numMicroBatches, { from: 0, to: out.length }, out, 0, this.#options.adder);
       squares.push({
         block,
         fromChunk: shard.from / CHUNK,

@@ -136,7 +136,8 @@ function simulateEpoch(
 ): { state: CacheState; result: SimulatedEpoch } {
   const { model, hardware, rules, samples } = options;
   const frozen = frozenBlocks(model.blocks, frozenLayers);
-  const cached = options.usesCache && frozen > 0 ? cacheOf(options, epoch, frozen, frozenLayers, last, before) : null;
+  const cached =
+    options.usesCache && frozen > 0 ? cacheOf(options, { epoch, frozen, frozenLayers }, last, before) : null;
   const shape =
     rules === 'paper'
       ? paperShape({ model, hardware, frozen, pipelineBatch: pipelineBatchOf(options) })
@@ -214,9 +215,7 @@ function planned(
 
 function cacheOf(
   options: SimulationOptions,
-  epoch: number,
-  frozen: number,
-  frozenLayers: number,
+  { epoch, frozen, frozenLayers }: { readonly epoch: number; readonly frozen: number; readonly frozenLayers: number },
   last: SimulatedEpoch | undefined,
   before: CacheState,
 ): CacheEpoch {

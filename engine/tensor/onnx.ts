@@ -238,14 +238,16 @@ export class OnnxBuilder {
   #valueInfo(field: number, name: string, dtype: OnnxDType, dims: readonly OnnxDim[]): void {
     this.#graph.message(field, (info) => {
       info.text(VALUE_INFO.name, name);
-      info.message(VALUE_INFO.type, (type) =>
-        type.message(TYPE.tensor, (tensor) => {
-          tensor.int(TENSOR_TYPE.element, ELEMENT_TYPE[dtype]);
-          tensor.message(TENSOR_TYPE.shape, (shape) => writeDims(shape, dims));
-        }),
-      );
+      info.message(VALUE_INFO.type, (type) => writeTensorType(type, dtype, dims));
     });
   }
+}
+
+function writeTensorType(type: ProtobufWriter, dtype: OnnxDType, dims: readonly OnnxDim[]): void {
+  type.message(TYPE.tensor, (tensor) => {
+    tensor.int(TENSOR_TYPE.element, ELEMENT_TYPE[dtype]);
+    tensor.message(TENSOR_TYPE.shape, (shape) => writeDims(shape, dims));
+  });
 }
 
 function writeDims(shape: ProtobufWriter, dims: readonly OnnxDim[]): void {

@@ -133,7 +133,7 @@ describe('sums of gradients', () => {
         expect(words((one[0] as Subtotal).data)).toEqual(expected);
         const subtotals = ranges.flatMap(({ start, count }) => accumulate(gradients, start, count));
         const out = new Float32Array(LENGTH);
-        combine(subtotals, G, 0, LENGTH, out);
+        combine(subtotals, G, { from: 0, to: LENGTH }, out);
         expect(words(out)).toEqual(expected);
       }),
       { numRuns: 40 },
@@ -154,8 +154,8 @@ describe('sums of gradients', () => {
     const own = (subtotals[0] as Subtotal).data;
     const cut = 1031;
     const upper = new Float32Array(LENGTH - cut);
-    combine(subtotals, G, cut, LENGTH, upper, 0);
-    combine(subtotals, G, 0, cut, own);
+    combine(subtotals, G, { from: cut, to: LENGTH }, upper, 0);
+    combine(subtotals, G, { from: 0, to: cut }, own);
     expect(words(own.subarray(0, cut))).toEqual(expected.subarray(0, cut));
     expect(words(upper)).toEqual(expected.subarray(cut));
   });
@@ -163,17 +163,17 @@ describe('sums of gradients', () => {
   it('of one owner are copied as they are', () => {
     const data = gradient(3, 0);
     const out = new Float32Array(LENGTH);
-    combine([{ node: { level: 2, index: 0 }, data }], 4, 5, LENGTH, out);
+    combine([{ node: { level: 2, index: 0 }, data }], 4, { from: 5, to: LENGTH }, out);
     expect(words(out.subarray(5))).toEqual(words(data.subarray(5)));
     expect(out.subarray(0, 5)).toEqual(new Float32Array(5));
   });
 
   it('are refused where a node is missing', () => {
     const data = new Float32Array(4);
-    expect(() => combine([{ node: { level: 1, index: 0 }, data }], 4, 0, 4, data)).toThrow(
+    expect(() => combine([{ node: { level: 1, index: 0 }, data }], 4, { from: 0, to: 4 }, data)).toThrow(
       'do not cover 4 micro-batches',
     );
-    expect(() => combine([{ node: { level: 0, index: 0 }, data }], 1, 0, 5, data)).toThrow(
+    expect(() => combine([{ node: { level: 0, index: 0 }, data }], 1, { from: 0, to: 5 }, data)).toThrow(
       'elements [0, 5) of a node of 4',
     );
   });
