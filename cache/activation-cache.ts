@@ -1,6 +1,6 @@
-// ActivationCache: looks up the samples of a micro-batch in the store of the current depth and in that of a smaller one,
-// where there is one. Moving to another depth is another cache's business. It can only save work: whatever goes wrong in a store switches it off with a reason, and
-// everything is a miss from then on.
+// ActivationCache: looks up the samples of a micro-batch in the store of the current depth, and in that of a smaller
+// one where there is one. Another depth is another cache's business. It can only save work: whatever goes wrong in a
+// store switches it off with a reason, and everything is a miss from then on.
 import { messageOf } from '../engine/core/errors.js';
 import type { ActivationTier } from './activation-tier.js';
 

@@ -1,8 +1,8 @@
-// The key of a cached activation: everything the output of the frozen prefix depends on. Invariant: two activations with
-// equal keys have equal bits. So it is the sample, by its place in a store, and the level of that store: how deep the
-// prefix is, the weights in it, what augmentation did to the sample, and how the record is encoded. The seed, the step,
-// the shape of the run and the worker are not in it, because frozen blocks do not depend on them. A record is only ever
-// read under the exact key it was written under; there is no "close enough".
+// The key of a cached activation: everything the output of the frozen prefix depends on. Invariant: two activations
+// with equal keys have equal bits. So it is the sample, by its place in a store, and the level of that store: how deep
+// the prefix is, the weights in it, what augmentation did to the sample, and how the record is encoded. The seed, the
+// step, the shape of the run and the worker are not in it, because frozen blocks do not depend on them. A record is
+// only ever read under the exact key it was written under; there is no "close enough".
 import { createHash } from 'node:crypto';
 import type { CodecName } from './codec.js';
 

@@ -252,8 +252,7 @@ function reasonOf(
       `(${slowness(second.prediction.stepMs, prediction.stepMs)})`
     );
   if (impossible !== undefined) return `${chosen}; K=${impossible.K}, R=${impossible.R} ${impossible.why}`;
-  return (
-    `${chosen}; it is the only choice for ${input.workers} ` +
-    `${input.workers === 1 ? 'worker' : 'workers'}${input.fixedK === null && input.fixedR === null ? '' : ' and the shape asked for'}`
-  );
+  const workers = `${input.workers} ${input.workers === 1 ? 'worker' : 'workers'}`;
+  const asked = input.fixedK === null && input.fixedR === null ? '' : ' and the shape asked for';
+  return `${chosen}; it is the only choice for ${workers}${asked}`;
 }

@@ -53,12 +53,15 @@ Every setting has one name in three places:
 | command line | two dashes | \`--micro-batch 8\` |
 | environment | upper case | \`PIPETRAIN_MICRO_BATCH=8\` |
 
-Where several places name a setting, the last of these wins: its default, what suits the model, the file, the environment, the flag.
-\`pipetrain train --print-config\` shows every value and where it comes from; the same text is saved as \`config.resolved.yaml\` in the run
+Where several places name a setting, the last of these wins: its default, what suits the model, the file, \
+the environment, the flag.
+\`pipetrain train --print-config\` shows every value and where it comes from; the same text is saved as \
+\`config.resolved.yaml\` in the run
 folder, and \`pipetrain train\` reads it again.
 
 * A name that does not exist is an error, in every place, with the nearest name that does.
-* Options of a model or a data set are pairs: \`--model-options layers=4,width=128\`, or in a file \`model-options: {layers: 4, width: 128}\`.
+* Options of a model or a data set are pairs: \`--model-options layers=4,width=128\`, or in a file \
+\`model-options: {layers: 4, width: 128}\`.
   Pairs of several places are put together, name by name.
 * Switches have an opposite: \`--verify-cache\` and \`--no-verify-cache\`. \`--fast\` is \`--no-exact\`.
 * \`steps\` wins over \`epochs\` in the same place; a later place that names one of them replaces both.

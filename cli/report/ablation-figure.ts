@@ -10,8 +10,15 @@ const BAR = 14;
 const ROW = 44;
 const TOP = 54;
 
-const STYLE = `svg { font: 11.5px system-ui, sans-serif; background: #fff; } .title { font-size: 15px; font-weight: 600; } text { fill: #16181d; } .tick, .axis, .soft { fill: #5c6370; }
-.grid { stroke: #e3e6eb; } .line { fill: none; stroke-width: 2; stroke-linejoin: round; } .line.faint { stroke-dasharray: 4 4; stroke: #a3a9b5; stroke-width: 1; } .line.thin { stroke-width: 1.5; } .wall { opacity: 0.35; }
+const STYLE = `svg { font: 11.5px system-ui, sans-serif; background: #fff; }
+.title { font-size: 15px; font-weight: 600; }
+text { fill: #16181d; }
+.tick, .axis, .soft { fill: #5c6370; }
+.grid { stroke: #e3e6eb; }
+.line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.line.faint { stroke-dasharray: 4 4; stroke: #a3a9b5; stroke-width: 1; }
+.line.thin { stroke-width: 1.5; }
+.wall { opacity: 0.35; }
 ${['#2563eb', '#d97706', '#0f9d6c', '#9333ea', '#dc2b50', '#0e8ba8']
   .map((colour, i) => `path.c${i} { stroke: ${colour}; } rect.c${i}, circle.c${i} ` + `{ fill: ${colour}; }`)
   .join('\n')}
@@ -48,7 +55,8 @@ function bars(ablation: Ablation): { readonly body: string; readonly height: num
     const toTarget = row.secondsToTarget === null ? 'to target' : `to target (${duration(row.secondsToTarget)})`;
     return (
       `<text x="${LABEL - 10}" y="${y + 17}" ` +
-      `text-anchor="end">${escapeText(row.title)}</text>${bar(row.speedup.toTarget, y, colour, toTarget)}${bar(row.speedup.wall, y + BAR + 3, `${colour} wall`, `wall clock (${duration(row.wallSeconds)})`)}`
+      `text-anchor="end">${escapeText(row.title)}</text>${bar(row.speedup.toTarget, y, colour, toTarget)}` +
+      bar(row.speedup.wall, y + BAR + 3, `${colour} wall`, `wall clock (${duration(row.wallSeconds)})`)
     );
   });
   return { body: body.join(''), height: TOP + ablation.rows.length * ROW };
@@ -88,10 +96,15 @@ export function ablationFigure(ablation: Ablation): string {
   const top = height + 34;
   const nested = curves.replace('<svg ', `<svg x="0" y="${top}" width="${WIDTH}" height="260" `);
   const what = `${ablation.model ?? 'model'} on ${ablation.data ?? 'data'}`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top + 264}" width="${WIDTH}" role="img" aria-label="${escapeText(`Ablation: ${what}`)}"><style>${STYLE}</style>
-<text class="title" x="16" y="24">${escapeText(what)}</text><text class="soft" x="16" y="42">speed-up over the first row; mean of ${ablation.seeds.length} ${ablation.seeds.length === 1 ? 'seed' : 'seeds'}${targets.length === 0 ? '' : `; target ${escapeText(number(target))}`}</text>
+  const seeds = `${ablation.seeds.length} ${ablation.seeds.length === 1 ? 'seed' : 'seeds'}`;
+  const goalText = targets.length === 0 ? '' : `; target ${escapeText(number(target))}`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top + 264}" width="${WIDTH}" role="img" \
+aria-label="${escapeText(`Ablation: ${what}`)}"><style>${STYLE}</style>
+<text class="title" x="16" y="24">${escapeText(what)}</text>\
+<text class="soft" x="16" y="42">speed-up over the first row; mean of ${seeds}${goalText}</text>
 ${body}
-<text class="soft" x="16" y="${height + 26}">${escapeText(ablation.metricName)} on the whole validation set, colours as above</text>
+<text class="soft" x="16" y="${height + 26}">${escapeText(ablation.metricName)} on the whole validation set, \
+colours as above</text>
 ${nested}
 </svg>
 `;

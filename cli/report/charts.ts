@@ -141,10 +141,8 @@ export function lineChart(chart: LineChart): string {
       '<span><i class="key ' +
       `c${colour % PALETTE_SIZE}${style === 'faint' ? ' faint' : ''}"></i>${escapeText(name)}</span>`,
   );
-  return (
-    `${lineDrawing(chart)}<div ` +
-    `class="legend">${legend.join('')}${(chart.markers ?? []).length > 0 ? '<span><i class="key mark"></i>the plan changes</span>' : ''}</div>`
-  );
+  if ((chart.markers ?? []).length > 0) legend.push('<span><i class="key mark"></i>the plan changes</span>');
+  return `${lineDrawing(chart)}<div class="legend">${legend.join('')}</div>`;
 }
 
 /** The drawing alone, as one svg element. */

@@ -241,8 +241,11 @@ export function workersSection(events: readonly RunEvent[]): string | null {
       );
 }
 
+const element = (tag: string, className: string, content: string): string =>
+  `<${tag}${className === '' ? '' : ` class="${className}"`}>${content}</${tag}>`;
+
 const row = (cells: readonly (readonly [text: string, className?: string])[], tag = 'td', rowClass = ''): string =>
-  `<tr${rowClass === '' ? '' : ` class="${rowClass}"`}>${cells.map(([text, className = '']) => `<${tag}${className === '' ? '' : ` class="${className}"`}>${text}</${tag}>`).join('')}</tr>`;
+  element('tr', rowClass, cells.map(([text, className = '']) => element(tag, className, text)).join(''));
 
 const median = (values: readonly number[]): number | null =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;
@@ -365,10 +368,8 @@ export function storySection(events: readonly RunEvent[]): string | null {
     if (event.type === 'plan.made') before = event;
     if (story === null) continue;
     const details = story.details.map((detail) => `<p>${escapeText(detail)}</p>`).join('');
-    items.push(
-      '<li ' +
-        `class="${story.tone}"><time>${escapeText(duration(event.time))}</time><div><b>${escapeText(story.headline)}</b>${details}</div></li>`,
-    );
+    const told = `<div><b>${escapeText(story.headline)}</b>${details}</div>`;
+    items.push(element('li', story.tone, `<time>${escapeText(duration(event.time))}</time>${told}`));
   }
   return items.length === 0 ? null : card('What happened', '', `<ol>${items.join('')}</ol>`);
 }

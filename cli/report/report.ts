@@ -37,21 +37,29 @@ export function renderReport(events: readonly RunEvent[], configText: string | n
   if (effectiveSteps(events).length === 0)
     sections.unshift(card('No step was completed', 'The run ended before its first step; what happened is below.', ''));
   const title = summary.model === null ? 'Run' : `${summary.model} on ${summary.data ?? '?'}`;
+  const machine = escapeText(summary.machine ?? 'unknown machine');
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeText(title)} - pipetrain</title><style>${REPORT_STYLE}</style></head>
 <body><main>
 <h1>${escapeText(title)}<span class="badge${summary.status === 'finished' ? '' : ' bad'}">${summary.status}</span></h1>
-<p class="sub">pipetrain ${escapeText(summary.version ?? '?')} · seed ${summary.seed ?? '?'} · ${escapeText(summary.machine ?? 'unknown machine')}</p>
+<p class="sub">pipetrain ${escapeText(summary.version ?? '?')} · seed ${summary.seed ?? '?'} · ${machine}</p>
 <div class="tiles">${tiles(events, summary)
     .map(([value, label]) => `<div class="tile"><b>${escapeText(value)}</b><span>${escapeText(label)}</span></div>`)
     .join('')}</div>
 ${failure(events)}${sections.join('\n')}
 ${hashes(summary)}
-${configText === null ? '' : card('Configuration', 'Every setting and where it came from.', `<details><summary>config.resolved.yaml</summary><pre>${escapeText(configText)}</pre></details>`)}
+${configText === null ? '' : configCard(configText)}
 </main></body></html>
 `;
 }
+
+const configCard = (text: string): string =>
+  card(
+    'Configuration',
+    'Every setting and where it came from.',
+    `<details><summary>config.resolved.yaml</summary><pre>${escapeText(text)}</pre></details>`,
+  );
 
 /** The numbers at the top. */
 function tiles(events: readonly RunEvent[], summary: Summary): [value: string, label: string][] {

@@ -54,10 +54,8 @@ export async function runAblation(request: AblationRequest): Promise<'done' | 'i
     const events = readEvents(join(folder, 'events.jsonl'));
     recorded.push({ case: step.case, seed: step.seed, folder, events });
     const last = effectiveEvaluations(events).at(-1);
-    say(
-      `${label}: ${isDone ? 'was done before' : 'done'}, ` +
-        `${last === undefined ? '' : `${last.metricName} ${number(last.metric)} in `}${duration(wallSecondsOf(events))}`,
-    );
+    const reached = last === undefined ? '' : `${last.metricName} ${number(last.metric)} in `;
+    say(`${label}: ${isDone ? 'was done before' : 'done'}, ${reached}${duration(wallSecondsOf(events))}`);
     onRecorded(recorded);
   }
   return 'done';

@@ -92,7 +92,8 @@ function planSection(plan: PreviewedPlan, { costs, numLayers, memoryLimit }: Pla
   const stages = cuts.map((from, stage) => [
     `${stage}`,
     range(from, cuts[stage + 1] ?? costs.length),
-    `${stage < K ? bytes(memoryPerWorker[stage] ?? 0) : 'as above'}${recompute[stage] === true ? ', recomputes its forward' : ''}`,
+    (stage < K ? bytes(memoryPerWorker[stage] ?? 0) : 'as above') +
+      (recompute[stage] === true ? ', recomputes its forward' : ''),
   ]);
   const lost = rejected
     .slice(0, MOST_REJECTED)

@@ -58,12 +58,8 @@ function memoryRow({ peakMemory }: Summary): [string, string][] {
   if (workers.length === 0) return [];
   const total = workers.reduce((sum, [, size]) => sum + size, 0);
   const shown = workers.slice(0, 4).map(([worker, size]) => `${worker} ${bytes(size)}`);
-  return [
-    [
-      'peak memory',
-      `${[...shown, ...(workers.length > 4 ? ['...'] : [])].join(', ')}${workers.length > 1 ? `; together ${bytes(total)}` : ''}`,
-    ],
-  ];
+  if (workers.length > 4) shown.push('...');
+  return [['peak memory', `${shown.join(', ')}${workers.length > 1 ? `; together ${bytes(total)}` : ''}`]];
 }
 
 const timeToTarget = ({ target, seconds, step }: NonNullable<Summary['timeToAccuracy']>): string =>

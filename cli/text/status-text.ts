@@ -12,7 +12,10 @@ export function statusText(status: RunStatus, width: number): string {
     ['model', model === null ? '-' : `${model} on ${data ?? '-'}`],
     [
       'step',
-      `${count(steps)}${stepsPlanned === null ? '' : ` of ${count(stepsPlanned)}`}${loss === null ? '' : `, loss ${number(loss)}`}${samplesPerSecond === null ? '' : `, ${number(samplesPerSecond)} samples/s`}`,
+      count(steps) +
+        (stepsPlanned === null ? '' : ` of ${count(stepsPlanned)}`) +
+        (loss === null ? '' : `, loss ${number(loss)}`) +
+        (samplesPerSecond === null ? '' : `, ${number(samplesPerSecond)} samples/s`),
     ],
     [
       'plan',

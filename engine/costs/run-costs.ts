@@ -87,10 +87,9 @@ export function costKey(
     Object.values(params).map(({ shape }) => shape),
   ]);
   const file = existsSync(config.model) ? digestOf(config.model) : null;
-  return (
-    `costs ${codeDigest} ` +
-    `${JSON.stringify([machine, executorOf(config.devices), hasKernels(config), config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config), CODECS.names, workers.length])}`
-  );
+  const computing = [machine, executorOf(config.devices), hasKernels(config)];
+  const trained = [config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config)];
+  return `costs ${codeDigest} ${JSON.stringify([...computing, ...trained, CODECS.names, workers.length])}`;
 }
 
 function digestOf(file: string): string | null {

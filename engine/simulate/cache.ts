@@ -5,8 +5,10 @@ import { shouldCache } from '../../cache/admission.js';
 import type { HardwareProfile } from './hardware.js';
 import type { SimulatedModel } from './model.js';
 
-/** What one process of the released code reads and writes, GB/s: fitted to the throughput with everything frozen and cached (Fig. 9, epochs 8 and 9)
- * and to the loss while the cache fills (Fig. 12, epochs 1 to 3). */
+/**
+ * What one process of the released code reads and writes, GB/s: fitted to the throughput with everything frozen and
+ * cached (Fig. 9, epochs 8 and 9) and to the loss while the cache fills (Fig. 12, epochs 1 to 3).
+ */
 export const PAPER_READ_GBS = 0.28;
 export const PAPER_WRITE_GBS = 0.7;
 /** Frozen layers from which the released code caches, whatever the model. */

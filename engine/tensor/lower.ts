@@ -223,7 +223,8 @@ class Lowering {
     if (data.length > LARGEST_SHARED && !isUniform)
       return this.#store(`table ${this.#constants.size}`, { dtype, dims, data });
     const values = Array.from(isUniform ? data.slice(0, 1) : data, Number);
-    const key = `${dtype}[${dims.join()}]:${values.map((value) => (Object.is(value, -0) ? '-0' : String(value))).join()}`;
+    const texts = values.map((value) => (Object.is(value, -0) ? '-0' : String(value)));
+    const key = `${dtype}[${dims.join()}]:${texts.join()}`;
     const known = this.#constants.get(key);
     if (known !== undefined) return known.name;
     return this.#store(key, { dtype, dims, data });
