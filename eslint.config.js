@@ -9,8 +9,7 @@ const SOURCES = ['engine', 'freeze', 'pipeline', 'cache', 'cli'].map((folder) =>
 const TOO_LARGE = [
   'cli/config/config-keys.ts',
   'cli/config/config-layers.ts',
-  'engine/planning/replanner.ts',
-  'engine/trainer/trainer.ts',
+  'engine/planning/next-plan.ts',
   'engine/worker/equipment.ts',
   'engine/worker/worker-main.ts',
   'pipeline/candidate.ts',
