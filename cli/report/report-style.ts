@@ -5,8 +5,8 @@ export const REPORT_STYLE = `
   --mark: #a3a9b5; --c0: #2563eb; --c1: #d97706; --c2: #0f9d6c; --c3: #9333ea; --c4: #dc2b50; --c5: #0e8ba8;
   --idle: #e3e6eb; --on-bar: #ffffff; }
 @media (prefers-color-scheme: dark) { :root { --page: #101216; --card: #181b21; --ink: #e8eaee; --soft: #9aa2b1;
-  --rule: #2a2f38; --mark: #6a7282; --c0: #6f9dfb; --c1: #eda54a; --c2: #45c795; --c3: #b98af5; --c4: #f2708d; --c5: #4dbdd6;
-  --idle: #2a2f38; --on-bar: #101216; } }
+  --rule: #2a2f38; --mark: #6a7282; --c0: #6f9dfb; --c1: #eda54a; --c2: #45c795; --c3: #b98af5; --c4: #f2708d;
+  --c5: #4dbdd6; --idle: #2a2f38; --on-bar: #101216; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
