@@ -11,11 +11,10 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** What tests may reach although nothing else does, and why. */
 const SEAMS: Readonly<Record<string, string>> = {
-  'engine/tensor/eager.ts: registerEager':
-    'the oracle that traced programs must equal, and the path to debug with; scripts/conformance bundles it by path',
   'engine/tensor/optimizer.ts: Optimizer.free':
     'workers keep theirs for life; who opens many in one process must be able to give the memory back',
   'engine/tensor/native-update.ts: NativeUpdate.free': 'as Optimizer.free, for callers without an optimizer',
+  'engine/worker/cache-settings.ts: NO_CACHE': 'bench/compute loads it by path, for a seat in its own process',
   'engine/protocol/plan-transition.ts: PlanTransition.state': 'tests walk the table of states and ask where it stands',
   'engine/protocol/worker-state.ts: WorkerStanding.gone': 'tests apply every cause of the table of states',
 };
