@@ -8,9 +8,9 @@ import type { Ablation } from '../../engine/ablation/ablation.js';
 import type { TrainConfig } from '../../engine/core/config.js';
 import { runEventSchema } from '../../engine/events/events.js';
 import { SHARE_NAMES } from '../../engine/events/time-shares.js';
+import { sampleRun } from '../events/sample-run.js';
+import { scratch } from '../scratch.js';
 import { fakeIo, fakeServices } from './fake-io.js';
-import { sampleRun } from './sample-run.js';
-import { scratch } from './scratch.js';
 
 async function ablate(out: string, flags: readonly string[], services: CliServices) {
   const io = fakeIo();

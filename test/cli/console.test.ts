@@ -4,8 +4,8 @@ import { ConsoleView } from '../../cli/console/console.js';
 import { advance, startOfProgress } from '../../cli/console/progress.js';
 import { statusLine } from '../../cli/console/status-line.js';
 import { summarize } from '../../engine/events/summary.js';
+import { sampleRun } from '../events/sample-run.js';
 import { type FakeOutput, fakeOutput } from './fake-io.js';
-import { sampleRun } from './sample-run.js';
 
 function play(output: FakeOutput, events = sampleRun()): string {
   const view = new ConsoleView(output);

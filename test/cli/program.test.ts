@@ -11,9 +11,9 @@ import { readEvents } from '../../engine/events/event-log.js';
 import { type RunEvent, runEventSchema } from '../../engine/events/events.js';
 import type { Summary } from '../../engine/events/summary.js';
 import type { TrialResult } from '../../engine/verify/verify-model.js';
+import { GRID, sampleRun } from '../events/sample-run.js';
+import { scratch } from '../scratch.js';
 import { type FakeIo, fakeIo, fakeServices } from './fake-io.js';
-import { GRID, sampleRun } from './sample-run.js';
-import { scratch } from './scratch.js';
 
 /** An engine that plays the sample run. */
 const replay: CliServices['runTraining'] = (_, host) => {

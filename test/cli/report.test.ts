@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { renderReport } from '../../cli/report/report.js';
 import { planSpans, smooth } from '../../cli/report/report-sections.js';
 import { runEventSchema } from '../../engine/events/events.js';
-import { sampleRun } from './sample-run.js';
+import { sampleRun } from '../events/sample-run.js';
 
 test('the sample run is made of valid events', () => {
   for (const event of sampleRun()) expect(runEventSchema.safeParse(event).error?.message).toBeUndefined();

@@ -8,7 +8,7 @@ import type { FlagValue } from '../../cli/config/config-layers.js';
 import { resolveConfig, type ResolvedConfig } from '../../cli/config/resolve-config.js';
 import { showResolved } from '../../cli/config/resolved-yaml.js';
 import { UsageError } from '../../engine/core/errors.js';
-import { scratch } from './scratch.js';
+import { scratch } from '../scratch.js';
 
 interface Given {
   readonly file?: string;

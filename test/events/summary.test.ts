@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../engine/events/events.js';
 import { effectiveSteps, summarize } from '../../engine/events/summary.js';
-import { sampleRun } from '../cli/sample-run.js';
+import { sampleRun } from './sample-run.js';
 
 const step = (number: number, more: Partial<Extract<RunEvent, { type: 'step' }>> = {}): RunEvent => ({
   type: 'step',

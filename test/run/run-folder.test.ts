@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EventLog, readEvents } from '../../engine/events/event-log.js';
 import { defaultRunPath, RunFolder } from '../../engine/run/run-folder.js';
-import { scratch } from '../cli/scratch.js';
+import { scratch } from '../scratch.js';
 
 describe('a run folder', () => {
   test('is made with its parents', () => {

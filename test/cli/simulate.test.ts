@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { runCli } from '../../cli/program.js';
 import { parseAlpha } from '../../cli/simulate/options.js';
 import { textColumns } from '../../cli/text/text-columns.js';
-import { fakeIo, fakeServices } from '../cli/fake-io.js';
-import { scratch } from '../cli/scratch.js';
+import { scratch } from '../scratch.js';
+import { fakeIo, fakeServices } from './fake-io.js';
 
 async function simulate(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
   const io = fakeIo();

@@ -10,9 +10,9 @@ import { type PlanPreview, type PreviewedPlan, previewPlan } from '../../engine/
 import { showGrid } from '../../pipeline/grid.js';
 import { choosePipeline } from '../../pipeline/planner.js';
 import { drawSchedule, scheduleName } from '../../pipeline/schedules/registry.js';
-import { fakeIo, fakeServices } from '../cli/fake-io.js';
-import { scratch } from '../cli/scratch.js';
 import { blocks, PLANNER_INPUT } from '../pipeline/cost-model.js';
+import { scratch } from '../scratch.js';
+import { fakeIo, fakeServices } from './fake-io.js';
 
 const costs = blocks(1, 1, 1, 5);
 const planAt = (frozen: number): PreviewedPlan => {
