@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ActivationCache } from '../../cache/activation-cache.js';
 import { ActivationStore } from '../../cache/activation-store.js';
 import type { ActivationTier } from '../../cache/activation-tier.js';
-import { scratchFolder } from './scratch.js';
+import { memoryScratch } from './memory-scratch.js';
 
 const SIZE = 3;
 
@@ -125,7 +125,7 @@ describe('ActivationCache', () => {
   });
 
   it('works the same on real stores in shared memory', () => {
-    const folder = scratchFolder();
+    const folder = memoryScratch();
     const shape = { recordFloats: SIZE, numSamples: 8, capBytes: 2 ** 16 };
     const [four, six] = [4, 6].map((depth) =>
       ActivationStore.create(join(folder, String(depth)), { ...shape, depth, digest: `d${depth}` }),

@@ -7,7 +7,7 @@ import { ActivationStore, type StoreShape } from '../../cache/activation-store.j
 import { checksum } from '../../cache/checksum.js';
 import { capacityFor, HEADER_BYTES, STATE, storeLayout } from '../../cache/store-layout.js';
 import { bitsAt, randomKey } from '../../engine/core/random.js';
-import { scratchFolder } from './scratch.js';
+import { memoryScratch } from './memory-scratch.js';
 
 const shape: StoreShape = { recordFloats: 33, numSamples: 10, capBytes: 2 ** 20, depth: 4, digest: 'ab'.repeat(32) };
 
@@ -32,7 +32,7 @@ function flip(path: string, offset: number): void {
 
 describe('ActivationStore', () => {
   it('gives back what was written, bit for bit, into the row asked for', () => {
-    const store = ActivationStore.create(join(scratchFolder(), 's'), shape);
+    const store = ActivationStore.create(join(memoryScratch(), 's'), shape);
     const from = activations([7, 3]);
     store.write(7, from, 0);
     store.write(3, from, 1);
@@ -48,7 +48,7 @@ describe('ActivationStore', () => {
 
   it('misses what was never written, and ids it has no place for', () => {
     const roomForTwo = storeLayout(33, 2).fileBytes + 64;
-    const store = ActivationStore.create(join(scratchFolder(), 's'), { ...shape, capBytes: roomForTwo });
+    const store = ActivationStore.create(join(memoryScratch(), 's'), { ...shape, capBytes: roomForTwo });
     expect(store.capacity).toBe(2);
     const row = activations([0]);
     for (const id of [1, 2, 9, 1e9, -1]) store.write(id, row, 0);
@@ -74,13 +74,13 @@ describe('ActivationStore', () => {
         },
       ),
     );
-    expect(() => ActivationStore.create(join(scratchFolder(), 's'), { ...shape, capBytes: 300 })).toThrow(
+    expect(() => ActivationStore.create(join(memoryScratch(), 's'), { ...shape, capBytes: 300 })).toThrow(
       'a cache of 300 bytes does not hold one record of 132 bytes',
     );
   });
 
   it('is shared: another opening sees records at once, and has counters of its own', () => {
-    const path = join(scratchFolder(), 's');
+    const path = join(memoryScratch(), 's');
     const writer = ActivationStore.create(path, shape);
     const reader = ActivationStore.open(path, shape);
     expect(reader.has(5)).toBe(false);
@@ -98,7 +98,7 @@ describe('ActivationStore', () => {
     ['weights', { digest: 'cd'.repeat(32) }, `digest ${'ab'.repeat(32)}, wanted is ${'cd'.repeat(32)}`],
     ['record size', { recordFloats: 34 }, 'recordFloats 33, wanted is 34'],
   ])('of another %s is refused', (_, other, message) => {
-    const path = join(scratchFolder(), 's');
+    const path = join(memoryScratch(), 's');
     ActivationStore.create(path, shape).close();
     expect(() => ActivationStore.open(path, { ...shape, ...other })).toThrow(message);
   });
@@ -108,14 +108,14 @@ describe('ActivationStore', () => {
     ['of another version', 4, 'is a store of version 18'],
     ['whose header does not fit its size', 12, 'its header says'],
   ])('%s is refused', (_, offset, message) => {
-    const path = join(scratchFolder(), 's');
+    const path = join(memoryScratch(), 's');
     ActivationStore.create(path, shape).close();
     flip(path, offset);
     expect(() => ActivationStore.open(path, shape)).toThrow(message);
   });
 
   it('treats a damaged record as a miss, counts it, and takes it anew', () => {
-    const path = join(scratchFolder(), 's');
+    const path = join(memoryScratch(), 's');
     const store = ActivationStore.create(path, shape);
     const { recordOffset, recordStride, checksumOffset } = storeLayout(33, store.capacity);
     const out = new Float32Array(33);
@@ -135,7 +135,7 @@ describe('ActivationStore', () => {
   });
 
   it('does not show a record whose writer died in the middle; the next writer completes it', () => {
-    const path = join(scratchFolder(), 's');
+    const path = join(memoryScratch(), 's');
     const store = ActivationStore.create(path, shape);
     const file = openSync(path, 'r+');
     writeSync(file, Uint8Array.of(STATE.writing), 0, 1, HEADER_BYTES + 6);
@@ -148,7 +148,7 @@ describe('ActivationStore', () => {
   });
 
   it('refuses rows outside an array and any use after close', () => {
-    const store = ActivationStore.create(join(scratchFolder(), 's'), shape);
+    const store = ActivationStore.create(join(memoryScratch(), 's'), shape);
     expect(() => store.write(0, new Float32Array(32), 0)).toThrow('row 0 of 33 floats in an array of 32');
     expect(() => store.write(0, new Float32Array(66), 2)).toThrow('row 2');
     store.close();
@@ -158,7 +158,7 @@ describe('ActivationStore', () => {
   });
 
   it('is made once by all who attach, and leaves nothing behind', () => {
-    const folder = scratchFolder();
+    const folder = memoryScratch();
     const path = join(folder, 's');
     const [first, second] = [ActivationStore.attach(path, shape), ActivationStore.attach(path, shape)];
     first.write(1, activations([1]), 0);
@@ -171,7 +171,7 @@ describe('ActivationStore', () => {
   });
 
   it('is made anew by attach where the file is of another level, and never read as it', () => {
-    const path = join(scratchFolder(), 's');
+    const path = join(memoryScratch(), 's');
     const stale = ActivationStore.attach(path, { ...shape, digest: 'other weights' });
     stale.write(1, activations([1]), 0);
     const fresh = ActivationStore.attach(path, shape);
@@ -181,7 +181,7 @@ describe('ActivationStore', () => {
   });
 
   it('is shared with another process, both ways, in the documented layout', () => {
-    const path = join(scratchFolder(), 's');
+    const path = join(memoryScratch(), 's');
     const store = ActivationStore.create(path, shape);
     store.write(3, activations([3]), 0);
     const { recordOffset, recordStride, checksumOffset } = storeLayout(33, store.capacity);

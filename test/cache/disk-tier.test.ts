@@ -8,7 +8,7 @@ import { CODECS } from '../../cache/codec.js';
 import { StackedTiers } from '../../cache/stacked-tiers.js';
 import { storeContents } from '../../cache/store-contents.js';
 import { storeLayout } from '../../cache/store-layout.js';
-import { scratchFolder } from './scratch.js';
+import { memoryScratch } from './memory-scratch.js';
 
 const FLOATS = 100;
 const level = { recordFloats: FLOATS, numSamples: 10, depth: 2, digest: 'cd'.repeat(32) };
@@ -37,7 +37,7 @@ function stack(
 
 describe('a cache with a disk below its memory', () => {
   it.each(CODECS.names)('gives back every sample from the tier that has it (%s)', (codec) => {
-    const folder = scratchFolder();
+    const folder = memoryScratch();
     const { tiers, memory, disk } = stack(folder, { codec });
     const ids = [0, 3, 4, 9];
     for (const [row, id] of ids.entries()) tiers.write(id, rows(ids), row);
@@ -55,7 +55,7 @@ describe('a cache with a disk below its memory', () => {
   });
 
   it('keeps no record in memory that belongs on the disk', () => {
-    const folder = scratchFolder();
+    const folder = memoryScratch();
     const { tiers } = stack(folder);
     tiers.write(8, rows([8]), 0);
     expect(statSync(join(folder, 'index')).size).toBe(storeLayout(FLOATS, 6).indexBytes);
@@ -69,7 +69,7 @@ describe('a cache with a disk below its memory', () => {
   });
 
   it('is shared by all who attach, also when it is there already', () => {
-    const folder = scratchFolder();
+    const folder = memoryScratch();
     const [one, two] = [stack(folder), stack(folder)];
     one.tiers.write(7, rows([7]), 0);
     const out = new Float32Array(FLOATS);
@@ -80,7 +80,7 @@ describe('a cache with a disk below its memory', () => {
   });
 
   it('finds a record damaged on the disk, and repairs it with the next write', () => {
-    const folder = scratchFolder();
+    const folder = memoryScratch();
     const { tiers } = stack(folder);
     tiers.write(6, rows([6]), 0);
     const path = join(folder, 'disk', 'records');
@@ -95,7 +95,7 @@ describe('a cache with a disk below its memory', () => {
   });
 
   it('gives what was fetched ahead, once, and never what was overwritten since', async () => {
-    const folder = scratchFolder();
+    const folder = memoryScratch();
     const { tiers } = stack(folder);
     for (const id of [4, 5, 6]) tiers.write(id, rows([id]), 0);
     tiers.prefetch([0, 4, 5, 7]);
@@ -111,7 +111,7 @@ describe('a cache with a disk below its memory', () => {
   });
 
   it('may be closed while it fetches', async () => {
-    const { tiers } = stack(scratchFolder());
+    const { tiers } = stack(memoryScratch());
     tiers.write(9, rows([9]), 0);
     tiers.prefetch([9]);
     tiers.close();
@@ -120,7 +120,7 @@ describe('a cache with a disk below its memory', () => {
   });
 
   it('switches itself off where the disk fails, and the training is none the wiser', () => {
-    const folder = scratchFolder();
+    const folder = memoryScratch();
     // Every write to this device fails for want of room.
     const reasons: string[] = [];
     const memory = ActivationStore.attach(join(folder, 'memory'), {

@@ -1,12 +1,11 @@
 // A checkpoint is there or not there, whatever moment the writing ends at: every operation on the file system, every
 // way in which what was not synced may be lost or torn; and real processes that are killed while they write.
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { weightsSha256 } from '../../engine/checkpoint/checkpoint.js';
 import { CheckpointFolder, type CheckpointState } from '../../engine/checkpoint/checkpoint-folder.js';
 import { errnoOf, type FileLayer } from '../../engine/checkpoint/file-layer.js';
@@ -16,6 +15,7 @@ import type { Plan } from '../../engine/core/plan.js';
 import { Freezer } from '../../engine/freezing/freezer.js';
 import { Progress } from '../../engine/run/progress.js';
 import { type RunSetup, setUpRun } from '../../engine/run/run-setup.js';
+import { scratch } from '../scratch.js';
 import { TINY } from '../trainer/train-run.js';
 import { CrashDisk, Death, type Loss, materialize, type Tearing } from './crash-disk.js';
 
@@ -23,12 +23,12 @@ const OLD = 4;
 const NEW = 8;
 const TEARINGS: readonly Tearing[] = ['lost', 'half', 'zeros', 'whole'];
 
-let scratch = '';
+let root = '';
 let setup: RunSetup;
 beforeAll(async () => {
-  scratch = mkdtempSync(join(tmpdir(), 'pipetrain-crash-'));
+  root = scratch();
   // The folder "in shared memory": two blocks of a model are as good as all.
-  mkdirSync(join(scratch, 'memory'));
+  mkdirSync(join(root, 'memory'));
   const whole = await setUpRun(
     trainConfigSchema.parse({ ...TINY, modelOptions: { layers: 1, width: 8, heads: 2, patch: 16 }, keep: 1 }),
   );
@@ -38,11 +38,10 @@ beforeAll(async () => {
     layouts: whole.layouts.slice(0, 2),
   };
 });
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** Writes the state of `step` through a file layer; every state has other numbers. */
 async function save(files: FileLayer, folder: string, step: number): Promise<void> {
-  const memory = join(scratch, 'memory');
+  const memory = join(root, 'memory');
   const sources = setup.layouts.map(({ length }, block) => {
     const paths = {
       weights: join(memory, `s${step}.b${block}.weights`),
@@ -97,7 +96,7 @@ function resumedStep(files: ReadonlyMap<string, Buffer>): number {
   const key = hash.digest('hex');
   const known = seen.get(key);
   if (known !== undefined) return known;
-  const folder = join(scratch, key);
+  const folder = join(root, key);
   materialize(files, folder);
   const { point } = newestResumePoint(folder);
   expect(weightsSha256(point.folder, point.manifest)).toBe(point.manifest.weightsSha256);

@@ -1,25 +1,24 @@
 // The exported file holds the parameters of the newest checkpoint, bit for bit, under their names, and nothing else.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { exportWeights } from '../../engine/checkpoint/export-weights.js';
 import { realFiles } from '../../engine/checkpoint/file-layer.js';
 import { readSafetensors } from '../../engine/checkpoint/safetensors.js';
-import type { RunEventBody } from '../../engine/events/events.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
+import { scratch } from '../scratch.js';
 import { trainInto } from '../trainer/run-on-disk.js';
+import type { TrainedRun } from '../trainer/train-run.js';
 
 let folder = '';
 let run: RunFolder;
-let events: RunEventBody[] = [];
+let trained: TrainedRun;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'pipetrain-export-'));
+  folder = scratch();
   run = RunFolder.create(join(folder, 'run'));
-  events = await trainInto(run, { steps: 3 });
+  trained = await trainInto(run, { steps: 3 });
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('exported weights', () => {
   it('have the digest that the run ended with', async () => {
@@ -29,12 +28,12 @@ describe('exported weights', () => {
     const hash = createHash('sha256');
     for (const name of [...tensors.keys()].sort())
       hash.update(new Uint8Array((tensors.get(name)?.data as Float32Array).buffer));
-    const end = events.find((event) => event.type === 'run.finished');
-    expect(end?.type === 'run.finished' && end.weightsSha256).toBe(hash.digest('hex'));
+    const { weightsSha256 } = trained.finished;
+    expect(weightsSha256).toBe(hash.digest('hex'));
     expect(exported).toMatchObject({
       step: 3,
       tensors: tensors.size,
-      weightsSha256: end?.type === 'run.finished' ? end.weightsSha256 : '',
+      weightsSha256,
     });
     expect([...tensors.keys()].every((name) => /^\d{4}\.[\w.-]+$/.test(name) && !name.includes('.state'))).toBe(true);
     await expect(exportWeights(run, out)).rejects.toMatchObject({ code: 'PT_OUT_IN_USE' });

@@ -7,8 +7,9 @@ import { configKeys, groupedKeys, toCamel, toKebab } from '../../cli/config/conf
 import type { FlagValue } from '../../cli/config/config-layers.js';
 import { resolveConfig, type ResolvedConfig } from '../../cli/config/resolve-config.js';
 import { showResolved } from '../../cli/config/resolved-yaml.js';
-import { UsageError } from '../../engine/core/errors.js';
-import { scratch } from '../scratch.js';
+import { type PipetrainError, UsageError } from '../../engine/core/errors.js';
+import { rejectionOf } from '../error-of.js';
+import { scratch, scratchWith } from '../scratch.js';
 
 interface Given {
   readonly file?: string;
@@ -33,14 +34,11 @@ function resolve({ file, env = {}, flags = {}, suited = { epochs: 3 } }: Given):
 
 const NEEDED = { model: 'gpt', data: 'text:x' };
 
-async function failure(given: Given): Promise<UsageError> {
-  try {
-    await resolve(given);
-  } catch (error) {
-    if (error instanceof UsageError) return error;
-    throw error;
-  }
-  throw new Error('it was accepted');
+/** What the settings are refused with, which is a fault of whoever wrote them. */
+async function failure(given: Given): Promise<PipetrainError> {
+  const error = await rejectionOf(resolve(given));
+  expect(error).toBeInstanceOf(UsageError);
+  return error;
 }
 
 describe('precedence', () => {
@@ -242,7 +240,7 @@ describe('config.resolved.yaml', () => {
             preset: { name: 'test', values: { model, data, modelOptions: options, batch } },
             modelDefaults: () => Promise.resolve({ epochs: 1 }),
           });
-          const second = await resolveWithoutScratch(showResolved(first));
+          const second = await resolveAgain(showResolved(first));
           expect(second.config).toEqual(first.config);
         },
       ),
@@ -251,19 +249,11 @@ describe('config.resolved.yaml', () => {
   });
 });
 
-async function resolveWithoutScratch(text: string): Promise<ResolvedConfig> {
-  const { mkdtempSync, rmSync } = await import('node:fs');
-  const { tmpdir } = await import('node:os');
-  const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
-  try {
-    writeFileSync(join(folder, 'again.yaml'), text);
-    return await resolveConfig({
-      file: join(folder, 'again.yaml'),
-      env: {},
-      flags: new Map(),
-      modelDefaults: () => Promise.resolve({}),
-    });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+function resolveAgain(text: string): Promise<ResolvedConfig> {
+  return resolveConfig({
+    file: join(scratchWith({ 'again.yaml': text }), 'again.yaml'),
+    env: {},
+    flags: new Map(),
+    modelDefaults: () => Promise.resolve({}),
+  });
 }

@@ -1,8 +1,6 @@
 // Who gets through a port and who does not: TLS against plain text, certificates, strangers that say nothing, too much
 // or rubbish, and peers that know the token and flood. Whoever is refused hurts nobody who is in.
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { dial } from '../../engine/comm/dial.js';
@@ -17,10 +15,9 @@ import {
   readAuthorities,
   readCredentials,
 } from '../../engine/comm/tls.js';
+import { certificatePath, certificateText } from './certificate.js';
 
-const pathOf = (name: string): string => join(import.meta.dirname, 'certificates', `${name}.pem`);
-const pem = (name: string): string => readFileSync(pathOf(name), 'utf8');
-const one: Credentials = { cert: pem('one.cert'), key: pem('one.key') };
+const one: Credentials = { cert: certificateText('one.cert'), key: certificateText('one.key') };
 const hello = { name: 'w' };
 
 const listeners: Listener[] = [];
@@ -94,7 +91,7 @@ describe('TLS', () => {
       'isOpen',
       true,
     );
-    for (const trust of [{}, { ca: pem('other.cert') }])
+    for (const trust of [{}, { ca: certificateText('other.cert') }])
       await expect(dial(url, { hello, token: 'secret', trust })).rejects.toMatchObject({
         code: 'PT_TLS_CERT',
         exitCode: 2,
@@ -103,7 +100,7 @@ describe('TLS', () => {
 
   it('says nothing, not even the token, to a certificate with another fingerprint', async () => {
     const { listener, refused, arrived } = await open({ tls: one });
-    const expected = fingerprintOf(pem('other.cert'));
+    const expected = fingerprintOf(certificateText('other.cert'));
     await expect(
       dial(listener.url, { hello, token: 'secret', trust: { fingerprint: expected } }),
     ).rejects.toMatchObject({
@@ -146,20 +143,22 @@ describe('TLS', () => {
 
   it('names what is wrong with the files', () => {
     expect(readCredentials(undefined, undefined)).toBeNull();
-    expect(readCredentials(pathOf('one.cert'), pathOf('one.key'))).toEqual(one);
+    expect(readCredentials(certificatePath('one.cert'), certificatePath('one.key'))).toEqual(one);
     const wrong: [cert: string | undefined, key: string | undefined, message: RegExp][] = [
-      [pathOf('one.cert'), undefined, /--tls-cert is given without --tls-key/],
-      [undefined, pathOf('one.key'), /--tls-key is given without --tls-cert/],
-      [pathOf('none.cert'), pathOf('one.key'), /none\.cert\.pem cannot be read/],
-      [pathOf('one.cert'), pathOf('other.key'), /are no certificate and its private key/],
-      [import.meta.filename, pathOf('one.key'), /are no certificate and its private key/],
+      [certificatePath('one.cert'), undefined, /--tls-cert is given without --tls-key/],
+      [undefined, certificatePath('one.key'), /--tls-key is given without --tls-cert/],
+      [certificatePath('none.cert'), certificatePath('one.key'), /none\.cert\.pem cannot be read/],
+      [certificatePath('one.cert'), certificatePath('other.key'), /are no certificate and its private key/],
+      [import.meta.filename, certificatePath('one.key'), /are no certificate and its private key/],
     ];
     for (const [cert, key, message] of wrong)
       expect(() => readCredentials(cert, key)).toThrow(
         expect.objectContaining({ code: 'PT_TLS_FILES', message: expect.stringMatching(message) as string }),
       );
-    expect(readAuthorities(pathOf('one.cert'))).toBe(one.cert);
-    expect(() => readAuthorities(pathOf('one.key'))).toThrow(expect.objectContaining({ code: 'PT_TLS_FILES' }));
+    expect(readAuthorities(certificatePath('one.cert'))).toBe(one.cert);
+    expect(() => readAuthorities(certificatePath('one.key'))).toThrow(
+      expect.objectContaining({ code: 'PT_TLS_FILES' }),
+    );
     expect([fingerprintOf(one.cert), 'ab'.repeat(32)].map(isFingerprint)).toEqual([true, true]);
     expect(['', 'ab', 'g'.repeat(64), 'ab'.repeat(33)].map(isFingerprint)).toEqual([false, false, false, false]);
   });

@@ -1,21 +1,13 @@
 // Joining a run, and asking it for its status, where its port speaks TLS: as real processes, with certificates of its
 // own.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { fingerprintOf, type Trust } from '../../engine/comm/tls.js';
+import { fingerprintOf } from '../../engine/comm/tls.js';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import { type Entrance, joinCommand } from '../../engine/protocol/entrance.js';
 import { askCoordinator } from '../../engine/status/ask-status.js';
-import { runWorkers } from '../../engine/worker/worker-agent.js';
+import { certificateSettings, certificateText } from '../comm/certificate.js';
 import { type TrainedRun, trainRun } from '../trainer/train-run.js';
-
-const pathOf = (name: string): string => join(import.meta.dirname, '../comm/certificates', `${name}.pem`);
-const pem = (name: string): string => readFileSync(pathOf(name), 'utf8');
-const secured = (name: string): Partial<TrainConfigInput> => ({
-  tlsCert: pathOf(`${name}.cert`),
-  tlsKey: pathOf(`${name}.key`),
-});
+import { joinAsGuest } from './guest.js';
 
 interface Failure {
   readonly code: string;
@@ -26,26 +18,6 @@ const failureOf = (work: Promise<unknown>): Promise<Failure | null> =>
     () => null,
     (error: unknown) => ({ code: (error as Failure).code, message: (error as Failure).message }),
   );
-
-/** A worker that joins; resolves when it was let go. */
-function joinRun(
-  url: string,
-  token: string,
-  trust: Trust,
-  signal: AbortSignal,
-  onJoined: () => void = () => undefined,
-): Promise<void> {
-  return runWorkers({
-    run: { url, token, trust },
-    name: 'guest',
-    devices: 'cpu:1',
-    material: { model: null, data: null, dataOptions: {} },
-    listen: { host: null, port: 0 },
-    retrySeconds: 0,
-    signal,
-    watcher: { onNews: (_, news) => void (news.type === 'joined' && onJoined()), onRetry: () => undefined },
-  });
-}
 
 /** A run that goes on for as long as `visit` takes. */
 async function duringRun<T>(
@@ -67,31 +39,31 @@ describe('a run whose port speaks TLS', () => {
     'is joined and asked with its certificate named or pinned; wrong fingerprints and plain text are refused ' +
       'with what is wrong',
     async () => {
-      const { seen, run } = await duringRun(secured('one'), async (entrance, signal) => {
+      const { seen, run } = await duringRun(certificateSettings('one'), async (entrance, signal) => {
         const { url, token } = entrance;
-        const pinned = { fingerprint: fingerprintOf(pem('one.cert')) };
-        const wrong = { fingerprint: fingerprintOf(pem('other.cert')) };
-        const joined = await new Promise<boolean>(
-          (resolve, reject) =>
-            void joinRun(url, token, pinned, signal, () => resolve(true)).then(() => resolve(false), reject),
-        );
+        const pinned = { fingerprint: fingerprintOf(certificateText('one.cert')) };
+        const wrong = { fingerprint: fingerprintOf(certificateText('other.cert')) };
+        const joined = await new Promise<boolean>((resolve, reject) => {
+          joinAsGuest(entrance, { trust: pinned, signal, onJoined: () => resolve(true) }).then(() => resolve(false), reject);
+        });
         return {
           url,
           command: joinCommand(entrance),
           joined,
-          named: await askCoordinator(url, token, { ca: pem('one.cert') }),
-          refused: await failureOf(joinRun(url, token, wrong, signal)),
+          named: await askCoordinator(url, token, { ca: certificateText('one.cert') }),
+          refused: await failureOf(joinAsGuest({ url, token }, { trust: wrong, signal })),
           unknown: await failureOf(askCoordinator(url, token)),
-          plain: await failureOf(joinRun(url.replace('wss:', 'ws:'), token, {}, signal)),
+          plain: await failureOf(joinAsGuest({ url: url.replace('wss:', 'ws:'), token }, { trust: {}, signal })),
         };
       });
       expect(seen.url).toMatch(/^wss:/);
-      expect(seen.command).toContain(`--tls-fingerprint ${fingerprintOf(pem('one.cert'))}`);
+      expect(seen.command).toContain(`--tls-fingerprint ${fingerprintOf(certificateText('one.cert'))}`);
       expect(seen.joined).toBe(true);
       expect(seen.named).toMatchObject({ model: 'vit' });
       expect(seen.named.workers.map(({ worker }) => worker)).toContain('w1');
       expect(seen.refused?.code).toBe('PT_TLS_CERT');
-      for (const name of ['one', 'other']) expect(seen.refused?.message).toContain(fingerprintOf(pem(`${name}.cert`)));
+      for (const name of ['one', 'other'])
+        expect(seen.refused?.message).toContain(fingerprintOf(certificateText(`${name}.cert`)));
       expect(seen.unknown?.code).toBe('PT_TLS_CERT');
       expect(seen.plain).toMatchObject({ code: 'PT_TLS', message: expect.stringContaining('speaks TLS') as string });
       expect(run.of('worker.lost')).toEqual([]);
@@ -99,9 +71,9 @@ describe('a run whose port speaks TLS', () => {
   );
 
   it('is refused where its certificate is out of date, but for a pinned one', async () => {
-    const { seen } = await duringRun(secured('expired'), async ({ url, token }, signal) => ({
-      joining: await failureOf(joinRun(url, token, { ca: pem('expired.cert') }, signal)),
-      pinned: await askCoordinator(url, token, { fingerprint: fingerprintOf(pem('expired.cert')) }),
+    const { seen } = await duringRun(certificateSettings('expired'), async ({ url, token }, signal) => ({
+      joining: await failureOf(joinAsGuest({ url, token }, { trust: { ca: certificateText('expired.cert') }, signal })),
+      pinned: await askCoordinator(url, token, { fingerprint: fingerprintOf(certificateText('expired.cert')) }),
     }));
     expect(seen.joining).toMatchObject({
       code: 'PT_TLS_CERT',
@@ -114,7 +86,7 @@ describe('a run whose port speaks TLS', () => {
 describe('a run whose port speaks plain text', () => {
   it('refuses a worker that wants TLS, which says so', async () => {
     const { seen } = await duringRun({}, ({ url, token }, signal) =>
-      failureOf(joinRun(url.replace('ws:', 'wss:'), token, {}, signal)),
+      failureOf(joinAsGuest({ url: url.replace('ws:', 'wss:'), token }, { trust: {}, signal })),
     );
     expect(seen).toMatchObject({ code: 'PT_TLS', message: expect.stringContaining('plain text') as string });
   });

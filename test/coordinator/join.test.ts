@@ -4,15 +4,12 @@ import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import type { Entrance } from '../../engine/protocol/entrance.js';
-import { type HostMaterial, type JoinedRun, runWorkers } from '../../engine/worker/worker-agent.js';
-import { type TrainedRun, trainRun } from '../trainer/train-run.js';
+import type { HostMaterial, JoinedRun } from '../../engine/worker/worker-agent.js';
+import { hashesOf, shapesOf, type TrainedRun, trainRun } from '../trainer/train-run.js';
+import { joinAsGuest } from './guest.js';
 
 // As many steps as it takes: a run is stopped when what is tested has happened, and compared with one of as many steps.
 const OPEN: Partial<TrainConfigInput> = { steps: 100_000, lr: '1e-3' };
-const hashesOf = ({ finished }: TrainedRun): unknown => ({
-  loss: finished.lossSha256,
-  weights: finished.weightsSha256,
-});
 const undisturbed = async ({ finished }: TrainedRun): Promise<unknown> =>
   hashesOf(await trainRun({ ...OPEN, devices: 'cpu:1', steps: finished.steps }));
 
@@ -39,19 +36,10 @@ async function runWithJoiners(
   let stepsLeft = Infinity;
   const stop = (): void => void (stepsLeft = Math.min(stepsLeft, 20));
   const commands: Promise<string | null>[] = [];
-  const onOpen = ({ url, token }: Entrance): void => {
-    for (const { token: shown = token, ...material } of joiners)
+  const onOpen = (entrance: Entrance): void => {
+    for (const { token = entrance.token, ...material } of joiners)
       commands.push(
-        runWorkers({
-          run: { url, token: shown },
-          name: 'guest',
-          devices: 'cpu:1',
-          material: { model: null, data: null, dataOptions: {}, ...material },
-          listen: { host: null, port: 0 },
-          retrySeconds: 0,
-          signal: leave.signal,
-          watcher: { onNews: () => undefined, onRetry: () => undefined },
-        })
+        joinAsGuest({ url: entrance.url, token }, { signal: leave.signal, material })
           .then(
             () => null,
             (error: unknown) => (error as { code: string }).code,
@@ -66,9 +54,6 @@ async function runWithJoiners(
   const run = await trainRun({ ...OPEN, ...changes }, onRunEvent, stopped.signal, { onOpen });
   return { run, ends: await Promise.all(commands) };
 }
-
-const shapes = (run: TrainedRun): string[] =>
-  run.of('transition').map(({ from, to }) => `${from.K}x${from.R} ${to.K}x${to.R}`);
 
 describe('a worker that joins a run', () => {
   it(
@@ -143,7 +128,7 @@ describe('a worker of the run itself', () => {
       if (event.type === 'step' && event.step === 50) process.kill(pids[0] as number, 'SIGTERM');
       if (event.type === 'step' && event.step === 90) process.kill(pids[1] as number, 'SIGTERM');
     });
-    expect(shapes(run)).toEqual(['2x1 1x1']);
+    expect(shapesOf(run)).toEqual(['2x1 1x1']);
     expect(run.of('worker.left')).toMatchObject([{ worker: 'w0' }]);
     expect(run.of('warning').map(({ message }) => message)).toEqual([expect.stringMatching(/w1 cannot leave/)]);
     expect(run.of('recovered')).toEqual([]);

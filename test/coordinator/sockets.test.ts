@@ -1,30 +1,25 @@
 // Workers that share no memory, as on different hosts: tensors, gradients, state, snapshots and checkpoints go over
 // sockets, and no bit changes.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dial } from '../../engine/comm/dial.js';
 import { fingerprintOf } from '../../engine/comm/tls.js';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import type { Entrance } from '../../engine/protocol/entrance.js';
-import { runWorkers } from '../../engine/worker/worker-agent.js';
-import { type TrainedRun, trainRun } from '../trainer/train-run.js';
+import { certificateSettings, certificateText } from '../comm/certificate.js';
+import { cacheHitsOf, hashesOf, referenceRun, shapesOf, type TrainedRun, trainRun } from '../trainer/train-run.js';
+import { joinAsGuest } from './guest.js';
 
-const hashesOf = ({ finished }: TrainedRun): unknown => ({
-  loss: finished.lossSha256,
-  weights: finished.weightsSha256,
-});
 const SOCKETS: Partial<TrainConfigInput> = { transport: 'socket' };
 
 describe('training over sockets gives the bits of one device', () => {
-  const one = trainRun({ devices: 'cpu:1' });
+  const one = () => referenceRun({ devices: 'cpu:1' });
   it.each([
     ['a pipeline of 2 stages', { devices: 'cpu:2', pipeline: 2, replicas: 1 }],
     ['2 replicas', { devices: 'cpu:2', pipeline: 1, replicas: 2 }],
     ['a pipeline of 4 stages', { devices: 'cpu:4', pipeline: 4, replicas: 1, schedule: 'gpipe' }],
   ] as const)('%s', async (_, changes) => {
-    expect(hashesOf(await trainRun({ ...SOCKETS, ...changes }))).toEqual(hashesOf(await one));
+    expect(hashesOf(await trainRun({ ...SOCKETS, ...changes }))).toEqual(hashesOf(await one()));
   });
 });
 
@@ -37,7 +32,7 @@ describe('a run over sockets that freezes, becomes replicas and caches on every 
     freezeSchedule: '30:1,60:2',
     checkpointEvery: '40 steps',
   };
-  const undisturbed = trainRun({ ...frozen, devices: 'cpu:1', cache: 'off', dp: 'off' });
+  const undisturbed = () => referenceRun({ ...frozen, devices: 'cpu:1', cache: 'off', dp: 'off' });
   it('has the bits of an undisturbed one, though each of its workers is killed', async () => {
     const pids: number[] = [];
     const run = await trainRun({ ...frozen, ...SOCKETS, devices: 'cpu:2', pipeline: 2, verifyCache: true }, (event) => {
@@ -47,15 +42,15 @@ describe('a run over sockets that freezes, becomes replicas and caches on every 
       if (event.step === 20 && pids.length === 2) process.kill(pids[0] as number, 'SIGKILL');
       if (event.step === 100 && pids.length === 3) process.kill(pids[1] as number, 'SIGKILL');
     });
-    expect(run.of('transition').map(({ from, to }) => `${from.K}x${from.R} ${to.K}x${to.R}`)).toContain('2x1 1x2');
+    expect(shapesOf(run)).toContain('2x1 1x2');
     expect(run.of('recovered')).toMatchObject([
       { lost: ['w0'], workers: 2 },
       { lost: ['w1'], workers: 2 },
     ]);
-    expect(run.of('step').reduce((sum, { cacheHits }) => sum + cacheHits, 0)).toBeGreaterThan(0);
+    expect(cacheHitsOf(run)).toBeGreaterThan(0);
     expect(run.of('checkpoint.saved').map(({ step }) => step)).toEqual(expect.arrayContaining([40, 80, 120, 150]));
     expect(run.of('checkpoint.failed')).toEqual([]);
-    expect(hashesOf(run)).toEqual(hashesOf(await undisturbed));
+    expect(hashesOf(run)).toEqual(hashesOf(await undisturbed()));
   });
 });
 
@@ -82,32 +77,16 @@ describe('a worker that joins from elsewhere', () => {
   }
 
   it('brings and takes its state over ports that speak TLS as the run does, and leaves no bit behind', async () => {
-    const pathOf = (name: string): string => join(import.meta.dirname, `../comm/certificates/one.${name}.pem`);
-    const fingerprint = fingerprintOf(readFileSync(pathOf('cert'), 'utf8'));
-    const { run, undisturbed } = await withVisitor(
-      { tlsCert: pathOf('cert'), tlsKey: pathOf('key') },
-      async ({ url, token }, until) => {
-        const leave = new AbortController();
-        const left = runWorkers({
-          run: { url, token, trust: { fingerprint } },
-          name: 'guest',
-          devices: 'cpu:1',
-          material: { model: null, data: null, dataOptions: {} },
-          listen: { host: null, port: 0 },
-          retrySeconds: 0,
-          signal: leave.signal,
-          watcher: { onNews: () => undefined, onRetry: () => undefined },
-        });
-        await until(({ type }) => type === 'transition');
-        await until(({ type }) => type === 'step');
-        leave.abort();
-        await left;
-      },
-    );
-    expect(run.of('transition').map(({ from, to }) => `${from.K}x${from.R} ${to.K}x${to.R}`)).toEqual([
-      '1x1 2x1',
-      '2x1 1x1',
-    ]);
+    const fingerprint = fingerprintOf(certificateText('one.cert'));
+    const { run, undisturbed } = await withVisitor(certificateSettings('one'), async (entrance, until) => {
+      const leave = new AbortController();
+      const left = joinAsGuest(entrance, { trust: { fingerprint }, signal: leave.signal });
+      await until(({ type }) => type === 'transition');
+      await until(({ type }) => type === 'step');
+      leave.abort();
+      await left;
+    });
+    expect(shapesOf(run)).toEqual(['1x1 2x1', '2x1 1x1']);
     expect(run.of('recovered')).toEqual([]);
     expect(hashesOf(run)).toEqual(hashesOf(undisturbed));
   });

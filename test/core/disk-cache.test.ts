@@ -1,15 +1,14 @@
 // What is kept between runs: whole or not at all, never an error, never more than is allowed.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { DiskCache } from '../../engine/core/disk-cache.js';
+import { scratch } from '../scratch.js';
 
 let root = '';
 beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), 'pipetrain-cache-'));
+  root = scratch();
 });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 let count = 0;
 const fresh = (capBytes = 1 << 20): { readonly cache: DiskCache; readonly folder: string } => {

@@ -6,7 +6,7 @@ import { augmentDataset } from '../../engine/data/augmented-dataset.js';
 import { countIds, type DataInfo, firstValidationId } from '../../engine/data/dataset.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { Sampler } from '../../engine/data/sampler.js';
-import { errorOf } from './scratch-folder.js';
+import { errorOf } from '../error-of.js';
 
 const images = (...shape: number[]): DataInfo => ({
   task: 'image-classification',

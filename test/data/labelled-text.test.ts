@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../engine/data/open-dataset.js';
+import { errorOf } from '../error-of.js';
 import { realData } from '../real-data.js';
-import { errorOf, fieldOf, scratch } from './scratch-folder.js';
+import { scratchWith } from '../scratch.js';
+import { fieldOf } from './field-of.js';
 
-const folder = scratch();
 const train = 'a good film\t1\na bad film\t0\ngood good\t1\n';
 const dev = 'a new good film\t1\nbad\t0';
-const both = (change: Record<string, string> = {}): string => folder({ 'train.tsv': train, 'dev.tsv': dev, ...change });
+const both = (change: Record<string, string> = {}): string =>
+  scratchWith({ 'train.tsv': train, 'dev.tsv': dev, ...change });
 
 describe('tsv', () => {
   it('frames words: class token, ids by frequency, padding, mask', () => {
@@ -49,7 +51,7 @@ describe('tsv', () => {
 
   it('takes the last tenth of a single file to validate', () => {
     const lines = Array.from({ length: 25 }, (_, i) => `text ${i}\t${i % 2}`).join('\n');
-    const data = openDataset(`tsv:${join(folder({ 'all.tsv': lines }), 'all.tsv')}`, {});
+    const data = openDataset(`tsv:${join(scratchWith({ 'all.tsv': lines }), 'all.tsv')}`, {});
     expect([data.numTrain, data.numValidation]).toEqual([23, 2]);
     expect(fieldOf(data, 23, 'label')).toEqual([1]);
   });
@@ -57,7 +59,7 @@ describe('tsv', () => {
   it('numbers labels by value where all are numbers, by name otherwise', () => {
     const labels = (...names: string[]): number[] => {
       const data = openDataset(
-        `tsv:${folder({ 'train.tsv': names.map((name) => `x\t${name}`).join('\n'), 'dev.tsv': `x\t${names[0]}` })}`,
+        `tsv:${scratchWith({ 'train.tsv': names.map((name) => `x\t${name}`).join('\n'), 'dev.tsv': `x\t${names[0]}` })}`,
         {},
       );
       return names.map((_, id) => fieldOf(data, id, 'label')[0] as number);
@@ -68,7 +70,7 @@ describe('tsv', () => {
 
   it('passes over a heading, blank lines and Windows line ends', () => {
     const data = openDataset(
-      `tsv:${folder({ 'train.tsv': 'sentence\tlabel\r\ngood\t1\r\n\r\nbad\t0\r\n', 'valid.tsv': 'good\t1' })}`,
+      `tsv:${scratchWith({ 'train.tsv': 'sentence\tlabel\r\ngood\t1\r\n\r\nbad\t0\r\n', 'valid.tsv': 'good\t1' })}`,
       {},
     );
     expect(data.numTrain).toBe(2);
@@ -76,7 +78,9 @@ describe('tsv', () => {
   });
 
   it('takes the last column as label where the text has tabs', () => {
-    const data = openDataset(`tsv:${folder({ 'train.tsv': 'a\tb\t1\nc\t0', 'dev.tsv': 'c\t0' })}`, { sequence: 3 });
+    const data = openDataset(`tsv:${scratchWith({ 'train.tsv': 'a\tb\t1\nc\t0', 'dev.tsv': 'c\t0' })}`, {
+      sequence: 3,
+    });
     expect(fieldOf(data, 0, 'tokens')).toEqual([2, 3, 4]);
   });
 
@@ -86,7 +90,7 @@ describe('tsv', () => {
     expect(data.tokenizer?.name).toBe('wordpiece');
     expect(fieldOf(data, 0, 'tokens')).toEqual([2, 1, 4, 5, 6, 3]);
     // Cut, it still ends in the separator.
-    const short = openDataset(`tsv:${both()}`, { sequence: 4, vocab: join(folder({ 'v.txt': vocab }), 'v.txt') });
+    const short = openDataset(`tsv:${both()}`, { sequence: 4, vocab: join(scratchWith({ 'v.txt': vocab }), 'v.txt') });
     expect(fieldOf(short, 0, 'tokens')).toEqual([2, 1, 4, 3]);
     expect(fieldOf(short, 0, 'mask')).toEqual([1, 1, 1, 1]);
   });
@@ -111,7 +115,7 @@ describe('tsv', () => {
 
   const cases: [name: string, path: () => string, code: string, words: string[]][] = [
     ['a path that does not exist', () => '/no/such.tsv', 'PT_DATA_MISSING', ['/no/such.tsv']],
-    ['a folder without train.tsv', () => folder({ 'train.csv': 'a,1' }), 'PT_DATA_MISSING', ['no train.tsv']],
+    ['a folder without train.tsv', () => scratchWith({ 'train.csv': 'a,1' }), 'PT_DATA_MISSING', ['no train.tsv']],
     [
       'a line without a tab',
       () => both({ 'dev.tsv': 'good\t1\n\nno label here\n' }),
@@ -130,7 +134,7 @@ describe('tsv', () => {
     ['one label only', () => both({ 'train.tsv': 'a\t1\nb\t1' }), 'PT_DATA_CLASSES', ['1 label', 'at least 2']],
     [
       'too few lines to validate',
-      () => join(folder({ 'a.tsv': 'a\t1\nb\t0' }), 'a.tsv'),
+      () => join(scratchWith({ 'a.tsv': 'a\t1\nb\t0' }), 'a.tsv'),
       'PT_DATA_SIZE',
       ['2 samples', 'at least 10'],
     ],
@@ -150,7 +154,7 @@ describe('tsv', () => {
 
   it('refuses text that is not UTF-8', () => {
     const error = errorOf(() =>
-      openDataset(`tsv:${folder({ 'train.tsv': Uint8Array.of(0x61, 0xff, 0x09, 0x31) })}`, {}),
+      openDataset(`tsv:${scratchWith({ 'train.tsv': Uint8Array.of(0x61, 0xff, 0x09, 0x31) })}`, {}),
     );
     expect(error.code).toBe('PT_DATA_ENCODING');
   });
@@ -165,7 +169,10 @@ describe('tsv', () => {
 
 describe('csv', () => {
   const open = (train: string) =>
-    openDataset(`csv:${folder({ 'train.csv': train, 'dev.csv': 'good,1' })}`, { tokenizer: 'bytes', sequence: 40 });
+    openDataset(`csv:${scratchWith({ 'train.csv': train, 'dev.csv': 'good,1' })}`, {
+      tokenizer: 'bytes',
+      sequence: 40,
+    });
   const textOf = (train: string, id: number): string => {
     const data = open(train);
     return data.tokenizer?.decode(fieldOf(data, id, 'tokens')) ?? '';

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../engine/data/open-dataset.js';
+import { errorOf } from '../error-of.js';
 import { realData } from '../real-data.js';
-import { errorOf, fieldOf, scratch } from './scratch-folder.js';
+import { scratchWith } from '../scratch.js';
+import { fieldOf } from './field-of.js';
 
-const folder = scratch();
-const file = (content: string | Uint8Array): string => join(folder({ 'text.txt': content }), 'text.txt');
+const file = (content: string | Uint8Array): string => join(scratchWith({ 'text.txt': content }), 'text.txt');
 const alphabet = 'abcdefghij'.repeat(10);
 
 describe('text', () => {
@@ -59,7 +60,7 @@ describe('text', () => {
   });
 
   it('reads the text files of a folder in the order of their paths', () => {
-    const path = folder({
+    const path = scratchWith({
       'b.txt': 'bb',
       'a/z.txt': 'aa\n',
       'c.d.ts': 'cc',
@@ -108,7 +109,7 @@ describe('text', () => {
     );
     expect(errorOf(() => openDataset(`text:${file('')}`, {})).code).toBe('PT_DATA_EMPTY');
     expect(errorOf(() => openDataset('text:/no/such', {})).code).toBe('PT_DATA_MISSING');
-    expect(errorOf(() => openDataset(`text:${folder({})}`, {})).code).toBe('PT_DATA_EMPTY');
+    expect(errorOf(() => openDataset(`text:${scratchWith({})}`, {})).code).toBe('PT_DATA_EMPTY');
   });
 
   it.skipIf(realData === null)('reads the real plays (skipped where there is no real data)', () => {

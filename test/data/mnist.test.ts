@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../engine/data/open-dataset.js';
+import { errorOf } from '../error-of.js';
 import { realData } from '../real-data.js';
+import { scratchWith } from '../scratch.js';
+import { fieldOf } from './field-of.js';
 import { idx, images } from './idx-files.js';
-import { errorOf, fieldOf, scratch } from './scratch-folder.js';
 
-const folder = scratch();
 const ten = images(10);
 const pair = (change: Record<string, Uint8Array> = {}): string =>
-  folder({ 'images-idx3-ubyte': ten.images, 'labels-idx1-ubyte': ten.labels, ...change });
+  scratchWith({ 'images-idx3-ubyte': ten.images, 'labels-idx1-ubyte': ten.labels, ...change });
 const open = (path: string, options: Record<string, unknown> = {}) => openDataset(`mnist:${path}`, options);
 
 describe('mnist', () => {
@@ -35,7 +36,7 @@ describe('mnist', () => {
   it('reads the usual four files, gzip or not, in either spelling', () => {
     const [train, test] = [images(6), images(3)];
     const data = open(
-      folder({
+      scratchWith({
         'train-images-idx3-ubyte.gz': gzipSync(train.images),
         'train-labels.idx1-ubyte': train.labels,
         't10k-images.idx3-ubyte.gz': gzipSync(test.images),
@@ -67,10 +68,10 @@ describe('mnist', () => {
   const cases: [name: string, path: () => string, code: string, words: string[]][] = [
     ['a folder that does not exist', () => '/no/such/folder', 'PT_DATA_MISSING', ['/no/such/folder']],
     ['a file in place of a folder', () => join(pair(), 'images-idx3-ubyte'), 'PT_DATA_FOLDER', ['not a folder']],
-    ['a folder without the files', () => folder({ 'a.txt': 'a' }), 'PT_DATA_MISSING', ['no MNIST files']],
+    ['a folder without the files', () => scratchWith({ 'a.txt': 'a' }), 'PT_DATA_MISSING', ['no MNIST files']],
     [
       'images without labels',
-      () => folder({ 'images-idx3-ubyte': ten.images }),
+      () => scratchWith({ 'images-idx3-ubyte': ten.images }),
       'PT_DATA_MISSING',
       ['labels-idx1-ubyte'],
     ],
@@ -114,19 +115,20 @@ describe('mnist', () => {
     ],
     [
       'damaged gzip',
-      () => folder({ 'images-idx3-ubyte.gz': gzipSync(ten.images).subarray(0, 30), 'labels-idx1-ubyte': ten.labels }),
+      () =>
+        scratchWith({ 'images-idx3-ubyte.gz': gzipSync(ten.images).subarray(0, 30), 'labels-idx1-ubyte': ten.labels }),
       'PT_DATA_GZIP',
       ['images-idx3-ubyte.gz', '30 bytes'],
     ],
     [
       'gzip by name alone',
-      () => folder({ 'images-idx3-ubyte.gz': ten.images, 'labels-idx1-ubyte': ten.labels }),
+      () => scratchWith({ 'images-idx3-ubyte.gz': ten.images, 'labels-idx1-ubyte': ten.labels }),
       'PT_DATA_GZIP',
       ['not a whole gzip file'],
     ],
     [
       'too few images to validate',
-      () => folder({ 'images-idx3-ubyte': images(4).images, 'labels-idx1-ubyte': images(4).labels }),
+      () => scratchWith({ 'images-idx3-ubyte': images(4).images, 'labels-idx1-ubyte': images(4).labels }),
       'PT_DATA_SIZE',
       ['4 images', 'at least 1'],
     ],
@@ -142,7 +144,7 @@ describe('mnist', () => {
   it('refuses sets whose image sizes differ', () => {
     const error = errorOf(() =>
       open(
-        folder({
+        scratchWith({
           'train-images-idx3-ubyte': ten.images,
           'train-labels-idx1-ubyte': ten.labels,
           't10k-images-idx3-ubyte': idx([2, 2, 2], Array(8).fill(0)),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../engine/data/open-dataset.js';
-import { errorOf, fieldOf } from './scratch-folder.js';
+import { errorOf } from '../error-of.js';
+import { fieldOf } from './field-of.js';
 
 describe('openDataset', () => {
   it('names the nearest kind for one that does not exist', () => {

@@ -4,7 +4,7 @@ import { ByteTokenizer } from '../../engine/data/byte-tokenizer.js';
 import { CharTokenizer } from '../../engine/data/char-tokenizer.js';
 import { WordTokenizer } from '../../engine/data/word-tokenizer.js';
 import { WordpieceTokenizer } from '../../engine/data/wordpiece-tokenizer.js';
-import { errorOf } from './scratch-folder.js';
+import { errorOf } from '../error-of.js';
 
 const text = fc.string({ unit: 'grapheme' });
 

@@ -1,10 +1,9 @@
 // Every step once, every sample of every epoch once: the events of a run that was disturbed in every way add up, and
 // events that were tampered with do not.
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import { Sampler } from '../../engine/data/sampler.js';
 import { readEvents } from '../../engine/events/event-log.js';
@@ -14,6 +13,7 @@ import { digestOfIds } from '../../engine/events/sample-share.js';
 import { summarize } from '../../engine/events/summary.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { verifyRun } from '../../engine/verify/verify-run.js';
+import { scratch } from '../scratch.js';
 import { trainInto } from '../trainer/run-on-disk.js';
 
 // 95 training samples are 6 steps an epoch, the last one short: 28 steps are four whole epochs and the beginning of a
@@ -32,7 +32,7 @@ let folder = '';
 let run: RunFolder;
 let events: RunEvent[] = [];
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'pipetrain-ledger-'));
+  folder = scratch();
   run = RunFolder.create(join(folder, 'run'));
   let pid = 0;
   let isKilled = false;
@@ -53,7 +53,6 @@ beforeAll(async () => {
   events = readEvents(run.eventsPath);
   run.writeSummary(summarize(events));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const broken = (checks: readonly Check[]): string[] =>
   checks.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]));

@@ -9,7 +9,7 @@ import { buildModel, loadModelDefinition } from '../../engine/model/load-model.j
 import type { Executor } from '../../engine/tensor/executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { hostArray } from '../../engine/tensor/shape.js';
-import { errorOf } from '../data/scratch-folder.js';
+import { errorOf } from '../error-of.js';
 import { runModel } from './run-model.js';
 
 const folder = fileURLToPath(new URL('../../examples/', import.meta.url));

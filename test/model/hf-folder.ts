@@ -1,13 +1,12 @@
 // The small pretrained encoder of test/golden/hf/tiny, and what `transformers` computes with it. Not a test.
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
 import type { DataInfo } from '../../engine/data/dataset.js';
 import type { Model } from '../../engine/model/block.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import * as tf from '../../engine/tensor/tf.js';
+import { scratch } from '../scratch.js';
 import { type FieldValue, runModel } from './run-model.js';
 
 export const TINY = fileURLToPath(new URL('../golden/hf/tiny', import.meta.url));
@@ -31,15 +30,11 @@ export interface Expected {
 
 export const readExpected = (path: string): Expected => JSON.parse(readFileSync(path, 'utf8')) as Expected;
 
-/** Copies of some files of the small model, each call in a folder of its own. */
-export function copies(): (files: readonly string[]) => string {
-  const root = mkdtempSync(join(tmpdir(), 'pipetrain-hf-'));
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
-  return (files) => {
-    const folder = mkdtempSync(join(root, 'model-'));
-    for (const file of files) cpSync(join(TINY, file), join(folder, file));
-    return folder;
-  };
+/** A copy of some files of the small model, in a folder of its own. */
+export function copyOf(files: readonly string[]): string {
+  const folder = scratch();
+  for (const file of files) cpSync(join(TINY, file), join(folder, file));
+  return folder;
 }
 
 export const textInfo = (sequence: number, vocabulary: number, hasTypes = false): DataInfo => ({

@@ -9,11 +9,9 @@ import { present } from '../../engine/core/invariant.js';
 import { readFloatRange } from '../../engine/model/float-range.js';
 import { readTensorPickle } from '../../engine/model/hf/tensor-pickle.js';
 import { readWeightFiles } from '../../engine/model/hf/weight-files.js';
-import { errorOf, scratch } from '../data/scratch-folder.js';
-import { copies, TINY } from './hf-folder.js';
-
-const folder = scratch();
-const copy = copies();
+import { errorOf } from '../error-of.js';
+import { scratchWith } from '../scratch.js';
+import { copyOf, TINY } from './hf-folder.js';
 
 const floats = (
   path: string,
@@ -31,7 +29,7 @@ const bytesOf = (array: Uint16Array | Float32Array): Uint8Array =>
 
 describe('ranges of numbers', () => {
   it('are read from where they begin, row by row or transposed', () => {
-    const path = join(folder({ w: bytesOf(Float32Array.of(9, 1, 2, 3, 4, 5, 6, 9)) }), 'w');
+    const path = join(scratchWith({ w: bytesOf(Float32Array.of(9, 1, 2, 3, 4, 5, 6, 9)) }), 'w');
     expect([...floats(path, 'F32', [2, 3], false, 4)]).toEqual([1, 2, 3, 4, 5, 6]);
     // The file has the matrix [2, 3], the parameter is [3, 2].
     expect([...floats(path, 'F32', [3, 2], true, 4)]).toEqual([1, 4, 2, 5, 3, 6]);
@@ -39,16 +37,16 @@ describe('ranges of numbers', () => {
 
   it('of half precision become the same numbers in single precision', () => {
     const halves = join(
-      folder({ w: bytesOf(Uint16Array.of(0x3c00, 0xc000, 0x3555, 0x0001, 0x7bff, 0x8000, 0xfc00)) }),
+      scratchWith({ w: bytesOf(Uint16Array.of(0x3c00, 0xc000, 0x3555, 0x0001, 0x7bff, 0x8000, 0xfc00)) }),
       'w',
     );
     expect([...floats(halves, 'F16', [7])]).toEqual([1, -2, 0.333251953125, 2 ** -24, 65504, -0, -Infinity]);
-    const brain = join(folder({ w: bytesOf(Uint16Array.of(0x3f80, 0xc040, 0x0001)) }), 'w');
+    const brain = join(scratchWith({ w: bytesOf(Uint16Array.of(0x3f80, 0xc040, 0x0001)) }), 'w');
     expect([...floats(brain, 'BF16', [3])]).toEqual([1, -3, 2 ** -133]);
   });
 
   it('that the file does not have are an error with both numbers', () => {
-    const path = join(folder({ w: bytesOf(Float32Array.of(1, 2)) }), 'w');
+    const path = join(scratchWith({ w: bytesOf(Float32Array.of(1, 2)) }), 'w');
     const error = errorOf(() => floats(path, 'F32', [3]));
     expect(error.code).toBe('PT_MODEL_WEIGHTS');
     expect(error.message).toContain('12 bytes at 0');
@@ -61,7 +59,7 @@ describe('files of weights', () => {
   const whole = readWeightFiles(TINY);
 
   it('give the same numbers for the same tensor, whatever wrote them', () => {
-    const torch = readWeightFiles(copy(['pytorch_model.bin']));
+    const torch = readWeightFiles(copyOf(['pytorch_model.bin']));
     expect(whole.size).toBe(39);
     for (const [name, { path, offset, shape }] of whole) {
       const other = present(torch.get(`bert.${name}`), name);
@@ -74,7 +72,7 @@ describe('files of weights', () => {
   });
 
   it('may be several, with a list of which tensor is where', () => {
-    const path = copy([]);
+    const path = copyOf([]);
     copyFileSync(join(TINY, 'model.safetensors'), join(path, 'model-00001-of-00001.safetensors'));
     const list = (file: string): void =>
       writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: { a: file } }));
@@ -87,7 +85,7 @@ describe('files of weights', () => {
   it.each(['model.safetensors', 'pytorch_model.bin'])(
     '%s that is cut off or changed is an error for people, never another one',
     (name) => {
-      const path = copy([name]);
+      const path = copyOf([name]);
       const bytes = readFileSync(join(path, name));
       const attempt = (content: Uint8Array): void => {
         writeFileSync(join(path, name), content);

@@ -13,8 +13,10 @@ import { entryView, initializeSlab, slabLayout } from '../../engine/model/slab.j
 import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import type { HostArray } from '../../engine/tensor/shape.js';
-import { errorOf, fieldOf, scratch } from '../data/scratch-folder.js';
-import { copies, largestDifference, outputs, readExpected, textInfo, TINY } from './hf-folder.js';
+import { fieldOf } from '../data/field-of.js';
+import { errorOf } from '../error-of.js';
+import { scratchWith } from '../scratch.js';
+import { copyOf, largestDifference, outputs, readExpected, textInfo, TINY } from './hf-folder.js';
 import { runTraining } from './stage-run.js';
 
 // What people may rely on is 1e-4. The largest seen is 1.7e-6: numbers up to 4, each op rounding them by up to 6e-8 of
@@ -24,8 +26,6 @@ const SEEN = 2e-5;
 const expected = readExpected(join(TINY, 'expected.json'));
 const V = 64;
 const T = expected.sequence;
-const folder = scratch();
-const copy = copies();
 const build = (path = TINY, options: Record<string, unknown> = {}, hasTypes = false) =>
   buildModel(pretrainedEncoder(path), options, textInfo(T, V, hasTypes));
 const [oneText, twoTexts] = [present(expected.cases[0], 'case'), present(expected.cases[1], 'case')];
@@ -36,7 +36,7 @@ const wave = (i: number): number => ((i * 37) % 101) / 101 - 0.5;
 /** The small model with another config.json. */
 function withConfig(change: Record<string, unknown>): string {
   const config = JSON.parse(readFileSync(join(TINY, 'config.json'), 'utf8')) as Record<string, unknown>;
-  const path = folder({ 'config.json': JSON.stringify({ ...config, ...change }) });
+  const path = scratchWith({ 'config.json': JSON.stringify({ ...config, ...change }) });
   copyFileSync(join(TINY, 'model.safetensors'), join(path, 'model.safetensors'));
   return path;
 }
@@ -75,9 +75,9 @@ describe('hidden states are those of transformers', () => {
   });
 
   it('from pytorch_model.bin of a classifier, whose encoder has a prefix', () => {
-    expect(Math.max(...hiddenDifferences(copy(['config.json', 'vocab.txt', 'pytorch_model.bin']), false))).toBeLessThan(
-      SEEN,
-    );
+    expect(
+      Math.max(...hiddenDifferences(copyOf(['config.json', 'vocab.txt', 'pytorch_model.bin']), false)),
+    ).toBeLessThan(SEEN);
   });
 
   it.each(['gelu_new', 'gelu_pytorch_tanh', 'relu'])('with the activation %s', (activation) => {
@@ -92,7 +92,7 @@ describe('hidden states are those of transformers', () => {
   });
 
   it('where normalisations have the names of the first release', () => {
-    const path = copy(['config.json', 'vocab.txt', 'model.safetensors']);
+    const path = copyOf(['config.json', 'vocab.txt', 'model.safetensors']);
     const file = join(path, 'model.safetensors');
     // Of equal length, so that nothing else moves.
     const renamed = readFileSync(file, 'latin1')
@@ -203,7 +203,7 @@ describe('a pretrained encoder as a model', () => {
   });
 
   it('holds a block by reading its own ranges of the file, and no other bytes', () => {
-    const path = copy(['config.json', 'vocab.txt', 'model.safetensors']);
+    const path = copyOf(['config.json', 'vocab.txt', 'model.safetensors']);
     const model = build(path);
     const slabOf = (index: number): Float32Array => {
       const block = present(model.blocks[index], 'block');
@@ -248,7 +248,11 @@ describe('data for a pretrained encoder', () => {
   const { dataDefaults } = pretrainedEncoder(TINY);
 
   it('is encoded with its vocabulary, framed by [CLS] and [SEP], as its own tokenizer does', () => {
-    const data = openDataset(`tsv:${folder({ 'train.tsv': lines, 'dev.tsv': lines })}`, { sequence: T }, dataDefaults);
+    const data = openDataset(
+      `tsv:${scratchWith({ 'train.tsv': lines, 'dev.tsv': lines })}`,
+      { sequence: T },
+      dataDefaults,
+    );
     const rows = (name: string) => expected.texts.flatMap((_, id) => fieldOf(data, id, name));
     expect(rows('tokens')).toEqual(expected.tokens);
     expect(rows('mask')).toEqual(expected.mask);
@@ -256,7 +260,7 @@ describe('data for a pretrained encoder', () => {
   });
 
   it('keeps what the user says, and kinds without a choice of tokenizer are opened as ever', () => {
-    const path = folder({ 'train.tsv': lines, 'dev.tsv': lines });
+    const path = scratchWith({ 'train.tsv': lines, 'dev.tsv': lines });
     expect(openDataset(`tsv:${path}`, { tokenizer: 'bytes' }, dataDefaults).tokenizer?.name).toBe('bytes');
     expect(openDataset(`tsv:${path}`, { sequence: 4, lowercase: false }, dataDefaults).info.vocabulary).toBe(V);
     expect(openDataset('synthetic:sentiment', { samples: 20 }, dataDefaults).tokenizer?.name).toBe('words');
@@ -295,9 +299,9 @@ describe('a folder that is no such model', () => {
 
   it('says what is missing', () => {
     expect(errorOf(() => build('/no/such/folder')).message).toBe('no such folder: /no/such/folder');
-    expect(errorOf(() => build(folder({ 'vocab.txt': 'x' }))).message).toContain('has no config.json');
-    expect(errorOf(() => build(folder({ 'config.json': '{' }))).code).toBe('PT_HF_CONFIG');
-    const bare = errorOf(() => build(copy(['config.json'])));
+    expect(errorOf(() => build(scratchWith({ 'vocab.txt': 'x' }))).message).toContain('has no config.json');
+    expect(errorOf(() => build(scratchWith({ 'config.json': '{' }))).code).toBe('PT_HF_CONFIG');
+    const bare = errorOf(() => build(copyOf(['config.json'])));
     expect(bare.code).toBe('PT_HF_FOLDER');
     expect(bare.hint).toContain('model.safetensors');
   });

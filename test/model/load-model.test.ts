@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ModelError, PipetrainError, UsageError } from '../../engine/core/errors.js';
+import { ModelError, UsageError } from '../../engine/core/errors.js';
 import { present } from '../../engine/core/invariant.js';
 import type { DataInfo } from '../../engine/data/dataset.js';
 import type { Block, Model } from '../../engine/model/block.js';
@@ -10,9 +10,9 @@ import { buildModel, loadModelDefinition } from '../../engine/model/load-model.j
 import { vit } from '../../engine/model/vit.js';
 import * as tf from '../../engine/tensor/tf.js';
 import { trace } from '../../engine/tensor/trace.js';
-import { errorOf, scratch } from '../data/scratch-folder.js';
+import { errorOf, rejectionOf } from '../error-of.js';
+import { scratchWith } from '../scratch.js';
 
-const folder = scratch();
 const info: DataInfo = {
   task: 'other',
   fields: [{ name: 'x', shape: [2], dtype: 'float32' }],
@@ -27,7 +27,7 @@ const source = (
   block = "name: 'only', kind: 'other', layer: null, params: { w: { shape: [2], init: { kind: 'ones' }, decay: true " +
     '} }',
 ): string => `
-import { defineModel, ModelError, nn, tf, type Model } from 'pipetrain';
+import { defineModel, ModelError, tf, type Model } from 'pipetrain';
 import { z } from 'zod';
 ${body}
 export const model = defineModel({
@@ -45,16 +45,7 @@ export const model = defineModel({
 });
 `;
 
-async function failure(action: Promise<unknown>): Promise<PipetrainError> {
-  const error: unknown = await action.then(
-    () => null,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof PipetrainError) return error;
-  throw error instanceof Error ? error : new Error(`thrown: ${String(error)}`);
-}
-
-const load = (content: string, name = 'model.ts') => loadModelDefinition(join(folder({ [name]: content }), name));
+const load = (content: string, name = 'model.ts') => loadModelDefinition(join(scratchWith({ [name]: content }), name));
 
 describe('loadModelDefinition', () => {
   it('finds built-in models by name', async () => {
@@ -62,7 +53,7 @@ describe('loadModelDefinition', () => {
   });
 
   it('suggests the nearest built-in model', async () => {
-    const error = await failure(loadModelDefinition('brt'));
+    const error = await rejectionOf(loadModelDefinition('brt'));
     expect(error).toBeInstanceOf(UsageError);
     expect(error.message).toContain('Did you mean "bert"?');
     expect(error.hint).toContain('vit, bert, gpt');
@@ -104,7 +95,7 @@ import * as tf from '${name}'; export const model = { name: 'm', options: { safe
   });
 
   it('loads JavaScript, with the files it imports', async () => {
-    const path = folder({
+    const path = scratchWith({
       'blocks/part.js': "export const part = 'from part';",
       'model.mjs':
         "import { part } from './blocks/part.js'; import { basename } from 'node:path'; export const model = " +
@@ -151,20 +142,20 @@ import * as tf from '${name}'; export const model = { name: 'm', options: { safe
     ['an export that is nothing', 'export const model = null;', 'PT_MODEL_EXPORT', ['lacks name']],
   ];
   it.each(cases)('refuses %s', async (_, content, code, words) => {
-    const error = await failure(load(content));
+    const error = await rejectionOf(load(content));
     expect(error).toBeInstanceOf(ModelError);
     expect(error.code).toBe(code);
     for (const word of words) expect(error.message).toContain(word);
   });
 
   it('refuses a file that is not there', async () => {
-    const error = await failure(loadModelDefinition('./no/such/model.ts'));
+    const error = await rejectionOf(loadModelDefinition('./no/such/model.ts'));
     expect(error.code).toBe('PT_MODEL_MISSING');
     expect(error.message).toContain('./no/such/model.ts');
   });
 
   it('lets errors for people through as they are', async () => {
-    const error = await failure(
+    const error = await rejectionOf(
       load("import { ModelError } from 'pipetrain'; throw new ModelError('MY_CODE', 'mine', 'hint');"),
     );
     expect(error.code).toBe('MY_CODE');

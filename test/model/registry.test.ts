@@ -9,7 +9,7 @@ import { BUILT_IN_MODELS, builtInModel } from '../../engine/model/registry.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { hostArray } from '../../engine/tensor/shape.js';
-import { errorOf } from '../data/scratch-folder.js';
+import { errorOf } from '../error-of.js';
 import { type FieldValue, runModel } from './run-model.js';
 
 const digits = openDataset('synthetic:digits', { samples: 20 });

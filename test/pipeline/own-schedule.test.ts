@@ -1,23 +1,14 @@
 // Schedules of somebody's own: read from text, checked, and taken by the planner where they are for the sizes at hand.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseGrid } from '../../pipeline/grid.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import { readSchedule, readScheduleSetting } from '../../pipeline/schedules/from-file.js';
 import { scheduleName } from '../../pipeline/schedules/registry.js';
+import { scratchWith } from '../scratch.js';
 import { blocks } from './cost-model.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'pipetrain-schedule-'));
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
-const fileOf = (text: string): string => {
-  const path = join(folder, 'mine.txt');
-  writeFileSync(path, text);
-  return path;
-};
+const fileOf = (text: string): string => join(scratchWith({ 'mine.txt': text }), 'mine.txt');
 
 /** One forward ahead of 1F1B on the first stage. */
 const EAGER = `# four micro-batches
@@ -33,7 +24,7 @@ describe('a schedule file', () => {
 
   it.each([
     ['is missing', 'no-such.txt', /"no-such.txt" is neither a schedule nor a file/],
-    ['is a folder', folder, /neither a schedule nor a file that can be read \(EISDIR\)/],
+    ['is a folder', import.meta.dirname, /neither a schedule nor a file that can be read \(EISDIR\)/],
   ])('%s', (_, path, message) => {
     expect(() => readSchedule(path)).toThrow(message);
   });

@@ -1,19 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { trainConfigSchema } from '../../engine/core/config.js';
-import { UsageError } from '../../engine/core/errors.js';
+import { type PipetrainError, UsageError } from '../../engine/core/errors.js';
 import { compileLearningRate } from '../../engine/run/learning-rate.js';
+import { errorOf } from '../error-of.js';
 
 const at = (step: number, steps = 100, epoch = 0, epochs = 1) => ({ step, steps, epoch, epochs });
 
-function failure(action: () => unknown): UsageError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof UsageError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
+/** What `action` throws, which is a fault of whoever wrote the settings. */
+function failure(action: () => unknown): PipetrainError {
+  const error = errorOf(action);
+  expect(error).toBeInstanceOf(UsageError);
+  return error;
 }
 
 describe('a learning rate', () => {

@@ -1,24 +1,23 @@
 // How a run stands, asked while it trains, when it is over, and after its process was killed; as real processes.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { dial } from '../../engine/comm/dial.js';
+import type { TrainConfigInput } from '../../engine/core/config.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { askCoordinator, doorplateSchema, statusOfFolder } from '../../engine/status/ask-status.js';
 import type { RunStatus } from '../../engine/status/run-status.js';
-import { TINY, trainRun } from '../trainer/train-run.js';
-
-const scratch = mkdtempSync(join(tmpdir(), 'pipetrain-status-'));
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+import { scratch } from '../scratch.js';
+import { MAIN, trainArgs } from '../trainer/train-command.js';
+import { trainRun } from '../trainer/train-run.js';
 
 /** A run that goes on until `look` has seen enough of it, once it has done some steps. */
 async function whileTraining<T>(
   look: (folder: RunFolder, url: string, token: string) => Promise<T>,
 ): Promise<{ readonly seen: T; readonly folder: RunFolder; readonly run: Awaited<ReturnType<typeof trainRun>> }> {
-  const folder = RunFolder.create(mkdtempSync(join(scratch, 'run-')));
+  const folder = RunFolder.create(scratch());
   const stop = new AbortController();
   let entrance = { own: '', token: '' };
   const looks: Promise<T>[] = [];
@@ -100,40 +99,15 @@ describe('a run that trains', () => {
 
 describe('a run that is over', () => {
   const cli = (...args: string[]): ReturnType<typeof spawn> =>
-    spawn(process.execPath, [join(import.meta.dirname, '../../dist/cli/main.js'), ...args], { stdio: 'ignore' });
-  const train = (out: string, steps: number, ...more: string[]): ReturnType<typeof spawn> =>
-    cli(
-      'train',
-      '--model',
-      'vit',
-      '--model-options',
-      Object.entries(TINY.modelOptions ?? {})
-        .map(([name, value]) => `${name}=${String(value)}`)
-        .join(','),
-      '--data',
-      'synthetic:digits',
-      '--data-options',
-      'samples=100',
-      '--devices',
-      'cpu:1',
-      '--steps',
-      String(steps),
-      '--batch',
-      '16',
-      '--micro-batch',
-      '2',
-      '--eval-every',
-      'never',
-      '--out',
-      out,
-      ...more,
-    );
+    spawn(process.execPath, [MAIN, ...args], { stdio: 'ignore' });
+  const train = (out: string, changes: Partial<TrainConfigInput>): ReturnType<typeof spawn> =>
+    cli(...trainArgs(changes), '--out', out);
   const ended = (child: ReturnType<typeof spawn>): Promise<number | null> =>
     new Promise((resolve) => child.once('close', resolve));
 
   it('says so', async () => {
-    const out = join(scratch, 'finished');
-    expect(await ended(train(out, 4))).toBe(0);
+    const out = join(scratch(), 'run');
+    expect(await ended(train(out, { steps: 4 }))).toBe(0);
     expect(await statusOfFolder(RunFolder.open(out))).toMatchObject({
       state: 'finished',
       steps: 4,
@@ -143,8 +117,8 @@ describe('a run that is over', () => {
   });
 
   it('was killed, and is resumed with the command that it names', async () => {
-    const out = join(scratch, 'killed');
-    const child = train(out, 100_000, '--checkpoint-every', '5steps');
+    const out = join(scratch(), 'run');
+    const child = train(out, { steps: 100_000, checkpointEvery: '5 steps' });
     const end = ended(child);
     let before: RunStatus | null = null;
     // Steps run ahead of the checkpoint that is written beside them: only one that has its name can be gone on from.

@@ -1,18 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { WorkerError } from '../../engine/core/errors.js';
 import { InvariantError } from '../../engine/core/invariant.js';
 import { MappedFile, sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
+import { scratch } from '../scratch.js';
 
 describe('MappedFile', () => {
   let folder: string;
   beforeEach(() => {
-    folder = mkdtempSync(join(sharedMemoryFolder(), 'pipetrain-test-'));
+    folder = scratch(sharedMemoryFolder());
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
   const path = (): string => join(folder, 'memory');
 
   it('starts as zeros and shows every mapping the same bytes', () => {

@@ -1,18 +1,16 @@
 // Copies of whole files of shared memory: what is written is what a mapping sees and the other way round, and failures
 // have names.
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { MappedFile, sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
 import { readMemory, writeMemory } from '../../engine/tensor/memory-copy.js';
+import { scratch } from '../scratch.js';
 
 describe('copies of shared memory', () => {
   let folder = '';
   beforeEach(() => {
-    folder = mkdtempSync(join(sharedMemoryFolder(), 'pipetrain-copy-'));
-  });
-  afterEach(() => {
-    rmSync(folder, { recursive: true });
+    folder = scratch(sharedMemoryFolder());
   });
 
   it('are what a mapping of the file sees, also when they are written over', () => {

@@ -1,19 +1,16 @@
 // The shelf of loaded programs: found by content, shared, kept for a while, and lowered once for all processes.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { DiskCache } from '../../engine/core/disk-cache.js';
 import { codeDigest } from '../../engine/tensor/code-digest.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import type { Port, Program } from '../../engine/tensor/program.js';
 import { ProgramShelf } from '../../engine/tensor/program-shelf.js';
+import { scratch } from '../scratch.js';
 
 let folder = '';
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'pipetrain-shelf-'));
+  folder = scratch();
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const port = (name: string, value: number, size: number): Port => ({
   role: { kind: 'plain', name },

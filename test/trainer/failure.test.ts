@@ -2,13 +2,15 @@
 // behind.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { RunEventBody } from '../../engine/events/events.js';
 import { sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
+import { certificatePath, certificateSettings } from '../comm/certificate.js';
+import { scratch } from '../scratch.js';
+import { MAIN, trainArgs } from './train-command.js';
 import { trainRun } from './train-run.js';
 
 const isAlive = (pid: number): boolean => {
@@ -90,18 +92,14 @@ describe('a run that cannot go on', () => {
 });
 
 describe('a run whose port speaks TLS', () => {
-  const certificate = (name: string): string => join(import.meta.dirname, '../comm/certificates', `${name}.pem`);
   it('ends with the bits of any other', async () => {
-    const [secure, plain] = await Promise.all([
-      trainRun({ tlsCert: certificate('one.cert'), tlsKey: certificate('one.key') }),
-      trainRun({}),
-    ]);
+    const [secure, plain] = await Promise.all([trainRun(certificateSettings('one')), trainRun({})]);
     expect(secure.finished.weightsSha256).toBe(plain.finished.weightsSha256);
     expect(secure.of('peer.dropped')).toEqual([]);
   });
   it('is refused with a key of another certificate', async () => {
     await expect(
-      trainRun({ tlsCert: certificate('one.cert'), tlsKey: certificate('other.key') }),
+      trainRun({ ...certificateSettings('one'), tlsKey: certificatePath('other.key') }),
     ).rejects.toMatchObject({ code: 'PT_TLS_FILES', exitCode: 2 });
   });
 });
@@ -121,32 +119,15 @@ describe('an interrupted run', () => {
 });
 
 describe('the command', () => {
-  const main = join(import.meta.dirname, '../../dist/cli/main.js');
-  const args = [
-    'train',
-    '--model',
-    'vit',
-    '--data',
-    'synthetic:digits',
-    '--data-options',
-    'samples=100',
-    '--model-options',
-    'layers=2,width=16,heads=2,patch=8',
-    '--devices',
-    'cpu:2',
-    '--pipeline',
-    '2',
-    '--json',
-  ];
-
-  function start(extra: readonly string[]): {
+  function start(): {
     child: ReturnType<typeof spawn>;
     pids: number[];
     reached: Promise<void>;
     folder: string;
   } {
-    const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
-    const child = spawn(process.execPath, [main, ...args, ...extra, '--out', join(folder, 'run')], {
+    const folder = scratch();
+    const args = trainArgs({ devices: 'cpu:2', pipeline: 2, steps: 50_000 });
+    const child = spawn(process.execPath, [MAIN, ...args, '--json', '--out', join(folder, 'run')], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const pids: number[] = [];
@@ -168,7 +149,7 @@ describe('the command', () => {
   }
 
   it('that is itself killed leaves no worker behind, and the next one sweeps its memory', async () => {
-    const { child, pids, reached, folder } = start(['--steps', '50000']);
+    const { child, pids, reached } = start();
     await reached;
     const pid = child.pid as number;
     child.kill('SIGKILL');
@@ -177,17 +158,15 @@ describe('the command', () => {
     expect(await eventually(() => !pids.some(isAlive))).toBe(true);
     await trainRun({ steps: 1 });
     expect(memoryFoldersOf(pid)).toEqual([]);
-    rmSync(folder, { recursive: true, force: true });
   });
 
   it('exits with 130 after a SIGTERM, having saved', async () => {
-    const { child, reached, folder, pids } = start(['--steps', '50000']);
+    const { child, reached, folder, pids } = start();
     await reached;
     child.kill('SIGTERM');
     const [code] = (await once(child, 'close')) as [number | null];
     expect(code).toBe(130);
     expect(readdirSync(join(folder, 'run', 'checkpoints'))).toHaveLength(1);
     expect(await eventually(() => !pids.some(isAlive))).toBe(true);
-    rmSync(folder, { recursive: true, force: true });
   });
 });

@@ -1,36 +1,21 @@
 // Freezing in real runs: the guard takes a harmful freeze back, and the run is then, to the bit, one that never froze;
 // and annealing is as exact.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
-import type { RunEvent, RunEventBody } from '../../engine/events/events.js';
 import { effectiveSteps, summarize } from '../../engine/events/summary.js';
 import { replayFreezing } from '../../engine/freezing/freeze-replay.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
-import { runTraining } from '../../engine/trainer/run-training.js';
 import { realData } from '../real-data.js';
-import { TINY, type TrainedRun, trainRun } from './train-run.js';
+import { scratch } from '../scratch.js';
+import { trainInto } from './run-on-disk.js';
+import { hashesOf, referenceRun, timed, TINY, trainRun } from './train-run.js';
 
 let folder = '';
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'pipetrain-freezing-'));
+  folder = scratch();
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const hashesOf = ({ finished }: TrainedRun): unknown => ({
-  loss: finished.lossSha256,
-  weights: finished.weightsSha256,
-  metric: finished.metric.value,
-});
-/** The same promise for all who ask. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => (made ??= make());
-}
-const timed = (events: readonly RunEventBody[]): RunEvent[] => events.map((event, time) => ({ ...event, time }));
 
 /**
  * Everything but the head is frozen when nothing is learnt yet, which no tolerance accepts: the accuracy of the digits
@@ -56,9 +41,8 @@ const HARMFUL: Partial<TrainConfigInput> = {
 };
 
 describe.skipIf(realData === null)('a harmful freeze of real digits', () => {
-  // Begun by the first test that wants them: without the data there is none.
-  const never = once(() => trainRun({ ...HARMFUL, freeze: 'none', devices: 'cpu:1' }));
-  const guarded = once(() => trainRun({ ...HARMFUL, devices: 'cpu:2', pipeline: 2 }));
+  const never = () => referenceRun({ ...HARMFUL, freeze: 'none', devices: 'cpu:1' });
+  const guarded = () => referenceRun({ ...HARMFUL, devices: 'cpu:2', pipeline: 2 });
 
   it('is rolled back to the step before it, with the numbers that led to it', async () => {
     const run = await guarded();
@@ -99,7 +83,7 @@ describe.skipIf(realData === null)('a harmful freeze of real digits', () => {
     expect(hashesOf(run)).toEqual(hashesOf(await never()));
   });
   it('is counted in the summary, and steps that were undone do not count', async () => {
-    const events = timed((await guarded()).events);
+    const events = timed(await guarded());
     expect(summarize(events).guard).toMatchObject({
       rollbacks: 1,
       stepsAgain: 15,
@@ -127,27 +111,21 @@ describe.skipIf(realData === null)('a harmful freeze of real digits', () => {
     ['after it was rolled back', 40, 2],
   ])(
     'is rolled back all the same when the run is interrupted %s and resumed in another shape',
-    async (name, stopAt, nth) => {
+    async (name, stopAt, stopAtTime) => {
       const run = RunFolder.create(join(folder, name));
-      const first = await train(run, { devices: 'cpu:2', pipeline: 2 }, { stopAt, nth });
-      expect(first.some((event) => event.type === 'run.finished' && event.isInterrupted)).toBe(true);
-      const rest = await train(run, { devices: 'cpu:2', pipeline: 1, replicas: 2 }, null);
-      const all = [...first, ...rest];
-      expect(all.filter(({ type }) => type === 'freeze.rolledBack')).toHaveLength(1);
-      const finished = rest.find((event) => event.type === 'run.finished');
-      expect(
-        finished?.type === 'run.finished' && {
-          loss: finished.lossSha256,
-          weights: finished.weightsSha256,
-          metric: finished.metric.value,
-        },
-      ).toEqual(hashesOf(await never()));
+      const pipeline = { ...HARMFUL, devices: 'cpu:2', pipeline: 2 };
+      const first = await trainInto(run, pipeline, { stopAt, stopAtTime });
+      expect(first.finished.isInterrupted).toBe(true);
+      const replicas = { ...HARMFUL, devices: 'cpu:2', pipeline: 1, replicas: 2 };
+      const rest = await trainInto(run, replicas, { resume: true });
+      expect([...first.of('freeze.rolledBack'), ...rest.of('freeze.rolledBack')]).toHaveLength(1);
+      expect(hashesOf(rest)).toEqual(hashesOf(await never()));
       expect(readdirSync(run.checkpointsPath).at(-1)).toBe('step-00000075');
     },
   );
   it('was decided as its policy decides again from the events', async () => {
     const run = await guarded();
-    const replay = replayFreezing(timed(run.events), trainConfigSchema.parse({ ...TINY, ...HARMFUL }), {
+    const replay = replayFreezing(timed(run), trainConfigSchema.parse({ ...TINY, ...HARMFUL }), {
       name: 'manual',
     });
     expect(replay.isOwn).toBe(true);
@@ -158,26 +136,6 @@ describe.skipIf(realData === null)('a harmful freeze of real digits', () => {
     );
   });
 });
-
-async function train(
-  run: RunFolder,
-  changes: Partial<TrainConfigInput>,
-  stop: { stopAt: number; nth: number } | null,
-): Promise<RunEventBody[]> {
-  const events: RunEventBody[] = [];
-  const abort = new AbortController();
-  let seen = 0;
-  const emit = (event: RunEventBody): void => {
-    events.push(event);
-    if (event.type === 'step' && event.step === stop?.stopAt && ++seen === stop.nth) abort.abort();
-  };
-  await runTraining(
-    trainConfigSchema.parse({ ...TINY, ...HARMFUL, ...changes }),
-    { runFolder: run, emit, signal: abort.signal },
-    stop === null ? newestResumePoint(run.checkpointsPath).point : null,
-  );
-  return events;
-}
 
 describe('policies in a run', () => {
   const layered: Partial<TrainConfigInput> = {
@@ -192,7 +150,7 @@ describe('policies in a run', () => {
     '%s decides again from the events what it decided',
     async (freeze) => {
       const run = await trainRun({ ...layered, freeze });
-      const replay = replayFreezing(timed(run.events), trainConfigSchema.parse({ ...TINY, ...layered, freeze }), {
+      const replay = replayFreezing(timed(run), trainConfigSchema.parse({ ...TINY, ...layered, freeze }), {
         name: freeze,
       });
       expect(replay.decisions.length).toBeGreaterThan(0);
@@ -215,9 +173,9 @@ describe('policies in a run', () => {
       const unsaid: Partial<TrainConfigInput> = layered;
       const run = await trainRun(unsaid);
       expect([run.of('freeze.decided'), run.of('guard.looked')]).toEqual([[], []]);
-      expect(hashesOf(run)).toEqual(hashesOf(await trainRun({ ...layered, freeze: 'none' })));
+      expect(hashesOf(run)).toEqual(hashesOf(await referenceRun({ ...layered, freeze: 'none' })));
       expect(
-        replayFreezing(timed(run.events), trainConfigSchema.parse({ ...TINY, ...unsaid }), { name: 'auto' }).decisions,
+        replayFreezing(timed(run), trainConfigSchema.parse({ ...TINY, ...unsaid }), { name: 'auto' }).decisions,
       ).toEqual([]);
     },
   );
@@ -234,7 +192,7 @@ describe('policies in a run', () => {
     },
   );
   it('a run that froze nothing tells what another policy would have done', async () => {
-    const events = timed((await trainRun({ ...layered, freeze: 'none' })).events);
+    const events = timed(await referenceRun({ ...layered, freeze: 'none' }));
     const alpha = await trainRun({ ...layered, freeze: 'alpha', guard: 'off' });
     const config = trainConfigSchema.parse({ ...TINY, ...layered, freeze: 'none' });
     // The bound looks at no gradient: what it would have done is what it does.
@@ -261,12 +219,12 @@ describe('policies in a run', () => {
         '1:2',
       ]);
       expect(one.of('step')[0]?.frozen).toBe(one.of('freeze.decided')[0]?.toBlocks);
-      const replay = replayFreezing(timed(one.events), trainConfigSchema.parse({ ...TINY, ...early }), {
+      const replay = replayFreezing(timed(one), trainConfigSchema.parse({ ...TINY, ...early }), {
         name: 'manual',
       });
       expect(replay.decisions.map(({ step, toLayers }) => `${step}:${toLayers}`)).toEqual(['0:1', '12:2']);
       expect(
-        replayFreezing(timed(one.events), trainConfigSchema.parse({ ...TINY, ...early }), {
+        replayFreezing(timed(one), trainConfigSchema.parse({ ...TINY, ...early }), {
           name: 'manual',
           schedule: '0:1,12:2,20:2',
         }).decisions.map(({ step, toLayers }) => `${step}:${toLayers}`),

@@ -1,9 +1,9 @@
 // Models of one's own: a file named with --model trains like a built-in one, in every shape, and its mistakes are
 // named.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { scratch } from '../scratch.js';
 import { trainRun } from './train-run.js';
 
 let folder = '';
@@ -13,9 +13,8 @@ const file = (name: string, text: string): string => {
   return path;
 };
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'pipetrain-model-'));
+  folder = scratch();
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A classifier whose first block has no parameters, so that a stage may be without any. */
 const source = (forward: string): string => `

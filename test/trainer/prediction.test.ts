@@ -1,9 +1,7 @@
 // Predictions that turn out wrong: the costs are corrected by what was measured, a better plan is taken, and no bit
 // changes.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
 import { shapeOf } from '../../engine/core/plan.js';
 import { correctedCosts } from '../../engine/costs/corrected-costs.js';
@@ -15,6 +13,7 @@ import { setUpRun } from '../../engine/run/run-setup.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
 import { simulateActions } from '../../pipeline/simulate.js';
 import { basisOf, PlanSequence, workersNamed } from '../planning/plan-sequence.js';
+import { scratch } from '../scratch.js';
 import { TINY, trainRun } from './train-run.js';
 
 const COSTS = Array.from({ length: 8 }, (_, i) => ({
@@ -98,8 +97,7 @@ describe('what stage 0 is predicted to spend on the frozen prefix', () => {
 });
 
 describe('a run that begins with wrong costs', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'pipetrain-prediction-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = scratch();
 
   it('corrects them, changes its plan, keeps every bit, and leaves the right ones for the next run', async () => {
     const programCache = join(folder, 'kept');

@@ -2,11 +2,10 @@
 // and learn.
 import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
-import { scratch } from '../data/scratch-folder.js';
 import { TINY as MODEL } from '../model/hf-folder.js';
+import { scratchWith } from '../scratch.js';
 import { type TrainedRun, trainRun } from './train-run.js';
 
-const folder = scratch();
 const lines = Array.from({ length: 40 }, (_, i) =>
   i % 2 === 0 ? `the film ${i % 4} is good fun\t1` : `a dull slow plot ${i % 3}\t0`,
 ).join('\n');
@@ -15,7 +14,7 @@ describe('a pretrained encoder', () => {
   it(
     'trains with equal bits on one worker, as a pipeline and as replicas, ' + 'with the vocabulary of its folder',
     async () => {
-      const data = `tsv:${folder({ 'train.tsv': lines, 'dev.tsv': lines })}`;
+      const data = `tsv:${scratchWith({ 'train.tsv': lines, 'dev.tsv': lines })}`;
       const run = (devices: string, pipeline: number) =>
         trainRun({
           freeze: 'none',
@@ -43,7 +42,7 @@ describe('a pretrained encoder', () => {
   it(
     'trains only its upper half where samples are few and nobody says ' + 'otherwise, with equal bits in every shape',
     async () => {
-      const data = `tsv:${folder({ 'train.tsv': lines, 'dev.tsv': lines })}`;
+      const data = `tsv:${scratchWith({ 'train.tsv': lines, 'dev.tsv': lines })}`;
       const run = (shape: Partial<TrainConfigInput>) =>
         trainRun({
           model: `hf:${MODEL}`,

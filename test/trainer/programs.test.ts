@@ -1,9 +1,8 @@
 // Kept programs: a run that finds them gives the bits of one that does not; damaged ones are made again; none outlives
 // the code it was made from.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { trainConfigSchema } from '../../engine/core/config.js';
 import type { StageAssignment } from '../../engine/core/plan.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
@@ -18,20 +17,19 @@ import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { ProgramShelf } from '../../engine/tensor/program-shelf.js';
 import { Prewarmer } from '../../engine/worker/prewarmer.js';
 import { basisOf } from '../planning/plan-sequence.js';
-import { type TrainedRun, trainRun } from './train-run.js';
+import { scratch } from '../scratch.js';
+import { hashesOf, type TrainedRun, trainRun } from './train-run.js';
 
 let folder = '';
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'pipetrain-programs-'));
+  folder = scratch();
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const programsOf = (run: TrainedRun) => {
   const [{ traced, kept, fromDisk, compiled } = { traced: -1, kept: -1, fromDisk: -1, compiled: -1 }] =
     run.of('programs.ready');
   return { traced, kept, fromDisk, compiled };
 };
-const hashesOf = ({ finished }: TrainedRun): string[] => [finished.weightsSha256, finished.lossSha256];
 
 describe('a run with kept programs', () => {
   it('has the bits of one without, also where what was kept is damaged, and then makes it again', async () => {

@@ -7,11 +7,14 @@ import { EventLog } from '../../engine/events/event-log.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import type { RunFolder } from '../../engine/run/run-folder.js';
 import { runTraining } from '../../engine/trainer/run-training.js';
-import { TINY } from './train-run.js';
+import { refuseWhileCollecting } from '../test-phase.js';
+import { keptPrograms, runOf, TINY, type TrainedRun } from './train-run.js';
 
 export interface SessionOptions {
   /** Stop after this step, as Ctrl-C does. */
   readonly stopAt?: number;
+  /** The step comes by more than once: stop when it does so for the n-th time. */
+  readonly stopAtTime?: number;
   readonly resume?: boolean;
   readonly files?: FileLayer;
   readonly onEvent?: (event: RunEventBody) => void;
@@ -21,26 +24,34 @@ export interface SessionOptions {
 export async function trainInto(
   run: RunFolder,
   changes: Partial<TrainConfigInput>,
-  { stopAt, resume = false, files, onEvent }: SessionOptions = {},
-): Promise<RunEventBody[]> {
+  { stopAt, stopAtTime = 1, resume = false, files, onEvent }: SessionOptions = {},
+): Promise<TrainedRun> {
+  refuseWhileCollecting('trainInto');
   const events: RunEventBody[] = [];
   const stop = new AbortController();
   const log = new EventLog(run.eventsPath);
+  let timesSeen = 0;
   const emit = (event: RunEventBody): void => {
     events.push(event);
     log.append(event);
     onEvent?.(event);
-    if (event.type === 'step' && event.step === stopAt) stop.abort();
+    if (event.type === 'step' && event.step === stopAt && ++timesSeen === stopAtTime) stop.abort();
   };
   try {
     const point = resume ? newestResumePoint(run.checkpointsPath).point : null;
     await runTraining(
       trainConfigSchema.parse({ ...TINY, ...changes }),
-      { runFolder: run, emit, signal: stop.signal, ...(files === undefined ? {} : { files }) },
+      {
+        runFolder: run,
+        emit,
+        signal: stop.signal,
+        cacheFolder: keptPrograms(),
+        ...(files === undefined ? {} : { files }),
+      },
       point,
     );
   } finally {
     log.close();
   }
-  return events;
+  return runOf(events);
 }

@@ -1,13 +1,14 @@
 // A command whose folder MOUNT is a file system in memory of a few kilobytes, in a mount namespace of its own: it goes
 // when the command does. It can be filled and emptied from outside while the command runs.
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { RunEvent } from '../../engine/events/events.js';
+import { scratch } from '../scratch.js';
+import { refuseWhileCollecting } from '../test-phase.js';
+import { MAIN } from './train-command.js';
 
-const MAIN = join(import.meta.dirname, '../../dist/cli/main.js');
 const inNamespace = (script: string, args: readonly string[]): [string, string[]] => [
   'unshare',
   ['-rm', 'sh', '-c', script, 'sh', ...args],
@@ -39,7 +40,8 @@ export async function runOnSmallDisk(
   argsOf: (folder: string) => readonly string[],
   onEvent: (event: RunEvent, disk: SmallDisk) => void,
 ): Promise<SmallRun> {
-  const folder = mkdtempSync(join(tmpdir(), 'pipetrain-test-'));
+  refuseWhileCollecting('runOnSmallDisk');
+  const folder = scratch();
   const script = `mount -t tmpfs -o size=${kilobytes}k tmpfs "$1" && shift && exec "$@"`;
   const child = spawn(...inNamespace(script, [folder, process.execPath, MAIN, ...argsOf(folder), '--json']), {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -66,7 +68,6 @@ export async function runOnSmallDisk(
     onEvent(event, disk);
   });
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  rmSync(folder, { recursive: true, force: true });
   return { code, errors, events };
 }
 

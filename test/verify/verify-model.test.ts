@@ -1,22 +1,21 @@
 // A model's own trial: a sound one is equal in every shape and through every disturbance; one that depends on the
 // process it runs in is found out, by step and block.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { trainConfigSchema } from '../../engine/core/config.js';
 import { limitDataset } from '../../engine/data/limited-dataset.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { setUpRun } from '../../engine/run/run-setup.js';
 import { runTrial } from '../../engine/verify/shape-trial.js';
 import { judge, planTrials, trialConfig, type TrialResult, verifyModel } from '../../engine/verify/verify-model.js';
+import { scratch } from '../scratch.js';
 import { TINY } from '../trainer/train-run.js';
 
 let folder = '';
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'pipetrain-verify-test-'));
+  folder = scratch();
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('verifying a model', () => {
   it("of one's own finds it equal in every shape, cached, resumed and after a loss", async () => {
