@@ -1,6 +1,6 @@
 // The architecture: what may import what, where packages live, how files are named, how long they are, and that every
 // error code is documented.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import { ROOMS } from '../scripts/house/rooms.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const MAX_LINES = 400;
+const MAX_COLUMNS = 120;
 
 const textOf = readSources(ROOT);
 const SOURCES = [...textOf.keys()];
@@ -112,7 +113,25 @@ describe('packages stay behind their doors', () => {
   });
 });
 
+/** The files of code below a folder, inner ones included, as paths from the root. */
+const codeBelow = (folder: string): string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(ts|mjs|js)$/.test(name))
+    .map((name) => `${folder}/${name.replaceAll('\\', '/')}`);
+
+/** Lines of code, comments and strings above the width that the formatter aims at, as `file:line has n columns`. */
+const wideLines = (folders: readonly string[]): string[] =>
+  folders.flatMap(codeBelow).flatMap((file) =>
+    readFileSync(join(ROOT, file), 'utf8')
+      .split('\n')
+      .flatMap((line, i) => (line.length > MAX_COLUMNS ? [`${file}:${i + 1} has ${line.length} columns`] : [])),
+  );
+
 describe('files', () => {
+  test(`have lines of at most ${MAX_COLUMNS} columns`, () => {
+    expect(wideLines(['test'])).toEqual([]);
+  });
+
   test(`have at most ${MAX_LINES} lines`, () => {
     expect(
       SOURCES.map((file) => [file, (textOf.get(file) ?? '').split('\n').length] as const).filter(

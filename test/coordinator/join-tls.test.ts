@@ -44,7 +44,10 @@ describe('a run whose port speaks TLS', () => {
         const pinned = { fingerprint: fingerprintOf(certificateText('one.cert')) };
         const wrong = { fingerprint: fingerprintOf(certificateText('other.cert')) };
         const joined = await new Promise<boolean>((resolve, reject) => {
-          joinAsGuest(entrance, { trust: pinned, signal, onJoined: () => resolve(true) }).then(() => resolve(false), reject);
+          joinAsGuest(entrance, { trust: pinned, signal, onJoined: () => resolve(true) }).then(
+            () => resolve(false),
+            reject,
+          );
         });
         return {
           url,

@@ -87,7 +87,8 @@ describe('loadModelDefinition', () => {
   it('shares one TensorFlow.js also with files that import it by its own name', async () => {
     const probe = (name: string): string => `import { present } from '../../engine/core/invariant.js';
 import { trace } from '../../engine/tensor/trace.js';
-import * as tf from '${name}'; export const model = { name: 'm', options: { safeParse() {} }, build: () => tf.tensor };`;
+import * as tf from '${name}';
+export const model = { name: 'm', options: { safeParse() {} }, build: () => tf.tensor };`;
     for (const name of ['@tensorflow/tfjs', '@tensorflow/tfjs-core']) {
       const definition = await load(probe(name));
       expect((definition.build as unknown as () => unknown)()).toBe(tf.tensor);

@@ -1,6 +1,5 @@
 // Every schedule of the catalog, those workers cannot run yet included: grids, validity, length, memory. Figures
 // without a comment are the published ones: F = 1, whole backward 2, zero-bubble with F = I = W = 1.
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
@@ -8,8 +7,9 @@ import { parseGrid, showGrid } from '../../pipeline/grid.js';
 import { type Schedule, stagesOf, workersByStage } from '../../pipeline/schedule.js';
 import { peakBytes, requireMemory } from '../../pipeline/schedule-memory.js';
 import { makeSchedule, SCHEDULES } from '../../pipeline/schedules/registry.js';
-import { peakLive, simulate, simulateActions } from '../../pipeline/simulate.js';
+import { peakLive, simulate } from '../../pipeline/simulate.js';
 import { validateSchedule } from '../../pipeline/validate.js';
+import { golden, runChain } from './schedule-oracles.js';
 
 /** Equal stages: a whole stage is split evenly over its v chunks. */
 const times = ({ stages, workers }: Schedule) =>
@@ -28,17 +28,6 @@ const sizes = fc
   .map((size) =>
     size.name === 'interleaved' ? { ...size, M: size.K * (1 + (size.M % Math.floor(16 / size.K))) } : size,
   );
-
-function golden(name: string): [string, string][] {
-  const text = readFileSync(new URL(`../golden/${name}.txt`, import.meta.url), 'utf8');
-  return text
-    .split('# ')
-    .slice(1)
-    .map((section) => {
-      const [heading = '', ...rows] = section.trim().split('\n');
-      return [heading, rows.map((row) => row.trimEnd()).join('\n')];
-    });
-}
 
 describe.each(['zb-h1', 'interleaved'] as const)('schedule %s', (name) => {
   it.each(golden(name))('draws the golden grid for %s', (heading, grid) => {
@@ -155,32 +144,6 @@ describe('every schedule of the catalog', () => {
     expect(['zb-h1', 'toString', 'x'].map((name) => SCHEDULES.has(name))).toEqual([true, false, false]);
   });
 });
-
-/**
- * Runs a chain of multiplications by the schedule, in the order of the simulation. Throws where an input is not there
- * yet.
- */
-function runChain(schedule: Schedule, weights: readonly number[], inputs: readonly number[]): number[] {
-  const forwards = new Map(inputs.map((x, m) => [`0.${m}`, x]));
-  const backwards = new Map(inputs.map((_, m) => [`${schedule.stages - 1}.${m}`, 1]));
-  const sums = weights.map(() => 0);
-  const spans = simulateActions(schedule, () => 1)
-    .spans.flat()
-    .sort((a, b) => a.startMs - b.startMs);
-  for (const {
-    action: { stage, kind, micro },
-  } of spans) {
-    const x = present(forwards.get(`${stage}.${micro}`), 'activation');
-    const w = present(weights[stage], 'weight');
-    if (kind === 'F') forwards.set(`${stage + 1}.${micro}`, x * w);
-    else {
-      const g = present(backwards.get(`${stage}.${micro}`), 'gradient');
-      if (kind !== 'I') sums[stage] = present(sums[stage], 'sum') + x * g;
-      if (kind !== 'W') backwards.set(`${stage - 1}.${micro}`, g * w);
-    }
-  }
-  return sums;
-}
 
 describe('chunks', () => {
   it('of worker w are the stages w, w + K, ...', () => {

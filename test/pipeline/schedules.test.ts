@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
 import { parseGrid, showGrid } from '../../pipeline/grid.js';
-import type { Schedule } from '../../pipeline/schedule.js';
 import { makeSchedule } from '../../pipeline/schedules/registry.js';
-import { peakLive, simulate, simulateActions } from '../../pipeline/simulate.js';
+import { peakLive, simulate } from '../../pipeline/simulate.js';
 import { validateSchedule } from '../../pipeline/validate.js';
+import { golden, runChain } from './schedule-oracles.js';
 
 /** Those with one stage per worker and an undivided backward; the others are in catalog.test.ts. */
 const scheduleNames = ['1f1b', 'gpipe'] as const;
@@ -15,18 +14,6 @@ const shapes = fc.record({
   K: fc.integer({ min: 1, max: 8 }),
   M: fc.integer({ min: 1, max: 16 }),
 });
-
-/** The grids of a golden file, by heading. */
-function golden(name: string): [string, string][] {
-  const text = readFileSync(new URL(`../golden/${name}.txt`, import.meta.url), 'utf8');
-  return text
-    .split('# ')
-    .slice(1)
-    .map((section) => {
-      const [heading = '', ...rows] = section.trim().split('\n');
-      return [heading, rows.map((row) => row.trimEnd()).join('\n')];
-    });
-}
 
 describe.each(scheduleNames)('schedule %s', (name) => {
   it.each(golden(name))('draws the golden grid for %s', (heading, grid) => {
@@ -109,29 +96,6 @@ describe('every schedule', () => {
     );
   });
 });
-
-/** Runs the chain by the schedule, in the order of the simulation. Throws where an input is not there yet. */
-function runChain(schedule: Schedule, weights: readonly number[], inputs: readonly number[]): number[] {
-  const forwards = new Map(inputs.map((x, m) => [`0.${m}`, x]));
-  const backwards = new Map(inputs.map((_, m) => [`${schedule.stages - 1}.${m}`, 1]));
-  const sums = weights.map(() => 0);
-  const spans = simulateActions(schedule, () => 1)
-    .spans.flat()
-    .sort((a, b) => a.startMs - b.startMs);
-  for (const {
-    action: { stage, kind, micro },
-  } of spans) {
-    const x = present(forwards.get(`${stage}.${micro}`), 'activation');
-    const w = present(weights[stage], 'weight');
-    if (kind === 'F') forwards.set(`${stage + 1}.${micro}`, x * w);
-    else {
-      const g = present(backwards.get(`${stage}.${micro}`), 'gradient');
-      sums[stage] = present(sums[stage], 'sum') + x * g;
-      backwards.set(`${stage - 1}.${micro}`, g * w);
-    }
-  }
-  return sums;
-}
 
 const equalStages = (K: number) => Array.from({ length: K }, () => ({ forwardMs: 1, backwardMs: 2 }));
 

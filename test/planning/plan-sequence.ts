@@ -1,5 +1,5 @@
-// A run's plans for tests: each as if the one before it had been adopted. No worker behind it, rates made up here, and 32
-// samples a step in micro-batches of four.
+// A run's plans for tests: each as if the one before it had been adopted. No worker behind it, rates made up here, and
+// 32 samples a step in micro-batches of four.
 import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
 import { memoryLimitPerWorker } from '../../engine/core/memory-limit.js';
 import { nextPlan } from '../../engine/planning/next-plan.js';

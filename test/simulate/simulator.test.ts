@@ -315,7 +315,7 @@ describe('any simulation', () => {
         fc.integer({ min: 1, max: 5 }),
         fc.double({ min: 0.05, max: 0.9, noNaN: true }),
         (rules, factor, alpha) => {
-          const options = { rules, freeze: alphaFreeze(alpha), epochs: 4 };
+          const options = { rules, freeze: alphaFreeze(alpha), epochs: 3 };
           const [one, more] = [run(options), run({ ...options, samples: 50_000 * factor })];
           // Sums of a few terms.
           expect(more.computeSeconds / one.computeSeconds).toBeCloseTo(factor, 9);
@@ -330,7 +330,7 @@ describe('any simulation', () => {
           }
         },
       ),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
   });
 

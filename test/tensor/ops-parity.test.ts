@@ -6,7 +6,8 @@ import type { Executor } from '../../engine/tensor/executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { opTable } from '../../engine/tensor/ops/table.js';
 import * as tf from '../../engine/tensor/tf.js';
-import { namedOpCases, opCases, ROUNDING } from './op-cases.js';
+import { ROUNDING } from './op-case.js';
+import { namedOpCases, opCases } from './op-cases.js';
 import { floats, onBackend, traced, worstError } from './parity.js';
 
 describe('each op', () => {

@@ -4,7 +4,7 @@ import { executorSuite } from './executor-conformance.js';
 import { NN_ROUNDING } from './nn-cases.js';
 import { obstacleTo } from './obstacle.js';
 import { onnxSuite } from './onnx-conformance.js';
-import { ROUNDING } from './op-cases.js';
+import { ROUNDING } from './op-case.js';
 import { tfjsSuite } from './tfjs-executor-suite.js';
 import { WGSL_ROUGH } from './wgsl-rounding.js';
 

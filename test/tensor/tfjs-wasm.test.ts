@@ -4,7 +4,7 @@ import * as tf from '../../engine/tensor/tf.js';
 import { executorSuite } from './executor-conformance.js';
 import { NN_ROUNDING } from './nn-cases.js';
 import { obstacleTo } from './obstacle.js';
-import { ROUNDING } from './op-cases.js';
+import { ROUNDING } from './op-case.js';
 import { tfjsSuite } from './tfjs-executor-suite.js';
 
 const open = (threads = 1): ReturnType<typeof openExecutorOf> => openExecutorOf('tfjs-wasm', { threads });

@@ -21,17 +21,28 @@ const source = (forward: string): string => `
 import { defineModel, nn, tf } from 'pipetrain';
 import type { Block } from 'pipetrain';
 const size = 256;
-const flatten: Block = { name: 'flatten', kind: 'embedding', layer: null, params: {}, forward: (_x, _p, context) => tf.reshape(context.field('image'), [-1, size]) };
+const flatten: Block = {
+  name: 'flatten', kind: 'embedding', layer: null, params: {},
+  forward: (_x, _p, context) => tf.reshape(context.field('image'), [-1, size]),
+};
 const layer = (index: number, from: number, to: number): Block => ({
   name: 'layer' + index, kind: 'mlp', layer: index,
-  params: { w: { shape: [from, to], init: { kind: 'normal', std: 0.1 }, decay: true }, b: { shape: [to], init: { kind: 'zeros' }, decay: false } },
+  params: {
+    w: { shape: [from, to], init: { kind: 'normal', std: 0.1 }, decay: true },
+    b: { shape: [to], init: { kind: 'zeros' }, decay: false },
+  },
   forward: (x, p, context) => ${forward},
 });
+const parse = (value: unknown) => value;
+const safeParse = (value: unknown) => ({ success: true, data: value });
 export const model = defineModel({
-  name: 'mine', summary: 'a test', options: { parse: (value: unknown) => value, safeParse: (value: unknown) => ({ success: true, data: value }) } as never, defaults: {},
+  name: 'mine', summary: 'a test', options: { parse, safeParse } as never, defaults: {},
   build: () => ({
     name: 'mine',
-    blocks: [flatten, layer(0, size, 32), layer(1, 32, 16), { ...layer(2, 16, 10), name: 'head', kind: 'head', layer: null }],
+    blocks: [
+      flatten, layer(0, size, 32), layer(1, 32, 16),
+      { ...layer(2, 16, 10), name: 'head', kind: 'head', layer: null },
+    ],
     loss: (y, context) => nn.crossEntropy(y, context.field('label')),
     score: null,
     metric: { name: 'loss', higherIsBetter: false },

@@ -82,10 +82,13 @@ const layer = (index: number, from: number, to: number): Block => ({
     return tf.mul(y, factor);
   },
 });
+const parse = (value: unknown) => value;
+const safeParse = (value: unknown) => ({ success: true, data: value });
 export const model = defineModel({
-  name: 'mine', summary: 'a test', options: { parse: (value: unknown) => value, safeParse: (value: unknown) => ({ success: true, data: value }) } as never, defaults: {},
+  name: 'mine', summary: 'a test', options: { parse, safeParse } as never, defaults: {},
   build: () => ({
-    name: 'mine', blocks: [layer(0, 256, 16), layer(1, 16, 10)], loss: (y, context) => nn.crossEntropy(y, context.field('label')),
+    name: 'mine', blocks: [layer(0, 256, 16), layer(1, 16, 10)],
+    loss: (y, context) => nn.crossEntropy(y, context.field('label')),
     score: null, metric: { name: 'loss', higherIsBetter: false },
   }),
 });`,

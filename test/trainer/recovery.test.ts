@@ -77,14 +77,31 @@ describe('a run whose worker is lost', () => {
   });
 
   it('does again every step since the snapshot and no other, each with the loss it had before', async () => {
-    // Long enough for snapshots on the way: one is due after a second.
-    const run = await trainRun({ steps: 400, devices: 'cpu:2', pipeline: 2 }, onStep(300, kill(0)));
+    // A snapshot on the way is due after a second; ten steps later it is whole.
+    const stop = new AbortController();
+    let pid = 0;
+    let began = 0;
+    let stepsToLoss = 10;
+    let stepsToEnd = 20;
+    const run = await trainRun(
+      { steps: 100_000, devices: 'cpu:2', pipeline: 2 },
+      (event) => {
+        if (event.type === 'worker.joined') pid ||= event.pid;
+        if (event.type !== 'step') return;
+        began ||= performance.now();
+        if (performance.now() > began + 1100 && stepsToLoss-- === 0) process.kill(pid, 'SIGKILL');
+        if (stepsToLoss < 0 && stepsToEnd-- === 0) stop.abort();
+      },
+      stop.signal,
+    );
     const losses = new Map<number, number>();
     for (const { step, loss } of run.of('step')) {
       expect(losses.get(step) ?? loss).toBe(loss);
       losses.set(step, loss);
     }
-    expect([...losses.keys()].sort((a, b) => a - b)).toEqual(Array.from({ length: 400 }, (_, step) => step));
+    expect([...losses.keys()].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: run.finished.steps }, (_, step) => step),
+    );
     const [recovered] = run.of('recovered');
     expect(recovered?.fromStep).toBeGreaterThan(0);
     expect(recovered?.fromStep).toBeLessThanOrEqual(recovered?.step ?? -1);

@@ -9,12 +9,10 @@ const refusals = [
   () => trainRun({ steps: 1 }),
   () => referenceRun({ steps: 1 }),
   () => trainInto({} as RunFolder, { steps: 1 }),
-].map((begin) => {
+].map(async (begin) => {
   try {
-    return begin().then(
-      () => 'it was made',
-      (error: unknown) => String(error),
-    );
+    await begin();
+    return 'it was made';
   } catch (error) {
     return String(error);
   }

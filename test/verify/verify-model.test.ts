@@ -27,6 +27,7 @@ describe('verifying a model', () => {
       batch: 8,
       microBatch: 2,
       steps: 500,
+      programCache: scratch(),
     });
     const told: TrialResult[] = [];
     const results = await verifyModel(config, 8, (result) => told.push(result));
@@ -61,9 +62,19 @@ export const model = defineModel({
   build: () => ({
     name: 'ghost',
     blocks: [
-      defineInputBlock({ name: 'flatten', kind: 'embedding', params: { w: matrix([256, 8]) }, forward: (p, c) => tf.matMul(tf.reshape(c.field('image'), [-1, 256]), p.w) }),
-      defineBlock({ name: 'middle', kind: 'mlp', layer: 0, params: { w: matrix([8, 8]) }, forward: (x, p) => tf.relu(nn.linear(x, p.w)) }),
-      defineBlock({ name: 'haunted', kind: 'head', params: { w: matrix([8, 10]), ghost: matrix([10, 10], 1 / process.pid), b: bias(10) }, forward: (x, p) => tf.add(nn.linear(x, p.w, p.b), tf.mul(tf.sum(p.ghost), 0)) }),
+      defineInputBlock({
+        name: 'flatten', kind: 'embedding', params: { w: matrix([256, 8]) },
+        forward: (p, c) => tf.matMul(tf.reshape(c.field('image'), [-1, 256]), p.w),
+      }),
+      defineBlock({
+        name: 'middle', kind: 'mlp', layer: 0, params: { w: matrix([8, 8]) },
+        forward: (x, p) => tf.relu(nn.linear(x, p.w)),
+      }),
+      defineBlock({
+        name: 'haunted', kind: 'head',
+        params: { w: matrix([8, 10]), ghost: matrix([10, 10], 1 / process.pid), b: bias(10) },
+        forward: (x, p) => tf.add(nn.linear(x, p.w, p.b), tf.mul(tf.sum(p.ghost), 0)),
+      }),
     ],
     loss: (y, c) => nn.crossEntropy(y, c.field('label')), score: null, metric: { name: 'loss', higherIsBetter: false },
   }),
