@@ -2,50 +2,44 @@
 // on how busy the machine is or on the shape of the run, so that runs of other days and machines of the same kind may
 // be compared.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { readEvents } from '#dist/engine/events/event-log.js';
+import { MAIN, ROOT } from '../scripts/lab/pipetrain.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+/** @typedef {import('#dist/engine/events/summary.js').Summary} Summary */
+
+/**
+ * The summary of the finished run that lies in `folder`, or null.
+ * @param {string} folder
+ */
+function finishedSummary(folder) {
+  const path = join(folder, 'summary.json');
+  if (!existsSync(path)) return null;
+  const summary = /** @type {Summary} */ (JSON.parse(readFileSync(path, 'utf8')));
+  return summary.status === 'finished' ? summary : null;
+}
 
 /**
  * Trains with these arguments of `pipetrain train` into `folder`, unless a finished run lies there. Its events and
  * summary.
+ * @param {string} folder
+ * @param {readonly string[]} args
  */
 export async function trained(folder, args) {
-  const isDone = () =>
-    existsSync(join(folder, 'summary.json')) &&
-    JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8')).status === 'finished';
-  if (!isDone()) {
+  let summary = finishedSummary(folder);
+  if (summary === null) {
     rmSync(folder, { recursive: true, force: true });
-    const code = await new Promise((done) => {
-      const child = spawn(
-        process.execPath,
-        [join(root, 'dist/cli/main.js'), 'train', ...args, '--out', folder, '--json'],
-        { stdio: ['ignore', 'ignore', 'inherit'], cwd: root },
-      );
-      child.on('exit', (status) => done(status ?? 130));
+    const child = spawn(process.execPath, [MAIN, 'train', ...args, '--out', folder, '--json'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      cwd: ROOT,
     });
-    if (code !== 0 || !isDone()) throw new Error(`pipetrain train ${args.join(' ')} ended with ${code}`);
+    const [code] = /** @type {[number | null]} */ (await once(child, 'exit'));
+    summary = finishedSummary(folder);
+    if (code !== 0 || summary === null) throw new Error(`pipetrain train ${args.join(' ')} ended with ${code}`);
     // The parameters are not needed any more, and large.
     rmSync(join(folder, 'checkpoints'), { recursive: true, force: true });
   }
-  const events = readFileSync(join(folder, 'events.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  return { events, summary: JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8')) };
-}
-
-export const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
-
-/** What is left of what happened when later events undid it: a freeze rolled back, steps done again. */
-export function effective(events, type) {
-  let kept = [];
-  for (const event of events) {
-    if (event.type === 'freeze.rolledBack')
-      kept = kept.filter(({ step }) => (type === 'step' ? step < event.toStep : step <= event.toStep));
-    if (event.type === type) kept = [...kept.filter(({ step }) => step < event.step), event];
-  }
-  return kept;
+  return { events: readEvents(join(folder, 'events.jsonl')), summary };
 }

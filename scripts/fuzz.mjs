@@ -54,13 +54,13 @@ WebSocketServer.prototype.handleUpgrade = function (request, ...rest) {
   authorization ||= request.headers.authorization;
   return handleUpgrade.call(this, request, ...rest);
 };
-const { decodeFrame, encodeFrame, FrameError, sealFrame } = await import('../dist/engine/comm/frame.js');
-const { handshakeHeaders } = await import('../dist/engine/comm/handshake.js');
-const { listen } = await import('../dist/engine/comm/listen.js');
-const { orderSchema, reportSchema } = await import('../dist/engine/protocol/messages.js');
-const { trainConfigSchema } = await import('../dist/engine/core/config.js');
-const { RunFolder } = await import('../dist/engine/run/run-folder.js');
-const { runTraining } = await import('../dist/engine/trainer/run-training.js');
+const { decodeFrame, encodeFrame, FrameError, sealFrame } = await import('#dist/engine/comm/frame.js');
+const { handshakeHeaders } = await import('#dist/engine/comm/handshake.js');
+const { listen } = await import('#dist/engine/comm/listen.js');
+const { orderSchema, reportSchema } = await import('#dist/engine/protocol/messages.js');
+const { trainConfigSchema } = await import('#dist/engine/core/config.js');
+const { RunFolder } = await import('#dist/engine/run/run-folder.js');
+const { runTraining } = await import('#dist/engine/trainer/run-training.js');
 
 const failures = [];
 // Nothing that is sent may reach this.

@@ -20,19 +20,22 @@ const SOURCES = [
   'scripts/vendor',
 ];
 
-const [major] = process.versions.node.split('.').map(Number);
-if (major < 20) {
+if (Number(process.versions.node.split('.')[0]) < 20) {
   console.error(`pipetrain needs Node 20 or newer; this is ${process.version}. Install a newer Node and try again.`);
   process.exit(2);
 }
 
-/** Every file below `path`, or the path itself where it is a file. */
+/**
+ * Every file below `path`, or the path itself where it is a file.
+ * @param {string} path
+ * @returns {Generator<string>}
+ */
 function* walk(path) {
   if (!statSync(path).isDirectory()) return yield path;
   for (const name of readdirSync(path).sort()) yield* walk(join(path, name));
 }
 
-const digest = (paths) => {
+const digest = (/** @type {readonly string[]} */ paths) => {
   const hash = createHash('sha256');
   for (const path of paths)
     for (const file of walk(join(root, path))) hash.update(file.slice(root.length)).update(readFileSync(file));
@@ -42,6 +45,10 @@ const digest = (paths) => {
 /**
  * Runs a command in the checkout; where it fails, its own output has said why, and a stack of this script would only
  * hide it.
+ * @param {string} what
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} env
  */
 function run(what, command, args, env) {
   const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
@@ -50,20 +57,23 @@ function run(what, command, args, env) {
   process.exit(1);
 }
 
-const isCurrent = (stamp, value) => existsSync(stamp) && readFileSync(stamp, 'utf8') === value;
+const isCurrent = (/** @type {string} */ stamp, /** @type {string} */ value) =>
+  existsSync(stamp) && readFileSync(stamp, 'utf8') === value;
 
 const installStamp = join(root, 'node_modules', '.pipetrain-install');
 const wantedInstall = digest(['package-lock.json', '.npmrc']);
 if (!isCurrent(installStamp, wantedInstall)) {
   console.log('pipetrain: installing packages ...');
-  const npm = process.env.npm_execpath ? [process.execPath, [process.env.npm_execpath]] : ['npm', []];
+  const script = process.env.npm_execpath ?? '';
+  const [command, before] = script === '' ? ['npm', []] : [process.execPath, [script]];
   // Lifecycle variables of the outer npm would be taken for options of the inner one.
+  /** @type {NodeJS.ProcessEnv} */
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([key]) => !/^npm_(lifecycle|package|command)/.test(key)),
   );
   // The same switch as in .npmrc, for versions of npm that do not hand unknown settings on to install scripts.
   env.ONNXRUNTIME_NODE_INSTALL ??= 'skip';
-  run('installing packages', npm[0], [...npm[1], 'ci', '--no-audit', '--no-fund', '--loglevel=error'], env);
+  run('installing packages', command, [...before, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], env);
   writeFileSync(installStamp, wantedInstall);
 }
 

@@ -2,9 +2,9 @@
 // build` first.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { workersChart } from '../dist/cli/report/report-sections.js';
-import { REPORT_STYLE } from '../dist/cli/report/report-style.js';
-import { readEvents } from '../dist/engine/events/event-log.js';
+import { workersChart } from '#dist/cli/report/report-sections.js';
+import { REPORT_STYLE } from '#dist/cli/report/report-style.js';
+import { readEvents } from '#dist/engine/events/event-log.js';
 
 const [run] = process.argv.slice(2);
 if (run === undefined) {
@@ -12,13 +12,14 @@ if (run === undefined) {
   process.exit(2);
 }
 const chart = workersChart(readEvents(join(run, 'events.jsonl')));
+if (chart === null) throw new Error(`${run} has no steps to draw`);
 // The style sheet comes along; a page of its own has nothing else to give colours.
 const picture = chart
   .replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ')
   .replace(
     '>',
     `><style>${REPORT_STYLE.replace(
-      'svg { display: block; width: 100%; min-width: ' + '560px; height: auto;',
+      'svg { display: block; width: 100%; min-width: 560px; height: auto;',
       'svg {',
     )}</style>`,
   );

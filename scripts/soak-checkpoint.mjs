@@ -1,76 +1,82 @@
 // A process killed at every operation of every checkpoint of a run, and resumed: each time the end must be the one of
 // the run that was never killed. Usage: npm run soak:checkpoint [-- --every 1 --from 0]
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { checkLedger } from '../dist/engine/events/ledger.js';
-import { readEvents } from '../dist/engine/events/event-log.js';
+import { readEvents } from '#dist/engine/events/event-log.js';
+import { checkLedger } from '#dist/engine/events/ledger.js';
+import { wholeNumber } from './lab/command-line.mjs';
+import { started } from './lab/pipetrain.mjs';
+import { scratchFolder } from './lab/scratch.mjs';
+import { counted } from './lab/statistics.mjs';
+import { stopwatch } from './lab/stopwatch.mjs';
+import { conclude } from './lab/verdict.mjs';
 
-const { values } = parseArgs({
+/** @typedef {import('./checkpoint-crash.mjs').CrashResult} CrashResult */
+
+const { values: options } = parseArgs({
   options: { every: { type: 'string', default: '1' }, from: { type: 'string', default: '0' } },
 });
-const folder = mkdtempSync(join(tmpdir(), 'pipetrain-soak-checkpoint-'));
-const session = (...args) =>
-  new Promise((resolve) => {
-    execFile(process.execPath, ['scripts/checkpoint-crash.mjs', ...args], (error, stdout, stderr) =>
-      resolve({
-        signal: error?.signal ?? null,
-        code: error?.code ?? 0,
-        result: stdout === '' ? null : JSON.parse(stdout),
-        stderr,
-      }),
-    );
-  });
+const every = wholeNumber('every', options.every);
+const script = fileURLToPath(new URL('checkpoint-crash.mjs', import.meta.url));
+const folder = scratchFolder('soak-checkpoint');
 
-const began = performance.now();
+/** One session; its result is null where it did not come to its end. @param {string[]} args */
+async function session(...args) {
+  const lines = /** @type {string[]} */ ([]);
+  const { end, errors } = await started(process.execPath, [script, ...args], { onLine: (line) => lines.push(line) })
+    .ended;
+  const result = lines[0] === undefined ? null : /** @type {CrashResult} */ (JSON.parse(lines[0]));
+  return { end, errors, result };
+}
+
+const watch = stopwatch();
 const calm = await session(join(folder, 'calm'), 'train');
-if (calm.result === null) throw new Error(`the undisturbed run failed: ${calm.stderr}`);
-const { operations, ...expected } = calm.result;
+if (calm.result === null) throw new Error(`the undisturbed run failed: ${calm.errors}`);
+const expected = calm.result;
 console.log(
-  `soak:checkpoint: ${operations} operations in the checkpoints of a run, losses ${expected.losses.slice(0, 16)}`,
+  `soak:checkpoint: ${expected.operations} operations in the checkpoints of a run, losses ` +
+    `${expected.losses?.slice(0, 16)}`,
 );
+/** @type {string[]} */
 const failures = [];
-const resumedFrom = {};
-let points = 0;
-for (let at = Number(values.from); at < operations; at += Number(values.every)) {
+/** From where each went on: `none`, or a number of steps. @type {string[]} */
+const resumedFrom = [];
+
+/**
+ * Kills a run at one operation and resumes it.
+ * @param {number} at
+ */
+async function killAt(at) {
   const run = join(folder, `at-${at}`);
   const killed = await session(run, 'train', String(at));
-  if (killed.signal !== 'SIGKILL') failures.push(`operation ${at}: the process was not killed: ${killed.stderr}`);
-  const resumed = await session(run, 'resume');
-  points++;
-  if (resumed.result === null) {
+  if (killed.end !== 'SIGKILL') failures.push(`operation ${at}: the process was not killed: ${killed.errors}`);
+  const { result, errors } = await session(run, 'resume');
+  if (result === null) {
     // Before the first checkpoint has its name there is nothing to go on from, and the message says so.
     if (
-      !resumed.stderr.includes('PT_CHECKPOINT_MISSING') ||
-      !resumed.stderr.includes('holds no checkpoint') ||
-      Object.keys(resumedFrom).some((from) => from !== 'none')
+      !errors.includes('PT_CHECKPOINT_MISSING') ||
+      !errors.includes('holds no checkpoint') ||
+      resumedFrom.some((from) => from !== 'none')
     )
-      failures.push(`operation ${at}: ${resumed.stderr}`);
-    resumedFrom.none = (resumedFrom.none ?? 0) + 1;
+      failures.push(`operation ${at}: ${errors}`);
+    resumedFrom.push('none');
   } else {
-    const { from, losses, weights, samples } = resumed.result;
-    resumedFrom[from] = (resumedFrom[from] ?? 0) + 1;
+    const { from, losses, weights, samples } = result;
+    resumedFrom.push(String(from));
     if (losses !== expected.losses || weights !== expected.weights || samples !== expected.samples)
       failures.push(`operation ${at}: resumed after ${from} steps, ended with other hashes`);
     const broken = checkLedger(readEvents(join(run, 'events.jsonl')), true).find(({ problem }) => problem !== null);
     if (broken !== undefined) failures.push(`operation ${at}: ${broken.name}: ${broken.problem}`);
   }
   rmSync(run, { recursive: true, force: true });
-  if (points % 20 === 0) console.log(`  ${points} kills, ${((performance.now() - began) / 1000).toFixed(0)} s`);
 }
-rmSync(folder, { recursive: true, force: true });
-console.log(
-  `  ${points} kills in ${((performance.now() - began) / 1000).toFixed(0)} s; resumed after ${Object.entries(
-    resumedFrom,
-  )
-    .map(([from, n]) => `${from} steps: ${n}`)
-    .join(', ')}`,
-);
-console.log(
-  failures.length === 0
-    ? 'soak:checkpoint: every resume equals the undisturbed run'
-    : `soak:checkpoint FAILED:\n  ${failures.join('\n  ')}`,
-);
-process.exit(failures.length === 0 ? 0 : 1);
+
+for (let at = wholeNumber('from', options.from, 0); at < expected.operations; at += every) {
+  await killAt(at);
+  if (resumedFrom.length % 20 === 0) console.log(`  ${resumedFrom.length} kills, ${watch.seconds().toFixed(0)} s`);
+}
+const shares = counted(resumedFrom).map(([from, n]) => `${from} steps: ${n}`);
+console.log(`  ${resumedFrom.length} kills in ${watch.seconds().toFixed(0)} s; resumed after ${shares.join(', ')}`);
+conclude('soak:checkpoint', failures, 'every resume equals the undisturbed run');

@@ -2,10 +2,11 @@
 // come out of a Python wheel of TensorFlow, and the addon is compiled from the sources in the npm package. Everything
 // lands in the folder that is named; nothing else changes. npm run tensorflow -- FOLDER [--wheel FILE]
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fail } from './lab/command-line.mjs';
+import { scratchFolder } from './lab/scratch.mjs';
 
 const TFJS = '4.22.0';
 // The addon was written against 2.9.1, whose wheel has no library with the C interface; this one has, and the interface
@@ -39,18 +40,20 @@ with zipfile.ZipFile(wheel) as archive:
 const CHECK = `
 const tf = require('@tensorflow/tfjs-node');
 const [x] = tf.matMul([[1, 2]], [[3], [4]]).dataSync();
-if (tf.getBackend() !== 'tensorflow' || x !== 11) throw new Error('the backend ' + tf.getBackend() + ' computes ' + x + ' where 11 is right');
+if (tf.getBackend() !== 'tensorflow' || x !== 11)
+  throw new Error('the backend ' + tf.getBackend() + ' computes ' + x + ' where 11 is right');
 `;
 
-function fail(message) {
-  console.error(message);
-  process.exit(2);
-}
-
+/**
+ * @param {string} what
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
+ */
 function run(what, command, args, options = {}) {
   console.log(`${what} ...`);
   const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], ...options });
-  if (error) fail(`${what}: ${command} cannot be started (${error.code}).\n\n${USAGE}`);
+  if (error) fail(`${what}: ${command} cannot be started (${error.message}).\n\n${USAGE}`);
   if (status !== 0) fail(`${what} failed: ${command} ended with exit code ${status}; see above.`);
 }
 
@@ -62,8 +65,8 @@ if (values.help) {
   console.log(USAGE);
   process.exit(0);
 }
-const [folderArgument, ...rest] = positionals;
-if (folderArgument === undefined || rest.length > 0) fail(USAGE);
+const [folderArgument = fail(USAGE), ...rest] = positionals;
+if (rest.length > 0) fail(USAGE);
 if (process.platform !== 'linux' || process.arch !== 'x64')
   fail(
     `This is ${process.platform} on ${process.arch}; the wheel is for Linux on x64. Try: npm install ` +
@@ -95,38 +98,31 @@ run(
   { cwd: folder },
 );
 
-const downloads = mkdtempSync(join(tmpdir(), 'pipetrain-wheel-'));
-try {
-  if (values.wheel === undefined)
-    run(`downloading tensorflow-cpu ${TENSORFLOW} (200 MB)`, 'python3', [
-      '-m',
-      'pip',
-      'download',
-      '--quiet',
-      '--disable-pip-version-check',
-      '--no-deps',
-      '--only-binary=:all:',
-      '--python-version=3.11',
-      '--platform=manylinux2014_x86_64',
-      '--dest',
-      downloads,
-      `tensorflow-cpu==${TENSORFLOW}`,
-    ]);
-  const wheel =
-    values.wheel ??
-    join(
-      downloads,
-      readdirSync(downloads).find((name) => name.endsWith('.whl')),
-    );
-  run('taking the library and the headers out of the wheel', 'python3', [
-    '-c',
-    EXTRACT,
-    resolve(wheel),
-    join(target, 'deps'),
+const downloads = scratchFolder('wheel');
+if (values.wheel === undefined)
+  run(`downloading tensorflow-cpu ${TENSORFLOW} (200 MB)`, 'python3', [
+    '-m',
+    'pip',
+    'download',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--no-deps',
+    '--only-binary=:all:',
+    '--python-version=3.11',
+    '--platform=manylinux2014_x86_64',
+    '--dest',
+    downloads,
+    `tensorflow-cpu==${TENSORFLOW}`,
   ]);
-} finally {
-  rmSync(downloads, { recursive: true, force: true });
-}
+const wheel =
+  values.wheel ??
+  join(downloads, readdirSync(downloads).find((name) => name.endsWith('.whl')) ?? fail('pip left no wheel.'));
+run('taking the library and the headers out of the wheel', 'python3', [
+  '-c',
+  EXTRACT,
+  resolve(wheel),
+  join(target, 'deps'),
+]);
 
 const library = join(target, 'deps', 'lib');
 for (const name of ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'])

@@ -19,12 +19,20 @@ with zipfile.ZipFile(wheel) as archive:
     archive.extractall(target, [name for name in archive.namelist() if name.startswith(inside + '/')])
 `;
 
+/**
+ * @param {string} what
+ * @param {string} command
+ * @param {readonly string[]} args
+ */
 function run(what, command, args) {
   const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   if (status !== 0) throw new Error(`${what} failed: ${error?.message ?? `exit ${status}`}`);
 }
 
-/** The folder of the model below `folder`; downloaded (84 MB) where it is not there yet. */
+/**
+ * The folder of the model below `folder`; downloaded (84 MB) where it is not there yet.
+ * @param {string} folder
+ */
 export function fetchModel(folder) {
   const model = join(resolve(folder), INSIDE);
   if (existsSync(join(model, 'config.json')) && existsSync(join(model, 'model.safetensors'))) return model;

@@ -1,28 +1,46 @@
-// The models that are measured, and how much arithmetic a step of each is. They are the built-in models of the engine,
-// and one plug-in model. `from` says which build of the engine they come from (a folder like dist/).
-import { pathToFileURL } from 'node:url';
+// The models that are measured, how much arithmetic a step of each is, and their data, which are made up. They are the
+// built-in models of the engine, and one plug-in model.
+import { fourLayers } from './four-layers.mjs';
 
-/** The engine's modules, by path inside engine/. */
-export function engineAt(dist) {
-  const root = dist === undefined ? new URL('../../dist/', import.meta.url) : pathToFileURL(`${dist}/`);
-  return (path) => import(new URL(path, root));
-}
+/** @typedef {import('#dist/engine/data/dataset.js').DataInfo} DataInfo */
+/** @typedef {import('#dist/engine/data/dataset.js').Dataset} Dataset */
+/** @typedef {import('#dist/engine/index.js').Model} Model */
+/** @typedef {import('./engine-build.mjs').LoadEngine} LoadEngine */
+
+export { engineAt } from './engine-build.mjs';
 
 /**
- * B samples of T tokens, width D, H heads, F inside the MLP, L layers. `extra` are the products before and behind the
- * layers.
+ * B samples of T tokens, width D, H heads, F inside the MLP, L layers.
+ * @typedef {Readonly<Record<'B' | 'T' | 'D' | 'H' | 'F' | 'L', number>>} Sizes
  */
-export const MODELS = {
+
+/**
+ * @typedef {object} MeasuredModel
+ * @property {string} title
+ * @property {string} text What it is besides its sizes.
+ * @property {'vit' | 'bert' | 'gpt' | 'four-layer'} kind
+ * @property {Sizes} sizes
+ * @property {number} [inputs] Numbers per token, where the data are not token ids.
+ * @property {number} [side] Pixels of a picture, in a square.
+ * @property {number} [vocabulary]
+ * @property {number} [classes]
+ */
+
+/** @type {Readonly<Record<string, MeasuredModel>>} */
+export const MEASURED_MODELS = {
   'vit-tiny': {
     title: 'ViT-Tiny',
     text: '224 x 224 pixels (grey), patches of 16 x 16, mean of the patches, 1000 classes',
+    kind: 'vit',
     sizes: { B: 8, T: 196, D: 192, H: 3, F: 768, L: 12 },
     inputs: 256,
+    side: 224,
     classes: 1000,
   },
   'bert-mini': {
     title: 'BERT-mini',
     text: 'vocabulary of 30522, key mask, 2 classes',
+    kind: 'bert',
     sizes: { B: 16, T: 128, D: 256, H: 4, F: 1024, L: 4 },
     vocabulary: 30522,
     classes: 2,
@@ -30,138 +48,156 @@ export const MODELS = {
   gpt: {
     title: 'GPT',
     text: 'characters (vocabulary of 65), causal',
+    kind: 'gpt',
     sizes: { B: 4, T: 256, D: 384, H: 6, F: 1536, L: 6 },
     vocabulary: 65,
   },
   'four-layer': {
     title: 'four layers',
     text: 'layers alone, loss = mean of squares',
+    kind: 'four-layer',
     sizes: { B: 8, T: 128, D: 256, H: 4, F: 1024, L: 4 },
   },
 };
 
-/** Multiplications and additions of the matrix products of one step. */
+/** The same kinds of models, so small that a step takes no time: --smoke. @type {typeof MEASURED_MODELS} */
+export const SMOKE_MODELS = {
+  'vit-smoke': {
+    title: 'tiny ViT',
+    text: '32 x 32 pixels, patches of 16 x 16',
+    kind: 'vit',
+    sizes: { B: 2, T: 4, D: 16, H: 2, F: 32, L: 2 },
+    inputs: 256,
+    side: 32,
+    classes: 10,
+  },
+  'bert-smoke': {
+    title: 'tiny BERT',
+    text: 'vocabulary of 100',
+    kind: 'bert',
+    sizes: { B: 2, T: 16, D: 16, H: 2, F: 32, L: 2 },
+    vocabulary: 100,
+    classes: 2,
+  },
+  'gpt-smoke': {
+    title: 'tiny GPT',
+    text: 'vocabulary of 65',
+    kind: 'gpt',
+    sizes: { B: 2, T: 16, D: 16, H: 2, F: 32, L: 2 },
+    vocabulary: 65,
+  },
+  'four-layer-smoke': {
+    title: 'tiny four layers',
+    text: 'two of them',
+    kind: 'four-layer',
+    sizes: { B: 2, T: 16, D: 16, H: 2, F: 32, L: 2 },
+  },
+};
+
+export const MODELS = { ...MEASURED_MODELS, ...SMOKE_MODELS };
+
+/** @param {string | undefined} name */
+export function modelOf(name = '') {
+  const model = MODELS[name];
+  if (model === undefined) throw new Error(`no model "${name}"; there are ${Object.keys(MODELS).join(', ')}`);
+  return model;
+}
+
+/**
+ * Multiplications and additions of the matrix products of one step.
+ * @param {string} name
+ */
 export function flopOf(name) {
   const {
+    kind,
     sizes: { B, T, D, F, L },
     inputs,
-    vocabulary,
+    vocabulary = 0,
     classes,
-  } = MODELS[name];
+  } = modelOf(name);
   const rows = B * T;
-  const product = (m, k, n) => 2 * m * k * n;
+  const product = (/** @type {number} */ m, /** @type {number} */ k, /** @type {number} */ n) => 2 * m * k * n;
   const layer = 4 * product(rows, D, D) + 2 * product(rows, D, F) + 2 * B * product(T, D, T);
-  const head = name === 'gpt' ? product(rows, D, vocabulary) : classes === undefined ? 0 : product(B, D, classes);
+  const head = kind === 'gpt' ? product(rows, D, vocabulary) : classes === undefined ? 0 : product(B, D, classes);
   // Each product costs twice as much again in the backward: the gradients of both operands. The data need none.
   return 3 * (L * layer + head) + (inputs === undefined ? 0 : 2 * product(rows, inputs, D));
 }
 
-/** The model and what it may know about its data. */
-export async function buildMeasured(name, load) {
+/**
+ * What a model may know about its data.
+ * @param {MeasuredModel} measured
+ * @returns {DataInfo}
+ */
+function dataInfoOf(measured) {
   const {
-    sizes: { T, D, H, F, L },
-    vocabulary = null,
+    sizes: { T, D },
+    side = 0,
     classes = null,
-  } = MODELS[name];
-  const options = { width: D, layers: L, heads: H, ff: F, dropout: 0 };
-  const tokens = { name: 'tokens', shape: [T], dtype: 'int32' };
-  const label = { name: 'label', shape: [], dtype: 'int32' };
-  const built = async (kind, given, data) => {
-    const { buildModel } = await load('engine/model/build-model.js');
-    const { builtInModel } = await load('engine/model/registry.js');
-    return { model: buildModel(builtInModel(kind), given, data), data };
-  };
-  switch (name) {
-    case 'vit-tiny':
-      return built(
-        'vit',
-        { ...options, patch: 16 },
-        {
-          task: 'image-classification',
-          fields: [{ name: 'image', shape: [224, 224], dtype: 'float32' }, label],
-          classes,
-          vocabulary,
-          sequence: null,
-        },
-      );
-    case 'bert-mini':
-      return built('bert', options, {
+    vocabulary = null,
+  } = measured;
+  const tokens = /** @type {const} */ ({ name: 'tokens', shape: [T], dtype: 'int32' });
+  const label = /** @type {const} */ ({ name: 'label', shape: [], dtype: 'int32' });
+  switch (measured.kind) {
+    case 'vit':
+      return {
+        task: 'image-classification',
+        fields: [{ name: 'image', shape: [side, side], dtype: 'float32' }, label],
+        classes,
+        vocabulary,
+        sequence: null,
+      };
+    case 'bert':
+      return {
         task: 'text-classification',
         fields: [tokens, { name: 'mask', shape: [T], dtype: 'float32' }, label],
         classes,
         vocabulary,
         sequence: T,
-      });
+      };
     case 'gpt':
-      return built('gpt', options, {
+      return {
         task: 'language-model',
         fields: [tokens, { name: 'targets', shape: [T], dtype: 'int32' }],
         classes,
         vocabulary,
         sequence: T,
-      });
+      };
     case 'four-layer':
       return {
-        model: await fourLayers(load),
-        data: {
-          task: 'other',
-          fields: [{ name: 'x', shape: [T, D], dtype: 'float32' }],
-          classes,
-          vocabulary,
-          sequence: T,
-        },
+        task: 'other',
+        fields: [{ name: 'x', shape: [T, D], dtype: 'float32' }],
+        classes,
+        vocabulary,
+        sequence: T,
       };
-    default:
-      throw new Error(`no model "${name}"; there are ${Object.keys(MODELS).join(', ')}`);
   }
 }
 
-async function fourLayers(load) {
-  const { nn, tf } = await load('engine/index.js');
-  const { D, H, F, L } = MODELS['four-layer'].sizes;
-  const normal = (shape) => ({ shape, init: { kind: 'normal', std: 0.02 }, decay: true });
-  const constant = (n, kind) => ({ shape: [n], init: { kind }, decay: false });
-  const norms = { normGain: constant(D, 'ones'), normBias: constant(D, 'zeros') };
-  const norm = (x, p) => nn.layerNorm(x, p.normGain, p.normBias);
-  const biases = Object.fromEntries(['bq', 'bk', 'bv', 'bo'].map((bias) => [bias, constant(D, 'zeros')]));
-  const matrices = Object.fromEntries(['wq', 'wk', 'wv', 'wo'].map((matrix) => [matrix, normal([D, D])]));
-  const blocks = Array.from({ length: L }, (_, layer) => [
-    {
-      name: `layer${layer}.attention`,
-      kind: 'attention',
-      layer,
-      params: { ...norms, ...matrices, ...biases },
-      forward(x_BTD, p, context) {
-        const x = x_BTD ?? context.field('x');
-        const n = norm(x, p);
-        return tf.add(
-          x,
-          nn.linear(
-            nn.attention(nn.linear(n, p.wq, p.bq), nn.linear(n, p.wk, p.bk), nn.linear(n, p.wv, p.bv), { heads: H }),
-            p.wo,
-            p.bo,
-          ),
-        );
-      },
-    },
-    {
-      name: `layer${layer}.mlp`,
-      kind: 'mlp',
-      layer,
-      params: { ...norms, w1: normal([D, F]), w2: normal([F, D]), b1: constant(F, 'zeros'), b2: constant(D, 'zeros') },
-      forward: (x, p) => tf.add(x, nn.linear(nn.gelu(nn.linear(norm(x, p), p.w1, p.b1)), p.w2, p.b2)),
-    },
-  ]).flat();
-  return {
-    name: 'four-layer',
-    blocks,
-    loss: (y_BTD) => tf.mean(tf.square(y_BTD), [1, 2]),
-    score: null,
-    metric: { name: 'loss', higherIsBetter: false },
-  };
+/**
+ * The model and what it may know about its data.
+ * @param {string | undefined} name
+ * @param {LoadEngine} load
+ * @returns {Promise<{ model: Model, data: DataInfo }>}
+ */
+export async function buildMeasured(name, load) {
+  const measured = modelOf(name);
+  const { kind, sizes } = measured;
+  const data = dataInfoOf(measured);
+  if (kind === 'four-layer') return { model: fourLayers(await load('engine/index.js'), sizes), data };
+  const { buildModel } = await load('engine/model/build-model.js');
+  const { builtInModel } = await load('engine/model/registry.js');
+  const definition = builtInModel(kind);
+  if (definition === null) throw new Error(`this build has no model "${kind}"`);
+  const { D, H, F, L } = sizes;
+  const options = { width: D, layers: L, heads: H, ff: F, dropout: 0, ...(kind === 'vit' ? { patch: 16 } : {}) };
+  return { model: buildModel(definition, options, data), data };
 }
 
-/** A hash of two numbers, evenly spread over [0, 1). */
+/**
+ * A hash of two numbers, evenly spread over [0, 1).
+ * @param {number} a
+ * @param {number} b
+ */
 function spread(a, b) {
   let h = Math.imul(a + 1, 0x9e3779b1) ^ Math.imul(b + 1, 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3ca5);
@@ -169,9 +205,13 @@ function spread(a, b) {
   return ((h ^ (h >>> 15)) >>> 0) / 2 ** 32;
 }
 
-/** The number at position `i` of a field of sample `id`; `length` is the number of elements of the field. */
-function valueAt(name, field, id, i, length) {
-  const { vocabulary, classes } = MODELS[name];
+/**
+ * The number at position `i` of a field of sample `id`; `length` is the number of elements of the field.
+ * @param {MeasuredModel} model
+ * @param {string} field
+ * @param {{ id: number, i: number, length: number }} position
+ */
+function valueAt({ vocabulary = 0, classes = 0 }, field, { id, i, length }) {
   switch (field) {
     case 'tokens':
       return Math.floor(spread(id, i) * vocabulary);
@@ -187,22 +227,34 @@ function valueAt(name, field, id, i, length) {
   }
 }
 
-/** The data: as many samples as a batch has, made up, the same on both sides. */
-export function measuredData(name, info) {
-  const { B } = MODELS[name].sizes;
+/**
+ * The data: as many samples as a batch has, made up, the same on both sides.
+ * @param {string | undefined} name
+ * @param {DataInfo} info
+ * @returns {Dataset}
+ */
+export function measuredData(name = '', info) {
+  const model = modelOf(name);
   return {
     source: name,
     info,
-    numTrain: B,
+    numTrain: model.sizes.B,
     numValidation: 0,
     digest: '',
     tokenizer: null,
     read(id, field, out, row) {
-      const size = info.fields.find((spec) => spec.name === field).shape.reduce((a, b) => a * b, 1);
-      for (let i = 0; i < size; i++) out[row * size + i] = valueAt(name, field, id, i, size);
+      const { shape = [] } = info.fields.find((spec) => spec.name === field) ?? {};
+      const length = shape.reduce((a, b) => a * b, 1);
+      for (let i = 0; i < length; i++) out[row * length + i] = valueAt(model, field, { id, i, length });
     },
   };
 }
 
-export const ADAMW = { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
+export const ADAMW = /** @type {const} */ ({
+  kind: 'adamw',
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+});
 export const LEARNING_RATE = 1e-4;

@@ -3,143 +3,159 @@
 // start from. For every line on standard input, a number of steps, it takes that many and prints one line of JSON: the
 // times of each, in milliseconds of wall clock and of processor, the loss, the peak of the memory. MODEL `gemm`
 // measures products of square matrices instead.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { ADAMW, buildMeasured, engineAt, LEARNING_RATE, measuredData, MODELS } from './models.mjs';
+import { peakMb, processorMs } from '../../scripts/lab/machine.mjs';
+import { sum } from '../../scripts/lab/statistics.mjs';
+import { dumpTensors } from './dump.mjs';
+import { engineAt } from './engine-build.mjs';
+import { ADAMW, buildMeasured, LEARNING_RATE, measuredData, modelOf } from './models.mjs';
+
+/** @typedef {import('#dist/engine/tensor/program.js').Program} Program */
+/** @typedef {import('#dist/engine/tensor/program.js').Port} Port */
+/** @typedef {import('#dist/engine/tensor/program.js').PortRole} PortRole */
+/** @typedef {import('#dist/engine/tensor/shape.js').HostArray} HostArray */
+/** @typedef {import('./runner.mjs').Times} Times */
+/** @typedef {import('./runner.mjs').Turn} Turn */
+/** @typedef {import('./runner.mjs').GemmTurn} GemmTurn */
 
 const {
-  positionals: [name, threadsText],
+  positionals: [name, threads],
   values: options,
 } = parseArgs({ allowPositionals: true, options: { dump: { type: 'string' }, dist: { type: 'string' } } });
 const load = engineAt(options.dist);
 const { openExecutor } = await load('engine/tensor/open-executor.js');
-const executor = openExecutor({ threads: Number(threadsText) });
+const executor = openExecutor({ threads: Number(threads) });
 
-const processor = () => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
-const peakMb = () => process.resourceUsage().maxRSS / 1024;
+/** @type {(work: () => void) => Times} */
 const timed = (work) => {
-  const [wall, cpu] = [performance.now(), processor()];
+  const [wall, cpu] = [performance.now(), processorMs()];
   work();
-  return { wall: performance.now() - wall, cpu: processor() - cpu };
+  return { wall: performance.now() - wall, cpu: processorMs() - cpu };
 };
-const say = (value) => console.log(JSON.stringify(value));
+const say = (/** @type {unknown} */ value) => console.log(JSON.stringify(value));
 
-/** GFLOP per second of processor time of products of square matrices, by size. */
+/**
+ * The product of two matrices of n x n.
+ * @param {number} n
+ * @returns {Program}
+ */
+function productOf(n) {
+  const shape = [n, n];
+  /** @type {(role: string, value: number) => Port} */
+  const port = (role, value) => ({ role: { kind: 'plain', name: role }, value, shape, dtype: 'float32' });
+  const attrs = { transposeA: false, transposeB: false };
+  return {
+    name: 'gemm',
+    graph: {
+      values: [0, 1, 2].map((id) => ({ id, shape, dtype: 'float32' })),
+      literals: [],
+      nodes: [{ op: 'BatchMatMul', inputs: [0, 1], outputs: [2], attrs }],
+    },
+    inputs: [port('a', 0), port('b', 1)],
+    outputs: [port('c', 2)],
+  };
+}
+
+/**
+ * GFLOP per second of processor time of products of square matrices, by size.
+ * @returns {() => GemmTurn}
+ */
 function gemm() {
   const products = [1024, 1536, 2048].map((n) => {
-    const value = (id) => ({ id, shape: [n, n], dtype: 'float32' });
-    const port = (role, id) => ({ role: { kind: 'plain', name: role }, value: id, shape: [n, n], dtype: 'float32' });
-    const node = { op: 'BatchMatMul', inputs: [0, 1], outputs: [2], attrs: { transposeA: false, transposeB: false } };
-    const program = {
-      name: 'gemm',
-      graph: { values: [0, 1, 2].map(value), literals: [], nodes: [node] },
-      inputs: [port('a', 0), port('b', 1)],
-      outputs: [port('c', 2)],
-    };
     const operand = () => new Float32Array(n * n).map((_, i) => Math.sin(i));
-    return { n, bound: executor.load(program).bind([operand(), operand()], [new Float32Array(n * n)]) };
+    return { n, bound: executor.load(productOf(n)).bind([operand(), operand()], [new Float32Array(n * n)]) };
   });
   return () => ({
     rates: Object.fromEntries(products.map(({ n, bound }) => [n, (2 * n ** 3) / timed(() => bound.run()).cpu / 1e6])),
   });
 }
 
-async function training() {
-  const { compileStage } = await load('engine/model/compile.js');
+/** The slabs of a model, and the buffers of what its programs read and write, made when they are first asked for. */
+async function buffersFor(/** @type {import('#dist/engine/index.js').Model} */ { blocks }) {
   const { slabLayout, initializeSlab, entryView } = await load('engine/model/slab.js');
-  const { Optimizer } = await load('engine/tensor/optimizer.js');
   const { roleName } = await load('engine/tensor/program.js');
   const { hostArray } = await load('engine/tensor/shape.js');
+  const slabs = blocks.map((block) => {
+    const layout = slabLayout(block);
+    const weights = new Float32Array(layout.length);
+    initializeSlab(block, layout, 1, weights);
+    return { block, layout, weights, gradients: new Float32Array(layout.length) };
+  });
+  /** @type {Map<string, HostArray>} */
+  const others = new Map();
+  /** @type {(role: { block: number, name: string }, part: 'weights' | 'gradients') => Float32Array} */
+  const view = (role, part) => {
+    const slab = slabs[role.block];
+    const entry = slab?.layout.entries.find((one) => one.name === role.name);
+    if (slab === undefined || entry === undefined) throw new Error(`no parameter ${role.block}/${role.name}`);
+    return entryView(slab[part], entry);
+  };
+  /** @type {(port: Pick<Port, 'role' | 'dtype' | 'shape'>) => HostArray} */
+  const bufferOf = ({ role, dtype, shape }) => {
+    if (role.kind === 'param') return view(role, 'weights');
+    if (role.kind === 'paramGrad') return view(role, 'gradients');
+    const key = roleName(role);
+    const buffer = others.get(key) ?? hostArray(dtype, shape);
+    others.set(key, buffer);
+    return buffer;
+  };
+  return { slabs, others, bufferOf, entryView };
+}
+
+/** @returns {Promise<(count: number) => Turn>} */
+async function training() {
+  const { compileStage } = await load('engine/model/compile.js');
+  const { Optimizer } = await load('engine/tensor/optimizer.js');
   const { fillField, fillWeights } = await load('engine/data/micro-batch.js');
   const { model, data } = await buildMeasured(name, load);
-  const { blocks } = model;
-  const { B } = MODELS[name].sizes;
-  const programs = compileStage({ model, data, from: 0, to: blocks.length, microBatch: B, needsInputGradient: false });
-  const layouts = blocks.map(slabLayout);
-  const slabs = layouts.map((layout, i) => {
-    const slab = new Float32Array(layout.length);
-    initializeSlab(blocks[i], layout, 1, slab);
-    return slab;
+  const { B } = modelOf(name).sizes;
+  const programs = compileStage({
+    model,
+    data,
+    from: 0,
+    to: model.blocks.length,
+    microBatch: B,
+    needsInputGradient: false,
   });
-  const gradients = layouts.map(({ length }) => new Float32Array(length));
-  const buffers = new Map();
-  const view = (slabsOf, role) =>
-    entryView(
-      slabsOf[role.block],
-      layouts[role.block].entries.find((entry) => entry.name === role.name),
-    );
-  const bufferOf = ({ role, dtype, shape }) => {
-    if (role.kind === 'param') return view(slabs, role);
-    if (role.kind === 'paramGrad') return view(gradients, role);
-    const key = roleName(role);
-    if (!buffers.has(key)) buffers.set(key, hostArray(dtype, shape));
-    return buffers.get(key);
-  };
-  const bind = (program) => executor.load(program).bind(program.inputs.map(bufferOf), program.outputs.map(bufferOf));
+  const { slabs, others, bufferOf, entryView } = await buffersFor(model);
+  const bind = (/** @type {Program} */ program) =>
+    executor.load(program).bind(program.inputs.map(bufferOf), program.outputs.map(bufferOf));
   const forward = bind(programs.forward);
   const backward = bind(programs.backward);
   const ids = Int32Array.from({ length: B }, (_, i) => i);
   const dataset = measuredData(name, data);
-  for (const field of data.fields) {
-    const buffer = buffers.get(`field ${field.name}`);
-    if (buffer !== undefined) fillField(dataset, field.name, ids, buffer);
-  }
-  fillWeights(ids, B, buffers.get('field #weight'));
-  if (options.dump !== undefined) dump(blocks, layouts, slabs, entryView, data, buffers);
+  const fields = data.fields.flatMap((spec) => {
+    const buffer = others.get(`field ${spec.name}`);
+    return buffer === undefined ? [] : [{ ...spec, shape: [B, ...spec.shape], buffer }];
+  });
+  for (const { name: field, buffer } of fields) fillField(dataset, field, ids, buffer);
+  const weight = others.get('field #weight');
+  if (weight instanceof Float32Array) fillWeights(ids, B, weight);
+  if (options.dump !== undefined) dumpTensors(options.dump, modelOf(name), slabs, fields, entryView);
   const optimizer = new Optimizer(executor, ADAMW);
-  const updates = layouts.map(({ length, segments }, i) =>
-    optimizer.bind(slabs[i], gradients[i], [new Float32Array(length), new Float32Array(length)], segments),
+  const updates = slabs.map(({ layout: { length, segments }, weights, gradients }) =>
+    optimizer.bind(weights, gradients, [new Float32Array(length), new Float32Array(length)], segments),
   );
 
   let updateCount = 0;
-  const parts = {
-    forward: () => forward.run(),
-    backward: () => backward.run(),
-    optimizer: () =>
-      updates.forEach((update) => update.run({ learningRate: LEARNING_RATE, gradientScale: 1, updateCount })),
-  };
   const step = () => {
     updateCount++;
-    const times = Object.fromEntries(Object.entries(parts).map(([part, work]) => [part, timed(work)]));
-    const sum = (clock) => Object.values(times).reduce((total, time) => total + time[clock], 0);
-    return { ...times, step: { wall: sum('wall'), cpu: sum('cpu') } };
+    const parts = {
+      forward: timed(() => forward.run()),
+      backward: timed(() => backward.run()),
+      optimizer: timed(() => {
+        for (const update of updates) update.run({ learningRate: LEARNING_RATE, gradientScale: 1, updateCount });
+      }),
+    };
+    const total = (/** @type {keyof Times} */ clock) => sum(Object.values(parts).map((times) => times[clock]));
+    return { ...parts, step: { wall: total('wall'), cpu: total('cpu') } };
   };
-  return (count) => ({ steps: Array.from({ length: count }, step), loss: buffers.get('loss')[0], peakMb: peakMb() });
-}
-
-/** Writes parameters and fields one after another into a file, and a list of them into another. */
-function dump(blocks, layouts, slabs, entryView, data, buffers) {
-  const entries = blocks.flatMap((block, i) =>
-    layouts[i].entries.map((entry) => ({
-      name: `${block.name}/${entry.name}`,
-      shape: entry.shape,
-      dtype: 'float32',
-      decays: entry.decays,
-      data: entryView(slabs[i], entry),
-    })),
-  );
-  const { B } = MODELS[name].sizes;
-  for (const { name: field, shape, dtype } of data.fields)
-    entries.push({
-      name: `field/${field}`,
-      shape: [B, ...shape],
-      dtype,
-      decays: false,
-      data: buffers.get(`field ${field}`),
-    });
-  writeFileSync(
-    join(options.dump, 'tensors.bin'),
-    Buffer.concat(entries.map(({ data: values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength))),
-  );
-  writeFileSync(
-    join(options.dump, 'tensors.json'),
-    JSON.stringify({ sizes: MODELS[name].sizes, entries: entries.map(({ data: _, ...entry }) => entry) }),
-  );
+  return (count) => ({
+    steps: Array.from({ length: count }, step),
+    loss: others.get('loss')?.[0] ?? Number.NaN,
+    peakMb: peakMb(),
+  });
 }
 
 const baseMb = peakMb();

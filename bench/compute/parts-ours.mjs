@@ -2,15 +2,20 @@
 // specifications for every model. For every line on standard input it prints the milliseconds of processor time that
 // each took, the fastest of a few calls.
 import { createInterface } from 'node:readline';
-import { engineAt } from './models.mjs';
+import { makeKernel } from '#dist/engine/tensor/jit/catalogue.js';
+import { NativeRoutine } from '#dist/engine/tensor/jit/native-routine.js';
+import { addressOf } from '#dist/engine/tensor/native.js';
+import { processorMs } from '../../scripts/lab/machine.mjs';
 
-const load = engineAt();
-const { makeKernel } = await load('engine/tensor/jit/catalogue.js');
-const { NativeRoutine } = await load('engine/tensor/jit/native-routine.js');
-const { addressOf } = await load('engine/tensor/native.js');
+/** @typedef {import('./parts.mjs').Part} Part */
+/** @typedef {import('./parts.mjs').PartKernel} PartKernel */
+
 const REPEATS = 4;
 
-/** What a kernel reads: lengths in floats. */
+/**
+ * What a kernel reads: lengths in floats.
+ * @param {PartKernel} spec
+ */
 const inputsOf = (spec) => {
   switch (spec.kind) {
     case 'gemm':
@@ -23,7 +28,8 @@ const inputsOf = (spec) => {
       return [spec.rows * spec.width, spec.width, spec.width];
     case 'layer norm gradient':
       return [spec.rows * spec.width, spec.rows * spec.width, spec.width, spec.rows, spec.rows];
-    default: {
+    case 'attention':
+    case 'attention gradient': {
       const one = spec.batch * spec.queries * spec.heads * spec.width;
       return spec.kind === 'attention'
         ? [one, one, one]
@@ -32,8 +38,8 @@ const inputsOf = (spec) => {
   }
 };
 
-function prepared(asked) {
-  const spec = asked.kind === 'gemm' ? { ...asked, hasBias: false } : asked;
+/** @param {Part} part */
+function prepared({ spec }) {
   const kernel = makeKernel(spec);
   const routine = new NativeRoutine(kernel.code);
   const inputs = inputsOf(spec);
@@ -43,29 +49,21 @@ function prepared(asked) {
   );
   const scratch = new Float32Array(kernel.scratchBytes / 4 + 16);
   const start = addressOf(scratch);
-  const table = BigUint64Array.from(buffers, addressOf);
+  const table = BigUint64Array.from(buffers.map((buffer) => addressOf(buffer)));
   return { run: () => routine.call(addressOf(table), start + (-start & 63n)), keep: [buffers, scratch, table] };
 }
 
-const models = JSON.parse(process.argv[2]);
-const parts = Object.fromEntries(
-  Object.entries(models).map(([name, specs]) => [name, specs.map(({ title: _, ...spec }) => prepared(spec))]),
-);
-const processor = () => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
-const fastest = ({ run }) => {
+const models = /** @type {Record<string, Part[]>} */ (JSON.parse(process.argv[2] ?? '{}'));
+const parts = Object.entries(models).map(([name, list]) => ({ name, list: list.map(prepared) }));
+const fastest = (/** @type {{ run: () => void }} */ { run }) => {
   let best = Infinity;
   for (let i = 0; i < REPEATS; i++) {
-    const begin = processor();
+    const begin = processorMs();
     run();
-    best = Math.min(best, processor() - begin);
+    best = Math.min(best, processorMs() - begin);
   }
   return best;
 };
 console.log(JSON.stringify({ version: process.version }));
 for await (const _line of createInterface({ input: process.stdin }))
-  console.log(
-    JSON.stringify({ ms: Object.fromEntries(Object.entries(parts).map(([name, list]) => [name, list.map(fastest)])) }),
-  );
+  console.log(JSON.stringify({ ms: Object.fromEntries(parts.map(({ name, list }) => [name, list.map(fastest)])) }));

@@ -31,7 +31,7 @@ def read(folder):
             raw = bytearray(file.read(4 * math.prod(entry["shape"])))
             dtype = torch.float32 if entry["dtype"] == "float32" else torch.int32
             tensors[entry["name"]] = torch.frombuffer(raw, dtype=dtype).view(entry["shape"]).clone()
-    return described["sizes"], tensors, {entry["name"]: entry["decays"] for entry in described["entries"]}
+    return described["kind"], described["sizes"], tensors, {entry["name"]: entry["decays"] for entry in described["entries"]}
 
 
 def fastest_adamw(groups):
@@ -54,7 +54,7 @@ def fastest_adamw(groups):
 
 
 def training():
-    sizes, t, decays = read(sys.argv[3])
+    kind_of_model, sizes, t, decays = read(sys.argv[3])
     B, T, D, H, L = (sizes[k] for k in "BTDHL")
     field = {key[6:]: value for key, value in t.items() if key.startswith("field/")}
     for key in ("tokens", "label", "targets"):
@@ -83,7 +83,7 @@ def training():
             param(key)
     t.clear()
     mask = field["mask"].bool().view(B, 1, 1, T) if "mask" in field else None
-    causal = name == "gpt"
+    causal = kind_of_model == "gpt"
     norm = lambda x, block: F.layer_norm(x, (D,), params[block + "/normGain"], params[block + "/normBias"], 1e-5)
     linear = lambda x, block, w, b: F.linear(x, params[f"{block}/{w}"], params.get(f"{block}/{b}"))
 
@@ -96,10 +96,10 @@ def training():
         return x + linear(F.gelu(linear(norm(x, block), block, "w1", "b1")), block, "w2", "b2")
 
     def embed():
-        if name == "four-layer":
+        if kind_of_model == "four-layer":
             return field["x"]
-        if name == "vit-tiny":
-            h = 224 // 16
+        if kind_of_model == "vit":
+            h = math.isqrt(T)
             patches = field["image"].view(B, h, 16, h, 16).transpose(2, 3).reshape(B, T, 256)
             return linear(patches, "embed", "w", "b") + params["embed/positions"]
         return F.embedding(field["tokens"], params["embed/tokens"]) + params["embed/positions"]
@@ -108,12 +108,12 @@ def training():
         x = embed()
         for i in range(L):
             x = layer(x, i)
-        if name == "four-layer":
+        if kind_of_model == "four-layer":
             return (x**2).mean()
         x = norm(x, "head")
-        if name == "gpt":
+        if kind_of_model == "gpt":
             return F.cross_entropy(linear(x, "head", "w", "b").view(B * T, -1), field["targets"].view(-1))
-        if name == "bert-mini":
+        if kind_of_model == "bert":
             m = field["mask"].unsqueeze(-1)
             x = (x * m).sum(1) / m.sum(1)
         else:

@@ -3,22 +3,24 @@
 // counted, not timed: 3 units per sample and active layer (forward and twice that backward), 1 per frozen layer that is
 // computed, 0 where the cache has it; steps that a roll-back undid count. So the table does not depend on the machine
 // being quiet. node bench/policies/run.mjs [a] [b] [c] [--policies LIST] [--seeds 1,2,3] [--out FOLDER] [--data FOLDER]
-// [--model FOLDER] [--no-write] Runs that are done are read, not done again.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+// [--model FOLDER] [--devices LIST] [--results FOLDER] [--smoke] Runs that are done are read, not done again; --smoke
+// trains some steps of each and writes to --results only.
+import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fetchModel } from '../ablate/fetch.mjs';
-import { effective, mean, trained } from '../trained.mjs';
+import { effectiveEvaluations, eventsOf } from '#dist/engine/events/summary.js';
+import { knownNames, wholeNumbers } from '../../scripts/lab/command-line.mjs';
+import { mean } from '../../scripts/lab/statistics.mjs';
+import { CASE_OPTIONS, caseArguments, CASES } from '../ablate/cases.mjs';
+import { BENCH_OPTIONS, BenchResults } from '../bench-results.mjs';
+import { trained } from '../trained.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, '../..');
-const CASES = {
-  a: { title: 'fine-tuning MiniLM on SST-2', data: 'sst2', kind: 'sst2', layers: 6 },
-  b: { title: 'BERT from scratch on SST-2', data: 'sst2', kind: 'sst2', layers: 4 },
-  c: { title: 'ViT from scratch on MNIST', data: 'mnist10k', kind: 'mnist', layers: 6 },
-};
+/** @typedef {import('#dist/engine/events/events.js').RunEvent} RunEvent */
+/** @typedef {import('../ablate/cases.mjs').CaseName} CaseName */
+/** @typedef {keyof typeof POLICIES} PolicyName */
+/** @typedef {Awaited<ReturnType<typeof runOf>>} Run */
+
 const POLICIES = {
   none: ['--freeze', 'none'],
   auto: ['--freeze', 'auto'],
@@ -29,36 +31,34 @@ const POLICIES = {
   'anneal 0.85': ['--freeze', 'anneal', '--freeze-start', '0.85'],
 };
 const SLACK = 0.003;
+const TABLE_HEAD =
+  '| policy | layers frozen at the end | roll-backs | accuracy, % (per seed) | less work, whole run | ' +
+  'less work to target |\n|---|---|---|---|---:|---:|';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    policies: { type: 'string', default: Object.keys(POLICIES).join(';') },
+    ...BENCH_OPTIONS,
+    ...CASE_OPTIONS,
+    policies: { type: 'string' },
     seeds: { type: 'string', default: '1,2,3' },
     out: { type: 'string', default: join(tmpdir(), 'pipetrain-bench-policies') },
-    data: { type: 'string', default: process.env.PIPETRAIN_TEST_DATA ?? join(root, '../shared/data') },
-    model: { type: 'string' },
     devices: { type: 'string', default: 'cpu:2' },
-    'no-write': { type: 'boolean', default: false },
   },
 });
-const cases = positionals.length === 0 ? Object.keys(CASES) : positionals;
-const policies = options.policies.split(';').map((name) => name.trim());
-const seeds = options.seeds.split(',').map(Number);
-for (const [what, names, known] of [
-  ['case', cases, CASES],
-  ['policy', policies, POLICIES],
-])
-  for (const name of names)
-    if (!(name in known)) {
-      console.error(`there is no ${what} "${name}"; there are ${Object.keys(known).join('; ')}`);
-      process.exit(2);
-    }
+const cases = knownNames('case', positionals, CASES);
+const policies = knownNames('policy', options.policies?.split(';').map((name) => name.trim()) ?? [], POLICIES);
+const seeds = wholeNumbers('seeds', options.seeds);
 
-/** Work of a run in units of one layer's forward of one sample, and where it stood at each validation. */
+/**
+ * Work of a run in units of one layer's forward of one sample, and where it stood at each validation.
+ * @param {readonly RunEvent[]} events
+ * @param {number} layers
+ */
 function workOf(events, layers) {
   let work = 0;
   let frozen = 0;
+  /** @type {Map<number, number>} */
   const at = new Map();
   for (const event of events) {
     if (event.type === 'plan.made') frozen = event.frozenLayers;
@@ -69,83 +69,101 @@ function workOf(events, layers) {
   return { work, at };
 }
 
-async function row(name, policy) {
-  const { data, kind, layers } = CASES[name];
-  const model =
-    name === 'a'
-      ? [
-          '--model',
-          `hf:${options.model === undefined ? fetchModel(join(options.out, 'model')) : resolve(options.model)}`,
-        ]
-      : [];
-  const runs = [];
-  for (const seed of seeds) {
-    const folder = join(options.out, `${name}-${policy.replace(/[^a-z0-9.]+/g, '-')}-seed${seed}`);
-    const { events } = await trained(folder, [
-      join('bench/ablate', `${name}.yaml`),
-      ...model,
-      '--data',
-      `${kind}:${join(resolve(options.data), data)}`,
-      '--devices',
-      options.devices,
-      '--seed',
-      String(seed),
-      ...POLICIES[policy],
-    ]);
-    const curve = effective(events, 'evaluation').map(({ step, metric }) => ({ step, metric }));
-    const frozen = events.findLast(({ type }) => type === 'plan.made').frozenLayers;
-    const rollbacks = new Set(events.filter(({ type }) => type === 'freeze.rolledBack').map(({ step }) => step)).size;
-    runs.push({ seed, curve, frozen, rollbacks, final: curve.at(-1).metric, ...workOf(events, layers) });
-    console.log(`${name}, ${policy}, seed ${seed}: ${(100 * curve.at(-1).metric).toFixed(2)} %`);
-  }
-  return { policy, runs };
+/**
+ * @param {CaseName} name
+ * @param {PolicyName} policy
+ * @param {number} seed
+ */
+async function runOf(name, policy, seed) {
+  const folder = join(options.out, `${name}-${policy.replace(/[^a-z0-9.]+/g, '-')}-seed${seed}`);
+  const { events } = await trained(folder, [
+    ...caseArguments(name, options),
+    '--devices',
+    options.devices,
+    '--seed',
+    String(seed),
+    ...POLICIES[policy],
+  ]);
+  const curve = effectiveEvaluations(events);
+  const final = curve.at(-1)?.metric ?? Number.NaN;
+  console.log(`${name}, ${policy}, seed ${seed}: ${(100 * final).toFixed(2)} %`);
+  return {
+    seed,
+    curve,
+    frozen: eventsOf(events, 'plan.made').at(-1)?.frozenLayers ?? 0,
+    rollbacks: new Set(eventsOf(events, 'freeze.rolledBack').map(({ step }) => step)).size,
+    final,
+    ...workOf(events, CASES[name].layers),
+  };
 }
 
-const sections = [];
-for (const name of cases) {
-  const rows = [];
-  for (const policy of policies) rows.push(await row(name, policy));
-  const plain = rows.find(({ policy }) => policy === 'none')?.runs ?? rows[0].runs;
-  const lines = rows.map(({ policy, runs }) => {
-    const reached = runs.map(({ curve, at }, i) => {
-      const step = curve.find(({ metric }) => metric >= plain[i].final - SLACK)?.step;
-      return step === undefined ? null : at.get(step);
-    });
-    const plainReached = plain.map(({ curve, at, final }) =>
-      at.get(curve.find(({ metric }) => metric >= final - SLACK).step),
-    );
-    const all = reached.every((work) => work !== null);
-    const toTarget = all
+/**
+ * Work until a metric is first reached, or null.
+ * @param {Run} run
+ * @param {number} target
+ */
+function workTo({ curve, at }, target) {
+  const step = curve.find(({ metric }) => metric >= target)?.step;
+  return step === undefined ? null : (at.get(step) ?? null);
+}
+
+/**
+ * One line of a table; `plain` are the runs without freezing, seed by seed.
+ * @param {PolicyName} policy
+ * @param {readonly Run[]} runs
+ * @param {readonly Run[]} plain
+ */
+function tableRow(policy, runs, plain) {
+  const targets = plain.map(({ final }) => final - SLACK);
+  const reached = runs.flatMap((run, i) => workTo(run, targets[i] ?? Infinity) ?? []);
+  const plainReached = plain.flatMap((run, i) => workTo(run, targets[i] ?? Infinity) ?? []);
+  const toTarget =
+    reached.length === runs.length
       ? `${(mean(plainReached) / mean(reached)).toFixed(2)}x`
-      : `- (${reached.filter((work) => work !== null).length} of ${runs.length})`;
-    const finals = runs.map(({ final }) => 100 * final);
-    return (
-      `| ${policy} | ${runs.map(({ frozen }) => frozen).join(', ')} | ` +
-      `${runs.map(({ rollbacks }) => rollbacks).join(', ')} | ${mean(finals).toFixed(2)} ` +
-      `(${finals.map((one) => one.toFixed(2)).join(', ')}) | ` +
-      `${(mean(plain.map(({ work }) => work)) / mean(runs.map(({ work }) => work))).toFixed(2)}x | ${toTarget} ` +
-      '|'
-    );
-  });
-  sections.push(
-    `## ${name}: ${CASES[name].title}\n\n| policy | layers frozen at the end | roll-backs | accuracy, % (per ` +
-      `seed) | less work, whole run | less work to target |\n|---|---|---|---|---:|---:|\n${lines.join('\n')}\n`,
+      : `- (${reached.length} of ${runs.length})`;
+  const finals = runs.map(({ final }) => 100 * final);
+  const meanWork = (/** @type {readonly Run[]} */ list) => mean(list.map(({ work }) => work));
+  return (
+    `| ${policy} | ${runs.map(({ frozen }) => frozen).join(', ')} | ` +
+    `${runs.map(({ rollbacks }) => rollbacks).join(', ')} | ${mean(finals).toFixed(2)} ` +
+    `(${finals.map((one) => one.toFixed(2)).join(', ')}) | ${(meanWork(plain) / meanWork(runs)).toFixed(2)}x | ` +
+    `${toTarget} |`
   );
 }
+
+/** @param {CaseName} name */
+async function sectionOf(name) {
+  /** @type {Map<PolicyName, Run[]>} */
+  const rows = new Map();
+  for (const policy of policies) {
+    /** @type {Run[]} */
+    const runs = [];
+    for (const seed of seeds) runs.push(await runOf(name, policy, seed));
+    rows.set(policy, runs);
+  }
+  const plain = rows.get('none') ?? [...rows.values()][0] ?? [];
+  const lines = [...rows].map(([policy, runs]) => tableRow(policy, runs, plain));
+  return `## ${name}: ${CASES[name].title}\n\n${TABLE_HEAD}\n${lines.join('\n')}\n`;
+}
+
+/** @type {string[]} */
+const sections = [];
+for (const name of cases) sections.push(await sectionOf(name));
 const text = `# Which freeze policy wins
 
-\`node bench/policies/run.mjs ${positionals.join(' ')} --seeds ${options.seeds}\`. Cases are those of bench/ablate, seeds ${seeds.join(', ')}. Work is counted: 3 units per sample and active layer, 1 per frozen layer that is
-computed, 0 where it is cached; embeddings, heads, optimizers and validations are left out. The target is the final accuracy without freezing, less 0.3 points, seed by seed.
+\`node bench/policies/run.mjs ${positionals.join(' ')} --seeds ${options.seeds}\`. Cases are those of bench/ablate,
+seeds ${seeds.join(', ')}. Work is counted: 3 units per sample and active layer, 1 per frozen layer that is computed, 0
+where it is cached; embeddings, heads, optimizers and validations are left out. The target is the final accuracy without
+freezing, less 0.3 points, seed by seed.
 
 ${sections.join('\n')}`;
 console.log(text);
-if (!options['no-write']) {
-  const file = join(here, 'RESULT.md');
-  if (existsSync(file) && cases.length < Object.keys(CASES).length) {
-    // Only the sections that were measured now.
-    let old = readFileSync(file, 'utf8');
-    for (const [i, name] of cases.entries())
-      old = old.replace(new RegExp(`## ${name}: [^]*?(?=\\n## |$)`), sections[i]);
-    writeFileSync(file, old);
-  } else writeFileSync(file, text);
-}
+const results = new BenchResults(import.meta.dirname, options);
+const path = results.pathOf('RESULT.md');
+if (path !== null && existsSync(path) && cases.length < Object.keys(CASES).length) {
+  // Only the sections that were measured now.
+  let old = readFileSync(path, 'utf8');
+  for (const [i, name] of cases.entries())
+    old = old.replace(new RegExp(`## ${name}: [^]*?(?=\\n## |$)`), () => sections[i] ?? '');
+  results.write('RESULT.md', old);
+} else results.write('RESULT.md', text);

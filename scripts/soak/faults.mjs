@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
 
+/** @typedef {import('../lab/dice.mjs').Below} Below */
+
 const libc = koffi.load(null);
 const syscall = libc.func('long syscall(long, long, long, long)');
 const shutdown = libc.func('int shutdown(int, int)');
@@ -16,19 +18,30 @@ const PIDFD_OPEN = 434;
 const PIDFD_GETFD = 438;
 const SHUT_RDWR = 2;
 
-/** TCP connections of a process that are established: local and remote port, inode and descriptor. */
+/**
+ * A TCP connection of a process, by its ports.
+ * @typedef {{ fd: number, local: number, remote: number }} Connection
+ */
+
+/**
+ * TCP connections of a process that are established.
+ * @param {number} pid
+ */
 function connectionsOf(pid) {
+  /** @type {Map<string, { local: number, remote: number }>} */
   const byInode = new Map();
+  const portOf = (/** @type {string} */ address) => parseInt(address.split(':')[1] ?? '', 16);
   for (const line of readFileSync(`/proc/${pid}/net/tcp`, 'utf8').split('\n').slice(1)) {
-    const [, local, remote, state, , , , , , inode] = line.trim().split(/\s+/);
-    if (state === '01')
-      byInode.set(inode, { local: parseInt(local.split(':')[1], 16), remote: parseInt(remote.split(':')[1], 16) });
+    const [, local = '', remote = '', state, , , , , , inode = ''] = line.trim().split(/\s+/);
+    if (state === '01') byInode.set(inode, { local: portOf(local), remote: portOf(remote) });
   }
+  /** @type {Connection[]} */
   const found = [];
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     try {
-      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
-      if (inode !== undefined && byInode.has(inode)) found.push({ fd: Number(fd), ...byInode.get(inode) });
+      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? '';
+      const ports = byInode.get(inode);
+      if (ports !== undefined) found.push({ fd: Number(fd), ...ports });
     } catch {
       // closed meanwhile
     }
@@ -39,6 +52,8 @@ function connectionsOf(pid) {
 /**
  * Shuts a TCP connection between two processes down: a copy of the one's descriptor is taken and used, as a broken
  * network would; both live on.
+ * @param {number} a
+ * @param {number} b
  */
 export function cutConnection(a, b) {
   const others = connectionsOf(b);
@@ -54,7 +69,12 @@ export function cutConnection(a, b) {
   close(process);
 }
 
-/** Writes four random bytes into every cache of a run. */
+/**
+ * Writes four random bytes into every cache of a run.
+ * @param {string} memory
+ * @param {number} coordinator
+ * @param {Below} below
+ */
 export async function damageCache(memory, coordinator, below) {
   const name = readdirSync(memory).find((entry) => entry.startsWith(`pipetrain-${coordinator}-`));
   if (name === undefined) return;
@@ -72,7 +92,10 @@ export async function damageCache(memory, coordinator, below) {
   }
 }
 
-/** Leaves no byte free where `path` lies. */
+/**
+ * Leaves no byte free where `path` lies.
+ * @param {string} path
+ */
 export function fillDisk(path) {
   const file = openSync(path, 'w');
   try {
@@ -87,9 +110,13 @@ export function fillDisk(path) {
   }
 }
 
-export const emptyDisk = (path) => rmSync(path, { force: true });
+export const emptyDisk = (/** @type {string} */ path) => rmSync(path, { force: true });
 
-/** Strangers at every port of the coordinator: rubbish, torn requests, wrong tokens, and nothing at all. */
+/**
+ * Strangers at every port of the coordinator: rubbish, torn requests, wrong tokens, and nothing at all.
+ * @param {number} coordinator
+ * @param {Below} below
+ */
 export async function knock(coordinator, below) {
   const ports = new Set(connectionsOf(coordinator).map(({ local }) => local));
   const words = [
@@ -102,7 +129,7 @@ export async function knock(coordinator, below) {
   ];
   for (const port of ports)
     for (let i = 0; i < 20; i++) {
-      const socket = connect(port, '127.0.0.1', () => socket.write(words[below(words.length)]));
+      const socket = connect(port, '127.0.0.1', () => socket.write(words[below(words.length)] ?? ''));
       socket.on('error', () => undefined);
       setTimeout(() => socket.destroy(), 500);
     }

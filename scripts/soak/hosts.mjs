@@ -7,6 +7,7 @@ const NETWORK = '10.211.7';
 /** The processes of a host see its network, and a memory file system that nobody else sees. */
 const INSIDE = 'hostname "$1" && mount -t tmpfs -o size=512m tmpfs /dev/shm && shift && exec "$@"';
 
+/** @param {string[]} args */
 function ip(...args) {
   const { status, stderr, error } = spawnSync('ip', args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`ip ${args.join(' ')}: ${error?.message ?? stderr.trim()}`);
@@ -14,12 +15,13 @@ function ip(...args) {
 
 export class Hosts {
   #prefix = `pt${process.pid}`;
+  /** @type {string[]} */
   #names = [];
 
   /** Why this machine lets nobody make hosts, or null. */
   static obstacle() {
     if (process.platform !== 'linux') return 'network namespaces exist on Linux only';
-    if (process.getuid() !== 0) return 'network namespaces take root';
+    if (process.getuid?.() !== 0) return 'network namespaces take root';
     const probe = `pt${process.pid}x`;
     try {
       ip('netns', 'add', probe);
@@ -30,13 +32,16 @@ export class Hosts {
       );
       return status === 0 ? null : stderr.trim();
     } catch (error) {
-      return error.message;
+      return error instanceof Error ? error.message : String(error);
     } finally {
       spawnSync('ip', ['netns', 'del', probe]);
     }
   }
 
-  /** Makes hosts; the first one has the switch that the cables of the others end in. */
+  /**
+   * Makes hosts; the first one has the switch that the cables of the others end in.
+   * @param {number} count
+   */
   constructor(count) {
     try {
       for (let i = 0; i < count; i++) {
@@ -61,20 +66,30 @@ export class Hosts {
     }
   }
 
+  /** @param {number} host */
   addressOf(host) {
     return `${NETWORK}.${host + 1}`;
   }
 
-  /** Pulls the cable of a host, or puts it back. */
+  /**
+   * Pulls the cable of a host, or puts it back.
+   * @param {number} host
+   * @param {boolean} isIn
+   */
   setCable(host, isIn) {
     ip('-n', this.#nameOf(0), 'link', 'set', `cable${host}`, isIn ? 'up' : 'down');
   }
 
-  /** Lets what two hosts send to each other get lost, or arrive again; both reach everybody else all the time. */
+  /**
+   * Lets what two hosts send to each other get lost, or arrive again; both reach everybody else all the time.
+   * @param {number} one
+   * @param {number} other
+   * @param {boolean} isOpen
+   */
   setPath(one, other, isOpen) {
-    for (const [from, to] of [
-      [one, other],
-      [other, one],
+    for (const { from, to } of [
+      { from: one, to: other },
+      { from: other, to: one },
     ])
       if (isOpen) ip('-n', this.#nameOf(from), 'neigh', 'del', this.addressOf(to), 'dev', 'eth0');
       else
@@ -93,17 +108,20 @@ export class Hosts {
         );
   }
 
-  /** Starts a process on a host. It becomes the command itself, so its process is that of the command. */
-  spawn(host, command, args, options = {}) {
-    const name = this.#nameOf(host);
-    return spawn(
-      'ip',
-      ['netns', 'exec', name, 'unshare', '--mount', '--uts', 'sh', '-c', INSIDE, 'sh', `host${host}`, command, ...args],
-      options,
-    );
+  /**
+   * Starts processes on a host. Each becomes the command itself, so its process is that of the command.
+   * @param {number} host
+   * @returns {import('../lab/pipetrain.mjs').Launch}
+   */
+  launch(host) {
+    const inside = ['netns', 'exec', this.#nameOf(host), 'unshare', '--mount', '--uts', 'sh', '-c', INSIDE, 'sh'];
+    return (command, args, options) => spawn('ip', [...inside, `host${host}`, command, ...args], options);
   }
 
-  /** Addresses on which processes of a host listen, HOST:PORT. */
+  /**
+   * Addresses on which processes of a host listen, HOST:PORT.
+   * @param {number} host
+   */
   listeners(host) {
     const { stdout } = spawnSync('ip', ['netns', 'exec', this.#nameOf(host), 'ss', '-ltnH'], { encoding: 'utf8' });
     return stdout.split('\n').flatMap((line) => line.trim().split(/\s+/)[3] ?? []);
@@ -121,6 +139,7 @@ export class Hosts {
     for (const name of this.#names.splice(0).reverse()) spawnSync('ip', ['netns', 'del', name]);
   }
 
+  /** @param {number} host */
   #nameOf(host) {
     return `${this.#prefix}h${host}`;
   }
