@@ -2,22 +2,25 @@
 // a test fails that no rule of conformance/exclusions.mjs explains. `--only a,b` runs the files whose path contains a
 // or b and writes nothing.
 import { writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { bundledSuites, testFiles } from './conformance/bundle.mjs';
 import { testRules } from './conformance/exclusions.mjs';
 import { SpecRunner } from './conformance/jasmine.mjs';
 import { Observer } from './conformance/observer.mjs';
 import { report } from './conformance/report.mjs';
 import { verdict } from './conformance/verdict.mjs';
+import { ROOT } from './lab/pipetrain.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1].split(',') : null;
-const files = testFiles(root).filter((file) => only === null || only.some((part) => file.includes(part)));
+/** @typedef {import('./conformance/report.mjs').Result} Result */
+
+const { values: options } = parseArgs({ options: { only: { type: 'string' } } });
+const only = options.only?.split(',') ?? null;
+const files = testFiles(ROOT).filter((file) => only === null || only.some((part) => file.includes(part)));
 
 const runner = new SpecRunner();
 runner.install();
-const { module, remove } = await bundledSuites(root, files);
+const { module, remove } = await bundledSuites(ROOT, files);
 const { tf, environments, registerEager, openExecutor, opTable, suites } = module;
 const executor = openExecutor({ threads: 1 });
 const unregister = registerEager(executor);
@@ -25,12 +28,13 @@ const backendName = tf.engine().backendName;
 const observer = new Observer(tf, opTable);
 environments.setTestEnvs([{ name: backendName, backendName, flags: {}, isDataSync: true }]);
 
+/** @type {Result[]} */
 const results = [];
 // What the tests say on the console is not this command's output.
 const { log, warn } = console;
 console.log = console.warn = () => undefined;
 for (const file of files) {
-  await suites[file]();
+  await suites[file]?.();
   await runner.run((names) => {
     observer.start();
     return (failures) =>
@@ -42,8 +46,8 @@ unregister();
 executor.close();
 remove();
 
-const of = (status) => results.filter((result) => result.status === status);
-for (const { file, name, failures } of of('failed'))
+const of = (/** @type {Result['status']} */ status) => results.filter((result) => result.status === status);
+for (const { file, name, failures = [] } of of('failed'))
   console.log(`FAILED ${file}: ${name}\n    ${failures.join('\n    ')}`);
 const stale = testRules.filter((rule) => files.includes(rule.file) && !results.some((result) => result.rule === rule));
 for (const rule of stale)
@@ -51,7 +55,7 @@ for (const rule of stale)
 console.log(`${of('passed').length} passed, ${of('failed').length} failed, ${of('excluded').length} excluded`);
 if (only === null)
   writeFileSync(
-    join(root, 'docs/conformance.md'),
+    join(ROOT, 'docs/conformance.md'),
     report({ results, opTable, version: tf.version_core, fileCount: files.length }),
   );
 process.exitCode = of('failed').length + stale.length > 0 || of('passed').length === 0 ? 1 : 0;

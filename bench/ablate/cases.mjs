@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fail } from '../../scripts/lab/command-line.mjs';
-import { ROOT } from '../../scripts/lab/pipetrain.mjs';
+import { REAL_DATA } from '../../scripts/lab/real-data.mjs';
 import { fetchModel } from './fetch.mjs';
 
 /**
@@ -44,7 +44,7 @@ export const CASES = {
 /** Options of benchmarks that train cases, for `parseArgs`. */
 export const CASE_OPTIONS = /** @type {const} */ ({
   /** Folder of the real data. */
-  data: { type: 'string', default: process.env.PIPETRAIN_TEST_DATA ?? join(ROOT, '../shared/data') },
+  data: { type: 'string', default: REAL_DATA },
   /** Folder of the pretrained model; fetched where it is not given. */
   model: { type: 'string' },
 });

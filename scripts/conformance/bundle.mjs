@@ -5,7 +5,21 @@ import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
-/** Every test file of TensorFlow.js, by path below its dist folder. */
+/**
+ * What the bundle exports.
+ * @typedef {object} Suites
+ * @property {{ setTestEnvs: (environments: unknown[]) => void }} environments
+ * @property {typeof import('#dist/engine/tensor/tf.js')} tf
+ * @property {typeof import('#dist/engine/tensor/eager.js').registerEager} registerEager
+ * @property {typeof import('#dist/engine/tensor/open-executor.js').openExecutor} openExecutor
+ * @property {typeof import('#dist/engine/tensor/ops/table.js').opTable} opTable
+ * @property {Record<string, () => Promise<unknown>>} suites Define the tests of a file.
+ */
+
+/**
+ * Every test file of TensorFlow.js, by path below its dist folder.
+ * @param {string} root
+ */
 export function testFiles(root) {
   return readdirSync(testFolder(root), { recursive: true, encoding: 'utf8' })
     .map((name) => name.split(sep).join('/'))
@@ -13,15 +27,17 @@ export function testFiles(root) {
     .sort();
 }
 
-const testFolder = (root) => join(root, 'node_modules/@tensorflow/tfjs-core/dist');
+const testFolder = (/** @type {string} */ root) => join(root, 'node_modules/@tensorflow/tfjs-core/dist');
 
 /**
  * Builds and imports the bundle: the tests as functions that define them, and the modules of the engine that run them.
  * `remove` deletes what was written.
+ * @param {string} root
+ * @param {readonly string[]} files
  */
 export async function bundledSuites(root, files) {
   const folder = testFolder(root);
-  const quoted = (path) => JSON.stringify(path);
+  const quoted = (/** @type {string} */ path) => JSON.stringify(path);
   const contents = [
     `export * as environments from ${quoted(join(folder, 'jasmine_util.js'))};`,
     `export * as tf from ${quoted(join(root, 'engine/tensor/tf.ts'))};`,
@@ -52,9 +68,13 @@ export async function bundledSuites(root, files) {
     plugins: [{ name: 'one-tensorflow', setup: (setup) => resolveOneTensorFlow(setup, root) }],
   });
   const remove = () => rmSync(target, { recursive: true, force: true });
-  return { module: await import(pathToFileURL(outfile).href), remove };
+  return { module: /** @type {Suites} */ (await import(pathToFileURL(outfile).href)), remove };
 }
 
+/**
+ * @param {import('esbuild').PluginBuild} setup
+ * @param {string} root
+ */
 function resolveOneTensorFlow(setup, root) {
   setup.onResolve({ filter: /^#tfjs$/ }, () => ({ path: join(root, 'scripts/vendor/tfjs.mjs') }));
   // The tests ask for the real Jasmine only to set a timeout on it; the global interface is our own.

@@ -2,7 +2,10 @@
 // without a definition, an element type, no backend at all) is decided in verdict.mjs and needs no entry. A rule that
 // no failing test matches any more is an error.
 
-/** `name` is a part of the full name of the test. */
+/**
+ * `name` is a part of the full name of the test.
+ * @type {readonly import('./verdict.mjs').Rule[]}
+ */
 export const testRules = [
   {
     file: 'gradients_test.js',

@@ -5,26 +5,76 @@ import { isDeepStrictEqual } from 'node:util';
 
 const SPEC_TIMEOUT_MS = 20_000;
 
-/** Equal in value; an object with `asymmetricMatch` decides for itself. */
-const equals = (actual, expected) =>
-  typeof expected?.asymmetricMatch === 'function'
-    ? expected.asymmetricMatch(actual)
-    : isDeepStrictEqual(actual, expected);
+/** @typedef {(value: unknown) => boolean} AsymmetricMatch */
+/** @typedef {(done: unknown) => unknown} TestFunction A test or a hook; `done` is for those that ask for it. */
+/** @typedef {new (...args: never[]) => unknown} Constructor */
 
+/**
+ * @typedef {object} Suite
+ * @property {string} name
+ * @property {Suite | null} parent
+ * @property {{ name: string, fn: TestFunction | null }[]} specs
+ * @property {Suite[]} suites
+ * @property {TestFunction[]} before
+ * @property {TestFunction[]} after
+ * @property {TestFunction[]} beforeEach
+ * @property {TestFunction[]} afterEach
+ */
+
+/** @typedef {{ object: unknown, args: unknown[], returnValue: unknown }} Call */
+/** @typedef {{ count: () => number, all: () => Call[] }} Calls What a spy knows of its calls. */
+
+/**
+ * A suite without anything in it.
+ * @param {string} name
+ * @param {Suite | null} parent
+ * @returns {Suite}
+ */
+const emptySuite = (name, parent) => ({
+  name,
+  parent,
+  specs: [],
+  suites: [],
+  before: [],
+  after: [],
+  beforeEach: [],
+  afterEach: [],
+});
+
+/**
+ * Equal in value; an object with `asymmetricMatch` decides for itself.
+ * @param {unknown} actual
+ * @param {unknown} expected
+ */
+function equals(actual, expected) {
+  if (typeof expected === 'object' && expected !== null && 'asymmetricMatch' in expected)
+    return /** @type {{ asymmetricMatch: AsymmetricMatch }} */ (expected).asymmetricMatch(actual);
+  return isDeepStrictEqual(actual, expected);
+}
+
+/** @param {unknown} value @returns {string} */
 const show = (value) => {
   try {
     const text =
-      typeof value === 'function' ? value.name : value instanceof RegExp ? String(value) : JSON.stringify(value);
+      typeof value === 'function'
+        ? value.name
+        : value instanceof RegExp
+          ? String(value)
+          : /** @type {string | undefined} */ (JSON.stringify(value));
     return text === undefined ? String(value) : text.slice(0, 200);
   } catch {
     return String(value);
   }
 };
 
-/** Whether what was thrown is what `toThrowError(...wanted)` asks for. */
+/**
+ * Whether what was thrown is what `toThrowError(...wanted)` asks for.
+ * @param {unknown} thrown
+ * @param {readonly unknown[]} wanted
+ */
 function isError(thrown, wanted) {
   if (!(thrown instanceof Error)) return false;
-  const type = wanted.find((w) => typeof w === 'function');
+  const type = /** @type {Constructor | undefined} */ (wanted.find((w) => typeof w === 'function'));
   const message = wanted.find((w) => typeof w === 'string' || w instanceof RegExp);
   if (type !== undefined && !(thrown instanceof type)) return false;
   return (
@@ -32,15 +82,21 @@ function isError(thrown, wanted) {
   );
 }
 
+/** @param {unknown} call */
 function outcome(call) {
   try {
-    call();
-    return { threw: false };
+    /** @type {() => unknown} */ (call)();
+    return { threw: false, thrown: undefined };
   } catch (thrown) {
     return { threw: true, thrown };
   }
 }
 
+/** @typedef {(actual: unknown, ...expected: unknown[]) => boolean} Matcher */
+
+const callsOf = (/** @type {unknown} */ spy) => /** @type {{ calls: Calls }} */ (spy).calls;
+
+/** @type {Readonly<Record<string, Matcher>>} */
 const matchers = {
   toBe: (a, e) => Object.is(a, e) || a === e,
   toEqual: equals,
@@ -52,51 +108,65 @@ const matchers = {
   toBeTrue: (a) => a === true,
   toBeFalse: (a) => a === false,
   toBeNaN: (a) => Number.isNaN(a),
-  toBeLessThan: (a, e) => a < e,
-  toBeLessThanOrEqual: (a, e) => a <= e,
-  toBeGreaterThan: (a, e) => a > e,
-  toBeGreaterThanOrEqual: (a, e) => a >= e,
-  toBeCloseTo: (a, e, digits = 2) => a === e || Math.abs(e - a) < 10 ** -digits / 2,
-  toBeInstanceOf: (a, e) => a instanceof e,
-  toContain: (a, e) => (typeof a === 'string' ? a.includes(e) : [...a].some((item) => equals(item, e))),
-  toMatch: (a, e) => (e instanceof RegExp ? e.test(a) : a.includes(e)),
+  toBeLessThan: (a, e) => Number(a) < Number(e),
+  toBeLessThanOrEqual: (a, e) => Number(a) <= Number(e),
+  toBeGreaterThan: (a, e) => Number(a) > Number(e),
+  toBeGreaterThanOrEqual: (a, e) => Number(a) >= Number(e),
+  toBeCloseTo: (a, e, digits = 2) => a === e || Math.abs(Number(e) - Number(a)) < 10 ** -Number(digits) / 2,
+  toBeInstanceOf: (a, e) => a instanceof /** @type {Constructor} */ (e),
+  toContain: (a, e) =>
+    typeof a === 'string'
+      ? a.includes(String(e))
+      : [.../** @type {Iterable<unknown>} */ (a)].some((item) => equals(item, e)),
+  toMatch: (a, e) => (e instanceof RegExp ? e.test(String(a)) : String(a).includes(String(e))),
   toThrow: (a, ...wanted) => {
     const { threw, thrown } = outcome(a);
     return threw && (wanted.length === 0 || equals(thrown, wanted[0]));
   },
   toThrowError: (a, ...wanted) => isError(outcome(a).thrown, wanted),
-  toHaveBeenCalled: (a) => a.calls.count() > 0,
-  toHaveBeenCalledTimes: (a, n) => a.calls.count() === n,
-  toHaveBeenCalledWith: (a, ...args) => a.calls.all().some((call) => equals(call.args, args)),
+  toHaveBeenCalled: (a) => callsOf(a).count() > 0,
+  toHaveBeenCalledTimes: (a, n) => callsOf(a).count() === n,
+  toHaveBeenCalledWith: (a, ...args) =>
+    callsOf(a)
+      .all()
+      .some((call) => equals(call.args, args)),
 };
+
+/**
+ * Told of a test that begins; returns what is told of its failures, null where it is switched off.
+ * @typedef {(names: string[]) => (failures: string[] | null) => void} OnSpec
+ */
 
 /** A runner with a global interface of its own; `install` puts it where the tests look for it. */
 export class SpecRunner {
-  #suite = { name: '', parent: null, specs: [], suites: [], before: [], after: [], beforeEach: [], afterEach: [] };
+  #suite = emptySuite('', null);
+  /** @type {string[]} */
   #failures = [];
+  /** @type {(() => void)[]} */
   #restore = [];
 
+  /**
+   * @param {string} name
+   * @param {() => void} define
+   */
   #suiteOf(name, define) {
-    const suite = {
-      name,
-      parent: this.#suite,
-      specs: [],
-      suites: [],
-      before: [],
-      after: [],
-      beforeEach: [],
-      afterEach: [],
-    };
+    const outer = this.#suite;
+    const suite = emptySuite(name, outer);
     this.#suite.suites.push(suite);
     this.#suite = suite;
     try {
       define();
     } finally {
-      this.#suite = suite.parent;
+      this.#suite = outer;
     }
   }
 
+  /**
+   * @param {unknown} actual
+   * @returns {Record<string, unknown>}
+   */
   #expect(actual, isNegated = false) {
+    /** @type {(name: string, holds: boolean, args: unknown[]) => void} */
     const check = (name, holds, args) => {
       if (holds === isNegated)
         this.#failures.push(
@@ -106,7 +176,7 @@ export class SpecRunner {
     };
     const bound = Object.entries(matchers).map(([name, test]) => [
       name,
-      (...args) => check(name, test(actual, ...args), args),
+      (/** @type {unknown[]} */ ...args) => check(name, test(actual, ...args), args),
     ]);
     return {
       ...Object.fromEntries(bound),
@@ -115,12 +185,13 @@ export class SpecRunner {
     };
   }
 
+  /** @param {unknown} promise */
   #expectAsync(promise) {
     return {
-      toBeRejectedWithError: async (...wanted) => {
+      toBeRejectedWithError: async (/** @type {unknown[]} */ ...wanted) => {
         const thrown = await Promise.resolve(promise).then(
           () => undefined,
-          (error) => error,
+          (/** @type {unknown} */ error) => error,
         );
         if (!isError(thrown, wanted))
           this.#failures.push(`expected a rejection with ${wanted.map(show).join(', ')}, got ${String(thrown)}`);
@@ -128,51 +199,68 @@ export class SpecRunner {
     };
   }
 
+  /**
+   * @param {Record<string, unknown>} target
+   * @param {string} name
+   */
   #spyOn(target, name) {
-    const original = target[name];
+    /** @typedef {(this: unknown, ...args: unknown[]) => unknown} Answer */
+    const original = /** @type {Answer} */ (target[name]);
+    /** @type {Call[]} */
     const calls = [];
+    /** @type {Answer} */
     let answer = () => undefined;
-    const spy = function (...args) {
+    /** @type {Answer} */
+    const record = function (...args) {
+      /** @type {Call} */
       const call = { object: this, args, returnValue: undefined };
       calls.push(call);
       call.returnValue = answer.apply(this, args);
       return call.returnValue;
     };
-    const answered = (next) => ((answer = next), spy);
-    spy.and = {
-      callThrough: () => answered(original),
-      callFake: (fake) => answered(fake),
-      returnValue: (value) => answered(() => value),
+    const answered = (/** @type {Answer} */ next) => {
+      answer = next;
+      return spy;
     };
-    spy.calls = { count: () => calls.length, all: () => calls, first: () => calls[0], mostRecent: () => calls.at(-1) };
+    const spy = Object.assign(record, {
+      and: {
+        callThrough: () => answered(original),
+        callFake: (/** @type {Answer} */ fake) => answered(fake),
+        returnValue: (/** @type {unknown} */ value) => answered(() => value),
+      },
+      calls: { count: () => calls.length, all: () => calls, first: () => calls[0], mostRecent: () => calls.at(-1) },
+    });
     const descriptor = Object.getOwnPropertyDescriptor(target, name);
     Object.defineProperty(target, name, { value: spy, configurable: true, writable: true });
-    this.#restore.push(() =>
-      descriptor === undefined ? delete target[name] : Object.defineProperty(target, name, descriptor),
-    );
+    this.#restore.push(() => {
+      if (descriptor === undefined) Reflect.deleteProperty(target, name);
+      else Object.defineProperty(target, name, descriptor);
+    });
     return spy;
   }
 
   /** Makes `describe`, `it`, `expect` and the rest global. */
   install() {
-    const hook = (list) => (fn) => this.#suite[list].push(fn);
+    const hook =
+      (/** @type {'before' | 'after' | 'beforeEach' | 'afterEach'} */ list) => (/** @type {TestFunction} */ fn) =>
+        this.#suite[list].push(fn);
     Object.assign(globalThis, {
-      describe: (name, define) => this.#suiteOf(name, define),
+      describe: (/** @type {string} */ name, /** @type {() => void} */ define) => this.#suiteOf(name, define),
       xdescribe: () => undefined,
-      it: (name, fn) => this.#suite.specs.push({ name, fn }),
-      xit: (name) => this.#suite.specs.push({ name, fn: null }),
+      it: (/** @type {string} */ name, /** @type {TestFunction} */ fn) => this.#suite.specs.push({ name, fn }),
+      xit: (/** @type {string} */ name) => this.#suite.specs.push({ name, fn: null }),
       beforeAll: hook('before'),
       afterAll: hook('after'),
       beforeEach: hook('beforeEach'),
       afterEach: hook('afterEach'),
-      expect: (actual) => this.#expect(actual),
-      expectAsync: (promise) => this.#expectAsync(promise),
-      spyOn: (target, name) => this.#spyOn(target, name),
-      fail: (message) => this.#failures.push(String(message ?? 'fail()')),
+      expect: (/** @type {unknown} */ actual) => this.#expect(actual),
+      expectAsync: (/** @type {unknown} */ promise) => this.#expectAsync(promise),
+      spyOn: (/** @type {Record<string, unknown>} */ target, /** @type {string} */ name) => this.#spyOn(target, name),
+      fail: (/** @type {unknown} */ message) => this.#failures.push(String(message ?? 'fail()')),
       jasmine: {
         DEFAULT_TIMEOUT_INTERVAL: SPEC_TIMEOUT_MS,
-        arrayWithExactContents: (items) => ({
-          asymmetricMatch: (actual) =>
+        arrayWithExactContents: (/** @type {unknown[]} */ items) => ({
+          asymmetricMatch: (/** @type {unknown[]} */ actual) =>
             actual.length === items.length && items.every((item) => actual.some((other) => equals(other, item))),
         }),
       },
@@ -182,13 +270,19 @@ export class SpecRunner {
   /**
    * Runs what was described since the last call; `onSpec(names)` returns a function that receives the failures (null:
    * switched off).
+   * @param {OnSpec} onSpec
    */
   async run(onSpec) {
     const suite = this.#suite;
-    this.#suite = { ...suite, specs: [], suites: [], before: [], after: [], beforeEach: [], afterEach: [] };
+    this.#suite = emptySuite(suite.name, suite.parent);
     await this.#runSuite(suite, [], onSpec);
   }
 
+  /**
+   * @param {Suite} suite
+   * @param {readonly string[]} path
+   * @param {OnSpec} onSpec
+   */
   async #runSuite(suite, path, onSpec) {
     const names = suite.name === '' ? path : [...path, suite.name];
     for (const hook of suite.before) await call(hook);
@@ -203,11 +297,16 @@ export class SpecRunner {
     for (const restore of restores.reverse()) restore();
   }
 
+  /**
+   * @param {Suite} suite
+   * @param {TestFunction} fn
+   */
   async #runSpec(suite, fn) {
     this.#failures = [];
+    /** @type {Suite[]} */
     const chain = [];
-    for (let s = suite; s !== null; s = s.parent) chain.unshift(s);
-    const attempt = async (f) => {
+    for (let s = /** @type {Suite | null} */ (suite); s !== null; s = s.parent) chain.unshift(s);
+    const attempt = async (/** @type {TestFunction} */ f) => {
       try {
         await call(f);
       } catch (error) {
@@ -222,16 +321,21 @@ export class SpecRunner {
   }
 }
 
-/** Calls a function of a test and waits for it: for its promise, or for `done` where it takes that. */
+/**
+ * Calls a function of a test and waits for it: for its promise, or for `done` where it takes that.
+ * @param {TestFunction} fn
+ */
 function call(fn) {
+  /** @type {NodeJS.Timeout | undefined} */
   let timer;
+  /** @type {Promise<unknown>} */
   const finished = new Promise((resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no end after ${SPEC_TIMEOUT_MS / 1000} s`)), SPEC_TIMEOUT_MS);
-    const done = Object.assign(() => resolve(), {
-      fail: (message) => reject(new Error(String(message ?? 'done.fail()'))),
+    const done = Object.assign(() => resolve(undefined), {
+      fail: (/** @type {unknown} */ message) => reject(new Error(String(message ?? 'done.fail()'))),
     });
     if (fn.length > 0) fn(done);
-    else Promise.resolve(fn()).then(resolve, reject);
+    else Promise.resolve(fn(undefined)).then(resolve, reject);
   });
   return finished.finally(() => clearTimeout(timer));
 }

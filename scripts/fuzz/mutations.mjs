@@ -5,11 +5,15 @@
 export class Dice {
   #state;
 
+  /** @param {number} seed */
   constructor(seed) {
     this.#state = seed >>> 0;
   }
 
-  /** A whole number from 0 to below n. */
+  /**
+   * A whole number from 0 to below n.
+   * @param {number} n
+   */
   below(n) {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -18,8 +22,14 @@ export class Dice {
     return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * n);
   }
 
+  /**
+   * One of a list that is not empty.
+   * @template T
+   * @param {readonly T[]} list
+   * @returns {T}
+   */
   pick(list) {
-    return list[this.below(list.length)];
+    return /** @type {T} */ (list[this.below(list.length)]);
   }
 }
 
@@ -46,21 +56,46 @@ const TOKENS = [
 /** Extensions that some MessagePack decoders turn into more than data: dates, errors, sets, references, records. */
 const EXTENSIONS = [0x00, 0x01, 0x40, 0x42, 0x62, 0x65, 0x69, 0x70, 0x72, 0x73, 0x74, 0x78, 0xff];
 
+/**
+ * @param {...ArrayLike<number>} parts
+ * @returns {Uint8Array}
+ */
 function joined(...parts) {
-  return Uint8Array.from(Buffer.concat(parts.map((part) => Buffer.from(part))));
+  return Uint8Array.from(Buffer.concat(parts.map((part) => Buffer.from(Array.from(part)))));
 }
 
+/**
+ * @param {Uint8Array} bytes
+ * @param {number} at
+ * @param {number} bits
+ */
+function flip(bytes, at, bits) {
+  bytes[at] = (bytes[at] ?? 0) ^ bits;
+}
+
+/**
+ * @param {Dice} dice
+ * @param {Uint8Array} frame
+ */
+function replaceBytes(dice, frame) {
+  const bytes = frame.slice();
+  for (let n = 1 + dice.below(16); n > 0; n--) bytes[dice.below(bytes.length)] = dice.below(256);
+  return bytes;
+}
+
+/** @typedef {(dice: Dice, frame: Uint8Array, other: Uint8Array) => Uint8Array} Mutation */
+
+/**
+ * Ways to damage a frame; some take a part of another one.
+ * @type {Readonly<Record<string, Mutation>>}
+ */
 export const MUTATIONS = {
   bitFlips(dice, frame) {
     const bytes = frame.slice();
-    for (let n = 1 + dice.below(8); n > 0; n--) bytes[dice.below(bytes.length)] ^= 1 << dice.below(8);
+    for (let n = 1 + dice.below(8); n > 0; n--) flip(bytes, dice.below(bytes.length), 1 << dice.below(8));
     return bytes;
   },
-  bytes(dice, frame) {
-    const bytes = frame.slice();
-    for (let n = 1 + dice.below(16); n > 0; n--) bytes[dice.below(bytes.length)] = dice.below(256);
-    return bytes;
-  },
+  bytes: replaceBytes,
   truncated: (dice, frame) => frame.slice(0, dice.below(frame.length)),
   extended: (dice, frame) =>
     joined(
@@ -81,11 +116,12 @@ export const MUTATIONS = {
   },
   lengthFields(dice, frame) {
     const bytes = frame.slice();
-    const places = [];
-    for (let i = 0; i < bytes.length; i++) if (LENGTHS.has(bytes[i])) places.push(i);
-    if (places.length === 0) return MUTATIONS.bytes(dice, frame);
-    const at = dice.pick(places);
-    const width = LENGTHS.get(bytes[at]);
+    const places = [...bytes].flatMap((byte, at) => {
+      const width = LENGTHS.get(byte);
+      return width === undefined ? [] : [{ at, width }];
+    });
+    if (places.length === 0) return replaceBytes(dice, frame);
+    const { at, width } = dice.pick(places);
     const value = dice.pick([0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff]);
     for (let i = 0; i < width && at + 1 + i < bytes.length; i++)
       bytes[at + 1 + i] = Math.floor(value / 256 ** (width - 1 - i)) & 0xff;
@@ -153,16 +189,23 @@ export const MUTATIONS = {
   },
 };
 
-const KINDS = Object.keys(MUTATIONS);
+const KINDS = Object.entries(MUTATIONS);
 
-/** One damaged frame of a seeded kind; it may by chance be whole (see `isWhole`). */
+/**
+ * One damaged frame of a seeded kind; it may by chance be whole (see `wholeFrames`).
+ * @param {Dice} dice
+ * @param {readonly Uint8Array[]} corpus
+ */
 export function mutate(dice, corpus) {
-  const kind = dice.pick(KINDS);
-  return { kind, bytes: MUTATIONS[kind](dice, dice.pick(corpus), dice.pick(corpus)) };
+  const [kind, mutation] = dice.pick(KINDS);
+  return { kind, bytes: mutation(dice, dice.pick(corpus), dice.pick(corpus)) };
 }
 
-/** Tells the frames of a corpus from everything else. */
+/**
+ * Tells the frames of a corpus from everything else.
+ * @param {readonly Uint8Array[]} corpus
+ */
 export function wholeFrames(corpus) {
   const known = new Set(corpus.map((frame) => Buffer.from(frame).toString('latin1')));
-  return (bytes) => known.has(Buffer.from(bytes).toString('latin1'));
+  return (/** @type {Uint8Array} */ bytes) => known.has(Buffer.from(bytes).toString('latin1'));
 }

@@ -1,0 +1,174 @@
+// Damaged frames over sockets, against the open ports of a run that goes on: every connection must be ended by the
+// other side.
+import { connect } from 'node:net';
+import { WebSocket } from 'ws';
+import { encodeFrame } from '#dist/engine/comm/frame.js';
+import { handshakeHeaders } from '#dist/engine/comm/handshake.js';
+
+/** @typedef {import('./fuzz-run.mjs').FuzzRun} FuzzRun */
+/** @typedef {'coordinator' | 'worker'} Target */
+/** @typedef {(frames: readonly Uint8Array[]) => Promise<void>} Attack */
+
+/** Damaged frames that one connection sends before it must have been closed. */
+export const PER_CONNECTION = 4;
+/** A port that is slower than this with one connection hangs. */
+export const HANG_MS = 5000;
+const AT_ONCE = 24;
+
+/**
+ * A frame of the WebSocket protocol, masked with zeros.
+ * @param {Uint8Array} payload
+ */
+function wrapped(payload) {
+  const { length } = payload;
+  const head =
+    length < 126
+      ? [0x82, 0x80 | length]
+      : length < 65536
+        ? [0x82, 0xfe, length >> 8, length & 255]
+        : [0x82, 0xff, 0, 0, 0, 0, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255];
+  return Buffer.concat([Buffer.from(head), Buffer.alloc(4), payload]);
+}
+
+class Attacker {
+  #fuzz;
+  #ports;
+  #headers;
+
+  /**
+   * @param {FuzzRun} fuzz
+   * @param {Record<Target, number>} ports
+   * @param {string} authorization
+   */
+  constructor(fuzz, ports, authorization) {
+    this.#fuzz = fuzz;
+    this.#ports = ports;
+    this.#headers = { ...handshakeHeaders(undefined), authorization };
+  }
+
+  /** The request that begins a connection. */
+  request(path = '/') {
+    const lines = [
+      `GET ${path} HTTP/1.1`,
+      'Host: 127.0.0.1',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==',
+      ...Object.entries(this.#headers).map(([name, value]) => `${name}: ${value}`),
+    ];
+    return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`);
+  }
+
+  /**
+   * Sends bytes past the protocol; resolves when the other side has ended the connection.
+   * @param {Target} target
+   * @param {readonly Uint8Array[]} chunks
+   * @returns {Promise<void>}
+   */
+  raw(target, chunks) {
+    return new Promise((resolve) => {
+      const socket = connect(this.#ports[target], '127.0.0.1', () => {
+        for (const chunk of chunks) socket.write(chunk);
+        // Half a request is cut by the time limit of strangers, which would make this slow: a stranger that goes must
+        // do.
+        socket.end();
+      });
+      const timer = setTimeout(() => {
+        this.#fuzz.failures.push(`${target}: a connection hangs`);
+        socket.destroy();
+      }, 3 * HANG_MS);
+      socket
+        .resume()
+        .on('error', () => undefined)
+        .once('close', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+    });
+  }
+
+  /**
+   * Sends frames with the token of the run; resolves when the other side has ended the connection.
+   * @param {Target} target
+   * @param {Uint8Array | null} hello
+   * @param {readonly Uint8Array[]} frames
+   * @returns {Promise<void>}
+   */
+  authenticated(target, hello, frames) {
+    return new Promise((resolve) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${this.#ports[target]}`, { headers: this.#headers });
+      const timer = setTimeout(() => {
+        const first = Buffer.from(frames[0] ?? []).toString('hex');
+        this.#fuzz.failures.push(`${target}: a peer that sends damaged frames is not dropped (${first.slice(0, 80)})`);
+        socket.terminate();
+      }, HANG_MS);
+      socket
+        .on('error', () => undefined)
+        .once('close', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      socket.once('open', () => {
+        if (hello !== null) socket.send(hello);
+        for (const frame of frames) socket.send(frame);
+      });
+    });
+  }
+}
+
+/**
+ * @param {FuzzRun} fuzz
+ * @param {Attacker} attacker
+ * @returns {Record<string, Attack>}
+ */
+function attacksOf(fuzz, attacker) {
+  const { dice } = fuzz;
+  const hellos = ['w0', 'w1', 'nobody', 'joiner'].map((name) =>
+    encodeFrame({ type: 'hello', name, ...(name === 'joiner' ? { role: 'join', host: 'somewhere', pid: 1 } : {}) }),
+  );
+  const anyTarget = () => dice.pick(/** @type {const} */ (['coordinator', 'worker']));
+  const requests = () => [attacker.request(), attacker.request('/x'.repeat(20))];
+  return {
+    'before the token, raw bytes': (frames) => attacker.raw(anyTarget(), frames),
+    'a damaged request': (frames) => attacker.raw(anyTarget(), [fuzz.mutated(requests()), ...frames]),
+    'frames of the socket protocol damaged': (frames) =>
+      attacker.raw(anyTarget(), [attacker.request(), ...frames.map((frame) => fuzz.mutated([wrapped(frame)]))]),
+    'no hello but damaged frames': (frames) => attacker.authenticated(anyTarget(), null, frames),
+    'damaged reports to the coordinator': (frames) => attacker.authenticated('coordinator', dice.pick(hellos), frames),
+    'damaged doorbells to a worker': (frames) => attacker.authenticated('worker', dice.pick(hellos), frames),
+  };
+}
+
+/**
+ * Sends `count` damaged frames or a few more; returns how many.
+ * @param {FuzzRun} fuzz
+ * @param {Record<Target, number>} ports
+ * @param {string} authorization
+ * @param {number} count
+ */
+export async function fuzzPorts(fuzz, ports, authorization, count) {
+  const attacks = Object.entries(attacksOf(fuzz, new Attacker(fuzz, ports, authorization))).map(([name, strike]) => ({
+    name,
+    strike,
+    sent: 0,
+  }));
+  const memory = fuzz.memoryWatch();
+  let numSent = 0;
+  let numConnections = 0;
+  const attackOn = async () => {
+    while (numSent < count && fuzz.failures.length === 0) {
+      const attack = attacks[numConnections++ % attacks.length];
+      if (attack === undefined) return;
+      const frames = Array.from({ length: PER_CONNECTION }, () => fuzz.damaged().bytes);
+      numSent += PER_CONNECTION;
+      attack.sent += PER_CONNECTION;
+      await attack.strike(frames);
+      if (numSent > count / 5) memory.begin();
+      if (numSent % 20_000 < PER_CONNECTION) fuzz.say(`${numSent} frames over sockets`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, attackOn));
+  fuzz.say(`sockets: ${attacks.map(({ name, sent }) => `${name} ${sent}`).join(', ')}; ${memory.end()}`);
+  return numSent;
+}

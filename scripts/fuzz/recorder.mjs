@@ -1,0 +1,63 @@
+// The recorder: everything that the coordinator of a run in this process says and hears, and the token that its workers
+// come with. It listens at the prototypes of ws, which every connection of the process goes through.
+import { WebSocket, WebSocketServer } from 'ws';
+import { decodeFrame, encodeFrame } from '#dist/engine/comm/frame.js';
+
+/** Frames of a type that are kept. */
+const OF_EACH_TYPE = 12;
+const LARGEST_BYTES = 65536;
+
+/** Begins to record. */
+export function startRecorder() {
+  /** @type {Uint8Array[]} */
+  const corpus = [];
+  /** @type {Map<string, number>} */
+  const seen = new Map();
+  let authorization = '';
+  const record = (/** @type {unknown} */ data) => {
+    if (!(data instanceof Uint8Array) || data.length > LARGEST_BYTES) return;
+    const { type } = decodeFrame(data);
+    const count = (seen.get(type) ?? 0) + 1;
+    seen.set(type, count);
+    if (count <= OF_EACH_TYPE) corpus.push(Uint8Array.from(data));
+  };
+  // As functions of any arguments: what they are is the business of ws.
+  const sockets = /** @type {Record<'send' | 'emit', (...args: unknown[]) => unknown>} */ (
+    /** @type {unknown} */ (WebSocket.prototype)
+  );
+  const { send, emit } = sockets;
+  const { handleUpgrade } = WebSocketServer.prototype;
+  sockets.send = function (...args) {
+    record(args[0]);
+    return send.apply(this, args);
+  };
+  sockets.emit = function (...args) {
+    if (args[0] === 'message') record(args[1]);
+    return emit.apply(this, args);
+  };
+  WebSocketServer.prototype.handleUpgrade = function (
+    /** @type {import('node:http').IncomingMessage} */ request,
+    /** @type {import('node:stream').Duplex} */ socket,
+    /** @type {Buffer} */ head,
+    /** @type {Parameters<typeof handleUpgrade>[3]} */ done,
+  ) {
+    if (authorization === '') authorization = request.headers.authorization ?? '';
+    handleUpgrade.call(this, request, socket, head, done);
+  };
+  return {
+    /** Ends the recording: what was kept, with some doorbells, which no socket carries between workers here. */
+    stop() {
+      Object.assign(sockets, { send, emit });
+      WebSocketServer.prototype.handleUpgrade = handleUpgrade;
+      const addresses = corpus
+        .map((frame) => decodeFrame(frame))
+        .flatMap((message) =>
+          message.type === 'ready' && 'address' in message && typeof message.address === 'string'
+            ? [message.address]
+            : [],
+        );
+      for (let i = 0; i < 12; i++) corpus.push(encodeFrame({ type: 'bell', key: `F ${i % 3} ${i} ${i % 2}` }));
+      return { corpus, seen, authorization, addresses };
+    },
+  };
+}
