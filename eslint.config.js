@@ -21,7 +21,8 @@ const TOO_LARGE = [
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'runs/', '**/runs/'] },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', 'scripts/**/*.mjs', 'bench/**/*.mjs'],
+    ignores: ['bench/compute/worker*.mjs', 'examples/**'],
     extends: [tseslint.configs.recommendedTypeChecked],
     plugins: { 'import-sort': importSort },
     languageOptions: { parserOptions: { project: './tsconfig.test.json', tsconfigRootDir: import.meta.dirname } },
@@ -98,7 +99,7 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': 'off' },
   },
   {
-    files: ['examples/**/*.ts', 'bench/**/*.ts'],
+    files: ['examples/**/*.ts'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { parserOptions: { project: null } },
   },

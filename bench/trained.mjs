@@ -2,10 +2,10 @@
 // on how busy the machine is or on the shape of the run, so that runs of other days and machines of the same kind may
 // be compared.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readEvents } from '#dist/engine/events/event-log.js';
+import { parseJson } from '../scripts/lab/json.mjs';
 import { MAIN, ROOT } from '../scripts/lab/pipetrain.mjs';
 
 /** @typedef {import('#dist/engine/events/summary.js').Summary} Summary */
@@ -17,7 +17,7 @@ import { MAIN, ROOT } from '../scripts/lab/pipetrain.mjs';
 function finishedSummary(folder) {
   const path = join(folder, 'summary.json');
   if (!existsSync(path)) return null;
-  const summary = /** @type {Summary} */ (JSON.parse(readFileSync(path, 'utf8')));
+  const summary = /** @type {Summary} */ (parseJson(readFileSync(path, 'utf8')));
   return summary.status === 'finished' ? summary : null;
 }
 
@@ -35,7 +35,8 @@ export async function trained(folder, args) {
       stdio: ['ignore', 'ignore', 'inherit'],
       cwd: ROOT,
     });
-    const [code] = /** @type {[number | null]} */ (await once(child, 'exit'));
+    /** @type {number | null} */
+    const code = await new Promise((resolve) => child.once('exit', (status) => resolve(status)));
     summary = finishedSummary(folder);
     if (code !== 0 || summary === null) throw new Error(`pipetrain train ${args.join(' ')} ended with ${code}`);
     // The parameters are not needed any more, and large.

@@ -1,8 +1,8 @@
 // Builds dist/: TensorFlow.js bundled with its gradients (its own Node entry leaves them out and its ES modules do not
 // load in Node) and the part of mathjs that is used, then the TypeScript sources by tsc, then the two programs that
 // people and coordinators start as bundles: a process that loads hundreds of small files takes twice as long to start.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 

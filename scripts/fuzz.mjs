@@ -76,8 +76,10 @@ async function train(name, changes, { onEvent = () => undefined, signal = new Ab
 }
 
 fuzz.say(`recording a run; ${numFrames} frames, seed ${options.seed}`);
-const { port, close } = await listen({ onPeer: () => undefined, token: 'x' });
-await close();
+// A free port, known before the run begins.
+const probe = await listen({ onPeer: () => undefined, token: 'x' });
+const { port } = probe;
+await probe.close();
 const stop = new AbortController();
 /** @type {Map<string, number>} */
 const events = new Map();

@@ -3,7 +3,7 @@
 // `--build --debug` for a debugger.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -31,8 +31,8 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
  * @returns {Generator<string>}
  */
 function* walk(path) {
-  if (!statSync(path).isDirectory()) return yield path;
-  for (const name of readdirSync(path).sort()) yield* walk(join(path, name));
+  if (statSync(path).isDirectory()) for (const name of readdirSync(path).sort()) yield* walk(join(path, name));
+  else yield path;
 }
 
 const digest = (/** @type {readonly string[]} */ paths) => {

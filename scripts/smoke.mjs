@@ -4,12 +4,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findRealData } from './lab/real-data.mjs';
+import { hasTorch } from '../bench/compute/python.mjs';
 import { knownNames } from './lab/command-line.mjs';
+import { parseJson } from './lab/json.mjs';
 import { ROOT, started } from './lab/pipetrain.mjs';
+import { findRealData } from './lab/real-data.mjs';
 import { scratchFolder } from './lab/scratch.mjs';
 import { stopwatch } from './lab/stopwatch.mjs';
-import { hasTorch } from '../bench/compute/python.mjs';
 
 /**
  * One thing to run.
@@ -103,7 +104,7 @@ process.chdir(ROOT);
 const { positionals } = parseArgs({ allowPositionals: true });
 const names = knownNames('script', positionals, TRIALS);
 const scripts = /** @type {{ scripts: Record<string, string> }} */ (
-  JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  parseJson(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 ).scripts;
 const forgotten = Object.keys(scripts).filter((name) => /^(bench:|soak)/.test(name) && !(name in TRIALS));
 const watch = stopwatch();

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { readEvents } from '#dist/engine/events/event-log.js';
 import { checkLedger } from '#dist/engine/events/ledger.js';
 import { wholeNumber } from './lab/command-line.mjs';
+import { parseJson } from './lab/json.mjs';
 import { started } from './lab/pipetrain.mjs';
 import { scratchFolder } from './lab/scratch.mjs';
 import { counted } from './lab/statistics.mjs';
@@ -27,7 +28,7 @@ async function session(...args) {
   const lines = /** @type {string[]} */ ([]);
   const { end, errors } = await started(process.execPath, [script, ...args], { onLine: (line) => lines.push(line) })
     .ended;
-  const result = lines[0] === undefined ? null : /** @type {CrashResult} */ (JSON.parse(lines[0]));
+  const result = lines[0] === undefined ? null : /** @type {CrashResult} */ (parseJson(lines[0]));
   return { end, errors, result };
 }
 

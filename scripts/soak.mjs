@@ -11,6 +11,7 @@ import { eventsOf } from '#dist/engine/events/summary.js';
 import { sharedMemoryFolder } from '#dist/engine/tensor/mapped-file.js';
 import { wholeNumber } from './lab/command-line.mjs';
 import { dice } from './lab/dice.mjs';
+import { parseJson } from './lab/json.mjs';
 import { pipetrain } from './lab/pipetrain.mjs';
 import { scratchFolder } from './lab/scratch.mjs';
 import { counted, median } from './lab/statistics.mjs';
@@ -104,7 +105,7 @@ async function weather() {
 }
 
 const summaryOf = (/** @type {string} */ path) =>
-  /** @type {Summary} */ (JSON.parse(readFileSync(join(path, 'summary.json'), 'utf8')));
+  /** @type {Summary} */ (parseJson(readFileSync(join(path, 'summary.json'), 'utf8')));
 
 /** What differs from the undisturbed run, and what `verify` finds. */
 async function differences() {

@@ -8,6 +8,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fail, knownNames } from '../../scripts/lab/command-line.mjs';
+import { parseJson } from '../../scripts/lab/json.mjs';
 import { machineAndNode, versionOf } from '../../scripts/lab/machine.mjs';
 import { MAIN, ROOT } from '../../scripts/lab/pipetrain.mjs';
 import { BENCH_OPTIONS, BenchResults } from '../bench-results.mjs';
@@ -106,7 +107,7 @@ async function ablate(name) {
 /** @param {CaseName} name */
 function sectionOf(name) {
   const path = factsPath(name);
-  const facts = existsSync(path) ? /** @type {Facts} */ (JSON.parse(readFileSync(path, 'utf8'))) : null;
+  const facts = existsSync(path) ? /** @type {Facts} */ (parseJson(readFileSync(path, 'utf8'))) : null;
   const table = readFileSync(join(out, name, 'ablation.md'), 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('|') || line.startsWith('-'))

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { makeKernel } from '#dist/engine/tensor/jit/catalogue.js';
 import { NativeRoutine } from '#dist/engine/tensor/jit/native-routine.js';
 import { addressOf } from '#dist/engine/tensor/native.js';
+import { parseJson } from '../../scripts/lab/json.mjs';
 import { processorMs } from '../../scripts/lab/machine.mjs';
 
 /** @typedef {import('./parts.mjs').Part} Part */
@@ -53,7 +54,7 @@ function prepared({ spec }) {
   return { run: () => routine.call(addressOf(table), start + (-start & 63n)), keep: [buffers, scratch, table] };
 }
 
-const models = /** @type {Record<string, Part[]>} */ (JSON.parse(process.argv[2] ?? '{}'));
+const models = /** @type {Record<string, Part[]>} */ (parseJson(process.argv[2] ?? '{}'));
 const parts = Object.entries(models).map(([name, list]) => ({ name, list: list.map(prepared) }));
 const fastest = (/** @type {{ run: () => void }} */ { run }) => {
   let best = Infinity;

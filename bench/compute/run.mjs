@@ -46,7 +46,14 @@ if (!existsSync(join(here, '../../dist/engine/index.js')))
 const results = new BenchResults(here, options);
 const python = findPython(options);
 
-/** A side of our own: one of the scripts beside this one. @param {string} script @param {readonly string[]} args */
+/**
+ * A side of our own: one of the scripts beside this one.
+ * @template Answer
+ * @param {string} script
+ * @param {readonly string[]} args
+ * @param {number} [threads]
+ * @returns {Runner<Answer>}
+ */
 const ours = (script, args, threads = 1) => new Runner(process.execPath, [join(here, script), ...args], threads);
 
 /** @type {(args: readonly string[], threads: number, env?: Record<string, string>) => Runner<Turn>} */

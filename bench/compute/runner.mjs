@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { type } from 'node:os';
 import { createInterface } from 'node:readline';
+import { parseJson } from '../../scripts/lab/json.mjs';
 import { succeeds } from './python.mjs';
 
 /** @typedef {{ wall: number, cpu: number }} Times Milliseconds of wall clock and of processor. */
@@ -47,7 +48,7 @@ export class Runner {
   async #answer() {
     const line = await this.#lines.next();
     if (line.done === true) throw new Error('a measured process ended early; its message is above');
-    return JSON.parse(line.value);
+    return parseJson(line.value);
   }
 
   /** Its version, the memory it needs before it has a model, and what it says of the first steps. */

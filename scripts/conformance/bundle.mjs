@@ -68,7 +68,9 @@ export async function bundledSuites(root, files) {
     plugins: [{ name: 'one-tensorflow', setup: (setup) => resolveOneTensorFlow(setup, root) }],
   });
   const remove = () => rmSync(target, { recursive: true, force: true });
-  return { module: /** @type {Suites} */ (await import(pathToFileURL(outfile).href)), remove };
+  /** @type {unknown} */
+  const module = await import(pathToFileURL(outfile).href);
+  return { module: /** @type {Suites} */ (module), remove };
 }
 
 /**

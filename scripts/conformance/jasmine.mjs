@@ -174,12 +174,12 @@ export class SpecRunner {
             `${isNegated ? 'not ' : ''}${name}${args.length > 0 ? ` ${args.map(show).join(', ')}` : ''}`,
         );
     };
-    const bound = Object.entries(matchers).map(([name, test]) => [
-      name,
-      (/** @type {unknown[]} */ ...args) => check(name, test(actual, ...args), args),
-    ]);
+    /** @type {Record<string, unknown>} */
+    const bound = {};
+    for (const [name, test] of Object.entries(matchers))
+      bound[name] = (/** @type {unknown[]} */ ...args) => check(name, test(actual, ...args), args);
     return {
-      ...Object.fromEntries(bound),
+      ...bound,
       nothing: () => undefined,
       ...(isNegated ? {} : { not: this.#expect(actual, true) }),
     };
@@ -256,7 +256,7 @@ export class SpecRunner {
       expect: (/** @type {unknown} */ actual) => this.#expect(actual),
       expectAsync: (/** @type {unknown} */ promise) => this.#expectAsync(promise),
       spyOn: (/** @type {Record<string, unknown>} */ target, /** @type {string} */ name) => this.#spyOn(target, name),
-      fail: (/** @type {unknown} */ message) => this.#failures.push(String(message ?? 'fail()')),
+      fail: (/** @type {unknown} */ message) => this.#failures.push(show(message ?? 'fail()')),
       jasmine: {
         DEFAULT_TIMEOUT_INTERVAL: SPEC_TIMEOUT_MS,
         arrayWithExactContents: (/** @type {unknown[]} */ items) => ({
@@ -332,7 +332,7 @@ function call(fn) {
   const finished = new Promise((resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no end after ${SPEC_TIMEOUT_MS / 1000} s`)), SPEC_TIMEOUT_MS);
     const done = Object.assign(() => resolve(undefined), {
-      fail: (/** @type {unknown} */ message) => reject(new Error(String(message ?? 'done.fail()'))),
+      fail: (/** @type {unknown} */ message) => reject(new Error(show(message ?? 'done.fail()'))),
     });
     if (fn.length > 0) fn(done);
     else Promise.resolve(fn(undefined)).then(resolve, reject);

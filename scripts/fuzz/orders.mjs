@@ -1,6 +1,5 @@
 // Workers that are given damaged orders by a coordinator: each says what is wrong and ends.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { listen } from '#dist/engine/comm/listen.js';
@@ -49,11 +48,12 @@ async function orderWorker(fuzz) {
   const child = spawn(process.execPath, [WORKER], { stdio: ['pipe', 'ignore', 'ignore'] });
   child.stdin.write(`${JSON.stringify({ url: listener.url, token: 'secret', worker: 'w9', host: null, own: null })}\n`);
   const timer = setTimeout(() => child.kill('SIGKILL'), 4 * HANG_MS);
-  const [code, signal] = /** @type {[number | null, NodeJS.Signals | null]} */ (await once(child, 'close'));
+  /** @type {number | NodeJS.Signals | null} */
+  const end = await new Promise((resolve) => child.once('close', (code, signal) => resolve(signal ?? code)));
   clearTimeout(timer);
   stop();
   await listener.close();
-  return signal ?? code;
+  return end;
 }
 
 /**

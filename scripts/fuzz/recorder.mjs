@@ -26,7 +26,10 @@ export function startRecorder() {
     /** @type {unknown} */ (WebSocket.prototype)
   );
   const { send, emit } = sockets;
-  const { handleUpgrade } = WebSocketServer.prototype;
+  const servers = /** @type {Record<'handleUpgrade', (...args: unknown[]) => unknown>} */ (
+    /** @type {unknown} */ (WebSocketServer.prototype)
+  );
+  const { handleUpgrade } = servers;
   sockets.send = function (...args) {
     record(args[0]);
     return send.apply(this, args);
@@ -35,20 +38,16 @@ export function startRecorder() {
     if (args[0] === 'message') record(args[1]);
     return emit.apply(this, args);
   };
-  WebSocketServer.prototype.handleUpgrade = function (
-    /** @type {import('node:http').IncomingMessage} */ request,
-    /** @type {import('node:stream').Duplex} */ socket,
-    /** @type {Buffer} */ head,
-    /** @type {Parameters<typeof handleUpgrade>[3]} */ done,
-  ) {
-    if (authorization === '') authorization = request.headers.authorization ?? '';
-    handleUpgrade.call(this, request, socket, head, done);
+  servers.handleUpgrade = function (...args) {
+    const { headers } = /** @type {import('node:http').IncomingMessage} */ (args[0]);
+    if (authorization === '') authorization = headers.authorization ?? '';
+    return handleUpgrade.apply(this, args);
   };
   return {
     /** Ends the recording: what was kept, with some doorbells, which no socket carries between workers here. */
     stop() {
       Object.assign(sockets, { send, emit });
-      WebSocketServer.prototype.handleUpgrade = handleUpgrade;
+      Object.assign(servers, { handleUpgrade });
       const addresses = corpus
         .map((frame) => decodeFrame(frame))
         .flatMap((message) =>

@@ -1,5 +1,5 @@
 // ImportGraph: which source file imports what, read with the TypeScript parser. It knows nothing of rooms and rules.
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import ts from 'typescript';
 

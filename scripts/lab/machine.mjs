@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
+import { parseJson } from './json.mjs';
 import { ROOT } from './pipetrain.mjs';
 
 /** Processors, memory and system. */
@@ -25,7 +26,7 @@ export const loads = () =>
  */
 export function versionOf(name) {
   const folder = name === undefined ? ROOT : join(ROOT, 'node_modules', name);
-  const manifest = /** @type {{ version: string }} */ (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  const manifest = /** @type {{ version: string }} */ (parseJson(readFileSync(join(folder, 'package.json'), 'utf8')));
   return manifest.version;
 }
 

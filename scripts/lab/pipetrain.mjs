@@ -1,7 +1,8 @@
 // The command pipetrain as a process of its own: started, heard, and its end waited for.
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseJson } from './json.mjs';
 
 /** @typedef {import('#dist/engine/events/events.js').RunEvent} RunEvent */
 
@@ -59,7 +60,7 @@ export function heard(child, onLine) {
  */
 export function pipetrain(args, { onEvent = () => undefined, launch = launchHere, env = process.env } = {}) {
   const child = launch(process.execPath, [MAIN, ...args, '--json'], { ...HEARD, env });
-  const ended = heard(child, (line) => onEvent(/** @type {RunEvent} */ (JSON.parse(line)), child.pid ?? 0));
+  const ended = heard(child, (line) => onEvent(/** @type {RunEvent} */ (parseJson(line)), child.pid ?? 0));
   return { child, ended };
 }
 
