@@ -22,7 +22,7 @@ export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'runs/', '**/runs/'] },
   {
     files: ['**/*.ts', 'scripts/**/*.mjs', 'bench/**/*.mjs'],
-    ignores: ['bench/compute/worker*.mjs', 'examples/**'],
+    ignores: ['examples/**'],
     extends: [tseslint.configs.recommendedTypeChecked],
     plugins: { 'import-sort': importSort },
     languageOptions: { parserOptions: { project: './tsconfig.test.json', tsconfigRootDir: import.meta.dirname } },

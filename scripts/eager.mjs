@@ -1,22 +1,22 @@
-// Runs the blocks of a model one after the other, op by op, on the first samples of a data set, and says what comes out of
-// each: where a number goes wrong, or where a `debugger` statement in a model file is to stop. No worker, no trace, no
+// Runs the blocks of a model one after the other, op by op, on the first samples of a data set, and says what comes out
+// of each: where a number goes wrong, or where a `debugger` statement in a model file is to stop. No worker, no trace, no
 // training: initial parameters, and dropout is the identity.
 //
 //   npm run eager -- --model ./my-model.ts --data text:FILE [--block NAME] [--micro-batch N] [--seed N] [--option K=V]
 //   node inspect scripts/eager.mjs --model ./my-model.ts --data text:FILE
 import { parseArgs } from 'node:util';
-import { trainConfigSchema } from '../dist/engine/core/config.js';
-import { fillField } from '../dist/engine/data/micro-batch.js';
-import { entryView, initializeSlab, slabLayout } from '../dist/engine/model/slab.js';
-import { setUpRun } from '../dist/engine/run/run-setup.js';
-import { registerEager } from '../dist/engine/tensor/eager.js';
-import { openExecutor } from '../dist/engine/tensor/open-executor.js';
-import { hostArray } from '../dist/engine/tensor/shape.js';
-import * as tf from '../dist/engine/tensor/tf.js';
+import { trainConfigSchema } from '#dist/engine/core/config.js';
+import { fillField } from '#dist/engine/data/micro-batch.js';
+import { entryView, initializeSlab, slabLayout } from '#dist/engine/model/slab.js';
+import { setUpRun } from '#dist/engine/run/run-setup.js';
+import { registerEager } from '#dist/engine/tensor/eager.js';
+import { openExecutor } from '#dist/engine/tensor/open-executor.js';
+import { hostArray } from '#dist/engine/tensor/shape.js';
+import * as tf from '#dist/engine/tensor/tf.js';
 
-/** @typedef {import('../engine/model/block.js').Block} Block */
-/** @typedef {import('../engine/model/block.js').BlockContext} BlockContext */
-/** @typedef {import('../engine/run/run-setup.js').RunSetup} RunSetup */
+/** @typedef {import('#dist/engine/model/block.js').Block} Block */
+/** @typedef {import('#dist/engine/model/block.js').BlockContext} BlockContext */
+/** @typedef {import('#dist/engine/run/run-setup.js').RunSetup} RunSetup */
 
 const { values: options } = parseArgs({
   options: {
@@ -90,7 +90,7 @@ function initialTensors(block, seed) {
 
 /** @type {(name: string, y: tf.Tensor) => string} */
 function describe(name, y) {
-  const values = y.dataSync();
+  const values = [...y.dataSync()];
   const finite = values.filter((value) => Number.isFinite(value));
   const bad = values.length - finite.length;
   const [min, max] = [

@@ -7,8 +7,6 @@ import { fourLayers } from './four-layers.mjs';
 /** @typedef {import('#dist/engine/index.js').Model} Model */
 /** @typedef {import('./engine-build.mjs').LoadEngine} LoadEngine */
 
-export { engineAt } from './engine-build.mjs';
-
 /**
  * B samples of T tokens, width D, H heads, F inside the MLP, L layers.
  * @typedef {Readonly<Record<'B' | 'T' | 'D' | 'H' | 'F' | 'L', number>>} Sizes

@@ -143,8 +143,8 @@ const page = `# The parts of a step
 Ours${python.path === undefined ? '' : " / PyTorch's"}, on one thread, best of ${rounds} turns by processor time.
 Command: \`npm run bench:parts\`; machine: ${machineAndNode()}.
 
-**Matrix products**, GFLOP/s. D is the width, F the MLP; \`input\` and \`matrix\` are the gradients of the rows and of the
-matrix that takes them from the first to the second.
+**Matrix products**, GFLOP/s. D is the width, F the MLP; \`input\` and \`matrix\` are the gradients of the rows and of
+the matrix that takes them from the first to the second.
 
 ${table(true)}
 

@@ -191,8 +191,8 @@ function summaryLines(results, threadCounts) {
 const peakNote = ({ rate, side, n }) => `* The peak is ${rate.toFixed(0)} GFLOP/s on one thread: the best product of two
   square matrices (2 n^3 operations; n = 1024, 1536, 2048) of either library in the same run, here ${side} at n = ${n}.
   A step's share is its matrix products divided by its processor time and by the peak. Its products: 6 x rows x inputs x
-  outputs for each matrix, 12 x batch x T x T x width for attention (all of it, also where a causal mask hides half), and
-  a third less where the data are the input. What else a step does counts as time and not as work.`;
+  outputs for each matrix, 12 x batch x T x T x width for attention (all of it, also where a causal mask hides half),
+  and a third less where the data are the input. What else a step does counts as time and not as work.`;
 
 /** @param {readonly Result[]} results */
 function pytorchNote(results) {
@@ -229,8 +229,8 @@ function readingNotes({ results, gemm, versions, rounds, turnSteps, machine, pin
     ...(difference === null
       ? []
       : [
-          `* The same maths: the losses of all sides differ by at most ${difference.toExponential(1)} (relative) over ` +
-            'the whole run.',
+          `* The same maths: the losses of all sides differ by at most ${difference.toExponential(1)} (relative) ` +
+            'over the whole run.',
         ]),
     `* Machine: ${machine}${pinned ? '; all sides pinned to the same cores' : ''}`,
     `* Versions: ${known.join(', ')}`,
@@ -253,9 +253,9 @@ export function describe(record, notes) {
   );
   return `# Training steps, side by side
 
-Whole steps of ${firstOfEach.length} transformers in 32-bit floats on the processor: forward, backward, AdamW. Both sides
-start from the same parameters and train on the same batch, and pre-norm, exact GELU, the loss, the settings of AdamW and
-the mask are the same; no dropout, no clipping.
+Whole steps of ${firstOfEach.length} transformers in 32-bit floats on the processor: forward, backward, AdamW. Both
+sides start from the same parameters and train on the same batch, and pre-norm, exact GELU, the loss, the settings of
+AdamW and the mask are the same; no dropout, no clipping.
 ${missing === null ? '' : `\n**PyTorch could not be had: ${missing}. Only our own times are below.**\n`}
 | model | layers | width | heads | MLP | batch | GFLOP | |
 |:--|--:|--:|--:|--:|--:|--:|:--|

@@ -3,19 +3,24 @@
 // coordinator; the workers hold the seats that workers of a run hold: micro-batches, reduction in shared memory, update
 // after the commit.
 import { fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { buildMeasured, engineAt, LEARNING_RATE, MODELS } from './models.mjs';
+import { MemoryFolder } from '#dist/engine/memory/memory-folder.js';
+import { assembleStep } from '#dist/engine/protocol/step-result.js';
+import { sum } from '../../scripts/lab/statistics.mjs';
+import { engineAt } from './engine-build.mjs';
+import { buildMeasured, LEARNING_RATE, modelOf } from './models.mjs';
 
-const [name, workersText] = process.argv.slice(2);
-const load = engineAt();
-const { MemoryFolder } = await load('engine/memory/memory-folder.js');
-const { assembleStep } = await load('engine/protocol/step-result.js');
+/** @typedef {import('#dist/engine/core/plan.js').Plan} Plan */
+/** @typedef {import('./worker.mjs').WorkerOrder} WorkerOrder */
+/** @typedef {import('./worker.mjs').WorkerAnswer} WorkerAnswer */
+
+const [name = '', workersText] = process.argv.slice(2);
 const count = Number(workersText);
-const { B } = MODELS[name].sizes;
-const { model } = await buildMeasured(name, load);
+const { B } = modelOf(name).sizes;
+const { model } = await buildMeasured(name, engineAt());
 const memory = new MemoryFolder();
 const ids = Array.from({ length: count }, (_, i) => `w${i}`);
+/** @type {Plan} */
 const plan = {
   generation: 1,
   frozen: 0,
@@ -39,16 +44,22 @@ if (process.platform === 'linux')
   children.forEach((child, i) => spawnSync('taskset', ['-cp', String(i), String(child.pid)], { stdio: 'ignore' }));
 for (const child of children) child.once('exit', (code) => code !== 0 && process.exit(1));
 
-/** Tells every worker something and waits for all answers. */
+/**
+ * Tells every worker something and waits for all answers.
+ * @param {WorkerOrder} message
+ */
 async function all(message) {
-  const answers = Promise.all(children.map(async (child) => (await once(child, 'message'))[0]));
+  /** @type {(child: import('node:child_process').ChildProcess) => Promise<WorkerAnswer>} */
+  const answerOf = (child) =>
+    new Promise((resolve) => child.once('message', (answer) => resolve(/** @type {WorkerAnswer} */ (answer))));
+  const answers = Promise.all(children.map(answerOf));
   for (const child of children) child.send(message);
   return answers;
 }
 
 const opened = await all({ type: 'open' });
 const colleagues = Object.fromEntries(
-  opened.map(({ worker, address, fingerprint }) => [worker, { address, fingerprint, domain: 'bench' }]),
+  opened.map(({ worker, address = '', fingerprint = null }) => [worker, { address, fingerprint, domain: 'bench' }]),
 );
 await all({ type: 'prepare', plan, keeper: 0, colleagues });
 await all({ type: 'activate', generation: plan.generation });
@@ -56,13 +67,16 @@ await all({ type: 'activate', generation: plan.generation });
 let stepNumber = 0;
 let loss = 0;
 let peakMb = 0;
-const processor = (reports) => reports.reduce((sum, { cpu }) => sum + cpu, 0);
+const processor = (/** @type {WorkerAnswer[]} */ answers) => sum(answers.map(({ cpu = 0 }) => cpu));
 async function step() {
   const begin = performance.now();
   const reports = await all({ type: 'step', step: stepNumber });
-  const result = assembleStep(new Map(reports.map(({ report }, i) => [ids[i], report])), model.blocks.length, count);
+  const byWorker = new Map(
+    reports.flatMap(({ report }, i) => (report?.type !== 'step-ready' ? [] : [[ids[i] ?? '', report]])),
+  );
+  const result = assembleStep(byWorker, model.blocks.length, count);
   loss = result.loss;
-  const commit = {
+  const applied = await all({
     type: 'commit',
     generation: plan.generation,
     step: stepNumber,
@@ -71,9 +85,8 @@ async function step() {
     updateCount: ++stepNumber,
     goesOn: true,
     snapshot: null,
-  };
-  const applied = await all(commit);
-  peakMb = applied.reduce((sum, { peakMb: one }) => sum + one, 0);
+  });
+  peakMb = sum(applied.map(({ peakMb: one = 0 }) => one));
   const wall = performance.now() - begin;
   return {
     step: { wall, cpu: processor(reports) + processor(applied) },
@@ -82,7 +95,7 @@ async function step() {
   };
 }
 
-console.log(JSON.stringify({ version: 'workers', baseMb: opened.reduce((sum, { baseMb }) => sum + baseMb, 0) }));
+console.log(JSON.stringify({ version: 'workers', baseMb: sum(opened.map(({ baseMb = 0 }) => baseMb)) }));
 for await (const line of createInterface({ input: process.stdin })) {
   const steps = [];
   for (let i = 0; i < Number(line); i++) steps.push(await step());

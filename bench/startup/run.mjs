@@ -190,7 +190,8 @@ function transitionRows(name, events) {
 async function measureTransitions(page) {
   page.say(`## Transitions
 
-A pipeline of two stages whose layers freeze twice, \`--devices cpu:2\`, programs kept from an earlier run. Milliseconds.
+A pipeline of two stages whose layers freeze twice, \`--devices cpu:2\`, programs kept from an earlier run.
+Milliseconds.
 `);
   page.say(
     '| model | transition | in all | state | programs | connections, rest | snapshot | plan | programs in ' +

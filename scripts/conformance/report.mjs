@@ -37,7 +37,11 @@ function opRow(op, results) {
 
 /**
  * The document for the results of all tests in all files.
- * @param {{ results: readonly Result[], opTable: ReadonlyMap<string, unknown>, version: string, fileCount: number }} run
+ * @param {object} run
+ * @param {readonly Result[]} run.results
+ * @param {ReadonlyMap<string, unknown>} run.opTable
+ * @param {string} run.version
+ * @param {number} run.fileCount
  */
 export function report({ results, opTable, version, fileCount }) {
   const reasons = counted(results.flatMap(({ reason }) => (reason === undefined ? [] : [reason])));
@@ -70,8 +74,8 @@ ${table(['Reason', 'Tests'], reasons)}
 ## Ops
 
 The tests that call an op, directly or by way of another function. A test of several ops counts for each. What excludes
-a test of an op is named beside it, mostly another op that the test uses as well. \`AddV2\` and \`BroadcastTo\` are never
-called by this version of TensorFlow.js; the project's own fused ops have tests of their own.
+a test of an op is named beside it, mostly another op that the test uses as well. \`AddV2\` and \`BroadcastTo\` are
+never called by this version of TensorFlow.js; the project's own fused ops have tests of their own.
 
 ${table(
   ['Op', 'Tests', 'Passed', 'Failed', 'Excluded', 'Excluded because of'],

@@ -1,5 +1,5 @@
-// One run over several hosts from its start to its end: a pipeline over two hosts, then replicas; a cable pulled and put
-// back, a worker killed, one that leaves, one with a wrong token.
+// One run over several hosts from its start to its end: a pipeline over two hosts, then replicas; a cable pulled and
+// put back, a worker killed, one that leaves, one with a wrong token.
 import { join } from 'node:path';
 import { readEvents } from '#dist/engine/events/event-log.js';
 import { eventsOf } from '#dist/engine/events/summary.js';
@@ -49,7 +49,10 @@ function lineOf(event) {
         `${(event.seconds * 1000).toFixed(0)} ms`
       );
     case 'recovered':
-      return `recovered from the loss of ${event.lost.join(', ')} in ${event.seconds.toFixed(2)} s, back to step ${event.fromStep}`;
+      return (
+        `recovered from the loss of ${event.lost.join(', ')} in ${event.seconds.toFixed(2)} s, ` +
+        `back to step ${event.fromStep}`
+      );
     case 'worker.lost':
       return `${event.type} ${event.worker} ${event.reason}`;
     case 'worker.left':
