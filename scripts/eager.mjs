@@ -1,6 +1,6 @@
 // Runs the blocks of a model one after the other, op by op, on the first samples of a data set, and says what comes out
-// of each: where a number goes wrong, or where a `debugger` statement in a model file is to stop. No worker, no trace, no
-// training: initial parameters, and dropout is the identity.
+// of each: where a number goes wrong, or where a `debugger` statement in a model file is to stop. No worker, no trace,
+// no training: initial parameters, and dropout is the identity.
 //
 //   npm run eager -- --model ./my-model.ts --data text:FILE [--block NAME] [--micro-batch N] [--seed N] [--option K=V]
 //   node inspect scripts/eager.mjs --model ./my-model.ts --data text:FILE

@@ -22,8 +22,8 @@ import { ADAMW, buildMeasured, measuredData, modelOf } from './models.mjs';
 
 /**
  * The answer to an order; each has the fields that belong to it.
- * @typedef {{ worker?: string, address?: string, fingerprint?: string | null, baseMb?: number, peakMb?: number, cpu?: number,
- *   report?: Report }} WorkerAnswer
+ * @typedef {{ worker?: string, address?: string, fingerprint?: string | null, baseMb?: number, peakMb?: number,
+ *   cpu?: number, report?: Report }} WorkerAnswer
  */
 
 const [name, worker = '', folder = ''] = process.argv.slice(2);
