@@ -102,7 +102,10 @@ function describe(name, y) {
   return `${name.padEnd(20)} [${y.shape.join(', ')}]`.padEnd(40) + numbers + (bad === 0 ? '' : `  ${bad} NOT FINITE`);
 }
 
-/** @param {string} text */
+/**
+ * @param {string} text
+ * @returns {[string, number | string]}
+ */
 function pairOf(text) {
   const [name = '', value = ''] = text.split('=');
   return [name, Number.isFinite(Number(value)) ? Number(value) : value];

@@ -1,10 +1,10 @@
 // One worker of workers.mjs. Usage: node worker.mjs MODEL WORKER FOLDER, with messages of its parent; FOLDER is where
 // the workers keep their tensors.
+import { vectorLanes } from '#dist/engine/tensor/jit/cpu-features.js';
+import { openExecutor } from '#dist/engine/tensor/open-executor.js';
 import { NO_CACHE } from '#dist/engine/worker/cache-settings.js';
 import { assembleEquipment } from '#dist/engine/worker/equipment.js';
 import { Workplace } from '#dist/engine/worker/workplace.js';
-import { openExecutor } from '#dist/engine/tensor/open-executor.js';
-import { vectorLanes } from '#dist/engine/tensor/jit/cpu-features.js';
 import { peakMb, processorMs } from '../../scripts/lab/machine.mjs';
 import { engineAt } from './engine-build.mjs';
 import { ADAMW, buildMeasured, measuredData, modelOf } from './models.mjs';

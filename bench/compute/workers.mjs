@@ -58,9 +58,10 @@ async function all(message) {
 }
 
 const opened = await all({ type: 'open' });
-const colleagues = Object.fromEntries(
-  opened.map(({ worker, address = '', fingerprint = null }) => [worker, { address, fingerprint, domain: 'bench' }]),
-);
+/** @type {Record<string, { address: string, fingerprint: string | null, domain: string }>} */
+const colleagues = {};
+for (const { worker = '', address = '', fingerprint = null } of opened)
+  colleagues[worker] = { address, fingerprint, domain: 'bench' };
 await all({ type: 'prepare', plan, keeper: 0, colleagues });
 await all({ type: 'activate', generation: plan.generation });
 
