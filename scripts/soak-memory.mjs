@@ -38,25 +38,20 @@ const WHOLE = { K: 3, R: 1, cuts: [0, 2, 4], usesCache: false };
 const watch = stopwatch();
 /** @type {Seen} */
 const latest = new Map();
-const team = await startTeam(
-  {
-    model: 'gpt',
-    modelOptions: { layers: 4, width: 64, heads: 2, dropout: 0.1 },
-    data: 'synthetic:text',
-    dataOptions: { samples: 200, sequence: 32 },
-    devices: `cpu:${WORKERS}`,
-    batch: 12,
-    microBatch: 4,
-    steps: 1,
-    schedule: 'gpipe',
-    recompute: '0',
-    poolMb: POOL_MB,
-    seed: 1,
-  },
-  (report, worker) => {
-    if (report.type === 'step-ready') latest.set(worker, report);
-  },
-);
+const team = await startTeam({
+  model: 'gpt',
+  modelOptions: { layers: 4, width: 64, heads: 2, dropout: 0.1 },
+  data: 'synthetic:text',
+  dataOptions: { samples: 200, sequence: 32 },
+  devices: `cpu:${WORKERS}`,
+  batch: 12,
+  microBatch: 4,
+  steps: 1,
+  schedule: 'gpipe',
+  recompute: '0',
+  poolMb: POOL_MB,
+  seed: 1,
+});
 /** @type {string[]} */
 const failures = [];
 const megabytes = (/** @type {number} */ bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
@@ -97,6 +92,7 @@ async function run(count, onStep = () => undefined) {
     // The first step lends what lives as long as the plan.
     if (lent !== null && now !== lent) failures.push(`step ${step}: buffers lent ${now}, the step before ${lent}`);
     lent = now;
+    for (const [worker, report] of reports) latest.set(worker, report);
     for (const [worker, { pool }] of reports)
       if (pool.bytes > Math.max(POOL_MB * 2 ** 20, pool.lentBytes))
         failures.push(

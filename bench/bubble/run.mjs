@@ -5,7 +5,7 @@
 // [--micros N] [--results FOLDER] [--smoke]; --smoke takes tiny sizes, judges nothing and writes to --results only.
 import { parseArgs } from 'node:util';
 import { measuredStep, measuredTimes, replayed } from '#dist/pipeline/measured-step.js';
-import { makeSchedule, scheduleNames } from '#dist/pipeline/schedules/registry.js';
+import { makeSchedule, SCHEDULES } from '#dist/pipeline/schedules/registry.js';
 import { simulateActions } from '#dist/pipeline/simulate.js';
 import { wholeNumber } from '../../scripts/lab/command-line.mjs';
 import { loads, machineAndNode } from '../../scripts/lab/machine.mjs';
@@ -15,7 +15,7 @@ import { BENCH_OPTIONS, BenchResults, Page } from '../bench-results.mjs';
 
 /** @typedef {import('#dist/pipeline/measured-step.js').WorkerSpans} WorkerSpans */
 /** @typedef {import('#dist/pipeline/choice.js').PipelineChoice} PipelineChoice */
-/** @typedef {(typeof scheduleNames)[number]} ScheduleName */
+/** @typedef {(typeof SCHEDULES.names)[number]} ScheduleName */
 /** @typedef {ReturnType<typeof comparison>} Comparison */
 
 /** Steps at the start of a turn that do not count: memory is touched for the first time. */
@@ -77,7 +77,7 @@ async function measure() {
   /** @type {Map<ScheduleName, { spans: WorkerSpans[][], choice: PipelineChoice }>} */
   const measured = new Map();
   for (let round = 0; round < rounds; round++)
-    for (const name of scheduleNames) {
+    for (const name of SCHEDULES.names) {
       const { spans, choice } = await turn(name);
       measured.set(name, { spans: [...(measured.get(name)?.spans ?? []), ...spans], choice });
     }

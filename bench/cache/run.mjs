@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ActivationCache } from '#dist/cache/activation-cache.js';
 import { ActivationStore } from '#dist/cache/activation-store.js';
-import { CODEC_NAMES, codecOf } from '#dist/cache/codec.js';
+import { codecOf, CODECS } from '#dist/cache/codec.js';
 import { openDataset } from '#dist/engine/data/open-dataset.js';
 import { BlockTraces } from '#dist/engine/model/block-traces.js';
 import { buildModel, loadModelDefinition } from '#dist/engine/model/load-model.js';
@@ -21,7 +21,7 @@ import { scratchFolder } from '../../scripts/lab/scratch.mjs';
 import { median } from '../../scripts/lab/statistics.mjs';
 import { BENCH_OPTIONS, BenchResults } from '../bench-results.mjs';
 
-/** @typedef {'f32' | 'f16' | 'i8'} CodecName */
+/** @typedef {import('#dist/cache/codec.js').CodecName} CodecName */
 
 const { values: options } = parseArgs({ options: { ...BENCH_OPTIONS, rounds: { type: 'string' } } });
 const rounds = wholeNumber('rounds', options.rounds ?? (options.smoke ? '3' : '200'));
@@ -56,13 +56,10 @@ const prefixWith = (cache, codec) =>
     executor,
     compiler,
     dataset,
-    layouts,
-    weights: (b) => weights[b] ?? new Float32Array(),
+    parameters: { layouts, of: (block) => weights[block] ?? new Float32Array() },
     frozen,
     microBatch: MICRO_BATCH,
-    cache,
-    codec: codecOf(codec),
-    verifies: false,
+    records: { cache, codec: codecOf(codec), verifies: false },
   });
 
 /**
@@ -99,7 +96,7 @@ const computed = {
   times: /** @type {number[]} */ ([]),
 };
 const places = /** @type {const} */ (['memory', 'disk']);
-const cached = CODEC_NAMES.flatMap((codec) => places.map((place) => cachedVariant(codec, place)));
+const cached = CODECS.names.flatMap((codec) => places.map((place) => cachedVariant(codec, place)));
 const variants = [computed, ...cached];
 
 const out = new Float32Array(MICRO_BATCH * recordFloats);

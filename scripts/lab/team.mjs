@@ -8,34 +8,15 @@ import { planBasis } from '#dist/engine/planning/plan-basis.js';
 import { setUpRun } from '#dist/engine/run/run-setup.js';
 
 /** @typedef {Parameters<typeof planOfShape>[3]} FixedShape */
-/** @typedef {import('#dist/engine/coordinator/coordinator-options.js').CoordinatorOptions} CoordinatorOptions */
 /** @typedef {Awaited<ReturnType<Coordinator['stepReports']>>} StepReports */
-
-/** @returns {never} */
-const nobodyAsks = () => {
-  throw new Error('this team has no workers of other hosts and shows no status');
-};
 
 /**
  * Starts the workers that the settings ask for and measures what their blocks cost.
  * @param {Record<string, unknown>} settings As in a configuration file.
- * @param {CoordinatorOptions['onReport']} [onReport]
  */
-export async function startTeam(settings, onReport = () => undefined) {
-  const config = trainConfigSchema.parse(settings);
-  const setup = await setUpRun(config);
-  const coordinator = new Coordinator({
-    config,
-    workers: setup.workers,
-    microBatch: setup.microBatch,
-    programCache: null,
-    onReport,
-    onDropped: () => undefined,
-    model: nobodyAsks,
-    status: nobodyAsks,
-  });
-  process.on('exit', () => coordinator.abort());
-  await coordinator.open();
+export async function startTeam(settings) {
+  const setup = await setUpRun(trainConfigSchema.parse(settings));
+  const coordinator = await Coordinator.open({ ...setup, programCache: null });
   await coordinator.launch();
   const known = await runCosts(setup, coordinator, null);
   const basis = planBasis(setup, known);
