@@ -12,10 +12,10 @@ const told = ({ name, file, size }) => (size === 0 ? '-' : `${size} ${name === '
 
 console.log('| room | files | lines | imports | longest line | longest file | longest function | most options |');
 console.log('|-|-:|-:|-|-|-|-|-|');
-for (const { folder, files, lines, imports, line, file, function: body, options } of rooms)
-  console.log(
-    `| ${[folder, files, lines, imports.join(' ') || '-', told(line), told(file), told(body), told(options)].join(' | ')} |`,
-  );
+for (const { folder, files, lines, imports, line, file, function: body, options } of rooms) {
+  const longest = [line, file, body, options].map(told);
+  console.log(`| ${[folder, files, lines, imports.join(' ') || '-', ...longest].join(' | ')} |`);
+}
 /** @type {(pick: (room: import('./house/measures.mjs').RoomMeasures) => number) => number} */
 const total = (pick) => rooms.reduce((sum, room) => sum + pick(room), 0);
 console.log(`\n${rooms.length} rooms, ${total(({ files }) => files)} files, ${total(({ lines }) => lines)} lines.`);

@@ -116,7 +116,7 @@ describe('packages stay behind their doors', () => {
 /** The files of code below a folder, inner ones included, as paths from the root. */
 const codeBelow = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.(ts|mjs|js)$/.test(name))
+    .filter((name) => /\.(ts|mts|mjs|js|py)$/.test(name))
     .map((name) => `${folder}/${name.replaceAll('\\', '/')}`);
 
 /** Lines of code, comments and strings above the width that the formatter aims at, as `file:line has n columns`. */
@@ -129,7 +129,8 @@ const wideLines = (folders: readonly string[]): string[] =>
 
 describe('files', () => {
   test(`have lines of at most ${MAX_COLUMNS} columns`, () => {
-    expect(wideLines(['test'])).toEqual([]);
+    const folders = ['engine', 'freeze', 'pipeline', 'cache', 'cli', 'test', 'scripts', 'bench', 'examples'];
+    expect(wideLines(folders)).toEqual([]);
   });
 
   test(`have at most ${MAX_LINES} lines`, () => {

@@ -1,5 +1,5 @@
-// ExtendedSources: the examples of docs/extending.md, and a copy of the sources with all of them added: for each one new
-// file, and the lines of its diff in one registry. Compiled, so that the command runs from it.
+// ExtendedSources: the examples of docs/extending.md, and a copy of the sources with all of them added: for each one
+// new file, and the lines of its diff in one registry. Compiled, so that the command runs from it.
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

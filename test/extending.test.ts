@@ -74,7 +74,7 @@ describe('with all examples', () => {
   };
   const lossesOf = (events: readonly RunEvent[]): number[] => eventsOf(events, 'step').map(({ loss }) => loss);
 
-  it('data, model and optimizer train, on the executor as without it, and the sub-command prints the losses', async () => {
+  it('data, model and optimizer train, on the executor as without it; the sub-command prints the losses', async () => {
     // Of one thread and without kernels, the executor has the operators of `cpu:1`.
     const own = ['--model', 'bigram', '--optimizer', 'adagrad', '--lr', '0.1', '--kernels', 'off'];
     const losses = lossesOf(await train('new', 12, ...own, '--devices', 'ort-checked:1'));

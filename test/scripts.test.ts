@@ -1,5 +1,5 @@
-// Scripts and benchmarks stand on the build: every file of dist/ that they, package.json, CI or a test names must have a
-// source behind it.
+// Scripts and benchmarks stand on the build: every file of dist/ that they, package.json, CI or a test names must have
+// a source behind it.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-# PyTorch's side of parts.mjs: the same work as single calls, with the same conversation on standard input and output. Usage: python parts-theirs.py JSON
+# PyTorch's side of parts.mjs: the same work as single calls, with the same conversation on standard input and output.
+# Usage: python parts-theirs.py JSON
 import json, math, sys, time
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,9 @@ def prepared(spec):
         width = spec["width"]
         grad = "gradient" in kind
         x, g, b = (t.requires_grad_(grad) for t in (fill(spec["rows"], width), fill(width), fill(width)))
-        return backward_of(F.layer_norm(x, (width,), g, b), x, g, b) if grad else lambda: F.layer_norm(x, (width,), g, b)
+        return (
+            backward_of(F.layer_norm(x, (width,), g, b), x, g, b) if grad else lambda: F.layer_norm(x, (width,), g, b)
+        )
     grad = "gradient" in kind
     rows = [fill(spec["batch"], spec["queries"], spec["heads"], spec["width"]).requires_grad_(grad) for _ in range(3)]
     heads = [t.transpose(1, 2) for t in rows]

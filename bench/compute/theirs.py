@@ -1,5 +1,6 @@
-# The same steps in PyTorch (eager mode), with the same conversation on standard input and output. Usage: python theirs.py MODEL THREADS FOLDER,
-# where FOLDER holds the initial parameters and the batch that our side wrote. MODEL `gemm` needs none.
+# The same steps in PyTorch (eager mode), with the same conversation on standard input and output. Usage: python
+# theirs.py MODEL THREADS FOLDER, where FOLDER holds the initial parameters and the batch that our side wrote. MODEL
+# `gemm` needs none.
 import json, math, os, resource, sys, time
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,10 @@ peak_mb = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def gemm():
-    pairs = {n: [torch.sin(torch.arange(n * n, dtype=torch.float32)).view(n, n) for _ in range(2)] for n in (1024, 1536, 2048)}
+    pairs = {
+        n: [torch.sin(torch.arange(n * n, dtype=torch.float32)).view(n, n) for _ in range(2)]
+        for n in (1024, 1536, 2048)
+    }
     out = {n: torch.empty(n, n) for n in pairs}
 
     def rate(n):
@@ -31,14 +35,21 @@ def read(folder):
             raw = bytearray(file.read(4 * math.prod(entry["shape"])))
             dtype = torch.float32 if entry["dtype"] == "float32" else torch.int32
             tensors[entry["name"]] = torch.frombuffer(raw, dtype=dtype).view(entry["shape"]).clone()
-    return described["kind"], described["sizes"], tensors, {entry["name"]: entry["decays"] for entry in described["entries"]}
+    return (
+        described["kind"],
+        described["sizes"],
+        tensors,
+        {entry["name"]: entry["decays"] for entry in described["entries"]},
+    )
 
 
 def fastest_adamw(groups):
     """The quicker of the two implementations on parameters of these sizes."""
     best = None
     for kind in ("fused", "foreach"):
-        copies = [{**group, "params": [p.detach().clone().requires_grad_() for p in group["params"]]} for group in groups]
+        copies = [
+            {**group, "params": [p.detach().clone().requires_grad_() for p in group["params"]]} for group in groups
+        ]
         for group in copies:
             for p in group["params"]:
                 p.grad = torch.full_like(p, 1e-3)

@@ -8,7 +8,7 @@ import { EXIT, type ExitCode, UsageError } from '../../engine/core/errors.js';
 import { didYouMean } from '../../engine/core/suggest.js';
 import { defaultRunPath } from '../../engine/run/run-folder.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
-import { resolveConfig,type ResolvedConfig } from '../config/resolve-config.js';
+import { resolveConfig, type ResolvedConfig } from '../config/resolve-config.js';
 import { ablationFigure } from '../report/ablation-figure.js';
 import { runAblation } from '../session/ablation-runs.js';
 import type { CommandContext } from '../session/command-context.js';

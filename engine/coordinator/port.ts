@@ -1,5 +1,5 @@
-// Port: the port of a run as its configuration asks for it: where, with which token and which certificate. What comes in
-// through it is gate.ts's business.
+// Port: the port of a run as its configuration asks for it: where, with which token and which certificate. What comes
+// in through it is gate.ts's business.
 import { randomBytes } from 'node:crypto';
 import { listen, type ListenOptions } from '../comm/listen.js';
 import { fingerprintOf, readCredentials, type Trust } from '../comm/tls.js';

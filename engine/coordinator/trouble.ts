@@ -1,5 +1,5 @@
-// Trouble: the first failure since the last recovery, which ends all waiting, and the workers that were lost since then.
-// It judges every failure that a worker reports or causes; how the run goes on is the trainer's business, and who
+// Trouble: the first failure since the last recovery, which ends all waiting, and the workers that were lost since
+// then. It judges every failure that a worker reports or causes; how the run goes on is the trainer's business, and who
 // replaces the lost that of regroup.ts.
 import { isMemoryShortage } from '../core/conditions.js';
 import { Deferred } from '../core/deferred.js';

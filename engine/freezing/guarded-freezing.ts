@@ -13,8 +13,8 @@ type EventOf<T extends RunEventBody['type']> = Extract<RunEventBody, { type: T }
 export interface FreezeIntent {
   readonly event: EventOf<'freeze.decided'>;
   /**
-   * The freeze that the guard watches from now on, or null. Before anything else a checkpoint must be written to go back
-   * to, while the optimizer states of the blocks that freeze are still there; then `kept`, or `withdrawn`.
+   * The freeze that the guard watches from now on, or null. Before anything else a checkpoint must be written to go
+   * back to, while the optimizer states of the blocks that freeze are still there; then `kept`, or `withdrawn`.
    */
   readonly watch: Watch | null;
 }

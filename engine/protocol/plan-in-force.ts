@@ -1,5 +1,5 @@
-// PlanInForce: the plan that holds for all workers of a run, and the change to the next one. The coordinator moves it on
-// (states.md); whoever gives orders or keeps state asks it. It makes no plan and orders nobody.
+// PlanInForce: the plan that holds for all workers of a run, and the change to the next one. The coordinator moves it
+// on (states.md); whoever gives orders or keeps state asks it. It makes no plan and orders nobody.
 import { type Plan, seatOf } from '../core/plan.js';
 import { PlanTransition } from './plan-transition.js';
 

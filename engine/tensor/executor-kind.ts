@@ -1,5 +1,5 @@
-// ExecutorKind: an executor that workers can be told to use, before it is opened: its name, what it needs, and how it is
-// opened. Whether it works shows only when it is open.
+// ExecutorKind: an executor that workers can be told to use, before it is opened: its name, what it needs, and how it
+// is opened. Whether it works shows only when it is open.
 import type { Executor, ExecutorOptions } from './executor.js';
 
 export interface ExecutorKind {
@@ -14,8 +14,8 @@ export interface ExecutorKind {
   /** Throws a UsageError (PT_DEVICES) where something is not installed; opens nothing. Absent: it needs nothing. */
   find?(): void;
   /**
-   * Opens it on the device of that number (GPUs only). Throws a UsageError (PT_DEVICES) where this machine does not have
-   * it, a ModelError (PT_EXECUTOR) where it does not work.
+   * Opens it on the device of that number (GPUs only). Throws a UsageError (PT_DEVICES) where this machine does not
+   * have it, a ModelError (PT_EXECUTOR) where it does not work.
    */
   open(options: ExecutorOptions, device: number): Executor | Promise<Executor>;
 }

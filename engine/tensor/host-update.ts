@@ -14,7 +14,9 @@ export type HostUpdate = (
   scalars: Float32Array,
 ) => void;
 
-/** Elements that go through all operations before the next ones do: what is between the operations stays in the cache. */
+/**
+ * Elements that go through all operations before the next ones do: what is between the operations stays in the cache.
+ */
 const RUN = 4096;
 
 /** An operation on `length` elements. A stride is 1, or 0 for a scalar. */

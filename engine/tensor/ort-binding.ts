@@ -169,7 +169,6 @@ function copyResult(program: string, result: Ort.Tensor, { data, dims }: HostTen
   data.set(result.data as HostArray);
 }
 
-
 /** Turns what the binding throws into a ModelError that begins with `what`. */
 function guard<T>(what: string, call: () => T): T {
   try {

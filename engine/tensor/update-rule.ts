@@ -57,8 +57,8 @@ export interface UpdateRule {
 }
 
 /**
- * Writes the operations of a rule, over elements of `weight`, `gradient` and the states, and the scalars: `write` gets a
- * function that adds an operation of ONNX (Add, Sub, Mul, Div, Sqrt) and returns the name of its result. The results
+ * Writes the operations of a rule, over elements of `weight`, `gradient` and the states, and the scalars: `write` gets
+ * a function that adds an operation of ONNX (Add, Sub, Mul, Div, Sqrt) and returns the name of its result. The results
  * `new_weight` and, for every state, `new_STATE` take the place of what they are named after.
  */
 export function writeRule(

@@ -31,7 +31,9 @@ export class BoundaryFreezing {
     return freezer.isDue(stepsDone) || freezer.guard.isDue(stepsDone);
   }
 
-  /** Lets the guard look where a look is due. True: the last freeze hurts, and the run stands where it was before it. */
+  /**
+   * Lets the guard look where a look is due. True: the last freeze hurts, and the run stands where it was before it.
+   */
   async look(): Promise<boolean> {
     if (!this.#freezing.wantsLook(this.#scene.stand.step)) return false;
     const goBack = await this.#lookNow();

@@ -1,5 +1,5 @@
-// Membership: what a run does at a step boundary when workers came, want to go or are gone: it asks for a plan that uses
-// those or does without these. It holds nothing itself.
+// Membership: what a run does at a step boundary when workers came, want to go or are gone: it asks for a plan that
+// uses those or does without these. It holds nothing itself.
 import type { Member } from '../coordinator/member.js';
 import { seatOf } from '../core/plan.js';
 import type { RunEventBody } from '../events/events.js';

@@ -1,6 +1,6 @@
-// PlanAdoption: the plan that is in force, and how the next one comes into force: it is made, the workers adopt it, what
-// that cost is told, and a snapshot is taken, so that no recovery goes back over a change of plan. Why a new plan is
-// wanted is for others to say.
+// PlanAdoption: the plan that is in force, and how the next one comes into force: it is made, the workers adopt it,
+// what that cost is told, and a snapshot is taken, so that no recovery goes back over a change of plan. Why a new plan
+// is wanted is for others to say.
 import { frozenBlocks } from '../../freeze/layers.js';
 import type { BlockCost } from '../../pipeline/costs.js';
 import { transitionEvent } from '../coordinator/transition-parts.js';
@@ -65,7 +65,10 @@ export class PlanAdoption {
     return this.#history;
   }
 
-  /** Another plan, since something else is frozen than before. `restore` names where state comes from, if not from the workers. */
+  /**
+   * Another plan, since something else is frozen than before. `restore` names where state comes from, if not from the
+   * workers.
+   */
   async forFrozen(because: string, restore: Plan['restore'] = null): Promise<void> {
     const begin = performance.now();
     const request = { ...this.#scene.stand.request(because), restore };
@@ -102,7 +105,9 @@ export class PlanAdoption {
     return this.#watch?.isDue === true;
   }
 
-  /** Corrects the costs by what steps took, and changes the plan where another is now predicted to be better by enough. */
+  /**
+   * Corrects the costs by what steps took, and changes the plan where another is now predicted to be better by enough.
+   */
   async correct(): Promise<void> {
     if (this.#watch === null) return;
     const { stand, host } = this.#scene;
@@ -115,7 +120,10 @@ export class PlanAdoption {
     if (planned !== null) await this.#adopt(planned, begin);
   }
 
-  /** Plans that the next freeze may lead to, the likeliest first, are compiled while the workers do their first step with this one. */
+  /**
+   * Plans that the next freeze may lead to, the likeliest first, are compiled while the workers do their first step
+   * with this one.
+   */
   prewarm(): void {
     if (!this.#isPrewarmDue) return;
     this.#isPrewarmDue = false;

@@ -1,6 +1,6 @@
-// Recovery: how a run goes on after a failure that it survives: the step is given up everywhere, those that are left get
-// a plan, the last snapshot is restored, and the steps since then are done again. What is survivable, and how often, is
-// in setbacks.ts.
+// Recovery: how a run goes on after a failure that it survives: the step is given up everywhere, those that are left
+// get a plan, the last snapshot is restored, and the steps since then are done again. What is survivable, and how
+// often, is in setbacks.ts.
 import { isMemoryShortage } from '../core/conditions.js';
 import type { WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';

@@ -1,5 +1,5 @@
-// RunEnding: what a run does when its steps are done or somebody has asked it to stop: it validates, saves, and tells its
-// results; a run that was not interrupted also measures what each part brought, where that is wanted.
+// RunEnding: what a run does when its steps are done or somebody has asked it to stop: it validates, saves, and tells
+// its results; a run that was not interrupted also measures what each part brought, where that is wanted.
 import { writeSample } from '../inference/generate.js';
 import type { FreezingTools } from './boundary-freezing.js';
 import { measureBreakdown } from './breakdown.js';

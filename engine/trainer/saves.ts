@@ -1,5 +1,5 @@
-// Saves: the checkpoints of a run: one on the way, while training goes on, or one of now, while nothing does. When one is
-// due is the trainer's business, how it is written that of the checkpoint room.
+// Saves: the checkpoints of a run: one on the way, while training goes on, or one of now, while nothing does. When one
+// is due is the trainer's business, how it is written that of the checkpoint room.
 import { join } from 'node:path';
 import { Checkpointer, notSaved } from '../checkpoint/checkpointer.js';
 import { realFiles } from '../checkpoint/file-layer.js';
@@ -62,7 +62,10 @@ export class Saves {
     return saved;
   }
 
-  /** The folder of a checkpoint that the run goes back to on purpose, the one after `step` steps; later ones are removed. */
+  /**
+   * The folder of a checkpoint that the run goes back to on purpose, the one after `step` steps; later ones are
+   * removed.
+   */
   async goBackTo(name: string, step: number): Promise<string> {
     const { files = realFiles, runFolder } = this.#scene.host;
     await this.#checkpointer.idle();

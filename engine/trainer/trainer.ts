@@ -1,6 +1,6 @@
-// Trainer: one training run, from the launch of its workers to its last checkpoint. It lets the coordinator launch them,
-// learns what blocks cost, puts the first plan into force, and then leaves the run to its loop. Every decision on the way
-// is an event.
+// Trainer: one training run, from the launch of its workers to its last checkpoint. It lets the coordinator launch
+// them, learns what blocks cost, puts the first plan into force, and then leaves the run to its loop. Every decision on
+// the way is an event.
 import { type InitialWeights, initialWeights, weightsEvent } from '../checkpoint/initial-weights.js';
 import { restoreFrom, type ResumePoint } from '../checkpoint/run-checkpoint.js';
 import type { Coordinator } from '../coordinator/coordinator.js';

@@ -1,6 +1,6 @@
-// TrainingLoop: steps until a boundary, and what is due there: a validation, a look of the guard, a freeze, a checkpoint,
-// workers that come or go, a better plan. A failure that the run survives takes it back to its last snapshot, and the
-// loop goes on from there. It computes nothing itself.
+// TrainingLoop: steps until a boundary, and what is due there: a validation, a look of the guard, a freeze, a
+// checkpoint, workers that come or go, a better plan. A failure that the run survives takes it back to its last
+// snapshot, and the loop goes on from there. It computes nothing itself.
 import { durationInSteps } from '../core/duration.js';
 import { BoundaryFreezing, type FreezingTools } from './boundary-freezing.js';
 import { regardMembers } from './membership.js';
@@ -33,7 +33,9 @@ export class TrainingLoop {
     this.#checkpointInterval = durationInSteps(config.checkpointEvery, sampler.stepsPerEpoch);
   }
 
-  /** Trains to the end or until somebody asks to stop, and saves. Rejects with a failure that the run does not survive. */
+  /**
+   * Trains to the end or until somebody asks to stop, and saves. Rejects with a failure that the run does not survive.
+   */
   async run(): Promise<void> {
     for (;;) {
       try {

@@ -31,8 +31,8 @@ export class Validations {
   }
 
   /**
-   * The metric on every `stride`-th micro-batch of the samples: that of the whole validation of this very step, if there
-   * was one and all of them are wanted.
+   * The metric on every `stride`-th micro-batch of the samples: that of the whole validation of this very step, if
+   * there was one and all of them are wanted.
    */
   async part(plan: Plan, stride: number): Promise<Pick<Validation, 'metric' | 'samples'>> {
     const { setup, stand } = this.#scene;

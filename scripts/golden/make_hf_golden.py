@@ -1,15 +1,18 @@
-"""Writes test/golden/hf/tiny: a small BERT encoder with random weights in the Hugging Face layout, and what `transformers` computes with it.
+"""Writes test/golden/hf/tiny: a small BERT encoder with random weights in the Hugging Face layout, and what
+`transformers` computes with it.
 
-Run `python scripts/golden/make_hf_golden.py` in an environment with PyTorch and transformers. Only whoever changes the case needs it: the files are
-part of the repository, and neither the product nor its tests run Python.
+Run `python scripts/golden/make_hf_golden.py` in an environment with PyTorch and transformers. Only whoever changes the
+case needs it: the files are part of the repository, and neither the product nor its tests run Python.
 
-The same weights are written twice: `model.safetensors` with the names of the bare encoder, `pytorch_model.bin` with the names of a classifier
-(prefix `bert.`, a buffer of integers and a classifier beside the encoder). `expected.json` has token ids that the tokenizer of transformers gives, and
-hidden states, in float64; `activations.json` has the last ones for other activation functions, `gradients.json`
-two numbers of each parameter's gradient.
+The same weights are written twice: `model.safetensors` with the names of the bare encoder, `pytorch_model.bin` with the
+names of a classifier (prefix `bert.`, a buffer of integers and a classifier beside the encoder). `expected.json` has
+token ids that the tokenizer of transformers gives, and hidden states, in float64; `activations.json` has the last ones
+for other activation functions, `gradients.json` two numbers of each parameter's gradient.
 
-`python scripts/golden/make_hf_golden.py FOLDER OUT.json` does the second half for another model folder, without writing weights: a check by hand.
+`python scripts/golden/make_hf_golden.py FOLDER OUT.json` does the second half for another model folder, without writing
+weights: a check by hand.
 """
+
 import json
 import platform
 import sys
@@ -22,11 +25,60 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertModel, BertTokenizer
 
 OUT = Path(__file__).resolve().parents[2] / "test" / "golden" / "hf" / "tiny"
-MADE_WITH = f"transformers {transformers.__version__}, PyTorch {torch.__version__}, Python {platform.python_version()}, float64, {platform.machine()}"
+MADE_WITH = (
+    f"transformers {transformers.__version__}, PyTorch {torch.__version__}, Python {platform.python_version()},"
+    f" float64, {platform.machine()}"
+)
 T = 10
-WORDS = ["the", "a", "film", "story", "plot", "is", "was", "not", "good", "bad", "fun", "##ny", "##ly", "##s", "##ing", "act", "slow", "great", "##er", "##est",
-         "un", "##even", "warm", "cold", "heart", "##less", "and", "but", "never", "dull", "of", "to", "it", "'", "!", ",", ".", "-", "cafe", "1", "##0"]
-TEXTS = ["The film is GOOD, and funny!", "Café: not a slow-acting story.", "dull", "it was never great but the heartless plot is warmest of the uneven 10 films"]
+WORDS = [
+    "the",
+    "a",
+    "film",
+    "story",
+    "plot",
+    "is",
+    "was",
+    "not",
+    "good",
+    "bad",
+    "fun",
+    "##ny",
+    "##ly",
+    "##s",
+    "##ing",
+    "act",
+    "slow",
+    "great",
+    "##er",
+    "##est",
+    "un",
+    "##even",
+    "warm",
+    "cold",
+    "heart",
+    "##less",
+    "and",
+    "but",
+    "never",
+    "dull",
+    "of",
+    "to",
+    "it",
+    "'",
+    "!",
+    ",",
+    ".",
+    "-",
+    "cafe",
+    "1",
+    "##0",
+]
+TEXTS = [
+    "The film is GOOD, and funny!",
+    "Café: not a slow-acting story.",
+    "dull",
+    "it was never great but the heartless plot is warmest of the uneven 10 films",
+]
 PAIRS = [[0, 0, 0, 0, 1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 1, 1, 0, 0, 0, 0, 0], [0] * 10]
 
 
@@ -39,8 +91,16 @@ def make_model():
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + WORDS
     vocabulary += [f"[unused{i}]" for i in range(64 - len(vocabulary))]
     (OUT / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    config = BertConfig(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, max_position_embeddings=16,
-                        layer_norm_eps=1e-7, architectures=["BertModel"])
+    config = BertConfig(
+        vocab_size=64,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=16,
+        layer_norm_eps=1e-7,
+        architectures=["BertModel"],
+    )
     generator = torch.Generator().manual_seed(20)
     model = BertModel(config)
     with torch.no_grad():
@@ -55,11 +115,31 @@ def make_model():
     classifier["bert.embeddings.position_ids"] = torch.arange(16)[None]
     classifier["classifier.weight"] = torch.ones(2, 32)
     torch.save(classifier, OUT / "pytorch_model.bin")
-    settings = {key: value for key, value in config.to_dict().items() if key in (
-        "architectures", "attention_probs_dropout_prob", "hidden_act", "hidden_dropout_prob", "hidden_size", "initializer_range", "intermediate_size",
-        "layer_norm_eps", "max_position_embeddings", "model_type", "num_attention_heads", "num_hidden_layers", "pad_token_id", "type_vocab_size", "vocab_size")}
+    settings = {
+        key: value
+        for key, value in config.to_dict().items()
+        if key in (
+            "architectures",
+            "attention_probs_dropout_prob",
+            "hidden_act",
+            "hidden_dropout_prob",
+            "hidden_size",
+            "initializer_range",
+            "intermediate_size",
+            "layer_norm_eps",
+            "max_position_embeddings",
+            "model_type",
+            "num_attention_heads",
+            "num_hidden_layers",
+            "pad_token_id",
+            "type_vocab_size",
+            "vocab_size",
+        )
+    }
     (OUT / "config.json").write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
-    (OUT / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "tokenizer_class": "BertTokenizer"}, indent=2) + "\n")
+    (OUT / "tokenizer_config.json").write_text(
+        json.dumps({"do_lower_case": True, "tokenizer_class": "BertTokenizer"}, indent=2) + "\n"
+    )
 
 
 def expect(folder, texts, length, types):
@@ -70,12 +150,28 @@ def expect(folder, texts, length, types):
     cases = []
     for token_types in (torch.zeros_like(batch["input_ids"]), types):
         with torch.no_grad():
-            out = model(input_ids=batch["input_ids"], attention_mask=mask, token_type_ids=token_types, output_hidden_states=True)
+            out = model(
+                input_ids=batch["input_ids"], attention_mask=mask, token_type_ids=token_types, output_hidden_states=True
+            )
         last = out.last_hidden_state
         mean = (last * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
-        cases.append({"types": token_types.flatten().tolist(), "hidden": [numbers(h) for h in out.hidden_states],
-                      "mean": numbers(mean), "cls": numbers(last[:, 0]), "pooler": numbers(out.pooler_output)})
-    return {"madeWith": MADE_WITH, "texts": texts, "sequence": length, "tokens": batch["input_ids"].flatten().tolist(), "mask": mask.flatten().tolist(), "cases": cases}
+        cases.append(
+            {
+                "types": token_types.flatten().tolist(),
+                "hidden": [numbers(h) for h in out.hidden_states],
+                "mean": numbers(mean),
+                "cls": numbers(last[:, 0]),
+                "pooler": numbers(out.pooler_output),
+            }
+        )
+    return {
+        "madeWith": MADE_WITH,
+        "texts": texts,
+        "sequence": length,
+        "tokens": batch["input_ids"].flatten().tolist(),
+        "mask": mask.flatten().tolist(),
+        "cases": cases,
+    }
 
 
 def expect_activations(folder, case):
@@ -85,7 +181,10 @@ def expect_activations(folder, case):
         model = BertModel.from_pretrained(folder, attn_implementation="eager", hidden_act=name).double().eval()
         shape = (len(case["texts"]), case["sequence"])
         with torch.no_grad():
-            out = model(input_ids=torch.tensor(case["tokens"]).reshape(shape), attention_mask=torch.tensor(case["mask"]).reshape(shape))
+            out = model(
+                input_ids=torch.tensor(case["tokens"]).reshape(shape),
+                attention_mask=torch.tensor(case["mask"]).reshape(shape),
+            )
         last[name] = numbers(out.last_hidden_state)
     return {"madeWith": MADE_WITH, "last": last}
 
@@ -96,15 +195,24 @@ def wave(count):
 
 
 def expect_gradients(folder, case):
-    """For every parameter the length of its gradient and its product with a wave, where the gradient of the last hidden state is a wave, 0 at padding."""
+    """For every parameter the length of its gradient and its product with a wave, where the gradient of the last hidden
+    state is a wave, 0 at padding."""
     model = BertModel.from_pretrained(folder, attn_implementation="eager").double().eval()
     shape = (len(case["texts"]), case["sequence"])
-    out = model(input_ids=torch.tensor(case["tokens"]).reshape(shape), attention_mask=torch.tensor(case["mask"]).reshape(shape))
+    out = model(
+        input_ids=torch.tensor(case["tokens"]).reshape(shape), attention_mask=torch.tensor(case["mask"]).reshape(shape)
+    )
     last = out.last_hidden_state
     # Nothing depends on padding; and PyTorch leaves out the gradient of the row for padding.
     last.backward(wave(last.numel()).reshape(last.shape) * torch.tensor(case["mask"]).reshape(shape)[:, :, None])
-    return {"madeWith": MADE_WITH, "gradients": {name: numbers(torch.stack([p.grad.norm(), (p.grad.flatten() * wave(p.numel())).sum()]))
-                                                 for name, p in model.named_parameters() if p.grad is not None}}
+    return {
+        "madeWith": MADE_WITH,
+        "gradients": {
+            name: numbers(torch.stack([p.grad.norm(), (p.grad.flatten() * wave(p.numel())).sum()]))
+            for name, p in model.named_parameters()
+            if p.grad is not None
+        },
+    }
 
 
 def write(name, content):

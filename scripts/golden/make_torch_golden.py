@@ -1,11 +1,14 @@
-"""Writes test/golden/torch/*.json: what PyTorch computes, in float64, for the blocks of the built-in models and for some optimizer steps.
+"""Writes test/golden/torch/*.json: what PyTorch computes, in float64, for the blocks of the built-in models and for
+some optimizer steps.
 
-Run `python scripts/golden/make_torch_golden.py` in an environment with PyTorch (CPU). Only whoever changes the cases needs it: the files are part
-of the repository, and neither the product nor its tests run Python.
+Run `python scripts/golden/make_torch_golden.py` in an environment with PyTorch (CPU). Only whoever changes the cases
+needs it: the files are part of the repository, and neither the product nor its tests run Python.
 
-Inputs are not stored but follow from `wave`, a closed formula whose values are exact in float32; the test computes the same. Roles name tensors as
-the compiled programs do, e.g. `param 1/wq`. Letters: B samples, T tokens (or patches), D width, F width inside the MLP, C classes, V vocabulary.
+Inputs are not stored but follow from `wave`, a closed formula whose values are exact in float32; the test computes the
+same. Roles name tensors as the compiled programs do, e.g. `param 1/wq`. Letters: B samples, T tokens (or patches), D
+width, F width inside the MLP, C classes, V vocabulary.
 """
+
 import json
 import math
 import platform
@@ -38,7 +41,10 @@ LISTED = {
 NORM = {"normGain": [D], "normBias": [D]}
 ATTENTION = {**NORM, "wq": [D, D], "wk": [D, D], "wv": [D, D], "wo": [D, D], "bo": [D]}
 MLP = {**NORM, "w1": [D, FF], "b1": [FF], "w2": [FF, D], "b2": [D]}
-EMBED = {"vit": {"w": [PATCH * PATCH, D], "b": [D], "positions": [T, D]}, "bert": {"tokens": [V, D], "positions": [T, D]}}
+EMBED = {
+    "vit": {"w": [PATCH * PATCH, D], "b": [D], "positions": [T, D]},
+    "bert": {"tokens": [V, D], "positions": [T, D]},
+}
 EMBED["gpt"] = EMBED["bert"]
 HEAD = {"vit": {**NORM, "w": [D, C], "b": [C]}, "gpt": {**NORM, "w": [D, V], "b": [V]}}
 HEAD["bert"] = HEAD["vit"]
@@ -105,7 +111,9 @@ def linear(x, w, b=None):
 def embed(model, inputs, training):
     p = inputs.params(0, EMBED[model])
     if model == "vit":
-        patches = F.unfold(inputs.of("field image", [B, SIDE, SIDE])[:, None], kernel_size=PATCH, stride=PATCH).transpose(1, 2)
+        patches = F.unfold(
+            inputs.of("field image", [B, SIDE, SIDE])[:, None], kernel_size=PATCH, stride=PATCH
+        ).transpose(1, 2)
         x = linear(patches, p["w"], p["b"])
     else:
         x = F.embedding(inputs.of("field tokens", [B, T]), p["tokens"])
@@ -177,8 +185,17 @@ def numbers(tensor):
 
 def save(name, model, start, end, inputs, rest):
     content = {
-        "madeWith": MADE_WITH, "model": model, **MODELS[model], "classes": C, "vocabulary": V, "sequence": T,
-        "microBatch": B, "from": start, "to": end, "inputs": inputs.listing, **rest,
+        "madeWith": MADE_WITH,
+        "model": model,
+        **MODELS[model],
+        "classes": C,
+        "vocabulary": V,
+        "sequence": T,
+        "microBatch": B,
+        "from": start,
+        "to": end,
+        "inputs": inputs.listing,
+        **rest,
     }
     text = json.dumps(content, separators=(",", ":")) + "\n"
     assert len(text) < 60_000, name
@@ -221,7 +238,13 @@ def make_training(name, start, end, spec, clip, rates):
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()
-        steps.append({"learningRate": rate, "gradNorm": numbers(norm_before)[0], "params": {role: numbers(p) for role, p in params.items()}})
+        steps.append(
+            {
+                "learningRate": rate,
+                "gradNorm": numbers(norm_before)[0],
+                "params": {role: numbers(p) for role, p in params.items()},
+            }
+        )
     save(name, "gpt", start, end, inputs, {"optimizer": spec, "clip": clip, "steps": steps})
 
 

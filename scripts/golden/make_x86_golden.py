@@ -1,11 +1,15 @@
-"""Writes test/golden/x86/instructions.txt, avx2.txt and routine.txt: what GNU as makes of instructions, as `hexadecimal bytes | instruction`.
+"""Writes test/golden/x86/instructions.txt, avx2.txt and routine.txt: what GNU as makes of instructions, as `hexadecimal
+bytes | instruction`.
 
-Run `python scripts/golden/make_x86_golden.py` where `as` and `objdump` (binutils 2.38 or newer) are. Only whoever changes the cases needs it: the files
-are part of the repository, and neither the product nor its tests run an assembler.
+Run `python scripts/golden/make_x86_golden.py` where `as` and `objdump` (binutils 2.38 or newer) are. Only whoever
+changes the cases needs it: the files are part of the repository, and neither the product nor its tests run an
+assembler.
 
-The instructions cover every method of the assembler, and for each form: low and high registers, every kind of displacement, the bases that need
-bytes of their own (rsp, r12, rbp, r13), scales, masks, repeated elements. The routine has labels and constants.
+The instructions cover every method of the assembler, and for each form: low and high registers, every kind of
+displacement, the bases that need bytes of their own (rsp, r12, rbp, r13), scales, masks, repeated elements. The routine
+has labels and constants.
 """
+
 import itertools
 import re
 import subprocess
@@ -14,8 +18,34 @@ from pathlib import Path
 
 OUT = Path(__file__).resolve().parents[2] / "test" / "golden" / "x86"
 
-ADDRESSES = ["rax", "rsp", "rbp", "r12", "r13", "rdi+4", "rdi+64", "r9-128", "rdi+127", "rdi+128", "rbp-4", "r13+256", "rsp+4096", "r12+8064", "rdi+8128",
-             "rdi-8192", "rdi-8256", "rdi+508", "rdi+512", "rax+rcx", "rax+rcx*4", "rbp+r9*8", "r13+r15*2+64", "rsp+rbp*4-64", "r12+r13*8+100000", "rsi+r12*4+16"]
+ADDRESSES = [
+    "rax",
+    "rsp",
+    "rbp",
+    "r12",
+    "r13",
+    "rdi+4",
+    "rdi+64",
+    "r9-128",
+    "rdi+127",
+    "rdi+128",
+    "rbp-4",
+    "r13+256",
+    "rsp+4096",
+    "r12+8064",
+    "rdi+8128",
+    "rdi-8192",
+    "rdi-8256",
+    "rdi+508",
+    "rdi+512",
+    "rax+rcx",
+    "rax+rcx*4",
+    "rbp+r9*8",
+    "r13+r15*2+64",
+    "rsp+rbp*4-64",
+    "r12+r13*8+100000",
+    "rsi+r12*4+16",
+]
 MIXED = itertools.cycle(ADDRESSES)
 NUMBERS = itertools.cycle([1, 9, 17, 30, 2, 12, 23, 31, 0, 7, 15, 16])
 
@@ -95,8 +125,27 @@ def lines(name, bits, sources, tail="", repeats=None, is_masked=True, size="", l
             yield f"{name} {head()}, {'qword' if repeats == 64 else 'dword'} ptr [{at}]{{1to{bits // repeats}}}{tail}"
 
 
-ARITHMETIC = ["vaddps", "vsubps", "vmulps", "vdivps", "vminps", "vmaxps", "vandps", "vxorps", "vpxord", "vpaddd", "vscalefps", "vunpcklps", "vunpckhps", "vpermps",
-              "vfmadd213ps", "vfmadd231ps", "vfmsub213ps", "vfmsub231ps", "vfnmadd231ps"]
+ARITHMETIC = [
+    "vaddps",
+    "vsubps",
+    "vmulps",
+    "vdivps",
+    "vminps",
+    "vmaxps",
+    "vandps",
+    "vxorps",
+    "vpxord",
+    "vpaddd",
+    "vscalefps",
+    "vunpcklps",
+    "vunpckhps",
+    "vpermps",
+    "vfmadd213ps",
+    "vfmadd231ps",
+    "vfmsub213ps",
+    "vfmsub231ps",
+    "vfnmadd231ps",
+]
 DOUBLES = ["vunpcklpd", "vunpckhpd", "vfmadd231pd"]
 
 
@@ -155,7 +204,18 @@ def older():
         for at in ADDRESSES:
             yield f"vaddps {short(bits)}, {short(bits)}, [{at}]"
             yield f"vmovups [{at}], {short(bits)}"
-        for name, sources in [("vaddps", 1), ("vsubps", 1), ("vmulps", 1), ("vdivps", 1), ("vxorps", 1), ("vfmadd231ps", 1), ("vfmadd231pd", 1), ("vsqrtps", 0), ("vmovups", 0), ("vmovupd", 0)]:
+        for name, sources in [
+            ("vaddps", 1),
+            ("vsubps", 1),
+            ("vmulps", 1),
+            ("vdivps", 1),
+            ("vxorps", 1),
+            ("vfmadd231ps", 1),
+            ("vfmadd231pd", 1),
+            ("vsqrtps", 0),
+            ("vmovups", 0),
+            ("vmovupd", 0),
+        ]:
             for last in [short(bits), short(bits), short(bits), f"[{next(MIXED)}]", f"[{next(MIXED)}]"]:
                 yield f"{name} {', '.join(short(bits) for _ in range(sources + 1))}, {last}"
         for at in ["rsi", "rsi+48", "r13+4096", "rsi+rax*4+32"]:
@@ -198,8 +258,15 @@ def assembled(source):
         path = Path(folder) / "a.s"
         path.write_text(".intel_syntax noprefix\n" + source)
         subprocess.run(["as", "--64", "-o", f"{folder}/a.o", str(path)], check=True)
-        return path.read_text(), subprocess.run(["objdump", "-d", "-w", "--insn-width=16", f"{folder}/a.o"], check=True, capture_output=True, text=True).stdout, \
-            subprocess.run(["objdump", "-s", "-j", ".text", f"{folder}/a.o"], check=True, capture_output=True, text=True).stdout
+        return (
+            path.read_text(),
+            subprocess.run(
+                ["objdump", "-d", "-w", "--insn-width=16", f"{folder}/a.o"], check=True, capture_output=True, text=True
+            ).stdout,
+            subprocess.run(
+                ["objdump", "-s", "-j", ".text", f"{folder}/a.o"], check=True, capture_output=True, text=True
+            ).stdout,
+        )
 
 
 def write(name, texts, source):
@@ -215,12 +282,25 @@ def main():
     texts = list(dict.fromkeys([*general(), *vectors()]))
     # Short vectors in low registers have older encodings, which ours uses only where it is told to.
     # One word, so that every line is one of a name and operands.
-    write("instructions.txt", texts, [f"{{evex}} {text}" if text[0] == "v" and text != "vzeroupper" else text.replace("_", " ") for text in texts])
+    write(
+        "instructions.txt",
+        texts,
+        [f"{{evex}} {text}" if text[0] == "v" and text != "vzeroupper" else text.replace("_", " ") for text in texts],
+    )
     texts = list(dict.fromkeys(older()))
     # The assembler would swap operands where that makes a byte less, and store where a load was written.
-    write("avx2.txt", texts, [f"{{vex}} {{load}} {text}" if re.match(r"v\w+ [xy]mm\d+, [xy]mm\d+$", text) else f"{{vex}} {text}" for text in texts])
+    write(
+        "avx2.txt",
+        texts,
+        [
+            f"{{vex}} {{load}} {text}" if re.match(r"v\w+ [xy]mm\d+, [xy]mm\d+$", text) else f"{{vex}} {text}"
+            for text in texts
+        ],
+    )
     _, _, dump = assembled(ROUTINE + CONSTANTS)
-    code = "".join("".join(line[6:].split("  ")[0].split()) for line in dump.splitlines() if re.match(r"^ [0-9a-f]{4} ", line))
+    code = "".join(
+        "".join(line[6:].split("  ")[0].split()) for line in dump.splitlines() if re.match(r"^ [0-9a-f]{4} ", line)
+    )
     (OUT / "routine.txt").write_text(code + "\n")
     print(len(code) // 2, "bytes of routine")
 

@@ -1,5 +1,5 @@
-// Registries: names, their order, and what is said of one that is not there; and that those of the engine agree with what
-// they list.
+// Registries: names, their order, and what is said of one that is not there; and that those of the engine agree with
+// what they list.
 import { describe, expect, it } from 'vitest';
 import { codecOf, CODECS } from '../../cache/codec.js';
 import { UsageError } from '../../engine/core/errors.js';

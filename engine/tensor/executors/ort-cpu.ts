@@ -1,5 +1,5 @@
-// ort-cpu: ONNX Runtime on the processor, through its C interface, or through the binding of its package where that does
-// not work.
+// ort-cpu: ONNX Runtime on the processor, through its C interface, or through the binding of its package where that
+// does not work.
 import { messageOf, ModelError } from '../../core/errors.js';
 import type { ExecutorOptions } from '../executor.js';
 import type { ExecutorKind } from '../executor-kind.js';

@@ -1,5 +1,5 @@
-// sgd: stochastic gradient descent, with L2 weight decay (weightDecay * weight is added to the gradient) and momentum in
-// the form of Sutskever et al. 2013, where the buffer does not contain the learning rate. Momentum 0 needs no state.
+// sgd: stochastic gradient descent, with L2 weight decay (weightDecay * weight is added to the gradient) and momentum
+// in the form of Sutskever et al. 2013, where the buffer does not contain the learning rate. Momentum 0 needs no state.
 import { defineOptimizer, requireBelowOne, writeRule } from '../update-rule.js';
 
 export const sgd = defineOptimizer({
