@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { importCycles, importsAmong, importsBesideDoor, upwardImports } from '../scripts/house/house-rules.mjs';
 import { importsOf, readSources } from '../scripts/house/import-graph.mjs';
+import { drawHouse, untrueSteps } from '../scripts/house/picture.mjs';
 import { ROOMS } from '../scripts/house/rooms.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -171,4 +172,25 @@ test('every error code has an entry in docs/errors.md, and every entry a code', 
   expect([...used].filter((code) => !documented.includes(code)).sort()).toEqual([]);
   expect(documented.filter((code) => !used.has(code))).toEqual([]);
   expect(documented).toEqual([...new Set(documented)].sort());
+});
+
+describe('the picture of the rooms', () => {
+  test('leads from room to room only where one imports the other', () => {
+    expect(untrueSteps(IMPORTS)).toEqual([]);
+  });
+
+  test('is drawn from the list of rooms: node scripts/architecture-picture.mjs', () => {
+    expect(readFileSync(join(ROOT, 'docs/architecture.svg'), 'utf8')).toBe(drawHouse());
+  });
+});
+
+test('the walks of docs/architecture.md lead through functions that exist', () => {
+  const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
+  const stops = [...page.matchAll(/^\d+\. \[[^\]]+\]\(\.\.\/([^)]+)\) `(\w+)`/gm)];
+  expect(stops.length).toBeGreaterThan(20);
+  const missing = stops.filter(([, file = '', name = '']) => {
+    const definition = new RegExp(`^(  (async )?#?|export (async )?function )${name}[(<]`, 'm');
+    return !definition.test(textOf.get(file) ?? '');
+  });
+  expect(missing.map(([stop]) => stop)).toEqual([]);
 });

@@ -1,6 +1,6 @@
-// Plan: the immutable answer to "who does what" from one step boundary to the next. Only the coordinator makes one; a
-// worker refuses an older generation. It names blocks and workers, never addresses of memory: those follow from (run,
-// generation, worker).
+// Plan: the immutable answer to "who does what" from one step boundary to the next. Only the trainer has one made, and
+// only the coordinator hands it out; a worker refuses an older generation. It names blocks and workers, never addresses
+// of memory: those follow from (run, generation, worker).
 import { z } from 'zod';
 import { UsageError } from './errors.js';
 
