@@ -51,7 +51,7 @@ export const deviceNumberOf = (devices: string, worker: string): number =>
 function parsed(devices: string): Devices {
   if (devices === 'auto') return { executor: ortCpu, count: Math.min(AUTO_LIMIT, availableParallelism()) };
   const [, name, digits] = /^([a-z\d-]+):(\d+)$/.exec(devices) ?? [];
-  const executor = EXECUTORS.all.find((kind) => kind.name === name || kind.shortName === name);
+  const executor = EXECUTORS.all.find((kind) => kind.name === name || shortName(kind) === name);
   if (executor === undefined)
     throw new UsageError(
       'PT_DEVICES',

@@ -31,7 +31,7 @@ export function takeCensus(root) {
 }
 
 /**
- * One program over sources and users, in which `dist/x.js` means the source that it was compiled from.
+ * One program over sources and users, in which a path into the build means the source behind it.
  * @param {string} root
  */
 function openProgram(root) {
@@ -49,7 +49,8 @@ function openProgram(root) {
   host.resolveModuleNameLiterals = (literals, file, redirected, settings, source) =>
     literals.map((literal) => {
       const { text } = literal;
-      const name = text === 'pipetrain' ? join(root, 'engine/index.js') : text.replace(/^(\.\.\/)+dist\//, `${root}/`);
+      const name =
+        text === 'pipetrain' ? join(root, 'engine/index.js') : text.replace(/^((\.\.\/)+|#)dist\//, `${root}/`);
       const mode = ts.getModeForUsageLocation(source, literal, settings);
       return ts.resolveModuleName(name, file, settings, host, cache, redirected, mode);
     });
