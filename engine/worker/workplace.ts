@@ -7,8 +7,8 @@ import type { Colleague, ReportOf } from '../protocol/messages.js';
 import { StateTransfer } from '../state/state-transfer.js';
 import type { Equipment } from './equipment.js';
 import { Neighbours, type NeighboursOptions } from './neighbours.js';
+import { ObeyedPlan } from './obeyed-plan.js';
 import { PlanBlocks } from './plan-blocks.js';
-import { PlanInForce } from './plan-in-force.js';
 import { isKeeper, type Posting } from './posting.js';
 import { PreparedSeating } from './prepared-seating.js';
 import { StateCopies } from './state-copies.js';
@@ -32,7 +32,7 @@ export interface NextPlan {
 export class Workplace {
   readonly equipment: Equipment;
   readonly neighbours: Neighbours;
-  readonly #plans: PlanInForce;
+  readonly #plans: ObeyedPlan;
   readonly #blocks: PlanBlocks;
   readonly #copies: StateCopies;
   readonly #onCacheOff: (reason: string) => void;
@@ -43,7 +43,7 @@ export class Workplace {
     const neighbours = (this.neighbours = new Neighbours({ ...port, worker: place.worker }));
     const transfer = new StateTransfer(neighbours, place.store);
     neighbours.onRequest((message, peer) => transfer.serve(message, peer));
-    this.#plans = new PlanInForce(`worker ${place.worker}`);
+    this.#plans = new ObeyedPlan(`worker ${place.worker}`);
     this.#blocks = new PlanBlocks({ subject, place, neighbours, transfer });
     this.#copies = new StateCopies(place, transfer);
     this.#onCacheOff = onCacheOff;

@@ -1,4 +1,4 @@
-// PlanInForce: which plan a worker obeys, and how the next one takes its place: prepared while the one before stays
+// ObeyedPlan: which plan a worker obeys, and how the next one takes its place: prepared while the one before stays
 // whole (others may still copy from its memory), then in force, and the one before put away when there is time. What a
 // plan needs to be prepared is not its business.
 import { present } from '../core/invariant.js';
@@ -6,7 +6,7 @@ import { PlanTransition } from '../protocol/plan-transition.js';
 import type { Posting, PreparedPosting } from './posting.js';
 import type { Seating } from './seating.js';
 
-export class PlanInForce {
+export class ObeyedPlan {
   readonly #transition: PlanTransition;
   /** The plan in force, or the last that was; null before the first. */
   #posting: Posting | null = null;
