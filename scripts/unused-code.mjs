@@ -8,7 +8,6 @@ const SEAMS = {
   'engine/tensor/optimizer.ts: Optimizer.free':
     'workers keep theirs for life; who opens many in one process must be able to give the memory back',
   'engine/tensor/native-update.ts: NativeUpdate.free': 'as Optimizer.free, for callers without an optimizer',
-  'engine/protocol/worker-state.ts: WorkerStanding.gone': 'tests apply every cause of the table of states',
 };
 
 const census = takeCensus(ROOT);

@@ -91,6 +91,8 @@ export abstract class WorkerLink {
     });
     peer.onError((error) => (error instanceof FrameError ? this.#drop(error.message) : this.fail(error)));
     peer.onClose((reason) => {
+      // All that the worker had sent is here.
+      this.#standing.gone();
       if (this.#isStopping) return;
       setTimeout(
         () =>

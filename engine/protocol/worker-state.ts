@@ -30,7 +30,7 @@ const ANSWERS = {
 /** Reports that a worker makes on its own. */
 const UNASKED: readonly Report['type'][] = ['stuck', 'cache-off', 'failed', 'leaving', 'dropped'];
 
-/** An order taken, a report made, or the end of the process or its connection. */
+/** An order taken, a report made, or the end of the connection. */
 export type WorkerCause = Order['type'] | Report['type'] | 'gone';
 
 type Row = Readonly<Partial<Record<WorkerCause, WorkerState>>>;
@@ -140,6 +140,7 @@ export class WorkerStanding {
     if (type !== 'aborted' || due <= 1) this.#state = next;
   }
 
+  /** Takes note of the end of the connection: whatever it was about to do, it gets no order any more. */
   gone(): void {
     if (this.#state !== 'lost') this.#state = nextWorkerState(this.#worker, this.#state, 'gone');
   }
