@@ -1,11 +1,12 @@
 // Worker: a process that owns one device and obeys one plan at a time: it takes the orders of the coordinator one by
 // one, and has each carried out by the phase it is in. What fails with a neighbour it gives up, and waits to be told
 // so; anything else ends it. It computes nothing itself, and decides nothing.
+import { isWorkLost } from '../core/conditions.js';
 import { InterruptedError, toErrorRecord } from '../core/errors.js';
 import type { Order } from '../protocol/messages.js';
 import { CoordinatorLine } from './coordinator-line.js';
 import { JoiningWorker } from './joining-worker.js';
-import { isAbort, isWorkLost, lostNeighbour } from './lost-work.js';
+import { isAbort, lostNeighbour } from './lost-work.js';
 import type { WorkerHost, WorkerPhase } from './worker-phase.js';
 
 export class Worker {
