@@ -5,7 +5,7 @@ import { ProgramBinding, type TensorPlaces } from '../engine/model/program-bindi
 import type { ParameterSlabs } from '../engine/model/slab.js';
 import type { BufferPool } from '../engine/tensor/buffer-pool.js';
 import type { LoadedProgram } from '../engine/tensor/executor.js';
-import { roleName } from '../engine/tensor/program.js';
+import { type Program, roleName } from '../engine/tensor/program.js';
 import type { HostArray } from '../engine/tensor/shape.js';
 import { SlotBuffers } from './slot-buffers.js';
 
@@ -40,14 +40,20 @@ export class StageBindings {
   readonly #tensors: StageTensors;
   readonly #buffers: SlotBuffers;
   readonly #counts: SlotCounts;
+  /** Names of what the forward is given. */
+  readonly #given: ReadonlySet<string>;
   readonly #bound = new Map<string, ProgramBinding>();
   readonly #gradientIds = new Map<ArrayBufferLike, number>();
 
-  /** `pool` lends the buffers that live from a forward to its backward; all go back on `close`. */
-  constructor(tensors: StageTensors, pool: BufferPool, counts: SlotCounts) {
+  /**
+   * `pool` lends the buffers that live from a forward to its backward; all go back on `close`. The fields and the noise
+   * that `forward` reads are there when a backward of the same micro-batch runs.
+   */
+  constructor(tensors: StageTensors, pool: BufferPool, counts: SlotCounts, forward: Program) {
     this.#tensors = tensors;
     this.#buffers = new SlotBuffers(pool);
     this.#counts = counts;
+    this.#given = new Set(forward.inputs.map(({ role }) => roleName(role)));
   }
 
   forward(loaded: LoadedProgram, micro: number): ProgramBinding {
@@ -80,7 +86,11 @@ export class StageBindings {
   /** A backward, whole or a half; `gradient` takes the gradients of the parameters, null where it computes none. */
   backward(loaded: LoadedProgram, kind: 'B' | 'I' | 'W', micro: number, gradient: Float32Array | null): ProgramBinding {
     const key = gradient === null ? `${kind}${micro}` : `${kind}${micro}.${this.#identify(gradient)}`;
-    return this.#bound.get(key) ?? this.#bind(key, loaded, this.#places(micro, micro % this.#counts.held, gradient));
+    const known = this.#bound.get(key);
+    if (known !== undefined) return known;
+    const places = this.#places(micro, micro % this.#counts.held, gradient);
+    // What only a custom gradient reads, no forward was given.
+    return this.#bind(key, loaded, { ...places, isFilled: ({ role }) => this.#given.has(roleName(role)) });
   }
 
   /** Frees the bindings and gives the buffers back. */

@@ -111,7 +111,7 @@ export class StageRunner {
     this.#loaded = new LoadedStage(device.executor, programs, duty.actions);
     const numLive = Math.max(1, peakLive(duty.actions));
     const counts = { held: duty.recompute ? 1 : numLive, carried: numLive };
-    this.#bindings = new StageBindings(tensors, device.pool, counts);
+    this.#bindings = new StageBindings(tensors, device.pool, counts, programs.forward);
   }
 
   /** F: the activation goes to the neighbour; the loss is returned where this is the last stage. */
@@ -189,10 +189,9 @@ export class StageRunner {
   /** Returns the loss; null where this is not the last stage. */
   #computeForward(input: StepInput, micro: number): number | null {
     try {
-      const ids = this.#idsOf(input.ids, micro);
-      this.#loadPrefix(ids, micro);
+      this.#loadPrefix(this.#idsOf(input.ids, micro), micro);
       const bound = this.#bindings.forward(this.#loaded.forward, micro);
-      this.#runForward(bound, ids, input, micro);
+      this.#runForward(bound, input, micro);
       return bound.result('loss');
     } catch (error) {
       throw this.#inAction(error, 'F', micro);
@@ -218,21 +217,26 @@ export class StageRunner {
     try {
       if (this.#options.duty.recompute && !isHeld) {
         const again = this.#bindings.forwardAgain(this.#loaded.forward, micro);
-        this.#runForward(again, this.#idsOf(input.ids, micro), input, micro);
+        this.#runForward(again, input, micro);
       }
-      this.#bindings.backward(loaded, kind, micro, gradient).run();
+      this.#runFilled(this.#bindings.backward(loaded, kind, micro, gradient), input, micro);
     } catch (error) {
       throw this.#inAction(error, kind, micro);
     }
   }
 
-  /** `ids` are those of the micro-batch. */
-  #runForward(bound: ProgramBinding, ids: Int32Array, { step, total }: StepInput, micro: number): void {
+  #runForward(bound: ProgramBinding, input: StepInput, micro: number): void {
+    this.#runFilled(bound, input, micro);
+    this.#held = { step: input.step, micro };
+  }
+
+  /** Runs a program on the fields and the noise that it is the first to read. */
+  #runFilled(bound: ProgramBinding, { step, total, ids: all }: StepInput, micro: number): void {
     const { dataset, seed } = this.#options.source;
+    const ids = this.#idsOf(all, micro);
     bound.fillFields(dataset, ids, total);
     bound.fillNoise(seed, step, ids);
     bound.run();
-    this.#held = { step, micro };
   }
 
   #idsOf(ids: Int32Array, micro: number): Int32Array {

@@ -120,18 +120,17 @@ function traceBody(options: BlockTraceOptions, { label, block, inputs, run }: Bo
     microBatch: options.microBatch,
     isTraining: options.isTraining,
   };
-  const roles: PortRole[] = inputs.map(({ role }) => role);
+  const roles = inputs.map(({ role }) => role);
+  /** Of what the body asks its context for; a custom gradient asks after the forward has returned. */
+  let asked: readonly PortRole[] = [];
   const call = (tensors: readonly tf.Tensor[], session: TraceSession): tf.Tensor => {
     const context = new TracingContext(contextOptions, session);
-    try {
-      return run(tensors, context);
-    } finally {
-      roles.push(...context.roles);
-    }
+    asked = context.roles;
+    return run(tensors, context);
   };
   const specs = inputs.map(({ shape }) => ({ shape, dtype: 'float32' as const }));
   const withRoles = (values: readonly ValueId[]): BlockGraph['inputs'] =>
-    values.map((value, i) => ({ role: present(roles[i], `role ${i}`), value }));
+    values.map((value, i) => ({ role: present([...roles, ...asked][i], `role ${i}`), value }));
   try {
     if (!options.isTraining) {
       const { graph, inputs: values, outputs } = trace(label, specs, (tensors, session) => [call(tensors, session)]);

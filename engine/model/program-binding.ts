@@ -29,6 +29,11 @@ export interface TensorPlaces {
   buffer(port: Port): HostArray;
   /** What lives from the input half of a backward to its weight half; default: as `buffer`. */
   carried?(port: Port): HostArray;
+  /**
+   * Whether a field or noise is in its buffer already when the program runs, from one that ran before; default: it is
+   * not.
+   */
+  isFilled?(port: Port): boolean;
 }
 
 interface NoiseInput {
@@ -104,12 +109,12 @@ export class ProgramBinding {
         return parameterView(present(places.gradients, `a place for "${roleName(role)}" of ${this.#name}`), role);
       case 'field': {
         const data = places.buffer(port);
-        this.#fields.push({ name: role.name, data });
+        if (places.isFilled?.(port) !== true) this.#fields.push({ name: role.name, data });
         return data;
       }
       case 'noise': {
         const data = places.buffer(port) as Float32Array;
-        this.#noise.push({ block: role.block, tag: role.tag, data });
+        if (places.isFilled?.(port) !== true) this.#noise.push({ block: role.block, tag: role.tag, data });
         return data;
       }
       case 'loss':
