@@ -110,24 +110,36 @@ function allowedIn(property: Property): string {
   if (property.anyOf !== undefined) return property.anyOf.map(allowedIn).join(' or ');
   if (property.const !== undefined) return property.const;
   if (property.enum !== undefined) return `one of ${property.enum.join(', ')}`;
-  if (property.type === 'boolean') return 'true or false';
-  if (property.type === 'object') return 'NAME=VALUE pairs';
-  if (property.type === 'integer' || property.type === 'number') {
-    const noun = property.type === 'integer' ? 'a whole number' : 'a number';
-    const { minimum: low, exclusiveMinimum: above, exclusiveMaximum: below } = property;
-    // Zod gives every integer the largest safe one as a maximum; that is no news to anyone.
-    const high = property.maximum === Number.MAX_SAFE_INTEGER ? undefined : property.maximum;
-    if (low !== undefined && high !== undefined) return `${noun} from ${low} to ${high}`;
-    if (low !== undefined && below !== undefined) return `${noun} from ${low} to below ${below}`;
-    if (above !== undefined && below !== undefined) return `${noun} above ${above} and below ${below}`;
-    if (above !== undefined) return `${noun} above ${above}`;
-    return low === undefined ? noun : `${noun} from ${low} up`;
+  switch (property.type) {
+    case 'boolean':
+      return 'true or false';
+    case 'object':
+      return 'NAME=VALUE pairs';
+    case 'integer':
+      return `a whole number${rangeOf(property)}`;
+    case 'number':
+      return `a number${rangeOf(property)}`;
+    default:
+      return allowedText(property);
   }
-  const { pattern } = property;
+}
+
+/** " from 0 to below 1"; empty where every number is allowed. */
+function rangeOf({ minimum: low, maximum, exclusiveMinimum: above, exclusiveMaximum: below }: Property): string {
+  // Zod gives every integer the largest safe one as a maximum; that is no news to anyone.
+  const high = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum;
+  if (low !== undefined && high !== undefined) return ` from ${low} to ${high}`;
+  if (low !== undefined && below !== undefined) return ` from ${low} to below ${below}`;
+  if (above !== undefined && below !== undefined) return ` above ${above} and below ${below}`;
+  if (above !== undefined) return ` above ${above}`;
+  return low === undefined ? '' : ` from ${low} up`;
+}
+
+function allowedText({ pattern, description }: Property): string {
   if (pattern === undefined) return 'text';
   if (pattern.includes('epochs?'))
     return `a time such as "20 steps" or "0.5 epochs"${pattern.includes('never') ? ', or never' : ''}`;
-  return `text as in ${property.description ?? pattern}`;
+  return `text as in ${description ?? pattern}`;
 }
 
 function kindOf(property: Property): ConfigKey['kind'] {

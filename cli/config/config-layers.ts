@@ -21,9 +21,9 @@ export type FlagValue = string | boolean | readonly string[];
 const byKebab = new Map(configKeys.map((key) => [key.kebab, key]));
 const byVariable = new Map(configKeys.map((key) => [key.variable, key]));
 
-/** Variables with our prefix that are not settings. */
 /** The token of a run is no setting: it must not end up in the run folder. */
 export const TOKEN_VARIABLE = 'PIPETRAIN_TOKEN';
+/** Variables with our prefix that are not settings. */
 const OTHER_VARIABLES = new Set(['PIPETRAIN_TEST_DATA', TOKEN_VARIABLE]);
 
 /** A layer from camelCase values; undefined ones are left out. */
@@ -42,38 +42,15 @@ export function layerOf(values: Readonly<Record<string, unknown>>, origin: strin
 
 /** The settings of a YAML file. Throws UsageErrors that name the file and the line. */
 export function fileLayer(path: string): Layer {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const why =
-      error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : String(error);
-    throw new UsageError(
-      'PT_CONFIG_FILE',
-      `the configuration ${path} cannot be read: ${why}`,
-      'Give the path of a YAML file, or flags alone.',
-      { cause: error },
-    );
-  }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(textOf(path), { lineCounter: lines, prettyErrors: false });
   const lineAt = (offset: number | undefined): string =>
     offset === undefined ? `file ${path}` : `file ${path}, line ${lines.linePos(offset).line}`;
   const broken = document.errors[0];
-  if (broken !== undefined)
-    throw new UsageError(
-      'PT_CONFIG_SYNTAX',
-      `${lineAt(broken.pos[0])}: ${broken.message}`,
-      'Settings are written as `name: value`, one per line.',
-    );
+  if (broken !== undefined) throw noSettings(`${lineAt(broken.pos[0])}: ${broken.message}`);
   const layer = new Map<string, Setting>();
   if (document.contents === null) return layer;
-  if (!isMap(document.contents))
-    throw new UsageError(
-      'PT_CONFIG_SYNTAX',
-      `${path} does not hold settings`,
-      'Settings are written as `name: value`, one per line.',
-    );
+  if (!isMap(document.contents)) throw noSettings(`${path} does not hold settings`);
   for (const pair of document.contents.items) {
     const kebab = String(isScalar(pair.key) ? pair.key.value : pair.key);
     const origin = lineAt(isScalar(pair.key) ? pair.key.range?.[0] : undefined);
@@ -87,6 +64,24 @@ export function fileLayer(path: string): Layer {
   }
   return layer;
 }
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const why =
+      error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : String(error);
+    throw new UsageError(
+      'PT_CONFIG_FILE',
+      `the configuration ${path} cannot be read: ${why}`,
+      'Give the path of a YAML file, or flags alone.',
+      { cause: error },
+    );
+  }
+}
+
+const noSettings = (what: string): UsageError =>
+  new UsageError('PT_CONFIG_SYNTAX', what, 'Settings are written as `name: value`, one per line.');
 
 /** The settings of the environment: PIPETRAIN_*. A variable of that prefix that is no setting is an error. */
 export function environmentLayer(env: Readonly<Record<string, string | undefined>>): Layer {

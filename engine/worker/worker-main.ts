@@ -1,16 +1,16 @@
 // Entry of a worker process. The first line of standard input is the invitation: where the coordinator is. The end of
 // standard input means that whoever started this process is gone, whatever became of its sockets, and ends it. A worker
 // that joins tells its starter on standard output how it fares.
-import { hostname } from 'node:os';
 import { createInterface, type Interface } from 'node:readline';
-import { dial } from '../comm/dial.js';
 import type { Peer } from '../comm/peer.js';
-import { InterruptedError, toErrorRecord, WorkerError } from '../core/errors.js';
+import { toErrorRecord, WorkerError } from '../core/errors.js';
 import { seatOf } from '../core/plan.js';
 import { type Invitation, invitationSchema } from '../protocol/invitation.js';
-import { assignmentSchema, orderSchema } from '../protocol/messages.js';
+import { orderSchema } from '../protocol/messages.js';
 import type { WorkerNews } from '../protocol/worker-news.js';
+import { type Arrival, arrive } from './arrival.js';
 import { Worker } from './worker.js';
+import type { WorkerHost } from './worker-phase.js';
 
 /** A worker whose coordinator is gone has this long to end by itself. */
 const END_GRACE_MS = 5000;
@@ -41,71 +41,27 @@ async function work(
   tell: (news: WorkerNews) => void,
   onLeave: () => void,
 ): Promise<void> {
-  const { url, token, trust, own } = invitation;
-  // Signals of the terminal reach the whole process group; whoever started this process decides about them.
-  process.on('SIGINT', () => undefined);
-  const early = { isLeaving: false };
-  let leave = (): void => void (early.isLeaving = true);
-  let signals = 0;
-  process.on('SIGTERM', () => (signals++ === 0 ? leave() : process.exit(143)));
-
-  const name = invitation.worker ?? own?.name ?? 'worker';
-  const peer = await dial(url, {
-    token,
-    hello: { name, ...(own === null ? {} : { role: 'join', host: hostname(), pid: process.pid }) },
-    trust,
-    timeoutMs: 30_000,
-  });
-  const assignment = own === null ? null : await assigned(peer);
-  const worker = new Worker({
-    worker: assignment?.worker ?? name,
-    port: {
-      token,
-      host: own?.host ?? (own === null ? (invitation.host ?? '127.0.0.1') : (peer.localAddress ?? '127.0.0.1')),
-      port: own?.port ?? 0,
-      url,
-    },
-    home: peer,
-    own,
-    report: (report) => peer.send(report),
-    onSeat: (plan) =>
-      tell({ type: 'seat', generation: plan.generation, seat: seatOf(plan, assignment?.worker ?? name) }),
-  });
-  leave = () => {
-    onLeave();
-    worker.leave();
-  };
+  const departure = new Departure();
+  obeySignals(departure);
+  const arrival = await arrive(invitation);
+  const { peer, heartbeatSeconds } = arrival;
+  const worker = new Worker(hostFor(invitation, arrival, tell));
+  takeOrders(worker, arrival);
   const end = (): void => {
     worker.disconnect();
     setTimeout(() => process.exit(4), END_GRACE_MS).unref();
   };
-  peer.onMessage((message) => {
-    const order = orderSchema.safeParse(message);
-    if (order.success) worker.order(order.data);
-    else
-      peer.send({
-        type: 'failed',
-        error: {
-          code: 'PT_PROTOCOL',
-          exitCode: 1,
-          message: `worker ${name} cannot read an order: ${order.error.message}`,
-          hint: 'Report this.',
-        },
-      });
-  });
   peer.onClose(end);
   lines.on('close', end);
-  lines.on('line', (line) => void (line === 'leave' && leave()));
-  if (assignment !== null) {
-    tell({ type: 'joined', worker: assignment.worker });
-    // A link that is cut does not close the connection; silence is the only sign.
-    const limit = assignment.heartbeatSeconds * 1000;
-    setInterval(
-      () => void (peer.silentMs > limit && peer.close(`nothing was heard for ${assignment.heartbeatSeconds} s`)),
-      limit / 4,
-    ).unref();
+  lines.on('line', (line) => void (line === 'leave' && departure.ask()));
+  if (heartbeatSeconds !== null) {
+    tell({ type: 'joined', worker: arrival.worker });
+    closeWhenSilent(peer, heartbeatSeconds);
   }
-  if (early.isLeaving) leave();
+  departure.onAsked(() => {
+    onLeave();
+    worker.leave();
+  });
   try {
     await worker.run();
   } finally {
@@ -116,25 +72,74 @@ async function work(
   }
 }
 
-/** The name that the coordinator gives to a worker that joins. */
-function assigned(peer: Peer): Promise<ReturnType<typeof assignmentSchema.parse>> {
-  return new Promise((resolve, reject) => {
-    peer.onClose((reason) =>
-      reject(new InterruptedError(`the coordinator closed the connection: ${reason}`, 'Look at the coordinator.')),
-    );
-    peer.route('assigned', (message) => {
-      const assignment = assignmentSchema.safeParse(message);
-      if (assignment.success) resolve(assignment.data);
-      else
-        reject(
-          new WorkerError(
-            'PT_PROTOCOL',
-            'the coordinator gave this worker no name it can read',
-            'Run the same version of pipetrain on both sides.',
-          ),
-        );
+/** The wish that this worker leaves the run. It may come before there is a worker to hear it. */
+class Departure {
+  #isAsked = false;
+  #handler: (() => void) | null = null;
+
+  ask(): void {
+    this.#isAsked = true;
+    this.#handler?.();
+  }
+
+  onAsked(handler: () => void): void {
+    this.#handler = handler;
+    if (this.#isAsked) handler();
+  }
+}
+
+/** The first SIGTERM asks the worker to leave, the second ends the process. */
+function obeySignals(departure: Departure): void {
+  // Signals of the terminal reach the whole process group; whoever started this process decides about them.
+  process.on('SIGINT', () => undefined);
+  let signals = 0;
+  process.on('SIGTERM', () => (signals++ === 0 ? departure.ask() : process.exit(143)));
+}
+
+function hostFor(
+  { url, token, host, own }: Invitation,
+  { peer, worker }: Arrival,
+  tell: (news: WorkerNews) => void,
+): WorkerHost {
+  const loopback = '127.0.0.1';
+  return {
+    worker,
+    port: {
+      token,
+      host: own === null ? (host ?? loopback) : (own.host ?? peer.localAddress ?? loopback),
+      port: own?.port ?? 0,
+      url,
+    },
+    home: peer,
+    own,
+    report: (report) => peer.send(report),
+    onSeat: (plan) => tell({ type: 'seat', generation: plan.generation, seat: seatOf(plan, worker) }),
+  };
+}
+
+function takeOrders(worker: Worker, { peer, worker: name }: Arrival): void {
+  peer.onMessage((message) => {
+    const order = orderSchema.safeParse(message);
+    if (order.success) return worker.order(order.data);
+    peer.send({
+      type: 'failed',
+      error: {
+        code: 'PT_PROTOCOL',
+        exitCode: 1,
+        message: `worker ${name} cannot read an order: ${order.error.message}`,
+        hint: 'Report this.',
+      },
     });
   });
+}
+
+/** A link that is cut does not close the connection; silence is the only sign. */
+function closeWhenSilent(peer: Peer, seconds: number): void {
+  const limitMs = seconds * 1000;
+  setInterval(
+    () => void (peer.silentMs > limitMs && peer.close(`nothing was heard for ${seconds} s`)),
+    limitMs / 4,
+  ).unref();
 }
 
 /** The first emission of an event, as its arguments. */
