@@ -13,6 +13,7 @@ import {
   parseSimulateFlags,
   type SimulateFlags,
   type SimulateOptions,
+  simulationOf,
   wholeNumber,
 } from '../simulate/options.js';
 import { scheduleLines, simulateSchedule } from '../simulate/schedule.js';
@@ -92,7 +93,7 @@ function answer(flags: SimulateFlags, options: SimulateOptions): Answer {
 }
 
 function bothAnswer(options: SimulateOptions): Answer {
-  const comparison = compareRules(options, options.alpha, options.usesCache, options.pipeline);
+  const comparison = compareRules(simulationOf(options), options.alpha, options.pipeline);
   return {
     json: { ...facts(options), ...comparison },
     lines: (columns) => [
@@ -107,7 +108,12 @@ function bothAnswer(options: SimulateOptions): Answer {
 }
 
 function oneAnswer(options: SimulateOptions, rules: 'paper' | 'pipetrain'): Answer {
-  const run = simulateTraining({ ...options, rules, freeze: alphaFreeze(options.alpha), fixedK: options.pipeline });
+  const run = simulateTraining({
+    ...simulationOf(options),
+    rules,
+    freeze: alphaFreeze(options.alpha),
+    fixedK: options.pipeline,
+  });
   return {
     json: { ...facts(options), run },
     lines: (columns) => [
@@ -128,7 +134,7 @@ function oneAnswer(options: SimulateOptions, rules: 'paper' | 'pipetrain'): Answ
 function sweepAnswer(options: SimulateOptions): Answer {
   const sweep = PUBLISHED.byAlpha.map(({ alpha }) => ({
     alpha,
-    comparison: compareRules(options, parseAlpha(alpha), options.usesCache, options.pipeline),
+    comparison: compareRules(simulationOf(options), parseAlpha(alpha), options.pipeline),
   }));
   return {
     json: { ...facts(options), sweep },

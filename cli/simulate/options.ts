@@ -3,6 +3,7 @@
 import { UsageError } from '../../engine/core/errors.js';
 import { type HardwareProfile, hardwareProfile } from '../../engine/simulate/hardware.js';
 import { type SimulatedModel, simulatedModel } from '../../engine/simulate/model.js';
+import type { SimulationOptions } from '../../engine/simulate/simulator.js';
 
 /** As commander hands them over. */
 export interface SimulateFlags {
@@ -101,6 +102,27 @@ export function parseSimulateFlags(flags: SimulateFlags): SimulateOptions {
     usesCache: oneOf('cache', flags.cache, ['auto', 'off']) === 'auto',
     cacheBytes:
       flags.cacheGb === undefined ? hardware.hostGB * CACHE_SHARE * 1e9 : wholeNumber('cache-gb', flags.cacheGb) * 1e9,
+  };
+}
+
+/** What is simulated under whatever rules. */
+export function simulationOf({
+  model,
+  hardware,
+  freezeMax,
+  usesCache,
+  cacheBytes,
+  epochs,
+  samples,
+  batch,
+  microBatch,
+}: SimulateOptions): Omit<SimulationOptions, 'rules' | 'freeze' | 'fixedK'> {
+  return {
+    model,
+    hardware,
+    ...(freezeMax === undefined ? {} : { freezeMax }),
+    training: { epochs, samples, batch, microBatch },
+    cacheBytes: usesCache ? cacheBytes : null,
   };
 }
 

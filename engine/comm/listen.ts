@@ -1,6 +1,11 @@
 // Listen: a port on which peers arrive. It checks who they are and hands them over; it keeps no list of members (the
 // coordinator does).
-import { createServer as createHttpServer, type IncomingMessage, STATUS_CODES } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  STATUS_CODES,
+} from 'node:http';
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
@@ -21,10 +26,22 @@ import { type Credentials, secureContextOf } from './tls.js';
 
 /** Strangers at a time that may wait to be let in. */
 const MAX_STRANGERS = 64;
+const LOOPBACK = '127.0.0.1';
 /** Bytes of an upgrade request: all that a stranger without the token may say. */
 const MAX_REQUEST_BYTES = 8192;
 /** Bytes of a hello: a name and a few facts. */
 const MAX_HELLO_BYTES = 65_536;
+
+/** What peers and strangers may ask of a port. */
+export interface ListenLimits {
+  readonly maxFrameBytes?: number | undefined;
+  /** For each part of the handshake. */
+  readonly handshakeTimeoutMs?: number | undefined;
+  /** Connections at a time that have not shown the token yet; default 64. */
+  readonly maxStrangers?: number | undefined;
+  /** Frames that a peer may send within a second; see `Peer`. */
+  readonly maxFramesPerSecond?: number | undefined;
+}
 
 export interface ListenOptions {
   /** Default 127.0.0.1. Any other than a loopback address needs a token. */
@@ -34,14 +51,9 @@ export interface ListenOptions {
   readonly token?: string | undefined;
   /** How this side introduces itself. */
   readonly name?: string | undefined;
-  readonly maxFrameBytes?: number | undefined;
-  readonly handshakeTimeoutMs?: number | undefined;
   /** Where given, the port speaks TLS (`wss://`) and refuses plain text. */
   readonly tls?: Credentials | undefined;
-  /** Connections at a time that have not shown the token yet; default 64. */
-  readonly maxStrangers?: number | undefined;
-  /** Frames that a peer may send within a second; see `Peer`. */
-  readonly maxFramesPerSecond?: number | undefined;
+  readonly limits?: ListenLimits | undefined;
   /** Told of every connection that is not let in: HOST:PORT and why. A port that is open to others should record it. */
   readonly onRefused?: ((address: string, reason: string) => void) | undefined;
   /**
@@ -61,19 +73,12 @@ export interface Listener {
 
 /** Opens a port. Throws a UsageError: PT_TOKEN_REQUIRED, PT_PORT_IN_USE, PT_ADDRESS, PT_TLS_FILES. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const {
-    host = '127.0.0.1',
-    port = 0,
-    token,
-    tls,
-    maxFrameBytes = MAX_FRAME_BYTES,
-    onRefused = () => undefined,
-  } = options;
+  const { host = LOOPBACK, port = 0, token, tls, limits = {}, onRefused = () => undefined } = options;
   if (!isLoopback(host) && (token === undefined || token === ''))
     throw new UsageError(
       'PT_TOKEN_REQUIRED',
       `listening on ${host} would let every machine in reach join without a token`,
-      'Pass --token SECRET, or listen on 127.0.0.1.',
+      `Pass --token SECRET, or listen on ${LOOPBACK}.`,
     );
 
   // It never listens itself: connections come through the door.
@@ -85,25 +90,18 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   });
   const door = new Door({
     secure: tls === undefined ? null : secureContextOf(tls),
-    timeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
-    maxStrangers: options.maxStrangers ?? MAX_STRANGERS,
+    timeoutMs: limits.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+    maxStrangers: limits.maxStrangers ?? MAX_STRANGERS,
     onRefused,
     admit: (stream) => void http.emit('connection', stream),
   });
   const sockets = new WebSocketServer({
     noServer: true,
-    maxPayload: maxFrameBytes,
+    maxPayload: limits.maxFrameBytes ?? MAX_FRAME_BYTES,
     perMessageDeflate: false,
     skipUTF8Validation: true,
   });
-  http.on('clientError', (error: Error, stream: Duplex) => {
-    door.refuse(stream, `its request is malformed: ${error.message}`);
-    answer(stream, 400, 'This is no request that can be read.');
-  });
-  sockets.on('wsClientError', (error: Error, stream: Duplex) => {
-    door.refuse(stream, `its upgrade request is malformed: ${error.message}`);
-    answer(stream, 400, error.message);
-  });
+  answerMalformed(http, sockets, door);
   http.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     const refusal = refuse(request, token);
     if (refusal !== null) {
@@ -112,7 +110,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     }
     sockets.handleUpgrade(request, stream, head, (socket) => {
       door.welcome(stream);
-      greet(socket, options, maxFrameBytes, (reason) => door.refuse(stream, reason));
+      greet(socket, options, (reason) => door.refuse(stream, reason));
     });
   });
   const bound = await bind(door.server, host, port);
@@ -121,6 +119,18 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     port: bound,
     close: () => shut(door, sockets),
   };
+}
+
+/** Turns those away whose requests cannot be read. */
+function answerMalformed(http: HttpServer, sockets: WebSocketServer, door: Door): void {
+  http.on('clientError', (error: Error, stream: Duplex) => {
+    door.refuse(stream, `its request is malformed: ${error.message}`);
+    answer(stream, 400, 'This is no request that can be read.');
+  });
+  sockets.on('wsClientError', (error: Error, stream: Duplex) => {
+    door.refuse(stream, `its upgrade request is malformed: ${error.message}`);
+    answer(stream, 400, error.message);
+  });
 }
 
 /** Why a request may not become a connection, or null. */
@@ -145,11 +155,14 @@ function answer(stream: Duplex, status: number, reason: string): void {
 /** Waits for the hello of a new connection and makes it a peer. */
 function greet(
   socket: WebSocket,
-  options: ListenOptions,
-  maxFrameBytes: number,
+  { name = 'listener', limits = {}, onPeer }: ListenOptions,
   onRefused: (reason: string) => void,
 ): void {
-  const timeoutMs = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
+  const {
+    maxFrameBytes = MAX_FRAME_BYTES,
+    handshakeTimeoutMs: timeoutMs = HANDSHAKE_TIMEOUT_MS,
+    maxFramesPerSecond,
+  } = limits;
   const turnAway = (code: number, reason: string): void => {
     onRefused(reason);
     socket.close(code, truncate(reason));
@@ -167,11 +180,11 @@ function greet(
       return turnAway(CLOSE_CODE.badHello, 'the first frame is no valid hello');
     }
     // The peer must listen before this turn ends: the next frame may be in the same packet.
-    const peer = new Peer(hello.name, socket, { maxFrameBytes, maxFramesPerSecond: options.maxFramesPerSecond });
+    const peer = new Peer(hello.name, socket, { maxFrameBytes, maxFramesPerSecond });
     socket.off('error', ignore);
-    socket.send(encodeFrame({ type: 'welcome', name: options.name ?? 'listener' }), { binary: true });
+    socket.send(encodeFrame({ type: 'welcome', name }), { binary: true });
     try {
-      options.onPeer(peer, hello);
+      onPeer(peer, hello);
     } catch (error) {
       turnAway(CLOSE_CODE.refused, messageOf(error));
     }

@@ -8,14 +8,18 @@ import type { Framing, TokenizerOptions } from './tokenizer-choice.js';
 import { classificationTokenizer } from './tokenizer-choice.js';
 
 export interface LabelledTexts {
-  readonly source: string;
-  /** Where a vocab.txt may lie. */
-  readonly folder: string;
   readonly train: readonly string[];
   readonly validation: readonly string[];
   /** Classes of the training texts, then of the validation texts. */
   readonly labels: Int32Array;
   readonly classes: number;
+}
+
+export interface ClassificationOptions {
+  readonly source: string;
+  readonly texts: LabelledTexts;
+  /** Where a vocab.txt may lie. */
+  readonly folder: string;
   /** Tokens per sample, or null to choose it by the lengths of the training texts. */
   readonly sequence: number | null;
   readonly choice: TokenizerOptions;
@@ -44,16 +48,13 @@ function frame({ tokenizer, classToken, separator }: Framing, text: string): num
 /** Makes the data set. */
 export function encodeClassification({
   source,
+  texts: { train, validation, labels, classes },
   folder,
-  train,
-  validation,
-  labels,
-  classes,
   sequence,
   choice,
   files,
   digest,
-}: LabelledTexts): TableDataset {
+}: ClassificationOptions): TableDataset {
   const framing = classificationTokenizer(choice, folder, train, files);
   const samples = [...train, ...validation].map((text) => frame(framing, text));
   const T = sequence ?? automaticSequence(samples.slice(0, train.length).map((ids) => ids.length));

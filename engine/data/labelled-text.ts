@@ -111,11 +111,13 @@ function open(request: DataRequest, format: LineFormat) {
   const labels = [...classIds(names, train), ...classIds(names, validation)];
   return encodeClassification({
     source: request.source,
+    texts: {
+      train: train.lines.map(({ text }) => text),
+      validation: validation.lines.map(({ text }) => text),
+      labels: Int32Array.from(labels),
+      classes: names.length,
+    },
     folder: isFolder(request.path) ? request.path : dirname(request.path),
-    train: train.lines.map(({ text }) => text),
-    validation: validation.lines.map(({ text }) => text),
-    labels: Int32Array.from(labels),
-    classes: names.length,
     sequence: sequence ?? request.defaultSequence,
     choice,
     files,

@@ -119,11 +119,8 @@ function sentiment(request: DataRequest): Dataset {
   const { numTrain } = split(samples);
   return encodeClassification({
     source: request.source,
+    texts: { train: texts.slice(0, numTrain), validation: texts.slice(numTrain), labels, classes: 2 },
     folder: '',
-    train: texts.slice(0, numTrain),
-    validation: texts.slice(numTrain),
-    labels,
-    classes: 2,
     sequence: sequence ?? request.defaultSequence ?? 16,
     choice: { tokenizer: 'words', vocabulary: 1000, lowercase: true },
     files: new SourceFiles(),

@@ -30,32 +30,24 @@ export const VARIANTS = {
   oursCached: 'pipetrain, cache',
 } as const;
 
-type Common = Omit<SimulationOptions, 'rules' | 'freeze' | 'usesCache' | 'fixedK'>;
+type Common = Omit<SimulationOptions, 'rules' | 'freeze' | 'fixedK'>;
 
 /**
- * Simulates all variants at one alpha; `usesCache: false` leaves the cached ones out. `pipeline` is the length ours
- * must keep, or null.
+ * Simulates all variants at one alpha; without bytes of cache the cached ones are left out. `pipeline` is the length
+ * ours must keep, or null.
  */
-export function compareRules(
-  common: Common,
-  alpha: number,
-  usesCache: boolean,
-  pipeline: number | null = null,
-): SimulatedComparison {
+export function compareRules(common: Common, alpha: number, pipeline: number | null = null): SimulatedComparison {
+  const usesCache = common.cacheBytes !== null;
   const freeze = alphaFreeze(alpha);
   const ours = { ...common, rules: 'pipetrain', fixedK: pipeline } as const;
   const paper = { ...common, rules: 'paper', fixedK: null } as const;
   const runs: [string, SimulatedRun][] = [
-    [VARIANTS.baseline, simulateTraining({ ...paper, freeze: noFreeze, usesCache: false })],
-    [VARIANTS.dataParallel, simulateTraining({ ...ours, fixedK: 1, freeze: noFreeze, usesCache: false })],
-    [VARIANTS.paper, simulateTraining({ ...paper, freeze, usesCache: false })],
-    ...(usesCache
-      ? [[VARIANTS.paperCached, simulateTraining({ ...paper, freeze, usesCache: true })] as [string, SimulatedRun]]
-      : []),
-    [VARIANTS.ours, simulateTraining({ ...ours, freeze, usesCache: false })],
-    ...(usesCache
-      ? [[VARIANTS.oursCached, simulateTraining({ ...ours, freeze, usesCache: true })] as [string, SimulatedRun]]
-      : []),
+    [VARIANTS.baseline, simulateTraining({ ...paper, freeze: noFreeze, cacheBytes: null })],
+    [VARIANTS.dataParallel, simulateTraining({ ...ours, fixedK: 1, freeze: noFreeze, cacheBytes: null })],
+    [VARIANTS.paper, simulateTraining({ ...paper, freeze, cacheBytes: null })],
+    ...(usesCache ? [[VARIANTS.paperCached, simulateTraining({ ...paper, freeze })] as [string, SimulatedRun]] : []),
+    [VARIANTS.ours, simulateTraining({ ...ours, freeze, cacheBytes: null })],
+    ...(usesCache ? [[VARIANTS.oursCached, simulateTraining({ ...ours, freeze })] as [string, SimulatedRun]] : []),
   ];
   const total = ({ computeSeconds, transitionSeconds }: SimulatedRun): number => computeSeconds + transitionSeconds;
   const baseline = runs[0]?.[1] as SimulatedRun;

@@ -20,6 +20,16 @@ import { ourTransitionSeconds, paperTransitionSeconds } from './transition.js';
 
 export type SimulationRules = 'paper' | 'pipetrain';
 
+/** The work that is simulated. */
+export interface SimulatedTraining {
+  readonly epochs: number;
+  readonly samples: number;
+  /** Samples per step at the start, over all replicas. */
+  readonly batch: number;
+  /** pipetrain: samples per micro-batch. The paper's table decides for itself. */
+  readonly microBatch: number;
+}
+
 export interface SimulationOptions {
   readonly model: SimulatedModel;
   readonly hardware: HardwareProfile;
@@ -28,17 +38,11 @@ export interface SimulationOptions {
   readonly freeze: FreezePolicy;
   /** Most layers that may freeze. Default: all, as in the paper. */
   readonly freezeMax?: number;
-  readonly usesCache: boolean;
-  readonly epochs: number;
-  readonly samples: number;
-  /** Samples per step at the start, over all replicas. */
-  readonly batch: number;
-  /** pipetrain: samples per micro-batch. The paper's table decides for itself. */
-  readonly microBatch: number;
+  readonly training: SimulatedTraining;
   /** pipetrain: a pipeline length to keep, or null. */
   readonly fixedK: number | null;
-  /** pipetrain: bytes of cache per machine. */
-  readonly cacheBytes: number;
+  /** Bytes of cache per machine, which only the rules of pipetrain hold to; null for no cache. */
+  readonly cacheBytes: number | null;
 }
 
 export interface SimulatedEpoch extends Omit<SimulatedShape, 'costs'> {
@@ -86,7 +90,8 @@ export const NOT_MODELLED: readonly string[] = [
 
 /** Predicts a run. Throws a UsageError where our planner finds no shape that fits. */
 export function simulateTraining(options: SimulationOptions): SimulatedRun {
-  const { hardware, epochs: numEpochs } = options;
+  const { hardware, training } = options;
+  const numEpochs = training.epochs;
   const epochs: SimulatedEpoch[] = [];
   let cache = EMPTY_CACHE;
   for (let epoch = 0; epoch < numEpochs; epoch++) {
@@ -103,13 +108,13 @@ export function simulateTraining(options: SimulationOptions): SimulatedRun {
     computeSeconds,
     transitionSeconds: epochs.reduce((sum, epoch) => sum + epoch.transitionSeconds, 0),
     transitions: epochs.filter(({ K, R }, e) => e > 0 && (K !== epochs[e - 1]?.K || R !== epochs[e - 1]?.R)).length,
-    samplesPerSecond: (options.samples * numEpochs) / computeSeconds,
+    samplesPerSecond: (training.samples * numEpochs) / computeSeconds,
     exceedsMemory: epochs.some(({ memoryPerWorker }) => Math.max(...memoryPerWorker) > usableBytes(hardware)),
   };
 }
 
 function decide(
-  { model, freeze, freezeMax, samples, batch, epochs }: SimulationOptions,
+  { model, freeze, freezeMax, training: { samples, batch, epochs } }: SimulationOptions,
   interval: number,
   frozenLayers: number,
 ): number {
@@ -134,14 +139,16 @@ function simulateEpoch(
   last: SimulatedEpoch | undefined,
   before: CacheState,
 ): { state: CacheState; result: SimulatedEpoch } {
-  const { model, hardware, rules, samples } = options;
+  const { model, hardware, rules, training } = options;
   const frozen = frozenBlocks(model.blocks, frozenLayers);
   const cached =
-    options.usesCache && frozen > 0 ? cacheOf(options, { epoch, frozen, frozenLayers }, last, before) : null;
+    options.cacheBytes === null || frozen === 0
+      ? null
+      : cacheOf(options, options.cacheBytes, { epoch, frozen, frozenLayers }, last, before);
   const shape =
     rules === 'paper'
       ? paperShape({ model, hardware, frozen, pipelineBatch: pipelineBatchOf(options) })
-      : planned(options, frozen, last, cached, options.epochs - epoch);
+      : planned(options, frozen, last, cached, training.epochs - epoch);
   const forwardMs = frozen === 0 ? 0 : sumCosts(shape.costs, 0, frozen).forwardMs;
   const frozenMs = cached === null || cached.mode === 'off' ? forwardMs : cached.sampleMs * shape.microBatch;
 
@@ -151,7 +158,7 @@ function simulateEpoch(
   const time = shapeTime(model, hardware, shape, rules === 'paper' ? 0 : frozenMs);
   const stepMs = serialMs + time.pipelineMs + time.afterMs;
   const busyMs = serialMs + time.busyMs.reduce((sum, ms) => sum + ms, 0);
-  const steps = Math.ceil(samples / shape.batch);
+  const steps = Math.ceil(training.samples / shape.batch);
   const { costs: _costs, ...shown } = shape;
   const result: SimulatedEpoch = {
     ...shown,
@@ -167,7 +174,7 @@ function simulateEpoch(
     steps,
     // A last batch that is not full takes its share: whole steps would make long epochs of large batches look better or
     // worse by chance.
-    seconds: ((samples / shape.batch) * stepMs) / 1000,
+    seconds: ((training.samples / shape.batch) * stepMs) / 1000,
     transitionSeconds:
       last === undefined
         ? 0
@@ -183,7 +190,7 @@ function simulateEpoch(
 
 const meanMs = (nowMs: number, laterMs: number, epochs: number): number => (nowMs + (epochs - 1) * laterMs) / epochs;
 
-const pipelineBatchOf = ({ batch, hardware }: SimulationOptions): number => batch / hardware.machines;
+const pipelineBatchOf = ({ training, hardware }: SimulationOptions): number => training.batch / hardware.machines;
 
 /**
  * The shape of ours for what an epoch with this cache will cost on the average of the epochs left: one that fills or
@@ -196,7 +203,8 @@ function planned(
   cached: CacheEpoch | null,
   epochsLeft: number,
 ): SimulatedShape {
-  const { model, hardware, batch, microBatch, fixedK } = options;
+  const { model, hardware, fixedK } = options;
+  const { batch, microBatch } = options.training;
   const active = model.blocks.length - frozen;
   return ourShape({
     model,
@@ -215,11 +223,13 @@ function planned(
 
 function cacheOf(
   options: SimulationOptions,
+  cacheBytes: number,
   { epoch, frozen, frozenLayers }: { readonly epoch: number; readonly frozen: number; readonly frozenLayers: number },
   last: SimulatedEpoch | undefined,
   before: CacheState,
 ): CacheEpoch {
-  const { model, hardware, rules, samples, epochs, cacheBytes, microBatch } = options;
+  const { model, hardware, rules } = options;
+  const { samples, epochs, microBatch } = options.training;
   // Per sample at the micro-batch of the run; the paper's own micro-batch differs little in time per sample.
   const costs = simulatedCosts(model, hardware, microBatch);
   const bytes = recordBytes(model, frozen);

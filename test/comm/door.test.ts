@@ -172,7 +172,7 @@ describe.each([
     dial(listener.url, { hello, token: 'secret', trust: { fingerprint: fingerprintOf(one.cert) } });
 
   it('cuts strangers that say nothing, and gives their places to others', async () => {
-    const { listener, refusals } = await open({ tls, handshakeTimeoutMs: 300, maxStrangers: 3 });
+    const { listener, refusals } = await open({ tls, limits: { handshakeTimeoutMs: 300, maxStrangers: 3 } });
     const silent = Array.from({ length: 5 }, () => stranger(listener));
     await Promise.all(silent.map(({ answer }) => answer));
     const reasons = await refusals(5);
@@ -182,14 +182,14 @@ describe.each([
   });
 
   it('gives a place back to whoever is let in', async () => {
-    const { listener, arrived } = await open({ tls, maxStrangers: 1 });
+    const { listener, arrived } = await open({ tls, limits: { maxStrangers: 1 } });
     for (let i = 0; i < 4; i++) await enter(listener);
     expect(arrived).toHaveLength(4);
     expect(arrived.every(({ isOpen }) => isOpen)).toBe(true);
   });
 
   it('is not disturbed by rubbish, a torn TLS handshake, or headers without end', async () => {
-    const { listener, arrived } = await open({ tls, handshakeTimeoutMs: 500 });
+    const { listener, arrived } = await open({ tls, limits: { handshakeTimeoutMs: 500 } });
     const peer = await enter(listener);
     const rubbish = [
       '\0\0\0\0',
@@ -209,7 +209,7 @@ describe.each([
 
 describe('a peer that knows the token', () => {
   it('is dropped where it sends more frames than are allowed; the others stay', async () => {
-    const { listener, arrived } = await open({ maxFramesPerSecond: 100 });
+    const { listener, arrived } = await open({ limits: { maxFramesPerSecond: 100 } });
     const calm = await dial(listener.url, { hello, token: 'secret' });
     const flood = await dial(listener.url, { hello, token: 'secret' });
     const [first, second] = arrived as [Peer, Peer];

@@ -37,7 +37,7 @@ async function pair(
   const near = await dial(listener.url, {
     hello: { name: 'worker 1', device: 'cpu' },
     token: options.token,
-    maxFrameBytes: options.maxFrameBytes,
+    maxFrameBytes: options.limits?.maxFrameBytes,
   });
   const { peer: far, hello } = await arrival;
   return { near, far, hello, listener };
@@ -153,13 +153,13 @@ describe('peers', () => {
   });
 
   it('refuse frames beyond their limit', async () => {
-    const { near, far } = await pair({ maxFrameBytes: 4096 });
+    const { near, far } = await pair({ limits: { maxFrameBytes: 4096 } });
     expect(() => near.send({ type: 'x', data: new Float32Array(1024) })).toThrow('the limit of a frame is 4096');
     expect(near.isOpen && far.isOpen).toBe(true);
   });
 
   it('refuse to receive frames beyond their limit', async () => {
-    const { listener, arrival } = await open({ maxFrameBytes: 4096 });
+    const { listener, arrival } = await open({ limits: { maxFrameBytes: 4096 } });
     const near = await dial(listener.url, { hello: { name: 'w' } });
     const { peer } = await arrival;
     const reason = closing(peer);
@@ -214,7 +214,7 @@ describe('handshake', () => {
   });
 
   it('closes on a first frame that is no hello, and on none', async () => {
-    const { listener } = await open({ handshakeTimeoutMs: 50 });
+    const { listener } = await open({ limits: { handshakeTimeoutMs: 50 } });
     const wrong = new WebSocket(listener.url, { headers: handshakeHeaders(undefined) });
     wrong.on('open', () => wrong.send(encodeFrame({ type: 'hello', name: '' })));
     expect(await closeOf(wrong)).toBe('4400 the first frame is no valid hello');

@@ -7,7 +7,12 @@ import { compareRules, type SimulatedComparison, VARIANTS } from '../../engine/s
 import { hardwareNames, hardwareProfile, linkSpeeds, usableBytes } from '../../engine/simulate/hardware.js';
 import { simulatedCosts, simulatedModel, simulatedModelNames } from '../../engine/simulate/model.js';
 import { ourShape, paperShape } from '../../engine/simulate/shape.js';
-import { type SimulatedRun, simulateTraining, type SimulationOptions } from '../../engine/simulate/simulator.js';
+import {
+  type SimulatedRun,
+  type SimulatedTraining,
+  simulateTraining,
+  type SimulationOptions,
+} from '../../engine/simulate/simulator.js';
 import { alphaFreeze } from '../../freeze/alpha.js';
 import { noFreeze } from '../../freeze/none.js';
 import { stageMemory, sumCosts } from '../../pipeline/costs.js';
@@ -21,15 +26,18 @@ const base: SimulationOptions = {
   hardware,
   rules: 'paper',
   freeze: alphaFreeze(1 / 3),
-  usesCache: false,
-  epochs: 10,
-  samples: 50_000,
-  batch: 640,
-  microBatch: 20,
+  training: { epochs: 10, samples: 50_000, batch: 640, microBatch: 20 },
   fixedK: null,
-  cacheBytes: 96e9,
+  cacheBytes: null,
 };
-const run = (change: Partial<SimulationOptions> = {}): SimulatedRun => simulateTraining({ ...base, ...change });
+const CACHE = { cacheBytes: 96e9 };
+type Change = Partial<Omit<SimulationOptions, 'training'>> & { readonly training?: Partial<SimulatedTraining> };
+const changed = ({ training, ...change }: Change): SimulationOptions => ({
+  ...base,
+  ...change,
+  training: { ...base.training, ...training },
+});
+const run = (change: Change = {}): SimulatedRun => simulateTraining(changed(change));
 const speedups = ({ variants }: SimulatedComparison): Record<string, number> =>
   Object.fromEntries(variants.map(({ name, speedup }) => [name, speedup]));
 
@@ -104,7 +112,7 @@ describe("the paper's rules on the paper's machines", () => {
     ['without cache', false, [400, 300, 480, 900, 930, 1830, 1830, 2000, 2030, 2030]],
     ['with cache', true, [400, 300, 550, 1270, 1600, 3300, 4590, 4350, 7300, 7400]],
   ])('follow the published throughput curve %s', (_, usesCache, published) => {
-    const rates = run({ usesCache }).epochs.map(({ samplesPerSecond }) => samplesPerSecond);
+    const rates = run(usesCache ? CACHE : {}).epochs.map(({ samplesPerSecond }) => samplesPerSecond);
     // The figures were read off a plot; the second epoch, where the published rate falls below the baseline, is 31 %
     // off without cache.
     for (const [e, rate] of rates.entries())
@@ -119,7 +127,7 @@ describe("the paper's rules on the paper's machines", () => {
     const baseline = run({ freeze: noFreeze }).computeSeconds;
     for (const usesCache of [false, true]) {
       const found = [1 / 5, 1 / 4, 1 / 3, 2 / 5, 1 / 2].map(
-        (alpha) => baseline / run({ freeze: alphaFreeze(alpha), usesCache }).computeSeconds,
+        (alpha) => baseline / run({ freeze: alphaFreeze(alpha), ...(usesCache ? CACHE : {}) }).computeSeconds,
       );
       expect(found).toEqual(found.toSorted((a, b) => a - b));
       // Ideal models (no cost of the cache, no imbalance) stay at 130 % of the published figures; ours leaves out
@@ -134,11 +142,7 @@ describe("the paper's rules on the paper's machines", () => {
     'give about the throughput that the authors measured on 2 x 4 devices: 326 with pipelines of 4, 416 with ' +
       'data parallelism alone',
     () => {
-      const { variants, weakBaseline } = compareRules(
-        { ...base, hardware: { ...hardware, perMachine: 4 } },
-        1 / 3,
-        false,
-      );
+      const { variants, weakBaseline } = compareRules({ ...base, hardware: { ...hardware, perMachine: 4 } }, 1 / 3);
       // 16 micro-batches here, 8 there, and the exchange of gradients is not overlapped here.
       expect(Math.abs((variants[0]?.run.samplesPerSecond ?? 0) / 326 - 1)).toBeLessThan(0.1);
       expect(Math.abs((variants[1]?.run.samplesPerSecond ?? 0) / 416 - 1)).toBeLessThan(0.2);
@@ -162,7 +166,7 @@ describe("the paper's rules on the paper's machines", () => {
   });
 
   it('cache from three frozen layers on, fill once per depth and never forget', () => {
-    const { epochs } = run({ usesCache: true, freeze: alphaFreeze(1 / 5) });
+    const { epochs } = run({ ...CACHE, freeze: alphaFreeze(1 / 5) });
     expect(epochs.map(({ cache }) => cache)).toEqual([
       'off',
       'fill',
@@ -176,7 +180,7 @@ describe("the paper's rules on the paper's machines", () => {
       'fill',
     ]);
     expect(
-      run({ usesCache: true, freeze: alphaFreeze(1 / 12) })
+      run({ ...CACHE, freeze: alphaFreeze(1 / 12) })
         .epochs.slice(0, 4)
         .map(({ frozenLayers, cache }) => [frozenLayers, cache]),
     ).toEqual([
@@ -186,9 +190,9 @@ describe("the paper's rules on the paper's machines", () => {
       [3, 'fill'],
     ]);
     // ImageNet: 775 GB per level do not fit into 65 % of 2 x 192 GB, so that most of a depth is computed anew.
-    const imagenet = run({ usesCache: true, samples: 1_281_167 });
+    const imagenet = run({ ...CACHE, training: { samples: 1_281_167 } });
     expect(present(imagenet.epochs[9], 'epoch').stepMs).toBeGreaterThan(
-      2 * present(run({ usesCache: true }).epochs[9], 'epoch').stepMs,
+      2 * present(run(CACHE).epochs[9], 'epoch').stepMs,
     );
   });
 
@@ -200,12 +204,12 @@ describe("the paper's rules on the paper's machines", () => {
 
   it('do not look at memory; the run says where it is exceeded', () => {
     expect(run().exceedsMemory).toBe(false);
-    expect(run({ batch: 1280 }).exceedsMemory).toBe(true);
+    expect(run({ training: { batch: 1280 } }).exceedsMemory).toBe(true);
   });
 });
 
 describe('our rules on the same machines', () => {
-  const comparison = compareRules(base, 1 / 3, true);
+  const comparison = compareRules(changed(CACHE), 1 / 3);
 
   it('are at least 3.6 times as fast as the baseline of the paper at the same alpha', () => {
     expect(speedups(comparison)[VARIANTS.oursCached]).toBeGreaterThan(3.6);
@@ -222,7 +226,7 @@ describe('our rules on the same machines', () => {
 
   it('beat the rules of the paper at every alpha', () => {
     for (const alpha of [1 / 5, 1 / 4, 1 / 3, 2 / 5, 1 / 2]) {
-      const at = speedups(compareRules(base, alpha, true));
+      const at = speedups(compareRules(changed(CACHE), alpha));
       expect(at[VARIANTS.ours]).toBeGreaterThan(at[VARIANTS.paper] ?? Infinity);
       expect(at[VARIANTS.oursCached]).toBeGreaterThan(at[VARIANTS.paperCached] ?? Infinity);
     }
@@ -255,7 +259,7 @@ describe('our rules on the same machines', () => {
   });
 
   it('cache where it pays: not without room, not in the last epoch', () => {
-    const cached = run({ rules: 'pipetrain', usesCache: true });
+    const cached = run({ rules: 'pipetrain', ...CACHE });
     expect(cached.epochs.map(({ cache }) => cache)).toEqual([
       'off',
       'fill',
@@ -268,17 +272,15 @@ describe('our rules on the same machines', () => {
       'read',
       'read',
     ]);
-    expect(run({ rules: 'pipetrain', usesCache: true, cacheBytes: 1 })).toEqual(run({ rules: 'pipetrain' }));
-    expect(run({ rules: 'pipetrain', usesCache: true, epochs: 2 }).epochs[1]?.cache).toBe('off');
+    expect(run({ rules: 'pipetrain', cacheBytes: 1 })).toEqual(run({ rules: 'pipetrain' }));
+    expect(run({ rules: 'pipetrain', ...CACHE, training: { epochs: 2 } }).epochs[1]?.cache).toBe('off');
   });
 
   it('never grow the pipeline, and move state only when the shape changes', () => {
     const { epochs } = run({
       rules: 'pipetrain',
       model: simulatedModel('bert-large'),
-      batch: 128,
-      microBatch: 4,
-      epochs: 6,
+      training: { batch: 128, microBatch: 4, epochs: 6 },
     });
     for (const [e, { K, R, transitionSeconds }] of epochs.entries()) {
       const before = epochs[e - 1];
@@ -296,9 +298,13 @@ describe('any simulation', () => {
     const begin = performance.now();
     const large = simulatedModel('bert-large');
     const { variants } = compareRules(
-      { ...base, model: large, hardware: cluster, batch: 64 * 128, microBatch: 4, epochs: 3, samples: large.samples },
+      changed({
+        ...CACHE,
+        model: large,
+        hardware: cluster,
+        training: { batch: 64 * 128, microBatch: 4, epochs: 3, samples: large.samples },
+      }),
       1 / 3,
-      true,
     );
     // Under a second here; the promise is a minute.
     expect(performance.now() - begin).toBeLessThan(20_000);
@@ -315,8 +321,9 @@ describe('any simulation', () => {
         fc.integer({ min: 1, max: 5 }),
         fc.double({ min: 0.05, max: 0.9, noNaN: true }),
         (rules, factor, alpha) => {
-          const options = { rules, freeze: alphaFreeze(alpha), epochs: 3 };
-          const [one, more] = [run(options), run({ ...options, samples: 50_000 * factor })];
+          const of = (samples: number): SimulatedRun =>
+            run({ rules, freeze: alphaFreeze(alpha), training: { epochs: 3, samples } });
+          const [one, more] = [of(50_000), of(50_000 * factor)];
           // Sums of a few terms.
           expect(more.computeSeconds / one.computeSeconds).toBeCloseTo(factor, 9);
           expect(one.computeSeconds).toBeCloseTo(
