@@ -1,5 +1,5 @@
-// No code that only tests use: what is exported, and what a class offers, is reached from an entry, a script, a bench or
-// the public face of the package. Prints what is not, and ends with exit code 1. A part of `npm run lint`.
+// No code that only tests use: what is exported, and what a class offers, is reached from an entry, a script, a bench
+// or the public face of the package. Prints what is not, and ends with exit code 1. A part of `npm run lint`.
 import { takeCensus } from './house/unused-code.mjs';
 import { ROOT } from './lab/pipetrain.mjs';
 
