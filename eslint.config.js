@@ -10,8 +10,6 @@ const TOO_LARGE = [
   'engine/planning/next-plan.ts',
   'pipeline/candidate.ts',
   'pipeline/costs.ts',
-  'pipeline/partition.ts',
-  'pipeline/simulate.ts',
 ];
 
 export default tseslint.config(

@@ -57,48 +57,15 @@ export function requireBlocks(stages: number, numBlocks: number, frozen: number)
  * respects the memory limit. Throws a PartitionError where there are more stages than active blocks.
  */
 export function exactPartition(input: PartitionInput): Cuts | null {
-  const {
-    costs,
-    frozen,
-    stages,
-    extraMs = 0,
-    memoryLimit = null,
-    memoryOf,
-    repeatMsOf = () => 0,
-    slownessOf = () => 1,
-  } = input;
+  const { costs, frozen, stages } = input;
   const numBlocks = costs.length;
   invariant(
     stages > 0 && 0 <= frozen && frozen <= numBlocks,
     () => `partition of ${numBlocks} blocks, ${frozen} frozen, into ${stages}`,
   );
   requireBlocks(stages, numBlocks, frozen);
-
-  // Integers per block: sums must not depend on where they start, or ties would be broken by rounding.
-  const units = costs.map(({ forwardMs, backwardMs }) => Math.round((forwardMs + backwardMs) * 1e6));
-  const before = [0];
-  for (const unit of units) before.push(present(before.at(-1), 'sum') + unit);
-  const extra = Math.round(extraMs * 1e6);
-  const timeOf = (stage: number, from: number, to: number): number => {
-    if (memoryLimit !== null && memoryOf !== undefined && memoryOf(stage, from, to) > memoryLimit) return Infinity;
-    const units =
-      present(before[to], 'sum') -
-      present(before[from], 'sum') +
-      (stage === 0 ? extra : 0) +
-      Math.round(repeatMsOf(stage, from, to) * 1e6);
-    return Math.round(units * slownessOf(stage));
-  };
-
-  // worst[k][i]: the smallest possible largest time of stages k.. for the blocks [i, n).
-  const worst = Array.from({ length: stages + 1 }, () => new Array<number>(numBlocks + 1).fill(Infinity));
-  const worstOf = (stage: number, from: number): number => present(worst[stage]?.[from], 'table');
-  present(worst[stages], 'table')[numBlocks] = 0;
-  for (let k = stages - 1; k >= 0; k--) {
-    const row = present(worst[k], 'table');
-    for (let i = k === 0 ? frozen : frozen + k; i < (k === 0 ? frozen + 1 : numBlocks); i++)
-      for (let j = i + 1; j <= numBlocks; j++)
-        row[i] = Math.min(present(row[i], 'table'), Math.max(timeOf(k, i, j), worstOf(k + 1, j)));
-  }
+  const timeOf = runTimes(input);
+  const worstOf = worstTimes(input, timeOf);
   const best = worstOf(0, frozen);
   if (best === Infinity) return null;
 
@@ -110,4 +77,43 @@ export function exactPartition(input: PartitionInput): Cuts | null {
     i = j;
   }
   return cuts;
+}
+
+type RunTime = (stage: number, from: number, to: number) => number;
+
+/** What a stage takes for the blocks [from, to), in nanoseconds; infinite where they do not fit on it. */
+function runTimes(input: PartitionInput): RunTime {
+  const { costs, extraMs = 0, memoryLimit = null, memoryOf, repeatMsOf = () => 0, slownessOf = () => 1 } = input;
+  // Integers per block: sums must not depend on where they start, or ties would be broken by rounding.
+  const units = costs.map(({ forwardMs, backwardMs }) => Math.round((forwardMs + backwardMs) * 1e6));
+  const before = [0];
+  for (const unit of units) before.push(present(before.at(-1), 'sum') + unit);
+  const extra = Math.round(extraMs * 1e6);
+  return (stage, from, to) => {
+    if (memoryLimit !== null && memoryOf !== undefined && memoryOf(stage, from, to) > memoryLimit) return Infinity;
+    const units =
+      present(before[to], 'sum') -
+      present(before[from], 'sum') +
+      (stage === 0 ? extra : 0) +
+      Math.round(repeatMsOf(stage, from, to) * 1e6);
+    return Math.round(units * slownessOf(stage));
+  };
+}
+
+/** The smallest possible largest time of the stages k.. for the blocks [i, n), for every k and i. */
+function worstTimes(
+  { costs, frozen, stages }: PartitionInput,
+  timeOf: RunTime,
+): (stage: number, from: number) => number {
+  const numBlocks = costs.length;
+  const worst = Array.from({ length: stages + 1 }, () => new Array<number>(numBlocks + 1).fill(Infinity));
+  const worstOf = (stage: number, from: number): number => present(worst[stage]?.[from], 'table');
+  present(worst[stages], 'table')[numBlocks] = 0;
+  for (let k = stages - 1; k >= 0; k--) {
+    const row = present(worst[k], 'table');
+    for (let i = k === 0 ? frozen : frozen + k; i < (k === 0 ? frozen + 1 : numBlocks); i++)
+      for (let j = i + 1; j <= numBlocks; j++)
+        row[i] = Math.min(present(row[i], 'table'), Math.max(timeOf(k, i, j), worstOf(k + 1, j)));
+  }
+  return worstOf;
 }

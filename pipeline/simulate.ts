@@ -81,57 +81,15 @@ export function simulateActions(
   transferOf: (stage: number) => number = () => 0,
   handlingOf: () => number = () => 0,
 ): Simulation {
-  const workerOf = workersByStage(schedule);
-  const ends = workerOf.map(() => new Map<string, number>());
-  const spans: Span[][] = schedule.workers.map(() => []);
-  const clocks = schedule.workers.map(() => 0);
-  const positions = schedule.workers.map(() => 0);
-
-  const startOf = (action: Action): number | null => {
-    const { own, neighbour } = needs(action, schedule.stages);
-    const worker = present(workerOf[action.stage], `worker of stage ${action.stage}`);
-    let start = present(clocks[worker], 'clock') + (present(positions[worker], 'position') > 0 ? handlingOf() : 0);
-    for (const key of own) {
-      const end = ends[action.stage]?.get(key);
-      if (end === undefined) return null;
-      start = Math.max(start, end);
-    }
-    if (neighbour === null) return start;
-    const arrivals = neighbour.keys.map((key) => ends[neighbour.stage]?.get(key)).filter((end) => end !== undefined);
-    const [end] = arrivals;
-    return end === undefined
-      ? null
-      : Math.max(start, end + (workerOf[neighbour.stage] === worker ? 0 : transferOf(neighbour.stage)));
-  };
-
+  const run = new PaperRun(schedule, { durationOf, transferOf, handlingOf });
   for (let progressed = true; progressed;) {
     progressed = false;
-    for (const [worker, actions] of schedule.workers.entries()) {
-      for (;;) {
-        const action = actions[present(positions[worker], 'position')];
-        const start = action === undefined ? null : startOf(action);
-        if (action === undefined || start === null) break;
-        const endMs = start + durationOf(action);
-        ends[action.stage]?.set(`${action.kind}${action.micro}`, endMs);
-        spans[worker]?.push({ action, startMs: start, endMs });
-        clocks[worker] = endMs;
-        positions[worker] = present(positions[worker], 'position') + 1;
-        progressed = true;
-      }
-    }
+    for (const worker of schedule.workers.keys()) while (run.advance(worker)) progressed = true;
   }
+  run.requireEnd();
 
-  const stuck = schedule.workers.findIndex(
-    (actions, worker) => present(positions[worker], 'position') < actions.length,
-  );
-  if (stuck >= 0)
-    throw new ScheduleError(
-      `schedule ${schedule.name} stops: no stage can go ` +
-        `on\n${markedOrder(schedule, stuck, present(positions[stuck], 'position'))}`,
-      'The marked action waits for one that comes later; change the order.',
-    );
-
-  const totalMs = Math.max(0, ...clocks);
+  const { spans } = run;
+  const totalMs = run.lastEndMs;
   const busyMs = spans.map((list) => list.reduce((sum, { startMs, endMs }) => sum + (endMs - startMs), 0));
   return {
     totalMs,
@@ -140,6 +98,84 @@ export function simulateActions(
     peakLive: schedule.workers.map(peakLive),
     spans,
   };
+}
+
+/** How long things take, as the parameters of `simulateActions`. */
+interface Durations {
+  readonly durationOf: (action: Action) => number;
+  readonly transferOf: (stage: number) => number;
+  readonly handlingOf: () => number;
+}
+
+/** How far every worker has come. */
+class PaperRun {
+  readonly #schedule: Schedule;
+  readonly #times: Durations;
+  readonly #workerOf: readonly number[];
+  /** Per stage, when each of its actions ended, by kind and micro-batch. */
+  readonly #ends: readonly Map<string, number>[];
+  /** Per worker, the end of its last action. */
+  readonly #clocks: number[];
+  /** Per worker. */
+  readonly spans: readonly Span[][];
+
+  constructor(schedule: Schedule, times: Durations) {
+    this.#schedule = schedule;
+    this.#times = times;
+    this.#workerOf = workersByStage(schedule);
+    this.#ends = this.#workerOf.map(() => new Map<string, number>());
+    this.#clocks = schedule.workers.map(() => 0);
+    this.spans = schedule.workers.map(() => []);
+  }
+
+  /** Runs the next action of a worker. False where there is none or its inputs are not there. */
+  advance(worker: number): boolean {
+    const spans = present(this.spans[worker], 'spans');
+    const action = this.#schedule.workers[worker]?.[spans.length];
+    const startMs = action === undefined ? null : this.#startOf(action);
+    if (action === undefined || startMs === null) return false;
+    const endMs = startMs + this.#times.durationOf(action);
+    this.#ends[action.stage]?.set(`${action.kind}${action.micro}`, endMs);
+    spans.push({ action, startMs, endMs });
+    this.#clocks[worker] = endMs;
+    return true;
+  }
+
+  /** The earliest time an action may start, or null where something it needs has not ended. */
+  #startOf(action: Action): number | null {
+    const { own, neighbour } = needs(action, this.#schedule.stages);
+    const worker = present(this.#workerOf[action.stage], `worker of stage ${action.stage}`);
+    const isFirst = this.spans[worker]?.length === 0;
+    let start = present(this.#clocks[worker], 'clock') + (isFirst ? 0 : this.#times.handlingOf());
+    for (const key of own) {
+      const end = this.#ends[action.stage]?.get(key);
+      if (end === undefined) return null;
+      start = Math.max(start, end);
+    }
+    if (neighbour === null) return start;
+    const ends = this.#ends[neighbour.stage];
+    const [end] = neighbour.keys.map((key) => ends?.get(key)).filter((end) => end !== undefined);
+    if (end === undefined) return null;
+    const isNear = this.#workerOf[neighbour.stage] === worker;
+    return Math.max(start, end + (isNear ? 0 : this.#times.transferOf(neighbour.stage)));
+  }
+
+  /** Throws a ScheduleError where a worker has not come to its end. */
+  requireEnd(): void {
+    const { name, workers } = this.#schedule;
+    const positions = this.spans.map((list) => list.length);
+    const stuck = workers.findIndex((actions, worker) => present(positions[worker], 'position') < actions.length);
+    if (stuck >= 0)
+      throw new ScheduleError(
+        `schedule ${name} stops: no stage can go ` +
+          `on\n${markedOrder(this.#schedule, stuck, present(positions[stuck], 'position'))}`,
+        'The marked action waits for one that comes later; change the order.',
+      );
+  }
+
+  get lastEndMs(): number {
+    return Math.max(0, ...this.#clocks);
+  }
 }
 
 /**
