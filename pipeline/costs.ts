@@ -57,6 +57,16 @@ export function sumCosts(costs: readonly BlockCost[], from: number, to: number):
   return sum;
 }
 
+/** What a stage keeps otherwise than one that computes its own blocks alone, and their backward whole. */
+export interface StageKeeping {
+  /** Blocks of the frozen prefix that it also holds. Default: none. */
+  readonly frozen?: number;
+  /** Default: no. */
+  readonly isRecomputed?: boolean;
+  /** Default: no. */
+  readonly splitsBackward?: boolean;
+}
+
 /**
  * Bytes a worker holds that runs the blocks [from, to) with `live` micro-batches in flight: parameters, optimizer state
  * and gradients once; saved activations and the output per micro-batch in flight; for the stage that also holds the
@@ -69,9 +79,7 @@ export function stageMemory(
   from: number,
   to: number,
   live: number,
-  frozen = 0,
-  isRecomputed = false,
-  splitsBackward = false,
+  { frozen = 0, isRecomputed = false, splitsBackward = false }: StageKeeping = {},
 ): number {
   const own = sumCosts(costs, from, to);
   const prefix = sumCosts(costs, 0, frozen);

@@ -4,7 +4,7 @@
 import { UsageError } from '../engine/core/errors.js';
 import { present } from '../engine/core/invariant.js';
 import { predict, type Prediction } from './candidate.js';
-import type { PipelineChoice, PlannerInput, RejectedChoice } from './choice.js';
+import type { MemoryRule, PipelineChoice, PlannerCrew, PlannerInput, RejectedChoice, ScheduleRule } from './choice.js';
 import { PartitionError, requireBlocks } from './partition.js';
 import type { Schedule } from './schedule.js';
 import { ScheduleError } from './schedule-error.js';
@@ -37,7 +37,7 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
   let smallestNeed = Infinity;
   for (const K of lengths(input))
     for (const R of replicaCounts(input, K)) {
-      const placement = placeWorkers(slownessOf(input), K, R, input.numMicroBatches);
+      const placement = placeWorkers(slownessOf(input.crew), K, R, input.batch.numMicroBatches);
       const outcome = bestSchedule(input, K, placement);
       if ('why' in outcome) {
         impossible.push({ K, R, predictedStepMs: null, why: outcome.why });
@@ -49,13 +49,15 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
   candidates.sort((a, b) => rank(a) - rank(b) || a.K - b.K || a.R - b.R);
   const [best, second] = candidates;
   if (best === undefined) {
-    if (input.mayChangeSchedule !== true || input.schedule === 'auto' || input.schedule === '1f1b')
+    const { rules } = input;
+    if (rules.mayChangeSchedule !== true || rules.schedule === 'auto' || rules.schedule === '1f1b')
       throw nothingFits(input, impossible, smallestNeed);
-    const other = choosePipeline({ ...input, schedule: typeof input.schedule === 'string' ? '1f1b' : 'auto' });
+    const schedule = typeof rules.schedule === 'string' ? '1f1b' : 'auto';
+    const other = choosePipeline({ ...input, rules: { ...rules, schedule } });
     return {
       ...other,
       reason:
-        `${scheduleName(input.schedule)} cannot run here (${present(impossible[0], 'a rejected choice').why}); ` +
+        `${scheduleName(rules.schedule)} cannot run here (${present(impossible[0], 'a rejected choice').why}); ` +
         `${other.reason}`,
     };
   }
@@ -86,7 +88,10 @@ export function choosePipeline(input: PlannerInput): PipelineChoice {
 }
 
 function checkFixed(input: PlannerInput): void {
-  const { fixedR, workers, numMicroBatches, microBatch, costs, frozen } = input;
+  const { costs, frozen } = input.model;
+  const { workers } = input.crew;
+  const { numMicroBatches, microBatch } = input.batch;
+  const { fixedR } = input.shape;
   const fixedK = wantedK(input);
   const K = fixedK ?? 1;
   const R = fixedR ?? 1;
@@ -110,49 +115,56 @@ function checkFixed(input: PlannerInput): void {
 }
 
 /** A schedule of somebody's own that must be taken, or null. */
-const mustTake = ({ schedule, mayChangeSchedule }: PlannerInput): Schedule | null =>
+const mustTake = ({ schedule, mayChangeSchedule }: ScheduleRule): Schedule | null =>
   typeof schedule === 'string' || mayChangeSchedule === true ? null : schedule;
 
 /** K as it is given, or as the schedule that must be taken has it. */
-const wantedK = (input: PlannerInput): number | null => input.fixedK ?? mustTake(input)?.workers.length ?? null;
+const wantedK = ({ shape, rules }: PlannerInput): number | null =>
+  shape.fixedK ?? mustTake(rules)?.workers.length ?? null;
 
 /** Throws a ScheduleError where the schedule that must be taken is for other sizes than those that can be had. */
 function requireSizes(input: PlannerInput): void {
-  const schedule = mustTake(input);
+  const schedule = mustTake(input.rules);
   const K = wantedK(input);
   if (schedule === null || K === null || replicaCounts(input, K).length > 0) return;
-  const R = input.fixedR ?? 1;
-  const counts = placeWorkers(slownessOf(input), K, R, input.numMicroBatches).ranges.map(({ count }) => count);
+  const R = input.shape.fixedR ?? 1;
+  const counts = placeWorkers(slownessOf(input.crew), K, R, input.batch.numMicroBatches).ranges.map(
+    ({ count }) => count,
+  );
   drawSchedule(schedule, K, counts.find((count) => count !== schedule.micros) ?? schedule.micros);
 }
 
 const upTo = (last: number): number[] => Array.from({ length: Math.max(0, last) }, (_, i) => i + 1);
 
 function lengths(input: PlannerInput): number[] {
-  const { fixedR, maxK, workers, costs, frozen } = input;
+  const { costs, frozen } = input.model;
+  const { fixedR, maxK } = input.shape;
   const fixedK = wantedK(input);
   if (fixedK !== null) return [fixedK];
-  return upTo(Math.min(Math.floor(workers / (fixedR ?? 1)), costs.length - frozen, maxK ?? Infinity));
+  return upTo(Math.min(Math.floor(input.crew.workers / (fixedR ?? 1)), costs.length - frozen, maxK ?? Infinity));
 }
 
 function replicaCounts(input: PlannerInput, K: number): number[] {
-  const { fixedR, workers, numMicroBatches, replicaCounts: which = 'all' } = input;
-  const most = Math.min(Math.floor(workers / K), numMicroBatches);
+  const { fixedR, replicaCounts: which = 'all' } = input.shape;
+  const { numMicroBatches } = input.batch;
+  const most = Math.min(Math.floor(input.crew.workers / K), numMicroBatches);
   const counts =
     fixedR !== null
       ? [fixedR]
       : which === 'all'
         ? upTo(most)
         : [...new Set([most, most >> 1, most >> 2])].filter((R) => R > 0);
-  const schedule = mustTake(input);
+  const schedule = mustTake(input.rules);
   return schedule === null
     ? counts
     : counts.filter((R) =>
-        placeWorkers(slownessOf(input), K, R, numMicroBatches).ranges.every(({ count }) => suits(schedule, K, count)),
+        placeWorkers(slownessOf(input.crew), K, R, numMicroBatches).ranges.every(({ count }) =>
+          suits(schedule, K, count),
+        ),
       );
 }
 
-const slownessOf = ({ slowness, workers }: PlannerInput): readonly number[] =>
+const slownessOf = ({ slowness, workers }: PlannerCrew): readonly number[] =>
   slowness ?? new Array<number>(workers).fill(1);
 
 /** The fastest prediction over the schedules asked for, or why there is none. */
@@ -165,7 +177,7 @@ function bestSchedule(
   let best: Prediction | null = null;
   let why = '';
   let needBytes = Infinity;
-  for (const source of schedulesFor(input, K, counts)) {
+  for (const source of schedulesFor(input.rules, K, counts)) {
     try {
       const prediction = predict(input, K, counts, source, slowness);
       if (!('needBytes' in prediction)) {
@@ -176,10 +188,11 @@ function bestSchedule(
       }
       if (prediction.needBytes < needBytes) {
         needBytes = prediction.needBytes;
-        why = `needs ${megabytes(needBytes)} on a worker, the limit is ${megabytes(input.memoryLimit ?? 0)}`;
+        why = `needs ${megabytes(needBytes)} on a worker, the limit is ${megabytes(input.memory.limit ?? 0)}`;
       }
     } catch (error) {
-      if (!(error instanceof PartitionError || error instanceof ScheduleError) || mustTake(input) !== null) throw error;
+      if (!(error instanceof PartitionError || error instanceof ScheduleError) || mustTake(input.rules) !== null)
+        throw error;
       // The first schedule's trouble says most: the others need more stages or a certain number of micro-batches.
       if (why === '') why = error.message;
     }
@@ -189,7 +202,7 @@ function bestSchedule(
 
 /** Without a pipeline all schedules are the same. One of somebody's own is taken wherever it is for these sizes. */
 const schedulesFor = (
-  { schedule, mayChangeSchedule }: PlannerInput,
+  { schedule, mayChangeSchedule }: ScheduleRule,
   K: number,
   counts: readonly number[],
 ): readonly ScheduleSource[] => {
@@ -209,9 +222,9 @@ function nothingFits(input: PlannerInput, impossible: readonly RejectedChoice[],
   return new UsageError(
     'PT_MEMORY_LIMIT',
     `no pipeline fits: the nearest one needs ${megabytes(needBytes)} on a worker, the limit is ` +
-      `${megabytes(input.memoryLimit ?? 0)}`,
+      `${megabytes(input.memory.limit ?? 0)}`,
     'Use more workers, a longer --pipeline, a smaller --micro-batch, ' +
-      `${input.recompute === 'off' ? '--recompute auto, ' : ''}or a higher --memory-limit.`,
+      `${input.memory.recompute === 'off' ? '--recompute auto, ' : ''}or a higher --memory-limit.`,
   );
 }
 
@@ -224,7 +237,7 @@ const slowness = (ms: number, best: number): string =>
     : 'not faster, and uses more workers or a longer pipeline';
 
 /** What is recomputed, as a clause of the reason. */
-function recomputeClause({ recompute, recomputeLimit }: PlannerInput, { recompute: stages }: Prediction): string {
+function recomputeClause({ recompute, recomputeLimit }: MemoryRule, { recompute: stages }: Prediction): string {
   const which = stages.flatMap((isRecomputed, stage) => (isRecomputed ? [stage] : []));
   if (which.length === 0) return '';
   const why = recompute === 'auto' ? `, which the memory limit of ${megabytes(recomputeLimit ?? 0)} asks for` : '';
@@ -237,22 +250,23 @@ function reasonOf(
   second: Candidate | undefined,
   impossible: RejectedChoice | undefined,
 ): string {
-  const given = input.schedule;
+  const given = input.rules.schedule;
   const replaced =
     typeof given !== 'string' && prediction.schedule !== given
       ? `${given.name} is for ${sizesOf(given)} and has no place here; `
       : '';
   const chosen =
     `${replaced}K=${K}, R=${R} (${scheduleName(prediction.schedule)}, ${prediction.micros} micro-batches of ` +
-    `${input.microBatch}) is predicted to take ${milliseconds(prediction.stepMs)} a step, bubble ` +
-    `${(prediction.bubble * 100).toFixed(1)} %${recomputeClause(input, prediction)}`;
+    `${input.batch.microBatch}) is predicted to take ${milliseconds(prediction.stepMs)} a step, bubble ` +
+    `${(prediction.bubble * 100).toFixed(1)} %${recomputeClause(input.memory, prediction)}`;
   if (second !== undefined)
     return (
       `${chosen}; next best is K=${second.K}, R=${second.R} with ${milliseconds(second.prediction.stepMs)} ` +
       `(${slowness(second.prediction.stepMs, prediction.stepMs)})`
     );
   if (impossible !== undefined) return `${chosen}; K=${impossible.K}, R=${impossible.R} ${impossible.why}`;
-  const workers = `${input.workers} ${input.workers === 1 ? 'worker' : 'workers'}`;
-  const asked = input.fixedK === null && input.fixedR === null ? '' : ' and the shape asked for';
-  return `${chosen}; it is the only choice for ${workers}${asked}`;
+  const { workers } = input.crew;
+  const { fixedK, fixedR } = input.shape;
+  const asked = fixedK === null && fixedR === null ? '' : ' and the shape asked for';
+  return `${chosen}; it is the only choice for ${workers} ${workers === 1 ? 'worker' : 'workers'}${asked}`;
 }

@@ -1,10 +1,10 @@
 // From a chosen shape to a plan: seats, sources of state, the event that tells it, and the history with it. It chooses
 // nothing but who sits where.
-import { stepMsOf } from '../../pipeline/candidate.js';
 import type { PipelineChoice } from '../../pipeline/choice.js';
 import { showGrid } from '../../pipeline/grid.js';
 import { type Schedule, workersByStage } from '../../pipeline/schedule.js';
 import { drawSchedule, scheduleName } from '../../pipeline/schedules/registry.js';
+import { stepMsOf } from '../../pipeline/step-time.js';
 import { present } from '../core/invariant.js';
 import { type Plan, seatOf } from '../core/plan.js';
 import { asPlanned } from '../protocol/plan-schedule.js';

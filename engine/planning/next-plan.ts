@@ -2,15 +2,15 @@
 // and decides about the cache; it decides nothing about freezing and speaks to no worker. A preview is an answer that
 // nobody has adopted.
 import type { PipelineChoice } from '../../pipeline/choice.js';
-import { choosePipeline } from '../../pipeline/planner.js';
+import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import type { ScheduleSource } from '../../pipeline/schedules/registry.js';
 import type { TrainConfig } from '../core/config.js';
 import { makePlan } from './make-plan.js';
 import type { PlanBasis } from './plan-basis.js';
 import { admitCache } from './plan-cache.js';
-import { earlierShape, type PlanHistory } from './plan-history.js';
+import { earlierShape, type PastShape, type PlanHistory } from './plan-history.js';
 import type { Planned, PlanRequest } from './planned.js';
-import { inExactness, plannerInput } from './planner-input.js';
+import { inExactness, type OpenInput, plannerInput, unlessAuto, withLimit } from './planner-input.js';
 
 /** A shape that is asked for rather than chosen. */
 export interface FixedShape {
@@ -27,33 +27,45 @@ export interface FixedShape {
  * cannot be had (as `choosePipeline`).
  */
 export function nextPlan(basis: PlanBasis, history: PlanHistory | null, request: PlanRequest): Planned {
-  const { config, crew } = basis;
-  const { frozen } = request;
-  const earlier = earlierShape(history, frozen, crew.workers.length);
+  const earlier = earlierShape(history, request.frozen, basis.crew.workers.length);
   // Less is frozen than ever: a run that went on from a checkpoint begins with what it was asked for only now.
-  const isFirst = history === null || (earlier === null && frozen < history.current.frozen);
+  const isFirst = history === null || (earlier === null && request.frozen < history.current.frozen);
   const cache = admitCache(basis, history, request);
   const input = plannerInput(basis, history, request, cache.isOn);
-  const open = { ...input, fixedK: null, fixedR: null, maxK: null, memoryLimit: crew.memoryLimit };
-  if (isFirst) {
-    const { pipeline, replicas } = askedShape(basis, history);
-    const fixedK = pipeline === 'auto' ? null : pipeline;
-    const choice = choosePipeline({ ...open, fixedK, fixedR: replicas === 'auto' ? null : replicas });
-    const planned = makePlan(basis, history, request, inExactness(config, choice), cache);
-    return fixedK === null ? planned : withStartMemory(planned, choice);
+  if (!isFirst) {
+    const choice = choosePipeline(laterInput(input, basis, history, earlier));
+    return makePlan(basis, history, request, inExactness(basis.config, choice), cache);
   }
+  const { pipeline, replicas } = askedShape(basis, history);
+  const shape = { fixedK: unlessAuto(pipeline), fixedR: unlessAuto(replicas), maxK: null };
+  const choice = choosePipeline({ ...input, shape });
+  const planned = makePlan(basis, history, request, inExactness(basis.config, choice), cache);
+  return shape.fixedK === null ? planned : withStartMemory(planned, choice);
+}
+
+/**
+ * With the shapes that a run may go on in: that of `earlier`, where less is frozen than before; else the one it has or,
+ * if it may change, one that holds no more on a worker than at its start.
+ */
+function laterInput(
+  input: OpenInput,
+  { config, crew }: PlanBasis,
+  history: PlanHistory,
+  earlier: PastShape | null,
+): PlannerInput {
   const { K, R } = history.choice;
-  const keepsShape = config.dp === 'off';
-  const kept = keepsShape ? { K: Math.min(K, basis.costs.length - frozen), R } : null;
+  const { costs, frozen } = input.model;
+  const kept = config.dp === 'off' ? { K: Math.min(K, costs.length - frozen), R } : null;
   const shape = earlier ?? kept;
-  const choice = choosePipeline({
-    ...open,
-    fixedK: shape?.K ?? null,
-    fixedR: shape?.R ?? (config.dp === 'pipe' ? R : null),
-    maxK: frozen < history.current.frozen ? null : K,
-    memoryLimit: shape !== null ? null : (history.startMemory ?? crew.memoryLimit),
-  });
-  return makePlan(basis, history, request, inExactness(config, choice), cache);
+  const limit = shape !== null ? null : (history.startMemory ?? crew.memoryLimit);
+  return {
+    ...withLimit(input, limit),
+    shape: {
+      fixedK: shape?.K ?? null,
+      fixedR: shape?.R ?? (config.dp === 'pipe' ? R : null),
+      maxK: frozen < history.current.frozen ? null : K,
+    },
+  };
 }
 
 /** A plan of a given shape, for measurements beside the training. */
@@ -63,9 +75,9 @@ export function planOfShape(
   request: PlanRequest,
   { K, R, cuts, schedule, usesCache }: FixedShape,
 ): Planned {
-  const input = plannerInput(basis, history, request, usesCache);
-  const fixed = { ...input, fixedK: K, fixedR: R, maxK: null, memoryLimit: null };
-  const choice = choosePipeline(schedule === undefined ? fixed : { ...fixed, schedule });
+  const input = withLimit(plannerInput(basis, history, request, usesCache), null);
+  const rules = { ...input.rules, schedule: schedule ?? input.rules.schedule };
+  const choice = choosePipeline({ ...input, rules, shape: { fixedK: K, fixedR: R, maxK: null } });
   const cache = { isOn: usesCache, reason: 'given' };
   return makePlan(basis, history, request, cuts === undefined ? choice : { ...choice, cuts }, cache);
 }

@@ -1,12 +1,12 @@
 // planForMeasured: a plan for costs that steps have corrected. Pure, as nextPlan.
-import { stepMsOf } from '../../pipeline/candidate.js';
+import { stepMsOf } from '../../pipeline/step-time.js';
 import { makePlan } from './make-plan.js';
 import { askedShape } from './next-plan.js';
 import type { PlanBasis } from './plan-basis.js';
 import { admitCache } from './plan-cache.js';
 import type { PlanHistory } from './plan-history.js';
 import type { Planned, PlanRequest } from './planned.js';
-import { chooseWithin, plannerInput } from './planner-input.js';
+import { chooseWithin, plannerInput, unlessAuto } from './planner-input.js';
 
 /** Share of the step time that a change must save where measurement has just shown that predictions may be wrong. */
 const WORTH_A_CORRECTION = 0.1;
@@ -33,9 +33,11 @@ export function planForMeasured(
   const cache = admitCache(basis, history, request);
   const input = {
     ...plannerInput(basis, history, request, cache.isOn),
-    fixedK: asked.pipeline === 'auto' ? null : asked.pipeline,
-    fixedR: asked.replicas === 'auto' ? null : asked.replicas,
-    maxK: frozen === 0 ? null : now.K,
+    shape: {
+      fixedK: unlessAuto(asked.pipeline),
+      fixedR: unlessAuto(asked.replicas),
+      maxK: frozen === 0 ? null : now.K,
+    },
   };
   const limit = frozen === 0 ? crew.memoryLimit : (history.startMemory ?? crew.memoryLimit);
   const choice = chooseWithin(limit, input);

@@ -4,7 +4,7 @@ import type { PlanBasis } from './plan-basis.js';
 import { admitCache } from './plan-cache.js';
 import type { PlanHistory } from './plan-history.js';
 import type { Planned, PlanRequest } from './planned.js';
-import { chooseWithin, inExactness, plannerInput } from './planner-input.js';
+import { chooseWithin, inExactness, plannerInput, unlessAuto } from './planner-input.js';
 
 /** Share of the step time that a change of plan nobody has to make must save. */
 const WORTH_A_TRANSITION = 0.03;
@@ -20,12 +20,8 @@ export function planForFewer(basis: PlanBasis, history: PlanHistory, request: Pl
   const cache = admitCache(basis, history, request);
   const fits = K * R <= crew.workers.length && K <= costs.length - request.frozen;
   const input = plannerInput(basis, history, request, cache.isOn);
-  const choice = chooseWithin(crew.memoryLimit, {
-    ...input,
-    fixedK: fits ? K : null,
-    fixedR: fits ? R : null,
-    maxK: null,
-  });
+  const shape = { fixedK: fits ? K : null, fixedR: fits ? R : null, maxK: null };
+  const choice = chooseWithin(crew.memoryLimit, { ...input, shape });
   return makePlan(basis, history, request, inExactness(config, choice), cache);
 }
 
@@ -38,16 +34,14 @@ export function planForMore(basis: PlanBasis, history: PlanHistory, request: Pla
   const { config, crew } = basis;
   const now = history.choice;
   const isGiven = request.frozen === 0;
-  const fixedK = isGiven && config.pipeline !== 'auto' ? config.pipeline : null;
-  const fixedR = isGiven && config.replicas !== 'auto' ? config.replicas : null;
+  const fixedK = isGiven ? unlessAuto(config.pipeline) : null;
+  const fixedR = isGiven ? unlessAuto(config.replicas) : null;
   if (config.dp === 'off' || (fixedK ?? 1) * (fixedR ?? 1) > crew.workers.length) return null;
   const cache = admitCache(basis, history, request);
-  const input = {
-    ...plannerInput(basis, history, request, cache.isOn),
-    maxK: config.pipeline === 'auto' ? null : now.K,
-  };
-  const before = chooseWithin(crew.memoryLimit, { ...input, fixedK: now.K, fixedR: now.R });
-  const choice = chooseWithin(crew.memoryLimit, { ...input, fixedK, fixedR });
+  const input = plannerInput(basis, history, request, cache.isOn);
+  const maxK = config.pipeline === 'auto' ? null : now.K;
+  const before = chooseWithin(crew.memoryLimit, { ...input, shape: { fixedK: now.K, fixedR: now.R, maxK } });
+  const choice = chooseWithin(crew.memoryLimit, { ...input, shape: { fixedK, fixedR, maxK } });
   if (choice.predictedStepMs > before.predictedStepMs * (1 - WORTH_A_TRANSITION)) return null;
   return makePlan(basis, history, request, inExactness(config, choice), cache);
 }

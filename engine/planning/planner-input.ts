@@ -1,5 +1,5 @@
-// PlannerInput of a run: what the planner is asked, from the basis of plans, their history and a request. What is fixed
-// of the shape is added by who asks.
+// PlannerInput of a run: what the planner is asked, from the basis of plans, their history and a request. Which shapes
+// are considered is added by who asks.
 import type { PipelineChoice } from '../../pipeline/choice.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import { parseRecompute } from '../../pipeline/recompute.js';
@@ -16,7 +16,8 @@ import type { PlanRequest } from './planned.js';
  */
 const REDUCE_TO_UPDATE = 0.5;
 
-export type OpenInput = Omit<PlannerInput, 'fixedK' | 'fixedR' | 'maxK' | 'memoryLimit'>;
+/** What is asked but for the shape; under the memory limit of the crew. */
+export type OpenInput = Omit<PlannerInput, 'shape'>;
 
 export function plannerInput(
   basis: PlanBasis,
@@ -26,35 +27,46 @@ export function plannerInput(
 ): OpenInput {
   const { frozen, epochsLeft } = request;
   const { config, costs, microBatch, numMicroBatches, rates, crew } = basis;
-  const forecast = frozen === 0 ? null : forecastCache(basis, frozen, epochsLeft, cachedDepth(history));
+  const forecast = frozen === 0 || !usesCache ? null : forecastCache(basis, frozen, epochsLeft, cachedDepth(history));
   return {
-    costs,
-    frozen,
-    workers: crew.workers.length,
-    slowness: crew.workers.map(crew.slownessOf),
-    numMicroBatches,
-    microBatch,
-    usesCache,
-    recompute: parseRecompute(config.recompute),
-    recomputeLimit: crew.memoryLimit,
-    cacheReadMs: forecast === null ? 0 : forecast.averageMs * microBatch,
-    schedule: basis.schedule,
-    // A run that goes on with frozen layers may have had another shape than at its start.
-    mayChangeSchedule: history !== null || frozen > 0,
-    partition: config.partition,
-    updateMsPerMB: rates.updateMsPerMb,
-    reduceMsPerMB: rates.updateMsPerMb * REDUCE_TO_UPDATE,
-    ...rates.handover,
+    model: { costs, frozen, cacheReadMs: forecast === null ? null : forecast.averageMs * microBatch },
+    crew: { workers: crew.workers.length, slowness: crew.workers.map(crew.slownessOf) },
+    batch: { numMicroBatches, microBatch },
+    memory: {
+      limit: crew.memoryLimit,
+      recompute: parseRecompute(config.recompute),
+      recomputeLimit: crew.memoryLimit,
+    },
+    rates: {
+      updateMsPerMB: rates.updateMsPerMb,
+      reduceMsPerMB: rates.updateMsPerMb * REDUCE_TO_UPDATE,
+      ...rates.handover,
+    },
+    rules: {
+      schedule: basis.schedule,
+      // A run that goes on with frozen layers may have had another shape than at its start.
+      mayChangeSchedule: history !== null || frozen > 0,
+      partition: config.partition,
+    },
   };
 }
 
+/** The same question under another memory limit, or under none. */
+export const withLimit = <Input extends OpenInput>(input: Input, limit: number | null): Input => ({
+  ...input,
+  memory: { ...input.memory, limit },
+});
+
+/** K or R as asked for; null where it is free. */
+export const unlessAuto = (asked: number | 'auto'): number | null => (asked === 'auto' ? null : asked);
+
 /** The best choice under a limit, or the best of all where none respects it. */
-export function chooseWithin(memoryLimit: number, input: Omit<PlannerInput, 'memoryLimit'>): PipelineChoice {
+export function chooseWithin(limit: number, input: PlannerInput): PipelineChoice {
   try {
-    return choosePipeline({ ...input, memoryLimit });
+    return choosePipeline(withLimit(input, limit));
   } catch (error) {
     if (!isOverMemoryLimit(error)) throw error;
-    return choosePipeline({ ...input, memoryLimit: null });
+    return choosePipeline(withLimit(input, null));
   }
 }
 

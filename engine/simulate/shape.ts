@@ -1,12 +1,12 @@
 // SimulatedShape: who does what at one frozen depth, by the rules of the paper or by ours, and what a step of it takes.
 // The rules are those of pipeline/; here they are given a cluster instead of workers.
-import { type StepTime, timeStep } from '../../pipeline/candidate.js';
 import { type BlockCost, stageMemory } from '../../pipeline/costs.js';
 import { compressPipeline, loadBalance, paperChunks, stageLoads } from '../../pipeline/paper-partition.js';
 import { type Cuts, runsOf } from '../../pipeline/partition.js';
 import { choosePipeline, type PipelineChoice, type RejectedChoice } from '../../pipeline/planner.js';
 import { drawSchedule, makeSchedule, type ScheduleSource } from '../../pipeline/schedules/registry.js';
 import { peakLive } from '../../pipeline/simulate.js';
+import { type StepTime, timeStep } from '../../pipeline/step-time.js';
 import { PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { deviceCount, type HardwareProfile, linkSpeeds, usableBytes } from './hardware.js';
@@ -101,22 +101,13 @@ export function ourShape(request: OurRequest): SimulatedShape {
 function choiceOf(request: OurRequest, costs: readonly BlockCost[], K: number): PipelineChoice {
   const { model, hardware, frozen, batch, microBatch, cacheReadMs } = request;
   return choosePipeline({
-    costs,
-    frozen,
-    workers: deviceCount(hardware),
-    numMicroBatches: Math.floor(batch / microBatch),
-    microBatch,
-    usesCache: cacheReadMs !== null,
-    cacheReadMs: cacheReadMs ?? 0,
-    fixedK: K,
-    fixedR: null,
-    replicaCounts: 'halvings',
-    maxK: null,
-    memoryLimit: usableBytes(hardware),
-    schedule: 'auto',
-    partition: 'exact',
-    updateMsPerMB: updateMsPerMB(model, hardware),
-    ...linkSpeeds(hardware, K),
+    model: { costs, frozen, cacheReadMs },
+    crew: { workers: deviceCount(hardware) },
+    batch: { numMicroBatches: Math.floor(batch / microBatch), microBatch },
+    memory: { limit: usableBytes(hardware) },
+    rates: { updateMsPerMB: updateMsPerMB(model, hardware), ...linkSpeeds(hardware, K) },
+    shape: { fixedK: K, fixedR: null, maxK: null, replicaCounts: 'halvings' },
+    rules: { schedule: 'auto', partition: 'exact' },
   });
 }
 
@@ -148,7 +139,7 @@ export function paperShape({ model, hardware, frozen, pipelineBatch }: PaperRequ
   const R = machines * Math.floor(perMachine / K);
   const live = makeSchedule('gpipe', K, micros).workers.map(peakLive);
   const memoryPerWorker = runsOf(cuts, costs.length).map(({ from, to }, stage) =>
-    stageMemory(costs, from, to, present(live[stage], 'live'), stage === 0 ? frozen : 0),
+    stageMemory(costs, from, to, present(live[stage], 'live'), { frozen: stage === 0 ? frozen : 0 }),
   );
   const load = Math.max(...stageLoads(active, counts));
   const empty = counts.filter((count) => count === 0).length;
@@ -186,7 +177,6 @@ export function shapeTime(
     schedule: drawSchedule(schedule, K, micros),
     replicas: R,
     extraMs,
-    updateMsPerMB: updateMsPerMB(model, hardware),
-    ...linkSpeeds(hardware, K),
+    rates: { updateMsPerMB: updateMsPerMB(model, hardware), ...linkSpeeds(hardware, K) },
   });
 }

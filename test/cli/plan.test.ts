@@ -10,13 +10,15 @@ import { type PlanPreview, type PreviewedPlan, previewPlan } from '../../engine/
 import { showGrid } from '../../pipeline/grid.js';
 import { choosePipeline } from '../../pipeline/planner.js';
 import { drawSchedule, scheduleName } from '../../pipeline/schedules/registry.js';
-import { blocks, PLANNER_INPUT } from '../pipeline/cost-model.js';
+import { asking, blocks, PLANNER_INPUT } from '../pipeline/cost-model.js';
 import { scratch } from '../scratch.js';
 import { fakeIo, fakeServices } from './fake-io.js';
 
 const costs = blocks(1, 1, 1, 5);
 const planAt = (frozen: number): PreviewedPlan => {
-  const choice = choosePipeline({ ...PLANNER_INPUT, costs, frozen, updateMsPerMB: 0.1, reduceMsPerMB: 20 });
+  const choice = choosePipeline(
+    asking(PLANNER_INPUT, { model: { costs, frozen }, rates: { updateMsPerMB: 0.1, reduceMsPerMB: 20 } }),
+  );
   return {
     ...choice,
     schedule: scheduleName(choice.schedule),

@@ -22,19 +22,25 @@ export const blocks = (...times: readonly number[]): BlockCost[] => times.map((m
 
 /** Nothing frozen, nothing given, four workers; eight blocks, and only they take time. */
 export const PLANNER_INPUT: PlannerInput = {
-  costs: blocks(1, 1, 1, 1, 1, 1, 1, 1),
-  frozen: 0,
-  workers: 4,
-  numMicroBatches: 8,
-  microBatch: 4,
-  usesCache: false,
-  cacheReadMs: 0,
-  fixedK: null,
-  fixedR: null,
-  maxK: null,
-  memoryLimit: null,
-  schedule: 'auto',
-  partition: 'exact',
-  updateMsPerMB: 0,
-  reduceMsPerMB: 0,
+  model: { costs: blocks(1, 1, 1, 1, 1, 1, 1, 1), frozen: 0, cacheReadMs: null },
+  crew: { workers: 4 },
+  batch: { numMicroBatches: 8, microBatch: 4 },
+  memory: { limit: null },
+  rates: { updateMsPerMB: 0, reduceMsPerMB: 0 },
+  shape: { fixedK: null, fixedR: null, maxK: null },
+  rules: { schedule: 'auto', partition: 'exact' },
 };
+
+/** Some of what the planner is asked. */
+export type PlannerChange = { readonly [Group in keyof PlannerInput]?: Partial<PlannerInput[Group]> };
+
+/** The same question with some of it asked otherwise. */
+export const asking = (base: PlannerInput, change: PlannerChange): PlannerInput => ({
+  model: { ...base.model, ...change.model },
+  crew: { ...base.crew, ...change.crew },
+  batch: { ...base.batch, ...change.batch },
+  memory: { ...base.memory, ...change.memory },
+  rates: { ...base.rates, ...change.rates },
+  shape: { ...base.shape, ...change.shape },
+  rules: { ...base.rules, ...change.rules },
+});

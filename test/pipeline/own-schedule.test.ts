@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseGrid } from '../../pipeline/grid.js';
-import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
+import { choosePipeline } from '../../pipeline/planner.js';
 import { readSchedule, readScheduleSetting } from '../../pipeline/schedules/from-file.js';
 import { scheduleName } from '../../pipeline/schedules/registry.js';
 import { scratchWith } from '../scratch.js';
-import { blocks } from './cost-model.js';
+import { asking, PLANNER_INPUT } from './cost-model.js';
 
 const fileOf = (text: string): string => join(scratchWith({ 'mine.txt': text }), 'mine.txt');
 
@@ -45,23 +45,7 @@ describe('a schedule file', () => {
   });
 });
 
-const base: PlannerInput = {
-  costs: blocks(1, 1, 1, 1, 1, 1, 1, 1),
-  frozen: 0,
-  workers: 4,
-  numMicroBatches: 8,
-  microBatch: 4,
-  usesCache: false,
-  cacheReadMs: 0,
-  fixedK: null,
-  fixedR: null,
-  maxK: null,
-  memoryLimit: null,
-  schedule: parseGrid(EAGER, 'mine.txt'),
-  partition: 'exact',
-  updateMsPerMB: 0,
-  reduceMsPerMB: 0,
-};
+const base = asking(PLANNER_INPUT, { rules: { schedule: parseGrid(EAGER, 'mine.txt') } });
 
 describe("the planner with a schedule of somebody's own", () => {
   it('takes its K, and the replicas that give each its M', () => {
@@ -70,16 +54,16 @@ describe("the planner with a schedule of somebody's own", () => {
   });
 
   it.each([
-    [{ fixedK: 4 }, /mine.txt is for K=2, M=4, here are K=4 workers/],
-    [{ fixedR: 1 }, /mine.txt is for K=2, M=4, here are K=2 workers in a pipeline and M=8 micro-batches/],
-    [{ numMicroBatches: 6 }, /M=6 micro-batches/],
-    [{ workers: 1 }, /a pipeline of 2 stages needs 2 workers, but there are 1/],
+    [{ shape: { fixedK: 4 } }, /mine.txt is for K=2, M=4, here are K=4 workers/],
+    [{ shape: { fixedR: 1 } }, /mine.txt is for K=2, M=4, here are K=2 workers in a pipeline and M=8 micro-batches/],
+    [{ batch: { numMicroBatches: 6 } }, /M=6 micro-batches/],
+    [{ crew: { workers: 1 } }, /a pipeline of 2 stages needs 2 workers, but there are 1/],
   ])('says where it does not fit: %o', (change, message) => {
-    expect(() => choosePipeline({ ...base, ...change })).toThrow(message);
+    expect(() => choosePipeline(asking(base, change))).toThrow(message);
   });
 
   it('marks the action that takes a worker over the memory limit', () => {
-    const costs = base.costs.map((cost) => ({
+    const costs = base.model.costs.map((cost) => ({
       ...cost,
       parameterBytes: 0,
       gradientBytes: 0,
@@ -88,18 +72,20 @@ describe("the planner with a schedule of somebody's own", () => {
       outputBytes: 0,
     }));
     // Two micro-batches of four blocks; with three of two blocks it would fit into 6 MB.
-    expect(() => choosePipeline({ ...base, costs, memoryLimit: 5e6 })).toThrow(
+    expect(() => choosePipeline(asking(base, { model: { costs }, memory: { limit: 5e6 } }))).toThrow(
       /with 0F1 it holds 8.0 MB, the limit is 5.0 MB[^]*0F0 +\[0F1\] +0F2/,
     );
-    expect(choosePipeline({ ...base, costs, memoryLimit: 6e6 }).memoryPerWorker).toEqual([6e6, 6e6]);
+    expect(choosePipeline(asking(base, { model: { costs }, memory: { limit: 6e6 } })).memoryPerWorker).toEqual([
+      6e6, 6e6,
+    ]);
   });
 
   it('takes another one later, where K or M has changed, and says why', () => {
-    const later = { ...base, mayChangeSchedule: true };
-    const shrunk = choosePipeline({ ...later, frozen: 7 });
+    const later = asking(base, { rules: { mayChangeSchedule: true } });
+    const shrunk = choosePipeline(asking(later, { model: { frozen: 7 } }));
     expect(shrunk).toMatchObject({ K: 1, R: 4, schedule: '1f1b' });
     expect(shrunk.reason).toMatch(/^mine.txt is for K=2, M=4 and has no place here; K=1, R=4/);
-    expect(scheduleName(choosePipeline({ ...later, fixedK: 2, fixedR: 2 }).schedule)).toBe('mine.txt');
-    expect(choosePipeline({ ...later, fixedK: 2, fixedR: 1 }).reason).toContain('has no place here');
+    expect(scheduleName(choosePipeline(asking(later, { shape: { fixedK: 2, fixedR: 2 } })).schedule)).toBe('mine.txt');
+    expect(choosePipeline(asking(later, { shape: { fixedK: 2, fixedR: 1 } })).reason).toContain('has no place here');
   });
 });

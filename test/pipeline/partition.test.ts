@@ -92,6 +92,6 @@ describe('the memory of a stage', () => {
   });
 
   it('counts the frozen prefix with its parameters and its output alone', () => {
-    expect(stageMemory(blocks(1, 1, 1), 2, 3, 2, 2)).toBe(4e6 + 2e6 + 2 * (1.5e6 + 0.5e6));
+    expect(stageMemory(blocks(1, 1, 1), 2, 3, 2, { frozen: 2 })).toBe(4e6 + 2e6 + 2 * (1.5e6 + 0.5e6));
   });
 });

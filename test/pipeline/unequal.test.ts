@@ -1,11 +1,11 @@
 // Workers that are not equally fast: who takes which place, and how much of the work.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
+import { choosePipeline } from '../../pipeline/planner.js';
 import { placeWorkers } from '../../pipeline/unequal.js';
-import { blocks, PLANNER_INPUT } from './cost-model.js';
+import { asking, blocks, PLANNER_INPUT } from './cost-model.js';
 
-const base: PlannerInput = { ...PLANNER_INPUT, workers: 2, schedule: '1f1b' };
+const base = asking(PLANNER_INPUT, { crew: { workers: 2 }, rules: { schedule: '1f1b' } });
 
 /** All ways to share out `total` micro-batches, one at least for each. */
 function shares(total: number, replicas: number): number[][] {
@@ -38,7 +38,7 @@ describe('replicas', () => {
     );
   });
   it('are predicted to take what the slowest takes for its share', () => {
-    const choice = choosePipeline({ ...base, slowness: [3, 1], fixedK: 1 });
+    const choice = choosePipeline(asking(base, { crew: { slowness: [3, 1] }, shape: { fixedK: 1 } }));
     // 6 micro-batches of 24 ms on the fast one, 2 of 72 ms on the other.
     expect(choice).toMatchObject({
       K: 1,
@@ -52,7 +52,7 @@ describe('replicas', () => {
     });
   });
   it('do without a worker that would make the others wait', () => {
-    expect(choosePipeline({ ...base, slowness: [1, 20] })).toMatchObject({
+    expect(choosePipeline(asking(base, { crew: { slowness: [1, 20] } }))).toMatchObject({
       K: 1,
       R: 1,
       seats: [[0]],
@@ -63,16 +63,19 @@ describe('replicas', () => {
 
 describe('a pipeline', () => {
   it('gives a slow worker fewer blocks', () => {
-    const choice = choosePipeline({ ...base, slowness: [3, 1], fixedK: 2, fixedR: 1 });
+    const choice = choosePipeline(asking(base, { crew: { slowness: [3, 1] }, shape: { fixedK: 2, fixedR: 1 } }));
     expect(choice).toMatchObject({ cuts: [0, 6], seats: [[1, 0]], slowness: [1, 3] });
     // Stages of 18 ms, as those of two equal workers with six blocks each would be.
     expect(choice.predictedStepMs).toBe(
-      choosePipeline({ ...base, costs: blocks(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), fixedK: 2, fixedR: 1 })
-        .predictedStepMs,
+      choosePipeline(
+        asking(base, { model: { costs: blocks(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1) }, shape: { fixedK: 2, fixedR: 1 } }),
+      ).predictedStepMs,
     );
   });
   it('has workers alike in one place of all its replicas', () => {
-    expect(choosePipeline({ ...base, workers: 4, slowness: [2, 1, 2, 1], fixedK: 2, fixedR: 2 })).toMatchObject({
+    expect(
+      choosePipeline(asking(base, { crew: { workers: 4, slowness: [2, 1, 2, 1] }, shape: { fixedK: 2, fixedR: 2 } })),
+    ).toMatchObject({
       seats: [
         [1, 0],
         [3, 2],
@@ -85,9 +88,9 @@ describe('a pipeline', () => {
 describe('workers that are equally fast', () => {
   it('are planned for as if nothing were known of them', () => {
     for (const schedule of ['auto', 'interleaved'] as const)
-      expect(choosePipeline({ ...base, schedule, workers: 4, slowness: [1, 1, 1, 1] })).toEqual(
-        choosePipeline({ ...base, schedule, workers: 4 }),
-      );
+      expect(
+        choosePipeline(asking(base, { rules: { schedule }, crew: { workers: 4, slowness: [1, 1, 1, 1] } })),
+      ).toEqual(choosePipeline(asking(base, { rules: { schedule }, crew: { workers: 4 } })));
     expect(choosePipeline(base).seats).toBeNull();
   });
 });
