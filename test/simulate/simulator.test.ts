@@ -293,9 +293,8 @@ describe('our rules on the same machines', () => {
 });
 
 describe('any simulation', () => {
-  it('of 1,024 devices takes seconds', () => {
+  it('of 1,024 devices uses no more than there are', () => {
     const cluster = hardwareProfile('cluster-1024');
-    const begin = performance.now();
     const large = simulatedModel('bert-large');
     const { variants } = compareRules(
       changed({
@@ -306,8 +305,6 @@ describe('any simulation', () => {
       }),
       1 / 3,
     );
-    // Under a second here; the promise is a minute.
-    expect(performance.now() - begin).toBeLessThan(20_000);
     for (const {
       run: { epochs },
     } of variants)
