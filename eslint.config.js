@@ -83,7 +83,7 @@ export default tseslint.config(
   },
   {
     files: ['examples/**/*.ts'],
-    extends: [tseslint.configs.disableTypeChecked],
+    extends: [tseslint.configs.base, tseslint.configs.disableTypeChecked],
     languageOptions: { parserOptions: { project: null } },
   },
 );

@@ -40,6 +40,11 @@ const setup = await setUpRun(
     modelOptions: Object.fromEntries(options.option.map(pairOf)),
   }),
 );
+const names = setup.model.blocks.map(({ name }) => name);
+if (options.block !== undefined && !names.includes(options.block)) {
+  console.error(`the model has no block "${options.block}"; it has ${names.join(', ')}`);
+  process.exit(2);
+}
 const executor = openExecutor({ threads: 1 });
 const unregister = registerEager(executor);
 try {

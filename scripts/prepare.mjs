@@ -85,5 +85,6 @@ if (process.argv.includes('--build') || !isCurrent(buildStamp, wantedBuild)) {
   mkdirSync(join(root, 'dist'));
   const flags = process.argv.filter((arg) => arg === '--debug');
   run('building', process.execPath, [join(root, 'scripts', 'build.mjs'), ...flags], process.env);
-  writeFileSync(buildStamp, wantedBuild);
+  // The next command that wants the usual build makes it.
+  if (flags.length === 0) writeFileSync(buildStamp, wantedBuild);
 }

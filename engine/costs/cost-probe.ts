@@ -13,6 +13,7 @@ import type { ReportOf } from '../protocol/messages.js';
 import type { Executor } from '../tensor/executor.js';
 import { type Optimizer, stateCount } from '../tensor/optimizer.js';
 import { type Port, type Program, roleName } from '../tensor/program.js';
+import { atPlace } from '../tensor/run-failure.js';
 import { type HostArray, hostArray, type Shape, sizeOf } from '../tensor/shape.js';
 
 const WARM_UP = 2;
@@ -46,11 +47,19 @@ export function measureCosts(options: CostProbeOptions): Costs {
   const known = new Map<string, BlockMeasurement>();
   const blocks = options.model.blocks.map((block, index) => {
     const key = likeness(block, index, options);
-    const measured = known.get(key) ?? measureBlock(options, index);
+    const measured = known.get(key) ?? measuredBlock(options, index);
     known.set(key, measured);
     return measured;
   });
   return { blocks, readMsPerMb: measureReads(), updateMsPerMb: measureUpdate(options.optimizer) };
+}
+
+function measuredBlock(options: CostProbeOptions, index: number): BlockMeasurement {
+  try {
+    return measureBlock(options, index);
+  } catch (error) {
+    throw atPlace(error, `while the costs of block ${index} (${options.model.blocks[index]?.name}) are measured`);
+  }
 }
 
 /** Blocks of equal likeness cost the same. First and last block stand alone: they read data and compute the loss. */

@@ -1,5 +1,6 @@
 // FreezeGuard: watches the validation metric after a freeze, says when one has to be rolled back, and holds freezes
-// back for a while afterwards. It remembers and judges; rolling back is the trainer's business.
+// back for a while afterwards. It remembers and judges; rolling back is carried out by the trainer
+// (boundary-freezing.ts).
 import { type GuardVerdict, judgeFreeze, type MetricPoint } from '../../freeze/guard.js';
 import type { FreezePolicy } from '../../freeze/policy.js';
 import { durationInSteps } from '../core/duration.js';

@@ -160,6 +160,7 @@ export class PlanAdoption {
     host.emit(event);
     const adoption = await adopting;
     this.#inForce = plan;
+    stand.depth = plan.frozen;
     const adopted = performance.now();
     const snapshot = stand.snapshots.begin(step, stand.freezer.save(), adopted);
     const written = coordinator.state.snapshot(step, snapshot.version);

@@ -30,7 +30,7 @@ export class RunNews {
       type: 'cache.changed',
       step: this.#stand.step,
       state: 'off',
-      depth: this.#stand.freezer.blocks,
+      depth: this.#stand.depth,
       recordBytes: 0,
       capacity: 0,
       reason: `worker ${worker}: ${report.reason}`,

@@ -10,4 +10,6 @@ export interface RunScene {
   readonly host: TrainHost;
   readonly coordinator: Coordinator;
   readonly stand: RunStand;
+  /** Read when the run is set up, so that one that cannot be read starts no worker. */
+  readonly learningRate: (step: number) => number;
 }

@@ -10,6 +10,8 @@ export class RunStand {
   readonly progress = new Progress();
   readonly snapshots = new Snapshots();
   readonly freezer: Freezer;
+  /** Frozen blocks of the plan in force; none before the first. */
+  depth = 0;
   /** When the run began, by `performance.now()`. */
   readonly startedAt = performance.now();
   readonly #totalSteps: number;

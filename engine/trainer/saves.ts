@@ -1,5 +1,5 @@
 // Saves: the checkpoints of a run: one on the way, while training goes on, or one of now, while nothing does. When one
-// is due is the trainer's business, how it is written that of the checkpoint room.
+// is due is the training loop's business, how it is written that of the checkpoint room.
 import { join } from 'node:path';
 import { Checkpointer, notSaved } from '../checkpoint/checkpointer.js';
 import { realFiles } from '../checkpoint/file-layer.js';

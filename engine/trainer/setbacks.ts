@@ -1,5 +1,5 @@
 // Setbacks: what has gone wrong in a run so far, and whether it survives one thing more. How it goes on then is the
-// trainer's business.
+// recovery's business.
 import { isMemoryShortage, isRecoverable } from '../core/conditions.js';
 import type { WorkerError } from '../core/errors.js';
 

@@ -1,7 +1,6 @@
 // Steps: runs steps under the plan in force until a boundary. For each it awaits what the workers report, commits the
-// update, and tells what the step did. What happens at a boundary is the trainer's business.
+// update, and tells what the step did. What happens at a boundary is the training loop's business.
 import { assembleStep, clipScale, requireFinite, type StepResult } from '../protocol/step-result.js';
-import { runLearningRate } from '../run/run-learning-rate.js';
 import type { Snapshot } from '../state/snapshots.js';
 import type { PlanAdoption } from './plan-adoption.js';
 import type { Recovery } from './recovery.js';
@@ -12,7 +11,6 @@ export class Steps {
   readonly #scene: RunScene;
   readonly #adoption: PlanAdoption;
   readonly #recovery: Recovery;
-  readonly #learningRate: (step: number) => number;
   /** The last step that was done, whether or not a recovery undid it. */
   #highest = -1;
 
@@ -20,7 +18,6 @@ export class Steps {
     this.#scene = scene;
     this.#adoption = adoption;
     this.#recovery = recovery;
-    this.#learningRate = runLearningRate(scene.setup);
   }
 
   /** Runs steps until `isBoundary` says so, the end, a request to stop, or news that a boundary has to deal with. */
@@ -54,9 +51,9 @@ export class Steps {
 
   /** Lets the workers apply the update of a step that began at `begin`, and tells it. Returns when that was done. */
   async #commit(step: number, result: StepResult, begin: number, goesOn: boolean): Promise<number> {
-    const { setup, host, coordinator, stand } = this.#scene;
+    const { setup, host, coordinator, stand, learningRate: learningRateAt } = this.#scene;
     const done = step + 1;
-    const learningRate = this.#learningRate(step);
+    const learningRate = learningRateAt(step);
     const rates = stand.freezer.rates(step);
     const signals = stand.freezer.observe(result.blockNorms, done);
     const { snapshots } = stand;

@@ -9,6 +9,7 @@ import { decisionAtStart } from '../freezing/guarded-freezing.js';
 import { modelDigest } from '../model/model-digest.js';
 import type { PlanRequest } from '../planning/planned.js';
 import type { Report } from '../protocol/messages.js';
+import { runLearningRate } from '../run/run-learning-rate.js';
 import type { RunSetup } from '../run/run-setup.js';
 import type { KeptResults } from '../tensor/program-shelf.js';
 import { joinedEvent } from './membership.js';
@@ -40,7 +41,7 @@ export class Trainer {
     kept: KeptResults | null,
   ) {
     const { model, config } = setup;
-    this.#scene = { setup, host, coordinator, stand: new RunStand(setup) };
+    this.#scene = { setup, host, coordinator, stand: new RunStand(setup), learningRate: runLearningRate(setup) };
     this.#from = from;
     this.#initial =
       from === null && config.initFrom !== '' ? initialWeights(model, config.initFrom, config.initStrict) : null;

@@ -56,7 +56,7 @@ export function importsOf(file, text) {
       add(node.moduleSpecifier.text, node.isTypeOnly);
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const [specifier] = node.arguments;
-      if (specifier !== undefined && ts.isStringLiteral(specifier)) add(specifier.text, false);
+      if (specifier !== undefined && ts.isStringLiteralLike(specifier)) add(specifier.text, false);
     } else if (
       ts.isImportTypeNode(node) &&
       ts.isLiteralTypeNode(node.argument) &&

@@ -349,6 +349,7 @@ function isJudgedMember(member) {
  * @returns {Map<string, T[]>}
  */
 function groupBy(items, keyOf) {
+  /** @type {Map<string, T[]>} */
   const groups = new Map();
   for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
   return groups;

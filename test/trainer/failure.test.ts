@@ -30,6 +30,17 @@ async function eventually(isTrue: () => boolean, limitMs = 10_000): Promise<bool
   return isTrue();
 }
 
+describe('settings that cannot be read', () => {
+  it.each(['import(3)', '1e-3*', 'foo * step'])(
+    'end a run before it tells or starts anything (--lr "%s")',
+    async (lr) => {
+      const events: RunEventBody[] = [];
+      await expect(trainRun({ lr }, (event) => void events.push(event))).rejects.toMatchObject({ exitCode: 2 });
+      expect(events).toEqual([]);
+    },
+  );
+});
+
 describe('a worker that is killed', () => {
   it(
     'ends the run with its name where nobody is left and nobody may be started, and leaves no process and no ' +
