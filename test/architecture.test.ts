@@ -107,6 +107,12 @@ describe('packages stay behind their doors', () => {
     ).toEqual([]);
   });
 
+  test('what is required and not imported is a native library, a backend, or what a model file asks for', () => {
+    const requires = SOURCES.filter((file) => /\bcreateRequire\b/.test(textOf.get(file) ?? ''));
+    const door = /^engine\/(tensor\/|model\/load-model\.ts$|run\/quickstart\.ts$)/;
+    expect(requires.filter((file) => !door.test(file))).toEqual([]);
+  });
+
   test('the environment is read in cli alone', () => {
     expect(
       SOURCES.filter(
