@@ -52,7 +52,7 @@ function whatComputes({ what, takesKernels }: ExecutorKind, cores: number): stri
       : `${
           vectorLanes() === null
             ? 'without machine code of our own'
-            : 'with machine code for the optimizer and for sums of gradients ' + '(AVX2), without for the rest'
-        }: ` + `${missing}`;
+            : 'with machine code for the optimizer and for sums of gradients (AVX2), without for the rest'
+        }: ${missing}`;
   return `${what} on ${processor}, ${kernels}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory`;
 }

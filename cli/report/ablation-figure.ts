@@ -20,7 +20,7 @@ text { fill: #16181d; }
 .line.thin { stroke-width: 1.5; }
 .wall { opacity: 0.35; }
 ${['#2563eb', '#d97706', '#0f9d6c', '#9333ea', '#dc2b50', '#0e8ba8']
-  .map((colour, i) => `path.c${i} { stroke: ${colour}; } rect.c${i}, circle.c${i} ` + `{ fill: ${colour}; }`)
+  .map((colour, i) => `path.c${i} { stroke: ${colour}; } rect.c${i}, circle.c${i} { fill: ${colour}; }`)
   .join('\n')}
 path.faint { stroke: #a3a9b5; }`;
 

@@ -35,7 +35,7 @@ export class MemoryFolder {
     } catch (cause) {
       throw new UsageError(
         'PT_MEMORY_DIR',
-        `--memory-dir ${parent} is no folder that can be written: ` + `${messageOf(cause)}`,
+        `--memory-dir ${parent} is no folder that can be written: ${messageOf(cause)}`,
         'Name a folder on a file system in memory (tmpfs), or leave it to the default.',
         { cause },
       );

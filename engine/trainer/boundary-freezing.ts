@@ -3,23 +3,15 @@
 // freezes, and what hurts, is decided in the freezing room.
 import { basename } from 'node:path';
 import { type FreezeIntent, type GoBackIntent, GuardedFreezing } from '../freezing/guarded-freezing.js';
-import type { PlanAdoption } from './plan-adoption.js';
 import type { RunScene } from './run-scene.js';
-import type { Saves } from './saves.js';
-import type { Validations } from './validations.js';
-
-export interface FreezingTools {
-  readonly adoption: PlanAdoption;
-  readonly saves: Saves;
-  readonly validations: Validations;
-}
+import type { RunTools } from './run-tools.js';
 
 export class BoundaryFreezing {
   readonly #scene: RunScene;
-  readonly #tools: FreezingTools;
+  readonly #tools: RunTools;
   readonly #freezing: GuardedFreezing;
 
-  constructor(scene: RunScene, tools: FreezingTools) {
+  constructor(scene: RunScene, tools: RunTools) {
     this.#scene = scene;
     this.#tools = tools;
     this.#freezing = new GuardedFreezing(scene.stand.freezer, scene.setup.model.metric.name);

@@ -1,13 +1,13 @@
 // RunEnding: what a run does when its steps are done or somebody has asked it to stop: it validates, saves, and tells
 // its results; a run that was not interrupted also measures what each part brought, where that is wanted.
 import { writeSample } from '../inference/generate.js';
-import type { FreezingTools } from './boundary-freezing.js';
 import { measureBreakdown } from './breakdown.js';
 import type { Recovery } from './recovery.js';
 import type { RunScene } from './run-scene.js';
+import type { RunTools } from './run-tools.js';
 
 /** Throws a DataError (PT_CHECKPOINT_WRITE) where the last checkpoint could not be written. */
-export async function endRun(scene: RunScene, tools: FreezingTools, recovery: Recovery): Promise<void> {
+export async function endRun(scene: RunScene, tools: RunTools, recovery: Recovery): Promise<void> {
   const { setup, host, stand } = scene;
   const { validations, saves, adoption } = tools;
   const { progress } = stand;
@@ -32,7 +32,7 @@ export async function endRun(scene: RunScene, tools: FreezingTools, recovery: Re
 }
 
 /** The run is saved: a failure of this measurement costs the measurement only. */
-async function breakDown(scene: RunScene, { adoption }: FreezingTools, recovery: Recovery): Promise<void> {
+async function breakDown(scene: RunScene, { adoption }: RunTools, recovery: Recovery): Promise<void> {
   const { setup, host, coordinator } = scene;
   try {
     const breakdown = await measureBreakdown(setup, coordinator, adoption.basis, adoption.history);

@@ -2,19 +2,20 @@
 // checkpoint, workers that come or go, a better plan. A failure that the run survives takes it back to its last
 // snapshot, and the loop goes on from there. It computes nothing itself.
 import { durationInSteps } from '../core/duration.js';
-import { BoundaryFreezing, type FreezingTools } from './boundary-freezing.js';
+import { BoundaryFreezing } from './boundary-freezing.js';
 import { regardMembers } from './membership.js';
 import type { PlanAdoption } from './plan-adoption.js';
 import { Recovery } from './recovery.js';
 import { endRun } from './run-ending.js';
 import type { RunScene } from './run-scene.js';
+import type { RunTools } from './run-tools.js';
 import type { Saves } from './saves.js';
 import { Steps } from './steps.js';
 import { Validations } from './validations.js';
 
 export class TrainingLoop {
   readonly #scene: RunScene;
-  readonly #tools: FreezingTools;
+  readonly #tools: RunTools;
   readonly #freezing: BoundaryFreezing;
   readonly #recovery: Recovery;
   readonly #steps: Steps;

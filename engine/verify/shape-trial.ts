@@ -93,9 +93,7 @@ export async function findDifference(
     if (block !== undefined)
       return `differs first in the update of step ${steps - 1}, block ${block} (${blocks[block]})${losses}`;
     if (losses !== '')
-      return (
-        `differs first in the loss of step ${steps - 1}: ${lossAt(one)} and ${lossAt(other)}; no block differs ` + 'yet'
-      );
+      return `differs first in the loss of step ${steps - 1}: ${lossAt(one)}, ${lossAt(other)}; no block differs yet`;
   }
   return `no step and no block differs; validation gives ${expected.metric} and ${found.metric}`;
 }
