@@ -68,8 +68,9 @@ const TRIALS = {
 };
 
 /**
- * Runs one trial; prints its line, and returns whether it held.
+ * Runs one trial, prints its line, and returns how it ended.
  * @param {string} name
+ * @returns {Promise<'passed' | 'failed' | 'skipped'>}
  */
 async function tried(name) {
   const { command, isBench = false, needsData = false, leftOut } = TRIALS[name] ?? { command: [] };
@@ -77,7 +78,7 @@ async function tried(name) {
     console.log(`${name.padEnd(16)} ${time.padStart(7)}  ${text}`);
   if (needsData && data === null) {
     show('', 'skipped: no real data; PIPETRAIN_TEST_DATA names their folder');
-    return true;
+    return 'skipped';
   }
   /** @type {string[]} */
   const lines = [];
@@ -95,9 +96,14 @@ async function tried(name) {
   if (!holds) {
     show(time, `FAILED, ended with ${end}${hasResults ? '' : ' and wrote no results'}`);
     console.log([...lines, errors].join('\n'));
-  } else if (skipped !== undefined) show(time, `skipped: ${skipped}`);
-  else show(time, leftOut === undefined ? 'ok' : `ok; left out: ${leftOut}`);
-  return holds;
+    return 'failed';
+  }
+  if (skipped !== undefined) {
+    show(time, `skipped: ${skipped}`);
+    return 'skipped';
+  }
+  show(time, leftOut === undefined ? 'ok' : `ok; left out: ${leftOut}`);
+  return 'passed';
 }
 
 process.chdir(ROOT);
@@ -108,9 +114,11 @@ const scripts = /** @type {{ scripts: Record<string, string> }} */ (
 ).scripts;
 const forgotten = Object.keys(scripts).filter((name) => /^(bench:|soak)/.test(name) && !(name in TRIALS));
 const watch = stopwatch();
-/** @type {string[]} */
-const failed = forgotten.map((name) => `${name} has no trial here`);
-for (const name of names) if (!(await tried(name))) failed.push(name);
+/** @type {{ passed: string[], failed: string[], skipped: string[] }} */
+const ended = { passed: [], failed: forgotten.map((name) => `${name} has no trial here`), skipped: [] };
+for (const name of names) ended[await tried(name)].push(name);
 console.log(`${names.length} scripts in ${watch.seconds().toFixed(0)} s`);
+const { passed, failed, skipped } = ended;
 if (failed.length > 0) console.log(`smoke FAILED: ${failed.join(', ')}`);
+console.log(`smoke: ${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);
 process.exitCode = failed.length > 0 ? 1 : 0;
