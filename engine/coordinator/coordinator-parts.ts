@@ -47,7 +47,7 @@ export function makeParts(options: CoordinatorOptions): CoordinatorParts {
   const trouble = new Trouble({ roster, departures, plans, phase });
   const calls = new RollCall({
     linkOf: (id) => roster.find(id),
-    trouble: () => trouble.first,
+    onTrouble: (end) => trouble.onFirst(end),
     onSilent: (error) => trouble.note(error, error.worker),
   });
   const state = new StateKeeper({

@@ -1,6 +1,5 @@
 // RollCall: asks workers for a report and waits until all have answered, one of them fails, or the time is over. It
 // tells those that hang from those that wait for them; what follows from a failure is the coordinator's business.
-import { Deferred } from '../core/deferred.js';
 import { WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import type { Order, Report, ReportOf } from '../protocol/messages.js';
@@ -12,8 +11,8 @@ const PATIENCE = 0.75;
 
 export interface RollCallOptions {
   readonly linkOf: (worker: string) => WorkerLink | undefined;
-  /** Rejects at the first failure that ends all waiting. */
-  readonly trouble: () => Promise<never>;
+  /** Calls back at the first failure that ends all waiting, until it is called off. */
+  readonly onTrouble: (end: (error: Error) => void) => () => void;
   /** Called for every worker that neither does what it was asked for nor answers. */
   readonly onSilent: (error: LostWorker) => void;
 }
@@ -55,20 +54,26 @@ export class RollCall {
     return new Map(await this.within(timeoutMs, `report "${type}"`, all, silent));
   }
 
-  /** The value, unless a worker fails or the time is over before. */
-  async within<T>(
-    timeoutMs: number,
-    what: string,
-    value: Promise<T>,
-    silent: ReadonlySet<string> = new Set(),
-  ): Promise<T> {
-    const late = new Deferred<never>();
-    const timer = setTimeout(() => this.#findSilent(silent, what, timeoutMs, late), timeoutMs * PATIENCE);
-    try {
-      return await Promise.race([value, this.#options.trouble(), late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+  /** The value, unless a worker fails or the time is over before. Nothing is kept of a wait that is over. */
+  within<T>(timeoutMs: number, what: string, value: Promise<T>, silent: ReadonlySet<string> = new Set()): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const leave = (): void => {
+        clearTimeout(timer);
+        callOff();
+      };
+      const fail = (error: unknown): void => {
+        leave();
+        reject(error as Error);
+      };
+      const timer = setTimeout(() => this.#findSilent(silent, what, timeoutMs, fail), timeoutMs * PATIENCE);
+      // Trouble that is there already calls back at once.
+      let callOff = (): void => undefined;
+      callOff = this.#options.onTrouble(fail);
+      value.then((got) => {
+        leave();
+        resolve(got);
+      }, fail);
+    });
   }
 
   #link(worker: string): WorkerLink {
@@ -76,7 +81,12 @@ export class RollCall {
   }
 
   /** Tells workers that hang from those that wait for them: the latter answer. */
-  #findSilent(silent: ReadonlySet<string>, what: string, timeoutMs: number, late: Deferred<never>): void {
+  #findSilent(
+    silent: ReadonlySet<string>,
+    what: string,
+    timeoutMs: number,
+    fail: (error: WorkerError) => void,
+  ): void {
     const asked = [...silent].filter((worker) => this.#options.linkOf(worker) !== undefined);
     const missing = new Set(asked);
     for (const worker of asked) {
@@ -87,7 +97,7 @@ export class RollCall {
       () => {
         // All of them answer: whatever they wait for is not a worker that hangs; give it the same time once more.
         if (missing.size === 0 && asked.length > 0) {
-          late.reject(
+          fail(
             new WorkerError(
               'PT_WORKER_SILENT',
               `worker ${asked.join(', ')} did not ${what} within ${timeoutMs / 1000} s, though alive`,
@@ -104,7 +114,7 @@ export class RollCall {
               'Raise --step-timeout-seconds where steps are that long; otherwise see what stops the process.',
             ),
           );
-        late.reject(
+        fail(
           new WorkerError(
             'PT_WORKER_SILENT',
             `a worker did not ${what} within ${timeoutMs / 1000} s`,

@@ -2,7 +2,6 @@
 // then. It judges every failure that a worker reports or causes; how the run goes on is the trainer's business, and who
 // replaces the lost that of regroup.ts.
 import { isMemoryShortage } from '../core/conditions.js';
-import { Deferred } from '../core/deferred.js';
 import type { PlanInForce } from '../protocol/plan-in-force.js';
 import type { Departures } from './departures.js';
 import { culpritOf, failureFrom, LostWorker } from './lost-worker.js';
@@ -19,15 +18,23 @@ export interface TroubleOptions {
 export class Trouble {
   readonly #options: TroubleOptions;
   readonly #lost = new Map<string, string>();
-  #first = new Deferred<never>();
+  /** The first failure since the last recovery. */
+  #first: Error | null = null;
+  /** Waits that it ends. A promise for them would keep all that was ever waited for, for as long as nothing fails. */
+  readonly #waits = new Set<(error: Error) => void>();
 
   constructor(options: TroubleOptions) {
     this.#options = options;
   }
 
-  /** Rejects at the first failure since the last recovery; a new promise after each. */
-  get first(): Promise<never> {
-    return this.#first.promise;
+  /**
+   * Lets `end` be called at the first failure since the last recovery, at once where that has come already. To be
+   * called off with what is returned when the wait is over: nothing is kept of it then.
+   */
+  onFirst(end: (error: Error) => void): () => void {
+    if (this.#first === null) this.#waits.add(end);
+    else end(this.#first);
+    return () => this.#waits.delete(end);
   }
 
   /** Workers whose loss has not been dealt with, and why they are gone. Grows while it is looked at. */
@@ -49,13 +56,17 @@ export class Trouble {
     }
     // A worker that found no memory has ended, or is about to.
     if (error instanceof LostWorker || isMemoryShortage(error)) this.#lost.set(worker, error.message);
-    this.#first.reject(error);
+    if (this.#first !== null) return;
+    this.#first = error;
+    const waits = [...this.#waits];
+    this.#waits.clear();
+    for (const end of waits) end(error);
   }
 
   /** What was lost up to here has been dealt with, and must not fail what comes. */
   settle(): void {
     this.#lost.clear();
-    this.#first = new Deferred();
+    this.#first = null;
   }
 
   /**
