@@ -1,5 +1,5 @@
-// SystemCalls: the calls of the C library that memory is had with. Looked up once per process, since a look-up takes
-// longer than most of the calls; what is asked of them is the callers' business.
+// SystemCalls: the calls of the C library that memory and locks are had with. Looked up once per process, since a
+// look-up takes longer than most of the calls; what is asked of them is the callers' business.
 import { WorkerError } from '../core/errors.js';
 import { loadKoffi, type Pointer } from './native.js';
 
@@ -10,6 +10,8 @@ export interface SystemCalls {
   munmap(address: Pointer, bytes: number): number;
   /** 0, or the number of an error. Linux only. */
   fallocate(file: number, offset: number, bytes: number): number;
+  /** 0, or -1. */
+  flock(file: number, operation: number): number;
 }
 
 export const MAP_FAILED = 2n ** 64n - 1n;
@@ -34,6 +36,7 @@ export const systemCalls = once((): SystemCalls => {
       process.platform === 'linux'
         ? (library.func('posix_fallocate', 'int', ['int', 'int64_t', 'int64_t']) as SystemCalls['fallocate'])
         : () => -1,
+    flock: library.func('flock', 'int', ['int', 'int']) as SystemCalls['flock'],
   };
 });
 
