@@ -2,6 +2,11 @@
 // The `pipetrain` command: connects the program to this process, and does nothing else.
 import { processIo } from './console/io.js';
 import { runCli } from './program.js';
+import { reportError } from './session/exit.js';
+
+const io = processIo();
+// Node would print the source around the place: a line of a bundle is long.
+process.on('uncaughtException', (error) => process.exit(reportError(error, io.stderr)));
 
 // Set instead of called: outputs that are pipes must be written to their end first.
-process.exitCode = await runCli(process.argv.slice(2), processIo());
+process.exitCode = await runCli(process.argv.slice(2), io);

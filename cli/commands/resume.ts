@@ -56,24 +56,30 @@ export function resumeCommand({ io, services, exitWith }: CommandContext): Comma
   return command.action(
     exitWith(async (run: string, options: { readonly json?: boolean; readonly token?: string }) => {
       const folder = RunFolder.open(run);
-      const { point, refused } = await services.resumePoint(folder);
-      for (const problem of refused) io.stderr.write(`warning: ${problem}; the checkpoint before it is used\n`);
-      const resolved = await resolveConfig({
-        file: null,
-        env: {},
-        preset: { name: `run ${run}`, values: point.manifest.config },
-        flags: configFlagsOf(command),
-        modelDefaults: () => Promise.resolve({}),
-      });
-      return runSession({
-        io,
-        services,
-        resolved,
-        json: options.json === true,
-        quickstart: false,
-        token: options.token ?? io.env[TOKEN_VARIABLE],
-        resume: { folder, point },
-      });
+      // Before the checkpoints are looked at: whoever writes the run may be writing one.
+      const lock = await folder.hold('pipetrain resume');
+      try {
+        const { point, refused } = await services.resumePoint(folder);
+        for (const problem of refused) io.stderr.write(`warning: ${problem}; the checkpoint before it is used\n`);
+        const resolved = await resolveConfig({
+          file: null,
+          env: {},
+          preset: { name: `run ${run}`, values: point.manifest.config },
+          flags: configFlagsOf(command),
+          modelDefaults: () => Promise.resolve({}),
+        });
+        return await runSession({
+          io,
+          services,
+          resolved,
+          json: options.json === true,
+          quickstart: false,
+          token: options.token ?? io.env[TOKEN_VARIABLE],
+          resume: { folder, point },
+        });
+      } finally {
+        lock.release();
+      }
     }),
   );
 }

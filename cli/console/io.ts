@@ -3,7 +3,12 @@
 import type { EventEmitter } from 'node:events';
 
 export interface Output {
+  /** What people call it. */
+  readonly name: string;
+  /** Never throws: what cannot be written is dropped, and everything after it. */
   write(text: string): void;
+  /** Why text was dropped, or null; a reader that went away is no loss. */
+  readonly lostBecause: () => string | null;
   /** A terminal that can redraw a line. */
   readonly isTerminal: boolean;
   /** Whether colours are welcome. */
@@ -17,7 +22,7 @@ export interface CliIo {
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => Date;
-  /** Emits 'SIGINT' and 'SIGTERM'. */
+  /** Emits 'SIGINT', 'SIGTERM' and 'SIGHUP'. */
   readonly signals: EventEmitter;
   /** Ends the process now, without saving. */
   readonly exitNow: (code: number) => void;
@@ -26,14 +31,34 @@ export interface CliIo {
 /** Width where the output tells none: pipes and files, later read at any width. */
 const PLAIN_COLUMNS = 80;
 
-function outputOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Output {
-  // A reader that goes away (`| head`) must not end a training run.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+function outputOf(
+  stream: NodeJS.WriteStream,
+  name: string,
+  env: NodeJS.ProcessEnv,
+  onLost: (why: string) => void,
+): Output {
+  let isOpen = true;
+  let lost: string | null = null;
+  // A full disk, a terminal that was closed, or a reader that goes away (`| head`) must not end a training run.
+  const lose = (error: NodeJS.ErrnoException): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    if (error.code === 'EPIPE') return;
+    lost = error.message;
+    onLost(lost);
+  };
+  stream.on('error', lose);
   const isTerminal = stream.isTTY && env['TERM'] !== 'dumb';
   return {
-    write: (text) => void stream.write(text),
+    name,
+    write: (text) => {
+      try {
+        if (isOpen) stream.write(text);
+      } catch (error) {
+        lose(error as NodeJS.ErrnoException);
+      }
+    },
+    lostBecause: () => lost,
     isTerminal,
     // https://no-color.org: any value but the empty one switches colours off.
     hasColour: isTerminal && !env['NO_COLOR'],
@@ -44,9 +69,13 @@ function outputOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Output {
 /** The real world. */
 export function processIo(): CliIo {
   const { env } = process;
+  const stderr = outputOf(process.stderr, 'standard error', env, () => undefined);
+  const stdout = outputOf(process.stdout, 'standard output', env, (why) =>
+    stderr.write(`warning: standard output cannot be written (${why}); what would be said there is dropped\n`),
+  );
   return {
-    stdout: outputOf(process.stdout, env),
-    stderr: outputOf(process.stderr, env),
+    stdout,
+    stderr,
     env,
     now: () => new Date(),
     signals: process,

@@ -1,5 +1,5 @@
-// StopSignals: SIGINT and SIGTERM as an AbortSignal. The first asks the run to save and stop; the second ends the
-// process now.
+// StopSignals: SIGINT, SIGTERM and SIGHUP as an AbortSignal. The first asks the run to save and stop; a second one that
+// is no SIGHUP ends the process now. SIGQUIT stays what it is everywhere: an end at once.
 import { EXIT } from '../../engine/core/errors.js';
 import type { CliIo } from './io.js';
 
@@ -21,20 +21,28 @@ export function watchStopSignals(
   texts: { readonly first: string; readonly second: string } = TRAINING,
 ): StopSignals {
   const controller = new AbortController();
-  const onSignal = (): void => {
-    if (controller.signal.aborted) {
-      io.stderr.write(`\n${texts.second}\n`);
-      io.exitNow(EXIT.interrupted);
-      return;
-    }
+  let isAsked = false;
+  const stop = (): void => {
+    if (controller.signal.aborted) return;
     io.stderr.write(`\n${texts.first}\n`);
     controller.abort();
   };
+  const onSignal = (): void => {
+    if (!isAsked) {
+      isAsked = true;
+      return stop();
+    }
+    io.stderr.write(`\n${texts.second}\n`);
+    io.exitNow(EXIT.interrupted);
+  };
+  // A terminal that closes says so more than once, through the shell and through the kernel, and nobody is in a hurry.
+  io.signals.on('SIGHUP', stop);
   io.signals.on('SIGINT', onSignal);
   io.signals.on('SIGTERM', onSignal);
   return {
     signal: controller.signal,
     release: () => {
+      io.signals.off('SIGHUP', stop);
       io.signals.off('SIGINT', onSignal);
       io.signals.off('SIGTERM', onSignal);
     },

@@ -47,7 +47,7 @@ export async function runAblation(request: AblationRequest): Promise<'done' | 'i
     const label = `${index + 1}/${steps.length} ${step.case.name}, seed ${step.seed}`;
     const isDone = states.get(step) === 'done';
     if (!isDone) {
-      if (states.get(step) === 'unfinished') rmSync(folder, { recursive: true, force: true });
+      if (states.get(step) === 'unfinished') await remove(folder);
       say(`${label}: runs (${step.case.title})`);
       if ((await train(request, step)) === 'interrupted') return 'interrupted';
     }
@@ -92,6 +92,16 @@ async function train(request: AblationRequest, step: AblationStep): Promise<'don
   const shown = isVerbose ? io : { ...io, stdout: { ...io.stdout, isTerminal: false, write: () => undefined } };
   const exit = await runSession({ io: shown, services, resolved: { config, origins }, json: false, quickstart: false });
   return exit === EXIT.interrupted ? 'interrupted' : 'done';
+}
+
+/** Removes a run that did not end, unless somebody is at it. Rejects with a UsageError (PT_RUN_HELD). */
+async function remove(folder: string): Promise<void> {
+  const lock = await RunFolder.open(folder).hold('pipetrain ablate');
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } finally {
+    lock.release();
+  }
 }
 
 type FolderState = 'absent' | 'done' | 'unfinished';

@@ -2,6 +2,9 @@
 import { EXIT, type ExitCode, messageOf, PipetrainError } from '../../engine/core/errors.js';
 import type { Output } from '../console/io.js';
 
+/** Of the stack of a defect; an error of a bundle may quote a line of it. */
+const MOST_STACK = 8000;
+
 /** Prints an error for a person, or a defect with its stack, and returns the exit code. */
 export function reportError(error: unknown, stderr: Output): ExitCode {
   if (error instanceof PipetrainError && error.code !== 'PT_INTERNAL') {
@@ -10,7 +13,7 @@ export function reportError(error: unknown, stderr: Output): ExitCode {
     return error.exitCode;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  stderr.write(`error: ${messageOf(error)} [PT_INTERNAL]\n${stack}\n`);
+  stderr.write(`error: ${messageOf(error).slice(0, MOST_STACK)} [PT_INTERNAL]\n${stack.slice(0, MOST_STACK)}\n`);
   stderr.write('hint: This is a defect of pipetrain; please report it with the lines above and the run folder.\n');
   return EXIT.internal;
 }

@@ -2,7 +2,7 @@
 // events, watches the signals, and closes everything whatever happens. It does not train.
 import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import { EXIT, type ExitCode, PipetrainError, toErrorRecord } from '../../engine/core/errors.js';
-import { EventLog, readEvents } from '../../engine/events/event-log.js';
+import { readEvents } from '../../engine/events/event-log.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import { summarize, type Summary } from '../../engine/events/summary.js';
 import { type Entrance, joinCommand } from '../../engine/protocol/entrance.js';
@@ -11,10 +11,11 @@ import { standardCacheFolder } from '../config/cache-folder.js';
 import type { ResolvedConfig } from '../config/resolve-config.js';
 import { showResolved } from '../config/resolved-yaml.js';
 import { ConsoleView, JsonView, type RunView } from '../console/console.js';
-import type { CliIo } from '../console/io.js';
+import type { CliIo, Output } from '../console/io.js';
 import { watchStopSignals } from '../console/stop-signals.js';
 import { renderReport } from '../report/report.js';
 import type { CliServices } from './services.js';
+import { SessionLog } from './session-log.js';
 
 export interface SessionOptions {
   readonly io: CliIo;
@@ -24,26 +25,36 @@ export interface SessionOptions {
   readonly json: boolean;
   readonly quickstart: boolean;
   readonly token?: string | undefined;
-  /** A run that goes on in its folder, from a checkpoint of it. */
+  /** A run that goes on in its folder, which this process holds, from a checkpoint of it. */
   readonly resume?: { readonly folder: RunFolder; readonly point: ResumePoint };
 }
 
-/** Trains, and returns the exit code. Whatever ends the run, the folder holds its events, a summary and a report. */
-export async function runSession({
-  io,
-  services,
-  resolved,
-  json,
-  quickstart,
-  token,
-  resume,
-}: SessionOptions): Promise<ExitCode> {
+/**
+ * Trains, and returns the exit code. Whatever ends a run that has begun, the folder holds its events, a summary and a
+ * report; a resume that fails before the run goes on leaves the folder as it was. Throws a UsageError (PT_RUN_HELD)
+ * where another process writes into the folder.
+ */
+export async function runSession(options: SessionOptions): Promise<ExitCode> {
+  const { resume, resolved, io, quickstart } = options;
+  if (resume !== undefined) return trainIn(resume.folder, options);
+  const { out, model } = resolved.config;
+  const folder = RunFolder.create(out === '' ? defaultRunPath(model, io.now()) : out);
+  const lock = await folder.hold(`pipetrain ${quickstart ? 'quickstart' : 'train'}`, true);
+  try {
+    return await trainIn(folder, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function trainIn(
+  folder: RunFolder,
+  { io, services, resolved, json, quickstart, token, resume }: SessionOptions,
+): Promise<ExitCode> {
   const { config } = resolved;
-  const folder =
-    resume?.folder ?? RunFolder.create(config.out === '' ? defaultRunPath(config.model, io.now()) : config.out);
-  folder.writeConfig(showResolved(resolved));
   const view: RunView = json ? new JsonView(io.stdout) : new ConsoleView(io.stdout);
-  const record = new SessionRecord(folder, view, resolved);
+  const record = new SessionRecord(folder, view, resolved, io);
+  if (resume === undefined) record.begin();
   const stop = watchStopSignals(io);
   const onOpen = (entrance: Entrance): void => {
     if (config.listen !== '') io.stderr.write(`workers may join with:\n  ${joinCommand(entrance)}\n`);
@@ -76,30 +87,41 @@ export async function runSession({
 /** The events of a session: logged, shown, and what the folder keeps because of them. */
 class SessionRecord {
   readonly #folder: RunFolder;
-  readonly #log: EventLog;
+  readonly #log: SessionLog;
   readonly #view: RunView;
-  readonly #resolved: ResolvedConfig;
+  #resolved: ResolvedConfig;
+  /** Outputs that were not told of as lost. */
+  readonly #outputs: Set<Output>;
   /** Plans that are not in the folder yet, by generation. */
   readonly #plans = new Map<number, string>();
   #hasStarted = false;
   #hasFailed = false;
   #isHolding = false;
 
-  constructor(folder: RunFolder, view: RunView, resolved: ResolvedConfig) {
+  constructor(folder: RunFolder, view: RunView, resolved: ResolvedConfig, { stdout, stderr }: CliIo) {
     this.#folder = folder;
-    this.#log = new EventLog(folder.eventsPath);
+    this.#log = new SessionLog(folder.eventsPath);
     this.#view = view;
     this.#resolved = resolved;
+    this.#outputs = new Set([stdout, stderr]);
+  }
+
+  /** From now on the folder is written; before, nothing in it is touched. */
+  begin(): void {
+    this.#folder.writeConfig(showResolved(this.#resolved));
+    this.#log.begin();
   }
 
   emit(body: RunEventBody): void {
+    // A run that goes on has begun when it stands where it was left.
+    if (body.type === 'resumed' && !this.#log.hasBegun) this.begin();
     const event = this.#log.append(body);
     this.#tellHolding();
+    this.#tellLostOutputs();
     // A run that goes on must take the same size, whatever would be measured then.
-    if (event.type === 'microBatch.chosen')
-      this.#folder.writeConfig(showResolved(withSize(this.#resolved, event.microBatch)));
+    if (event.type === 'microBatch.chosen') this.#keepSize(event.microBatch);
     if (event.type === 'plan.made') this.#plans.set(event.generation, event.grid);
-    if (this.#plans.size > 0) writePlans(this.#folder, this.#plans);
+    if (this.#plans.size > 0 && this.#log.hasBegun) writePlans(this.#folder, this.#plans);
     if (event.type === 'run.started') this.#hasStarted = true;
     if (event.type === 'run.failed') this.#hasFailed = true;
     this.#view.show(event);
@@ -117,6 +139,8 @@ class SessionRecord {
    * Records how the run ended; never throws. `isResumed`: what was there before stays, even where nothing was done now.
    */
   fail(error: unknown, isResumed: boolean): void {
+    // What did not go on has not failed: the run is as finished or as interrupted as it was.
+    if (!this.#log.hasBegun) return;
     // The first error is the one to tell: what fails while it is recorded (a full disk, say) only follows from it.
     try {
       const { code, message } = toErrorRecord(error);
@@ -129,6 +153,22 @@ class SessionRecord {
       }
     } catch {
       // See above.
+    }
+  }
+
+  #keepSize(microBatch: number): void {
+    this.#resolved = withSize(this.#resolved, microBatch);
+    if (this.#log.hasBegun) this.#folder.writeConfig(showResolved(this.#resolved));
+  }
+
+  /** Says it once for each output that is dropped: where nobody reads it, the events are the place. */
+  #tellLostOutputs(): void {
+    for (const output of this.#outputs) {
+      const why = output.lostBecause();
+      if (why === null) continue;
+      this.#outputs.delete(output);
+      const message = `${output.name} cannot be written (${why}); the run goes on without it`;
+      this.#view.show(this.#log.append({ type: 'warning', message }));
     }
   }
 

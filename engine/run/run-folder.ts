@@ -1,5 +1,6 @@
 // RunFolder: the folder of one run, and the only place that knows the names inside it. It holds paths and writes whole
 // files; it does not know what they mean.
+import { randomUUID } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { DataError, messageOf, UsageError } from '../core/errors.js';
 import type { Summary } from '../events/summary.js';
+import { requireNotHeld, RunLock } from './run-lock.js';
 
 const NAMES = {
   config: 'config.resolved.yaml',
@@ -24,6 +26,7 @@ const NAMES = {
   report: 'report.html',
   doorplate: 'coordinator.json',
 } as const;
+const LOCK = 'lock';
 
 export class RunFolder {
   /** As given by the user; relative paths are relative to the working directory. */
@@ -33,7 +36,10 @@ export class RunFolder {
     this.path = path;
   }
 
-  /** A new folder for a run. Throws a UsageError (PT_OUT_IN_USE) where the folder holds a run already. */
+  /**
+   * A new folder for a run. Throws a UsageError: PT_OUT_IN_USE where the folder holds a run already, PT_RUN_HELD where
+   * a process is writing one there.
+   */
   static create(path: string): RunFolder {
     if (existsSync(path)) {
       if (!statSync(path).isDirectory())
@@ -42,18 +48,12 @@ export class RunFolder {
           `--out ${path} is a file, not a folder`,
           'Name a folder that does not exist yet.',
         );
-      const taken = Object.values(NAMES).filter((name) => existsSync(join(path, name)));
-      if (taken.length > 0)
-        throw new UsageError(
-          'PT_OUT_IN_USE',
-          `${path} holds a run already (${taken.join(', ')})`,
-          'Name another folder with --out, or delete this one. A run is never overwritten.',
-        );
+      requireEmpty(path);
     }
     const folder = new RunFolder(path);
     folder.#guard(() => {
       mkdirSync(folder.plansPath, { recursive: true });
-      mkdirSync(folder.checkpointsPath);
+      mkdirSync(folder.checkpointsPath, { recursive: true });
     });
     return folder;
   }
@@ -68,6 +68,19 @@ export class RunFolder {
       throw new UsageError('PT_RUN_NOT_FOUND', problem, `Name the folder of a run${listRuns(path)}.`);
     }
     return folder;
+  }
+
+  /**
+   * Makes this process the one that writes into the folder, until the lock is released or the process is gone. Rejects
+   * with a UsageError: PT_RUN_HELD where another one is, and with `isNew` PT_OUT_IN_USE where one was since the folder
+   * was made.
+   */
+  async hold(command: string, isNew = false): Promise<RunLock> {
+    const lock = await RunLock.take(join(this.path, LOCK), this.path, command);
+    const began = isNew ? [NAMES.config, NAMES.events].filter((name) => existsSync(join(this.path, name))) : [];
+    if (began.length === 0) return lock;
+    lock.release();
+    throw inUse(this.path, began);
   }
 
   get configPath(): string {
@@ -131,20 +144,25 @@ export class RunFolder {
     this.#write(this.reportPath, html);
   }
 
-  /** Removes what a run writes, and the folder itself where nothing else is in it. For a run that never started. */
+  /**
+   * Removes what a run writes, and the folder itself where nothing else is in it. For a run that never started, by the
+   * process that holds the folder.
+   */
   discard(): void {
-    for (const name of Object.values(NAMES)) rmSync(join(this.path, name), { recursive: true, force: true });
+    for (const name of [...Object.values(NAMES), LOCK]) rmSync(join(this.path, name), { recursive: true, force: true });
     if (readdirSync(this.path).length === 0) rmdirSync(this.path);
   }
 
   /** Whole or not at all: a reader never sees half a file. */
   #write(path: string, text: string, mode = 0o666): void {
+    // A name that nobody can have made before: not another command that writes a report, nor another user.
+    const partial = `${path}.${randomUUID()}.tmp`;
     this.#guard(() => {
       try {
-        writeFileSync(`${path}.tmp`, text, { mode });
-        renameSync(`${path}.tmp`, path);
+        writeFileSync(partial, text, { mode, flag: 'wx' });
+        renameSync(partial, path);
       } catch (error) {
-        rmSync(`${path}.tmp`, { force: true });
+        rmSync(partial, { force: true });
         throw error;
       }
     });
@@ -163,6 +181,21 @@ export class RunFolder {
     }
   }
 }
+
+/** Throws a UsageError where there is something of a run in the folder. */
+function requireEmpty(path: string): void {
+  const taken = Object.values(NAMES).filter((name) => existsSync(join(path, name)));
+  if (taken.length === 0) return;
+  requireNotHeld(join(path, LOCK), path);
+  throw inUse(path, taken);
+}
+
+const inUse = (path: string, names: readonly string[]): UsageError =>
+  new UsageError(
+    'PT_OUT_IN_USE',
+    `${path} holds a run already (${names.join(', ')})`,
+    'Name another folder with --out, or delete this one. A run is never overwritten.',
+  );
 
 /** runs/<YYYYMMDD-HHMMSS>-<model> in local time; a number is appended where two runs start in the same second. */
 export function defaultRunPath(model: string, now: Date, exists: (path: string) => boolean = existsSync): string {

@@ -1,6 +1,7 @@
-// FileLock: a file that one living process holds. The kernel keeps the lock for the open file and takes it back when the
-// process is gone, however it went, so there are no stale locks: nobody asks whether a number is still a process, and it
-// holds between containers that share the file. It says nothing of who holds it; that is for the holder to write down.
+// FileLock: a file that one living process holds. The kernel keeps the lock for the open file and takes it back when
+// the process is gone, however it went, so there are no stale locks: nobody asks whether a number is still a process,
+// and it holds between containers that share the file. It says nothing of who holds it; that is for the holder to write
+// down.
 import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { loadKoffi } from './native.js';

@@ -92,6 +92,7 @@ class Departure {
 function obeySignals(departure: Departure): void {
   // Signals of the terminal reach the whole process group; whoever started this process decides about them.
   process.on('SIGINT', () => undefined);
+  process.on('SIGHUP', () => undefined);
   let signals = 0;
   process.on('SIGTERM', () => (signals++ === 0 ? departure.ask() : process.exit(143)));
 }
@@ -146,6 +147,11 @@ function closeWhenSilent(peer: Peer, seconds: number): void {
 function once(lines: Interface, event: 'line' | 'close'): Promise<unknown[]> {
   return new Promise((resolve) => lines.once(event, (...values: unknown[]) => resolve(values)));
 }
+
+// Its last words are shown by the coordinator: not the source around the place, which Node would print.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${error.stack ?? String(error)}\n`, () => process.exit(1));
+});
 
 main().then(
   () => process.exit(0),

@@ -11,7 +11,9 @@ export function fakeOutput(
   options: { readonly isTerminal?: boolean; readonly hasColour?: boolean; readonly columns?: number } = {},
 ): FakeOutput {
   const output: FakeOutput = {
+    name: 'an output of the test',
     text: '',
+    lostBecause: () => null,
     write: (text) => {
       output.text += text;
     },

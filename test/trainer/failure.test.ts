@@ -2,10 +2,12 @@
 // behind.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { readEvents } from '../../engine/events/event-log.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import { sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
 import { certificatePath, certificateSettings } from '../comm/certificate.js';
@@ -140,6 +142,8 @@ describe('the command', () => {
     const args = trainArgs({ devices: 'cpu:2', pipeline: 2, steps: 50_000 });
     const child = spawn(process.execPath, [MAIN, ...args, '--json', '--out', join(folder, 'run')], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own, as a shell gives it.
+      detached: true,
     });
     const pids: number[] = [];
     let text = '';
@@ -171,13 +175,48 @@ describe('the command', () => {
     expect(memoryFoldersOf(pid)).toEqual([]);
   });
 
-  it('exits with 130 after a SIGTERM, having saved', async () => {
+  it.each([
+    ['a SIGTERM', 'SIGTERM', (pid: number) => pid],
+    ['a SIGHUP to it and its workers, as when their terminal closes,', 'SIGHUP', (pid: number) => -pid],
+  ] as const)('exits with 130 after %s having saved', async (_what, signal, target) => {
     const { child, reached, folder, pids } = start();
     await reached;
-    child.kill('SIGTERM');
+    process.kill(target(child.pid as number), signal);
     const [code] = (await once(child, 'close')) as [number | null];
     expect(code).toBe(130);
     expect(readdirSync(join(folder, 'run', 'checkpoints'))).toHaveLength(1);
+    expect(readEvents(join(folder, 'run', 'events.jsonl')).filter(({ type }) => type === 'worker.lost')).toEqual([]);
     expect(await eventually(() => !pids.some(isAlive))).toBe(true);
   });
+
+  it.runIf(existsSync('/dev/full'))(
+    'goes on where both outputs are a full disk, and an interrupted run survives a resume that fails',
+    async () => {
+      const run = join(scratch(), 'run');
+      const full = openSync('/dev/full', 'w');
+      const ended = (args: readonly string[], output: number | 'ignore'): Promise<unknown[]> =>
+        once(spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', output, output] }), 'close');
+      expect(await ended([...trainArgs(), '--out', run], full)).toEqual([0, null]);
+      closeSync(full);
+      const events = readEvents(join(run, 'events.jsonl'));
+      expect(events.at(-1)).toMatchObject({ type: 'run.finished', steps: 12 });
+      expect(
+        events.flatMap((event) => (event.type === 'warning' ? [event.message.replace(/ \(.*/, '')] : [])).sort(),
+      ).toEqual(['standard error cannot be written', 'standard output cannot be written']);
+
+      const texts = (): string[] =>
+        ['events.jsonl', 'summary.json', 'report.html', 'config.resolved.yaml'].map((name) =>
+          readFileSync(join(run, name), 'utf8'),
+        );
+      const before = texts();
+      const taken = createServer().listen(0, '127.0.0.1');
+      await once(taken, 'listening');
+      const { port } = taken.address() as AddressInfo;
+      expect(await ended(['resume', run, '--port', String(port)], 'ignore')).toEqual([2, null]);
+      taken.close();
+      expect(await ended(['resume', run, '--memory-dir', join(run, 'nowhere')], 'ignore')).not.toEqual([0, null]);
+      expect(texts()).toEqual(before);
+      expect(readdirSync(run)).not.toContain('lock');
+    },
+  );
 });

@@ -1,0 +1,137 @@
+// `pipetrain resume`: one writer of a folder, and a resume that fails before the run goes on leaves no trace. The
+// engine is a stand-in.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { runCli } from '../../cli/program.js';
+import type { CliServices } from '../../cli/session/services.js';
+import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { UsageError, WorkerError } from '../../engine/core/errors.js';
+import { readEvents } from '../../engine/events/event-log.js';
+import { runEventSchema } from '../../engine/events/events.js';
+import { sampleRun } from '../events/sample-run.js';
+import { scratch } from '../scratch.js';
+import { cli, replay, TRAIN } from './command-line.js';
+import { type FakeIo, fakeIo, fakeServices } from './fake-io.js';
+
+const point = {
+  folder: 'checkpoints/step-00000300',
+  manifest: { config: { model: 'gpt', data: 'text:x', steps: 300 } },
+} as unknown as ResumePoint;
+
+async function resume(
+  path: string,
+  runTraining: CliServices['runTraining'],
+): Promise<{ readonly code: number; readonly io: FakeIo }> {
+  const io = fakeIo();
+  const services = { ...fakeServices(runTraining), resumePoint: () => Promise.resolve({ point, refused: [] }) };
+  return { code: await runCli(['resume', path], io, services), io };
+}
+
+/** Every file of a folder with its text and its time. */
+const content = (path: string): unknown =>
+  readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(path, name)).isFile())
+    .sort()
+    .map((name) => [name, readFileSync(join(path, name), 'utf8'), statSync(join(path, name)).mtimeMs]);
+
+async function finishedRun(): Promise<string> {
+  const path = join(scratch(), 'run');
+  await cli([...TRAIN, '--out', path], { runTraining: replay });
+  return path;
+}
+
+const started = runEventSchema.parse(sampleRun()[0]);
+
+describe('resume', () => {
+  test.each([
+    ['before anything', []],
+    ['after the workers have come', [started, { type: 'warning', message: 'the memory folder is small' } as const]],
+  ])('that fails %s leaves a finished run as it was', async (_when, events) => {
+    const path = await finishedRun();
+    const before = content(path);
+    const { code, io } = await resume(path, (_config, host) => {
+      for (const event of events) host.emit(event);
+      return Promise.reject(new UsageError('PT_PORT_IN_USE', 'port 7000 is taken', 'Choose another port.'));
+    });
+    expect(code).toBe(2);
+    expect(io.stderr.text).toContain('[PT_PORT_IN_USE]');
+    expect(content(path)).toEqual(before);
+  });
+
+  test('with an option that cannot be read leaves the run as it was', async () => {
+    const path = await finishedRun();
+    const before = content(path);
+    const services = { ...fakeServices(), resumePoint: () => Promise.resolve({ point, refused: [] }) };
+    expect(await runCli(['resume', path, '--keep', 'many'], fakeIo(), services)).toBe(2);
+    expect(content(path)).toEqual(before);
+  });
+
+  test('that has gone on records its failure, after all that came before', async () => {
+    const path = await finishedRun();
+    const numBefore = readEvents(join(path, 'events.jsonl')).length;
+    const { code } = await resume(path, (_config, host) => {
+      host.emit(started);
+      host.emit({ type: 'resumed', step: 300, checkpoint: point.folder });
+      return Promise.reject(new WorkerError('PT_WORKER_LOST', 'all workers are gone', 'See above.'));
+    });
+    expect(code).toBe(4);
+    const events = readEvents(join(path, 'events.jsonl'));
+    expect(events.slice(numBefore).map(({ type }) => type)).toEqual(['run.started', 'resumed', 'run.failed']);
+    const times = events.map(({ time }) => time);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(JSON.parse(readFileSync(join(path, 'summary.json'), 'utf8'))).toMatchObject({ status: 'failed' });
+  });
+
+  test('beside the training of the same folder, or another resume, is refused and changes nothing', async () => {
+    const path = join(scratch(), 'run');
+    const seconds: (number | string)[] = [];
+    const during: CliServices['runTraining'] = async (config, host, from) => {
+      await replay(config, host, from);
+      const before = content(path);
+      for (const args of [
+        ['resume', path],
+        [...TRAIN, '--out', path],
+      ]) {
+        const second = await cli(args);
+        seconds.push(second.code, second.err);
+      }
+      expect(content(path)).toEqual(before);
+    };
+    expect((await cli([...TRAIN, '--out', path], { runTraining: during })).code).toBe(0);
+    expect((await resume(path, during)).code).toBe(0);
+    const refused = [2, expect.stringMatching(/being written by process \d+ .*\[PT_RUN_HELD\]/) as string];
+    expect(seconds).toEqual([...refused, ...refused, ...refused, ...refused]);
+    expect(readdirSync(path)).not.toContain('lock');
+  });
+});
+
+describe('signals', () => {
+  test('SIGHUP saves and stops, and never counts as a second signal', async () => {
+    const io = fakeIo();
+    const runTraining: CliServices['runTraining'] = (_config, host) => {
+      for (const { time: _time, ...body } of sampleRun().slice(0, 20)) host.emit(runEventSchema.parse(body));
+      for (const signal of ['SIGHUP', 'SIGHUP', 'SIGTERM', 'SIGHUP']) io.signals.emit(signal);
+      expect([host.signal.aborted, io.exits]).toEqual([true, []]);
+      const { time: _time, ...last } = sampleRun().at(-1) as { time: number };
+      host.emit({ ...runEventSchema.parse(last), isInterrupted: true } as never);
+      return Promise.resolve();
+    };
+    expect((await cli([...TRAIN, '--out', join(scratch(), 'run')], { io, runTraining })).code).toBe(130);
+    expect(io.signals.listenerCount('SIGHUP')).toBe(0);
+  });
+});
+
+describe('an output that cannot be written', () => {
+  test('is told of once, in the events', async () => {
+    const path = join(scratch(), 'run');
+    const io = fakeIo();
+    Object.assign(io.stdout, { name: 'standard output', lostBecause: () => 'ENOSPC: no space left on device' });
+    expect((await cli([...TRAIN, '--out', path], { io, runTraining: replay })).code).toBe(0);
+    expect(readEvents(join(path, 'events.jsonl')).filter(({ type }) => type === 'warning')).toEqual([
+      expect.objectContaining({
+        message: 'standard output cannot be written (ENOSPC: no space left on device); the run goes on without it',
+      }),
+    ]);
+  });
+});
