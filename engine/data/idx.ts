@@ -2,7 +2,7 @@
 // all such sets use.
 import { DataError } from '../core/errors.js';
 import { sizeOf } from '../tensor/shape.js';
-import type { SourceFiles } from './source-files.js';
+import { BINARY_LIMIT, type SourceFiles } from './source-files.js';
 
 export interface IdxArray {
   readonly shape: readonly number[];
@@ -16,7 +16,18 @@ const hex = (word: number): string => `0x${word.toString(16).padStart(8, '0')}`;
  * reading throws.
  */
 export function readIdx(files: SourceFiles, path: string, rank: number): IdxArray {
-  const bytes = files.read(path);
+  const headerBytes = 4 + 4 * rank;
+  const bytes = files.read(path, BINARY_LIMIT, (head) =>
+    head.length < headerBytes ? null : headerBytes + sizeOf(readShape(path, head, rank)),
+  );
+  const shape = readShape(path, bytes, rank);
+  const size = sizeOf(shape);
+  if (bytes.length !== headerBytes + size) throw truncated(path, bytes.length, headerBytes + size);
+  return { shape, data: bytes.subarray(headerBytes) };
+}
+
+/** The sizes of the axes, of which none is 0. */
+function readShape(path: string, bytes: Buffer, rank: number): number[] {
   const headerBytes = 4 + 4 * rank;
   const magic = bytes.length < 4 ? null : bytes.readUInt32BE(0);
   const wanted = 0x0800 + rank;
@@ -30,16 +41,14 @@ export function readIdx(files: SourceFiles, path: string, rank: number): IdxArra
   }
   if (bytes.length < headerBytes) throw truncated(path, bytes.length, headerBytes);
   const shape = Array.from({ length: rank }, (_, axis) => bytes.readUInt32BE(4 + 4 * axis));
-  const size = sizeOf(shape);
-  if (size === 0) {
+  if (sizeOf(shape) === 0) {
     throw new DataError(
       'PT_DATA_EMPTY',
       `${path} says that it holds ${shape.join(' x ')} elements, that is none`,
       'download it again',
     );
   }
-  if (bytes.length !== headerBytes + size) throw truncated(path, bytes.length, headerBytes + size);
-  return { shape, data: bytes.subarray(headerBytes) };
+  return shape;
 }
 
 function truncated(path: string, has: number, needs: number): DataError {

@@ -6,7 +6,7 @@ import { DataError } from '../core/errors.js';
 import type { DataKind } from './kind.js';
 import { dataOptions } from './kind.js';
 import { encodeLanguage } from './language-text.js';
-import { isFolder, SourceFiles } from './source-files.js';
+import { isFolder, SourceFiles, TEXT_LIMIT, tooLarge } from './source-files.js';
 import { languageTokenizer, TOKENIZER_NAMES } from './tokenizer-choice.js';
 
 const options = z.strictObject({
@@ -32,8 +32,6 @@ const options = z.strictObject({
 const DEFAULT_SEQUENCE = 128;
 /** Share of the characters, at the end, that validates. */
 const VALIDATION_SHARE = 0.1;
-/** Text is held as one string; beyond this it would come near the longest string Node can hold. */
-const MOST_BYTES = 2 ** 28;
 
 /**
  * Files below `folder` in the order of their paths. Hidden files and folders and links are left out, links because they
@@ -69,7 +67,7 @@ function readFolder(files: SourceFiles, folder: string, match: string, maxBytes:
       continue;
     }
     total += size;
-    if (total > MOST_BYTES) throw tooLarge(folder, total);
+    if (total > TEXT_LIMIT.maxBytes) throw tooLarge(`the text files below ${folder} have more`, TEXT_LIMIT);
     texts.push(text.endsWith('\n') ? text : `${text}\n`);
   }
   if (texts.length === 0) {
@@ -93,14 +91,6 @@ function readIfText(files: SourceFiles, path: string): string | null {
       return null;
     throw error;
   }
-}
-
-function tooLarge(path: string, bytes: number): DataError {
-  return new DataError(
-    'PT_DATA_TOO_LARGE',
-    `${path} has ${bytes} bytes or more, the most that is held in memory is ${MOST_BYTES}`,
-    'take a part of it: a smaller file, or for a folder the option maxBytes=N',
-  );
 }
 
 /** Fields `tokens` [T] int32 and `targets` [T] int32, the tokens shifted by one. */
@@ -128,9 +118,10 @@ export const text: DataKind = {
 };
 
 function readOne(files: SourceFiles, path: string, maxBytes: number): string {
-  const { size } = statSync(path);
-  if (size > MOST_BYTES) throw tooLarge(path, size);
-  return firstBytes(files.readText(path), maxBytes);
+  // One that is too large to be held is not held, either, where only its beginning is asked for.
+  return statSync(path).size > TEXT_LIMIT.maxBytes && maxBytes <= TEXT_LIMIT.maxBytes
+    ? files.readTextStart(path, maxBytes)
+    : firstBytes(files.readText(path), maxBytes);
 }
 
 /** The beginning of a text, at most so many bytes of UTF-8, never half a character. */

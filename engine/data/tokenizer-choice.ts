@@ -6,7 +6,7 @@ import { UsageError } from '../core/errors.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
 import { CharTokenizer } from './char-tokenizer.js';
 import type { Tokenizer } from './dataset.js';
-import type { SourceFiles } from './source-files.js';
+import { type SourceFiles, VOCABULARY_LIMIT } from './source-files.js';
 import { WordTokenizer } from './word-tokenizer.js';
 import { WordpieceTokenizer } from './wordpiece-tokenizer.js';
 
@@ -50,7 +50,7 @@ function wordpiece(options: TokenizerOptions, folder: string, files: SourceFiles
       'give the option vocab=FILE',
     );
   }
-  return new WordpieceTokenizer(path, files.readText(path), { lowercase: options.lowercase });
+  return new WordpieceTokenizer(path, files.readText(path, VOCABULARY_LIMIT), { lowercase: options.lowercase });
 }
 
 const words = (texts: readonly string[], { vocabulary, lowercase }: TokenizerOptions): WordTokenizer =>

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -123,5 +123,33 @@ describe('text', () => {
     expect(data.tokenizer?.decode(fieldOf(data, data.numTrain, 'tokens'))).toBe(
       readFileSync(path, 'utf8').slice(1_003_854, 1_003_854 + 128),
     );
+  });
+});
+
+describe('text that is larger than what is read', () => {
+  const huge = (bytes: number): string => {
+    const path = file(alphabet);
+    truncateSync(path, bytes);
+    return path;
+  };
+
+  it('is refused by its size, without being read', () => {
+    const path = huge(2e12);
+    expect(errorOf(() => openDataset(`text:${path}`, {}))).toMatchObject({
+      code: 'PT_FILE_TOO_LARGE',
+      message: expect.stringMatching(/has 2000000000000 bytes; at most \d+ are read$/) as string,
+      hint: expect.stringContaining('maxBytes') as string,
+    });
+  });
+
+  it('is read as far as maxBytes says', () => {
+    const data = openDataset(`text:${huge(2e12)}`, { sequence: 4, maxBytes: 100 });
+    expect(data.digest).toBe(openDataset(`text:${file(alphabet)}`, { sequence: 4 }).digest);
+    expect(data.tokenizer?.size).toBe(10);
+  });
+
+  it('never ends in a device, nor waits for a pipe', () => {
+    for (const kind of ['text', 'tsv', 'csv'])
+      expect(errorOf(() => openDataset(`${kind}:/dev/zero`, {})).code).toBe('PT_NOT_A_FILE');
   });
 });

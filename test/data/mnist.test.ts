@@ -182,3 +182,27 @@ describe('mnist', () => {
     expect(Math.abs(squares / 784_000 - 1)).toBeLessThan(0.1);
   });
 });
+
+describe('a gzip file of images', () => {
+  const bomb = (declared: number): string => {
+    const head = Buffer.from(idx([declared], []));
+    return scratchWith({
+      'images-idx3-ubyte': images(10).images,
+      'labels-idx1-ubyte.gz': gzipSync(Buffer.concat([head, Buffer.alloc(5e6)])),
+    });
+  };
+
+  it('is not unpacked beyond what its header says', () => {
+    expect(errorOf(() => openDataset(`mnist:${bomb(10)}`, {}))).toMatchObject({
+      code: 'PT_DATA_TRUNCATED',
+      message: expect.stringContaining('longer than its header says: more than 18 bytes') as string,
+    });
+  });
+
+  it('is not unpacked where its header says more than is read', () => {
+    expect(errorOf(() => openDataset(`mnist:${bomb(0xffffffff)}`, {}))).toMatchObject({
+      code: 'PT_FILE_TOO_LARGE',
+      message: expect.stringContaining('says that it unpacks to 4294967303 bytes; at most') as string,
+    });
+  });
+});
