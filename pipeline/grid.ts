@@ -8,6 +8,8 @@ import { ScheduleError } from './schedule-error.js';
 import { simulateActions } from './simulate.js';
 
 const IDLE = '.';
+/** More than there are layers, or workers, of anything. */
+const MOST_STAGES = 4096;
 
 /** The grid of a schedule that runs. Throws a ScheduleError where it deadlocks. */
 export function showGrid(schedule: Schedule): string {
@@ -43,7 +45,12 @@ export function parseGrid(text: string, name = 'grid'): Schedule {
       .map(parseAction),
   );
   if (workers.length === 0) throw new ScheduleError('the grid is empty', 'Write one row of actions per worker.');
-  const stages = Math.max(workers.length, ...workers.flat().map(({ stage }) => stage + 1));
+  const stages = workers.flat().reduce((most, { stage }) => Math.max(most, stage + 1), workers.length);
+  if (stages > MOST_STAGES)
+    throw new ScheduleError(
+      `the grid has an action of stage ${stages - 1} or as many rows; at most ${MOST_STAGES} stages are read`,
+      'Number the stages from 0 without a gap.',
+    );
   const rowOf = rowsByStage(workers, stages);
   for (const [row, actions] of workers.entries())
     for (const action of actions)

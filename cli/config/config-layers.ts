@@ -1,8 +1,8 @@
 // Layer: the settings of one source (a file, the environment, flags), each with the words that say where it stands. Not
 // validated yet: resolve-config.ts merges layers and checks the result.
-import { readFileSync } from 'node:fs';
-import { isMap, isScalar, LineCounter, parse, parseDocument } from 'yaml';
-import { UsageError } from '../../engine/core/errors.js';
+import { isMap, isNode, isScalar, LineCounter, parse, parseDocument } from 'yaml';
+import { readBoundedText } from '../../engine/core/bounded-file.js';
+import { messageOf, PipetrainError, UsageError } from '../../engine/core/errors.js';
 import { suggest } from '../../engine/core/suggest.js';
 import { type ConfigKey, configKeys, toCamel, toKebab } from './config-keys.js';
 
@@ -40,8 +40,24 @@ export function layerOf(values: Readonly<Record<string, unknown>>, origin: strin
   return layer;
 }
 
+/** One with every setting has 4 kB. The time to find keys that are there twice grows with the square of the size. */
+const LIMIT = {
+  maxBytes: 2 ** 16,
+  remedy: 'Name a YAML file of settings; what is data belongs into a file of its own.',
+};
+
 /** The settings of a YAML file. Throws UsageErrors that name the file and the line. */
 export function fileLayer(path: string): Layer {
+  try {
+    return parsedLayer(path);
+  } catch (error) {
+    if (error instanceof PipetrainError) throw error;
+    // Aliases that stand for more and more of each other, or lists within lists without end.
+    throw noSettings(`${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function parsedLayer(path: string): Layer {
   const lines = new LineCounter();
   const document = parseDocument(textOf(path), { lineCounter: lines, prettyErrors: false });
   const lineAt = (offset: number | undefined): string =>
@@ -57,7 +73,7 @@ export function fileLayer(path: string): Layer {
     const key = byKebab.get(kebab);
     if (key === undefined) throw unknownKey(kebab, origin);
     const node = document.get(pair.key, true);
-    const value: unknown = isScalar(node) ? node.value : isMap(node) ? node.toJSON() : document.get(pair.key);
+    const value: unknown = isNode(node) ? node.toJS(document) : node;
     // `key:` without a value leaves the setting as it is.
     if (value === null) continue;
     put(layer, key, value, origin);
@@ -67,8 +83,9 @@ export function fileLayer(path: string): Layer {
 
 function textOf(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readBoundedText(path, LIMIT);
   } catch (error) {
+    if (error instanceof PipetrainError) throw error;
     const why =
       error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : String(error);
     throw new UsageError(

@@ -1,10 +1,10 @@
 // Tls: the certificate with which a listener proves who it is, and what a dialler believes. It opens no connection but
 // the secured one that it returns; who may join is the token's business, not the certificate's.
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { connect, type ConnectionOptions, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { z } from 'zod';
+import { readBoundedText } from '../core/bounded-file.js';
 import { messageOf, PipetrainError, UsageError } from '../core/errors.js';
 
 /** Certificate chain and private key of a listener, PEM. */
@@ -35,6 +35,9 @@ export interface Trust {
    */
   readonly fingerprint?: string | undefined;
 }
+
+/** The list of all authorities that browsers know has 0.2 MB. */
+const PEM_LIMIT = { maxBytes: 2 ** 20, remedy: 'Name a file of certificates, or of a private key, in PEM form.' };
 
 /** Both sides are Node.js 20 or newer, so nothing older needs to be spoken. */
 const MIN_VERSION = 'TLSv1.3';
@@ -75,8 +78,9 @@ export function readAuthorities(path: string): string {
 
 function readPem(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readBoundedText(path, PEM_LIMIT);
   } catch (cause) {
+    if (cause instanceof PipetrainError) throw cause;
     throw new UsageError(
       'PT_TLS_FILES',
       `${path} cannot be read: ${messageOf(cause)}`,

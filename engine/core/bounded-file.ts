@@ -11,6 +11,9 @@ export interface FileLimit {
   readonly remedy: string;
 }
 
+/** For files that describe something (JSON, YAML, headers): far above any real one, far below what harms. */
+export const DESCRIPTION_BYTES = 16 * 2 ** 20;
+
 /** A writer at the other end of a FIFO is never waited for, and a terminal never becomes the one of this process. */
 const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
@@ -36,8 +39,8 @@ export function openRegularFile(path: string): { readonly file: number; readonly
 }
 
 /**
- * The whole content of a regular file of at most so many bytes. Throws PT_NOT_A_FILE or PT_FILE_TOO_LARGE, and passes on
- * what the system says.
+ * The whole content of a regular file of at most so many bytes. Throws PT_NOT_A_FILE or PT_FILE_TOO_LARGE, and passes
+ * on what the system says.
  */
 export function readBoundedFile(path: string, limit: FileLimit): Buffer {
   const { file, bytes } = openRegularFile(path);

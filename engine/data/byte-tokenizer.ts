@@ -3,6 +3,7 @@ import type { Tokenizer } from './dataset.js';
 
 export class ByteTokenizer implements Tokenizer {
   readonly name = 'bytes';
+  readonly isPerCharacter = true;
   readonly size: number;
   readonly #specials: readonly string[];
 

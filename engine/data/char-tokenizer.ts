@@ -7,6 +7,7 @@ const CODE_UNITS = 2 ** 16;
 
 export class CharTokenizer implements Tokenizer {
   readonly name = 'chars';
+  readonly isPerCharacter = true;
   readonly size: number;
   readonly #tokens: readonly string[];
   readonly #numSpecials: number;

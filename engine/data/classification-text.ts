@@ -45,6 +45,41 @@ function frame({ tokenizer, classToken, separator }: Framing, text: string): num
   return ids;
 }
 
+/** The ids of samples, one behind the other, each as far as a sample can hold it, and how many it had. */
+class EncodedTexts {
+  readonly lengths: number[] = [];
+  readonly #most: number;
+  #ids: TokenArray;
+  #used = 0;
+
+  /** `most` ids of a sample are kept. */
+  constructor(vocabulary: number, most: number) {
+    this.#most = most;
+    this.#ids = tokenArray(vocabulary, 1 << 16);
+  }
+
+  get ids(): TokenArray {
+    return this.#ids.subarray(0, this.#used);
+  }
+
+  keptOf(length: number): number {
+    return Math.min(length, this.#most);
+  }
+
+  add(ids: readonly number[]): void {
+    const kept = this.keptOf(ids.length);
+    if (this.#used + kept > this.#ids.length) {
+      const Wider = this.#ids.constructor as new (length: number) => TokenArray;
+      const more = new Wider(2 * (this.#used + kept));
+      more.set(this.#ids.subarray(0, this.#used));
+      this.#ids = more;
+    }
+    for (let i = 0; i < kept; i++) this.#ids[this.#used + i] = ids[i] as number;
+    this.#used += kept;
+    this.lengths.push(ids.length);
+  }
+}
+
 /** Makes the data set. */
 export function encodeClassification({
   source,
@@ -56,15 +91,21 @@ export function encodeClassification({
   digest,
 }: ClassificationOptions): TableDataset {
   const framing = classificationTokenizer(choice, folder, train, files);
-  const samples = [...train, ...validation].map((text) => frame(framing, text));
-  const T = sequence ?? automaticSequence(samples.slice(0, train.length).map((ids) => ids.length));
-  const tokens: TokenArray = tokenArray(framing.tokenizer.size, samples.length * T).fill(framing.pad);
-  const lengths = new Int32Array(samples.length);
-  samples.forEach((ids, row) => {
-    const cut = ids.slice(0, T);
-    if (framing.separator !== null && ids.length > T) cut[T - 1] = framing.separator;
+  const encoded = new EncodedTexts(framing.tokenizer.size, sequence ?? LONGEST_AUTOMATIC);
+  for (const text of train) encoded.add(frame(framing, text));
+  for (const text of validation) encoded.add(frame(framing, text));
+  const T = sequence ?? automaticSequence(encoded.lengths.slice(0, train.length));
+  const numSamples = encoded.lengths.length;
+  const tokens: TokenArray = tokenArray(framing.tokenizer.size, numSamples * T).fill(framing.pad);
+  const lengths = new Int32Array(numSamples);
+  let at = 0;
+  encoded.lengths.forEach((length, row) => {
+    const kept = encoded.keptOf(length);
+    const cut = encoded.ids.subarray(at, at + Math.min(kept, T));
     tokens.set(cut, row * T);
+    if (framing.separator !== null && length > T) tokens[row * T + T - 1] = framing.separator;
     lengths[row] = cut.length;
+    at += kept;
   });
   return new TableDataset({
     source,

@@ -26,6 +26,8 @@ export interface DataInfo {
 export interface Tokenizer {
   readonly name: string;
   readonly size: number;
+  /** Whether a text may be cut between any two characters, the tokens of the parts being those of the whole. */
+  readonly isPerCharacter?: boolean;
   encode(text: string): number[];
   decode(ids: readonly number[]): string;
 }

@@ -9,6 +9,13 @@ export interface LabelledLine {
   readonly line: number;
 }
 
+/** Characters of a sample at most: a long novel. */
+const LONGEST_SAMPLE = 2 ** 22;
+/** Two are right; the message tells how many there are, up to this many. */
+const MOST_FIELDS = 1000;
+/** Samples of a file at most; each takes some hundred bytes beside its text. */
+const MOST_SAMPLES = 10_000_000;
+
 export type LineFormat = 'tsv' | 'csv';
 
 /**
@@ -30,13 +37,17 @@ export function parseLines(path: string, content: string, format: LineFormat): L
 
 function parseTsv(path: string, content: string): LabelledLine[] {
   const samples: LabelledLine[] = [];
-  content.split('\n').forEach((raw, index) => {
-    const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
-    if (line.trim() === '') return;
+  // One after the other: a list of all lines may take many times the text.
+  for (let number = 1, from = 0; from < content.length; number++) {
+    const end = content.indexOf('\n', from);
+    const to = end < 0 ? content.length : end;
+    const line = content.slice(from, content[to - 1] === '\r' && to > from ? to - 1 : to);
+    from = to + 1;
+    if (line.trim() === '') continue;
     const cut = line.lastIndexOf('\t');
-    if (cut < 0) throw noSeparator(path, index + 1, 'a tab');
-    samples.push(sample(path, line.slice(0, cut), line.slice(cut + 1), index + 1));
-  });
+    if (cut < 0) throw noSeparator(path, number, 'a tab');
+    add(samples, path, { text: line.slice(0, cut), label: line.slice(cut + 1), line: number });
+  }
   return samples;
 }
 
@@ -55,7 +66,7 @@ function parseCsv(path: string, content: string): LabelledLine[] {
         'put the text into quotes where it holds a comma',
       );
     }
-    samples.push(sample(path, fields[0] as string, fields[1] as string, line));
+    add(samples, path, { text: fields[0] as string, label: fields[1] as string, line });
   }
   return samples;
 }
@@ -86,7 +97,7 @@ class CsvReader {
       const field = isQuoted ? this.#quoted(line) : this.#plain();
       if (isQuoted || field.trim() !== '') isBlank = false;
       fields.push(field);
-    } while (this.#content[this.#at++] === ',');
+    } while (this.#content[this.#at++] === ',' && fields.length < MOST_FIELDS);
     this.#line += 1;
     return { fields, isBlank, line };
   }
@@ -99,24 +110,23 @@ class CsvReader {
 
   /** The field behind the quote here, up to the comma or the end of the line. `start` is the line of its record. */
   #quoted(start: number): string {
-    let field = '';
+    const pieces: string[] = [];
     for (this.#at += 1; ; this.#at++) {
-      if (this.isAtEnd) {
+      const end = this.#content.indexOf('"', this.#at);
+      if (end < 0) {
         throw new DataError(
           'PT_DATA_QUOTE',
           `${this.#path}:${start}: the quoted field is never closed`,
           'close it with ", and double every " inside a quoted field',
         );
       }
-      const character = this.#content[this.#at] as string;
-      if (character === '\n') this.#line += 1;
-      if (character === '"') {
-        if (this.#content[this.#at + 1] !== '"') break;
-        this.#at += 1;
-      }
-      field += character;
+      const isDoubled = this.#content[end + 1] === '"';
+      const piece = this.#content.slice(this.#at, isDoubled ? end + 1 : end);
+      for (let at = piece.indexOf('\n'); at >= 0; at = piece.indexOf('\n', at + 1)) this.#line += 1;
+      pieces.push(piece);
+      this.#at = end + 1;
+      if (!isDoubled) break;
     }
-    this.#at += 1;
     const next = this.#content[this.#at];
     if (next !== undefined && !',\r\n'.includes(next)) {
       throw new DataError(
@@ -127,12 +137,26 @@ class CsvReader {
       );
     }
     while (this.#content[this.#at] === '\r') this.#at += 1;
-    return field;
+    return pieces.join('');
   }
 }
 
-function sample(path: string, text: string, label: string, line: number): LabelledLine {
+function add(samples: LabelledLine[], path: string, { text, label, line }: LabelledLine): void {
   const trimmed = label.trim();
+  if (text.length + label.length > LONGEST_SAMPLE) {
+    throw new DataError(
+      'PT_DATA_LINE',
+      `${path}:${line}: a sample of ${text.length + label.length} characters; at most ${LONGEST_SAMPLE} are read`,
+      'put every sample on a line of its own, and cut what no model would read whole',
+    );
+  }
+  if (samples.length === MOST_SAMPLES) {
+    throw new DataError(
+      'PT_FILE_TOO_LARGE',
+      `${path} has more than ${MOST_SAMPLES} samples, which are read at most`,
+      'Take a part of it, e.g. with head or shuf.',
+    );
+  }
   if (trimmed === '') {
     throw new DataError(
       'PT_DATA_LABEL',
@@ -140,7 +164,7 @@ function sample(path: string, text: string, label: string, line: number): Labell
       'write a label behind the last separator',
     );
   }
-  return { text: text.trim(), label: trimmed, line };
+  samples.push({ text: text.trim(), label: trimmed, line });
 }
 
 const noSeparator = (path: string, line: number, separator: string): DataError =>

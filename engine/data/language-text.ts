@@ -5,26 +5,18 @@ import type { TokenArray } from './column.js';
 import { tokenArray, windowColumn } from './column.js';
 import type { Tokenizer } from './dataset.js';
 import { TableDataset } from './table-dataset.js';
+import { piecesOf } from './text-pieces.js';
 
-/**
- * Text is encoded in pieces of about so many characters, cut behind line breaks, so that no list of all tokens is ever
- * boxed.
- */
-const PIECE = 1 << 16;
-
-/** Encodes a long text. A line break always ends a token, so pieces may end there. */
+/** Encodes a long text, piece by piece, so that no list of all tokens is ever boxed. */
 function encodeAll(tokenizer: Tokenizer, text: string): TokenArray {
   const pieces: TokenArray[] = [];
   let total = 0;
-  for (let from = 0; from < text.length;) {
-    const lineEnd = text.indexOf('\n', from + PIECE);
-    const to = lineEnd < 0 ? text.length : lineEnd + 1;
-    const ids = tokenizer.encode(text.slice(from, to));
+  for (const part of piecesOf(text, tokenizer.isPerCharacter === true)) {
+    const ids = tokenizer.encode(part);
     const piece = tokenArray(tokenizer.size, ids.length);
     piece.set(ids);
     pieces.push(piece);
     total += piece.length;
-    from = to;
   }
   const all = tokenArray(tokenizer.size, total);
   let at = 0;

@@ -1,9 +1,14 @@
 // WordTokenizer: whole words and single punctuation marks, the most frequent ones of the text it was made from, behind
 // the special tokens.
+import { DataError } from '../core/errors.js';
 import type { Tokenizer } from './dataset.js';
+import { piecesOf } from './text-pieces.js';
 
 /** A run of letters, digits and apostrophes, or one other mark. */
 const WORD = /[\p{L}\p{M}\p{N}']+|[^\s\p{L}\p{M}\p{N}']/gu;
+
+/** Different words that are counted at most: several times as many as half a gigabyte of any language has. */
+const MOST_WORDS = 6_000_000;
 
 export interface WordOptions {
   readonly vocabulary: number;
@@ -24,7 +29,11 @@ export class WordTokenizer implements Tokenizer {
   constructor(texts: Iterable<string>, options: WordOptions) {
     this.#options = options;
     const counts = new Map<string, number>();
-    for (const text of texts) for (const word of this.#split(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const text of texts)
+      for (const piece of piecesOf(text, false)) {
+        for (const word of this.#split(piece)) counts.set(word, (counts.get(word) ?? 0) + 1);
+        if (counts.size > MOST_WORDS) throw tooManyWords();
+      }
     const ranked = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
     const words = ranked.slice(0, options.vocabulary).map(([word]) => word);
     this.#tokens = [...options.specials, ...words];
@@ -45,3 +54,10 @@ export class WordTokenizer implements Tokenizer {
     return (this.#options.lowercase ? text.toLowerCase() : text).match(WORD) ?? [];
   }
 }
+
+const tooManyWords = (): DataError =>
+  new DataError(
+    'PT_DATA_VOCABULARY',
+    `the training texts have more than ${MOST_WORDS} different words, which are counted at most`,
+    'use the tokenizer bytes or chars, or wordpiece with a vocabulary',
+  );

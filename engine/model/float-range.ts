@@ -1,7 +1,8 @@
 // FloatRange: where a file holds the numbers that a parameter starts with, and how to read just those. It knows no file
 // format; see hf/.
-import { closeSync, openSync, readSync } from 'node:fs';
-import { ModelError } from '../core/errors.js';
+import { closeSync, readSync } from 'node:fs';
+import { openRegularFile } from '../core/bounded-file.js';
+import { ModelError, PipetrainError } from '../core/errors.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 
 export const FLOAT_BYTES = { F32: 4, F16: 2, BF16: 2 } as const;
@@ -50,8 +51,9 @@ function readExactly(path: string, offset: number, bytes: Buffer): void {
     );
   let file: number;
   try {
-    file = openSync(path, 'r');
+    ({ file } = openRegularFile(path));
   } catch (error) {
+    if (error instanceof PipetrainError) throw error;
     throw unreadable((error as Error).message, error);
   }
   try {

@@ -1,18 +1,9 @@
 // RunFolder: the folder of one run, and the only place that knows the names inside it. It holds paths and writes whole
 // files; it does not know what they mean.
 import { randomUUID } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DESCRIPTION_BYTES, readBoundedText } from '../core/bounded-file.js';
 import { DataError, messageOf, UsageError } from '../core/errors.js';
 import type { Summary } from '../events/summary.js';
 import { requireNotHeld, RunLock } from './run-lock.js';
@@ -27,6 +18,8 @@ const NAMES = {
   doorplate: 'coordinator.json',
 } as const;
 const LOCK = 'lock';
+
+const LIMIT = { maxBytes: DESCRIPTION_BYTES, remedy: 'It is none that a run wrote; name the folder of another run.' };
 
 export class RunFolder {
   /** As given by the user; relative paths are relative to the working directory. */
@@ -108,7 +101,7 @@ export class RunFolder {
 
   /** The resolved configuration as it was saved, or null where the run has none. */
   readConfig(): string | null {
-    return existsSync(this.configPath) ? readFileSync(this.configPath, 'utf8') : null;
+    return existsSync(this.configPath) ? readBoundedText(this.configPath, LIMIT) : null;
   }
 
   /** Saves the text grid of a plan as plans/<generation>.txt. */
@@ -120,6 +113,18 @@ export class RunFolder {
     this.#write(this.summaryPath, `${JSON.stringify(summary, null, 2)}\n`);
   }
 
+  /** What `writeSummary` wrote, as far as it is an object; empty for anything else. Throws what reading throws. */
+  readSummary(): Readonly<Record<string, unknown>> {
+    try {
+      const value: unknown = JSON.parse(readBoundedText(this.summaryPath, LIMIT));
+      return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+    } catch (error) {
+      // What is no JSON says nothing.
+      if (error instanceof SyntaxError) return {};
+      throw error;
+    }
+  }
+
   /** How to reach the run while it goes on, token included: for the user who started it alone (mode 0600). */
   writeDoorplate(text: string): void {
     this.#write(join(this.path, NAMES.doorplate), text, 0o600);
@@ -128,7 +133,7 @@ export class RunFolder {
   /** What `writeDoorplate` wrote, or null where the run is over, or cannot be asked. */
   readDoorplate(): string | null {
     const path = join(this.path, NAMES.doorplate);
-    return existsSync(path) ? readFileSync(path, 'utf8') : null;
+    return existsSync(path) ? readBoundedText(path, LIMIT) : null;
   }
 
   /** Never throws: it may be called while the process ends. */

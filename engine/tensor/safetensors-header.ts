@@ -1,7 +1,8 @@
 // SafetensorsHeader: which tensors a safetensors file holds and at which bytes. The format is that of Hugging Face: u64
 // header length, JSON header, raw little-endian data. The data are not read here.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { z } from 'zod';
+import { DESCRIPTION_BYTES, openRegularFile } from '../core/bounded-file.js';
 import type { Shape } from './shape.js';
 
 /** Where a file holds a tensor. */
@@ -18,23 +19,21 @@ export interface StoredTensor {
 const size = z.number().int().nonnegative();
 const entrySchema = z.object({ dtype: z.string(), shape: z.array(size), data_offsets: z.tuple([size, size]) });
 const headerSchema = z.record(z.string(), z.unknown());
-/** The limit of the format's own implementation. */
-const MOST_HEADER_BYTES = 100_000_000;
 
 /**
  * The tensors of a file by name, in its order. Throws what `broken` makes of the reason where the file is not whole;
  * passes on what opening it throws.
  */
 export function readSafetensorsHeader(path: string, broken: (why: string) => Error): Map<string, StoredTensor> {
-  const file = openSync(path, 'r');
+  const { file, bytes: fileBytes } = openRegularFile(path);
   try {
-    const fileBytes = fstatSync(file).size;
     if (fileBytes < 8) throw broken(`${fileBytes} bytes, at least 8 are needed`);
     const headerBytes = Number(readBytes(file, 0, 8).readBigUInt64LE());
     if (8 + headerBytes > fileBytes)
       throw broken(`the header needs ${8 + headerBytes} bytes, the file has ${fileBytes}`);
-    if (headerBytes > MOST_HEADER_BYTES)
-      throw broken(`the header has ${headerBytes} bytes, at most ${MOST_HEADER_BYTES} are allowed`);
+    // The format's own implementation allows 100 MB, which as JSON would take gigabytes; 16 MiB hold 100,000 tensors.
+    if (headerBytes > DESCRIPTION_BYTES)
+      throw broken(`the header has ${headerBytes} bytes, at most ${DESCRIPTION_BYTES} are read`);
     const tensors = new Map<string, StoredTensor>();
     for (const [name, raw] of Object.entries(parseHeader(readBytes(file, 8, headerBytes), broken))) {
       if (name === '__metadata__') continue;

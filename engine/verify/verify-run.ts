@@ -1,6 +1,6 @@
 // VerifyRun: whether a run folder is what it claims to be: its events add up, its checkpoints are whole and belong to
 // its losses, its summary says the same. It reads files; it trains nothing.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Manifest, readManifest, verifyFiles, weightsSha256 } from '../checkpoint/checkpoint.js';
 import { checkpointsIn } from '../checkpoint/run-checkpoint.js';
@@ -108,7 +108,7 @@ function checkSummary(run: RunFolder, events: readonly RunEvent[]): Check {
   if (!existsSync(run.summaryPath))
     return { name: 'summary', scope: 'there is none; the run did not end by itself', problem: null };
   const expected = summarize(events);
-  const written = JSON.parse(readFileSync(run.summaryPath, 'utf8')) as Record<string, unknown>;
+  const written = run.readSummary();
   const wrong = (['lossSha256', 'weightsSha256', 'steps', 'samplesSeen', 'finalLoss'] as const).find(
     (field) => written[field] !== expected[field],
   );

@@ -122,6 +122,14 @@ describe('spelling', () => {
   });
 });
 
+/** Each line stands for nine times the line before. */
+const ALIASES = Array.from('abcdefghi', (name, i) => {
+  const inner = i === 0 ? 'x' : `*${'abcdefghi'[i - 1]}`;
+  return `  ${name}: &${name} [${Array<string>(9).fill(inner).join(', ')}]`;
+})
+  .join('\n')
+  .replace(/^/, 'model-options:\n');
+
 describe('mistakes', () => {
   test.each([
     [
@@ -192,6 +200,14 @@ describe('mistakes', () => {
     ['no length', { flags: NEEDED, suited: {} }, 'PT_CONFIG_MISSING', /how long/, /--epochs/],
     ['broken YAML', { file: 'batch: 3\nmodel: [', flags: NEEDED }, 'PT_CONFIG_SYNTAX', /tiny\.yaml, line \d/, /./],
     ['a key twice', { file: 'batch: 3\nbatch: 4', flags: NEEDED }, 'PT_CONFIG_SYNTAX', /line 2/, /./],
+    ['aliases of aliases without end', { file: ALIASES, flags: NEEDED }, 'PT_CONFIG_SYNTAX', /alias count/, /./],
+    [
+      'lists in lists without end',
+      { file: `batch: ${'['.repeat(3e4)}`, flags: NEEDED },
+      'PT_CONFIG_SYNTAX',
+      /tiny\.yaml/,
+      /./,
+    ],
     ['a file that is a list', { file: '- batch', flags: NEEDED }, 'PT_CONFIG_SYNTAX', /does not hold settings/, /./],
   ] as const)('%s', async (_, given, code, message, hint) => {
     const error = await failure(given);
@@ -204,6 +220,19 @@ describe('mistakes', () => {
     await expect(
       resolveConfig({ file: '/no/such.yaml', env: {}, flags: new Map(), modelDefaults: () => Promise.resolve({}) }),
     ).rejects.toMatchObject({ code: 'PT_CONFIG_FILE', message: expect.stringContaining('no such file') as string });
+  });
+
+  test.each([
+    [
+      'of more than 65536 bytes',
+      () => join(scratchWith({ 'big.yaml': '# remark\n'.repeat(8000) }), 'big.yaml'),
+      'PT_FILE_TOO_LARGE',
+    ],
+    ['that is a folder', () => scratch(), 'PT_NOT_A_FILE'],
+    ['that is a device', () => '/dev/zero', 'PT_NOT_A_FILE'],
+  ])('a file %s', async (_, path, code) => {
+    const asked = { file: path(), env: {}, flags: new Map(), modelDefaults: () => Promise.resolve({}) };
+    expect((await rejectionOf(resolveConfig(asked))).code).toBe(code);
   });
 
   test('an empty file and an empty value change nothing', async () => {

@@ -217,3 +217,37 @@ describe('sst2', () => {
     expect(lengths.filter((length) => length === T).length / lengths.length).toBeLessThan(0.02);
   });
 });
+
+describe('labelled text that would take more than there is', () => {
+  const tsvOf = (content: string | Uint8Array, name = 'd.tsv'): string => join(scratchWith({ [name]: content }), name);
+  const lines = 'a good film\t1\na bad film\t0\n'.repeat(20);
+
+  it('is refused where one sample is longer than any text', () => {
+    expect(errorOf(() => openDataset(`tsv:${tsvOf(`${'x'.repeat(2 ** 22)}\t1\n${lines}`)}`, {}))).toMatchObject({
+      code: 'PT_DATA_LINE',
+      message: expect.stringContaining(':1: a sample of 4194305 characters; at most 4194304') as string,
+    });
+  });
+
+  it('tells of a line of commas how many fields it has, and no more than is worth telling', () => {
+    const path = tsvOf(`${','.repeat(1e6)}\n`, 'd.csv');
+    expect(errorOf(() => openDataset(`csv:${path}`, {}))).toMatchObject({
+      code: 'PT_DATA_FIELDS',
+      message: expect.stringContaining(':1: 1000 fields, expected 2') as string,
+    });
+  });
+
+  it('is read where it is blank for a million lines', () => {
+    expect(openDataset(`tsv:${tsvOf(`${'\n'.repeat(1e6)}${lines}`)}`, {}).numTrain).toBe(36);
+    expect(errorOf(() => openDataset(`tsv:${tsvOf('\n'.repeat(1e6))}`, {})).code).toBe('PT_DATA_EMPTY');
+  });
+
+  it('is cut to what a sample holds, as short ones are padded', () => {
+    const path = tsvOf(`${'a b '.repeat(300)}\t1\n${lines}`);
+    const whole = openDataset(`tsv:${path}`, { sequence: 700 });
+    const cut = openDataset(`tsv:${path}`, { sequence: 20 });
+    expect(fieldOf(cut, 0, 'tokens')).toEqual(fieldOf(whole, 0, 'tokens').slice(0, 20));
+    expect(fieldOf(whole, 0, 'mask').reduce((sum, one) => sum + one, 0)).toBe(601);
+    expect(fieldOf(cut, 1, 'tokens')).toEqual(fieldOf(whole, 1, 'tokens').slice(0, 20));
+  });
+});

@@ -1,12 +1,14 @@
 // Files of weights: which bytes belong to which tensor, half-precision numbers, and files that are damaged or want to
 // be more than tensors.
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PipetrainError } from '../../engine/core/errors.js';
 import { present } from '../../engine/core/invariant.js';
 import { readFloatRange } from '../../engine/model/float-range.js';
+import { readEncoderConfig } from '../../engine/model/hf/encoder-config.js';
 import { readTensorPickle } from '../../engine/model/hf/tensor-pickle.js';
 import { readWeightFiles } from '../../engine/model/hf/weight-files.js';
 import { errorOf } from '../error-of.js';
@@ -119,6 +121,40 @@ describe('files of weights', () => {
   );
 });
 
+describe('weights that say more than they have', () => {
+  it('of a directory of 4 GB are refused before it is made room for', () => {
+    const end = Buffer.alloc(22);
+    end.writeUInt32LE(0x06054b50, 0);
+    end.writeUInt16LE(1, 10);
+    end.writeUInt32LE(0xfffffff0, 12);
+    const path = scratchWith({ 'pytorch_model.bin': end });
+    expect(errorOf(() => readWeightFiles(path))).toMatchObject({
+      code: 'PT_MODEL_WEIGHTS',
+      message: expect.stringContaining('no 4294967280 bytes at 0 of 22') as string,
+    });
+  });
+
+  it('of a header of a gigabyte are refused, also where the file has it', () => {
+    const head = Buffer.alloc(8);
+    head.writeBigUInt64LE(2n ** 30n);
+    const path = scratchWith({ 'model.safetensors': head });
+    truncateSync(join(path, 'model.safetensors'), 2 ** 32);
+    expect(errorOf(() => readWeightFiles(path))).toMatchObject({
+      code: 'PT_MODEL_WEIGHTS',
+      message: expect.stringContaining('the header has 1073741824 bytes, at most 16777216 are read') as string,
+    });
+  });
+
+  it.each(['model.safetensors', 'pytorch_model.bin', 'config.json'])('%s that is a pipe is not waited for', (name) => {
+    const folder = copyOf(
+      ['config.json', 'model.safetensors'].filter((one) => one !== name && name !== 'pytorch_model.bin'),
+    );
+    execFileSync('mkfifo', [join(folder, name)]);
+    const read = name === 'config.json' ? () => readEncoderConfig(folder) : () => readWeightFiles(folder);
+    expect(errorOf(read).code).toBe('PT_NOT_A_FILE');
+  });
+});
+
 describe('the pickle of a state_dict', () => {
   const broken = (why: string): Error => new Error(why);
   const read = (text: string) => readTensorPickle(Buffer.from(text, 'latin1'), broken);
@@ -148,6 +184,24 @@ describe('the pickle of a state_dict', () => {
     ['a text without end', '\x80\x02X\xff\xff\xff\x7fab', 'ends too early'],
   ])('%s is refused and not run', (_, text, reason) => {
     expect(message(text)).toContain(reason);
+  });
+
+  it.each([
+    ['dictionaries', '}'],
+    ['lists', ']'],
+    ['empty tuples', ')'],
+    ['marks', '('],
+    ['tuples of a mark', '(t'],
+  ])('of %s without end is refused when a million are made', (_, text) => {
+    expect(message(`\x80\x02${text.repeat(1.1e6)}.`)).toContain('makes more than 1000000');
+  });
+
+  it('does not look through a shape of thousands of axes', () => {
+    const storage = '(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01tQ';
+    const shape = `(${'K\x01'.repeat(1000)}t`;
+    expect(
+      message(`\x80\x02}X\x01\x00\x00\x00actorch._utils\n_rebuild_tensor_v2\n(${storage}K\x00${shape}${shape}tRs.`),
+    ).toContain('something else than a dictionary or a tensor');
   });
 
   it('leaves out what is no tensor', () => {

@@ -24,12 +24,13 @@ describe('a schedule file', () => {
 
   it.each([
     ['is missing', 'no-such.txt', /"no-such.txt" is neither a schedule nor a file/],
-    ['is a folder', import.meta.dirname, /neither a schedule nor a file that can be read \(EISDIR\)/],
+    ['is a folder', import.meta.dirname, /is a folder, not a file/],
   ])('%s', (_, path, message) => {
     expect(() => readSchedule(path)).toThrow(message);
   });
 
   it.each([
+    ['a stage of which there are too many', '0F0 999999999F0', 'stage 999999999'],
     ['a deadlock', '0F0 0B0 0F1 0B1\n1F0 1F1 1B0 1B1', '0F0 [0B0] 0F1 0B1'],
     ['an order that exact sums do not allow', '0F1 0F0 0B0 0B1\n1F0 1B0 1F1 1B1', '[0F1] 0F0'],
     ['a missing action', '0F0 0B0\n1F0', '[missing 1B0]'],

@@ -1,9 +1,12 @@
 // EncoderConfig: what config.json of a Hugging Face folder says about a BERT encoder, validated. Architectures that
 // compute something else are refused here, before any weight is read.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ModelError } from '../../core/errors.js';
+import { DESCRIPTION_BYTES, readBoundedText } from '../../core/bounded-file.js';
+import { ModelError, PipetrainError } from '../../core/errors.js';
+
+const LIMIT = { maxBytes: DESCRIPTION_BYTES, remedy: 'Download it again; a real one has some kilobytes.' };
 
 const count = z.number().int().positive();
 const rate = z.number().min(0).lt(1);
@@ -73,8 +76,9 @@ export function foldsCase(folder: string): boolean {
 
 function readJson(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+    return JSON.parse(readBoundedText(path, LIMIT)) as unknown;
   } catch (error) {
+    if (error instanceof PipetrainError) throw error;
     throw new ModelError('PT_HF_CONFIG', `${path} is no JSON file: ${(error as Error).message}`, 'download it again', {
       cause: error,
     });

@@ -1,10 +1,12 @@
 // PretrainedEncoder: the model `hf:DIR`, a BERT encoder with the weights of a folder in the layout of Hugging Face, and
 // a fresh head that classifies. Shape suffixes: B samples, T tokens, D width, C classes.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { readBoundedText } from '../../core/bounded-file.js';
 import { ModelError } from '../../core/errors.js';
 import type { DataInfo } from '../../data/dataset.js';
+import { VOCABULARY_LIMIT } from '../../data/source-files.js';
 import * as nn from '../../tensor/nn.js';
 import * as tf from '../../tensor/tf.js';
 import type { Block } from '../block.js';
@@ -106,7 +108,7 @@ function checkText(name: string, config: EncoderConfig, data: DataInfo, vocab: s
   const known =
     vocab === null
       ? null
-      : readFileSync(vocab, 'utf8')
+      : readBoundedText(vocab, VOCABULARY_LIMIT)
           .replace(/\r?\n$/, '')
           .split('\n').length;
   if (V > config.vocab_size || (known !== null && V !== known))

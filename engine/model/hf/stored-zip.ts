@@ -1,6 +1,7 @@
 // StoredZip: where the entries of an uncompressed zip file begin, which is how PyTorch lays out weights. It unpacks
 // nothing; files above 4 GB, which need the zip64 extension, are refused.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
+import { DESCRIPTION_BYTES, openRegularFile } from '../../core/bounded-file.js';
 
 export interface ZipEntry {
   /** Bytes from the start of the file to the content. */
@@ -19,12 +20,14 @@ const MOST_TAIL_BYTES = END_BYTES + 0xffff;
 
 /** The entries by name. Throws what `broken` makes of the reason where the file is no such zip file. */
 export function readStoredZip(path: string, broken: (why: string) => Error): Map<string, ZipEntry> {
-  const file = openSync(path, 'r');
+  const { file, bytes: fileBytes } = openRegularFile(path);
   try {
-    const fileBytes = fstatSync(file).size;
     const read = (offset: number, length: number): Buffer => {
+      if (offset < 0 || offset + length > fileBytes) throw broken(`no ${length} bytes at ${offset} of ${fileBytes}`);
+      if (length > DESCRIPTION_BYTES)
+        throw broken(`${length} bytes describe its entries, at most ${DESCRIPTION_BYTES} are read`);
       const bytes = Buffer.alloc(length);
-      if (offset < 0 || offset + length > fileBytes || readSync(file, bytes, 0, length, offset) !== length)
+      if (readSync(file, bytes, 0, length, offset) !== length)
         throw broken(`no ${length} bytes at ${offset} of ${fileBytes}`);
       return bytes;
     };

@@ -49,6 +49,14 @@ const TENSOR = 'torch._utils._rebuild_tensor_v2';
 const PARAMETER = 'torch._utils._rebuild_parameter';
 
 /**
+ * Lists, dictionaries and tensors that are made at most: a tensor takes 8 of them, and each takes a hundred times the
+ * byte that asks for it.
+ */
+const MOST_MADE = 1_000_000;
+/** Axes of a tensor at most, as in PyTorch. */
+const MOST_AXES = 64;
+
+/**
  * Tensors of the dictionary by name; entries that are no tensors are left out. Throws what `broken` makes of the
  * reason.
  */
@@ -74,7 +82,9 @@ function isKind<K extends Tagged['kind']>(value: Value | undefined, kind: K): va
   return typeof value === 'object' && value !== null && !Array.isArray(value) && value.kind === kind;
 }
 const isNumbers = (value: Value | undefined): value is number[] =>
-  Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && (item as number) >= 0);
+  Array.isArray(value) &&
+  value.length <= MOST_AXES &&
+  value.every((item) => Number.isSafeInteger(item) && (item as number) >= 0);
 
 /** The stack machine of protocol 2. */
 class PickleMachine {
@@ -85,6 +95,7 @@ class PickleMachine {
   /** Stacks that wait below a mark. */
   readonly #below: Value[][] = [];
   readonly #memo = new Map<number, Value>();
+  #numMade = 0;
 
   constructor(bytes: Buffer, broken: (why: string) => Error) {
     this.#bytes = bytes;
@@ -121,9 +132,9 @@ class PickleMachine {
         return this.#push(this.#name());
       case ')':
       case ']':
-        return this.#push([]);
+        return this.#push(this.#made([]));
       case '}':
-        return this.#push({ kind: 'dictionary', entries: new Map() });
+        return this.#push(this.#made({ kind: 'dictionary', entries: new Map() }));
       case 'q':
         return this.#remember(this.#take(1).readUInt8());
       case 'r':
@@ -154,7 +165,7 @@ class PickleMachine {
     switch (instruction) {
       case '(':
         this.#below.push(this.#stack);
-        this.#stack = [];
+        this.#stack = this.#made([]);
         return true;
       case 't':
         return this.#push(this.#popToMark());
@@ -169,10 +180,10 @@ class PickleMachine {
       case 'a':
         return this.#append([this.#pop()]);
       case 'Q':
-        return this.#push(this.#storage(this.#pop()));
+        return this.#push(this.#made(this.#storage(this.#pop())));
       case 'R': {
         const given = this.#pop();
-        return this.#push(this.#apply(this.#pop(), given));
+        return this.#push(this.#made(this.#apply(this.#pop(), given)));
       }
       case 'b':
         // The attributes of a dictionary, such as version numbers, say nothing about tensors.
@@ -183,7 +194,7 @@ class PickleMachine {
     }
     if (code >= 0x85 && code <= 0x87) {
       const items = Array.from({ length: code - 0x84 }, () => this.#pop());
-      return this.#push(items.reverse());
+      return this.#push(this.#made(items.reverse()));
     }
     return false;
   }
@@ -249,6 +260,13 @@ class PickleMachine {
     if (!Array.isArray(target)) throw this.#broken('its list of tensors appends to something else than a list');
     for (const item of items) target.push(item);
     return true;
+  }
+
+  /** Counts what takes memory. */
+  #made<T>(value: T): T {
+    if (++this.#numMade > MOST_MADE)
+      throw this.#broken(`its list of tensors makes more than ${MOST_MADE} lists, dictionaries and tensors`);
+    return value;
   }
 
   #push(value: Value): boolean {

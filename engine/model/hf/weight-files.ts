@@ -1,9 +1,10 @@
 // WeightFiles: which tensors a model folder holds and at which bytes of which file: safetensors, or what torch.save
 // wrote, in one file or in several. Only what describes the tensors is read here.
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { ModelError } from '../../core/errors.js';
+import { DESCRIPTION_BYTES, openRegularFile, readBoundedText } from '../../core/bounded-file.js';
+import { ModelError, PipetrainError } from '../../core/errors.js';
 import { readSafetensorsHeader, type StoredTensor } from '../../tensor/safetensors-header.js';
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import { readStoredZip } from './stored-zip.js';
@@ -31,7 +32,7 @@ const ELEMENT_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1,
 };
 /** A list of a thousand tensors has 0.2 MB. */
-const MOST_PICKLE_BYTES = 64 * 2 ** 20;
+const LIMIT = { maxBytes: DESCRIPTION_BYTES, remedy: 'Download it again, or save the weights as model.safetensors.' };
 
 const broken =
   (path: string) =>
@@ -60,7 +61,7 @@ function located(path: string, read: (path: string) => Iterable<StoredTensor>): 
   try {
     return new Map([...read(path)].map((tensor) => [tensor.name, { ...tensor, path }]));
   } catch (error) {
-    if (error instanceof ModelError) throw error;
+    if (error instanceof PipetrainError) throw error;
     throw broken(path)((error as Error).message);
   }
 }
@@ -69,8 +70,9 @@ function located(path: string, read: (path: string) => Iterable<StoredTensor>): 
 function filesOf(path: string): string[] {
   let list: z.infer<typeof listSchema>;
   try {
-    list = listSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch {
+    list = listSchema.parse(JSON.parse(readBoundedText(path, LIMIT)));
+  } catch (error) {
+    if (error instanceof PipetrainError) throw error;
     throw broken(path)('it has no weight_map of tensors and files');
   }
   const files = [...new Set(Object.values(list.weight_map))].sort();
@@ -93,8 +95,7 @@ function* torchFile(path: string): Generator<StoredTensor> {
   const root = listName.slice(0, -'data.pkl'.length);
   const contentOf = (name: string): Buffer => {
     const { offset, bytes } = entries.get(name) ?? { offset: 0, bytes: 0 };
-    if (bytes > MOST_PICKLE_BYTES)
-      throw fail(`its entry ${name} has ${bytes} bytes, at most ${MOST_PICKLE_BYTES} are read`);
+    if (bytes > LIMIT.maxBytes) throw fail(`its entry ${name} has ${bytes} bytes, at most ${LIMIT.maxBytes} are read`);
     return readPart(path, offset, bytes);
   };
   const order = contentOf(`${root}byteorder`).toString('utf8');
@@ -123,7 +124,7 @@ function isRowByRow(shape: Shape, strides: readonly number[]): boolean {
 
 function readPart(path: string, offset: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
-  const file = openSync(path, 'r');
+  const { file } = openRegularFile(path);
   try {
     return bytes.subarray(0, readSync(file, bytes, 0, length, offset));
   } finally {
