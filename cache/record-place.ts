@@ -1,7 +1,7 @@
 // RecordPlace: where the encoded records of a store lie, by slot: in the store's own mapped memory, or in a file on a
 // disk below it. It knows neither samples nor whether a record is whole; the store's states and checksums do.
-import { closeSync, constants, mkdirSync, openSync, read, readSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, constants, read, readSync, rmSync, writeSync } from 'node:fs';
+import { openOwn } from '../engine/core/own-file.js';
 import type { MappedFile } from '../engine/tensor/mapped-file.js';
 import type { StoreLayout } from './store-layout.js';
 
@@ -101,12 +101,11 @@ export class DiskRecords implements RecordPlace {
   #pending = 0;
   #isClosed = false;
 
-  /** Opens the file, or makes it. Throws what the file system says. */
+  /** Opens the file, or makes it. Throws what the file system says, and where the file is not this user's alone. */
   constructor(path: string, layout: StoreLayout) {
-    mkdirSync(dirname(path), { recursive: true });
     this.#path = path;
     this.#layout = layout;
-    this.#file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    this.#file = openOwn(path, constants.O_RDWR | constants.O_CREAT);
   }
 
   read(slot: number, words: Int32Array): void {

@@ -123,10 +123,11 @@ async function writeBlocks(
     const block = present(model.blocks[index], `block ${index}`);
     const layout = present(layouts[index], `layout of block ${index}`);
     const opened: MappedFile[] = [];
-    const open = (path: string): MappedFile => present(opened[opened.push(MappedFile.open(path)) - 1], path);
+    const open = (path: string, length: number): MappedFile =>
+      present(opened[opened.push(MappedFile.open(path, 4 * length)) - 1], path);
     try {
-      const slab = open(weights).float32(0, layout.length);
-      const stateFile = states === null || numStates === 0 ? null : open(states);
+      const slab = open(weights, layout.length).float32(0, layout.length);
+      const stateFile = states === null || numStates === 0 ? null : open(states, numStates * layout.length);
       const slabs =
         stateFile === null
           ? []

@@ -1,6 +1,7 @@
 // The disk probe: how fast a folder's disk gives back what was just written, as the cache uses it. A figure for plans:
 // what the system still holds in memory reads faster than a disk that has to move, and prefetching hides part of
 // either.
+import { randomUUID } from 'node:crypto';
 import { closeSync, fdatasyncSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,9 +10,10 @@ const RUNS = 3;
 
 /** Milliseconds to read 10^6 bytes; Infinity where the disk does not take them. */
 export function measureDisk(folder: string): number {
-  const path = join(folder, 'probe');
+  // A name that nobody has: the folder may be one that others write, too.
+  const path = join(folder, `pipetrain-probe-${randomUUID()}`);
   try {
-    const file = openSync(path, 'w+');
+    const file = openSync(path, 'wx+', 0o600);
     try {
       const data = new Uint8Array(BYTES).fill(1);
       writeSync(file, data, 0, BYTES, 0);

@@ -107,7 +107,7 @@ class Member {
   }
 
   open(path: string): void {
-    this.#file = MappedFile.open(path);
+    this.#file = MappedFile.open(path, this.#length * BYTES);
     this.#memory = this.#file.float32(0, this.#length);
   }
 

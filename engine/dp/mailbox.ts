@@ -27,7 +27,7 @@ export class Mailbox {
   }
 
   static open(path: string, numPlaces: number, shape: Shape): Mailbox {
-    return new Mailbox(MappedFile.open(path), false, numPlaces, shape);
+    return new Mailbox(MappedFile.open(path, numPlaces * sizeOf(shape) * BYTES), false, numPlaces, shape);
   }
 
   /** Memory of this process alone, whose places are sent to a mailbox on another host. */

@@ -106,9 +106,9 @@ export class Depot {
   }
 
   #map(path: string, length: number): Float32Array {
+    const bytes = Math.max(LEAST_BYTES, length * BYTES);
     const file =
-      this.#files.get(path) ??
-      (existsSync(path) ? MappedFile.open(path) : MappedFile.create(path, Math.max(LEAST_BYTES, length * BYTES)));
+      this.#files.get(path) ?? (existsSync(path) ? MappedFile.open(path, bytes) : MappedFile.create(path, bytes));
     this.#files.set(path, file);
     return file.float32(0, length);
   }

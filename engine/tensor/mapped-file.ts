@@ -1,10 +1,11 @@
 // MappedFile: memory that several processes of one host share, as a file mapped into each. It has no locks: who may
 // write when is agreed over the channels, and the file is only the place.
-import { accessSync, closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs';
+import { accessSync, closeSync, constants, fstatSync, ftruncateSync, readSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { invariant } from '../core/invariant.js';
-import { memoryFileError, requireRoom, reserve, systemCode } from './memory-room.js';
+import { openOwn } from '../core/own-file.js';
+import { creationError, memoryFileError, requireRoom, reserve, systemCode } from './memory-room.js';
 import { loadKoffi, type Pointer } from './native.js';
 import { MAP_FAILED, systemCalls } from './system-calls.js';
 
@@ -50,7 +51,7 @@ export class MappedFile {
    */
   static create(path: string, bytes: number): MappedFile {
     invariant(Number.isSafeInteger(bytes) && bytes > 0, () => `a mapped file of ${bytes} bytes`);
-    const file = openFile(path, 'wx+');
+    const file = createFile(path, bytes);
     try {
       reserve(path, file, 0, bytes);
       return new MappedFile(path, bytes, map(path, file, bytes));
@@ -72,7 +73,7 @@ export class MappedFile {
     invariant(0 < reserved && reserved <= bytes, () => `${reserved} of ${bytes} bytes reserved`);
     // Elsewhere memory is had by writing zeros, which must not meet what others write.
     if (process.platform !== 'linux') return MappedFile.create(path, bytes);
-    const file = openFile(path, 'wx+');
+    const file = createFile(path, bytes);
     try {
       requireRoom(path, bytes);
       ftruncateSync(file, bytes);
@@ -94,7 +95,7 @@ export class MappedFile {
     headBytes: number,
     shownOf: (head: ArrayBuffer, bytes: number) => number,
   ): MappedFile {
-    const file = openFile(path, 'r+');
+    const file = openFile(path);
     try {
       const bytes = fstatSync(file).size;
       if (bytes === 0) throw memoryFileError(path, 'is empty', undefined);
@@ -116,12 +117,16 @@ export class MappedFile {
     if (this.#growing !== null && process.platform === 'linux') reserve(this.path, this.#growing, offset, bytes);
   }
 
-  /** Maps a file that another process made, whole. Throws a WorkerError (PT_SHM_FILE) where that fails. */
-  static open(path: string): MappedFile {
-    const file = openFile(path, 'r+');
+  /**
+   * Maps a file that another process of this user made, whole. Throws a WorkerError (PT_SHM_FILE) where that fails, or
+   * where it has fewer than `leastBytes`.
+   */
+  static open(path: string, leastBytes = 1): MappedFile {
+    const file = openFile(path);
     try {
       const bytes = fstatSync(file).size;
-      if (bytes === 0) throw memoryFileError(path, 'is empty', undefined);
+      if (bytes < Math.max(1, leastBytes))
+        throw memoryFileError(path, bytes === 0 ? 'is empty' : `has ${bytes} bytes, ${leastBytes} are needed`, undefined);
       return new MappedFile(path, bytes, map(path, file, bytes));
     } finally {
       closeSync(file);
@@ -178,11 +183,20 @@ export class MappedFile {
   }
 }
 
-function openFile(path: string, flags: 'wx+' | 'r+'): number {
+/** It must not exist: nobody's link is followed, and nobody's file is taken for ours. */
+function createFile(path: string, bytes: number): number {
   try {
-    return openSync(path, flags, 0o600);
+    return openOwn(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL);
   } catch (error) {
-    throw memoryFileError(path, flags === 'r+' ? 'cannot be opened' : 'cannot be created', error);
+    throw creationError(path, bytes, error);
+  }
+}
+
+function openFile(path: string): number {
+  try {
+    return openOwn(path, constants.O_RDWR);
+  } catch (error) {
+    throw memoryFileError(path, 'cannot be opened', error);
   }
 }
 

@@ -1,8 +1,10 @@
 // MemoryCopy: a whole file of shared memory written or read in one go, without mapping it: for a copy that is made
 // once, mapping, the faults of its pages and unmapping take several times as long as the copy. Who may write when is
 // agreed elsewhere, as with mapped files.
-import { closeSync, constants, existsSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { isShortage, memoryFileError, noRoom, requireRoom, systemCode } from './memory-room.js';
+import { closeSync, constants, existsSync, fstatSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { WorkerError } from '../core/errors.js';
+import { openOwn } from '../core/own-file.js';
+import { creationError, isShortage, memoryFileError, noRoom, requireRoom, systemCode } from './memory-room.js';
 
 /**
  * Copies numbers to a file of exactly their length, which is made where it does not exist. Fewer than `leastBytes` are
@@ -15,15 +17,15 @@ export function writeMemory(path: string, data: Float32Array, leastBytes: number
   const bytes = own.length >= leastBytes ? own : new Uint8Array(leastBytes);
   if (bytes !== own) bytes.set(own);
   if (isNew) requireRoom(path, bytes.length);
-  const file = openFile(
-    path,
-    isNew ? constants.O_RDWR | constants.O_CREAT | constants.O_EXCL : constants.O_RDWR,
-    'cannot be written',
-  );
+  const file = isNew ? createFile(path, bytes.length) : openFile(path, constants.O_RDWR, 'cannot be written');
   try {
+    const { size } = fstatSync(file);
+    if (!isNew && size !== bytes.length)
+      throw memoryFileError(path, `has ${size} bytes, ${bytes.length} are to be written`, undefined);
     for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done, bytes.length - done, done);
   } catch (error) {
     if (isNew) unlinkSync(path);
+    if (error instanceof WorkerError) throw error;
     throw isShortage(systemCode(error))
       ? noRoom(path, bytes.length)
       : memoryFileError(path, 'cannot be written', error);
@@ -55,9 +57,17 @@ export function readMemory(path: string, offset: number, into: Float32Array): vo
   }
 }
 
+function createFile(path: string, bytes: number): number {
+  try {
+    return openOwn(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL);
+  } catch (error) {
+    throw creationError(path, bytes, error);
+  }
+}
+
 function openFile(path: string, flags: number, what: string): number {
   try {
-    return openSync(path, flags, 0o600);
+    return openOwn(path, flags);
   } catch (error) {
     throw memoryFileError(path, what, error);
   }

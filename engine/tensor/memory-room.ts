@@ -1,6 +1,6 @@
 // MemoryRoom: whether a file of shared memory fits, and making sure that it does. A page that cannot be had when it is
 // touched kills the process, so it is asked for before. The files themselves are mapped-file.ts and memory-copy.ts.
-import { statfsSync, writeSync } from 'node:fs';
+import { type StatsFs, statfsSync, writeSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
@@ -8,8 +8,10 @@ import { WorkerError } from '../core/errors.js';
 import { systemCalls } from './system-calls.js';
 
 const CHUNK_BYTES = 1 << 20;
-/** `statfs` type of a file system that lies in memory. */
+/** `statfs` types of file systems that lie in memory. */
 const TMPFS = 0x01021994;
+const RAMFS = 0x858458f6;
+const HUGETLBFS = 0x958458f6;
 
 /**
  * Gives the file the blocks of a part of it, and the size that takes. Throws a WorkerError (PT_SHM_FULL) where there is
@@ -34,13 +36,35 @@ export function requireRoom(path: string, bytes: number): void {
 export const isShortage = (code: unknown): boolean => code === 'ENOSPC' || code === 'EDQUOT';
 
 export function noRoom(path: string, bytes: number): WorkerError {
+  const folder = dirname(path);
+  if (freeFiles(folder) === 0)
+    return new WorkerError(
+      'PT_SHM_FULL',
+      `${path} wants a file of ${bytes} bytes, and the file system of ${folder} has no room for more files (inodes)`,
+      'Name another folder with --memory-dir, or allow more files (mount -o remount,nr_inodes=100k).',
+    );
   return new WorkerError(
     'PT_SHM_FULL',
-    `${path} wants ${bytes} bytes of shared memory, ${dirname(path)} has ${freeBytes(path)} bytes free`,
+    `${path} wants ${bytes} bytes of shared memory, ${folder} has ${freeBytes(path)} bytes free`,
     'Free or enlarge it (containers: --shm-size; else: mount -o remount,size=8G /dev/shm), or lower the ' +
       'cache size, the batch or the replicas.',
   );
 }
+
+/** What it means that a file of `bytes` bytes could not be made: PT_SHM_FULL or PT_SHM_FILE. */
+export const creationError = (path: string, bytes: number, cause: unknown): WorkerError =>
+  isShortage(systemCode(cause)) ? noRoom(path, bytes) : memoryFileError(path, 'cannot be created', cause);
+
+/** How many more files the file system of a folder takes; Infinity where it has no such limit. */
+export function freeFiles(folder: string): number {
+  const { files, ffree } = statfsSync(folder);
+  // File systems that make their inodes as they need them say that they have none.
+  return files === 0 ? Infinity : ffree;
+}
+
+/** Whether a folder lies in memory: on another file system every page that is written goes to a disk in the end. */
+export const isInMemory = (folder: string): boolean =>
+  process.platform !== 'linux' || [TMPFS, RAMFS, HUGETLBFS].includes(statfsSync(folder).type);
 
 export function memoryFileError(path: string, what: string, cause: unknown): WorkerError {
   const detail = cause instanceof Error ? `: ${cause.message}` : '';
@@ -59,7 +83,7 @@ export function systemCode(error: unknown): string | null {
 
 /** What the file system still takes; where it lies in memory, no more than memory that is available. */
 function freeBytes(path: string): number {
-  const { bavail, bsize, type } = statfsSync(dirname(path));
+  const { bavail, bsize, type } = folderStat(path);
   return Math.min(bavail * bsize, type === TMPFS ? freemem() : Infinity);
 }
 
@@ -80,5 +104,14 @@ function fill(file: number, bytes: number): string | null {
     return null;
   } catch (error) {
     return systemCode(error) ?? String(error);
+  }
+}
+
+/** Throws a WorkerError (PT_SHM_FILE) where the folder of the file is gone. */
+function folderStat(path: string): StatsFs {
+  try {
+    return statfsSync(dirname(path));
+  } catch (error) {
+    throw memoryFileError(path, 'cannot be made', error);
   }
 }

@@ -1,4 +1,15 @@
-import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -20,6 +31,7 @@ function stack(
   folder: string,
   change: Partial<StoreShape> = {},
 ): { tiers: StackedTiers; memory: ActivationStore; disk: ActivationStore } {
+  mkdirSync(join(folder, 'disk'), { recursive: true });
   const memory = ActivationStore.attach(join(folder, 'memory'), {
     ...level,
     capBytes: storeLayout(FLOATS, 4).fileBytes + 64,
@@ -119,29 +131,39 @@ describe('a cache with a disk below its memory', () => {
     expect(() => tiers.has(9)).toThrow('is closed');
   });
 
-  it('switches itself off where the disk fails, and the training is none the wiser', () => {
+  it.runIf(process.platform === 'linux')('switches itself off where the disk fails, unseen by the training', () => {
     const folder = memoryScratch();
-    // Every write to this device fails for want of room.
+    const { tiers } = stack(folder);
     const reasons: string[] = [];
-    const memory = ActivationStore.attach(join(folder, 'memory'), {
-      ...level,
-      capBytes: storeLayout(FLOATS, 4).fileBytes + 64,
-    });
-    const disk = ActivationStore.attach(join(folder, 'index'), {
-      ...level,
-      firstSample: memory.capacity,
-      capBytes: 2 ** 20,
-      disk: '/dev/full',
-    });
-    const cache = new ActivationCache({
-      current: new StackedTiers([memory, disk]),
-      onOff: (reason) => reasons.push(reason),
-    });
+    const cache = new ActivationCache({ current: tiers, onOff: (reason) => reasons.push(reason) });
     cache.store([1], [0], rows([1]));
     expect(cache.isOn).toBe(true);
+    // As if the disk were gone: the file is shut behind the back of the store.
+    closeSync(openFileOf(join(folder, 'disk', 'records')));
     cache.store([9], [0], rows([9]));
     expect(cache.isOn).toBe(false);
-    expect(reasons).toEqual([expect.stringContaining('ENOSPC')]);
+    expect(reasons).toEqual([expect.stringContaining('EBADF')]);
     expect(cache.load([1], new Float32Array(FLOATS))).toEqual({ hits: 0, missing: [0] });
   });
+
+  it('does not follow a link to where its records should lie', () => {
+    const folder = memoryScratch();
+    const victim = join(folder, 'victim');
+    writeFileSync(victim, 'precious');
+    mkdirSync(join(folder, 'disk'));
+    symlinkSync(victim, join(folder, 'disk', 'records'));
+    expect(() => stack(folder)).toThrow(/ELOOP/);
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+  });
 });
+
+const openFileOf = (path: string): number =>
+  Number(readdirSync('/proc/self/fd').find((file) => linkOf(file) === path) ?? -1);
+
+function linkOf(file: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${file}`);
+  } catch {
+    return ''; // the one of the listing itself
+  }
+}

@@ -1,6 +1,7 @@
 // Copies of whole files of shared memory: what is written is what a mapping sees and the other way round, and failures
 // have names.
-import { existsSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MappedFile, sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
@@ -59,5 +60,43 @@ describe('copies of shared memory', () => {
       writeMemory(path, large, 4);
     }).toThrow();
     expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe('files of shared memory that are not what they should be', () => {
+  it.each([
+    ['write', (path: string) => writeMemory(path, new Float32Array(2048).fill(1), 4)],
+    ['read', (path: string) => readMemory(path, 0, new Float32Array(1))],
+    ['map', (path: string) => MappedFile.open(path).close()],
+    ['make', (path: string) => MappedFile.create(path, 64).close()],
+  ])('are refused: %s follows no link, waits for no pipe, and maps no device', (_, use) => {
+    const folder = scratch(sharedMemoryFolder());
+    const victim = join(folder, 'victim');
+    writeFileSync(victim, 'precious', { mode: 0o600 });
+    const [link, pipe, device, nothing] = ['link', 'pipe', 'device', 'nothing'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    symlinkSync(victim, link);
+    symlinkSync('/dev/zero', device);
+    symlinkSync(join(folder, 'not-there'), nothing);
+    execFileSync('mkfifo', [pipe]);
+    for (const path of [link, pipe, device, nothing])
+      expect(() => use(path), path).toThrow(expect.objectContaining({ code: 'PT_SHM_FILE' }));
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+    expect(existsSync(join(folder, 'not-there'))).toBe(false);
+  });
+
+  it('are refused where others may write them, or their size is another one', () => {
+    const path = join(scratch(sharedMemoryFolder()), 'a');
+    writeMemory(path, new Float32Array(4), 4);
+    expect(() => {
+      writeMemory(path, new Float32Array(5), 4);
+    }).toThrow(/has 16 bytes, 20 are to be written/);
+    expect(() => MappedFile.open(path, 20)).toThrow(/has 16 bytes, 20 are needed/);
+    chmodSync(path, 0o666);
+    expect(() => MappedFile.open(path)).toThrow(/can be written by others than its owner \(mode 666\)/);
   });
 });
