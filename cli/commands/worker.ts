@@ -17,6 +17,7 @@ interface WorkerFlags extends TlsFlags {
   readonly name: string;
   readonly model?: string;
   readonly data?: string;
+  readonly modelOptions?: string;
   readonly dataOptions?: string;
   readonly listen?: string;
   readonly memoryDir?: string;
@@ -38,6 +39,7 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
     .option('--devices <text>', 'devices to join with, as for train', 'cpu:1')
     .option('--name <text>', 'how the workers are called in listings', hostname())
     .option('--model <name|file>', "this host's copy of the model file or folder, where the run trains no built-in one")
+    .option('--model-options <name=value,...>', 'model options that name files')
     .option('--data <kind:path>', "this host's copy of the data, where the run reads files")
     .option('--data-options <name=value,...>', 'data options that name files, e.g. vocab=FILE')
     .option(
@@ -84,7 +86,8 @@ async function work(flags: WorkerFlags, { io, services }: Pick<CommandContext, '
       material: {
         model: flags.model ?? null,
         data: flags.data ?? null,
-        dataOptions: pairs(flags.dataOptions),
+        modelOptions: pairs('--model-options', flags.modelOptions),
+        dataOptions: pairs('--data-options', flags.dataOptions),
       },
       listen: place(flags.listen),
       memoryDir: flags.memoryDir,
@@ -126,10 +129,10 @@ function stageText(stages: readonly StageAssignment[], stage: number): string {
   return found === undefined ? `stage ${stage}` : `stage ${stage} (blocks ${range(found.from, found.to)})`;
 }
 
-function pairs(text: string | undefined): Record<string, unknown> {
+function pairs(flag: string, text: string | undefined): Record<string, unknown> {
   const read = text === undefined ? {} : readPairs(text);
   if (typeof read !== 'object' || read === null)
-    throw new UsageError('PT_USAGE', `--data-options ${text} is not understood`, 'Write NAME=VALUE,NAME=VALUE.');
+    throw new UsageError('PT_USAGE', `${flag} ${text} is not understood`, 'Write NAME=VALUE,NAME=VALUE.');
   return read as Record<string, unknown>;
 }
 

@@ -1,10 +1,10 @@
 // CacheManifest: what the activation cache held when a checkpoint was written: levels, digests, samples. A small file
 // beside the parameters; the records themselves go with the run and are not in it. It restores nothing.
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CodecName } from '../../cache/codec.js';
 import { type StoreContents, storeContents } from '../../cache/store-contents.js';
 import { tierOfCacheFile } from '../dp/memory-names.js';
+import { namesIn } from '../memory/leftovers.js';
 
 export const CACHE_MANIFEST_FILE = 'cache.json';
 
@@ -19,7 +19,7 @@ export interface CacheManifest {
  * A store that goes away meanwhile is left out.
  */
 export function cacheManifest(memory: string, codec: CodecName): CacheManifest {
-  const levels = readdirSync(memory).flatMap((name) => {
+  const levels = namesIn(memory).flatMap((name) => {
     const tier = tierOfCacheFile(name);
     if (tier === null) return [];
     try {

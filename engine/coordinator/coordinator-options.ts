@@ -14,6 +14,8 @@ export interface CoordinatorOptions {
   readonly microBatch: number;
   /** Folder for what the workers keep between runs, or null. */
   readonly programCache: string | null;
+  /** Folder of the checkpoints of the run; default: it goes back to none. */
+  readonly checkpoints?: string | undefined;
   /** What everybody who connects must know; a random one where none is given. */
   readonly token?: string | undefined;
   /** How the run stands, for those who ask; given the signs of life of the workers. Default: a run without events. */

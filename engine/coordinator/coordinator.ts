@@ -16,7 +16,7 @@ import type { Member, MembershipNews, Regrouping } from './member.js';
 import { openPort, type Port } from './port.js';
 import { Recruitment, START_TIMEOUT_MS } from './recruitment.js';
 import { regroup } from './regroup.js';
-import { setupOrder } from './setup-order.js';
+import { runMeans, setupOrder } from './setup-order.js';
 import { type Adoption, adoptionOf } from './transition-parts.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -44,6 +44,7 @@ export class Coordinator {
       port,
       handlers,
       setup: () => setupOrder(options, memory, null),
+      means: runMeans(options, memory),
     });
     this.#heartbeat = new Heartbeat({
       seconds: config.heartbeatSeconds,

@@ -1,5 +1,6 @@
 // Recruitment: starts worker processes of this host, waits until they have come, and lets them load the run. Workers
 // that come from outside are admission.ts's business.
+import type { RunMeans } from '../protocol/invitation.js';
 import type { Order } from '../protocol/messages.js';
 import type { Member } from './member.js';
 import type { Port } from './port.js';
@@ -16,8 +17,9 @@ export interface RecruitmentOptions {
   readonly calls: RollCall;
   readonly port: Port;
   readonly handlers: LinkHandlers;
-  /** What the run is, for own workers. */
+  /** What the run is, for own workers; and what they are told when they are started. */
   readonly setup: () => Order;
+  readonly means: RunMeans;
 }
 
 export class Recruitment {
@@ -29,10 +31,10 @@ export class Recruitment {
 
   /** Starts the processes of `count` workers, which take part from now on. They load their code meanwhile. */
   invite(count: number): WorkerProcess[] {
-    const { roster, port, handlers } = this.#options;
+    const { roster, port, handlers, means: run } = this.#options;
     const { own: url, token } = port.entrance;
     return Array.from({ length: count }, () => {
-      const invitation = { url, token, worker: roster.nextName(), host: port.host, trust: port.trust, own: null };
+      const invitation = { url, token, worker: roster.nextName(), host: port.host, trust: port.trust, own: null, run };
       const worker = new WorkerProcess(invitation, handlers);
       roster.add(worker);
       return worker;

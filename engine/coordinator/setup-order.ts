@@ -1,7 +1,10 @@
-// The first order to a worker: what the run is. Pure.
+// The first order to a worker: what the run is; and what the coordinator's own workers are told when they are started,
+// paths among it. Pure.
 import { processorKind } from '../core/processor.js';
 import type { RunMemory } from '../memory/run-memory.js';
+import type { RunMeans } from '../protocol/invitation.js';
 import type { Order } from '../protocol/messages.js';
+import { sharedSettings } from '../protocol/shared-settings.js';
 import { executorOf, hasKernels } from '../run/devices.js';
 import type { CoordinatorOptions } from './coordinator-options.js';
 
@@ -10,21 +13,29 @@ import type { CoordinatorOptions } from './coordinator-options.js';
  * very same files.
  */
 export function setupOrder(
-  { config, microBatch, programCache }: CoordinatorOptions,
-  { shared, disk }: RunMemory,
+  { config, microBatch }: CoordinatorOptions,
+  { shared }: RunMemory,
   expects: { readonly model: string; readonly data: string } | null,
 ): Order {
-  // A worker that joins opens no path that somebody else names.
-  const isOwn = expects === null;
   return {
     type: 'setup',
-    config,
+    // The coordinator's own workers have been told all of them.
+    settings: expects === null ? null : sharedSettings(config),
     executor: executorOf(config.devices),
     kernels: hasKernels(config),
     microBatch,
     probe: shared.probe,
-    programCache: isOwn ? programCache : null,
-    cacheFolder: isOwn ? (disk?.path ?? null) : null,
     expects: expects === null ? null : { ...expects, processor: processorKind() },
   };
 }
+
+export const runMeans = (
+  { config, programCache, checkpoints }: CoordinatorOptions,
+  { shared, disk }: RunMemory,
+): RunMeans => ({
+  config,
+  memory: { path: shared.path, probe: shared.probe },
+  programCache,
+  cacheFolder: disk?.path ?? null,
+  checkpoints: checkpoints ?? null,
+});

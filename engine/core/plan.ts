@@ -6,6 +6,8 @@ import { UsageError } from './errors.js';
 
 /** Names of workers are parts of file names, and plans come over a network: nothing in one may look like a path. */
 export const WORKER_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+/** So is the name of a checkpoint. */
+const CHECKPOINT_NAME = /^step-\d{1,16}(-\d{1,16})?$/;
 const workerName = z.string().regex(WORKER_NAME);
 const index = z.number().int().nonnegative();
 const count = z.number().int().positive();
@@ -45,12 +47,12 @@ export const planSchema = z.object({
   sources: z.array(workerName.nullable()),
   /**
    * Where every block comes from instead, when state has to be restored: a snapshot in shared memory, or a checkpoint
-   * folder.
+   * of the run, by its name.
    */
   restore: z
     .discriminatedUnion('kind', [
       z.object({ kind: z.literal('snapshot'), version: index }),
-      z.object({ kind: z.literal('checkpoint'), folder: z.string() }),
+      z.object({ kind: z.literal('checkpoint'), name: z.string().regex(CHECKPOINT_NAME) }),
     ])
     .nullable(),
   reason: z.string(),

@@ -1,8 +1,9 @@
 // ProcessMemory: how much memory this worker has needed so far, so that the workers of a host add up to what they use
 // together: what is private to the process, and the shared files that this worker made. A page that it maps from
 // another worker is counted there.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { namesIn } from './leftovers.js';
 
 const STATUS = '/proc/self/status';
 
@@ -28,7 +29,7 @@ export class ProcessMemory {
 
   /** To be called when this worker has made shared files; their sizes never change. */
   noteShared(): void {
-    const own = readdirSync(this.#folder).filter((name) => name.startsWith(`${this.#worker}.`));
+    const own = namesIn(this.#folder).filter((name) => name.startsWith(`${this.#worker}.`));
     const bytes = own.reduce(
       (sum, name) => sum + (statSync(join(this.#folder, name), { throwIfNoEntry: false })?.size ?? 0),
       0,

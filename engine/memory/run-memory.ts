@@ -42,7 +42,7 @@ function openDisk({ cacheDiskMb, cacheDir }: TrainConfig): MemoryFolder | null {
   } catch (error) {
     throw new UsageError(
       'PT_CACHE_DIR',
-      `no folder for the cache can be made in ${parent}: ${messageOf(error)}`,
+      `no folder for the cache can be made in ${parent}: ${messageOf(error instanceof UsageError ? error.cause : error)}`,
       'Pass --cache-dir with a folder that exists and is writable, or --cache-disk-mb 0.',
       { cause: error },
     );

@@ -2,6 +2,7 @@
 // who it is there. Nothing in it came over a network.
 import { z } from 'zod';
 import { trustSchema } from '../comm/tls.js';
+import { trainConfigSchema } from '../core/config.js';
 
 /** What a joining worker uses whatever the run says: its device, and the paths that its own user named. */
 const ownSchema = z.object({
@@ -11,6 +12,7 @@ const ownSchema = z.object({
   deviceNumber: z.number().int().nonnegative(),
   model: z.string().nullable(),
   data: z.string().nullable(),
+  modelOptions: z.record(z.string(), z.unknown()),
   dataOptions: z.record(z.string(), z.unknown()),
   /**
    * Address and port for other workers; null takes the address by which the coordinator is reached, and a free port.
@@ -23,6 +25,22 @@ const ownSchema = z.object({
   memory: z.object({ path: z.string(), probe: z.string() }),
 });
 
+/**
+ * What the coordinator's own workers are told, because they act for the same user: all settings, and the folders of the
+ * run. No order has a path in it.
+ */
+const runMeansSchema = z.object({
+  config: trainConfigSchema,
+  /** The shared memory of the run, and what it is told by. */
+  memory: z.object({ path: z.string(), probe: z.string() }),
+  /** Where programs are kept between runs, or null. */
+  programCache: z.string().nullable(),
+  /** Where cached activations go that memory has no room for, or null. */
+  cacheFolder: z.string().nullable(),
+  /** Where the checkpoints of the run lie, or null where it writes and reads none. */
+  checkpoints: z.string().nullable(),
+});
+
 export const invitationSchema = z.object({
   url: z.string(),
   token: z.string(),
@@ -32,8 +50,12 @@ export const invitationSchema = z.object({
   host: z.string().nullable(),
   /** Where the coordinator speaks TLS: what to believe of its certificate. */
   trust: trustSchema.optional(),
+  /** For a worker that joins; null for the coordinator's own. */
   own: ownSchema.nullable(),
+  /** For the coordinator's own; null for one that joins. */
+  run: runMeansSchema.nullable(),
 });
 
 export type Invitation = z.infer<typeof invitationSchema>;
 export type OwnMeans = z.infer<typeof ownSchema>;
+export type RunMeans = z.infer<typeof runMeansSchema>;

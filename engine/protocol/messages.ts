@@ -1,8 +1,8 @@
 // Messages between the coordinator and a worker: discriminated unions, decoded by a schema on arrival. Tensors are not
 // among them; they go through shared memory, and between hosts beside them (comm/remote-write.ts).
 import { z } from 'zod';
-import { trainConfigSchema } from '../core/config.js';
 import { planSchema, WORKER_NAME } from '../core/plan.js';
+import { sharedSettingsSchema } from './shared-settings.js';
 
 const errorSchema = z.object({
   code: z.string(),
@@ -26,20 +26,17 @@ export type Colleague = z.infer<typeof colleagueSchema>;
 export const orderSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('setup'),
-    config: trainConfigSchema,
+    /** For a worker that joins; the coordinator's own were told all settings by whoever started them. */
+    settings: sharedSettingsSchema.nullable(),
     executor: z.string(),
     /** Whether all workers compute with our kernels. */
     kernels: z.boolean(),
     microBatch: z.number().int().positive(),
     /**
-     * What the run's shared memory can be told by (see memory-folder.ts); a worker that does not find it is on another
+     * What the run's shared memory can be told by (see shared-folder.ts); a worker that does not find it is on another
      * host.
      */
     probe: z.string(),
-    /** Where the coordinator's own workers keep programs between runs; null for all others. */
-    programCache: z.string().nullable(),
-    /** Where they put cached activations that memory has no room for; null for all others. */
-    cacheFolder: z.string().nullable(),
     /**
      * What a worker that joins must find on its own: the same model and the same data, and the same kind of processor.
      */

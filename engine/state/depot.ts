@@ -20,9 +20,9 @@ export interface ModelState {
   readonly lengths: readonly number[];
   readonly numStates: number;
   /**
-   * A block as a checkpoint has it: parameters, and optimizer states one behind the other (zeros where it has none).
+   * A block as a checkpoint of the run has it: parameters, and optimizer states one behind the other (zeros where it has none).
    */
-  readonly load: (folder: string, block: number) => Readonly<Record<Part, Float32Array>>;
+  readonly load: (checkpoint: string, block: number) => Readonly<Record<Part, Float32Array>>;
 }
 
 export class Depot {
@@ -69,7 +69,7 @@ export class Depot {
       throw new FrameError(`block ${block} of generation ${generation} is not to be had here`);
     const { restore } = plan;
     if (restore.kind === 'checkpoint')
-      return void answerFetch(peer, fetch.data, this.#model().load(restore.folder, block));
+      return void answerFetch(peer, fetch.data, this.#model().load(restore.name, block));
     const read = (part: Part): Float32Array | null => {
       const path = snapshotFile(this.#folder, restore.version, block, part);
       return existsSync(path) ? this.#map(path, this.#length(block, part)) : null;

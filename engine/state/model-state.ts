@@ -1,4 +1,5 @@
 // ModelState of a run: which arrays the state of its model consists of, for the depot. It holds none of them.
+import { join } from 'node:path';
 import { loadBlock } from '../checkpoint/checkpoint.js';
 import { present } from '../core/invariant.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
@@ -6,17 +7,18 @@ import type { RunSetup } from '../run/run-setup.js';
 import { stateCount } from '../tensor/optimizer.js';
 import type { ModelState } from './depot.js';
 
-export function modelStateOf({ config, model, layouts }: RunSetup): ModelState {
+/** `checkpoints` is the folder of the checkpoints of the run. */
+export function modelStateOf({ config, model, layouts }: RunSetup, checkpoints: string): ModelState {
   const numStates = stateCount(optimizerSpec(config));
   return {
     lengths: layouts.map(({ length }) => length),
     numStates,
-    load: (folder, index) => {
+    load: (name, index) => {
       const layout = present(layouts[index], `layout of block ${index}`);
       const weights = new Float32Array(layout.length);
       const states = new Float32Array(numStates * layout.length);
       loadBlock(
-        folder,
+        join(checkpoints, name),
         index,
         present(model.blocks[index], `block ${index}`),
         layout,

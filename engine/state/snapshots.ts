@@ -45,9 +45,9 @@ export class Snapshots {
   }
 
   /** The run goes back to a checkpoint: until the next snapshot is whole, that is what a recovery restores. */
-  goBack(steps: number, freezer: FreezerState, folder: string): void {
+  goBack(steps: number, freezer: FreezerState, name: string): void {
     this.abandon();
-    this.#last = { version: -1, steps, freezer, restore: { kind: 'checkpoint', folder } };
+    this.#last = { version: -1, steps, freezer, restore: { kind: 'checkpoint', name } };
   }
 
   /**

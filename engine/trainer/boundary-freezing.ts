@@ -70,11 +70,11 @@ export class BoundaryFreezing {
     const { host, stand } = this.#scene;
     const { adoption, saves } = this.#tools;
     host.emit(event);
-    const folder = await saves.goBackTo(checkpoint, step);
+    await saves.goBackTo(step);
     stand.progress.rewind(step);
     // A loss on the way must not lead to a later step.
-    stand.snapshots.goBack(step, stand.freezer.save(), folder);
-    await adoption.forFrozen(because, { kind: 'checkpoint', folder });
+    stand.snapshots.goBack(step, stand.freezer.save(), checkpoint);
+    await adoption.forFrozen(because, { kind: 'checkpoint', name: checkpoint });
     await saves.now(adoption.plan);
   }
 }

@@ -12,6 +12,8 @@ export function requireMemory(memoryFolder: MemoryFolder, { layouts, model, conf
   const floats = layouts.reduce((sum, { length }) => sum + length, 0);
   memoryFolder.require(
     4 * floats * (3 + stateCount(optimizerSpec(config))),
+    // Parameters and their snapshot of every block; gradients at the least of one stage.
+    2 * layouts.length + 1,
     `the model ${model.name} (${floats} parameters)`,
   );
 }

@@ -1,5 +1,6 @@
 // One training run from its configuration to its end: starts the workers, sets the run up beside them, lets the trainer
 // train, and leaves nothing behind.
+import { dirname } from 'node:path';
 import { findCheckpoint } from '../checkpoint/initial-weights.js';
 import { setUpRunFrom } from '../checkpoint/resumed-setup.js';
 import type { ResumePoint } from '../checkpoint/run-checkpoint.js';
@@ -36,6 +37,8 @@ export async function runTraining(
     },
   };
   const kept = programCacheFolder(named, host.cacheFolder ?? null);
+  // Where a run goes on from, and where it writes.
+  const checkpoints = from === null ? host.runFolder.checkpointsPath : dirname(from.folder);
   const { config, choice } = await withMicroBatch(named, kept);
   if (choice !== null) host.emit({ type: 'microBatch.chosen', ...choice });
   await withWorkers(
@@ -45,6 +48,7 @@ export async function runTraining(
       workers: workersOf(config.devices),
       microBatch: microBatchOf(config),
       programCache: kept,
+      checkpoints,
       token: host.token,
       status: (signs) => board.status(signs),
     },
@@ -53,7 +57,7 @@ export async function runTraining(
       const trainer = new Trainer(setup, host, from, coordinator, openKeptResults(kept, config.programCacheMb));
       coordinator.serve({
         digests: () => trainer.digests(),
-        model: () => modelStateOf(setup),
+        model: () => modelStateOf(setup, checkpoints),
         onReport: (report, worker) => trainer.note(report, worker),
         onDropped: (peer, reason) => trainer.noteDropped(peer, reason),
         onRefused: (worker, reason) =>

@@ -1,6 +1,5 @@
 // Saves: the checkpoints of a run: one on the way, while training goes on, or one of now, while nothing does. When one
 // is due is the training loop's business, how it is written that of the checkpoint room.
-import { join } from 'node:path';
 import { Checkpointer, notSaved } from '../checkpoint/checkpointer.js';
 import { realFiles } from '../checkpoint/file-layer.js';
 import { removeLaterCheckpoints, type RunState, runState, type SavedCheckpoint } from '../checkpoint/run-checkpoint.js';
@@ -62,15 +61,11 @@ export class Saves {
     return saved;
   }
 
-  /**
-   * The folder of a checkpoint that the run goes back to on purpose, the one after `step` steps; later ones are
-   * removed.
-   */
-  async goBackTo(name: string, step: number): Promise<string> {
+  /** The run goes back to the checkpoint after `step` steps on purpose; later ones are removed. */
+  async goBackTo(step: number): Promise<void> {
     const { files = realFiles, runFolder } = this.#scene.host;
     await this.#checkpointer.idle();
     await removeLaterCheckpoints(files, runFolder.checkpointsPath, step);
-    return join(runFolder.checkpointsPath, name);
   }
 
   /** Waits for the one that is being written. */

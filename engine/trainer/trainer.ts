@@ -1,6 +1,7 @@
 // Trainer: one training run, from the launch of its workers to its last checkpoint. It lets the coordinator launch
 // them, learns what blocks cost, puts the first plan into force, and then leaves the run to its loop. Every decision on
 // the way is an event.
+import { basename } from 'node:path';
 import { type InitialWeights, initialWeights, weightsEvent } from '../checkpoint/initial-weights.js';
 import { restoreFrom, type ResumePoint } from '../checkpoint/run-checkpoint.js';
 import type { Coordinator } from '../coordinator/coordinator.js';
@@ -102,6 +103,6 @@ export class Trainer {
     restoreFrom(this.#from, stand.progress, stand.freezer);
     host.emit({ type: 'resumed', step: stand.step, checkpoint: folder });
     this.#saves.wentOnFrom(manifest.step);
-    return { ...stand.request('the run goes on'), restore: { kind: 'checkpoint', folder } };
+    return { ...stand.request('the run goes on'), restore: { kind: 'checkpoint', name: basename(folder) } };
   }
 }

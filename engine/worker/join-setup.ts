@@ -1,43 +1,47 @@
-// JoinSetup: from the configuration of a run, which came over a network, to one that a joining worker may act on.
+// JoinSetup: from what a run tells of its settings over a network to a configuration that a joining worker may act on.
 // Built-in names are taken; whatever is a path, or code, only from what the user of this very process named.
-import type { TrainConfig } from '../core/config.js';
+import { type TrainConfig, trainConfigSchema } from '../core/config.js';
 import { DataError, UsageError } from '../core/errors.js';
 import { processorDifference } from '../core/processor.js';
 import { builtInModel } from '../model/registry.js';
 import type { OwnMeans } from '../protocol/invitation.js';
-
-/** Data that are made, not read: the text behind the colon names no file. */
-const PATHLESS = /^synthetic:/;
-/** Options of data kinds that name files. */
-const PATH_OPTIONS = ['vocab'];
+import type { SharedSettings } from '../protocol/shared-settings.js';
 
 /** Throws a UsageError (PT_JOIN_MODEL, PT_JOIN_DATA) where the user has to name something. */
-export function joinConfig(config: TrainConfig, own: OwnMeans): TrainConfig {
-  const model = own.model ?? config.model;
-  if (own.model === null && builtInModel(config.model) === null)
+export function joinConfig({ withheld, ...settings }: SharedSettings, own: OwnMeans): TrainConfig {
+  const model = own.model ?? settings.model;
+  if (model === null || (own.model === null && builtInModel(model) === null))
     throw new UsageError(
       'PT_JOIN_MODEL',
-      `the run trains "${config.model}", which is no built-in model, and no --model was given here`,
+      'the run trains a model that is not built in, and no --model was given here',
       "Name this host's copy of the model file or folder with --model; nothing is loaded from a path that " +
         'came over the network.',
     );
-  const data = own.data ?? config.data;
-  if (own.data === null && !PATHLESS.test(config.data))
+  const data = own.data ?? settings.data;
+  if (data === null)
     throw new UsageError(
       'PT_JOIN_DATA',
-      `the run reads "${config.data}", and no --data was given here`,
+      'the run reads data from files, and no --data was given here',
       "Name this host's copy with --data KIND:PATH; no path that came over the network is opened.",
     );
-  const missing = PATH_OPTIONS.filter(
-    (option) => config.dataOptions[option] !== undefined && own.dataOptions[option] === undefined,
-  );
-  if (missing.length > 0)
-    throw new UsageError(
-      'PT_JOIN_DATA',
-      `the run uses the data option ${missing.join(', ')}, a path, and it was not given here`,
-      `Add --data-options ${missing.map((option) => `${option}=FILE`).join(',')}.`,
-    );
-  return { ...config, model, data, dataOptions: { ...config.dataOptions, ...own.dataOptions } };
+  const code = { model: 'PT_JOIN_MODEL', data: 'PT_JOIN_DATA' } as const;
+  for (const what of ['model', 'data'] as const) {
+    const given = own[`${what}Options`];
+    const missing = withheld[what].filter((option) => given[option] === undefined);
+    if (missing.length > 0)
+      throw new UsageError(
+        code[what],
+        `the run uses the ${what} option ${missing.join(', ')}, which may be a path, and it was not given here`,
+        `Add --${what}-options ${missing.map((option) => `${option}=VALUE`).join(',')}.`,
+      );
+  }
+  return trainConfigSchema.parse({
+    ...settings,
+    model,
+    data,
+    modelOptions: { ...settings.modelOptions, ...own.modelOptions },
+    dataOptions: { ...settings.dataOptions, ...own.dataOptions },
+  });
 }
 
 /**

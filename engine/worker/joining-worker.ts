@@ -18,8 +18,8 @@ export class JoiningWorker implements WorkerPhase {
   async obey(order: Order): Promise<WorkerPhase> {
     if (order.type !== 'setup') throw this.#line.outOfPlace(order);
     const begin = performance.now();
-    const equipment = await equip(order, this.#host.worker, this.#host.own);
-    const equipped = new EquippedWorker(this.#host, this.#line, equipment, order.config.heartbeatSeconds);
+    const { equipment, heartbeatSeconds } = await equip(order, this.#host);
+    const equipped = new EquippedWorker(this.#host, this.#line, equipment, heartbeatSeconds);
     try {
       await equipped.announce(begin, order.microBatch);
     } catch (error) {

@@ -1,6 +1,7 @@
 // PlanBlocks: brings the state of every block that a plan gives this worker here: from its own memory, from that of a
 // worker on this host or another, or restored from a snapshot or checkpoint. It gives nothing back: until the plan is
 // in force others may copy from what lies here.
+import { join } from 'node:path';
 import { loadBlock } from '../checkpoint/checkpoint.js';
 import { present } from '../core/invariant.js';
 import { blocksOf, type Plan, type Restore } from '../core/plan.js';
@@ -55,17 +56,20 @@ export class PlanBlocks {
   /** From where the coordinator's host keeps it. */
   #restoring(generation: number, restore: Restore): (block: number, trains: boolean) => Promise<number> | number {
     const { place, transfer } = this.#options;
-    if (!place.isHome) return (block, trains) => transfer.restore(generation, block, trains);
     const fill = this.#filler(restore);
+    if (!place.isHome || fill === null) return (block, trains) => transfer.restore(generation, block, trains);
     return (block, trains) => place.store.restore(block, trains, fill);
   }
 
-  #filler(restore: Restore): Fill {
+  /** Null where the state lies in files that this worker knows nothing of. */
+  #filler(restore: Restore): Fill | null {
     const { subject, place } = this.#options;
     if (restore.kind === 'snapshot') return place.store.readSnapshot(restore.version);
+    if (place.checkpoints == null) return null;
+    const folder = join(place.checkpoints, restore.name);
     return (index, weights, states) => {
       const block = present(subject.model.blocks[index], 'block');
-      loadBlock(restore.folder, index, block, present(subject.layouts[index], 'layout'), weights, states);
+      loadBlock(folder, index, block, present(subject.layouts[index], 'layout'), weights, states);
     };
   }
 

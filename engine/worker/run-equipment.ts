@@ -2,13 +2,13 @@
 // that joins, checked against what the run has.
 import { initialWeights } from '../checkpoint/initial-weights.js';
 import type { TrainConfig } from '../core/config.js';
-import { UsageError } from '../core/errors.js';
+import { UsageError, WorkerError } from '../core/errors.js';
 import { processorKind } from '../core/processor.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Model } from '../model/block.js';
 import { buildModel, loadModelDefinition } from '../model/load-model.js';
 import { modelDigest } from '../model/model-digest.js';
-import type { OwnMeans } from '../protocol/invitation.js';
+import type { OwnMeans, RunMeans } from '../protocol/invitation.js';
 import type { Order } from '../protocol/messages.js';
 import { deviceNumberOf } from '../run/devices.js';
 import { builtInIdentity, openKeptResults } from '../run/kept-results.js';
@@ -21,27 +21,35 @@ import { openExecutorOf } from '../tensor/open-executor.js';
 import { cacheSettings } from './cache-settings.js';
 import { assembleEquipment, type Equipment } from './equipment.js';
 import { joinConfig, requireEqual, requireProcessor } from './join-setup.js';
-import { memoryOf } from './worker-memory.js';
+import type { WorkerHost } from './worker-phase.js';
+import { memoryOfJoined, memoryOfOwn } from './worker-memory.js';
 
 export type Setup = Extract<Order, { type: 'setup' }>;
+type Means = Pick<WorkerHost, 'worker' | 'own' | 'run'>;
+
+/** What a worker has once it knows the run, and for how long a neighbour may be silent. */
+export interface RunEquipment {
+  readonly equipment: Equipment;
+  readonly heartbeatSeconds: number;
+}
 
 /**
- * Loads everything. `own` are the means of a worker that joins; null where the coordinator started it. Throws what
- * loading throws, and for one that joins PT_JOIN_MODEL, PT_JOIN_DATA, PT_JOIN_DEVICE, PT_JOIN_MEMORY and
- * PT_JOIN_MISMATCH.
+ * Loads everything. Paths come from what the user of this process, or whoever started it on this host, named; none is
+ * in the order. Throws what loading throws, and for a worker that joins PT_JOIN_MODEL, PT_JOIN_DATA, PT_JOIN_DEVICE,
+ * PT_JOIN_MEMORY and PT_JOIN_MISMATCH.
  */
-export async function equip(setup: Setup, worker: string, own: OwnMeans | null): Promise<Equipment> {
-  const config = own === null ? setup.config : joinConfig(setup.config, own);
+export async function equip(setup: Setup, { worker, own, run }: Means): Promise<RunEquipment> {
+  const config = configOf(setup, own, run);
   requireDevice(setup, config, own);
   const { model, dataset } = await loadSubject(setup, config);
   const executor = await openDevice(setup, config, worker, own);
-  const results = own === null ? openKeptResults(setup.programCache, config.programCacheMb) : null;
+  const results = openKeptResults(run?.programCache ?? null, config.programCacheMb);
   // A run that goes on is told nothing of what it started from, and who joins one is given its state.
   const { blocks } =
-    own !== null || config.initFrom === '' ? model : initialWeights(model, config.initFrom, config.initStrict);
+    run === null || config.initFrom === '' ? model : initialWeights(model, config.initFrom, config.initStrict);
   const equipment = assembleEquipment({
     worker,
-    memory: memoryOf(setup, worker, own),
+    memory: run === null ? memoryOfJoined(setup.probe, config, worker, own) : memoryOfOwn(config, worker, run),
     subject: { model, dataset, batch: config.batch, seed: config.seed, initial: blocks },
     device: {
       executor,
@@ -51,11 +59,22 @@ export async function equip(setup: Setup, worker: string, own: OwnMeans | null):
     },
     optimizer: optimizerSpec(config),
     kept: { results, identity: builtInIdentity(config, dataset.info) },
-    cache: cacheSettings(config, setup.cacheFolder),
+    cache: cacheSettings(config, run?.cacheFolder ?? null),
   });
   // Traces the model now, as a part of starting: a transition would wait for it.
   equipment.device.compiler.outputShapes(setup.microBatch);
-  return equipment;
+  return { equipment, heartbeatSeconds: config.heartbeatSeconds };
+}
+
+/** All settings as whoever started this worker told them, or what a worker that joins makes of those it is told. */
+function configOf({ settings }: Setup, own: OwnMeans | null, run: RunMeans | null): TrainConfig {
+  if (run !== null) return run.config;
+  if (settings !== null && own !== null) return joinConfig(settings, own);
+  throw new WorkerError(
+    'PT_PROTOCOL',
+    'this worker was told to set up a run, and no settings of it',
+    'Run the same version of pipetrain on both sides.',
+  );
 }
 
 /** In an exact run all workers compute with the same kind of device, on the same kind of processor. */

@@ -27,6 +27,7 @@ export interface JoinedRun {
 export interface HostMaterial {
   readonly model: string | null;
   readonly data: string | null;
+  readonly modelOptions: Readonly<Record<string, unknown>>;
   readonly dataOptions: Readonly<Record<string, unknown>>;
 }
 
@@ -84,6 +85,7 @@ export async function runWorkers(options: AgentOptions): Promise<void> {
           port: options.listen.port === 0 ? 0 : options.listen.port + index,
           memory: { path: memory.path, probe: memory.probe },
         },
+        run: null,
       }),
     ),
   );

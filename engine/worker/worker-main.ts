@@ -98,7 +98,7 @@ function obeySignals(departure: Departure): void {
 }
 
 function hostFor(
-  { url, token, host, own }: Invitation,
+  { url, token, host, own, run }: Invitation,
   { peer, worker }: Arrival,
   tell: (news: WorkerNews) => void,
 ): WorkerHost {
@@ -113,6 +113,7 @@ function hostFor(
     },
     home: peer,
     own,
+    run,
     report: (report) => peer.send(report),
     onSeat: (plan) => tell({ type: 'seat', generation: plan.generation, seat: seatOf(plan, worker) }),
   };

@@ -2,11 +2,11 @@
 // host. What it finds decides how tensors travel between it and the others.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { UsageError } from '../core/errors.js';
+import type { TrainConfig } from '../core/config.js';
+import { messageOf, UsageError, WorkerError } from '../core/errors.js';
 import { aloneFolder } from '../dp/memory-names.js';
-import { findMemoryFolder } from '../memory/memory-folder.js';
-import type { OwnMeans } from '../protocol/invitation.js';
-import type { Order } from '../protocol/messages.js';
+import { findMemoryFolder, requireMemoryFolder } from '../memory/shared-folder.js';
+import type { OwnMeans, RunMeans } from '../protocol/invitation.js';
 
 export interface WorkerMemory {
   readonly folder: string;
@@ -17,21 +17,39 @@ export interface WorkerMemory {
   readonly domain: string;
   /** Whether it is the memory of the run, in which snapshots lie and from which checkpoints are written. */
   readonly isHome: boolean;
+  /**
+   * Where the checkpoints of the run lie that state is restored from; absent where the coordinator is asked for it, as
+   * by everybody who joined.
+   */
+  readonly checkpoints?: string | null;
+}
+
+type Transport = Pick<TrainConfig, 'transport'>;
+
+/**
+ * For a worker that the coordinator started, which told it the folder. Throws a WorkerError (PT_SHM_FILE) where that is
+ * not there, or not the one that is meant.
+ */
+export function memoryOfOwn({ transport }: Transport, worker: string, run: RunMeans): WorkerMemory {
+  const { path, probe } = run.memory;
+  const folder = requireMemoryFolder(path, probe);
+  if (transport === 'socket') return alone(folder, worker);
+  return { folder, domain: probe, isHome: true, checkpoints: run.checkpoints };
 }
 
 /**
- * `own` are the means of a worker that joined. Throws a UsageError (PT_JOIN_MEMORY) where the run wants shared memory
- * and there is none.
+ * For a worker that joined: the memory of the run, told by `probe`, where this process finds it and it is this user's,
+ * else that of its own host. Throws a UsageError (PT_JOIN_MEMORY) where the run wants shared memory and there is none.
  */
-export function memoryOf(
-  { probe, config }: Extract<Order, { type: 'setup' }>,
+export function memoryOfJoined(
+  probe: string,
+  { transport }: Transport,
   worker: string,
   own: OwnMeans | null,
 ): WorkerMemory {
-  const shared = findMemoryFolder(probe, own === null ? config.memoryDir : undefined);
-  if (config.transport !== 'socket' && shared !== null) return { folder: shared, domain: probe, isHome: true };
-  const base = own?.memory.path ?? shared;
-  if (config.transport === 'shared' || base === null)
+  const shared = findMemoryFolder(probe);
+  if (transport !== 'socket' && shared !== null) return { folder: shared, domain: probe, isHome: true };
+  if (transport === 'shared' || own === null)
     throw new UsageError(
       'PT_JOIN_MEMORY',
       'this worker does not see the shared memory of the run: it is on another host, in another container, ' +
@@ -39,9 +57,23 @@ export function memoryOf(
       'Join from the host of the run, as the same user, without --memory-dir at the run; or start the run ' +
         'with --transport auto.',
     );
-  if (config.transport === 'auto' && own !== null) return { folder: base, domain: own.memory.probe, isHome: false };
-  // Nobody shall share memory with this worker, not even those beside it.
+  const folder = requireMemoryFolder(own.memory.path, own.memory.probe);
+  if (transport === 'auto') return { folder, domain: own.memory.probe, isHome: false };
+  return alone(folder, worker);
+}
+
+/** Nobody shall share memory with this worker, not even those beside it. */
+function alone(base: string, worker: string): WorkerMemory {
   const folder = aloneFolder(base, worker);
-  mkdirSync(folder, { mode: 0o700 });
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    throw new WorkerError(
+      'PT_SHM_FILE',
+      `the memory folder ${folder} of worker ${worker} cannot be made: ${messageOf(error)}`,
+      'Check that nobody removes or fills the memory folder; `pipetrain doctor` names it.',
+      { cause: error },
+    );
+  }
   return { folder, domain: randomBytes(16).toString('hex'), isHome: false };
 }

@@ -2,7 +2,7 @@
 // in which order they come, and what becomes of an order that fails, is the business of worker.ts.
 import type { Peer } from '../comm/peer.js';
 import type { Plan } from '../core/plan.js';
-import type { OwnMeans } from '../protocol/invitation.js';
+import type { OwnMeans, RunMeans } from '../protocol/invitation.js';
 import type { Order, Report } from '../protocol/messages.js';
 import type { PortSettings } from './worker-port.js';
 
@@ -14,6 +14,8 @@ export interface WorkerHost {
   readonly home: Peer;
   /** What a worker that joined uses whatever the run says; null where the coordinator started it. */
   readonly own: OwnMeans | null;
+  /** What the coordinator's own workers were told when they were started; null for one that joined. */
+  readonly run: RunMeans | null;
   report(report: Report): void;
   /** Called with every plan this worker takes part in or is left out of. */
   readonly onSeat?: (plan: Plan) => void;

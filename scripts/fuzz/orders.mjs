@@ -46,7 +46,9 @@ async function orderWorker(fuzz) {
     },
   });
   const child = spawn(process.execPath, [WORKER], { stdio: ['pipe', 'ignore', 'ignore'] });
-  child.stdin.write(`${JSON.stringify({ url: listener.url, token: 'secret', worker: 'w9', host: null, own: null })}\n`);
+  child.stdin.write(
+    `${JSON.stringify({ url: listener.url, token: 'secret', worker: 'w9', host: null, own: null, run: null })}\n`,
+  );
   const timer = setTimeout(() => child.kill('SIGKILL'), 4 * HANG_MS);
   /** @type {number | NodeJS.Signals | null} */
   const end = await new Promise((resolve) => child.once('close', (code, signal) => resolve(signal ?? code)));

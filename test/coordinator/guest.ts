@@ -19,7 +19,7 @@ export const joinAsGuest = (
     run: { url, token, ...(trust === undefined ? {} : { trust }) },
     name: 'guest',
     devices: 'cpu:1',
-    material: { model: null, data: null, dataOptions: {}, ...material },
+    material: { model: null, data: null, modelOptions: {}, dataOptions: {}, ...material },
     listen: { host: null, port: 0 },
     retrySeconds: 0,
     signal,
