@@ -84,6 +84,12 @@ export class Coordinator {
     return this.#parts.memory.shared;
   }
 
+  /** As MemoryFolder, for a folder that was taken away; the workers know it by the same name. */
+  remakeMemory(): void {
+    this.memoryFolder.remake();
+    this.#parts.state.forget();
+  }
+
   /** As RunMemory. */
   removeOldCaches(plan: Plan): void {
     this.#parts.memory.removeOldCaches(plan);

@@ -17,6 +17,9 @@ function anyOf(...conditions: readonly Condition[]): Condition {
 /** Shared memory has no room for what was wanted: a shortage, which may pass. */
 export const isMemoryShortage = condition('PT_SHM_FULL');
 
+/** A file of shared memory cannot be made or opened; perhaps the folder was taken away. */
+export const isMemoryFileError = condition('PT_SHM_FILE');
+
 /** No shape that was asked for fits into the memory limit of a worker. */
 export const isOverMemoryLimit = condition('PT_MEMORY_LIMIT');
 

@@ -109,10 +109,24 @@ export class BlockStore {
     trains: boolean,
     fill: (block: number, weights: Float32Array, states: readonly Float32Array[]) => void,
   ): number {
+    this.dropGone(block);
     this.makeRoom(block, trains);
     const states = trains ? this.states(block) : [];
     fill(block, this.weights(block), states);
     return (1 + states.length) * this.#layout(block).length * BYTES;
+  }
+
+  /**
+   * Gives back a block of which a file was taken away, since nobody could copy from it; to be called where its state is
+   * restored and nothing computes with it any more.
+   */
+  dropGone(block: number): void {
+    const held = this.#held.get(block);
+    if (held === undefined || (existsSync(held.weights.path) && existsSync(held.states?.path ?? held.weights.path)))
+      return;
+    dispose(held.weights);
+    if (held.states !== null) dispose(held.states);
+    this.#held.delete(block);
   }
 
   /** Copies every held block into a snapshot; states only of those that train. */

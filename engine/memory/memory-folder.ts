@@ -118,8 +118,13 @@ export class MemoryFolder {
     for (const name of namesIn(this.path)) if (name.startsWith(`${worker}.`)) this.remove(join(this.path, name));
   }
 
+  /** Never throws: it may be called while the process ends. */
   close(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    try {
+      rmSync(this.path, { recursive: true, force: true });
+    } catch {
+      // Somebody put something else there, which is not ours to remove.
+    }
     this.#lock?.release();
     this.#lock = null;
   }

@@ -2,8 +2,8 @@
 // path came from whoever started them, else found by random text. It is used only where it is this user's alone.
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { memoryGone } from '../core/memory-gone.js';
 import { foreignFolder, openOwn } from '../core/own-file.js';
-import { WorkerError } from '../core/errors.js';
 import { sharedMemoryFolder } from '../tensor/mapped-file.js';
 import { namesIn, PREFIX } from './leftovers.js';
 
@@ -22,14 +22,10 @@ export function findMemoryFolder(probe: string, parent: string = sharedMemoryFol
   return null;
 }
 
-/** Throws a WorkerError (PT_SHM_FILE) where the folder is not there, not this user's alone, or another one. */
+/** Throws a WorkerError (PT_MEMORY_GONE) where the folder is not there, not this user's alone, or another one. */
 export function requireMemoryFolder(path: string, probe: string): string {
   if (probeIn(path) === probe) return path;
-  throw new WorkerError(
-    'PT_SHM_FILE',
-    `the memory folder ${path} of the run is gone, or is not the one that this worker was told of`,
-    'Nobody may remove it while the run goes on; see --memory-dir.',
-  );
+  throw memoryGone(path, 'a worker that starts does not find it, or finds another one');
 }
 
 /** The random text in a folder of this user, or null. Whatever lies there, it is looked at without waiting. */

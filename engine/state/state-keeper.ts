@@ -126,6 +126,11 @@ export class StateKeeper {
     else this.#depot.serve(this.#options.plans.newest, message, peer);
   }
 
+  /** The folder was taken away: what lay there for workers of other hosts is nowhere to be found. */
+  forget(): void {
+    this.#depot.close();
+  }
+
   close(): void {
     this.#depot.close();
   }

@@ -74,6 +74,7 @@ export class StateTransfer {
 
   /** As `BlockStore.restore`, from the coordinator. States that it has not start at zero. */
   async restore(generation: number, block: number, trains: boolean): Promise<number> {
+    this.#store.dropGone(block);
     this.#store.makeRoom(block, trains);
     const { weights, states } = this.#store.parts(block);
     states?.fill(0);

@@ -178,7 +178,7 @@ export class MappedFile {
     try {
       unlinkSync(this.path);
     } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw memoryFileError(this.path, 'cannot be removed', error);
+      if (!['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) throw memoryFileError(this.path, 'cannot be removed', error);
     }
   }
 }

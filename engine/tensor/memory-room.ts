@@ -1,6 +1,6 @@
 // MemoryRoom: whether a file of shared memory fits, and making sure that it does. A page that cannot be had when it is
 // touched kills the process, so it is asked for before. The files themselves are mapped-file.ts and memory-copy.ts.
-import { type StatsFs, statfsSync, writeSync } from 'node:fs';
+import { statfsSync, type StatsFs, writeSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';

@@ -46,7 +46,7 @@ export class Steps {
   #goesOn(done: number, isBoundary: (stepsDone: number) => boolean): boolean {
     const { setup, host, coordinator } = this.#scene;
     if (done >= setup.totalSteps || isBoundary(done) || host.signal.aborted) return false;
-    return !coordinator.hasNews && !this.#adoption.isOff;
+    return !coordinator.hasNews && !this.#adoption.isOff && coordinator.memoryFolder.isThere;
   }
 
   /** Lets the workers apply the update of a step that began at `begin`, and tells it. Returns when that was done. */

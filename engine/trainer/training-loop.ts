@@ -1,9 +1,12 @@
 // TrainingLoop: steps until a boundary, and what is due there: a validation, a look of the guard, a freeze, a
 // checkpoint, workers that come or go, a better plan. A failure that the run survives takes it back to its last
 // snapshot, and the loop goes on from there. It computes nothing itself.
+import { isRecoverable } from '../core/conditions.js';
 import { durationInSteps } from '../core/duration.js';
+import { memoryGone } from '../core/memory-gone.js';
 import { BoundaryFreezing } from './boundary-freezing.js';
 import { regardMembers } from './membership.js';
+import { repairMemory } from './memory-repair.js';
 import type { PlanAdoption } from './plan-adoption.js';
 import { Recovery } from './recovery.js';
 import { endRun } from './run-ending.js';
@@ -43,6 +46,10 @@ export class TrainingLoop {
         while (await this.#passBoundary()) await this.#steps.run((done) => this.#isBoundary(done));
         return await endRun(this.#scene, this.#tools, this.#recovery);
       } catch (error) {
+        const { memoryFolder } = this.#scene.coordinator;
+        // A snapshot to go back to is gone with it.
+        if (isRecoverable(error) && !memoryFolder.isThere)
+          throw memoryGone(memoryFolder.path, `a worker could not go on without it: ${error.message}`, error);
         if (!this.#recovery.isPossible(error)) throw error;
         await this.#recovery.recover(error);
       }
@@ -60,6 +67,7 @@ export class TrainingLoop {
   async #passBoundary(): Promise<boolean> {
     const { setup, host, coordinator, stand } = this.#scene;
     const { adoption, saves } = this.#tools;
+    if (!coordinator.memoryFolder.isThere) await repairMemory(this.#scene, adoption, this.#recovery);
     await this.#validate();
     // Where the guard takes the run back, other things are due at the step where it then stands.
     while (await this.#freezing.look()) await this.#validate();

@@ -1,6 +1,10 @@
 // EquippedWorker: a worker that knows the run and has all it needs for it. It carries out the orders of the coordinator
 // at its workplace, and answers each; it decides nothing.
+import { existsSync } from 'node:fs';
+import { isMemoryFileError } from '../core/conditions.js';
+import { messageOf } from '../core/errors.js';
 import { present } from '../core/invariant.js';
+import { memoryGone } from '../core/memory-gone.js';
 import { type Plan, seatOf } from '../core/plan.js';
 import type { Order } from '../protocol/messages.js';
 import type { CoordinatorLine } from './coordinator-line.js';
@@ -60,8 +64,18 @@ export class EquippedWorker implements WorkerPhase {
   async obey(order: Order): Promise<WorkerPhase> {
     // A snapshot is what all wait for at the end of a transition; the rest can do without the old seat's memory.
     if (order.type !== 'snapshot') this.#workplace.leaveFormer();
-    await this.#carryOut(order);
+    try {
+      await this.#carryOut(order);
+    } catch (error) {
+      throw this.#isHomeless(error) ? memoryGone(this.#equipment.place.folder, messageOf(error), error) : error;
+    }
     return this;
+  }
+
+  /** Whether the memory of this worker's own host was taken away, which nobody in the run can make anew. */
+  #isHomeless(error: unknown): boolean {
+    const { isHome, folder } = this.#equipment.place;
+    return isMemoryFileError(error) && this.#host.own !== null && !isHome && !existsSync(folder);
   }
 
   beat(): void {

@@ -9,6 +9,7 @@ import type { BlockStore } from '../dp/block-store.js';
 import type { StateTransfer } from '../state/state-transfer.js';
 import type { Place, Subject } from './equipment.js';
 import type { Neighbours } from './neighbours.js';
+import { remakeFolder } from './worker-memory.js';
 
 /** Writes the state of a block; see `BlockStore.restore`. */
 type Fill = Parameters<BlockStore['restore']>[2];
@@ -56,6 +57,7 @@ export class PlanBlocks {
   /** From where the coordinator's host keeps it. */
   #restoring(generation: number, restore: Restore): (block: number, trains: boolean) => Promise<number> | number {
     const { place, transfer } = this.#options;
+    remakeFolder(place, place.worker);
     const fill = this.#filler(restore);
     if (!place.isHome || fill === null) return (block, trains) => transfer.restore(generation, block, trains);
     return (block, trains) => place.store.restore(block, trains, fill);

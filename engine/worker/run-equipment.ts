@@ -21,8 +21,8 @@ import { openExecutorOf } from '../tensor/open-executor.js';
 import { cacheSettings } from './cache-settings.js';
 import { assembleEquipment, type Equipment } from './equipment.js';
 import { joinConfig, requireEqual, requireProcessor } from './join-setup.js';
-import type { WorkerHost } from './worker-phase.js';
 import { memoryOfJoined, memoryOfOwn } from './worker-memory.js';
+import type { WorkerHost } from './worker-phase.js';
 
 export type Setup = Extract<Order, { type: 'setup' }>;
 type Means = Pick<WorkerHost, 'worker' | 'own' | 'run'>;

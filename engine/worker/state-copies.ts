@@ -1,7 +1,7 @@
 // StateCopies: the state of the blocks that a worker holds, kept where it outlives the process: snapshots to recover
 // from, and copies that a checkpoint is written from while training goes on. Where there is no memory for one, that is
 // told and nothing fails: the snapshot before is whole, and a checkpoint may be written from the blocks themselves.
-import { isMemoryShortage } from '../core/conditions.js';
+import { isMemoryFileError, isMemoryShortage } from '../core/conditions.js';
 import type { StateTransfer } from '../state/state-transfer.js';
 import type { Place } from './equipment.js';
 
@@ -31,7 +31,8 @@ export class StateCopies {
       else this.#transfer.keep(name);
       return null;
     } catch (error) {
-      if (!isMemoryShortage(error)) throw error;
+      // A folder that was taken away is made anew by the coordinator, which is told so by this.
+      if (!isMemoryShortage(error) && !isMemoryFileError(error)) throw error;
       return error.message;
     }
   }

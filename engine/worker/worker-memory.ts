@@ -1,7 +1,7 @@
 // WorkerMemory: where a worker keeps its tensors: the shared memory of the run where it sees that, else that of its own
 // host. What it finds decides how tensors travel between it and the others.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import type { TrainConfig } from '../core/config.js';
 import { messageOf, UsageError, WorkerError } from '../core/errors.js';
 import { aloneFolder } from '../dp/memory-names.js';
@@ -17,6 +17,8 @@ export interface WorkerMemory {
   readonly domain: string;
   /** Whether it is the memory of the run, in which snapshots lie and from which checkpoints are written. */
   readonly isHome: boolean;
+  /** Whether it is a folder within that of the run or of a host, for this worker alone; default: no. */
+  readonly isAlone?: boolean;
   /**
    * Where the checkpoints of the run lie that state is restored from; absent where the coordinator is asked for it, as
    * by everybody who joined.
@@ -27,7 +29,7 @@ export interface WorkerMemory {
 type Transport = Pick<TrainConfig, 'transport'>;
 
 /**
- * For a worker that the coordinator started, which told it the folder. Throws a WorkerError (PT_SHM_FILE) where that is
+ * For a worker that the coordinator started, which told it the folder. Throws a WorkerError (PT_MEMORY_GONE) where that is
  * not there, or not the one that is meant.
  */
 export function memoryOfOwn({ transport }: Transport, worker: string, run: RunMeans): WorkerMemory {
@@ -65,6 +67,16 @@ export function memoryOfJoined(
 /** Nobody shall share memory with this worker, not even those beside it. */
 function alone(base: string, worker: string): WorkerMemory {
   const folder = aloneFolder(base, worker);
+  makeAlone(folder, worker);
+  return { folder, domain: randomBytes(16).toString('hex'), isHome: false, isAlone: true };
+}
+
+/** The folder around it was taken away and made anew. Throws a WorkerError (PT_SHM_FILE) where that is not so. */
+export function remakeFolder({ folder, isAlone = false }: WorkerMemory, worker: string): void {
+  if (isAlone && !existsSync(folder)) makeAlone(folder, worker);
+}
+
+function makeAlone(folder: string, worker: string): void {
   try {
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
@@ -75,5 +87,4 @@ function alone(base: string, worker: string): WorkerMemory {
       { cause: error },
     );
   }
-  return { folder, domain: randomBytes(16).toString('hex'), isHome: false };
 }

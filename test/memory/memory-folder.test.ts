@@ -90,7 +90,7 @@ describe.skipIf(process.platform === 'win32')('memory folders', () => {
     new MemoryFolder(parent).close();
     expect(readdirSync(folder)).toHaveLength(3);
     expect(findMemoryFolder(probe, parent)).toBeNull();
-    expect(() => requireMemoryFolder(folder, probe)).toThrow(expect.objectContaining({ code: 'PT_SHM_FILE' }));
+    expect(() => requireMemoryFolder(folder, probe)).toThrow(expect.objectContaining({ code: 'PT_MEMORY_GONE' }));
     chownSync(folder, 0, 0);
     chownSync(join(folder, 'probe'), SOMEBODY, SOMEBODY);
     expect(findMemoryFolder(probe, parent)).toBeNull();
