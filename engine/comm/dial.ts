@@ -9,6 +9,7 @@ import { Peer } from './peer.js';
 import { connectSecurely, tlsProblem, type Trust } from './tls.js';
 
 export interface DialOptions {
+  /** The token of a run, or the pass that the other side knows this one by. */
   readonly token?: string | undefined;
   readonly hello: Hello;
   /** For the whole handshake; default 10 s. */
@@ -48,7 +49,7 @@ export function dial(url: string, options: DialOptions): Promise<Peer> {
       ),
     );
   const settings: ClientOptions & { noDelay: boolean } = {
-    headers: handshakeHeaders(token),
+    headers: handshakeHeaders(token, hello.name),
     maxPayload: maxFrameBytes,
     perMessageDeflate: false,
     skipUTF8Validation: true,

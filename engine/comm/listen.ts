@@ -17,8 +17,10 @@ import {
   HANDSHAKE_TIMEOUT_MS,
   type Hello,
   helloSchema,
-  isAuthorized,
   isLoopback,
+  isSamePass,
+  type Shown,
+  shownIn,
   VERSION_HEADER,
 } from './handshake.js';
 import { Peer, truncate } from './peer.js';
@@ -44,11 +46,17 @@ export interface ListenLimits {
 }
 
 export interface ListenOptions {
-  /** Default 127.0.0.1. Any other than a loopback address needs a token. */
+  /** Default 127.0.0.1. Any other than a loopback address needs a token, or `admits`. */
   readonly host?: string | undefined;
   /** 0 (the default) takes a free port. */
   readonly port?: number | undefined;
+  /** What everybody who dials must show. */
   readonly token?: string | undefined;
+  /**
+   * Instead of a token: whether who dials under a name may come in with this pass (`isSamePass` compares). It is asked
+   * before the connection exists, and the hello must have the same name.
+   */
+  readonly admits?: ((name: string, pass: string) => boolean) | undefined;
   /** How this side introduces itself. */
   readonly name?: string | undefined;
   /** Where given, the port speaks TLS (`wss://`) and refuses plain text. */
@@ -73,8 +81,8 @@ export interface Listener {
 
 /** Opens a port. Throws a UsageError: PT_TOKEN_REQUIRED, PT_PORT_IN_USE, PT_ADDRESS, PT_TLS_FILES. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host = LOOPBACK, port = 0, token, tls, limits = {}, onRefused = () => undefined } = options;
-  if (!isLoopback(host) && (token === undefined || token === ''))
+  const { host = LOOPBACK, port = 0, token, admits, tls, limits = {}, onRefused = () => undefined } = options;
+  if (!isLoopback(host) && admits === undefined && (token === undefined || token === ''))
     throw new UsageError(
       'PT_TOKEN_REQUIRED',
       `listening on ${host} would let every machine in reach join without a token`,
@@ -103,14 +111,15 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   });
   answerMalformed(http, sockets, door);
   http.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    const refusal = refuse(request, token);
+    const shown = shownIn(request.headers);
+    const refusal = refuse(request, shown, options);
     if (refusal !== null) {
       door.refuse(stream, refusal[1]);
       return answer(stream, ...refusal);
     }
     sockets.handleUpgrade(request, stream, head, (socket) => {
       door.welcome(stream);
-      greet(socket, options, (reason) => door.refuse(stream, reason));
+      greet(socket, options, shown.name, (reason) => door.refuse(stream, reason));
     });
   });
   const bound = await bind(door.server, host, port);
@@ -134,14 +143,23 @@ function answerMalformed(http: HttpServer, sockets: WebSocketServer, door: Door)
 }
 
 /** Why a request may not become a connection, or null. */
-function refuse(request: IncomingMessage, token: string | undefined): [status: number, reason: string] | null {
+function refuse(
+  request: IncomingMessage,
+  shown: Shown,
+  options: ListenOptions,
+): [status: number, reason: string] | null {
   // Only browsers send an Origin: a web page must not reach a port on the loopback of the person who looks at it.
   if (request.headers.origin !== undefined) return [403, 'connections from web pages are refused'];
-  if (!isAuthorized(request.headers.authorization, token)) return [401, 'wrong or missing token'];
+  if (!mayEnter(shown, options)) return [401, 'wrong or missing token'];
   const version = request.headers[VERSION_HEADER];
   if (version !== String(FRAME_VERSION))
     return [426, `frame version ${String(version)} dialled; this side speaks ${FRAME_VERSION}`];
   return null;
+}
+
+function mayEnter({ name, pass }: Shown, { token, admits }: ListenOptions): boolean {
+  if (admits !== undefined) return name !== null && pass !== null && admits(name, pass);
+  return token === undefined || isSamePass(pass, token);
 }
 
 function answer(stream: Duplex, status: number, reason: string): void {
@@ -156,6 +174,7 @@ function answer(stream: Duplex, status: number, reason: string): void {
 function greet(
   socket: WebSocket,
   { name = 'listener', limits = {}, onPeer }: ListenOptions,
+  shownName: string | null,
   onRefused: (reason: string) => void,
 ): void {
   const {
@@ -179,6 +198,9 @@ function greet(
     } catch {
       return turnAway(CLOSE_CODE.badHello, 'the first frame is no valid hello');
     }
+    // The pass was one of that name.
+    if (shownName !== null && hello.name !== shownName)
+      return turnAway(CLOSE_CODE.badHello, 'the hello has another name than the request');
     // The peer must listen before this turn ends: the next frame may be in the same packet.
     const peer = new Peer(hello.name, socket, { maxFrameBytes, maxFramesPerSecond });
     socket.off('error', ignore);

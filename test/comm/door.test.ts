@@ -257,3 +257,38 @@ describe('a peer that knows the token', () => {
     expect(await refusals(1)).toEqual(['the first frame is no valid hello']);
   });
 });
+
+describe('a port that knows each name by a pass of its own', () => {
+  const passes = new Map([
+    ['w0', 'first pass'],
+    ['w1', 'second pass'],
+  ]);
+  const admits = (name: string, pass: string): boolean => passes.get(name) === pass;
+
+  it('lets a name in with its pass, and with no other', async () => {
+    const { listener, arrived, refusals } = await open({ token: undefined, admits });
+    await expect(dial(listener.url, { hello: { name: 'w0' }, token: 'first pass' })).resolves.toHaveProperty(
+      'isOpen',
+      true,
+    );
+    for (const [name, token] of [
+      ['w1', 'first pass'],
+      ['w2', 'second pass'],
+      ['w0', undefined],
+    ] as const)
+      await expect(dial(listener.url, { hello: { name }, token })).rejects.toMatchObject({ code: 'PT_TOKEN' });
+    expect(await refusals(3)).toEqual(Array.from({ length: 3 }, () => 'wrong or missing token'));
+    expect(arrived.map(({ name }) => name)).toEqual(['w0']);
+  });
+
+  it('refuses a hello under another name than the one whose pass was shown, and a request without a name', async () => {
+    const { listener, arrived, refusals } = await open({ token: undefined, admits });
+    const socket = new WebSocket(listener.url, { headers: handshakeHeaders('first pass', 'w0') });
+    socket.on('open', () => socket.send(encodeFrame({ type: 'hello', name: 'w1' })));
+    expect(await new Promise((resolve) => socket.once('close', resolve))).toBe(4400);
+    const nameless = new WebSocket(listener.url, { headers: handshakeHeaders('first pass') });
+    await new Promise((resolve) => nameless.once('error', resolve));
+    expect(await refusals(2)).toEqual(['the hello has another name than the request', 'wrong or missing token']);
+    expect(arrived).toEqual([]);
+  });
+});
