@@ -1,10 +1,13 @@
-// Dial: opens one connection to a listener and introduces this process. It tries once; who wants to try again, dials
-// again.
+// Dial: opens one connection to a listener and introduces this process. A listener that is besieged cuts whoever has not
+// said yet who it is, and says nothing: then it comes again, for as long as it has time. Nothing else is tried twice.
 import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
 import { type PipetrainError, UsageError, WorkerError } from '../core/errors.js';
 import { decodeFrame, encodeFrame, MAX_FRAME_BYTES } from './frame.js';
 import { HANDSHAKE_TIMEOUT_MS, handshakeHeaders, type Hello, welcomeSchema } from './handshake.js';
+import { isOwnSocket } from './local-socket.js';
 import { Peer } from './peer.js';
 import { connectSecurely, tlsProblem, type Trust } from './tls.js';
 
@@ -21,6 +24,10 @@ export interface DialOptions {
   readonly trust?: Trust | undefined;
 }
 
+/** The pause before the second try; it doubles up to the longest. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 500;
+
 /** Masks keep web pages from forging traffic to proxies; a zero mask is valid and saves a pass over every byte. */
 const zeroMask = (mask: Buffer): void => void mask.fill(0);
 
@@ -31,14 +38,6 @@ const zeroMask = (mask: Buffer): void => void mask.fill(0);
  * refuses (PT_REFUSED).
  */
 export function dial(url: string, options: DialOptions): Promise<Peer> {
-  const {
-    token,
-    hello,
-    timeoutMs = HANDSHAKE_TIMEOUT_MS,
-    maxFrameBytes = MAX_FRAME_BYTES,
-    maxFramesPerSecond,
-    trust = {},
-  } = options;
   // A fragment has no meaning here, and ws throws on it.
   if (!URL.canParse(url) || !/^wss?:$/.test(new URL(url).protocol) || new URL(url).hash !== '')
     return Promise.reject(
@@ -48,6 +47,26 @@ export function dial(url: string, options: DialOptions): Promise<Peer> {
         'Give it as ws://HOST:PORT, or wss://HOST:PORT for TLS.',
       ),
     );
+  // ws would believe what Node.js believes; a pinned certificate has to be checked before the request, with the token,
+  // goes out.
+  const { trust = {} } = options;
+  const way = new URL(url).protocol === 'wss:' ? { createConnection: securely(trust) } : {};
+  return dialUntilHeard(url, options, () => new WebSocket(url, { ...settingsOf(options), ...way }));
+}
+
+/**
+ * Connects to a socket of the file system (`localSocketPath`). The path is one that this process made up or was given
+ * by its user, never one that came over a network. Throws what `dial` throws; PT_DIAL where it is no socket of this
+ * user.
+ */
+export function dialLocally(path: string, options: DialOptions): Promise<Peer> {
+  if (!isOwnSocket(path))
+    return Promise.reject(new WorkerError('PT_DIAL', `${path} is no socket of this user`, REACH_HINT));
+  const way = { createConnection: () => connect({ path }) };
+  return dialUntilHeard(path, options, () => new WebSocket('ws://localhost', { ...settingsOf(options), ...way }));
+}
+
+function settingsOf({ token, hello, maxFrameBytes = MAX_FRAME_BYTES }: DialOptions): ClientOptions {
   const settings: ClientOptions & { noDelay: boolean } = {
     headers: handshakeHeaders(token, hello.name),
     maxPayload: maxFrameBytes,
@@ -55,21 +74,46 @@ export function dial(url: string, options: DialOptions): Promise<Peer> {
     skipUTF8Validation: true,
     generateMask: zeroMask,
     noDelay: true,
-    // ws would believe what Node.js believes; a pinned certificate has to be checked before the request, with the
-    // token, goes out.
-    ...(new URL(url).protocol === 'wss:' ? { createConnection: securely(trust) } : {}),
   };
-  return introduce(url, new WebSocket(url, settings), { hello, timeoutMs, maxFrameBytes, maxFramesPerSecond });
+  return settings;
 }
 
+/** Comes again where it was cut before it was heard, within the time that the handshake has. */
+async function dialUntilHeard(where: string, options: DialOptions, open: () => WebSocket): Promise<Peer> {
+  const { hello, timeoutMs = HANDSHAKE_TIMEOUT_MS, maxFrameBytes = MAX_FRAME_BYTES, maxFramesPerSecond } = options;
+  const end = performance.now() + timeoutMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    const leftMs = Math.max(1, end - performance.now());
+    try {
+      return await introduce(where, open(), { hello, timeoutMs, leftMs, maxFrameBytes, maxFramesPerSecond });
+    } catch (error) {
+      if (!(error instanceof CutOff) || performance.now() + pauseMs >= end) throw error;
+      await sleep(pauseMs);
+    }
+  }
+}
+
+/** The other side cut the connection and did not say why. */
+class CutOff extends WorkerError {
+  constructor(where: string, cause?: Error) {
+    super('PT_DIAL', `${where} closed the connection before it answered`, REACH_HINT, { cause });
+  }
+}
+
+/** What the system says of a connection that was cut, or for which there was no room in the queue. */
+const CUT_OFF = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'EAGAIN']);
+
 type Introduction = Pick<DialOptions, 'hello' | 'maxFramesPerSecond'> & {
+  /** What is told of. */
   readonly timeoutMs: number;
+  /** What there is. */
+  readonly leftMs: number;
   readonly maxFrameBytes: number;
 };
 
 /** Says hello over a socket that is being opened, and waits for the welcome. */
 function introduce(url: string, socket: WebSocket, options: Introduction): Promise<Peer> {
-  const { hello, timeoutMs, maxFrameBytes, maxFramesPerSecond } = options;
+  const { hello, timeoutMs, leftMs, maxFrameBytes, maxFramesPerSecond } = options;
   return new Promise((resolve, reject) => {
     const fail = (error: PipetrainError): void => {
       clearTimeout(timer);
@@ -80,12 +124,14 @@ function introduce(url: string, socket: WebSocket, options: Introduction): Promi
     };
     const timer = setTimeout(
       () => fail(new WorkerError('PT_DIAL', `${url} did not answer within ${timeoutMs} ms`, REACH_HINT)),
-      timeoutMs,
+      leftMs,
     );
-    socket.on('error', (error) =>
+    socket.on('error', (error: NodeJS.ErrnoException) =>
       fail(
         tlsProblem(url, error) ??
-          new WorkerError('PT_DIAL', `cannot reach ${url}: ${describe(error)}`, REACH_HINT, { cause: error }),
+          (CUT_OFF.has(error.code ?? '')
+            ? new CutOff(url, error)
+            : new WorkerError('PT_DIAL', `cannot reach ${url}: ${describe(error)}`, REACH_HINT, { cause: error })),
       ),
     );
     socket.on('close', (code, reason) => fail(closedBefore(url, code, reason.toString())));
@@ -132,8 +178,7 @@ const describe = (error: Error): string =>
 /** Why a connection was closed before the welcome. */
 function closedBefore(url: string, code: number, reason: string): WorkerError {
   // Gone without a word: it died, or the connection was cut. Who refuses says why.
-  if (code === ABNORMAL)
-    return new WorkerError('PT_DIAL', `${url} closed the connection before it answered`, REACH_HINT);
+  if (code === ABNORMAL) return new CutOff(url);
   return new WorkerError(
     'PT_REFUSED',
     `${url} refused this process: ${reason || `code ${code}`}`,

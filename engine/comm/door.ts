@@ -4,7 +4,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket } from 'node:tls';
-import { isLoopback } from './handshake.js';
+import { Places } from './places.js';
+import { FILE_SYSTEM, sourceOf } from './source.js';
 
 /** First byte of every TLS connection: a handshake record. */
 const TLS_HANDSHAKE = 0x16;
@@ -12,13 +13,12 @@ const TLS_HANDSHAKE = 0x16;
 export interface DoorOptions {
   /** Where given, the port speaks TLS and nothing else. */
   readonly secure: SecureContext | null;
-  /** From the first packet until `welcome`. */
+  /** Until `welcome`. */
   readonly timeoutMs: number;
-  /**
-   * Strangers at a time, those of this machine and those of others counted apart: a flood from outside must not keep
-   * local workers out.
-   */
+  /** Strangers at a time; one more takes the place of the oldest of the source with the most. */
   readonly maxStrangers: number;
+  /** As many may be welcome and have said nothing yet, in places of their own. */
+  readonly maxNewcomers: number;
   readonly onRefused: (address: string, reason: string) => void;
   /** Takes a connection over which HTTP is to be spoken. */
   readonly admit: (stream: Duplex) => void;
@@ -26,42 +26,54 @@ export interface DoorOptions {
 
 interface Stranger {
   readonly socket: Socket;
+  readonly source: string;
   readonly address: string;
-  readonly isLocal: boolean;
+  /** Where it waits; null when it does not any more. */
+  places: Places<Stranger> | null;
   timer: NodeJS.Timeout | undefined;
 }
 
 export class Door {
   readonly server: Server;
   readonly #options: DoorOptions;
-  readonly #strangers = new Set<Stranger>();
+  readonly #strangers: Places<Stranger>;
+  readonly #newcomers: Places<Stranger>;
   readonly #sockets = new Set<Socket>();
   /** By the stream that was admitted: the socket itself, or the secured one over it. */
   readonly #byStream = new WeakMap<Duplex, Stranger>();
 
   constructor(options: DoorOptions) {
     this.#options = options;
+    this.#strangers = new Places(options.maxStrangers);
+    this.#newcomers = new Places(options.maxNewcomers);
     this.server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 }, (socket) =>
       this.#meet(socket),
     );
   }
 
-  /** Who an admitted stream belongs to, as HOST:PORT. */
-  addressOf(stream: Duplex): string {
-    return this.#byStream.get(stream)?.address ?? 'unknown';
+  /** Where an admitted stream comes from. */
+  sourceOf(stream: Duplex): string {
+    return this.#byStream.get(stream)?.source ?? FILE_SYSTEM;
   }
 
-  /** The other side of an admitted stream is known: it needs no place among the strangers any more. */
+  /** The other side of an admitted stream may come in: whoever else comes from there has places of its own now. */
   welcome(stream: Duplex): void {
     const stranger = this.#byStream.get(stream);
     if (stranger === undefined) return;
     clearTimeout(stranger.timer);
-    this.#strangers.delete(stranger);
+    this.#strangers.know(stranger.source);
+    this.#wait(stranger, this.#newcomers);
+  }
+
+  /** It has said something: it needs no place any more. */
+  settle(stream: Duplex): void {
+    const stranger = this.#byStream.get(stream);
+    if (stranger !== undefined) this.#release(stranger);
   }
 
   /** Notes why an admitted stream was not let in. The caller answers and ends it. */
   refuse(stream: Duplex, reason: string): void {
-    this.#options.onRefused(this.addressOf(stream), reason);
+    this.#options.onRefused(this.#byStream.get(stream)?.address ?? 'unknown', reason);
   }
 
   /** Cuts every connection. */
@@ -70,26 +82,23 @@ export class Door {
   }
 
   #meet(socket: Socket): void {
-    const host = socket.remoteAddress ?? '';
+    const { remoteAddress } = socket;
     const stranger: Stranger = {
       socket,
-      address: `${host}:${socket.remotePort}`,
-      isLocal: isLoopback(host),
+      source: sourceOf(remoteAddress),
+      address: remoteAddress === undefined ? FILE_SYSTEM : `${remoteAddress}:${socket.remotePort}`,
+      places: null,
       timer: undefined,
     };
+    const { timeoutMs } = this.#options;
     socket.on('error', () => socket.destroy());
-    const numAlike = [...this.#strangers].filter(({ isLocal }) => isLocal === stranger.isLocal).length;
-    if (numAlike >= this.#options.maxStrangers)
-      return this.#dismiss(stranger, `${numAlike} connections wait to be let in already`);
-    this.#strangers.add(stranger);
     this.#sockets.add(socket);
-    stranger.timer = setTimeout(
-      () => this.#dismiss(stranger, `it was not known after ${this.#options.timeoutMs} ms`),
-      this.#options.timeoutMs,
-    );
+    stranger.timer = setTimeout(() => {
+      socket.destroy();
+      this.#options.onRefused(stranger.address, `it was not known after ${timeoutMs} ms`);
+    }, timeoutMs);
     socket.once('close', () => {
-      clearTimeout(stranger.timer);
-      this.#strangers.delete(stranger);
+      this.#release(stranger);
       this.#sockets.delete(socket);
     });
     socket.once('data', (first: Buffer) => {
@@ -97,6 +106,7 @@ export class Door {
       socket.unshift(first);
       this.#greet(stranger, first[0] === TLS_HANDSHAKE);
     });
+    this.#wait(stranger, this.#strangers);
   }
 
   #greet(stranger: Stranger, speaksTls: boolean): void {
@@ -123,7 +133,9 @@ export class Door {
     const secured = new TLSSocket(stranger.socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] });
     let isSecure = false;
     secured.on('error', (error: Error) => {
-      if (!isSecure) this.#options.onRefused(stranger.address, `TLS failed: ${error.message}`);
+      // One that lost its place was told so.
+      if (!isSecure && stranger.places !== null)
+        this.#options.onRefused(stranger.address, `TLS failed: ${error.message}`);
       stranger.socket.destroy();
     });
     secured.once('secure', () => {
@@ -138,8 +150,21 @@ export class Door {
     stream.resume();
   }
 
-  #dismiss({ socket, address }: Stranger, reason: string): void {
-    socket.destroy();
-    this.#options.onRefused(address, reason);
+  /** Moves it among those that wait there; whoever loses a place by that is cut. */
+  #wait(stranger: Stranger, places: Places<Stranger>): void {
+    stranger.places?.leave(stranger.source, stranger);
+    stranger.places = places;
+    const loser = places.take(stranger.source, stranger);
+    if (loser === null) return;
+    this.#release(loser);
+    // Not a word: the other side learns at once that it has to come again, and nothing is kept of it here.
+    loser.socket.resetAndDestroy();
+    this.#options.onRefused(loser.address, 'others came, and it had not said who it is');
+  }
+
+  #release(stranger: Stranger): void {
+    clearTimeout(stranger.timer);
+    stranger.places?.leave(stranger.source, stranger);
+    stranger.places = null;
   }
 }

@@ -6,6 +6,7 @@ import {
   type Server as HttpServer,
   STATUS_CODES,
 } from 'node:http';
+import { rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
@@ -23,24 +24,36 @@ import {
   shownIn,
   VERSION_HEADER,
 } from './handshake.js';
+import { Arriving, Intake } from './intake.js';
 import { Peer, truncate } from './peer.js';
 import { type Credentials, secureContextOf } from './tls.js';
+import { WrongPasses } from './wrong-passes.js';
 
-/** Strangers at a time that may wait to be let in. */
-const MAX_STRANGERS = 64;
+/** Strangers at a time that may wait to be let in: at 500 a second each has a second to show the token. */
+const MAX_STRANGERS = 512;
+/** Connections at a time that have shown the token and not said hello. */
+const MAX_NEWCOMERS = 128;
+/** Connections that may wait in the kernel while this process computes; it may allow fewer. */
+const BACKLOG = 4096;
 const LOOPBACK = '127.0.0.1';
 /** Bytes of an upgrade request: all that a stranger without the token may say. */
 const MAX_REQUEST_BYTES = 8192;
 /** Bytes of a hello: a name and a few facts. */
 const MAX_HELLO_BYTES = 65_536;
+/** A closing handshake that the other side does not answer is cut after this long. */
+const CLOSE_TIMEOUT_MS = 1000;
 
 /** What peers and strangers may ask of a port. */
 export interface ListenLimits {
   readonly maxFrameBytes?: number | undefined;
+  /** Bytes of a frame of somebody who takes part in nothing yet (`Peer.takesPart`); default: as of everybody. */
+  readonly guestFrameBytes?: number | undefined;
   /** For each part of the handshake. */
   readonly handshakeTimeoutMs?: number | undefined;
-  /** Connections at a time that have not shown the token yet; default 64. */
+  /** Connections at a time that have not shown the token yet; default 512. */
   readonly maxStrangers?: number | undefined;
+  /** Connections at a time that have shown the token and not said hello; default 128. */
+  readonly maxNewcomers?: number | undefined;
   /** Frames that a peer may send within a second; see `Peer`. */
   readonly maxFramesPerSecond?: number | undefined;
 }
@@ -81,54 +94,155 @@ export interface Listener {
 
 /** Opens a port. Throws a UsageError: PT_TOKEN_REQUIRED, PT_PORT_IN_USE, PT_ADDRESS, PT_TLS_FILES. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host = LOOPBACK, port = 0, token, admits, tls, limits = {}, onRefused = () => undefined } = options;
+  const { host = LOOPBACK, port = 0, token, admits, tls } = options;
   if (!isLoopback(host) && admits === undefined && (token === undefined || token === ''))
     throw new UsageError(
       'PT_TOKEN_REQUIRED',
       `listening on ${host} would let every machine in reach join without a token`,
       `Pass --token SECRET, or listen on ${LOOPBACK}.`,
     );
-
-  // It never listens itself: connections come through the door.
-  const http = createHttpServer({ maxHeaderSize: MAX_REQUEST_BYTES }, (request, response) => {
-    door.refuse(request.socket, 'it asked for a web page');
-    response
-      .writeHead(426, { 'content-type': 'text/plain', connection: 'close' })
-      .end('This port speaks the WebSocket protocol of pipetrain.\n');
-  });
-  const door = new Door({
-    secure: tls === undefined ? null : secureContextOf(tls),
-    timeoutMs: limits.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
-    maxStrangers: limits.maxStrangers ?? MAX_STRANGERS,
-    onRefused,
-    admit: (stream) => void http.emit('connection', stream),
-  });
-  const sockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: limits.maxFrameBytes ?? MAX_FRAME_BYTES,
-    perMessageDeflate: false,
-    skipUTF8Validation: true,
-  });
-  answerMalformed(http, sockets, door);
-  http.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    const shown = shownIn(request.headers);
-    const refusal = refuse(request, shown, options);
-    if (refusal !== null) {
-      door.refuse(stream, refusal[1]);
-      return answer(stream, ...refusal);
-    }
-    sockets.handleUpgrade(request, stream, head, (socket) => {
-      door.welcome(stream);
-      greet(socket, options, shown.name, (reason) => door.refuse(stream, reason));
-    });
-  });
-  const bound = await bind(door.server, host, port);
+  const entrance = new PeerEntrance(options);
+  const bound = await bind(entrance.door.server, host, port);
   return {
     url: `${tls === undefined ? 'ws' : 'wss'}://${inUrl(host)}:${bound}`,
     port: bound,
-    close: () => shut(door, sockets),
+    close: () => entrance.shut(),
   };
 }
+
+/**
+ * Listens at a socket of the file system (`localSocketPath`), for processes of this user alone. Null where there can be
+ * none: they come through the port then.
+ */
+export async function listenLocally(
+  path: string,
+  options: Omit<ListenOptions, 'host' | 'port' | 'tls'>,
+): Promise<Pick<Listener, 'close'> | null> {
+  const entrance = new PeerEntrance(options);
+  const { server } = entrance.door;
+  // What a killed process left there; nobody else can have made it.
+  rmSync(path, { force: true });
+  const isBound = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen({ path, backlog: BACKLOG }, () => resolve(true));
+  });
+  return isBound ? { close: () => entrance.shut() } : null;
+}
+
+/** What stands behind a port, wherever that is: door, request, hello. */
+class PeerEntrance {
+  readonly door: Door;
+  readonly #options: ListenOptions;
+  readonly #sockets: WebSocketServer;
+  readonly #intake = new Intake();
+  readonly #wrongPasses = new WrongPasses();
+
+  constructor(options: ListenOptions) {
+    const { tls, limits = {}, onRefused = () => undefined } = options;
+    this.#options = options;
+    // It never listens itself: connections come through the door.
+    const http = createHttpServer({ maxHeaderSize: MAX_REQUEST_BYTES }, (request, response) => {
+      this.door.refuse(request.socket, 'it asked for a web page');
+      response
+        .writeHead(426, { 'content-type': 'text/plain', connection: 'close' })
+        .end('This port speaks the WebSocket protocol of pipetrain.\n');
+    });
+    this.door = new Door({
+      secure: tls === undefined ? null : secureContextOf(tls),
+      timeoutMs: limits.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+      maxStrangers: limits.maxStrangers ?? MAX_STRANGERS,
+      maxNewcomers: limits.maxNewcomers ?? MAX_NEWCOMERS,
+      onRefused,
+      admit: (stream) => void http.emit('connection', stream),
+    });
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: limits.maxFrameBytes ?? MAX_FRAME_BYTES,
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+      // Nobody here sends pings; answers to those of others would pile up for whoever does not read.
+      autoPong: false,
+    });
+    answerMalformed(http, this.#sockets, this.door);
+    http.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => this.#decide(request, stream, head));
+  }
+
+  async shut(): Promise<void> {
+    await shut(this.door, this.#sockets);
+    this.#intake.close();
+  }
+
+  #decide(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    const shown = shownIn(request.headers);
+    const refusal = refuse(request, shown, this.#options);
+    if (refusal !== null) return this.#turnAway(stream, refusal, shown);
+    this.#sockets.handleUpgrade(request, stream, head, (socket) => {
+      this.door.welcome(stream);
+      this.#greet(socket, stream, shown.name);
+    });
+  }
+
+  /** The answer to a guess waits, in the place that the stranger has. */
+  #turnAway(stream: Duplex, [status, reason]: Refusal, { pass }: Shown): void {
+    this.door.refuse(stream, reason);
+    const isGuess = status === 401 && pass !== null;
+    const pauseMs = isGuess ? this.#wrongPasses.pauseFor(this.door.sourceOf(stream)) : 0;
+    if (pauseMs === 0) answer(stream, status, reason);
+    else setTimeout(() => answer(stream, status, reason), pauseMs).unref();
+  }
+
+  /** Waits for the hello of a new connection and makes it a peer. */
+  #greet(socket: WebSocket, stream: Duplex, shownName: string | null): void {
+    const { limits = {} } = this.#options;
+    const { handshakeTimeoutMs: timeoutMs = HANDSHAKE_TIMEOUT_MS, maxFrameBytes = MAX_FRAME_BYTES } = limits;
+    const turnAway = (code: number, reason: string): void => {
+      clearTimeout(timer);
+      this.door.refuse(stream, reason);
+      socket.close(code, truncate(reason));
+      setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+    };
+    const badHello = (): void => turnAway(CLOSE_CODE.badHello, 'the first frame is no valid hello');
+    const timer = setTimeout(() => turnAway(CLOSE_CODE.helloTimeout, `no hello within ${timeoutMs} ms`), timeoutMs);
+    const maxBytes = Math.min(MAX_HELLO_BYTES, maxFrameBytes);
+    const arriving = new Arriving(this.#intake, stream, { maxBytes, onBroken: badHello });
+    socket.on('message', () => arriving.ended());
+    const ignore = (): void => undefined; // a 'close' follows every 'error'
+    socket.on('error', ignore);
+    socket.once('close', () => clearTimeout(timer));
+    socket.once('message', (data: RawData) => {
+      clearTimeout(timer);
+      this.door.settle(stream);
+      if (socket.readyState !== socket.OPEN) return; // too late
+      let hello: Hello;
+      try {
+        hello = helloSchema.parse(decodeFrame(data as Buffer, maxBytes));
+      } catch {
+        return badHello();
+      }
+      // The pass was one of that name.
+      if (shownName !== null && hello.name !== shownName)
+        return turnAway(CLOSE_CODE.badHello, 'the hello has another name than the request');
+      socket.off('error', ignore);
+      this.#introduce(socket, arriving, hello, (reason) => turnAway(CLOSE_CODE.refused, reason));
+    });
+  }
+
+  /** The peer must listen before this turn ends: the next frame may be in the same packet. */
+  #introduce(socket: WebSocket, arriving: Arriving, hello: Hello, turnAway: (reason: string) => void): void {
+    const { name = 'listener', limits = {}, onPeer } = this.#options;
+    const { maxFrameBytes, maxFramesPerSecond, guestFrameBytes } = limits;
+    const peer = new Peer(hello.name, socket, { maxFrameBytes, maxFramesPerSecond, guestFrameBytes, arriving });
+    if (guestFrameBytes === undefined) peer.takesPart();
+    socket.send(encodeFrame({ type: 'welcome', name }), { binary: true });
+    try {
+      onPeer(peer, hello);
+    } catch (error) {
+      turnAway(messageOf(error));
+    }
+  }
+}
+
+type Refusal = readonly [status: number, reason: string];
 
 /** Turns those away whose requests cannot be read. */
 function answerMalformed(http: HttpServer, sockets: WebSocketServer, door: Door): void {
@@ -143,11 +257,7 @@ function answerMalformed(http: HttpServer, sockets: WebSocketServer, door: Door)
 }
 
 /** Why a request may not become a connection, or null. */
-function refuse(
-  request: IncomingMessage,
-  shown: Shown,
-  options: ListenOptions,
-): [status: number, reason: string] | null {
+function refuse(request: IncomingMessage, shown: Shown, options: ListenOptions): Refusal | null {
   // Only browsers send an Origin: a web page must not reach a port on the loopback of the person who looks at it.
   if (request.headers.origin !== undefined) return [403, 'connections from web pages are refused'];
   if (!mayEnter(shown, options)) return [401, 'wrong or missing token'];
@@ -168,49 +278,6 @@ function answer(stream: Duplex, status: number, reason: string): void {
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: text/plain\r\nConnection: ` +
       `close\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
   );
-}
-
-/** Waits for the hello of a new connection and makes it a peer. */
-function greet(
-  socket: WebSocket,
-  { name = 'listener', limits = {}, onPeer }: ListenOptions,
-  shownName: string | null,
-  onRefused: (reason: string) => void,
-): void {
-  const {
-    maxFrameBytes = MAX_FRAME_BYTES,
-    handshakeTimeoutMs: timeoutMs = HANDSHAKE_TIMEOUT_MS,
-    maxFramesPerSecond,
-  } = limits;
-  const turnAway = (code: number, reason: string): void => {
-    onRefused(reason);
-    socket.close(code, truncate(reason));
-  };
-  const timer = setTimeout(() => turnAway(CLOSE_CODE.helloTimeout, `no hello within ${timeoutMs} ms`), timeoutMs);
-  const ignore = (): void => undefined; // a 'close' follows every 'error'
-  socket.on('error', ignore);
-  socket.once('close', () => clearTimeout(timer));
-  socket.once('message', (data: RawData) => {
-    clearTimeout(timer);
-    let hello: Hello;
-    try {
-      hello = helloSchema.parse(decodeFrame(data as Buffer, Math.min(MAX_HELLO_BYTES, maxFrameBytes)));
-    } catch {
-      return turnAway(CLOSE_CODE.badHello, 'the first frame is no valid hello');
-    }
-    // The pass was one of that name.
-    if (shownName !== null && hello.name !== shownName)
-      return turnAway(CLOSE_CODE.badHello, 'the hello has another name than the request');
-    // The peer must listen before this turn ends: the next frame may be in the same packet.
-    const peer = new Peer(hello.name, socket, { maxFrameBytes, maxFramesPerSecond });
-    socket.off('error', ignore);
-    socket.send(encodeFrame({ type: 'welcome', name }), { binary: true });
-    try {
-      onPeer(peer, hello);
-    } catch (error) {
-      turnAway(CLOSE_CODE.refused, messageOf(error));
-    }
-  });
 }
 
 function bind(server: Server, host: string, port: number): Promise<number> {
@@ -235,7 +302,7 @@ function bind(server: Server, host: string, port: number): Promise<number> {
           ),
         );
     });
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       const address = server.address();
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });

@@ -3,6 +3,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { messageOf, WorkerError } from '../core/errors.js';
 import { decodeFrame, encodeFrame, FrameError, MAX_FRAME_BYTES, type Message, type Sendable } from './frame.js';
+import type { Arriving } from './intake.js';
 
 export type MessageHandler = (message: Message) => void | Promise<void>;
 
@@ -23,6 +24,10 @@ export interface PeerOptions {
   readonly maxFramesPerSecond?: number | undefined;
   /** Address of this host on the way to the other end, where that is known. */
   readonly localAddress?: string | undefined;
+  /** The message that is arriving, where its length and its time are limited. */
+  readonly arriving?: Arriving | undefined;
+  /** Bytes of a frame until `takesPart`; default: as afterwards. */
+  readonly guestFrameBytes?: number | undefined;
 }
 
 export class Peer {
@@ -32,6 +37,7 @@ export class Peer {
   readonly localAddress: string | null;
   readonly #socket: WebSocket;
   readonly #maxFrameBytes: number;
+  readonly #arriving: Arriving | null;
   readonly #maxFramesPerSecond: number;
   /** Frames of the second that began at `#secondBegan`. */
   #numFrames = 0;
@@ -47,13 +53,18 @@ export class Peer {
   #isDistrusted = false;
   #heardAt = performance.now();
 
-  /** Takes over an open socket; the socket must have no handlers for messages left. */
+  /** Takes over an open socket; nobody else may read its messages any more. */
   constructor(name: string, socket: WebSocket, options: PeerOptions = {}) {
     this.name = name;
     this.localAddress = options.localAddress ?? null;
     this.#socket = socket;
     this.#maxFrameBytes = options.maxFrameBytes ?? MAX_FRAME_BYTES;
     this.#maxFramesPerSecond = options.maxFramesPerSecond ?? MAX_FRAMES_PER_SECOND;
+    this.#arriving = options.arriving ?? null;
+    this.#arriving?.govern({
+      maxBytes: options.guestFrameBytes ?? this.#maxFrameBytes,
+      onBroken: (reason) => this.#distrust(new FrameError(`${name} sent a message without an end: ${reason}`)),
+    });
     socket.on('message', (data: RawData, isBinary: boolean) => this.#receive(data, isBinary));
     socket.on('close', (code: number, reason: Buffer) => this.#closed(code, reason.toString()));
     socket.on('error', (error: Error) => {
@@ -126,6 +137,11 @@ export class Peer {
     this.#onError = handler;
   }
 
+  /** The other end takes part in something from now on: its frames may be as long as frames may be. */
+  takesPart(): void {
+    this.#arriving?.admit();
+  }
+
   /** Closes the connection; the other side sees the reason. */
   close(reason = 'closed'): void {
     if (this.#closeReason !== null) return;
@@ -142,11 +158,15 @@ export class Peer {
       if (!isBinary || !(data instanceof Uint8Array)) throw new FrameError(`${this.name} sent text; frames are binary`);
       this.#deliver(decodeFrame(data, this.#maxFrameBytes));
     } catch (error) {
-      // What comes after an undecodable frame cannot be trusted either.
-      this.#isDistrusted = true;
-      this.#failed(error);
-      this.close(messageOf(error));
+      this.#distrust(error);
     }
+  }
+
+  /** What comes after a frame that cannot be decoded cannot be trusted either. */
+  #distrust(error: unknown): void {
+    this.#isDistrusted = true;
+    this.#failed(error);
+    this.close(messageOf(error));
   }
 
   /** Throws where more frames come than any honest peer sends. */
