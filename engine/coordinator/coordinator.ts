@@ -280,6 +280,7 @@ async function portOf({ config, token }: CoordinatorOptions, parts: CoordinatorP
   try {
     return await openPort(config, {
       token,
+      folder: memory.shared.path,
       onRefused: (peer, reason) => phase.dropped(peer, reason),
       onPeer: (peer, hello) => membership.gate.greet(peer, hello),
     });

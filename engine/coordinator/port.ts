@@ -1,10 +1,17 @@
-// Port: the port of a run as its configuration asks for it: where, with which token and which certificate. What comes
-// in through it is gate.ts's business.
+// Port: the port of a run as its configuration asks for it: where, with which token and which certificate; and the
+// socket in its memory, through which processes of this user come whatever goes on at the port. What comes in through
+// either is gate.ts's business.
 import { randomBytes } from 'node:crypto';
-import { listen, type ListenOptions } from '../comm/listen.js';
+import { listen, listenLocally, type ListenOptions } from '../comm/listen.js';
+import { localSocketPath } from '../comm/local-socket.js';
 import { fingerprintOf, readCredentials, type Trust } from '../comm/tls.js';
 import type { TrainConfig } from '../core/config.js';
 import { type Entrance, entranceOf } from '../protocol/entrance.js';
+
+/** Bytes of what somebody says who takes no part yet: a worker that joins, or one who only asks. */
+const GUEST_FRAME_BYTES = 65_536;
+/** How this process is called, to those who dial and in the memory of the run. */
+const NAME = 'coordinator';
 
 export interface Port {
   /** How others reach the run. */
@@ -23,19 +30,33 @@ export function placeOf({ listen: address, port }: TrainConfig): { readonly host
   return host === undefined ? { host: '127.0.0.1', port } : { host: host.replace(/^\[|\]$/g, ''), port: Number(given) };
 }
 
+/** What comes in through a port, and where the memory of the run lies. */
+export interface PortOptions extends Pick<ListenOptions, 'token' | 'onRefused' | 'onPeer'> {
+  readonly folder: string;
+}
+
 /** Opens the port; the token is a random one where none is given. Throws what listening throws, and PT_TLS_FILES. */
 export async function openPort(
   config: TrainConfig,
-  { token = randomBytes(24).toString('base64url'), ...options }: Pick<ListenOptions, 'token' | 'onRefused' | 'onPeer'>,
+  { token = randomBytes(24).toString('base64url'), folder, ...options }: PortOptions,
 ): Promise<Port> {
   const tls = readCredentials(config.tlsCert, config.tlsKey);
   const place = placeOf(config);
-  const listener = await listen({ ...place, ...(tls === null ? {} : { tls }), token, name: 'coordinator', ...options });
+  const common = { token, name: NAME, limits: { guestFrameBytes: GUEST_FRAME_BYTES }, ...options };
+  const listener = await listen({ ...place, ...(tls === null ? {} : { tls }), ...common });
+  const path = localSocketPath(folder, NAME);
+  const local = path === null ? null : await listenLocally(path, common);
   const trust = tls === null ? undefined : { fingerprint: fingerprintOf(tls.cert) };
   return {
-    entrance: entranceOf(listener.url, token, trust?.fingerprint),
+    entrance: entranceOf(listener.url, {
+      token,
+      local: local === null ? null : path,
+      fingerprint: trust?.fingerprint ?? null,
+    }),
     host: place.host,
     trust,
-    close: () => listener.close(),
+    close: async () => {
+      await Promise.all([listener.close(), local?.close()]);
+    },
   };
 }

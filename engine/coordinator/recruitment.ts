@@ -32,12 +32,13 @@ export class Recruitment {
   /** Starts the processes of `count` workers, which take part from now on. They load their code meanwhile. */
   invite(count: number): WorkerProcess[] {
     const { roster, port, handlers, means: run } = this.#options;
-    const { own: url, token } = port.entrance;
+    const { own: url, local, token } = port.entrance;
     return Array.from({ length: count }, () => {
-      const invitation = { url, token, worker: roster.nextName(), host: port.host, trust: port.trust, own: null, run };
-      const worker = new WorkerProcess(invitation, handlers);
-      roster.add(worker);
-      return worker;
+      const worker = roster.nextName();
+      const invitation = { url, local, token, worker, host: port.host, trust: port.trust, own: null, run };
+      const link = new WorkerProcess(invitation, handlers);
+      roster.add(link);
+      return link;
     });
   }
 

@@ -61,6 +61,7 @@ export class Roster {
 
   /** A worker has loaded the run. */
   enlist(link: WorkerLink, { device, address, fingerprint, domain, computeMs }: ReportOf<'ready'>): Member {
+    link.takesPart();
     this.#introductions.set(link.id, { colleague: { address, fingerprint, domain }, computeMs });
     return {
       worker: link.id,

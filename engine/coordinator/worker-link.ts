@@ -108,6 +108,11 @@ export abstract class WorkerLink {
     });
   }
 
+  /** It has loaded the run: from now on it may say as much as workers have to say. */
+  takesPart(): void {
+    this.#peer?.takesPart();
+  }
+
   order(order: Order): void {
     // News of its end is on its way to whoever gives orders.
     if (this.#standing.state === 'lost') return;

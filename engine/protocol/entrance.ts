@@ -8,6 +8,8 @@ export interface Entrance {
   readonly token: string;
   /** An address under which this host itself reaches it. */
   readonly own: string;
+  /** The socket of the file system where processes of this user reach it, past everybody else; null where none is. */
+  readonly local: string | null;
   /** SHA-256 of the certificate where the port speaks TLS, or null. */
   readonly fingerprint: string | null;
   /** Whether only processes of this host reach it. */
@@ -20,13 +22,17 @@ const WILDCARDS = ['0.0.0.0', '[::]'];
  * The entrance of a listener. One that listens everywhere is named by the first address of this host that is not its
  * loopback.
  */
-export function entranceOf(url: string, token: string, fingerprint: string | null = null): Entrance {
+export function entranceOf(
+  url: string,
+  { token, local, fingerprint }: Pick<Entrance, 'token' | 'local' | 'fingerprint'>,
+): Entrance {
   const { hostname } = new URL(url);
   const isLocal = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
   return {
     url: WILDCARDS.includes(hostname) ? withHost(url, publicAddress()) : url,
     token,
     own: ownUrl(url),
+    local,
     fingerprint,
     isLocal,
   };

@@ -43,6 +43,8 @@ const runMeansSchema = z.object({
 
 export const invitationSchema = z.object({
   url: z.string(),
+  /** The socket of the file system that leads there, for processes of the coordinator's user; null where none does. */
+  local: z.string().nullable(),
   token: z.string(),
   /** The name of a worker that the coordinator started; one that joins is given its name on arrival. */
   worker: z.string().nullable(),

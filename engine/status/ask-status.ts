@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { checkpointsIn } from '../checkpoint/run-checkpoint.js';
-import { dial } from '../comm/dial.js';
+import { dial, dialLocally, type DialOptions } from '../comm/dial.js';
+import { isOwnSocket } from '../comm/local-socket.js';
 import type { Peer } from '../comm/peer.js';
 import { isFingerprint, type Trust } from '../comm/tls.js';
 import { PipetrainError, WorkerError } from '../core/errors.js';
@@ -20,6 +21,8 @@ export const doorplateSchema = z.object({
   pid: z.number().int().positive(),
   host: z.string(),
   url: z.string(),
+  /** The socket of the file system that leads past the port; null where none does. */
+  local: z.string().nullable(),
   token: z.string(),
   fingerprint: z.string().refine(isFingerprint).nullable(),
 });
@@ -30,12 +33,17 @@ export type Doorplate = z.infer<typeof doorplateSchema>;
  * be had or read.
  */
 export async function askCoordinator(url: string, token: string, trust?: Trust): Promise<RunStatus> {
-  const peer = await dial(url, {
-    token,
-    trust,
-    hello: { name: 'status', role: 'status' },
-    timeoutMs: ANSWER_TIMEOUT_MS,
-  });
+  return ask(await dial(url, { ...visitorWith(token), trust }), url);
+}
+
+/** Who asks has this to say, and no more. */
+const visitorWith = (token: string): Omit<DialOptions, 'trust'> => ({
+  token,
+  hello: { name: 'status', role: 'status' },
+  timeoutMs: ANSWER_TIMEOUT_MS,
+});
+
+async function ask(peer: Peer, url: string): Promise<RunStatus> {
   try {
     return await answerOf(peer, url);
   } finally {
@@ -74,16 +82,20 @@ export async function statusOfFolder(folder: RunFolder): Promise<RunStatus> {
   let silence: string | null = null;
   if (plate !== null && (isElsewhere || isAlive(plate.pid)))
     try {
-      return await askCoordinator(
-        plate.url,
-        plate.token,
-        plate.fingerprint === null ? undefined : { fingerprint: plate.fingerprint },
-      );
+      return await askByDoorplate(plate, isElsewhere);
     } catch (error) {
       if (!(error instanceof PipetrainError)) throw error;
       silence = error.message;
     }
   return statusOfEvents(folder, plate, silence);
+}
+
+/** A path on the plate is followed on the host it is of only, to a socket of this user and nothing else. */
+async function askByDoorplate(plate: Doorplate, isElsewhere: boolean): Promise<RunStatus> {
+  const { url, local, token, fingerprint } = plate;
+  if (!isElsewhere && local !== null && isOwnSocket(local))
+    return ask(await dialLocally(local, visitorWith(token)), local);
+  return askCoordinator(url, token, fingerprint === null ? undefined : { fingerprint });
 }
 
 /** How a run stands by its events alone. `silence` is why its process does not answer, or null where there is none. */

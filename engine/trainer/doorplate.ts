@@ -9,13 +9,13 @@ import type { TrainHost } from './train-host.js';
 /** Hangs it for as long as `use` takes, or this process. A run that cannot be asked is no worse a run. */
 export async function withDoorplate(
   { runFolder, emit }: Pick<TrainHost, 'runFolder' | 'emit'>,
-  { own, token, fingerprint }: Entrance,
+  { own, local, token, fingerprint }: Entrance,
   use: () => Promise<void>,
 ): Promise<void> {
   const remove = (): void => runFolder.removeDoorplate();
   process.on('exit', remove);
   try {
-    const plate: Doorplate = { pid: process.pid, host: hostname(), url: own, token, fingerprint };
+    const plate: Doorplate = { pid: process.pid, host: hostname(), url: own, local, token, fingerprint };
     try {
       runFolder.writeDoorplate(`${JSON.stringify(plate)}\n`);
     } catch (error) {

@@ -1,7 +1,7 @@
 // Arrival: how a worker process comes to its coordinator: it dials, says who it is, and is given a name where it joins.
 // What it does there is the worker's business.
 import { hostname } from 'node:os';
-import { dial } from '../comm/dial.js';
+import { dial, dialLocally } from '../comm/dial.js';
 import type { Peer } from '../comm/peer.js';
 import { InterruptedError, WorkerError } from '../core/errors.js';
 import type { Invitation } from '../protocol/invitation.js';
@@ -22,14 +22,15 @@ export interface Arrival {
  * Connects to the coordinator of an invitation. Throws what `dial` throws, an InterruptedError where the coordinator
  * does not let this worker in, and a WorkerError (PT_PROTOCOL) where it speaks otherwise.
  */
-export async function arrive({ url, token, trust, own, worker }: Invitation): Promise<Arrival> {
+export async function arrive({ url, local, token, trust, own, worker }: Invitation): Promise<Arrival> {
   const name = worker ?? own?.name ?? 'worker';
-  const peer = await dial(url, {
+  const options = {
     token,
     hello: { name, ...(own === null ? {} : { role: 'join', host: hostname(), pid: process.pid }) },
     trust,
     timeoutMs: 30_000,
-  });
+  };
+  const peer = await (local === null ? dial(url, options) : dialLocally(local, options));
   if (own === null) return { peer, worker: name, heartbeatSeconds: null };
   const assignment = await assigned(peer);
   return { peer, worker: assignment.worker, heartbeatSeconds: assignment.heartbeatSeconds };

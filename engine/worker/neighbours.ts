@@ -105,7 +105,7 @@ export class Neighbours {
       if (worker === this.#worker) continue;
       this.#needed.add(worker);
       if (this.#dialled.has(worker)) continue;
-      const peer = await this.#port.dial(this.#colleague(worker)).catch((error: unknown) => {
+      const peer = await this.#dial(worker).catch((error: unknown) => {
         throw error instanceof PipetrainError ? new Unreachable(this.#worker, worker, error) : error;
       });
       this.#listenTo(peer, worker);
@@ -226,6 +226,10 @@ export class Neighbours {
     this.#dialled.delete(worker);
     dialled?.close(reason);
     if (this.#needed.has(worker)) this.#inbox.fail(this.#peerLost(worker, reason));
+  }
+
+  #dial(worker: string): Promise<Peer> {
+    return this.#port.dial(worker, this.#colleague(worker), this.sharesMemory(worker));
   }
 
   #peer(worker: string): Peer {

@@ -74,6 +74,7 @@ export async function runWorkers(options: AgentOptions): Promise<void> {
     workers.map((_, index) =>
       serve(options, memory, {
         ...options.run,
+        local: null,
         worker: null,
         host: null,
         own: {

@@ -1,8 +1,9 @@
 // WorkerPort: the port of a worker and its way to the ports of others: the run's token on both, and TLS where the run
-// speaks it, with certificates that the workers make for themselves and know each other by. What is said over a
-// connection is not its business.
-import { dial } from '../comm/dial.js';
-import { listen, type Listener } from '../comm/listen.js';
+// speaks it, with certificates that the workers make for themselves and know each other by. Workers that share memory
+// meet at sockets that lie in it, where no stranger comes. What is said over a connection is not its business.
+import { dial, dialLocally } from '../comm/dial.js';
+import { listen, type Listener, listenLocally } from '../comm/listen.js';
+import { isOwnSocket, localSocketPath } from '../comm/local-socket.js';
 import { makeOwnCertificate } from '../comm/own-certificate.js';
 import type { Peer } from '../comm/peer.js';
 import { fingerprintOf } from '../comm/tls.js';
@@ -24,6 +25,8 @@ export interface PortSettings {
 
 export interface WorkerPortOptions extends PortSettings {
   readonly worker: string;
+  /** Where this worker keeps its tensors; whoever finds that folder, of the same user, may come by it. */
+  readonly folder: string | null;
   /** Told of connections that were not let in or were cut: who, why, and how many there were. */
   readonly onDropped: (peer: string, reason: string) => void;
   /** Called for each connection that shows the token; an error thrown here refuses it. */
@@ -34,6 +37,7 @@ export class WorkerPort {
   readonly #options: WorkerPortOptions;
   readonly #drops = new DropCount();
   #listener: Listener | null = null;
+  #local: Pick<Listener, 'close'> | null = null;
 
   constructor(options: WorkerPortOptions) {
     this.#options = options;
@@ -41,17 +45,17 @@ export class WorkerPort {
 
   /** Starts to listen. Throws what listening throws. */
   async open(): Promise<{ readonly address: string; readonly fingerprint: string | null }> {
-    const { worker, host, port, token, url, onPeer } = this.#options;
+    const { worker, folder, host, port, token, url, onPeer } = this.#options;
     const own = new URL(url).protocol === 'wss:' ? makeOwnCertificate() : null;
-    this.#listener = await listen({
-      host,
-      port,
+    const common = {
       token,
       name: worker,
-      ...(own === null ? {} : { tls: own }),
       onPeer,
-      onRefused: (peer, reason) => this.note(peer, reason),
-    });
+      onRefused: (peer: string, reason: string): void => this.note(peer, reason),
+    };
+    this.#listener = await listen({ host, port, ...(own === null ? {} : { tls: own }), ...common });
+    const path = folder === null ? null : localSocketPath(folder, worker);
+    if (path !== null) this.#local = await listenLocally(path, common);
     return { address: this.#listener.url, fingerprint: own === null ? null : fingerprintOf(own.cert) };
   }
 
@@ -60,20 +64,24 @@ export class WorkerPort {
     if (this.#drops.isTold()) this.#options.onDropped(peer, reason);
   }
 
-  /** Connects to the port of a colleague. Throws what dialling throws. */
-  dial({ address, fingerprint }: Colleague): Promise<Peer> {
-    const { worker, token, url } = this.#options;
+  /**
+   * Connects to a colleague: where it keeps its tensors in the folder that this worker found itself, by the socket that
+   * must be there then, else by its port. Throws what dialling throws.
+   */
+  dial(colleague: string, { address, fingerprint }: Colleague, sharesMemory: boolean): Promise<Peer> {
+    const { worker, folder, token, url } = this.#options;
+    const path = sharesMemory && folder !== null ? localSocketPath(folder, colleague) : null;
+    const options = { token, hello: { name: worker }, timeoutMs: DIAL_TIMEOUT_MS };
+    if (path !== null && isOwnSocket(path)) return dialLocally(path, options);
     // A worker that listens everywhere does not know by which address it is reached; it is on the host of the
     // coordinator.
     return dial(reachable(address, url), {
-      token,
-      hello: { name: worker },
-      timeoutMs: DIAL_TIMEOUT_MS,
+      ...options,
       ...(fingerprint === null ? {} : { trust: { fingerprint } }),
     });
   }
 
   async close(): Promise<void> {
-    await this.#listener?.close();
+    await Promise.all([this.#listener?.close(), this.#local?.close()]);
   }
 }

@@ -16,7 +16,7 @@ import { StateCopies } from './state-copies.js';
 export interface WorkplaceOptions {
   /** Closed with the workplace. */
   readonly equipment: Equipment;
-  readonly port: Omit<NeighboursOptions, 'worker'>;
+  readonly port: Omit<NeighboursOptions, 'worker' | 'folder'>;
   /** Told why training goes on without a cache that a plan uses. */
   readonly onCacheOff: (reason: string) => void;
 }
@@ -40,7 +40,7 @@ export class Workplace {
   constructor({ equipment, port, onCacheOff }: WorkplaceOptions) {
     const { subject, place } = equipment;
     this.equipment = equipment;
-    const neighbours = (this.neighbours = new Neighbours({ ...port, worker: place.worker }));
+    const neighbours = (this.neighbours = new Neighbours({ ...port, worker: place.worker, folder: place.folder }));
     const transfer = new StateTransfer(neighbours, place.store);
     neighbours.onRequest((message, peer) => transfer.serve(message, peer));
     this.#plans = new ObeyedPlan(`worker ${place.worker}`);

@@ -22,6 +22,7 @@ beforeEach(async () => {
     const home = await dial(coordinator.url, { hello: { name: worker } });
     const neighbours = new Neighbours({
       worker,
+      folder: null,
       token: 'secret',
       host: '127.0.0.1',
       port: 0,
