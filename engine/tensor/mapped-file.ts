@@ -126,7 +126,11 @@ export class MappedFile {
     try {
       const bytes = fstatSync(file).size;
       if (bytes < Math.max(1, leastBytes))
-        throw memoryFileError(path, bytes === 0 ? 'is empty' : `has ${bytes} bytes, ${leastBytes} are needed`, undefined);
+        throw memoryFileError(
+          path,
+          bytes === 0 ? 'is empty' : `has ${bytes} bytes, ${leastBytes} are needed`,
+          undefined,
+        );
       return new MappedFile(path, bytes, map(path, file, bytes));
     } finally {
       closeSync(file);
@@ -178,7 +182,8 @@ export class MappedFile {
     try {
       unlinkSync(this.path);
     } catch (error) {
-      if (!['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) throw memoryFileError(this.path, 'cannot be removed', error);
+      if (!['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? ''))
+        throw memoryFileError(this.path, 'cannot be removed', error);
     }
   }
 }
