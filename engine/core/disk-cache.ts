@@ -1,12 +1,30 @@
 // DiskCache: results that are costly to compute and cheap to keep, each in a file that is named after everything the
-// result depends on. It is a convenience and never a source of errors: what cannot be read, or was damaged, is not
-// there; what cannot be written is not kept.
+// result depends on. It is a convenience and never a source of errors: what cannot be read, was damaged, or could have
+// been put there by somebody else, is not there; what cannot be written is not kept.
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  futimesSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from './errors.js';
+import { isOwnLink, openOwn, writableFolder } from './own-file.js';
 
 const DIGEST_BYTES = 32;
-const SUFFIX = '.entry';
+/** Names that are given here; what else lies in the folder is somebody's, and left alone. */
+const ENTRY = /^[0-9a-f]{64}\.entry$/;
+const DRAFT = /^[0-9a-f]{64}\.entry\.[0-9a-f]{12}\.tmp$/;
 /** A file that a killed process left half-written is litter after so long. */
 const LITTER_AGE_MS = 3_600_000;
 
@@ -20,19 +38,19 @@ export class DiskCache {
     this.#capBytes = capBytes;
   }
 
+  /** Why nothing is taken from the folder or kept in it, or null; null also where it is yet to be made. */
+  get problem(): string | null {
+    try {
+      return existsSync(this.folder) || isOwnLink(this.folder) ? problemOf(this.folder) : null;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
   /** What was kept under exactly this key, or null. */
   get(key: string): Buffer | null {
-    const path = this.#path(key);
     try {
-      const file = readFileSync(path);
-      const payload = file.subarray(DIGEST_BYTES);
-      if (!digestOf(key, payload).equals(file.subarray(0, DIGEST_BYTES))) {
-        rmSync(path, { force: true });
-        return null;
-      }
-      const now = new Date();
-      utimesSync(path, now, now);
-      return payload;
+      return problemOf(this.folder) === null ? this.#read(key, this.#path(key)) : null;
     } catch {
       return null;
     }
@@ -48,7 +66,8 @@ export class DiskCache {
     const draft = `${path}.${randomBytes(6).toString('hex')}.tmp`;
     try {
       mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-      writeFileSync(draft, Buffer.concat([digestOf(key, payload), payload]));
+      if (problemOf(this.folder) !== null) return;
+      writeFileSync(draft, Buffer.concat([digestOf(key, payload), payload]), { flag: 'wx', mode: 0o600 });
       renameSync(draft, path);
       this.#evict();
     } catch {
@@ -60,17 +79,35 @@ export class DiskCache {
     }
   }
 
+  #read(key: string, path: string): Buffer | null {
+    const file = openOwn(path, constants.O_RDONLY);
+    try {
+      if (fstatSync(file).size > this.#capBytes) return null;
+      const content = readFileSync(file);
+      const payload = content.subarray(DIGEST_BYTES);
+      if (!digestOf(key, payload).equals(content.subarray(0, DIGEST_BYTES))) {
+        rmSync(path, { force: true });
+        return null;
+      }
+      const now = new Date();
+      futimesSync(file, now, now);
+      return payload;
+    } finally {
+      closeSync(file);
+    }
+  }
+
   #path(key: string): string {
-    return join(this.folder, `${createHash('sha256').update(key).digest('hex')}${SUFFIX}`);
+    return join(this.folder, `${createHash('sha256').update(key).digest('hex')}.entry`);
   }
 
   #evict(): void {
     const files = readdirSync(this.folder).flatMap((name) => {
       const path = join(this.folder, name);
-      const stat = statSync(path, { throwIfNoEntry: false });
-      if (stat === undefined) return [];
-      if (name.endsWith(SUFFIX)) return [{ path, size: stat.size, readAt: stat.mtimeMs }];
-      if (name.endsWith('.tmp') && Date.now() - stat.mtimeMs > LITTER_AGE_MS) rmSync(path, { force: true });
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      if (stat?.isFile() !== true) return [];
+      if (ENTRY.test(name)) return [{ path, size: stat.size, readAt: stat.mtimeMs }];
+      if (DRAFT.test(name) && Date.now() - stat.mtimeMs > LITTER_AGE_MS) rmSync(path, { force: true });
       return [];
     });
     let total = files.reduce((sum, { size }) => sum + size, 0);
@@ -85,3 +122,9 @@ export class DiskCache {
 /** Over key and payload, so that a file under a wrong name is as worthless as a damaged one. */
 const digestOf = (key: string, payload: Uint8Array): Buffer =>
   createHash('sha256').update(key).update('\0').update(payload).digest();
+
+/** Why others could have put something there, or null. A link of one's own may lead to it. Throws where it is not. */
+function problemOf(folder: string): string | null {
+  const problem = writableFolder(isOwnLink(folder) ? realpathSync(folder) : folder);
+  return problem === null ? null : `${folder} ${problem}`;
+}

@@ -13,6 +13,17 @@ export function programCacheFolder({ programCache }: TrainConfig, standard: stri
   return programCache === 'auto' ? standard : programCache;
 }
 
+/**
+ * The folder, or null where what lies in it could be somebody else's: programs that are run are taken from there.
+ * `onProblem` is told so.
+ */
+export function trustedFolder(folder: string | null, onProblem: (problem: string) => void): string | null {
+  const problem = folder === null ? null : new DiskCache(folder, 0).problem;
+  if (problem === null) return folder;
+  onProblem(`no compiled programs are taken from or kept in --program-cache: ${problem}; name a folder of your own`);
+  return null;
+}
+
 /** The results kept in a folder; null where nothing is kept, or this code cannot be named. */
 export function openKeptResults(folder: string | null, capMb: number): KeptResults | null {
   const code = folder === null ? null : codeDigest();

@@ -7,7 +7,8 @@ import type { ResumePoint } from '../checkpoint/run-checkpoint.js';
 import { withWorkers } from '../coordinator/with-workers.js';
 import type { TrainConfig } from '../core/config.js';
 import { workersOf } from '../run/devices.js';
-import { openKeptResults, programCacheFolder } from '../run/kept-results.js';
+import type { MemoryFolder } from '../memory/memory-folder.js';
+import { openKeptResults, programCacheFolder, trustedFolder } from '../run/kept-results.js';
 import { microBatchOf } from '../run/run-setup.js';
 import { modelStateOf } from '../state/model-state.js';
 import { StatusBoard } from '../status/status-board.js';
@@ -36,7 +37,9 @@ export async function runTraining(
       givenHost.emit(event);
     },
   };
-  const kept = programCacheFolder(named, host.cacheFolder ?? null);
+  const kept = trustedFolder(programCacheFolder(named, host.cacheFolder ?? null), (message) =>
+    host.emit({ type: 'warning', message }),
+  );
   // Where a run goes on from, and where it writes.
   const checkpoints = from === null ? host.runFolder.checkpointsPath : dirname(from.folder);
   const { config, choice } = await withMicroBatch(named, kept);
@@ -53,6 +56,7 @@ export async function runTraining(
       status: (signs) => board.status(signs),
     },
     async (coordinator) => {
+      warnOfDisk(coordinator.memoryFolder, host);
       const setup = await setUpRunFrom(config, from);
       const trainer = new Trainer(setup, host, from, coordinator, openKeptResults(kept, config.programCacheMb));
       coordinator.serve({
@@ -72,4 +76,14 @@ export async function runTraining(
       });
     },
   );
+}
+
+function warnOfDisk({ isInMemory, path }: MemoryFolder, { emit }: TrainHost): void {
+  if (isInMemory) return;
+  emit({
+    type: 'warning',
+    message:
+      `the memory that workers share lies on a disk, in ${path}: training may be many times slower than with a ` +
+      'folder in memory (--memory-dir, /dev/shm)',
+  });
 }

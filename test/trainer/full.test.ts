@@ -79,6 +79,34 @@ describe.skipIf(!canMount)('shared memory', () => {
     expect(run.errors).toMatch(/needs at least \d+ bytes of shared memory, \d+ bytes are free \[PT_SHM_FULL\]/);
   });
 
+  it.each([
+    // The file system itself, and the folder of the run: nothing is left for what lies in it.
+    [2, 2, /cannot hold shared memory: ENOSPC.*\[PT_MEMORY_DIR\]/],
+    [8, 4, /needs at least \d+ files in shared memory, .* has room for \d \(inodes\) \[PT_SHM_FULL\]/],
+  ])('that takes %i files ends the run before it starts, with one message', async (files, code, message) => {
+    const run = await runOnSmallDisk(
+      4096,
+      (folder) => [...args, '--memory-dir', folder, '--out', join(scratch(), 'run')],
+      () => undefined,
+      files,
+    );
+    expect(run.code).toBe(code);
+    expect(run.errors.match(/^error: /gm)).toHaveLength(1);
+    expect(run.errors).toMatch(message);
+  });
+
+  it('that takes too few files for a run ends it with one message', async () => {
+    const run = await runOnSmallDisk(
+      4096,
+      (folder) => [...args, '--memory-dir', folder, '--out', join(scratch(), 'run')],
+      () => undefined,
+      24,
+    );
+    expect(run.code).toBe(4);
+    expect(run.errors.match(/^error: /gm)).toHaveLength(1);
+    expect(run.errors).toMatch(/has no room for more files \(inodes\).*\[PT_SHM_FULL\]/);
+  });
+
   it('that is full when a snapshot is due and when layers freeze costs time, and no bit', async () => {
     let wasFull = false; // the step comes by again after the recovery
     const out = join(scratch(), 'run');

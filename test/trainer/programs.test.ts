@@ -1,6 +1,6 @@
 // Kept programs: a run that finds them gives the bits of one that does not; damaged ones are made again; none outlives
 // the code it was made from.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { trainConfigSchema } from '../../engine/core/config.js';
@@ -32,6 +32,18 @@ const programsOf = (run: TrainedRun) => {
 };
 
 describe('a run with kept programs', () => {
+  it('takes none from a folder that others can write, and says so once', async () => {
+    const programCache = join(folder, 'shared');
+    await trainRun({ programCache });
+    chmodSync(programCache, 0o777);
+    const run = await trainRun({ programCache });
+    expect(programsOf(run)).toMatchObject({ fromDisk: 0 });
+    expect(run.of('costs.measured')[0]?.isCached).toBe(false);
+    expect(run.of('warning').map(({ message }) => message)).toEqual([
+      expect.stringMatching(/--program-cache: .* can be written by others than its owner \(mode 777\)/),
+    ]);
+  });
+
   it('has the bits of one without, also where what was kept is damaged, and then makes it again', async () => {
     const programCache = join(folder, 'vit');
     const without = await trainRun({ programCache: 'off' });

@@ -34,15 +34,19 @@ export interface SmallRun {
   readonly events: readonly RunEvent[];
 }
 
-/** Runs the command with `--json`. `argsOf` is given the folder that is small; `kilobytes` is all it holds. */
+/**
+ * Runs the command with `--json`. `argsOf` is given the folder that is small; `kilobytes` is all it holds, in at most
+ * `files` files and folders.
+ */
 export async function runOnSmallDisk(
   kilobytes: number,
   argsOf: (folder: string) => readonly string[],
   onEvent: (event: RunEvent, disk: SmallDisk) => void,
+  files = 10_000,
 ): Promise<SmallRun> {
   refuseWhileCollecting('runOnSmallDisk');
   const folder = scratch();
-  const script = `mount -t tmpfs -o size=${kilobytes}k tmpfs "$1" && shift && exec "$@"`;
+  const script = `mount -t tmpfs -o size=${kilobytes}k,nr_inodes=${files} tmpfs "$1" && shift && exec "$@"`;
   const child = spawn(...inNamespace(script, [folder, process.execPath, MAIN, ...argsOf(folder), '--json']), {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
