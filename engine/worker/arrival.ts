@@ -2,6 +2,7 @@
 // What it does there is the worker's business.
 import { hostname } from 'node:os';
 import { dial, dialLocally } from '../comm/dial.js';
+import { isOwnSocket } from '../comm/local-socket.js';
 import type { Peer } from '../comm/peer.js';
 import { InterruptedError, WorkerError } from '../core/errors.js';
 import type { Invitation } from '../protocol/invitation.js';
@@ -30,7 +31,9 @@ export async function arrive({ url, local, token, trust, own, worker }: Invitati
     trust,
     timeoutMs: 30_000,
   };
-  const peer = await (local === null ? dial(url, options) : dialLocally(local, options));
+  // The socket goes with the memory folder, where somebody takes that away; the port stays.
+  const isThere = local !== null && isOwnSocket(local);
+  const peer = await (isThere ? dialLocally(local, options) : dial(url, options));
   if (own === null) return { peer, worker: name, heartbeatSeconds: null };
   const assignment = await assigned(peer);
   return { peer, worker: assignment.worker, heartbeatSeconds: assignment.heartbeatSeconds };

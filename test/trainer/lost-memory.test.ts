@@ -59,6 +59,21 @@ describe('a run whose memory is taken away', () => {
     expect(readdirSync(memoryDir)).toEqual([]);
   });
 
+  it('replaces a worker that is lost later as any other run does', async () => {
+    const memoryDir = scratch(sharedMemoryFolder());
+    const pids: number[] = [];
+    const harm = after([20, 50], (step) => {
+      if (step === 20) cleanUp(memoryDir);
+      else process.kill(pids[0] as number, 'SIGKILL');
+    });
+    const run = await trainRun({ ...LONG, devices: 'cpu:2', pipeline: 2, memoryDir }, (event) => {
+      if (event.type === 'worker.joined') pids.push(event.pid);
+      harm(event);
+    });
+    expect(run.of('recovered').map(({ lost }) => lost)).toEqual([[], ['w0']]);
+    expect(hashesOf(run)).toEqual(hashesOf(await undisturbed()));
+  });
+
   it('finds its folder again where all around it was removed, too', async () => {
     const memoryDir = folderBelow();
     const run = await trainRun(
