@@ -33,8 +33,6 @@ import { WrongPasses } from './wrong-passes.js';
 const MAX_STRANGERS = 512;
 /** Connections at a time that have shown the token and not said hello. */
 const MAX_NEWCOMERS = 128;
-/** Connections that may wait in the kernel while this process computes; it may allow fewer. */
-const BACKLOG = 4096;
 const LOOPBACK = '127.0.0.1';
 /** Bytes of an upgrade request: all that a stranger without the token may say. */
 const MAX_REQUEST_BYTES = 8192;
@@ -124,7 +122,7 @@ export async function listenLocally(
   rmSync(path, { force: true });
   const isBound = await new Promise<boolean>((resolve) => {
     server.once('error', () => resolve(false));
-    server.listen({ path, backlog: BACKLOG }, () => resolve(true));
+    server.listen(path, () => resolve(true));
   });
   return isBound ? { close: () => entrance.shut() } : null;
 }
@@ -186,9 +184,11 @@ class PeerEntrance {
   #turnAway(stream: Duplex, [status, reason]: Refusal, { pass }: Shown): void {
     this.door.refuse(stream, reason);
     const isGuess = status === 401 && pass !== null;
-    const pauseMs = isGuess ? this.#wrongPasses.pauseFor(this.door.sourceOf(stream)) : 0;
-    if (pauseMs === 0) answer(stream, status, reason);
-    else setTimeout(() => answer(stream, status, reason), pauseMs).unref();
+    if (!isGuess) return answer(stream, status, reason);
+    const pauseMs = this.#wrongPasses.pauseFor(this.door.sourceOf(stream));
+    const timer = setTimeout(() => answer(stream, status, reason), pauseMs);
+    // Whoever goes meanwhile is gone.
+    stream.once('close', () => clearTimeout(timer)).resume();
   }
 
   /** Waits for the hello of a new connection and makes it a peer. */
@@ -302,7 +302,7 @@ function bind(server: Server, host: string, port: number): Promise<number> {
           ),
         );
     });
-    server.listen({ port, host, backlog: BACKLOG }, () => {
+    server.listen(port, host, () => {
       const address = server.address();
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });

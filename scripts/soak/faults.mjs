@@ -13,35 +13,26 @@ const libc = koffi.load(null);
 const syscall = libc.func('long syscall(long, long, long, long)');
 const shutdown = libc.func('int shutdown(int, int)');
 const close = libc.func('int close(int)');
+const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint8_t *)');
 /** The same numbers on x86-64 and on ARM. */
 const PIDFD_OPEN = 434;
 const PIDFD_GETFD = 438;
 const SHUT_RDWR = 2;
 
-/**
- * A TCP connection of a process, by its ports.
- * @typedef {{ fd: number, local: number, remote: number }} Connection
- */
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
 
 /**
- * TCP connections of a process that are established.
+ * The sockets of a process: their descriptors, by the number that the system has for each.
  * @param {number} pid
  */
-function connectionsOf(pid) {
-  /** @type {Map<string, { local: number, remote: number }>} */
-  const byInode = new Map();
-  const portOf = (/** @type {string} */ address) => parseInt(address.split(':')[1] ?? '', 16);
-  for (const line of readFileSync(`/proc/${pid}/net/tcp`, 'utf8').split('\n').slice(1)) {
-    const [, local = '', remote = '', state, , , , , , inode = ''] = line.trim().split(/\s+/);
-    if (state === '01') byInode.set(inode, { local: portOf(local), remote: portOf(remote) });
-  }
-  /** @type {Connection[]} */
-  const found = [];
+function socketsOf(pid) {
+  /** @type {Map<string, number>} */
+  const found = new Map();
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     try {
-      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? '';
-      const ports = byInode.get(inode);
-      if (ports !== undefined) found.push({ fd: Number(fd), ...ports });
+      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
+      if (inode !== undefined) found.set(inode, Number(fd));
     } catch {
       // closed meanwhile
     }
@@ -50,23 +41,83 @@ function connectionsOf(pid) {
 }
 
 /**
- * Shuts a TCP connection between two processes down: a copy of the one's descriptor is taken and used, as a broken
- * network would; both live on.
+ * What the system tells of TCP sockets in a state (of a process's network).
+ * @param {number} pid
+ * @param {'01' | '0A'} wanted Established, or listening.
+ */
+function tcpOf(pid, wanted) {
+  const own = socketsOf(pid);
+  const portOf = (/** @type {string} */ address) => parseInt(address.split(':')[1] ?? '', 16);
+  return readFileSync(`/proc/${pid}/net/tcp`, 'utf8')
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [, local = '', remote = '', state, , , , , , inode = ''] = line.trim().split(/\s+/);
+      const fd = own.get(inode);
+      return state !== wanted || fd === undefined ? [] : [{ fd, local: portOf(local), remote: portOf(remote) }];
+    });
+}
+
+/**
+ * A descriptor of a TCP connection between two processes that the first of them has.
+ * @param {number} a
+ * @param {number} b
+ */
+function tcpBetween(a, b) {
+  const others = tcpOf(b, '01');
+  return tcpOf(a, '01').find(({ local, remote }) =>
+    others.some((other) => other.local === remote && other.remote === local),
+  )?.fd;
+}
+
+/**
+ * Lends a descriptor of another process out for as long as `use` takes.
+ * @template T
+ * @param {number} pid
+ * @param {number} fd
+ * @param {(copy: number) => T} use
+ */
+function withDescriptor(pid, fd, use) {
+  const process = Number(syscall(PIDFD_OPEN, pid, 0, 0));
+  const copy = Number(syscall(PIDFD_GETFD, process, fd, 0));
+  try {
+    if (process < 0 || copy < 0) throw new Error('this kernel does not lend out descriptors of other processes');
+    return use(copy);
+  } finally {
+    close(copy);
+    close(process);
+  }
+}
+
+/**
+ * A descriptor of a connection over the file system whose other end the second process opened, or listened for.
+ * @param {number} a
+ * @param {number} b
+ */
+function localBetween(a, b) {
+  const named = readFileSync(`/proc/${a}/net/unix`, 'utf8').split('\n');
+  const all = new Set(named.map((line) => line.trim().split(/\s+/)[6] ?? ''));
+  for (const [inode, fd] of socketsOf(a)) {
+    if (!all.has(inode)) continue;
+    // pid, uid, gid of the other side
+    const credentials = Buffer.alloc(12);
+    const length = Buffer.from(Uint32Array.of(credentials.length).buffer);
+    const status = withDescriptor(a, fd, (copy) => getsockopt(copy, SOL_SOCKET, SO_PEERCRED, credentials, length));
+    if (status === 0 && credentials.readInt32LE(0) === b) return fd;
+  }
+  return undefined;
+}
+
+/**
+ * Shuts a connection between two processes down: a copy of the one's descriptor is taken and used, as a broken network
+ * would; both live on.
  * @param {number} a
  * @param {number} b
  */
 export function cutConnection(a, b) {
-  const others = connectionsOf(b);
-  const ours = connectionsOf(a).find(({ local, remote }) =>
-    others.some((other) => other.local === remote && other.remote === local),
-  );
-  if (ours === undefined) throw Object.assign(new Error(`no connection between ${a} and ${b}`), { code: 'ESRCH' });
-  const process = Number(syscall(PIDFD_OPEN, a, 0, 0));
-  const socket = Number(syscall(PIDFD_GETFD, process, ours.fd, 0));
-  if (process < 0 || socket < 0) throw new Error('this kernel does not lend out descriptors of other processes');
-  shutdown(socket, SHUT_RDWR);
-  close(socket);
-  close(process);
+  const fd = localBetween(a, b) ?? tcpBetween(a, b);
+  if (fd === undefined) throw Object.assign(new Error(`no connection between ${a} and ${b}`), { code: 'ESRCH' });
+  withDescriptor(a, fd, (copy) => shutdown(copy, SHUT_RDWR));
 }
 
 /**
@@ -118,7 +169,7 @@ export const emptyDisk = (/** @type {string} */ path) => rmSync(path, { force: t
  * @param {Below} below
  */
 export async function knock(coordinator, below) {
-  const ports = new Set(connectionsOf(coordinator).map(({ local }) => local));
+  const ports = new Set(tcpOf(coordinator, '0A').map(({ local }) => local));
   const words = [
     '\0\0\0\0',
     'GET / HTTP/1.1\r\n\r\n',

@@ -1,7 +1,7 @@
 // Who gets through a port and who does not: TLS against plain text, certificates, strangers that say nothing, too much
 // or rubbish, and peers that know the token and flood. Whoever is refused hurts nobody who is in.
 import { connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { dial } from '../../engine/comm/dial.js';
 import { encodeFrame, type Message } from '../../engine/comm/frame.js';
@@ -23,6 +23,7 @@ const hello = { name: 'w' };
 const listeners: Listener[] = [];
 const sockets: Socket[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const socket of sockets.splice(0)) socket.destroy();
   await Promise.all(listeners.splice(0).map((listener) => listener.close()));
 });
@@ -181,6 +182,20 @@ describe.each([
     await expect(enter(listener)).resolves.toHaveProperty('isOpen', true);
   });
 
+  it('lets those in who bring the token while others come without end', async () => {
+    const { listener, refused } = await open({ tls, limits: { maxStrangers: 8 } });
+    for (let i = 0; i < 8; i++) stranger(listener);
+    const flood = setInterval(() => {
+      for (const text of ['', 'GET / HTTP/1.1\r\n']) stranger(listener, text);
+    }, 5);
+    try {
+      for (let i = 0; i < 10; i++) await expect(enter(listener)).resolves.toHaveProperty('isOpen', true);
+    } finally {
+      clearInterval(flood);
+    }
+    expect(refused).toContain('others came, and it had not said who it is');
+  });
+
   it('gives a place back to whoever is let in', async () => {
     const { listener, arrived } = await open({ tls, limits: { maxStrangers: 1 } });
     for (let i = 0; i < 4; i++) await enter(listener);
@@ -255,6 +270,28 @@ describe('a peer that knows the token', () => {
     socket.on('open', () => socket.send(encodeFrame({ type: 'hello', name: 'w', more: 'a'.repeat(70_000) })));
     expect(await new Promise((resolve) => socket.once('close', resolve))).toBe(4400);
     expect(await refusals(1)).toEqual(['the first frame is no valid hello']);
+  });
+});
+
+describe('a wrong token', () => {
+  it('is answered later each time, and keeps no right one waiting', async () => {
+    // The pauses are made by hand; the connections are real.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { listener, refusals } = await open();
+    const guess = (): Promise<string> =>
+      dial(listener.url, { hello, token: 'guess' }).then(
+        () => 'in',
+        (error: unknown) => (error as { code: string }).code,
+      );
+    const guesses = [guess(), guess(), guess()];
+    await refusals(3);
+    // Held back: 100, 200 and 400 ms.
+    await vi.advanceTimersByTimeAsync(90);
+    const later = new Promise((resolve) => setImmediate(() => resolve('not answered')));
+    expect(await Promise.race([...guesses, later])).toBe('not answered');
+    await expect(dial(listener.url, { hello, token: 'secret' })).resolves.toHaveProperty('isOpen', true);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(await Promise.all(guesses)).toEqual(['PT_TOKEN', 'PT_TOKEN', 'PT_TOKEN']);
   });
 });
 

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { connect } from 'node:net';
+import { connect, createServer as createProxy, type Server as Proxy } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { dial } from '../../engine/comm/dial.js';
@@ -10,7 +10,7 @@ import { listen, type Listener, type ListenOptions } from '../../engine/comm/lis
 import type { Peer } from '../../engine/comm/peer.js';
 
 const listeners: Listener[] = [];
-const servers: Server[] = [];
+const servers: (Server | Proxy)[] = [];
 afterEach(async () => {
   await Promise.all(listeners.splice(0).map((listener) => listener.close()));
   for (const server of servers.splice(0)) server.close();
@@ -252,6 +252,31 @@ describe('handshake', () => {
     });
     for (const url of ['127.0.0.1:80', 'http://127.0.0.1', 'ws://127.0.0.1:1/#x', 'ws://'])
       await expect(dial(url, { hello: { name: 'w' } })).rejects.toMatchObject({ code: 'PT_URL' });
+  });
+
+  it('comes again where it was cut before it was heard', async () => {
+    const { listener } = await open();
+    let numCut = 0;
+    const besieged = createProxy((client) => {
+      if (numCut++ < 3) client.resetAndDestroy();
+      else client.pipe(connect(listener.port, '127.0.0.1')).pipe(client);
+    }).listen(0, '127.0.0.1');
+    servers.push(besieged);
+    await new Promise((resolve) => besieged.once('listening', resolve));
+    const { port } = besieged.address() as AddressInfo;
+    await expect(dial(`ws://127.0.0.1:${port}`, { hello: { name: 'w' } })).resolves.toHaveProperty('isOpen', true);
+    expect(numCut).toBe(4);
+  });
+
+  it('gives up where it is always cut, when its time is over', async () => {
+    const wall = createProxy((client) => void client.resetAndDestroy()).listen(0, '127.0.0.1');
+    servers.push(wall);
+    await new Promise((resolve) => wall.once('listening', resolve));
+    const { port } = wall.address() as AddressInfo;
+    await expect(dial(`ws://127.0.0.1:${port}`, { hello: { name: 'w' }, timeoutMs: 100 })).rejects.toMatchObject({
+      code: 'PT_DIAL',
+      message: `ws://127.0.0.1:${port} closed the connection before it answered`,
+    });
   });
 
   it('gives up on a listener that never answers', async () => {
