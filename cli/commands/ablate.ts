@@ -12,6 +12,7 @@ import { resolveConfig, type ResolvedConfig } from '../config/resolve-config.js'
 import { ablationFigure } from '../report/ablation-figure.js';
 import { runAblation } from '../session/ablation-runs.js';
 import type { CommandContext } from '../session/command-context.js';
+import { defaultsOfNamed } from '../session/foreign-run.js';
 import { ablationLines, ablationMarkdown, ablationNotes } from '../text/ablation-table.js';
 import { wrap } from '../text/format.js';
 
@@ -58,7 +59,7 @@ export function ablateCommand({ io, services, exitWith }: CommandContext): Comma
         file: file ?? null,
         env: io.env,
         flags: configFlagsOf(command),
-        modelDefaults: (model) => services.modelDefaults(model),
+        modelDefaults: defaultsOfNamed(services),
       });
       return ablate(resolved, options, { io, services });
     }),

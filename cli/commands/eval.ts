@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import type { CommandContext } from '../session/command-context.js';
+import { approveModel, ownKeyOf } from '../session/foreign-run.js';
 import { count } from '../text/format.js';
 
 export function evalCommand({ io, services, exitWith }: CommandContext): Command {
@@ -11,10 +12,17 @@ export function evalCommand({ io, services, exitWith }: CommandContext): Command
       'Computes loss and metric of the newest checkpoint of a run on the whole validation set, on one device.',
     )
     .argument('<run>', 'run folder')
+    .option('--model <name|file>', 'where the model of the run lies now; needed for a model file of somebody else')
     .option('--json', 'print the result as one JSON object')
     .action(
-      exitWith(async (run: string, options: { readonly json?: boolean }) => {
-        const result = await services.evaluateRun(RunFolder.open(run));
+      exitWith(async (run: string, options: { readonly json?: boolean; readonly model?: string }) => {
+        const { point, refused } = await services.resumePoint(RunFolder.open(run));
+        for (const problem of refused) io.stderr.write(`warning: ${problem}; the checkpoint before it is used\n`);
+        const model = options.model ?? String(point.manifest.config['model']);
+        const source = await services.modelOf(model, point);
+        const [command, isNamed, key] = [`pipetrain eval ${run}`, options.model !== undefined, ownKeyOf(io)];
+        await approveModel(io, { command, point, source, isNamed, key });
+        const result = await services.evaluateCheckpoint(point, model);
         if (options.json === true) io.stdout.write(`${JSON.stringify(result)}\n`);
         else {
           io.stdout.write(`checkpoint  ${result.checkpoint} (step ${count(result.step)})\n`);

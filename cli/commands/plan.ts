@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { CommandContext } from '../session/command-context.js';
+import { defaultsOfNamed } from '../session/foreign-run.js';
 import { planLines } from '../text/plan-text.js';
 
 /** A file or a pipe gets the tables whole. */
@@ -31,7 +32,7 @@ export function planCommand({ io, services, exitWith }: CommandContext): Command
         file: file ?? null,
         env: io.env,
         flags: configFlagsOf(command),
-        modelDefaults: (model) => services.modelDefaults(model),
+        modelDefaults: defaultsOfNamed(services),
       });
       const preview = await services.previewPlan(config);
       const columns = io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS;

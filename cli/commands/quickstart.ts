@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { CommandContext } from '../session/command-context.js';
+import { defaultsOfNamed } from '../session/foreign-run.js';
 import { runSession } from '../session/run-session.js';
 
 export function quickstartCommand({ io, services, exitWith }: CommandContext): Command {
@@ -24,7 +25,7 @@ export function quickstartCommand({ io, services, exitWith }: CommandContext): C
         env: {},
         flags: configFlagsOf(command),
         preset,
-        modelDefaults: (model) => services.modelDefaults(model),
+        modelDefaults: defaultsOfNamed(services),
       });
       return runSession({ io, services, resolved, json: options.json === true, quickstart: true });
     }),

@@ -1,15 +1,21 @@
 // pipetrain resume: an interrupted run goes on from its newest whole checkpoint, in any shape.
 import { Command } from 'commander';
+import type { ExitCode } from '../../engine/core/errors.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import type { ConfigName } from '../config/config-keys.js';
 import { TOKEN_VARIABLE } from '../config/config-layers.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { CommandContext } from '../session/command-context.js';
+import { approveModel, isOwn, ownKeyOf, withoutPlaces } from '../session/foreign-run.js';
 import { runSession } from '../session/run-session.js';
 
-/** What may be different from before: it changes the shape and the speed of the run, never its result. */
+/**
+ * What may be different from before: it changes the shape and the speed of the run, never its result. The model is the
+ * same one, by its digest, from where it lies now.
+ */
 const CHANGEABLE: readonly ConfigName[] = [
+  'model',
   'devices',
   'pipeline',
   'replicas',
@@ -31,10 +37,19 @@ const CHANGEABLE: readonly ConfigName[] = [
   'tlsCert',
   'tlsKey',
   'memoryDir',
+  'programCache',
+  'programCacheMb',
   'breakdown',
 ];
 
-export function resumeCommand({ io, services, exitWith }: CommandContext): Command {
+interface ResumeFlags {
+  readonly json?: boolean;
+  readonly token?: string;
+  readonly acceptOtherBits?: boolean;
+}
+
+export function resumeCommand(context: CommandContext): Command {
+  const { exitWith } = context;
   const command = new Command('resume')
     .summary('go on with an interrupted run')
     .description(
@@ -47,6 +62,10 @@ export function resumeCommand({ io, services, exitWith }: CommandContext): Comma
       '--token <secret>',
       'what workers that join must know, with --listen (default: a random one; or PIPETRAIN_TOKEN)',
     )
+    .option(
+      '--accept-other-bits',
+      'go on where processor, kind of devices or version compute other bits than before; the events say so',
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  pipetrain resume runs/20260101-120000-vit\n  pipetrain resume runs/20260101-120000-vit ' +
@@ -54,32 +73,54 @@ export function resumeCommand({ io, services, exitWith }: CommandContext): Comma
     );
   addConfigFlags(command, CHANGEABLE);
   return command.action(
-    exitWith(async (run: string, options: { readonly json?: boolean; readonly token?: string }) => {
+    exitWith(async (run: string, options: ResumeFlags) => {
       const folder = RunFolder.open(run);
       // Before the checkpoints are looked at: whoever writes the run may be writing one.
       const lock = await folder.hold('pipetrain resume');
       try {
-        const { point, refused } = await services.resumePoint(folder);
-        for (const problem of refused) io.stderr.write(`warning: ${problem}; the checkpoint before it is used\n`);
-        const resolved = await resolveConfig({
-          file: null,
-          env: {},
-          preset: { name: `run ${run}`, values: point.manifest.config },
-          flags: configFlagsOf(command),
-          modelDefaults: () => Promise.resolve({}),
-        });
-        return await runSession({
-          io,
-          services,
-          resolved,
-          json: options.json === true,
-          quickstart: false,
-          token: options.token ?? io.env[TOKEN_VARIABLE],
-          resume: { folder, point },
-        });
+        return await goOn(context, folder, configFlagsOf(command), options);
       } finally {
         lock.release();
       }
     }),
   );
+}
+
+/** The folder is held by this process. */
+async function goOn(
+  { io, services }: CommandContext,
+  folder: RunFolder,
+  flags: ReturnType<typeof configFlagsOf>,
+  { json, token, acceptOtherBits }: ResumeFlags,
+): Promise<ExitCode> {
+  const { point, refused } = await services.resumePoint(folder);
+  for (const problem of refused) io.stderr.write(`warning: ${problem}; the checkpoint before it is used\n`);
+  const key = ownKeyOf(io);
+  const { config, dropped } = isOwn(point, key)
+    ? { config: point.manifest.config, dropped: [] }
+    : withoutPlaces(point.manifest.config, new Set(flags.keys()));
+  if (dropped.length > 0)
+    io.stderr.write(
+      `warning: the run was not started here by you, so its places are not taken (${dropped.join(', ')}); give the ` +
+        'flags to use them\n',
+    );
+  const resolved = await resolveConfig({
+    file: null,
+    env: {},
+    preset: { name: `run ${folder.path}`, values: config },
+    flags,
+    modelDefaults: () => Promise.resolve({}),
+  });
+  const source = await services.modelOf(resolved.config.model, point);
+  const command = `pipetrain resume ${folder.path}`;
+  await approveModel(io, { command, point, source, isNamed: flags.has('model'), key });
+  return runSession({
+    io,
+    services,
+    resolved,
+    json: json === true,
+    quickstart: false,
+    token: token ?? io.env[TOKEN_VARIABLE],
+    resume: { folder, point, acceptsOtherBits: acceptOtherBits === true },
+  });
 }

@@ -5,6 +5,7 @@ import { TOKEN_VARIABLE } from '../config/config-layers.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import { showResolved } from '../config/resolved-yaml.js';
 import type { CommandContext } from '../session/command-context.js';
+import { defaultsOfNamed } from '../session/foreign-run.js';
 import { runSession } from '../session/run-session.js';
 
 export function trainCommand({ io, services, exitWith }: CommandContext): Command {
@@ -37,7 +38,7 @@ export function trainCommand({ io, services, exitWith }: CommandContext): Comman
           file: file ?? null,
           env: io.env,
           flags: configFlagsOf(command),
-          modelDefaults: (model) => services.modelDefaults(model),
+          modelDefaults: defaultsOfNamed(services),
         });
         if (options.printConfig === true) {
           io.stdout.write(showResolved(resolved));

@@ -10,6 +10,7 @@ import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { Output } from '../console/io.js';
 import type { CommandContext } from '../session/command-context.js';
+import { defaultsOfNamed } from '../session/foreign-run.js';
 import { wrap } from '../text/format.js';
 
 /** Steps of a trial where the user does not say. */
@@ -60,7 +61,7 @@ export function verifyCommand(context: CommandContext): Command {
         file: target ?? null,
         env: io.env,
         flags,
-        modelDefaults: (model) => services.modelDefaults(model),
+        modelDefaults: defaultsOfNamed(services),
       });
       // The steps of a file are those of a training; here they would only take long.
       const steps = flags.has('steps') ? (resolved.config.steps ?? STEPS) : STEPS;

@@ -24,8 +24,8 @@ export interface ConfigSources {
   readonly flags: ReadonlyMap<string, FlagValue>;
   /** Settings of a command (such as quickstart) that people may still override. */
   readonly preset?: { readonly name: string; readonly values: Readonly<Record<string, unknown>> };
-  /** What suits a model, by the value of `model`. */
-  readonly modelDefaults: (model: string) => Promise<ModelDefaults>;
+  /** What suits a model, by the value of `model`; `origin` is where that stands. */
+  readonly modelDefaults: (model: string, origin: string) => Promise<ModelDefaults>;
 }
 
 export interface ResolvedConfig {
@@ -42,10 +42,10 @@ export async function resolveConfig(sources: ConfigSources): Promise<ResolvedCon
     flagLayer(sources.flags),
   ]);
   requireSettings(given);
-  const model = given.get('model')?.value;
+  const { value: model, origin = '' } = given.get('model') ?? {};
   const suited =
     typeof model === 'string'
-      ? layerOf(await sources.modelDefaults(model), `model ${model}`)
+      ? layerOf(await sources.modelDefaults(model, origin), `model ${model}`)
       : new Map<string, Setting>();
   const settings = mergeLayers([defaultLayer(), suited, given]);
   dropMisfit(settings);

@@ -1,6 +1,7 @@
 // CliIo: the outside world of a command: two outputs, the environment, a clock, signals. Commands get it handed in, so
 // that tests need no process. It formats nothing.
 import type { EventEmitter } from 'node:events';
+import { createInterface } from 'node:readline/promises';
 
 export interface Output {
   /** What people call it. */
@@ -24,6 +25,8 @@ export interface CliIo {
   readonly now: () => Date;
   /** Emits 'SIGINT', 'SIGTERM' and 'SIGHUP'. */
   readonly signals: EventEmitter;
+  /** Asks the person at the terminal for a line; null where nobody is there to answer. */
+  readonly ask: ((question: string) => Promise<string>) | null;
   /** Ends the process now, without saving. */
   readonly exitNow: (code: number) => void;
 }
@@ -66,6 +69,15 @@ function outputOf(
   };
 }
 
+async function askTerminal(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question(question);
+  } finally {
+    lines.close();
+  }
+}
+
 /** The real world. */
 export function processIo(): CliIo {
   const { env } = process;
@@ -79,6 +91,7 @@ export function processIo(): CliIo {
     env,
     now: () => new Date(),
     signals: process,
+    ask: process.stdin.isTTY && process.stderr.isTTY ? askTerminal : null,
     exitNow: (code) => process.exit(code),
   };
 }

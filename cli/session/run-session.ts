@@ -14,6 +14,7 @@ import { ConsoleView, JsonView, type RunView } from '../console/console.js';
 import type { CliIo, Output } from '../console/io.js';
 import { watchStopSignals } from '../console/stop-signals.js';
 import { renderReport } from '../report/report.js';
+import { ownKeyOf } from './foreign-run.js';
 import type { CliServices } from './services.js';
 import { SessionLog } from './session-log.js';
 
@@ -26,7 +27,7 @@ export interface SessionOptions {
   readonly quickstart: boolean;
   readonly token?: string | undefined;
   /** A run that goes on in its folder, which this process holds, from a checkpoint of it. */
-  readonly resume?: { readonly folder: RunFolder; readonly point: ResumePoint };
+  readonly resume?: { readonly folder: RunFolder; readonly point: ResumePoint; readonly acceptsOtherBits: boolean };
 }
 
 /**
@@ -69,6 +70,8 @@ async function trainIn(
         quickstart,
         token,
         onOpen,
+        ownKey: ownKeyOf(io),
+        acceptsOtherBits: resume?.acceptsOtherBits ?? false,
         ...standardCacheFolder(io.env),
       },
       resume?.point ?? null,

@@ -7,6 +7,7 @@ import type { TrainConfig, TrainConfigInput } from '../../engine/core/config.js'
 import type { Check } from '../../engine/events/ledger.js';
 import type { RunEvaluation } from '../../engine/inference/evaluate.js';
 import type { ModelDefaults } from '../../engine/model/define.js';
+import type { ModelSource } from '../../engine/model/model-source.js';
 import type { RunFolder } from '../../engine/run/run-folder.js';
 import type { RunStatus } from '../../engine/status/run-status.js';
 import type { PlanPreview } from '../../engine/trainer/plan-preview.js';
@@ -19,7 +20,9 @@ export interface CliServices {
   runTraining(config: TrainConfig, host: TrainHost, from: ResumePoint | null): Promise<void>;
   resumePoint(run: RunFolder): Promise<{ readonly point: ResumePoint; readonly refused: readonly string[] }>;
   quickstartConfig(): Promise<TrainConfigInput>;
-  evaluateRun(run: RunFolder): Promise<RunEvaluation>;
+  /** Where the model of a checkpoint comes from; nothing of it is run. Rejects where it changed. */
+  modelOf(model: string, point: ResumePoint): Promise<ModelSource>;
+  evaluateCheckpoint(point: ResumePoint, model: string): Promise<RunEvaluation>;
   previewPlan(config: TrainConfig): Promise<PlanPreview>;
   verifyRun(run: RunFolder): Promise<readonly Check[]>;
   verifyModel(
@@ -50,9 +53,13 @@ export const engineServices: CliServices = {
     const { quickstartConfig } = await import('../../engine/run/quickstart.js');
     return quickstartConfig();
   },
-  evaluateRun: async (run) => {
-    const { evaluateRun } = await import('../../engine/inference/evaluate.js');
-    return evaluateRun(run);
+  modelOf: async (model, point) => {
+    const { sameModel } = await import('../../engine/checkpoint/resumed-setup.js');
+    return sameModel(model, point);
+  },
+  evaluateCheckpoint: async (point, model) => {
+    const { evaluateCheckpoint } = await import('../../engine/inference/evaluate.js');
+    return evaluateCheckpoint(point, model);
   },
   previewPlan: async (config) => {
     const { previewPlan } = await import('../../engine/trainer/plan-preview.js');

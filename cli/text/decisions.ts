@@ -33,7 +33,10 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
     case 'run.started':
       return tellStart(event);
     case 'resumed':
-      return story(`goes on after ${plural(event.step, 'step')}, from ${event.checkpoint}`);
+      return story(
+        `goes on after ${plural(event.step, 'step')}, from ${event.checkpoint}`,
+        event.otherBits === undefined ? [] : [`with other bits than before: ${event.otherBits.join('; ')}`],
+      );
     case 'weights.loaded':
       return tellWeights(event);
     case 'prediction.off':

@@ -2,6 +2,7 @@
 // and tells of each what it cost or why it failed. How one is written is run-checkpoint.ts.
 import { DataError, messageOf } from '../core/errors.js';
 import type { RunEventBody } from '../events/events.js';
+import type { OwnKey } from '../run/own-key.js';
 import type { RunSetup } from '../run/run-setup.js';
 import type { BlockSource } from './checkpoint.js';
 import { errnoOf, type FileLayer, realFiles } from './file-layer.js';
@@ -14,6 +15,7 @@ export interface CheckpointerOptions {
   /** The folder of the run in shared memory. */
   readonly memory: string;
   readonly setup: RunSetup;
+  readonly key: OwnKey | null;
   readonly emit: (event: RunEventBody) => void;
 }
 

@@ -7,7 +7,8 @@ import { DataError } from '../core/errors.js';
 import type { RunEventBody } from '../events/events.js';
 import type { Block, Model } from '../model/block.js';
 import { readSafetensorsHeader, type StoredTensor } from '../tensor/safetensors-header.js';
-import { readManifest, verifyFiles } from './checkpoint.js';
+import { verifyFiles } from './checkpoint.js';
+import { readManifest } from './manifest.js';
 import { newestResumePoint } from './run-checkpoint.js';
 
 export interface InitialWeights {

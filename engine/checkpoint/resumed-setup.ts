@@ -1,18 +1,63 @@
-// The setup of a run that may go on from a checkpoint: its data must be what it was.
+// The setup of a run that may go on from a checkpoint: its model, its data and its arithmetic must be what they were.
 import type { TrainConfig } from '../core/config.js';
-import { DataError } from '../core/errors.js';
+import { DataError, ModelError, UsageError } from '../core/errors.js';
+import { findModelSource } from '../model/load-model.js';
+import { changedFiles, type ModelSource } from '../model/model-source.js';
+import { arithmeticDifferences, arithmeticOf } from '../run/arithmetic.js';
 import { type RunSetup, setUpRun } from '../run/run-setup.js';
+import { brokenFile } from './manifest.js';
 import type { ResumePoint } from './run-checkpoint.js';
 
-/** As `setUpRun`. Throws a DataError (PT_DATA_CHANGED) where the data is not what the checkpoint was made with. */
+/**
+ * As `setUpRun`. Throws a ModelError (PT_MODEL_CHANGED) or a DataError (PT_DATA_CHANGED) where model or data are not
+ * what the checkpoint was made with, PT_CHECKPOINT_BROKEN where it has other blocks than the model.
+ */
 export async function setUpRunFrom(config: TrainConfig, from: ResumePoint | null): Promise<RunSetup> {
+  if (from === null) return setUpRun(config);
+  // Before it is run.
+  await sameModel(config.model, from);
   const setup = await setUpRun(config);
-  if (from !== null && from.manifest.dataDigest !== setup.dataset.digest)
+  const { folder, manifest } = from;
+  if (manifest.dataDigest !== setup.dataset.digest)
     throw new DataError(
       'PT_DATA_CHANGED',
       `the data ${config.data} changed since the checkpoint was written: its digest is ` +
-        `${setup.dataset.digest.slice(0, 12)}, it was ${from.manifest.dataDigest.slice(0, 12)}`,
+        `${setup.dataset.digest.slice(0, 12)}, it was ${manifest.dataDigest.slice(0, 12)}`,
       'Go on with the data the run began with.',
     );
+  const [found, needed] = [manifest.files.length, setup.model.blocks.length];
+  if (found !== needed) throw brokenFile(folder, `it has the files of ${found} blocks, the model has ${needed}`);
   return setup;
+}
+
+/**
+ * Where the model of a checkpoint comes from now; nothing of it is run. Throws a ModelError (PT_MODEL_CHANGED) where it
+ * is not the one that the run began with.
+ */
+export async function sameModel(model: string, { manifest: { model: was } }: ResumePoint): Promise<ModelSource> {
+  const source = await findModelSource(model);
+  if (source.sha256 === was.sha256) return source;
+  throw new ModelError(
+    'PT_MODEL_CHANGED',
+    `the model ${model} is not the one that the run began with${changedFiles(was, source)}: its digest is ` +
+      `${source.sha256.slice(0, 12)}, it was ${was.sha256.slice(0, 12)}`,
+    'Go on with the model that the run began with (name a copy of it with --model), or start a new run from its ' +
+      'weights: `pipetrain train --init-from RUN`.',
+  );
+}
+
+/**
+ * What computes otherwise than before, in words; empty for a run that need not be exact. Throws a UsageError
+ * (PT_OTHER_BITS) where that is not accepted.
+ */
+export function otherBits(config: TrainConfig, { manifest }: ResumePoint, isAccepted: boolean): string[] {
+  if (!config.exact) return [];
+  const differences = arithmeticDifferences(manifest.arithmetic, arithmeticOf(config));
+  if (differences.length === 0 || isAccepted) return differences;
+  throw new UsageError(
+    'PT_OTHER_BITS',
+    `the run would go on with other bits than it began with: ${differences.join('; ')}`,
+    'Resume where it was started, with the same version and the same kind of devices; or add --accept-other-bits: ' +
+      'the run then goes on, its result is not that of a run that was never interrupted, and the events say so.',
+  );
 }

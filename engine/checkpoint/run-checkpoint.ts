@@ -2,29 +2,24 @@
 // on equals never having stopped. What the files hold is checkpoint.ts; when a checkpoint is written is
 // checkpointer.ts.
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DataError, messageOf, PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import type { Plan } from '../core/plan.js';
 import type { Freezer } from '../freezing/freezer.js';
+import { arithmeticOf } from '../run/arithmetic.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
+import type { OwnKey } from '../run/own-key.js';
 import type { Progress } from '../run/progress.js';
 import type { RunSetup } from '../run/run-setup.js';
 import { MappedFile } from '../tensor/mapped-file.js';
 import { stateCount } from '../tensor/optimizer.js';
 import { CACHE_MANIFEST_FILE, cacheManifest } from './cache-manifest.js';
-import {
-  type BlockFile,
-  type BlockSource,
-  hashWeights,
-  type Manifest,
-  readManifest,
-  verifyFiles,
-  writeBlock,
-} from './checkpoint.js';
+import { type BlockSource, hashWeights, verifyFiles, writeBlock } from './checkpoint.js';
 import { CheckpointFolder, checkpointNames, stepOf } from './checkpoint-folder.js';
 import type { FileLayer } from './file-layer.js';
+import { type BlockFile, type Manifest, manifestText, readManifest } from './manifest.js';
 
 /** All of a run between two steps but its tensors. It does not change when training goes on. */
 export type RunState = Pick<Manifest, 'step' | 'plan' | 'progress' | 'freezer' | 'cursor'>;
@@ -39,6 +34,8 @@ export interface CheckpointRequest {
   readonly state: RunState;
   /** Every block once; none of them changes before the checkpoint is written. */
   readonly sources: readonly BlockSource[];
+  /** Of the user whose run this is; null where there is none. */
+  readonly key: OwnKey | null;
 }
 
 export interface SavedCheckpoint {
@@ -73,8 +70,9 @@ export async function saveCheckpoint({
   setup,
   state,
   sources,
+  key,
 }: CheckpointRequest): Promise<SavedCheckpoint> {
-  const { config, dataset } = setup;
+  const { config, dataset, modelSource } = setup;
   const target = await CheckpointFolder.begin(files, folder, state.step);
   try {
     const { blocks, weightsSha256 } = await writeBlocks(target, setup, sources);
@@ -85,16 +83,20 @@ export async function saveCheckpoint({
       ])),
     } as const;
     await target.seal(
-      JSON.stringify({
-        format: 'pipetrain-checkpoint-1',
-        seed: config.seed,
-        config,
-        dataDigest: dataset.digest,
-        weightsSha256,
-        ...state,
-        cache,
-        files: blocks,
-      } satisfies Manifest),
+      manifestText(
+        {
+          seed: config.seed,
+          config,
+          model: modelSource,
+          arithmetic: arithmeticOf(config),
+          dataDigest: dataset.digest,
+          weightsSha256,
+          ...state,
+          cache,
+          files: blocks,
+        },
+        key,
+      ),
     );
     await target.publish();
     const bytes = blocks.reduce((sum, file) => sum + file.bytes, cache.bytes);
@@ -163,8 +165,14 @@ async function prune(
   }
 }
 
-/** Names of the whole checkpoints in a folder, oldest first. */
-export const checkpointsIn = (folder: string): string[] => checkpointNames(readdirSync(folder));
+/** Names of the checkpoints in a folder, oldest first; none where there is no such folder, or it cannot be read. */
+export function checkpointsIn(folder: string): string[] {
+  try {
+    return checkpointNames(readdirSync(folder));
+  } catch {
+    return [];
+  }
+}
 
 /** Removes the checkpoints of more than `steps` steps: a run that went back on purpose will not come to them again. */
 export async function removeLaterCheckpoints(files: FileLayer, folder: string, steps: number): Promise<void> {
@@ -190,7 +198,7 @@ export function newestResumePoint(folder: string): {
   readonly refused: readonly string[];
 } {
   const refused: string[] = [];
-  for (const name of existsSync(folder) ? checkpointsIn(folder).reverse() : []) {
+  for (const name of checkpointsIn(folder).reverse()) {
     const path = join(folder, name);
     try {
       const manifest = readManifest(path);

@@ -23,6 +23,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     stepsPerEpoch: z.number(),
     batch: z.number(),
     microBatch: z.number(),
+    /** Of the files that the model was read from. */
+    modelSha256: z.string().optional(),
     machine: z.string(),
     metricName: z.string(),
     higherIsBetter: z.boolean(),
@@ -50,7 +52,13 @@ export const runEventSchema = z.discriminatedUnion('type', [
     ),
   }),
   /** A run that goes on from a checkpoint, after `step` steps. Follows on `run.started`. */
-  z.object({ type: z.literal('resumed'), step: z.number(), checkpoint: z.string() }),
+  z.object({
+    type: z.literal('resumed'),
+    step: z.number(),
+    checkpoint: z.string(),
+    /** What computes otherwise than before, where the user accepted that. */
+    otherBits: z.array(z.string()).optional(),
+  }),
   z.object({
     type: z.literal('weights.loaded'),
     from: z.string(),

@@ -1,23 +1,23 @@
 // loadModelDefinition: a built-in model by name, the pretrained one of a folder, or the export `model` of a file. The
 // file is bundled with what it imports; `pipetrain`, TensorFlow.js and zod become the very modules that run here, since
 // two copies of TensorFlow.js would not know each other's tensors.
-import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { compileFunction } from 'node:vm';
-import type { Message, Plugin } from 'esbuild';
 import { ModelError, PipetrainError, UsageError } from '../core/errors.js';
 import { didYouMean } from '../core/suggest.js';
 import { describeThrown } from './build-model.js';
 import type { ModelDefinition } from './define.js';
+import { readEncoderConfig } from './hf/encoder-config.js';
 import { pretrainedEncoder } from './hf/pretrained-encoder.js';
+import { bundleModel } from './model-bundle.js';
+import { builtInSource, fileSource, folderSource, type ModelSource } from './model-source.js';
 import { BUILT_IN_MODELS, builtInModel } from './registry.js';
 
 export { buildModel } from './build-model.js';
 
 const PRETRAINED = 'hf:';
 const FILE = /\.[cm]?[jt]s$/;
-const TFJS = /^@tensorflow\/tfjs(-core|-converter)?(\/.*)?$/;
 
 /**
  * The definition of a built-in model, of `hf:DIR` (see hf/), or of a .ts, .mts, .cts, .js, .mjs or .cjs file. A model
@@ -26,32 +26,57 @@ const TFJS = /^@tensorflow\/tfjs(-core|-converter)?(\/.*)?$/;
  * ModelError PT_MODEL_MISSING, PT_MODEL_SYNTAX, PT_MODEL_LOAD (it throws while loading) or PT_MODEL_EXPORT (it exports
  * no `model`).
  */
-export async function loadModelDefinition(nameOrFile: string): Promise<ModelDefinition> {
-  const builtIn = builtInModel(nameOrFile);
-  if (builtIn !== null) return builtIn;
-  if (nameOrFile.startsWith(PRETRAINED)) return pretrainedEncoder(nameOrFile.slice(PRETRAINED.length));
-  if (!FILE.test(nameOrFile) && !/[/\\]/.test(nameOrFile)) {
-    const names = BUILT_IN_MODELS.map((model) => model.name);
-    throw new UsageError(
-      'PT_MODEL_UNKNOWN',
-      `there is no built-in model "${nameOrFile}".${didYouMean(nameOrFile, names)}`,
-      `built-in models: ${names.join(', ')}; or name a .ts or .js file that exports \`model\`, or hf:DIR for ` +
-        'pretrained weights',
-    );
-  }
-  return loadFile(nameOrFile);
+export const loadModelDefinition = async (nameOrFile: string): Promise<ModelDefinition> =>
+  (await loadModel(nameOrFile)).definition;
+
+/** A definition, and where it came from. */
+export interface LoadedModel {
+  readonly definition: ModelDefinition;
+  readonly source: ModelSource;
 }
 
-async function loadFile(file: string): Promise<ModelDefinition> {
-  const path = resolve(file);
-  if (!existsSync(path) || !statSync(path).isFile()) {
-    throw new ModelError(
-      'PT_MODEL_MISSING',
-      `no such model file: ${file}`,
-      'check the path; it is relative to the current folder',
-    );
+/** As `loadModelDefinition`. */
+export async function loadModel(nameOrFile: string): Promise<LoadedModel> {
+  const builtIn = builtInModel(nameOrFile);
+  if (builtIn !== null) return { definition: builtIn, source: builtInSource(nameOrFile) };
+  if (isFolder(nameOrFile)) {
+    const folder = folderOf(nameOrFile);
+    return { definition: pretrainedEncoder(folder), source: folderSource(folder) };
   }
-  const exports = run(file, path, await bundle(file, path), await providedModules());
+  requireFile(nameOrFile);
+  const { code, contents } = await bundleModel(nameOrFile);
+  const exports = run(nameOrFile, resolve(nameOrFile), code, await providedModules());
+  return { definition: definitionIn(nameOrFile, exports), source: fileSource(nameOrFile, contents) };
+}
+
+/** Where a model would come from. Runs nothing of it. Throws as `loadModelDefinition` does before it runs a file. */
+export async function findModelSource(nameOrFile: string): Promise<ModelSource> {
+  if (builtInModel(nameOrFile) !== null) return builtInSource(nameOrFile);
+  if (isFolder(nameOrFile)) {
+    const source = folderSource(folderOf(nameOrFile));
+    // Says what is missing of a folder of which nothing is there.
+    if (source.files.length === 0) readEncoderConfig(folderOf(nameOrFile));
+    return source;
+  }
+  requireFile(nameOrFile);
+  return fileSource(nameOrFile, (await bundleModel(nameOrFile)).contents);
+}
+
+const isFolder = (name: string): boolean => name.startsWith(PRETRAINED);
+const folderOf = (name: string): string => name.slice(PRETRAINED.length);
+
+function requireFile(nameOrFile: string): void {
+  if (FILE.test(nameOrFile) || /[/\\]/.test(nameOrFile)) return;
+  const names = BUILT_IN_MODELS.map((model) => model.name);
+  throw new UsageError(
+    'PT_MODEL_UNKNOWN',
+    `there is no built-in model "${nameOrFile}".${didYouMean(nameOrFile, names)}`,
+    `built-in models: ${names.join(', ')}; or name a .ts or .js file that exports \`model\`, or hf:DIR for ` +
+      'pretrained weights',
+  );
+}
+
+function definitionIn(file: string, exports: unknown): ModelDefinition {
   const model = (exports as { model?: unknown }).model;
   if (model === undefined) {
     const names = Object.keys(exports as object).filter((name) => name !== '__esModule');
@@ -72,46 +97,6 @@ async function providedModules(): Promise<ReadonlyMap<string, unknown>> {
     ['zod', zod],
     ['#tf', pipetrain.tf],
   ]);
-}
-
-/** One CommonJS text with all that the file imports, except the provided modules and those of Node. */
-async function bundle(file: string, path: string): Promise<string> {
-  const share: Plugin = {
-    name: 'provided-modules',
-    setup(build) {
-      build.onResolve({ filter: TFJS }, () => ({ path: '#tf', external: true }));
-      build.onResolve({ filter: /^(pipetrain|zod)$/ }, ({ path: name }) => ({ path: name, external: true }));
-    },
-  };
-  // Loaded here, since most runs need no bundler.
-  const esbuild = await import('esbuild');
-  try {
-    const result = await esbuild.build({
-      entryPoints: [path],
-      bundle: true,
-      write: false,
-      platform: 'node',
-      target: 'node20',
-      format: 'cjs',
-      sourcemap: 'inline',
-      logLevel: 'silent',
-      plugins: [share],
-      // A model file is read as it stands, whatever project it lies in.
-      tsconfigRaw: '{}',
-    });
-    return result.outputFiles[0]?.text ?? '';
-  } catch (error) {
-    const [message] = (error as { errors?: Message[] }).errors ?? [];
-    if (message === undefined) throw error;
-    throw syntaxError(file, message, error);
-  }
-}
-
-function syntaxError(file: string, { text, location }: Message, cause: unknown): ModelError {
-  const place =
-    location === null ? '' : `${location.file === '' ? file : location.file}:${location.line}:${location.column + 1}: `;
-  const line = location === null ? '' : ` in the line: ${location.lineText.trim()}`;
-  return new ModelError('PT_MODEL_SYNTAX', `${file} does not compile: ${place}${text}`, `correct it${line}`, { cause });
 }
 
 /** Runs the bundle and returns its exports. */

@@ -10,7 +10,8 @@ import type { Dataset } from '../data/dataset.js';
 import { Sampler } from '../data/sampler.js';
 import type { Model } from '../model/block.js';
 import { buildModel } from '../model/build-model.js';
-import { loadModelDefinition } from '../model/load-model.js';
+import { loadModel } from '../model/load-model.js';
+import type { ModelSource } from '../model/model-source.js';
 import { type SlabLayout, slabLayout } from '../model/slab.js';
 import { workersOf } from './devices.js';
 import { openRunDataset } from './run-dataset.js';
@@ -24,6 +25,7 @@ const DEFAULT_MICRO_BATCHES = 8;
 export interface RunSetup {
   readonly config: TrainConfig;
   readonly model: Model;
+  readonly modelSource: ModelSource;
   readonly dataset: Dataset;
   readonly layouts: readonly SlabLayout[];
   readonly sampler: Sampler;
@@ -60,7 +62,7 @@ export function microBatchOf({ microBatch: wanted, batch }: TrainConfig): number
 export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const schedule = readScheduleSetting(config.schedule);
   const workers = workersOf(config.devices);
-  const definition = await loadModelDefinition(config.model);
+  const { definition, source } = await loadModel(config.model);
   const dataset = openRunDataset(config, definition.dataDefaults);
   const model = buildModel(definition, config.modelOptions, dataset.info);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
@@ -75,6 +77,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   return {
     config,
     model,
+    modelSource: source,
     dataset,
     layouts: model.blocks.map(slabLayout),
     sampler,

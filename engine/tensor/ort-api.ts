@@ -132,6 +132,16 @@ const API_VERSION = 17;
 const POINTER_BYTES = 8;
 const RTLD_NOW = 2;
 
+/** The version of onnxruntime-node, or null where it is not installed. */
+export function ortVersion(): string | null {
+  try {
+    const manifest = createRequire(import.meta.url)('onnxruntime-node/package.json') as { readonly version: string };
+    return manifest.version;
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Path of the ONNX Runtime library inside onnxruntime-node. Throws a ModelError (PT_EXECUTOR) where this platform has
  * none.

@@ -2,7 +2,7 @@
 // train, and leaves nothing behind.
 import { dirname } from 'node:path';
 import { findCheckpoint } from '../checkpoint/initial-weights.js';
-import { setUpRunFrom } from '../checkpoint/resumed-setup.js';
+import { otherBits, setUpRunFrom } from '../checkpoint/resumed-setup.js';
 import type { ResumePoint } from '../checkpoint/run-checkpoint.js';
 import { withWorkers } from '../coordinator/with-workers.js';
 import type { TrainConfig } from '../core/config.js';
@@ -26,6 +26,7 @@ export async function runTraining(
   givenHost: TrainHost,
   from: ResumePoint | null = null,
 ): Promise<void> {
+  const differing = from === null ? [] : otherBits(given, from, givenHost.acceptsOtherBits === true);
   // Resolved once: the run it names may write newer checkpoints while workers start.
   const named =
     from === null && given.initFrom !== '' ? { ...given, initFrom: findCheckpoint(given.initFrom).folder } : given;
@@ -58,7 +59,8 @@ export async function runTraining(
     async (coordinator) => {
       warnOfDisk(coordinator.memoryFolder, host);
       const setup = await setUpRunFrom(config, from);
-      const trainer = new Trainer(setup, host, from, coordinator, openKeptResults(kept, config.programCacheMb));
+      const resumed = from === null ? null : { point: from, otherBits: differing };
+      const trainer = new Trainer(setup, host, resumed, coordinator, openKeptResults(kept, config.programCacheMb));
       coordinator.serve({
         digests: () => trainer.digests(),
         model: () => modelStateOf(setup, checkpoints),

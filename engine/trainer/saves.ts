@@ -20,6 +20,7 @@ export class Saves {
       folder: host.runFolder.checkpointsPath,
       memory: coordinator.memoryFolder.path,
       setup,
+      key: host.ownKey ?? null,
       emit: host.emit,
     });
   }

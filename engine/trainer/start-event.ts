@@ -8,6 +8,7 @@ import type { RunSetup } from '../run/run-setup.js';
 export function startEvent({
   config,
   model,
+  modelSource,
   layouts,
   dataset,
   sampler,
@@ -33,6 +34,7 @@ export function startEvent({
     stepsPerEpoch: sampler.stepsPerEpoch,
     batch: config.batch,
     microBatch,
+    modelSha256: modelSource.sha256,
     machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores`,
     metricName: model.metric.name,
     higherIsBetter: model.metric.higherIsBetter,

@@ -3,6 +3,7 @@
 import type { FileLayer } from '../checkpoint/file-layer.js';
 import type { RunEventBody } from '../events/events.js';
 import type { Entrance } from '../protocol/entrance.js';
+import type { OwnKey } from '../run/own-key.js';
 import type { RunFolder } from '../run/run-folder.js';
 
 export interface TrainHost {
@@ -21,6 +22,10 @@ export interface TrainHost {
    * nowhere where it is not given.
    */
   readonly cacheFolder?: string;
+  /** By which the user of this process knows its own checkpoints again; nothing is known again where there is none. */
+  readonly ownKey?: OwnKey | null;
+  /** A run that goes on may compute other bits than before: on another processor, say. */
+  readonly acceptsOtherBits?: boolean;
   /** What everybody who connects to the run must know; a random one where none is given. */
   readonly token?: string | undefined;
   /** Called when workers may join. */

@@ -24,9 +24,16 @@ import { startEvent } from './start-event.js';
 import type { TrainHost } from './train-host.js';
 import { TrainingLoop } from './training-loop.js';
 
+/** Where a run goes on. */
+export interface ResumedFrom {
+  readonly point: ResumePoint;
+  /** What computes otherwise than before, and was accepted. */
+  readonly otherBits: string[];
+}
+
 export class Trainer {
   readonly #scene: RunScene;
-  readonly #from: ResumePoint | null;
+  readonly #from: ResumedFrom | null;
   /** Weights to start from, where the run does not go on. */
   readonly #initial: InitialWeights | null;
   readonly #kept: KeptResults | null;
@@ -37,7 +44,7 @@ export class Trainer {
   constructor(
     setup: RunSetup,
     host: TrainHost,
-    from: ResumePoint | null,
+    from: ResumedFrom | null,
     coordinator: Coordinator,
     kept: KeptResults | null,
   ) {
@@ -99,9 +106,15 @@ export class Trainer {
       if (decided !== null) host.emit(decided);
       return { ...stand.request('the run starts'), restore: null };
     }
-    const { folder, manifest } = this.#from;
-    restoreFrom(this.#from, stand.progress, stand.freezer);
-    host.emit({ type: 'resumed', step: stand.step, checkpoint: folder });
+    const { point, otherBits } = this.#from;
+    const { folder, manifest } = point;
+    restoreFrom(point, stand.progress, stand.freezer);
+    host.emit({
+      type: 'resumed',
+      step: stand.step,
+      checkpoint: folder,
+      ...(otherBits.length > 0 ? { otherBits } : {}),
+    });
     this.#saves.wentOnFrom(manifest.step);
     return { ...stand.request('the run goes on'), restore: { kind: 'checkpoint', name: basename(folder) } };
   }

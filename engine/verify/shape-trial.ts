@@ -3,7 +3,7 @@
 // finds where they part.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Manifest, readManifest } from '../checkpoint/checkpoint.js';
+import { type Manifest, readManifest } from '../checkpoint/manifest.js';
 import { newestResumePoint } from '../checkpoint/run-checkpoint.js';
 import type { TrainConfig } from '../core/config.js';
 import type { RunEventBody } from '../events/events.js';

@@ -2,7 +2,8 @@
 // its losses, its summary says the same. It reads files; it trains nothing.
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Manifest, readManifest, verifyFiles, weightsSha256 } from '../checkpoint/checkpoint.js';
+import { verifyFiles, weightsSha256 } from '../checkpoint/checkpoint.js';
+import { type Manifest, readManifest } from '../checkpoint/manifest.js';
 import { checkpointsIn } from '../checkpoint/run-checkpoint.js';
 import { PipetrainError } from '../core/errors.js';
 import { readEvents } from '../events/event-log.js';

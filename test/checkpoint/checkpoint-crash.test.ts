@@ -73,6 +73,7 @@ async function save(files: FileLayer, folder: string, step: number): Promise<voi
     setup,
     state: runState(setup, plan, progress, new Freezer(setup)),
     sources,
+    key: null,
   });
 }
 

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { CliIo, Output } from '../../cli/console/io.js';
 import type { CliServices } from '../../cli/session/services.js';
+import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 
 export interface FakeOutput extends Output {
   text: string;
@@ -39,10 +40,17 @@ export function fakeIo(env: Record<string, string> = {}): FakeIo {
     env,
     now: () => new Date(2026, 10, 20, 9, 5, 7),
     signals: new EventEmitter(),
+    ask: null,
     exitNow: (code) => void exits.push(code),
     exits,
   };
 }
+
+/** A checkpoint of which only what a command looks at is there. */
+export const POINT = {
+  folder: 'checkpoints/step-00000300',
+  manifest: { config: { model: 'gpt', data: 'text:x', steps: 300 }, digest: 'cd'.repeat(32), seal: null },
+} as unknown as ResumePoint;
 
 /** An engine that knows one model and does what it is told. */
 export function fakeServices(runTraining: CliServices['runTraining'] = () => Promise.resolve()): CliServices {
@@ -50,7 +58,7 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
     modelDefaults: () => Promise.resolve({ epochs: 3, batch: 32, microBatch: 8, lr: '5e-4' }),
     runTraining,
     quickstartConfig: () => Promise.resolve({ model: 'gpt', data: 'text:somewhere', steps: 10 }),
-    resumePoint: () => Promise.reject(new Error('no checkpoint here')),
+    resumePoint: () => Promise.resolve({ point: POINT, refused: [] }),
     verifyRun: () => Promise.resolve([]),
     verifyModel: () => Promise.resolve([]),
     exportWeights: () => Promise.reject(new Error('no weights here')),
@@ -58,7 +66,8 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
     runWorkers: () => Promise.reject(new Error('no workers here')),
     askCoordinator: () => Promise.reject(new Error('no run here')),
     statusOfFolder: () => Promise.reject(new Error('no run here')),
-    evaluateRun: () =>
+    modelOf: () => Promise.resolve({ kind: 'built-in', path: null, sha256: 'ab'.repeat(32), files: [] }),
+    evaluateCheckpoint: () =>
       Promise.resolve({
         checkpoint: 'c',
         step: 300,
