@@ -3,7 +3,7 @@
 import type { BlockSource } from '../checkpoint/checkpoint.js';
 import { present } from '../core/invariant.js';
 import type { Plan } from '../core/plan.js';
-import { stateCopyFile, statesFile, weightsFile } from '../dp/memory-names.js';
+import { snapshotFile, stateCopyFile, statesFile, weightsFile } from '../dp/memory-names.js';
 
 /**
  * Where a replica has every block: where a worker trains with it, or, for those of which `isCopied` says so, where its
@@ -33,3 +33,11 @@ export function blockSources(
     ),
   ];
 }
+
+/** Where a snapshot has every block, of which the first `frozen` had no optimizer states when it was taken. */
+export const snapshotSources = (folder: string, version: number, numBlocks: number, frozen: number): BlockSource[] =>
+  Array.from({ length: numBlocks }, (_, block) => ({
+    block,
+    weights: snapshotFile(folder, version, block, 'weights'),
+    states: block < frozen ? null : snapshotFile(folder, version, block, 'states'),
+  }));

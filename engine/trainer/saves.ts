@@ -4,6 +4,7 @@ import { Checkpointer, notSaved } from '../checkpoint/checkpointer.js';
 import { realFiles } from '../checkpoint/file-layer.js';
 import { removeLaterCheckpoints, type RunState, runState, type SavedCheckpoint } from '../checkpoint/run-checkpoint.js';
 import type { Plan } from '../core/plan.js';
+import { snapshotSources } from '../state/block-sources.js';
 import type { RunScene } from './run-scene.js';
 
 export class Saves {
@@ -60,6 +61,25 @@ export class Saves {
     const saved = await this.now(plan);
     if (saved === null) throw notSaved(this.#scene.host.runFolder.checkpointsPath);
     return saved;
+  }
+
+  /**
+   * A checkpoint of the last whole snapshot, for a run that ends with a failure: nothing but the steps since then is
+   * lost. None where there is no snapshot, or the last checkpoint is as new. Never throws: the failure is what is told.
+   */
+  async ofSnapshot(plan: Plan): Promise<void> {
+    const { stand, setup, coordinator } = this.#scene;
+    const { path, isThere } = coordinator.memoryFolder;
+    const { last } = stand.snapshots;
+    if (last?.restore.kind !== 'snapshot' || last.steps === 0 || last.steps === this.#savedAt || !isThere) return;
+    try {
+      await this.#checkpointer.idle();
+      stand.rewind(last);
+      const sources = snapshotSources(path, last.version, setup.model.blocks.length, stand.freezer.blocks);
+      await this.#checkpointer.write(this.#runState(plan), sources);
+    } catch {
+      // What cannot be recorded either: there is no place for events any more.
+    }
   }
 
   /** The run goes back to the checkpoint after `step` steps on purpose; later ones are removed. */

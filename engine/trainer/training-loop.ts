@@ -2,6 +2,7 @@
 // checkpoint, workers that come or go, a better plan. A failure that the run survives takes it back to its last
 // snapshot, and the loop goes on from there. It computes nothing itself.
 import { isRecoverable } from '../core/conditions.js';
+import { NonFiniteError } from '../core/errors.js';
 import { durationInSteps } from '../core/duration.js';
 import { memoryGone } from '../core/memory-gone.js';
 import { BoundaryFreezing } from './boundary-freezing.js';
@@ -38,9 +39,20 @@ export class TrainingLoop {
   }
 
   /**
-   * Trains to the end or until somebody asks to stop, and saves. Rejects with a failure that the run does not survive.
+   * Trains to the end or until somebody asks to stop, and saves. Rejects with a failure that the run does not survive;
+   * then what was last put away in shared memory is saved.
    */
   async run(): Promise<void> {
+    try {
+      await this.#train();
+    } catch (error) {
+      // What is not finite in a step may not have been right before it.
+      if (!(error instanceof NonFiniteError)) await this.#tools.saves.ofSnapshot(this.#tools.adoption.plan);
+      throw error;
+    }
+  }
+
+  async #train(): Promise<void> {
     for (;;) {
       try {
         while (await this.#passBoundary()) await this.#steps.run((done) => this.#isBoundary(done));

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import { type TrainConfigInput } from '../../engine/core/config.js';
 import { readEvents } from '../../engine/events/event-log.js';
+import type { RunEventBody } from '../../engine/events/events.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { scratch } from '../scratch.js';
 import { trainInto } from './run-on-disk.js';
@@ -46,6 +47,27 @@ describe('a run that is interrupted and resumed', () => {
     expect(steps.map((event) => event.type === 'step' && event.step)).toEqual(Array.from({ length: 40 }, (_, i) => i));
     const times = readEvents(run.eventsPath).map(({ time }) => time);
     expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+});
+
+describe('a run that ends with a failure', () => {
+  it('leaves what was last put away in memory as a checkpoint, from which it goes on to the same bits', async () => {
+    const run = RunFolder.create(join(folder, 'failed'));
+    const changes = { ...CONFIG, freeze: 'manual', freezeSchedule: '12:1', maxRestarts: 0 } as const;
+    let pid = 0;
+    let isKilled = false;
+    const harm = (event: RunEventBody): void => {
+      if (event.type === 'worker.joined') pid = event.pid;
+      // The state was put away when layers froze.
+      if (event.type !== 'step' || event.step !== 20 || isKilled) return;
+      isKilled = process.kill(pid, 'SIGKILL');
+    };
+    await expect(trainInto(run, { ...changes, devices: 'cpu:1' }, { onEvent: harm })).rejects.toMatchObject({
+      code: 'PT_WORKER_LOST',
+    });
+    expect(newestResumePoint(run.checkpointsPath).point.manifest.step).toBeGreaterThanOrEqual(12);
+    const resumed = await trainInto(run, { ...changes, devices: 'cpu:2', pipeline: 2 }, { resume: true });
+    expect(endOf(resumed)).toEqual(endOf(await referenceRun({ ...changes, devices: 'cpu:1' })));
   });
 });
 
