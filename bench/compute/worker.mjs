@@ -22,8 +22,8 @@ import { ADAMW, buildMeasured, measuredData, modelOf } from './models.mjs';
 
 /**
  * The answer to an order; each has the fields that belong to it.
- * @typedef {{ worker?: string, address?: string, fingerprint?: string | null, baseMb?: number, peakMb?: number,
- *   cpu?: number, report?: Report }} WorkerAnswer
+ * @typedef {{ worker?: string, address?: string, fingerprint?: string | null, secret?: string, baseMb?: number,
+ *   peakMb?: number, cpu?: number, report?: Report }} WorkerAnswer
  */
 
 const [name, worker = '', folder = ''] = process.argv.slice(2);
@@ -53,7 +53,6 @@ const workplace = new Workplace({
     cache: NO_CACHE,
   }),
   port: {
-    token: 'benchmark-token',
     host: '127.0.0.1',
     port: 0,
     url: 'ws://127.0.0.1',

@@ -5,6 +5,7 @@
 import { fork, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { MemoryFolder } from '#dist/engine/memory/memory-folder.js';
+import { colleaguesFor } from '#dist/engine/protocol/colleagues.js';
 import { assembleStep } from '#dist/engine/protocol/step-result.js';
 import { sum } from '../../scripts/lab/statistics.mjs';
 import { engineAt } from './engine-build.mjs';
@@ -46,23 +47,25 @@ for (const child of children) child.once('exit', (code) => code !== 0 && process
 
 /**
  * Tells every worker something and waits for all answers.
- * @param {WorkerOrder} message
+ * @param {WorkerOrder | ((worker: string) => WorkerOrder)} message The same for all, or one for each.
  */
 async function all(message) {
   /** @type {(child: import('node:child_process').ChildProcess) => Promise<WorkerAnswer>} */
   const answerOf = (child) =>
     new Promise((resolve) => child.once('message', (answer) => resolve(/** @type {WorkerAnswer} */ (answer))));
   const answers = Promise.all(children.map(answerOf));
-  for (const child of children) child.send(message);
+  for (const [i, child] of children.entries())
+    child.send(typeof message === 'function' ? message(ids[i] ?? '') : message);
   return answers;
 }
 
 const opened = await all({ type: 'open' });
-/** @type {Record<string, { address: string, fingerprint: string | null, domain: string }>} */
-const colleagues = {};
-for (const { worker = '', address = '', fingerprint = null } of opened)
-  colleagues[worker] = { address, fingerprint, domain: 'bench' };
-await all({ type: 'prepare', plan, keeper: 0, colleagues });
+/** @type {[string, import('#dist/engine/protocol/colleagues.js').Introduction][]} */
+const introductions = opened.map(({ worker = '', address = '', fingerprint = null, secret = '' }) => [
+  worker,
+  { address, fingerprint, secret, domain: 'bench' },
+]);
+await all((worker) => ({ type: 'prepare', plan, keeper: 0, colleagues: colleaguesFor(worker, introductions) }));
 await all({ type: 'activate', generation: plan.generation });
 
 let stepNumber = 0;

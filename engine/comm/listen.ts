@@ -25,7 +25,7 @@ import {
   VERSION_HEADER,
 } from './handshake.js';
 import { Arriving, Intake } from './intake.js';
-import { Peer, truncate } from './peer.js';
+import { Peer, type PeerOptions, truncate } from './peer.js';
 import { type Credentials, secureContextOf } from './tls.js';
 import { WrongPasses } from './wrong-passes.js';
 
@@ -223,15 +223,16 @@ class PeerEntrance {
       if (shownName !== null && hello.name !== shownName)
         return turnAway(CLOSE_CODE.badHello, 'the hello has another name than the request');
       socket.off('error', ignore);
-      this.#introduce(socket, arriving, hello, (reason) => turnAway(CLOSE_CODE.refused, reason));
+      const options = { arriving, remoteAddress: this.door.sourceOf(stream) };
+      this.#introduce(socket, options, hello, (reason) => turnAway(CLOSE_CODE.refused, reason));
     });
   }
 
   /** The peer must listen before this turn ends: the next frame may be in the same packet. */
-  #introduce(socket: WebSocket, arriving: Arriving, hello: Hello, turnAway: (reason: string) => void): void {
+  #introduce(socket: WebSocket, known: PeerOptions, hello: Hello, turnAway: (reason: string) => void): void {
     const { name = 'listener', limits = {}, onPeer } = this.#options;
     const { maxFrameBytes, maxFramesPerSecond, guestFrameBytes } = limits;
-    const peer = new Peer(hello.name, socket, { maxFrameBytes, maxFramesPerSecond, guestFrameBytes, arriving });
+    const peer = new Peer(hello.name, socket, { maxFrameBytes, maxFramesPerSecond, guestFrameBytes, ...known });
     if (guestFrameBytes === undefined) peer.takesPart();
     socket.send(encodeFrame({ type: 'welcome', name }), { binary: true });
     try {

@@ -28,6 +28,8 @@ export interface PeerOptions {
   readonly arriving?: Arriving | undefined;
   /** Bytes of a frame until `takesPart`; default: as afterwards. */
   readonly guestFrameBytes?: number | undefined;
+  /** Address of the other end, where that is known. */
+  readonly remoteAddress?: string | undefined;
 }
 
 export class Peer {
@@ -35,6 +37,8 @@ export class Peer {
   readonly name: string;
   /** Address of this host on the way to the other end, where that is known. */
   readonly localAddress: string | null;
+  /** Address of the other end, where that is known. */
+  readonly remoteAddress: string | null;
   readonly #socket: WebSocket;
   readonly #maxFrameBytes: number;
   readonly #arriving: Arriving | null;
@@ -57,6 +61,7 @@ export class Peer {
   constructor(name: string, socket: WebSocket, options: PeerOptions = {}) {
     this.name = name;
     this.localAddress = options.localAddress ?? null;
+    this.remoteAddress = options.remoteAddress ?? null;
     this.#socket = socket;
     this.#maxFrameBytes = options.maxFrameBytes ?? MAX_FRAME_BYTES;
     this.#maxFramesPerSecond = options.maxFramesPerSecond ?? MAX_FRAMES_PER_SECOND;

@@ -6,13 +6,21 @@ import type { Peer } from '../comm/peer.js';
 import type { PipetrainError } from '../core/errors.js';
 import type { Order, Report, ReportOf } from '../protocol/messages.js';
 import { JoinedWorker } from './joined-worker.js';
-import type { LinkHandlers } from './worker-link.js';
+import { LostWorker } from './lost-worker.js';
+import { WaitingRoom } from './waiting-room.js';
+import type { LinkHandlers, WorkerLink } from './worker-link.js';
 
 /** A worker that joins has this long to load model and data. */
 const READY_TIMEOUT_MS = 300_000;
+/** While it does it may be silent for so many times as long as one that takes part: loading is one long computation. */
+const LOADING_PATIENCE = 3;
 
 /** How a worker that joins introduces itself. Shown to people, never used as a name of anything. */
-const joinHelloSchema = z.object({ name: z.string().max(128), host: z.string().max(256), pid: z.number().int() });
+const joinHelloSchema = z.object({
+  name: z.string().max(128),
+  host: z.string().max(256),
+  pid: z.number().int().nonnegative(),
+});
 
 export interface Candidate {
   readonly worker: JoinedWorker;
@@ -23,6 +31,8 @@ export interface AdmissionOptions {
   readonly heartbeatSeconds: number;
   /** The next free name of a worker. */
   readonly nextName: () => string;
+  /** Workers that take part. */
+  readonly numMembers: () => number;
   /** What the run is, for whoever joins. Throws a WorkerError (PT_RUN_STARTS) where it is still being read. */
   readonly setup: () => Order;
   /** What a worker reports and how it fails once it is taken. */
@@ -35,6 +45,7 @@ export class Admission {
   readonly #options: AdmissionOptions;
   readonly #loading = new Map<string, JoinedWorker>();
   readonly #ready = new Map<string, Candidate>();
+  readonly #room = new WaitingRoom();
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -50,25 +61,36 @@ export class Admission {
     return [...this.#loading.values(), ...[...this.#ready.values()].map(({ worker }) => worker)];
   }
 
+  /** Seconds that a worker may be silent. */
+  patienceWith({ id }: WorkerLink): number {
+    return this.#options.heartbeatSeconds * (this.#loading.has(id) ? LOADING_PATIENCE : 1);
+  }
+
+  /** A worker was cut off for what it did: whoever it is does not come again. */
+  bar(link: WorkerLink): void {
+    if (link instanceof JoinedWorker) this.#room.bar(link.origin);
+  }
+
   /**
    * Takes a connection that wants to join: names the worker and lets it load the run. Throws where nobody may join yet,
-   * and where the greeting says too little.
+   * where the greeting says too little, and a WorkerError where there is no place for it (PT_RUN_FULL, PT_BARRED).
    */
   arrive(peer: Peer, hello: Hello): void {
     const setup = this.#options.setup();
-    const { name, host, pid } = joinHelloSchema.parse(hello);
-    const id = this.#options.nextName();
-    const worker = new JoinedWorker(
-      id,
-      peer,
-      { name, host, pid },
-      {
-        onFailure: (error) => this.#fail(worker, error),
-        onReport: (report) => this.#note(worker, report),
-        onState: this.#options.handlers.onState,
-        onDropped: this.#options.handlers.onDropped,
-      },
+    const origin = { address: peer.remoteAddress, ...joinHelloSchema.parse(hello) };
+    this.#room.admit(
+      origin,
+      this.waiting.map((worker) => worker.origin),
+      this.#options.numMembers(),
     );
+    const id = this.#options.nextName();
+    const worker = new JoinedWorker(id, peer, origin, {
+      onFailure: (error) => this.#fail(worker, error),
+      onReport: (report) => this.#note(worker, report),
+      onState: this.#options.handlers.onState,
+      onDropped: this.#options.handlers.onDropped,
+      facts: this.#options.handlers.facts,
+    });
     this.#loading.set(id, worker);
     peer.send({ type: 'assigned', worker: id, heartbeatSeconds: this.#options.heartbeatSeconds });
     worker.order(setup);
@@ -105,6 +127,7 @@ export class Admission {
   #fail(worker: JoinedWorker, error: Error | PipetrainError): void {
     if (!this.#isWaiting(worker)) return this.#options.handlers.onFailure(error, worker.id);
     this.#forget(worker);
+    if (error instanceof LostWorker && error.isFault) this.bar(worker);
     worker.kill();
     this.#options.onRefused(`${worker.id} (${worker.origin.name} on ${worker.origin.host})`, error.message);
   }

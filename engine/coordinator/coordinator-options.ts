@@ -1,6 +1,7 @@
 // CoordinatorOptions: what a coordinator is opened with, what it learns when the run is read, and what it is told with
 // every commit. Types only.
 import type { TrainConfig } from '../core/config.js';
+import type { RunFacts } from '../protocol/expected-report.js';
 import type { Report } from '../protocol/messages.js';
 import type { ModelState } from '../state/depot.js';
 import type { RunStatus } from '../status/run-status.js';
@@ -28,6 +29,8 @@ export interface ServedRun {
   readonly digests: () => { readonly model: string; readonly data: string };
   /** The state that the model has; asked where workers of other hosts take part. */
   readonly model: () => ModelState;
+  /** By which reports of workers are checked. */
+  readonly facts: () => RunFacts;
   readonly onReport: (report: Report, worker: string) => void;
   /** Told of connections that were not let in or were cut: who, and why. */
   readonly onDropped: (peer: string, reason: string) => void;

@@ -44,7 +44,7 @@ export function makeParts(options: CoordinatorOptions): CoordinatorParts {
   const roster = new Roster();
   const departures = new Departures();
   const plans = new PlanInForce();
-  const trouble = new Trouble({ roster, departures, plans, phase });
+  const trouble = new Trouble({ roster, departures, plans, phase, onFault: (link) => admission.bar(link) });
   const calls = new RollCall({
     linkOf: (id) => roster.find(id),
     onTrouble: (end) => trouble.onFirst(end),
@@ -62,6 +62,7 @@ export function makeParts(options: CoordinatorOptions): CoordinatorParts {
     onFailure: (error, worker) => trouble.note(error, worker),
     onDropped: (worker, reason) => phase.dropped(worker, reason),
     onState: (message, worker, peer) => state.take(message, worker, peer),
+    facts: () => phase.facts,
     onReport: (report, worker) => {
       if (report.type === 'dropped') phase.dropped(`${report.peer} at worker ${worker}`, report.reason);
       if (report.type === 'leaving' && roster.has(worker)) departures.wish(worker);
@@ -71,6 +72,7 @@ export function makeParts(options: CoordinatorOptions): CoordinatorParts {
   const admission = new Admission({
     heartbeatSeconds: config.heartbeatSeconds,
     nextName: () => roster.nextName(),
+    numMembers: () => roster.ids.length,
     setup: () => setupOrder(options, memory, phase.run.digests()),
     handlers,
     onRefused: (worker, reason) => phase.run.onRefused(worker, reason),

@@ -7,15 +7,18 @@ import { jointCosts } from '../costs/joint-costs.js';
 import { slownessOf } from '../costs/slowness.js';
 import type { MemoryFolder } from '../memory/memory-folder.js';
 import type { Entrance } from '../protocol/entrance.js';
-import type { Order, Report, ReportOf } from '../protocol/messages.js';
+import type { Report, ReportOf } from '../protocol/messages.js';
+import { isFiniteReport } from '../protocol/step-result.js';
 import type { StateKeeper } from '../state/state-keeper.js';
 import type { CoordinatorOptions, ServedRun, Update } from './coordinator-options.js';
 import { connected, type CoordinatorParts, makeParts, type Membership } from './coordinator-parts.js';
 import { Heartbeat } from './heartbeat.js';
+import { LostWorker } from './lost-worker.js';
 import type { Member, MembershipNews, Regrouping } from './member.js';
 import { openPort, type Port } from './port.js';
 import { Recruitment, START_TIMEOUT_MS } from './recruitment.js';
 import { regroup } from './regroup.js';
+import type { OrderFor } from './roll-call.js';
 import { runMeans, setupOrder } from './setup-order.js';
 import { type Adoption, adoptionOf } from './transition-parts.js';
 import { WorkerProcess } from './worker-process.js';
@@ -32,7 +35,7 @@ export class Coordinator {
 
   private constructor(options: CoordinatorOptions, parts: CoordinatorParts, port: Port) {
     const { config, microBatch } = options;
-    const { membership, memory, calls, handlers, trouble } = parts;
+    const { membership, memory, calls, handlers } = parts;
     this.#microBatch = microBatch;
     this.#stepTimeoutMs = config.stepTimeoutSeconds * 1000;
     this.#parts = parts;
@@ -48,8 +51,9 @@ export class Coordinator {
     });
     this.#heartbeat = new Heartbeat({
       seconds: config.heartbeatSeconds,
+      patienceWith: (worker) => membership.admission.patienceWith(worker),
       links: () => connected(membership),
-      onSilent: (error) => trouble.note(error, error.worker),
+      onSilent: (worker, error) => worker.giveUp(error),
     });
     process.on('exit', this.#onExit);
   }
@@ -123,8 +127,9 @@ export class Coordinator {
   /** Lets all workers measure at the same time what every block costs: they will also train at the same time. */
   async measureCosts(microBatch = this.#microBatch): Promise<ReportOf<'costs'>> {
     const { workers } = this;
-    const { colleagues } = this.#membership.roster;
-    const order = { type: 'measure-costs', microBatch, workers, colleagues } as const;
+    const { roster } = this.#membership;
+    const order = (worker: string) =>
+      ({ type: 'measure-costs', microBatch, workers, colleagues: roster.colleaguesOf(worker) }) as const;
     return jointCosts([...(await this.#ask(workers, order, 'costs', START_TIMEOUT_MS)).values()]);
   }
 
@@ -132,8 +137,10 @@ export class Coordinator {
   async adopt(plan: Plan): Promise<Adoption> {
     const { plans, state } = this.#parts;
     plans.prepare(plan);
-    const { colleagues } = this.#membership.roster;
-    const order = { type: 'prepare', plan, keeper: state.chooseKeeper(plan), colleagues } as const;
+    const { roster } = this.#membership;
+    const keeper = state.chooseKeeper(plan);
+    const order = (worker: string) =>
+      ({ type: 'prepare', plan, keeper, colleagues: roster.colleaguesOf(worker) }) as const;
     const prepared = await this.#ask(this.workers, order, 'prepared', START_TIMEOUT_MS);
     plans.prepared();
     const active = await this.#ask(this.workers, { type: 'activate', generation: plan.generation }, 'active');
@@ -184,7 +191,9 @@ export class Coordinator {
 
   /** What the seated workers report of the step that runs now. */
   async stepReports(): Promise<Map<string, ReportOf<'step-ready'>>> {
-    return this.#parts.calls.collect(this.#seated, 'step-ready', this.#stepTimeoutMs);
+    const reports = await this.#parts.calls.collect(this.#seated, 'step-ready', this.#stepTimeoutMs);
+    this.#requireBelievable(reports);
+    return reports;
   }
 
   /**
@@ -244,6 +253,26 @@ export class Coordinator {
     this.#parts.memory.close();
   }
 
+  /**
+   * A number that is not finite ends the run, so a worker that joined is not believed alone: the step is done again
+   * without it, and where the number is real, one of the run's own finds it then. Throws a LostWorker.
+   */
+  #requireBelievable(reports: ReadonlyMap<string, ReportOf<'step-ready'>>): void {
+    const { roster } = this.#membership;
+    if (roster.numOwn === 0) return;
+    for (const [worker, report] of reports) {
+      if (roster.find(worker)?.isOwn !== false || isFiniteReport(report)) continue;
+      const error = new LostWorker(
+        worker,
+        `worker ${worker} joined, and reports losses or gradients that are not finite; the step is done again ` +
+          'without it',
+        'Where they are real, the run will end with them.',
+      );
+      this.#parts.trouble.note(error, worker);
+      throw error;
+    }
+  }
+
   get #seated(): string[] {
     const plan = this.#parts.plans.current;
     return this.workers.filter((worker) => seatOf(plan, worker) !== null);
@@ -264,7 +293,7 @@ export class Coordinator {
 
   #ask<T extends Report['type']>(
     workers: readonly string[],
-    order: Order,
+    order: OrderFor,
     answer: T,
     timeoutMs = this.#stepTimeoutMs,
   ): Promise<Map<string, ReportOf<T>>> {

@@ -30,12 +30,13 @@ export class Gate {
     phase.requireGoingOn();
     if (hello['role'] === 'status') return answerStatus(peer, status(), (who, reason) => phase.dropped(who, reason));
     if (hello['role'] === 'join') return admission.arrive(peer, hello);
-    this.#expected(peer.name).connect(peer);
+    this.#expected(peer.name, hello['pass']).connect(peer);
   }
 
-  #expected(name: string): WorkerProcess {
+  /** Whoever has the token but not the pass of a worker is not that worker. */
+  #expected(name: string, pass: unknown): WorkerProcess {
     const worker = this.#options.roster.find(name);
-    if (!(worker instanceof WorkerProcess) || worker.isConnected)
+    if (!(worker instanceof WorkerProcess) || worker.isConnected || !worker.isKnownBy(pass))
       throw new WorkerError(
         'PT_UNKNOWN_WORKER',
         `no worker "${name}" is expected`,

@@ -4,11 +4,13 @@ import { LostWorker } from './lost-worker.js';
 import type { WorkerLink } from './worker-link.js';
 
 export interface HeartbeatOptions {
-  /** A worker that joined may be silent for so long. */
+  /** Four beats take so long. */
   readonly seconds: number;
+  /** A worker that joined may be silent for so many seconds. */
+  readonly patienceWith: (worker: WorkerLink) => number;
   /** Everybody who is connected or about to be. */
   readonly links: () => readonly WorkerLink[];
-  readonly onSilent: (error: LostWorker) => void;
+  readonly onSilent: (worker: WorkerLink, error: LostWorker) => void;
 }
 
 export class Heartbeat {
@@ -26,10 +28,12 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    const { links, seconds, onSilent } = this.#options;
-    for (const worker of links())
+    const { links, patienceWith, onSilent } = this.#options;
+    for (const worker of links()) {
+      const seconds = patienceWith(worker);
       if (!worker.isOwn && worker.silentMs > seconds * 1000)
         onSilent(
+          worker,
           new LostWorker(
             worker.id,
             `nothing was heard of worker ${worker.id} for ${seconds} s`,
@@ -37,5 +41,6 @@ export class Heartbeat {
           ),
         );
       else worker.order({ type: 'ping' });
+    }
   }
 }

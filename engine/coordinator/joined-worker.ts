@@ -8,6 +8,8 @@ export interface Origin {
   readonly name: string;
   readonly host: string;
   readonly pid: number;
+  /** The address that its connection comes from, where there is one. */
+  readonly address: string | null;
 }
 
 export class JoinedWorker extends WorkerLink {

@@ -1,5 +1,6 @@
 // Recruitment: starts worker processes of this host, waits until they have come, and lets them load the run. Workers
 // that come from outside are admission.ts's business.
+import { newSecret } from '../protocol/colleagues.js';
 import type { RunMeans } from '../protocol/invitation.js';
 import type { Order } from '../protocol/messages.js';
 import type { Member } from './member.js';
@@ -34,8 +35,8 @@ export class Recruitment {
     const { roster, port, handlers, means: run } = this.#options;
     const { own: url, local, token } = port.entrance;
     return Array.from({ length: count }, () => {
-      const worker = roster.nextName();
-      const invitation = { url, local, token, worker, host: port.host, trust: port.trust, own: null, run };
+      const [worker, pass] = [roster.nextName(), newSecret()];
+      const invitation = { url, local, token, worker, pass, host: port.host, trust: port.trust, own: null, run };
       const link = new WorkerProcess(invitation, handlers);
       roster.add(link);
       return link;

@@ -17,6 +17,9 @@ export interface RollCallOptions {
   readonly onSilent: (error: LostWorker) => void;
 }
 
+/** What workers are told: all the same, or each something else. */
+export type OrderFor = Order | ((worker: string) => Order);
+
 export class RollCall {
   readonly #options: RollCallOptions;
 
@@ -24,13 +27,13 @@ export class RollCall {
     this.#options = options;
   }
 
-  tell(workers: readonly string[], order: Order): void {
-    for (const worker of workers) this.#link(worker).order(order);
+  tell(workers: readonly string[], order: OrderFor): void {
+    for (const worker of workers) this.#link(worker).order(typeof order === 'function' ? order(worker) : order);
   }
 
   async ask<T extends Report['type']>(
     workers: readonly string[],
-    order: Order,
+    order: OrderFor,
     answer: T,
     timeoutMs: number,
   ): Promise<Map<string, ReportOf<T>>> {
@@ -89,14 +92,20 @@ export class RollCall {
   ): void {
     const asked = [...silent].filter((worker) => this.#options.linkOf(worker) !== undefined);
     const missing = new Set(asked);
+    const waits = new Map<string, string | null>();
     for (const worker of asked) {
-      this.#link(worker).onPong(() => missing.delete(worker));
+      this.#link(worker).onPong((waitsFor) => {
+        missing.delete(worker);
+        waits.set(worker, waitsFor);
+      });
       this.#link(worker).order({ type: 'ping' });
     }
     setTimeout(
       () => {
-        // All of them answer: whatever they wait for is not a worker that hangs; give it the same time once more.
+        const isThere = (worker: string): boolean => this.#options.linkOf(worker) !== undefined;
         if (missing.size === 0 && asked.length > 0) {
+          const idle = idlers(waits, (worker) => this.#options.linkOf(worker)?.isOwn !== false);
+          for (const worker of idle.filter(isThere)) this.#options.onSilent(idleWorker(worker, what, timeoutMs));
           fail(
             new WorkerError(
               'PT_WORKER_SILENT',
@@ -125,4 +134,29 @@ export class RollCall {
       timeoutMs * (1 - PATIENCE),
     ).unref();
   }
+}
+
+/** A worker that answers, and does not do what it was asked for. */
+const idleWorker = (worker: string, what: string, timeoutMs: number): LostWorker =>
+  new LostWorker(
+    worker,
+    `worker ${worker} did not ${what} within ${timeoutMs / 1000} s, though it answers and waits for nobody else`,
+    'Raise --step-timeout-seconds where steps are that long on its host; otherwise see what that process does.',
+    true,
+  );
+
+/**
+ * Which of the workers that answer, but did not do what they were asked for, to go on without. `waits` has for each the
+ * one that it says it waits for, or null. None of the run's own: without them there may be no run. Of the others those
+ * that wait for nobody, or for one that has done its part; where all wait in a circle, those that an own one waits for.
+ */
+export function idlers(waits: ReadonlyMap<string, string | null>, isOwn: (worker: string) => boolean): string[] {
+  const isIdle = (worker: string): boolean => !waits.has(waits.get(worker) ?? '');
+  const all = [...waits.keys()];
+  const idle = all.filter(isIdle);
+  if (idle.length > 0) return idle.filter((worker) => !isOwn(worker));
+  const accused = new Set(all.filter(isOwn).flatMap((worker) => waits.get(worker) ?? []));
+  const guests = all.filter((worker) => !isOwn(worker));
+  const waitedFor = guests.filter((worker) => accused.has(worker));
+  return waitedFor.length > 0 ? waitedFor : guests;
 }

@@ -1,21 +1,19 @@
 // Roster: the workers that take part in a run, from the start of their process or their admission until they are gone,
 // and what each has said of itself. It gives no orders and judges no failure.
 import { present } from '../core/invariant.js';
+import { colleaguesFor, type Introduction } from '../protocol/colleagues.js';
 import type { Colleague, ReportOf } from '../protocol/messages.js';
 import { JoinedWorker } from './joined-worker.js';
 import type { Member } from './member.js';
 import type { WorkerLink } from './worker-link.js';
 
-interface Introduction {
-  readonly colleague: Colleague;
-  /** As `ready` reports it. */
-  readonly computeMs: number | null;
-}
+/** What a worker has said of itself. */
+type Introduced = Introduction & Pick<ReportOf<'ready'>, 'computeMs'>;
 
 export class Roster {
   readonly #links = new Map<string, WorkerLink>();
   /** Of those that are ready. */
-  readonly #introductions = new Map<string, Introduction>();
+  readonly #introductions = new Map<string, Introduced>();
   #numNamed = 0;
 
   /** In the order in which they came. */
@@ -27,9 +25,9 @@ export class Roster {
     return [...this.#links.values()];
   }
 
-  /** How the workers that are ready reach one another. */
-  get colleagues(): Record<string, Colleague> {
-    return Object.fromEntries([...this.#introductions].map(([id, { colleague }]) => [id, colleague]));
+  /** How a worker reaches those that are ready. Each is told something else: its own passes. */
+  colleaguesOf(worker: string): Record<string, Colleague> {
+    return colleaguesFor(worker, this.#introductions);
   }
 
   /** Those that this process started. */
@@ -60,9 +58,10 @@ export class Roster {
   }
 
   /** A worker has loaded the run. */
-  enlist(link: WorkerLink, { device, address, fingerprint, domain, computeMs }: ReportOf<'ready'>): Member {
+  enlist(link: WorkerLink, ready: ReportOf<'ready'>): Member {
     link.takesPart();
-    this.#introductions.set(link.id, { colleague: { address, fingerprint, domain }, computeMs });
+    const { device, address, fingerprint, domain, secret, computeMs } = ready;
+    this.#introductions.set(link.id, { address, fingerprint, domain, secret, computeMs });
     return {
       worker: link.id,
       pid: link.pid,
@@ -78,7 +77,7 @@ export class Roster {
 
   /** The shared memory that a worker keeps its tensors in; undefined where it is not ready. */
   domainOf(id: string): string | undefined {
-    return this.#introductions.get(id)?.colleague.domain;
+    return this.#introductions.get(id)?.domain;
   }
 
   /** Null where a worker is as fast as those that measured. */

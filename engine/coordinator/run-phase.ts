@@ -2,6 +2,7 @@
 // model and data are still being read: workers load their code meanwhile, but nobody may join, and there is nobody yet
 // to tell. It ends once.
 import { WorkerError } from '../core/errors.js';
+import type { RunFacts } from '../protocol/expected-report.js';
 import type { Report } from '../protocol/messages.js';
 import type { ServedRun } from './coordinator-options.js';
 
@@ -21,6 +22,11 @@ export class RunPhase {
     if (!this.#reading.isRead)
       throw new WorkerError('PT_RUN_STARTS', 'the run is still starting', 'Try again in a moment.');
     return this.#reading.run;
+  }
+
+  /** By which reports are checked; null while the run is still being read. */
+  get facts(): RunFacts | null {
+    return this.#reading.isRead ? this.#reading.run.facts() : null;
   }
 
   /** Throws a WorkerError (PT_RUN_ENDS) where the run is about to end. */

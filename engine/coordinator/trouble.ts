@@ -3,21 +3,26 @@
 // replaces the lost that of regroup.ts.
 import { isMemoryShortage } from '../core/conditions.js';
 import type { PlanInForce } from '../protocol/plan-in-force.js';
+import { Accusations } from './accusations.js';
 import type { Departures } from './departures.js';
-import { culpritOf, failureFrom, LostWorker } from './lost-worker.js';
+import { failureFrom, LostWorker, StuckWorker } from './lost-worker.js';
 import type { Roster } from './roster.js';
 import type { RunPhase } from './run-phase.js';
+import type { WorkerLink } from './worker-link.js';
 
 export interface TroubleOptions {
   readonly roster: Roster;
   readonly departures: Departures;
   readonly plans: PlanInForce;
   readonly phase: RunPhase;
+  /** Told of a worker that is lost for what it did. */
+  readonly onFault: (link: WorkerLink) => void;
 }
 
 export class Trouble {
   readonly #options: TroubleOptions;
   readonly #lost = new Map<string, string>();
+  readonly #accusations = new Accusations();
   /** The first failure since the last recovery. */
   #first: Error | null = null;
   /** Waits that it ends. A promise for them would keep all that was ever waited for, for as long as nothing fails. */
@@ -46,9 +51,12 @@ export class Trouble {
   note(given: Error, reporter: string): void {
     const { roster, departures, phase } = this.#options;
     if (phase.isEnding || !roster.has(reporter)) return;
-    const { cause, worker } = culpritOf(given, reporter, (id) => roster.find(id));
-    const link = roster.get(worker);
-    const error = failureFrom(link, cause);
+    const guilty = this.#guilty(given, roster.get(reporter));
+    const link = guilty ?? roster.get(reporter);
+    const worker = link.id;
+    const error = guilty === null ? failureFrom(link, given) : faultOf(guilty, given);
+    if (error instanceof LostWorker) this.#accusations.explained();
+    if (error instanceof LostWorker && error.isFault) this.#options.onFault(link);
     if (error instanceof LostWorker && this.#isSpare(worker, link.isOwn)) {
       departures.wentUnmissed(worker, error.message);
       link.kill();
@@ -69,6 +77,15 @@ export class Trouble {
     this.#first = null;
   }
 
+  /** The worker that has to go because of a complaint, or null. One that the loss of another explains counts not. */
+  #guilty(given: Error, reporter: WorkerLink): WorkerLink | null {
+    if (!(given instanceof StuckWorker) || this.#lost.size > 0) return null;
+    const { roster } = this.#options;
+    const about = given.about === null ? undefined : roster.find(given.about.worker);
+    const suspect = this.#accusations.judge(given, reporter, about);
+    return suspect === null ? null : roster.get(suspect.id);
+  }
+
   /**
    * Whether nobody waits for a worker: it joined, and has no seat in the plan that is in force. While a plan is adopted
    * or the workers are regrouped, everybody is waited for.
@@ -78,3 +95,11 @@ export class Trouble {
     return !isOwn && plans.isSettled && !plans.seats(worker);
   }
 }
+
+const faultOf = ({ id }: WorkerLink, { message }: Error): LostWorker =>
+  new LostWorker(
+    id,
+    `worker ${id} has to go: ${message}`,
+    'Every worker must reach the ports of all others, and be reached by them: check the network and firewalls.',
+    true,
+  );

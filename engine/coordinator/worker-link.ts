@@ -5,7 +5,9 @@ import { FrameError, type Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
 import { WRITE } from '../comm/remote-write.js';
 import { fromErrorRecord, messageOf } from '../core/errors.js';
+import type { RunFacts } from '../protocol/expected-report.js';
 import { type Order, type Report, type ReportOf, reportSchema } from '../protocol/messages.js';
+import { OwedReports } from '../protocol/owed-reports.js';
 import { WorkerStanding } from '../protocol/worker-state.js';
 import { LostWorker, StuckWorker } from './lost-worker.js';
 
@@ -23,6 +25,8 @@ export interface LinkHandlers {
   readonly onState: (message: Message, worker: string, peer: Peer) => void;
   /** The worker broke the rules and was cut off; `onFailure` follows. */
   readonly onDropped: (worker: string, reason: string) => void;
+  /** By which reports are checked; null before the run is read. */
+  readonly facts: () => RunFacts | null;
 }
 
 export abstract class WorkerLink {
@@ -31,10 +35,11 @@ export abstract class WorkerLink {
   abstract readonly isOwn: boolean;
   readonly #handlers: LinkHandlers;
   readonly #standing: WorkerStanding;
+  readonly #owed: OwedReports;
   #reports: Report[] = [];
   readonly #waiting = new Map<Report['type'], (report: Report) => void>();
   #stuck: NodeJS.Timeout | undefined;
-  #pong: (() => void) | null = null;
+  #pong: ((waitsFor: string | null) => void) | null = null;
   #peer: Peer | null = null;
   readonly #since = performance.now();
   #isStopping = false;
@@ -43,6 +48,7 @@ export abstract class WorkerLink {
     this.id = id;
     this.#handlers = handlers;
     this.#standing = new WorkerStanding(id);
+    this.#owed = new OwedReports(id, handlers.facts);
   }
 
   abstract get pid(): number;
@@ -81,13 +87,8 @@ export abstract class WorkerLink {
     peer.onMessage((message) => {
       if (this.#isStopping) return;
       const report = reportSchema.safeParse(message);
-      if (!report.success) return this.#drop(`it sent a report that cannot be read: ${report.error.message}`);
-      try {
-        this.#standing.reported(report.data.type);
-      } catch (error) {
-        return this.#drop(messageOf(error));
-      }
-      this.#receive(report.data);
+      if (report.success) this.#take(report.data);
+      else this.#drop(unreadable(report.error.issues[0]));
     });
     peer.onError((error) => (error instanceof FrameError ? this.#drop(error.message) : this.fail(error)));
     peer.onClose((reason) => {
@@ -117,6 +118,7 @@ export abstract class WorkerLink {
     // News of its end is on its way to whoever gives orders.
     if (this.#standing.state === 'lost') return;
     this.#standing.ordered(order);
+    this.#owed.ordered(order);
     this.#peer?.send(order);
   }
 
@@ -132,8 +134,8 @@ export abstract class WorkerLink {
     });
   }
 
-  /** Calls `handler` at the next answer to a ping. */
-  onPong(handler: () => void): void {
+  /** Calls `handler` at the next answer to a ping, with the worker that this one waits for, or null. */
+  onPong(handler: (waitsFor: string | null) => void): void {
     this.#pong = handler;
   }
 
@@ -142,6 +144,26 @@ export abstract class WorkerLink {
     this.#reports = [];
     this.#waiting.clear();
     clearTimeout(this.#stuck);
+    this.#stuck = undefined;
+  }
+
+  /** Somebody else found that it is lost. */
+  giveUp(error: LostWorker): void {
+    this.fail(error);
+  }
+
+  /** Takes a report that can be read, if this worker owes it, and as it owes it. */
+  #take(report: Report): void {
+    try {
+      this.#standing.reported(report.type);
+    } catch (error) {
+      return this.#drop(messageOf(error));
+    }
+    // What was on its way when the work was given up counts for nothing, whatever it says.
+    if (this.#standing.state === 'draining' && isAnswer(report)) return;
+    const problem = this.#owed.problemOf(report);
+    if (problem === null) this.#receive(report);
+    else this.#drop(problem);
   }
 
   /** Cuts a worker off that breaks the rules. It is lost like any other; the run goes on without it. */
@@ -154,6 +176,7 @@ export abstract class WorkerLink {
         this.id,
         `worker ${this.id} was dropped: ${reason}`,
         'All workers must run the same version of pipetrain.',
+        true,
       ),
     );
   }
@@ -168,7 +191,7 @@ export abstract class WorkerLink {
       case 'failed':
         return this.fail(fromErrorRecord(report.error));
       case 'pong':
-        this.#pong?.();
+        this.#pong?.(report.waitsFor ?? null);
         this.#pong = null;
         return;
       case 'leaving':
@@ -176,11 +199,12 @@ export abstract class WorkerLink {
         return;
       case 'stuck':
         // A neighbour's death shows here first; its own exit is the root cause and is on its way.
-        clearTimeout(this.#stuck);
-        this.#stuck = setTimeout(
+        this.#stuck ??= setTimeout(
           () => this.fail(new StuckWorker(this.id, report.message, report.about)),
           ROOT_CAUSE_GRACE_MS,
         ).unref();
+        return;
+      case 'cache-off':
         return;
       default: {
         const waiting = this.#waiting.get(report.type);
@@ -191,3 +215,11 @@ export abstract class WorkerLink {
     }
   }
 }
+
+/** What an order is answered by, but for the one that ends the draining. */
+const isAnswer = ({ type }: Report): boolean =>
+  !['aborted', 'pong', 'stuck', 'failed', 'leaving', 'dropped'].includes(type);
+
+/** The first thing that is wrong with a report; a list of all would be as long as what was sent. */
+const unreadable = (issue: { readonly path: readonly PropertyKey[]; readonly message: string } | undefined): string =>
+  `it sent a report that cannot be read: ${issue?.path.slice(0, 6).join('.')}: ${issue?.message.slice(0, 200)}`;

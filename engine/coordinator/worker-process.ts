@@ -1,6 +1,7 @@
 // WorkerProcess: a worker that this process started: a child, its standard streams and its end. What it says comes over
 // its connection (worker-link.ts).
 import { type ChildProcess, spawn } from 'node:child_process';
+import { isSamePass } from '../comm/handshake.js';
 import type { Peer } from '../comm/peer.js';
 import { Deferred } from '../core/deferred.js';
 import { WorkerError } from '../core/errors.js';
@@ -17,10 +18,12 @@ export class WorkerProcess extends WorkerLink {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
   readonly #arrival = new Deferred<void>();
+  readonly #pass: string;
   #stderr = '';
 
-  constructor(invitation: Invitation & { readonly worker: string }, handlers: LinkHandlers) {
+  constructor(invitation: Invitation & { readonly worker: string; readonly pass: string }, handlers: LinkHandlers) {
     super(invitation.worker, handlers);
+    this.#pass = invitation.pass;
     this.#child = spawn(process.execPath, [workerEntry()], { stdio: ['pipe', 'ignore', 'pipe'] });
     this.#child.stdin?.on('error', () => undefined); // a worker that dies early is reported by its exit
     this.#child.stdin?.write(`${JSON.stringify(invitation)}\n`);
@@ -52,6 +55,11 @@ export class WorkerProcess extends WorkerLink {
   /** Resolves when the worker has come in through the port; never where it does not come. */
   get arrived(): Promise<void> {
     return this.#arrival.promise;
+  }
+
+  /** Whether this is the process: only it was told the pass, on its standard input. */
+  isKnownBy(pass: unknown): boolean {
+    return typeof pass === 'string' && isSamePass(pass, this.#pass);
   }
 
   override connect(peer: Peer): void {

@@ -9,42 +9,51 @@ export const WORKER_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** So is the name of a checkpoint. */
 const CHECKPOINT_NAME = /^step-\d{1,16}(-\d{1,16})?$/;
 const workerName = z.string().regex(WORKER_NAME);
+
+/** No run has more of them. What arrives is held against this before anything is made of it. */
+export const MAX_BLOCKS = 10_000;
+export const MAX_WORKERS = 1024;
+export const MAX_MICRO_BATCHES = 65_536;
+const MAX_STAGES = 4096;
+
 const index = z.number().int().nonnegative();
 const count = z.number().int().positive();
+const block = index.max(MAX_BLOCKS);
+const micro = index.max(MAX_MICRO_BATCHES);
 
 const stageSchema = z.object({
   worker: workerName,
   /** Active blocks [from, to). */
-  from: index,
-  to: count,
+  from: block,
+  to: count.max(MAX_BLOCKS),
   /** Whether the stage keeps only its inputs and computes the forward again before the backward; default: no. */
   recompute: z.boolean().optional(),
 });
 
 const replicaSchema = z.object({
   /** Micro-batches [start, start + count) of the global batch. */
-  start: index,
-  count,
+  start: micro,
+  count: count.max(MAX_MICRO_BATCHES),
   /** In order of the model. A worker may have several, where the schedule interleaves them. */
-  stages: z.array(stageSchema).min(1),
+  stages: z.array(stageSchema).min(1).max(MAX_STAGES),
 });
 
 export const planSchema = z.object({
   generation: index,
   /** Blocks [0, frozen) are frozen; stage 0 of every replica holds them. */
-  frozen: index,
+  frozen: block,
   microBatch: count,
   /** G, micro-batches of a global batch. */
-  numMicroBatches: count,
+  numMicroBatches: count.max(MAX_MICRO_BATCHES),
   /** By its name; one of somebody's own is drawn in `grid`. */
   schedule: z.string().min(1).max(255),
-  grid: z.string().optional(),
-  replicas: z.array(replicaSchema).min(1),
+  grid: z.string().max(1_000_000).optional(),
+  replicas: z.array(replicaSchema).min(1).max(MAX_WORKERS),
   usesCache: z.boolean(),
   /** Depth below `frozen` whose cache may still serve, or null. */
-  previousCacheDepth: index.nullable(),
+  previousCacheDepth: block.nullable(),
   /** Per block a worker that holds it in generation - 1, or null where it starts from its initial values. */
-  sources: z.array(workerName.nullable()),
+  sources: z.array(workerName.nullable()).max(MAX_BLOCKS),
   /**
    * Where every block comes from instead, when state has to be restored: a snapshot in shared memory, or a checkpoint
    * of the run, by its name.
@@ -55,7 +64,7 @@ export const planSchema = z.object({
       z.object({ kind: z.literal('checkpoint'), name: z.string().regex(CHECKPOINT_NAME) }),
     ])
     .nullable(),
-  reason: z.string(),
+  reason: z.string().max(10_000),
 });
 
 export type Plan = z.infer<typeof planSchema>;

@@ -1,6 +1,7 @@
 // The hand-over probe: what it takes two workers to tell each other that something lies ready, measured with the
 // doorbells of training: the way to a worker that sleeps, and the look for a message that has come meanwhile. It moves
 // no tensor.
+import { bellKey } from '../protocol/bells.js';
 
 /** Milliseconds of a hand-over, apart from the bytes. */
 export interface HandoverCost {
@@ -13,7 +14,8 @@ export interface HandoverCost {
 /** What the probe needs of the doorbells. */
 export interface Bells {
   ring(worker: string, key: string): void;
-  wait(key: string): Promise<void>;
+  /** Waits for a bell of `worker`. */
+  wait(worker: string, key: string): Promise<void>;
 }
 
 const WARM_UP = 3;
@@ -35,14 +37,14 @@ export async function measureHandovers(bells: Bells, self: string, partner: stri
     work();
     const sent = performance.now();
     bells.ring(partner, keyOf('ping', n, self));
-    await bells.wait(keyOf('pong', n, partner));
+    await bells.wait(partner, keyOf('pong', n, partner));
     const back = performance.now();
     bells.ring(partner, keyOf('send', n, self));
     work();
     const done = performance.now();
     // As after an action: its result is announced, then the input of the next one is looked for.
     bells.ring(partner, keyOf('done', n, self));
-    await bells.wait(keyOf('sent', n, partner));
+    await bells.wait(partner, keyOf('sent', n, partner));
     if (n < WARM_UP) continue;
     looks.push(performance.now() - done);
     ways.push((back - sent) / 2);
@@ -53,11 +55,11 @@ export async function measureHandovers(bells: Bells, self: string, partner: stri
 /** The other side. */
 export async function answerHandovers(bells: Bells, self: string, partner: string): Promise<void> {
   for (let n = 0; n < WARM_UP + ROUNDS; n++) {
-    await bells.wait(keyOf('ping', n, partner));
+    await bells.wait(partner, keyOf('ping', n, partner));
     bells.ring(partner, keyOf('pong', n, self));
-    await bells.wait(keyOf('send', n, partner));
+    await bells.wait(partner, keyOf('send', n, partner));
     bells.ring(partner, keyOf('sent', n, self));
-    await bells.wait(keyOf('done', n, partner));
+    await bells.wait(partner, keyOf('done', n, partner));
   }
 }
 
@@ -73,7 +75,8 @@ export function jointHandover(all: readonly (HandoverCost | null)[]): HandoverCo
 /** The way itself is always as long; what else the machine does only adds to it, sometimes much. */
 const lowerQuartile = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 2] ?? 0;
 
-const keyOf = (what: string, n: number, from: string): string => `probe ${what} ${n} ${from}`;
+const keyOf = (what: string, n: number, from: string): string =>
+  bellKey('probe', { generation: null, step: null }, what, n, from);
 
 /** Computes, and so hears no message, for as long as a short action. */
 function work(): void {

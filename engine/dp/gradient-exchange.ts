@@ -8,7 +8,6 @@ import {
   combine,
   decompose,
   numChunks,
-  shardChunks,
   slotCount,
   type Subtotal,
   TreeAccumulator,
@@ -18,6 +17,7 @@ import { type Holder, holdersOf, type Plan } from '../core/plan.js';
 import { MappedFile } from '../tensor/mapped-file.js';
 import type { VectorAdder } from '../tensor/vector-adder.js';
 import { gradientsFile } from './memory-names.js';
+import { shardOf } from './shards.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
@@ -30,6 +30,8 @@ export interface ExchangeSignals {
 /** Members on other hosts, as far as an exchange needs them. */
 export interface RemoteMembers {
   sharesMemory(worker: string): boolean;
+  /** Maps memory of a worker; whoever is told of a failure is told of whom, too. */
+  mapping<T>(worker: string, map: () => T): T;
   /** Lets `worker` write into `mirror`. */
   land(place: string, worker: string, mirror: Float32Array): void;
   leave(place: string): void;
@@ -189,7 +191,8 @@ export class GradientExchange {
   open(): void {
     const { plan } = this.#options;
     for (const member of this.#members.values()) {
-      if (member !== this.#me && !member.isRemote) member.open(this.#fileOf(member));
+      if (member !== this.#me && !member.isRemote)
+        this.#options.remote.mapping(member.holder.worker, () => member.open(this.#fileOf(member)));
       const nodes = decompose(member.start, member.count, plan.numMicroBatches);
       this.#sums.set(
         member,
@@ -233,7 +236,7 @@ export class GradientExchange {
     const squares: ChunkSquares[] = [];
     for (const [block, group] of this.#groups) {
       const length = present(this.#options.lengths[block], `length of block ${block}`);
-      const shard = shardOf(block, length, group, this.#me);
+      const shard = shardOf(block, length, group.indexOf(this.#me), group.length);
       if (shard.from === shard.to) continue;
       const sums = group.flatMap((member) =>
         present(this.#sums.get(member), 'sums').map(({ node, data }) => ({
@@ -267,7 +270,7 @@ export class GradientExchange {
     const group = present(this.#groups.get(block), `group of block ${block}`);
     const length = present(this.#options.lengths[block], `length of block ${block}`);
     return group
-      .map((member) => ({ member, ...shardOf(block, length, group, member) }))
+      .map((member, replica) => ({ member, ...shardOf(block, length, replica, group.length) }))
       .filter(({ from, to }) => to > from)
       .sort((a, b) => a.from - b.from)
       .map(({ member, from, to }) => ({ from, to, data: member.reduced(block, from, to) }));
@@ -283,7 +286,7 @@ export class GradientExchange {
       .filter(([, group]) => group.includes(member))
       .map(([block, group]) => ({
         block,
-        ...shardOf(block, present(this.#options.lengths[block], 'length'), group, member),
+        ...shardOf(block, present(this.#options.lengths[block], 'length'), group.indexOf(member), group.length),
       }));
   }
 
@@ -312,19 +315,4 @@ export class GradientExchange {
     for (const { holder } of this.#remote) this.#options.remote.leave(this.#mirrorOf(holder, this.#me.holder));
     for (const member of this.#members.values()) member.close();
   }
-}
-
-/**
- * Elements [from, to) of a block that a member reduces: contiguous runs of whole chunks, the first owner turning with
- * the block for balance.
- */
-function shardOf(
-  block: number,
-  length: number,
-  group: readonly Member[],
-  member: Member,
-): { from: number; to: number } {
-  const rank = (group.indexOf(member) + block) % group.length;
-  const { from, to } = present(shardChunks(numChunks(length), group.length)[rank], 'shard');
-  return { from: Math.min(from * CHUNK, length), to: Math.min(to * CHUNK, length) };
 }

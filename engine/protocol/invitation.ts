@@ -48,6 +48,8 @@ export const invitationSchema = z.object({
   token: z.string(),
   /** The name of a worker that the coordinator started; one that joins is given its name on arrival. */
   worker: z.string().nullable(),
+  /** What that worker shows besides the token, so that nobody else can come in its name; null for one that joins. */
+  pass: z.string().nullable(),
   /** The address on which a worker of the coordinator's host listens for its neighbours. */
   host: z.string().nullable(),
   /** Where the coordinator speaks TLS: what to believe of its certificate. */

@@ -67,6 +67,10 @@ export function assembleStep(
   };
 }
 
+/** Whether all that a worker says of a step is finite. */
+export const isFiniteReport = ({ losses, squares }: ReportOf<'step-ready'>): boolean =>
+  losses.every(({ loss }) => Number.isFinite(loss)) && squares.every(({ values }) => values.every(Number.isFinite));
+
 function pipelineTime(reports: readonly ReportOf<'step-ready'>[]): {
   readonly pipelineMs: number;
   readonly pipelineBubble: number;

@@ -1,5 +1,6 @@
 // Validation: one look at the validation samples, or at a fixed part of them, assembled from what the workers report in
 // an order that does not depend on the shape of the run. Pure.
+import type { Plan } from '../core/plan.js';
 import type { Model } from '../model/block.js';
 import type { ReportOf } from './messages.js';
 
@@ -9,6 +10,20 @@ export interface Validation {
   readonly metric: number;
   readonly samples: number;
 }
+
+/**
+ * Indices of the micro-batches of the validation samples that one replica looks at, ascending: every `stride`-th
+ * counts, and the replicas take those in turn.
+ */
+export const validationIndices = (
+  numValidation: number,
+  { microBatch, replicas }: Pick<Plan, 'microBatch' | 'replicas'>,
+  replica: number,
+  stride: number,
+): number[] =>
+  Array.from({ length: Math.ceil(numValidation / microBatch) }, (_, index) => index).filter(
+    (index) => index % stride === 0 && (index / stride) % replicas.length === replica,
+  );
 
 /** `results` are sums per micro-batch of `microBatch` samples (the last one may be shorter), in order. */
 export function assembleValidation(

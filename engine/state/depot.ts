@@ -10,7 +10,7 @@ import { blocksOf, type Plan } from '../core/plan.js';
 import { LEAST_BYTES } from '../dp/block-store.js';
 import { snapshotFile, stateCopyFile } from '../dp/memory-names.js';
 import { MappedFile } from '../tensor/mapped-file.js';
-import { answerFetch, fetchSchema, keptPlace, type Part, PARTS } from './state-transfer.js';
+import { FetchDesk, fetchSchema, keptPlace, type Part, PARTS } from './state-transfer.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
@@ -29,6 +29,7 @@ export class Depot {
   readonly #folder: string;
   readonly #model: () => ModelState;
   readonly #landings = new Landings();
+  readonly #desk = new FetchDesk();
   /** By path; mapped once, because the same files take turns for as long as the run goes on. */
   readonly #files = new Map<string, MappedFile>();
 
@@ -69,12 +70,12 @@ export class Depot {
       throw new FrameError(`block ${block} of generation ${generation} is not to be had here`);
     const { restore } = plan;
     if (restore.kind === 'checkpoint')
-      return void answerFetch(peer, fetch.data, this.#model().load(restore.name, block));
+      return this.#desk.answer(peer, fetch.data, this.#model().load(restore.name, block));
     const read = (part: Part): Float32Array | null => {
       const path = snapshotFile(this.#folder, restore.version, block, part);
       return existsSync(path) ? this.#map(path, this.#length(block, part)) : null;
     };
-    void answerFetch(peer, fetch.data, { weights: read('weights'), states: read('states') });
+    this.#desk.answer(peer, fetch.data, { weights: read('weights'), states: read('states') });
   }
 
   /** The mapped memory goes; nothing may be on its way any more. */

@@ -6,6 +6,7 @@ import { FrameError, type Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
 import { writeSlowlyTo } from '../comm/remote-write.js';
 import type { BlockStore } from '../dp/block-store.js';
+import { bellKey } from '../protocol/bells.js';
 import { HOME } from '../protocol/home.js';
 
 export const PARTS = ['weights', 'states'] as const;
@@ -24,14 +25,30 @@ type Fetch = z.infer<typeof fetchSchema>;
 const fetchPlace = ({ generation, block }: Pick<Fetch, 'generation' | 'block'>, part: Part): string =>
   `fetch ${generation} ${block} ${part}`;
 const fetchBell = ({ generation, block }: Pick<Fetch, 'generation' | 'block'>): string =>
-  `fetched ${generation} ${block}`;
+  bellKey('fetched', { generation, step: null }, block);
 /** Where the coordinator wants the part of a block of a snapshot or a copy. */
 export const keptPlace = (name: string, block: number, part: Part): string => `${name} ${block} ${part}`;
+
+/** Fetches of one peer that are answered at a time: honest ones ask for one block after the other. */
+const MAX_AT_ONCE = 4;
+
+/** Answers fetches, of each peer so many at a time. */
+export class FetchDesk {
+  readonly #pending = new WeakMap<Peer, number>();
+
+  /** As `answerFetch`. Throws a FrameError where the peer asks for more before it has what it asked for. */
+  answer(peer: Peer, fetch: Fetch, state: Readonly<Record<Part, Float32Array | null>>): void {
+    const pending = this.#pending.get(peer) ?? 0;
+    if (pending >= MAX_AT_ONCE) throw new FrameError(`${peer.name} asks for ${pending + 1} blocks at a time`);
+    this.#pending.set(peer, pending + 1);
+    void answerFetch(peer, fetch, state).then(() => this.#pending.set(peer, (this.#pending.get(peer) ?? 1) - 1));
+  }
+}
 
 /**
  * Answers a fetch: the parts that are there, in order, then the doorbell. A connection that closes meanwhile ends it.
  */
-export async function answerFetch(
+async function answerFetch(
   peer: Peer,
   fetch: Fetch,
   state: Readonly<Record<Part, Float32Array | null>>,
@@ -54,13 +71,14 @@ export interface StateChannel {
   land(place: string, writer: string, data: Float32Array): void;
   leave(place: string): void;
   request(worker: string, message: Message): void;
-  wait(key: string): Promise<void>;
+  wait(worker: string, key: string): Promise<void>;
   write(worker: string, place: string, data: Float32Array, offset?: number): void;
 }
 
 export class StateTransfer {
   readonly #channel: StateChannel;
   readonly #store: BlockStore;
+  readonly #desk = new FetchDesk();
 
   constructor(channel: StateChannel, store: BlockStore) {
     this.#channel = channel;
@@ -100,7 +118,7 @@ export class StateTransfer {
     const fetch = fetchSchema.safeParse(message);
     if (!fetch.success) throw new FrameError(`neither a doorbell nor a fetch: ${fetch.error.issues[0]?.message ?? ''}`);
     if (!this.#store.blocks.includes(fetch.data.block)) throw new FrameError(`block ${fetch.data.block} is not here`);
-    void answerFetch(peer, fetch.data, this.#store.parts(fetch.data.block));
+    this.#desk.answer(peer, fetch.data, this.#store.parts(fetch.data.block));
   }
 
   async #fetch(
@@ -115,7 +133,7 @@ export class StateTransfer {
     try {
       for (const part of parts) this.#channel.land(fetchPlace(fetch, part), from, into[part] ?? new Float32Array());
       this.#channel.request(from, fetch);
-      await this.#channel.wait(fetchBell(fetch));
+      await this.#channel.wait(from, fetchBell(fetch));
     } finally {
       for (const part of parts) this.#channel.leave(fetchPlace(fetch, part));
     }

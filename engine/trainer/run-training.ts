@@ -14,6 +14,7 @@ import { modelStateOf } from '../state/model-state.js';
 import { StatusBoard } from '../status/status-board.js';
 import { withDoorplate } from './doorplate.js';
 import { withMicroBatch } from './micro-batch-search.js';
+import { factsOf } from './run-facts.js';
 import type { TrainHost } from './train-host.js';
 import { Trainer } from './trainer.js';
 
@@ -64,6 +65,7 @@ export async function runTraining(
       coordinator.serve({
         digests: () => trainer.digests(),
         model: () => modelStateOf(setup, checkpoints),
+        facts: factsOf(setup),
         onReport: (report, worker) => trainer.note(report, worker),
         onDropped: (peer, reason) => trainer.noteDropped(peer, reason),
         onRefused: (worker, reason) =>

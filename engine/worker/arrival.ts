@@ -23,11 +23,11 @@ export interface Arrival {
  * Connects to the coordinator of an invitation. Throws what `dial` throws, an InterruptedError where the coordinator
  * does not let this worker in, and a WorkerError (PT_PROTOCOL) where it speaks otherwise.
  */
-export async function arrive({ url, local, token, trust, own, worker }: Invitation): Promise<Arrival> {
+export async function arrive({ url, local, token, pass, trust, own, worker }: Invitation): Promise<Arrival> {
   const name = worker ?? own?.name ?? 'worker';
   const options = {
     token,
-    hello: { name, ...(own === null ? {} : { role: 'join', host: hostname(), pid: process.pid }) },
+    hello: { name, ...(own === null ? { pass } : { role: 'join', host: hostname(), pid: process.pid }) },
     trust,
     timeoutMs: 30_000,
   };

@@ -41,9 +41,10 @@ export class Border {
 
   /** Second half: the mailbox of the other side exists. */
   open(): void {
-    const { folder, generation, neighbour, numPlaces, shape } = this.#options;
+    const { folder, generation, neighbour, numPlaces, shape, neighbours } = this.#options;
+    const file = mailboxFile(folder, neighbour.worker, generation, neighbour.stage, this.#wayOut);
     this.#other = this.#isShared
-      ? Mailbox.open(mailboxFile(folder, neighbour.worker, generation, neighbour.stage, this.#wayOut), numPlaces, shape)
+      ? neighbours.mapping(neighbour.worker, () => Mailbox.open(file, numPlaces, shape))
       : Mailbox.mirror(numPlaces, shape);
   }
 

@@ -3,6 +3,7 @@
 // worker-state.ts does not give it. What an order means is not its business.
 import { WorkerError } from '../core/errors.js';
 import type { Order, Report } from '../protocol/messages.js';
+import { clippedReport } from '../protocol/report-text.js';
 import { nextWorkerState, type WorkerCause, type WorkerState } from '../protocol/worker-state.js';
 import { OrderQueue } from './order-queue.js';
 
@@ -45,7 +46,7 @@ export class CoordinatorLine {
   /** Throws a WorkerError (PT_PROTOCOL) for a report that this worker must not make. */
   report(report: Report): void {
     this.#move(report.type);
-    this.#send(report);
+    this.#send(clippedReport(report));
   }
 
   /** The error for an order that is due, but not here. */

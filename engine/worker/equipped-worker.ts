@@ -34,7 +34,7 @@ export class EquippedWorker implements WorkerPhase {
       port: {
         ...host.port,
         home: host.home,
-        onDropped: (peer, reason) => line.report({ type: 'dropped', peer, reason: reason.slice(0, 1000) }),
+        onDropped: (peer, reason) => line.report({ type: 'dropped', peer, reason }),
       },
       onCacheOff: (reason) => line.report({ type: 'cache-off', reason }),
     });
@@ -78,11 +78,16 @@ export class EquippedWorker implements WorkerPhase {
     return isMemoryFileError(error) && this.#host.own !== null && !isHome && !existsSync(folder);
   }
 
+  get waitsFor(): string | null {
+    return this.#workplace.neighbours.waitsFor || null;
+  }
+
   beat(): void {
     this.#workplace.neighbours.beat(this.#heartbeatSeconds * 1000);
   }
 
   expect(plans: readonly Plan[]): void {
+    for (const plan of plans) this.#workplace.requireFits(plan);
     this.#equipment.device.prewarmer.expect(plans, this.#line.worker);
   }
 

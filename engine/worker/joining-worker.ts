@@ -15,6 +15,8 @@ export class JoiningWorker implements WorkerPhase {
     this.#line = line;
   }
 
+  readonly waitsFor = null;
+
   async obey(order: Order): Promise<WorkerPhase> {
     if (order.type !== 'setup') throw this.#line.outOfPlace(order);
     const begin = performance.now();

@@ -3,38 +3,24 @@
 // and only doorbells travel; which of the two it is follows from the domains of the workers. What a doorbell or a
 // tensor means is not its business.
 import { z } from 'zod';
-import type { Message } from '../comm/frame.js';
+import { FrameError, type Message } from '../comm/frame.js';
 import { Inbox } from '../comm/inbox.js';
 import type { Peer } from '../comm/peer.js';
 import { Landings, WRITE, writeTo } from '../comm/remote-write.js';
 import { PipetrainError, WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
+import { type BellTime, MAX_KEY, standingOf, timeOf } from '../protocol/bells.js';
 import { HOME } from '../protocol/home.js';
 import type { Colleague } from '../protocol/messages.js';
-import { WorkerPort, type WorkerPortOptions } from './worker-port.js';
+import { mapping, peerLost, unreachable } from './lost-neighbour.js';
+import { type OpenPort, WorkerPort, type WorkerPortOptions } from './worker-port.js';
 
 /** Looks in a row that may find nothing heard; four come in the time that a neighbour may be silent. */
 const MAX_MISSED = 4;
 
-const bellSchema = z.object({ type: z.literal('bell'), key: z.string().max(200) });
+const bellSchema = z.object({ type: z.literal('bell'), key: z.string().max(MAX_KEY) });
 
-/** A worker that another one cannot connect to (PT_UNREACHABLE). */
-export class Unreachable extends WorkerError {
-  readonly worker: string;
-
-  constructor(from: string, worker: string, cause: PipetrainError) {
-    super(
-      'PT_UNREACHABLE',
-      `worker ${from} cannot connect to worker ${worker}: ${cause.message}`,
-      'Every worker must reach the ports of all others: check firewalls, and the address of --listen of ' +
-        'those that join.',
-      { cause },
-    );
-    this.worker = worker;
-  }
-}
-
-export interface NeighboursOptions extends Omit<WorkerPortOptions, 'onPeer'> {
+export interface NeighboursOptions extends Omit<WorkerPortOptions, 'onPeer' | 'isGone'> {
   /**
    * The connection to the coordinator, which writes and rings too where this worker is on another host; null where
    * there is none, and all that is needed lies in memory that the workers share.
@@ -52,6 +38,12 @@ export class Neighbours {
   /** Who has dialled this worker. */
   readonly #heard = new Map<string, Peer>();
   #colleagues: Readonly<Record<string, Colleague>> = {};
+  /** Those that were colleagues once and are not any more. Names are never given twice, so none of them comes back. */
+  readonly #gone = new Set<string>();
+  /** Those that broke the rules since the last reset. */
+  readonly #faulty = new Set<string>();
+  /** What bells are about now. */
+  #now: BellTime = { generation: null, step: null };
   /** Workers of the current plan that ring this one or are rung by it; the loss of any other is no news. */
   #needed = new Set<string>();
   /** How often in a row nothing had been heard of a connection when it was looked at. */
@@ -62,14 +54,23 @@ export class Neighbours {
   constructor(options: NeighboursOptions) {
     this.#worker = options.worker;
     this.#home = options.home;
-    this.#port = new WorkerPort({ ...options, onPeer: (peer) => this.#hear(peer) });
+    this.#port = new WorkerPort({
+      ...options,
+      onPeer: (peer) => this.#hear(peer),
+      isGone: (worker) => this.#gone.has(worker),
+    });
     this.#home?.route(WRITE, (message) => this.#landings.accept(HOME, message));
-    this.#home?.route('bell', (message) => this.#inbox.deliver(bellSchema.parse(message).key));
+    this.#home?.route('bell', (message) => void this.#takeBell(HOME, message));
   }
 
-  /** Starts to listen; returns the address for the others, and what its certificate is known by where it speaks TLS. */
-  open(): Promise<{ readonly address: string; readonly fingerprint: string | null }> {
+  /** Starts to listen; returns how others reach this worker, and the secret that opens its port. */
+  open(): Promise<OpenPort> {
     return this.#port.open();
+  }
+
+  /** Whom this worker waits for, or null where it waits for nobody. */
+  get waitsFor(): string | null {
+    return this.#inbox.waitsFor;
   }
 
   /** Sets what is done with messages that are neither doorbells nor tensors. */
@@ -79,12 +80,23 @@ export class Neighbours {
 
   /**
    * Learns who is there. Connections to those that are not any more are given up: nothing else may ever close one over
-   * a link that was cut.
+   * a link that was cut. Nor are they let in again.
    */
   meet(colleagues: Readonly<Record<string, Colleague>>): void {
+    for (const worker of Object.keys(this.#colleagues)) if (colleagues[worker] === undefined) this.#gone.add(worker);
     this.#colleagues = colleagues;
     for (const [worker, peer] of [...this.#dialled, ...this.#heard])
       if (colleagues[worker] === undefined) peer.close('it left the run');
+  }
+
+  /** From now on bells of this generation count, and of this step and the next; what was kept of others is dropped. */
+  enter(generation: number, step: number | null = null): void {
+    const now = { generation, step };
+    this.#now = now;
+    this.#inbox.forget((key) => {
+      const bell = timeOf(key);
+      return bell === null || bell.generation === null || standingOf(bell, now) !== 'counts';
+    });
   }
 
   /** Whether tensors of that worker lie in memory that this one can map. */
@@ -98,7 +110,7 @@ export class Neighbours {
     await this.connect(workers);
   }
 
-  /** As `reach`, for workers that count besides the others. Throws Unreachable. */
+  /** As `reach`, for workers that count besides the others. Throws a LostNeighbour (PT_UNREACHABLE). */
   async connect(workers: readonly string[]): Promise<void> {
     for (const worker of workers) {
       // Two stages that follow on each other may be on one worker.
@@ -106,7 +118,7 @@ export class Neighbours {
       this.#needed.add(worker);
       if (this.#dialled.has(worker)) continue;
       const peer = await this.#dial(worker).catch((error: unknown) => {
-        throw error instanceof PipetrainError ? new Unreachable(this.#worker, worker, error) : error;
+        throw error instanceof PipetrainError ? unreachable(this.#worker, worker, error) : error;
       });
       this.#listenTo(peer, worker);
       // One that was given up closes late, when another may have taken its place.
@@ -116,12 +128,18 @@ export class Neighbours {
   }
 
   ring(worker: string, key: string): void {
-    if (worker === this.#worker) this.#inbox.deliver(key);
+    if (worker === this.#worker) this.#inbox.deliver(worker, key);
     else this.#peer(worker).send({ type: 'bell', key });
   }
 
-  wait(key: string): Promise<void> {
-    return this.#inbox.wait(key);
+  /** Waits for a bell that `worker` rings, which may be HOME; that of anybody else is no such bell. */
+  wait(worker: string, key: string): Promise<void> {
+    return this.#inbox.wait(worker, key);
+  }
+
+  /** Maps memory of a worker. Throws a LostNeighbour (PT_PEER_LOST) where it is not there. */
+  mapping<T>(worker: string, map: () => T): T {
+    return mapping(this.#worker, worker, map);
   }
 
   /** Writes into a place of a worker on another host, ahead of everything that is rung later. */
@@ -176,6 +194,7 @@ export class Neighbours {
   /** Forgets doorbells, places and failures, before the work of a new generation. */
   reset(): void {
     this.#needed.clear();
+    this.#faulty.clear();
     this.#landings.closeAll();
     this.#inbox.clear();
   }
@@ -187,6 +206,8 @@ export class Neighbours {
   }
 
   #hear(peer: Peer): void {
+    if (this.#gone.has(peer.name))
+      throw new WorkerError('PT_REFUSED', `worker ${peer.name} is no colleague any more`, 'Join the run anew.');
     // Whoever comes under a name that is here already is not who it says.
     if (this.#heard.get(peer.name)?.isOpen === true)
       throw new WorkerError(
@@ -205,18 +226,31 @@ export class Neighbours {
   }
 
   #listenTo(peer: Peer, worker: string): void {
-    const drop = (reason: string): void => {
-      this.#port.note(worker, reason);
-      peer.close(reason);
-    };
-    peer.onError((error) => drop(error.message));
+    peer.onError(({ message }) => {
+      this.#faulty.add(worker);
+      this.#port.note(worker, message);
+      peer.close(message);
+    });
     peer.route(WRITE, (message) => this.#landings.accept(worker, message));
     peer.route('beat', () => undefined);
     peer.onMessage((message) => {
-      const bell = bellSchema.safeParse(message);
-      if (bell.success) this.#inbox.deliver(bell.data.key);
+      if (message.type === 'bell') this.#takeBell(worker, message);
       else this.#onRequest(message, peer);
     });
+  }
+
+  /** Throws a FrameError for a bell that nobody rings who follows the plan. */
+  #takeBell(worker: string, message: Message): void {
+    const bell = bellSchema.safeParse(message);
+    const time = bell.success ? timeOf(bell.data.key) : null;
+    if (!bell.success || time === null) throw new FrameError('a doorbell has no key that can be read');
+    const { key } = bell.data;
+    const standing = standingOf(time, this.#now);
+    if (standing === 'wrong')
+      throw new FrameError(
+        `${worker || 'the coordinator'} rang "${key}" at generation ${this.#now.generation}, step ${this.#now.step}`,
+      );
+    if (standing === 'counts') this.#inbox.deliver(worker, key);
   }
 
   #lost(worker: string, reason: string): void {
@@ -225,7 +259,7 @@ export class Neighbours {
     const dialled = this.#dialled.get(worker);
     this.#dialled.delete(worker);
     dialled?.close(reason);
-    if (this.#needed.has(worker)) this.#inbox.fail(this.#peerLost(worker, reason));
+    if (this.#needed.has(worker)) this.#inbox.fail(this.#lossOf(worker, reason));
   }
 
   #dial(worker: string): Promise<Peer> {
@@ -234,7 +268,7 @@ export class Neighbours {
 
   #peer(worker: string): Peer {
     const peer = worker === HOME ? this.#home : this.#dialled.get(worker);
-    if (peer == null) throw this.#peerLost(worker, 'it was closed before');
+    if (peer == null) throw this.#lossOf(worker, 'it was closed before');
     return peer;
   }
 
@@ -242,11 +276,7 @@ export class Neighbours {
     return present(this.#colleagues[worker], `address of ${worker}`);
   }
 
-  #peerLost(worker: string, reason: string): WorkerError {
-    return new WorkerError(
-      'PT_PEER_LOST',
-      `worker ${this.#worker} lost its connection to worker ${worker}: ${reason}`,
-      'See what happened to that worker.',
-    );
+  #lossOf(worker: string, reason: string): WorkerError {
+    return peerLost(this.#worker, worker, reason, this.#faulty.has(worker));
   }
 }

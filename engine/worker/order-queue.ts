@@ -1,5 +1,10 @@
 // OrderQueue: orders of the coordinator in the order of arrival, for a worker that takes one at a time. Not a general
 // queue: it has one reader.
+import { WorkerError } from '../core/errors.js';
+
+/** Orders that may wait: a coordinator gives a handful ahead. */
+const MAX_WAITING = 10_000;
+
 export class OrderQueue<T> {
   readonly #items: T[] = [];
   #waiting: { resolve: (item: T) => void; reject: (error: Error) => void } | null = null;
@@ -7,7 +12,9 @@ export class OrderQueue<T> {
 
   push(item: T): void {
     const waiting = this.#waiting;
-    if (waiting === null) this.#items.push(item);
+    if (waiting === null && this.#items.length >= MAX_WAITING)
+      this.fail(new WorkerError('PT_PROTOCOL', `${MAX_WAITING} orders wait already`, 'Report this.'));
+    else if (waiting === null) this.#items.push(item);
     else {
       this.#waiting = null;
       waiting.resolve(item);

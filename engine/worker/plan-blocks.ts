@@ -31,7 +31,7 @@ export class PlanBlocks {
 
   /**
    * Brings every block of the plan here; resolves to the bytes that moved. Rejects with a WorkerError where a worker
-   * that has a block is gone (PT_UNREACHABLE, PT_PEER_LOST, PT_SHM_FILE), or there is no memory (PT_SHM_FULL).
+   * that has a block is gone (PT_UNREACHABLE, PT_PEER_LOST), or there is no memory (PT_SHM_FULL).
    */
   async bring(plan: Plan): Promise<number> {
     const { place, neighbours } = this.#options;
@@ -46,11 +46,12 @@ export class PlanBlocks {
 
   /** From whoever held the block in the plan before. */
   #copying(plan: Plan): (block: number, trains: boolean) => Promise<number> | number {
-    const { place, transfer } = this.#options;
+    const { place, transfer, neighbours } = this.#options;
     return (block, trains) => {
       const remote = this.#remoteSource(plan, block);
       if (remote !== null) return transfer.hold(plan.generation, block, remote, trains);
-      return place.store.hold(block, plan.sources[block] ?? null, trains);
+      const source = plan.sources[block] ?? null;
+      return neighbours.mapping(source ?? place.worker, () => place.store.hold(block, source, trains));
     };
   }
 

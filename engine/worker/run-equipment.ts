@@ -20,6 +20,7 @@ import { runsOnnx } from '../tensor/onnx-executor.js';
 import { openExecutorOf } from '../tensor/open-executor.js';
 import { cacheSettings } from './cache-settings.js';
 import { assembleEquipment, type Equipment } from './equipment.js';
+import { requireBounds, requireRoomForModel, requireRoomForOutputs } from './join-limits.js';
 import { joinConfig, requireEqual, requireProcessor } from './join-setup.js';
 import { memoryOfJoined, memoryOfOwn } from './worker-memory.js';
 import type { WorkerHost } from './worker-phase.js';
@@ -36,12 +37,14 @@ export interface RunEquipment {
 /**
  * Loads everything. Paths come from what the user of this process, or whoever started it on this host, named; none is
  * in the order. Throws what loading throws, and for a worker that joins PT_JOIN_MODEL, PT_JOIN_DATA, PT_JOIN_DEVICE,
- * PT_JOIN_MEMORY and PT_JOIN_MISMATCH.
+ * PT_JOIN_MEMORY, PT_JOIN_ROOM, PT_JOIN_MISMATCH and PT_PROTOCOL.
  */
 export async function equip(setup: Setup, { worker, own, run }: Means): Promise<RunEquipment> {
   const config = configOf(setup, own, run);
+  if (own !== null) requireBounds(config, setup.microBatch, own);
   requireDevice(setup, config, own);
   const { model, dataset } = await loadSubject(setup, config);
+  if (setup.expects !== null) await pause();
   const executor = await openDevice(setup, config, worker, own);
   const results = openKeptResults(run?.programCache ?? null, config.programCacheMb);
   // A run that goes on is told nothing of what it started from, and who joins one is given its state.
@@ -62,7 +65,8 @@ export async function equip(setup: Setup, { worker, own, run }: Means): Promise<
     cache: cacheSettings(config, run?.cacheFolder ?? null),
   });
   // Traces the model now, as a part of starting: a transition would wait for it.
-  equipment.device.compiler.outputShapes(setup.microBatch);
+  const shapes = equipment.device.compiler.outputShapes(setup.microBatch);
+  if (own !== null) requireRoomForOutputs(shapes, setup.microBatch);
   return { equipment, heartbeatSeconds: config.heartbeatSeconds };
 }
 
@@ -77,6 +81,9 @@ function configOf({ settings }: Setup, own: OwnMeans | null, run: RunMeans | nul
   );
 }
 
+/** Lets what has arrived meanwhile be answered: whoever hears nothing for long gives this worker up. */
+const pause = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
 /** In an exact run all workers compute with the same kind of device, on the same kind of processor. */
 function requireDevice(setup: Setup, config: TrainConfig, own: OwnMeans | null): void {
   if (own !== null && config.exact && own.executor !== setup.executor)
@@ -90,13 +97,16 @@ function requireDevice(setup: Setup, config: TrainConfig, own: OwnMeans | null):
 }
 
 async function loadSubject(
-  { expects, microBatch }: Setup,
+  setup: Setup,
   config: TrainConfig,
 ): Promise<{ readonly model: Model; readonly dataset: Dataset }> {
+  const { expects, microBatch } = setup;
   const definition = await loadModelDefinition(config.model);
   const dataset = openRunDataset(config, definition.dataDefaults);
   if (expects !== null) requireEqual('data', config.data, dataset.digest, expects.data);
+  await pause();
   const model = buildModel(definition, config.modelOptions, dataset.info);
+  if (expects !== null) requireRoomForModel(model, config);
   if (expects !== null)
     requireEqual('model', config.model, modelDigest(model, dataset.info, microBatch), expects.model);
   return { model, dataset };

@@ -33,7 +33,8 @@ export class Seating {
 
   /** Forward, backward and reduction of one step; the update waits for the commit. */
   async runStep(step: number, ids: Int32Array): Promise<Report> {
-    const { plan, seat } = this.#options;
+    const { plan, seat, neighbours } = this.#options;
+    neighbours.enter(plan.generation, step);
     const times: StepTimes = { computeMs: 0, waitMs: 0, spans: [] };
     const clock = sharedClock();
     const before = this.#prefixCounts;

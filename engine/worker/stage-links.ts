@@ -4,6 +4,7 @@ import type { StageBorders } from '../../pipeline/stage-bindings.js';
 import type { StageSignals } from '../../pipeline/stage-runner.js';
 import { present } from '../core/invariant.js';
 import type { Plan, Seat } from '../core/plan.js';
+import { bellKey } from '../protocol/bells.js';
 import type { Shape } from '../tensor/shape.js';
 import { Border } from './border.js';
 import type { Neighbours } from './neighbours.js';
@@ -61,12 +62,17 @@ export class StageLinks {
   /** Doorbells of training. */
   get signals(): StageSignals {
     const { neighbours, stage, plan } = this.#options;
+    const { generation } = plan;
     return {
-      arrived: (kind, step, micro) => neighbours.wait(`${kind} ${plan.generation} ${step} ${stage} ${micro}`),
+      arrived: (kind, step, micro) =>
+        neighbours.wait(
+          this.#workerAt(stage + (kind === 'F' ? -1 : 1)),
+          bellKey(kind, { generation, step }, stage, micro),
+        ),
       ring: (kind, step, micro) => {
         const next = stage + (kind === 'F' ? 1 : -1);
         (kind === 'F' ? this.#lower : this.#upper)?.send(micro);
-        neighbours.ring(this.#workerAt(next), `${kind} ${plan.generation} ${step} ${next} ${micro}`);
+        neighbours.ring(this.#workerAt(next), bellKey(kind, { generation, step }, next, micro));
       },
     };
   }
@@ -76,18 +82,18 @@ export class StageLinks {
    * result. A stage runs ahead of the next by at most the places of the mailbox.
    */
   async evaluationArrived(n: number): Promise<void> {
-    const { neighbours, plan, seat, stage } = this.#options;
-    if (stage > 0) await neighbours.wait(`E ${plan.generation} ${stage} ${n}`);
+    const { neighbours, seat, stage } = this.#options;
+    if (stage > 0) await neighbours.wait(this.#workerAt(stage - 1), this.#evaluationKey('E', stage, n));
     if (!this.#isLast && n >= seat.count) await this.#credit(n - seat.count);
   }
 
   /** Passes on the result of evaluation `n`, and gives its place back to the stage that filled it. */
   evaluationDone(n: number): void {
-    const { neighbours, plan, seat, stage } = this.#options;
-    if (stage > 0) neighbours.ring(this.#workerAt(stage - 1), `C ${plan.generation} ${stage - 1} ${n}`);
+    const { neighbours, seat, stage } = this.#options;
+    if (stage > 0) neighbours.ring(this.#workerAt(stage - 1), this.#evaluationKey('C', stage - 1, n));
     if (this.#isLast) return;
     this.#lower?.send(n % seat.count);
-    neighbours.ring(this.#workerAt(stage + 1), `E ${plan.generation} ${stage + 1} ${n}`);
+    neighbours.ring(this.#workerAt(stage + 1), this.#evaluationKey('E', stage + 1, n));
   }
 
   /** Takes the last credits of an evaluation of `count` micro-batches: the next one counts from 0 again. */
@@ -103,8 +109,12 @@ export class StageLinks {
 
   /** The stage behind this one has read the result of evaluation `n`. */
   #credit(n: number): Promise<void> {
-    const { neighbours, plan, stage } = this.#options;
-    return neighbours.wait(`C ${plan.generation} ${stage} ${n}`);
+    const { neighbours, stage } = this.#options;
+    return neighbours.wait(this.#workerAt(stage + 1), this.#evaluationKey('C', stage, n));
+  }
+
+  #evaluationKey(kind: 'E' | 'C', stage: number, n: number): string {
+    return bellKey(kind, { generation: this.#options.plan.generation, step: null }, stage, n);
   }
 
   get #isLast(): boolean {

@@ -11,6 +11,7 @@ import { countIds } from '../data/dataset.js';
 import { type ChunkSquares, GradientExchange } from '../dp/gradient-exchange.js';
 import type { StagePrograms } from '../model/compile.js';
 import type { ParameterSlabs } from '../model/slab.js';
+import { bellKey } from '../protocol/bells.js';
 import type { Order } from '../protocol/messages.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import { FrozenPrefix } from './frozen-prefix.js';
@@ -159,6 +160,7 @@ export class StageSeat {
   #newExchange(): GradientExchange {
     const { plan, seat, subject, device, place, neighbours } = this.#options;
     const { folder, worker } = place;
+    const { generation } = plan;
     const { stage } = this;
     return new GradientExchange({
       folder,
@@ -168,9 +170,9 @@ export class StageSeat {
       adder: device.adder,
       signals: {
         arrived: (kind, step, peer) =>
-          neighbours.wait(`${kind} ${plan.generation} ${step} ${peer.worker} ${peer.stage} ${stage}`),
+          neighbours.wait(peer.worker, bellKey(kind, { generation, step }, peer.worker, peer.stage, stage)),
         ring: (kind, step, peer) =>
-          neighbours.ring(peer.worker, `${kind} ${plan.generation} ${step} ${worker} ${stage} ${peer.stage}`),
+          neighbours.ring(peer.worker, bellKey(kind, { generation, step }, worker, stage, peer.stage)),
       },
       remote: neighbours,
     });

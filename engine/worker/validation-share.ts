@@ -1,16 +1,18 @@
 // ValidationShare: which micro-batches of the validation samples one replica looks at. Pure.
 import type { Plan } from '../core/plan.js';
 import type { Sampler } from '../data/sampler.js';
+import { validationIndices } from '../protocol/validation.js';
 import type { ValidationBatch } from './stage-seat.js';
 
-/** Every `stride`-th micro-batch counts, and the replicas take those in turn. In order. */
+/** As `validationIndices`, with the samples. */
 export function validationShare(
   sampler: Sampler,
-  { microBatch, replicas }: Plan,
+  plan: Plan,
   replica: number,
   stride: number,
 ): Omit<ValidationBatch, 'n'>[] {
-  return Array.from({ length: Math.ceil(sampler.numValidation / microBatch) }, (_, index) => index)
-    .filter((index) => index % stride === 0 && (index / stride) % replicas.length === replica)
-    .map((index) => ({ index, ids: sampler.validationBatch(index, microBatch) }));
+  return validationIndices(sampler.numValidation, plan, replica, stride).map((index) => ({
+    index,
+    ids: sampler.validationBatch(index, plan.microBatch),
+  }));
 }

@@ -76,6 +76,7 @@ export async function runWorkers(options: AgentOptions): Promise<void> {
         ...options.run,
         local: null,
         worker: null,
+        pass: null,
         host: null,
         own: {
           name: workers.length > 1 ? `${options.name}-${index}` : options.name,

@@ -7,6 +7,7 @@ import { toErrorRecord, WorkerError } from '../core/errors.js';
 import { seatOf } from '../core/plan.js';
 import { type Invitation, invitationSchema } from '../protocol/invitation.js';
 import { orderSchema } from '../protocol/messages.js';
+import { clippedError } from '../protocol/report-text.js';
 import type { WorkerNews } from '../protocol/worker-news.js';
 import { type Arrival, arrive } from './arrival.js';
 import { Worker } from './worker.js';
@@ -98,7 +99,7 @@ function obeySignals(departure: Departure): void {
 }
 
 function hostFor(
-  { url, token, host, own, run }: Invitation,
+  { url, host, own, run }: Invitation,
   { peer, worker }: Arrival,
   tell: (news: WorkerNews) => void,
 ): WorkerHost {
@@ -106,7 +107,6 @@ function hostFor(
   return {
     worker,
     port: {
-      token,
       host: own === null ? (host ?? loopback) : (own.host ?? peer.localAddress ?? loopback),
       port: own?.port ?? 0,
       url,
@@ -125,12 +125,12 @@ function takeOrders(worker: Worker, { peer, worker: name }: Arrival): void {
     if (order.success) return worker.order(order.data);
     peer.send({
       type: 'failed',
-      error: {
+      error: clippedError({
         code: 'PT_PROTOCOL',
         exitCode: 1,
         message: `worker ${name} cannot read an order: ${order.error.message}`,
         hint: 'Report this.',
-      },
+      }),
     });
   });
 }

@@ -22,6 +22,8 @@ export interface WorkerHost {
 }
 
 export interface WorkerPhase {
+  /** The worker that this one waits for at the moment, or null. */
+  readonly waitsFor: string | null;
   /** Carries an order out. Resolves to the phase that the worker is in then. */
   obey(order: Order): Promise<WorkerPhase>;
   /** Gives the neighbours a sign of life, and looks for theirs. */

@@ -1,13 +1,18 @@
-// WorkerPort: the port of a worker and its way to the ports of others: the run's token on both, and TLS where the run
-// speaks it, with certificates that the workers make for themselves and know each other by. Workers that share memory
-// meet at sockets that lie in it, where no stranger comes. What is said over a connection is not its business.
+// WorkerPort: the port of a worker and its way to the ports of others. It lets in who shows the pass that the
+// coordinator made for its name of this worker's secret (protocol/colleagues.ts), and nobody else: the token of the run
+// opens nothing here. It speaks TLS where the run does, with certificates that the workers make for themselves and know
+// each other by. Workers that share memory meet at sockets that lie in it, where no stranger comes. What is said over a
+// connection is not its business.
 import { dial, dialLocally } from '../comm/dial.js';
+import { isSamePass } from '../comm/handshake.js';
 import { listen, type Listener, listenLocally } from '../comm/listen.js';
 import { isOwnSocket, localSocketPath } from '../comm/local-socket.js';
 import { makeOwnCertificate } from '../comm/own-certificate.js';
 import type { Peer } from '../comm/peer.js';
 import { fingerprintOf } from '../comm/tls.js';
+import { WORKER_NAME } from '../core/plan.js';
 import { DropCount } from '../events/dropped-peers.js';
+import { newSecret, passOf } from '../protocol/colleagues.js';
 import { reachable } from '../protocol/entrance.js';
 import type { Colleague } from '../protocol/messages.js';
 
@@ -15,7 +20,6 @@ const DIAL_TIMEOUT_MS = 10_000;
 
 /** Where a worker listens for others, and by what they know each other. */
 export interface PortSettings {
-  readonly token: string;
   /** An address of this host, and a port (0 for a free one). */
   readonly host: string;
   readonly port: number;
@@ -29,13 +33,25 @@ export interface WorkerPortOptions extends PortSettings {
   readonly folder: string | null;
   /** Told of connections that were not let in or were cut: who, why, and how many there were. */
   readonly onDropped: (peer: string, reason: string) => void;
-  /** Called for each connection that shows the token; an error thrown here refuses it. */
+  /** Called for each connection that shows its pass; an error thrown here refuses it. */
   readonly onPeer: (peer: Peer) => void;
+  /** Whether a worker of this name is no colleague any more, whatever pass it has. */
+  readonly isGone: (worker: string) => boolean;
+}
+
+/** What the coordinator has to know of an open port. */
+export interface OpenPort {
+  readonly address: string;
+  /** Of its certificate where it speaks TLS. */
+  readonly fingerprint: string | null;
+  /** Passes are made of it; for the coordinator alone. */
+  readonly secret: string;
 }
 
 export class WorkerPort {
   readonly #options: WorkerPortOptions;
   readonly #drops = new DropCount();
+  readonly #secret = newSecret();
   #listener: Listener | null = null;
   #local: Pick<Listener, 'close'> | null = null;
 
@@ -44,11 +60,11 @@ export class WorkerPort {
   }
 
   /** Starts to listen. Throws what listening throws. */
-  async open(): Promise<{ readonly address: string; readonly fingerprint: string | null }> {
-    const { worker, folder, host, port, token, url, onPeer } = this.#options;
+  async open(): Promise<OpenPort> {
+    const { worker, folder, host, port, url, onPeer } = this.#options;
     const own = new URL(url).protocol === 'wss:' ? makeOwnCertificate() : null;
     const common = {
-      token,
+      admits: (name: string, pass: string): boolean => this.#admits(name, pass),
       name: worker,
       onPeer,
       onRefused: (peer: string, reason: string): void => this.note(peer, reason),
@@ -56,7 +72,11 @@ export class WorkerPort {
     this.#listener = await listen({ host, port, ...(own === null ? {} : { tls: own }), ...common });
     const path = folder === null ? null : localSocketPath(folder, worker);
     if (path !== null) this.#local = await listenLocally(path, common);
-    return { address: this.#listener.url, fingerprint: own === null ? null : fingerprintOf(own.cert) };
+    return {
+      address: this.#listener.url,
+      fingerprint: own === null ? null : fingerprintOf(own.cert),
+      secret: this.#secret,
+    };
   }
 
   /** Takes note of a connection that was cut; somebody who knocks a thousand times is not told of a thousand times. */
@@ -68,10 +88,10 @@ export class WorkerPort {
    * Connects to a colleague: where it keeps its tensors in the folder that this worker found itself, by the socket that
    * must be there then, else by its port. Throws what dialling throws.
    */
-  dial(colleague: string, { address, fingerprint }: Colleague, sharesMemory: boolean): Promise<Peer> {
-    const { worker, folder, token, url } = this.#options;
+  dial(colleague: string, { address, fingerprint, pass }: Colleague, sharesMemory: boolean): Promise<Peer> {
+    const { worker, folder, url } = this.#options;
     const path = sharesMemory && folder !== null ? localSocketPath(folder, colleague) : null;
-    const options = { token, hello: { name: worker }, timeoutMs: DIAL_TIMEOUT_MS };
+    const options = { token: pass, hello: { name: worker }, timeoutMs: DIAL_TIMEOUT_MS };
     if (path !== null && isOwnSocket(path)) return dialLocally(path, options);
     // A worker that listens everywhere does not know by which address it is reached; it is on the host of the
     // coordinator.
@@ -79,6 +99,15 @@ export class WorkerPort {
       ...options,
       ...(fingerprint === null ? {} : { trust: { fingerprint } }),
     });
+  }
+
+  /**
+   * A colleague may come before this worker has been told of it, since everybody learns of a plan at another time: the
+   * pass says that the coordinator has named it.
+   */
+  #admits(name: string, pass: string): boolean {
+    const { worker, isGone } = this.#options;
+    return WORKER_NAME.test(name) && name !== worker && isSamePass(pass, passOf(this.#secret, name)) && !isGone(name);
   }
 
   async close(): Promise<void> {

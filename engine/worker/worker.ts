@@ -3,6 +3,7 @@
 // so; anything else ends it. It computes nothing itself, and decides nothing.
 import { isWorkLost } from '../core/conditions.js';
 import { InterruptedError, toErrorRecord } from '../core/errors.js';
+import type { Plan } from '../core/plan.js';
 import type { Order } from '../protocol/messages.js';
 import { CoordinatorLine } from './coordinator-line.js';
 import { JoiningWorker } from './joining-worker.js';
@@ -25,11 +26,20 @@ export class Worker {
     if (order.type === 'ping') {
       // The coordinator asks four times in the time that a silence may last.
       this.#phase.beat();
-      return this.#line.report({ type: 'pong' });
+      return this.#line.report({ type: 'pong', waitsFor: this.#phase.waitsFor });
     }
-    if (order.type === 'prewarm') return this.#phase.expect(order.plans);
+    if (order.type === 'prewarm') return this.#expect(order.plans);
     if (order.type === 'abort') this.#phase.interrupt();
     this.#line.push(order);
+  }
+
+  /** A plan that fits nothing here is none to prepare for; it ends this worker as a plan to obey would. */
+  #expect(plans: readonly Plan[]): void {
+    try {
+      this.#phase.expect(plans);
+    } catch (error) {
+      this.#line.fail(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   /** Asks the coordinator to let this worker go; it works on until that says stop. */

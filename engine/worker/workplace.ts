@@ -4,6 +4,7 @@
 import { blocksOf, type Plan, seatOf } from '../core/plan.js';
 import { removeOldCaches } from '../memory/old-caches.js';
 import type { Colleague, ReportOf } from '../protocol/messages.js';
+import { requirePlanFits } from '../protocol/plan-fit.js';
 import { StateTransfer } from '../state/state-transfer.js';
 import type { Equipment } from './equipment.js';
 import { Neighbours, type NeighboursOptions } from './neighbours.js';
@@ -55,6 +56,7 @@ export class Workplace {
    * took. Throws a WorkerError (PT_STALE_PLAN, PT_PROTOCOL), and what bringing state and compiling throw.
    */
   async prepare({ plan, keeper, colleagues }: NextPlan): Promise<{ movedBytes: number; stateMs: number }> {
+    this.requireFits(plan);
     this.#plans.begin(plan.generation);
     const { subject, device, place, cache } = this.equipment;
     const { neighbours } = this;
@@ -64,6 +66,7 @@ export class Workplace {
     device.compiler.takeMs();
     const begin = performance.now();
     neighbours.meet(colleagues);
+    neighbours.enter(plan.generation);
     const movedBytes = await this.#blocks.bring(plan);
     const stateMs = performance.now() - begin;
     const seat = seatOf(plan, place.worker);
@@ -85,6 +88,12 @@ export class Workplace {
     // Old and new seat exist side by side: the most shared memory of a transition.
     place.memory.noteShared();
     return { movedBytes, stateMs };
+  }
+
+  /** Throws a WorkerError (PT_PROTOCOL) for a plan that is not one of what this worker has loaded. */
+  requireFits(plan: Plan): void {
+    const { model, sampler } = this.equipment.subject;
+    requirePlanFits(plan, { numBlocks: model.blocks.length, batch: sampler.batch });
   }
 
   /**

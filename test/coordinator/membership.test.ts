@@ -42,6 +42,12 @@ describe('a run', () => {
           numStates: 0,
           load: () => ({ weights: new Float32Array(), states: new Float32Array() }),
         }),
+        facts: () => ({
+          lengths: [],
+          numValidation: 0,
+          hasScore: false,
+          shareAt: () => ({ from: 0, to: 0, digest: '' }),
+        }),
         onReport: ({ type }, worker) => heard.push(`${worker} ${type}`),
         onDropped: (peer, reason) => heard.push(`${peer}: ${reason}`),
         onRefused: () => undefined,

@@ -103,6 +103,7 @@ describe('a worker that joins from elsewhere', () => {
             address: 'ws://127.0.0.1:1',
             fingerprint: null,
             domain: 'elsewhere',
+            secret: '0'.repeat(64),
             computeMs: null,
             startSeconds: 1,
           });

@@ -23,8 +23,14 @@ beforeEach(async () => {
     link = new JoinedWorker(
       'w1',
       near,
-      { name: 'guest', host: 'elsewhere', pid: 1 },
-      { onFailure: resolve, onReport: () => undefined, onState: () => undefined, onDropped: () => undefined },
+      { name: 'guest', host: 'elsewhere', pid: 1, address: null },
+      {
+        onFailure: resolve,
+        onReport: () => undefined,
+        onState: () => undefined,
+        onDropped: () => undefined,
+        facts: () => null,
+      },
     );
   });
 });

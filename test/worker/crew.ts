@@ -6,7 +6,8 @@ import { MemoryFolder } from '../../engine/memory/memory-folder.js';
 import type { ModelDefinition } from '../../engine/model/define.js';
 import { buildModel } from '../../engine/model/load-model.js';
 import { builtInModel } from '../../engine/model/registry.js';
-import type { Colleague, ReportOf } from '../../engine/protocol/messages.js';
+import { colleaguesFor, type Introduction } from '../../engine/protocol/colleagues.js';
+import type { ReportOf } from '../../engine/protocol/messages.js';
 import { assembleStep } from '../../engine/protocol/step-result.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { NO_CACHE } from '../../engine/worker/cache-settings.js';
@@ -56,25 +57,25 @@ export const holders = ({ replicas }: Plan): string[] =>
 export class Crew {
   readonly #memory: MemoryFolder;
   readonly #workplaces: ReadonlyMap<string, Workplace>;
-  readonly #colleagues: Readonly<Record<string, Colleague>>;
+  readonly #introductions: ReadonlyMap<string, Introduction>;
 
   private constructor(
     memory: MemoryFolder,
     workplaces: ReadonlyMap<string, Workplace>,
-    colleagues: Readonly<Record<string, Colleague>>,
+    introductions: ReadonlyMap<string, Introduction>,
   ) {
     this.#memory = memory;
     this.#workplaces = workplaces;
-    this.#colleagues = colleagues;
+    this.#introductions = introductions;
   }
 
   static async open(): Promise<Crew> {
     const memory = new MemoryFolder();
     const workplaces = new Map(['w0', 'w1'].map((worker) => [worker, openWorkplace(worker, memory.path)] as const));
-    const colleagues: Record<string, Colleague> = {};
+    const introductions = new Map<string, Introduction>();
     for (const [worker, { neighbours }] of workplaces)
-      colleagues[worker] = { ...(await neighbours.open()), domain: 'here' };
-    return new Crew(memory, workplaces, colleagues);
+      introductions.set(worker, { ...(await neighbours.open()), domain: 'here' });
+    return new Crew(memory, workplaces, introductions);
   }
 
   at(worker: string): Workplace {
@@ -83,7 +84,7 @@ export class Crew {
 
   /** First half of a transition, of one worker. */
   prepare(worker: string, plan: Plan): ReturnType<Workplace['prepare']> {
-    return this.at(worker).prepare({ plan, keeper: 0, colleagues: this.#colleagues });
+    return this.at(worker).prepare({ plan, keeper: 0, colleagues: colleaguesFor(worker, this.#introductions) });
   }
 
   /** Both halves, of all; those that the plan leaves out take part too. */
@@ -145,7 +146,6 @@ function openWorkplace(worker: string, folder: string): Workplace {
       cache: NO_CACHE,
     }),
     port: {
-      token: 'secret',
       host: '127.0.0.1',
       port: 0,
       url: 'ws://127.0.0.1',

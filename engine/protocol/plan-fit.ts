@@ -1,0 +1,59 @@
+// PlanFit: whether a plan that arrives is one of the model and the batch that are loaded here. A worker asks before it
+// makes anything of a plan. It does not say whether the plan is a good one. Pure.
+import { WorkerError } from '../core/errors.js';
+import type { Plan } from '../core/plan.js';
+
+/** What a plan is about. */
+export interface PlanSubject {
+  readonly numBlocks: number;
+  /** Samples per step. */
+  readonly batch: number;
+}
+
+/** Throws a WorkerError (PT_PROTOCOL) that names what does not fit. */
+export function requirePlanFits(plan: Plan, subject: PlanSubject): void {
+  const problem = blocksProblem(plan, subject.numBlocks) ?? batchProblem(plan, subject.batch) ?? workersProblem(plan);
+  if (problem === null) return;
+  throw new WorkerError(
+    'PT_PROTOCOL',
+    `the plan of generation ${plan.generation} does not fit the run: ${problem}`,
+    'All workers must run the same version of pipetrain.',
+  );
+}
+
+function blocksProblem({ frozen, sources, previousCacheDepth, replicas }: Plan, numBlocks: number): string | null {
+  if (frozen >= numBlocks) return `${frozen} blocks are frozen, the model has ${numBlocks}`;
+  if (sources.length !== numBlocks) return `it says where ${sources.length} blocks come from, there are ${numBlocks}`;
+  if ((previousCacheDepth ?? 0) > frozen)
+    return `a cache of depth ${previousCacheDepth} is above ${frozen} frozen blocks`;
+  for (const [replica, { stages }] of replicas.entries()) {
+    let at = frozen;
+    for (const { from, to } of stages) {
+      if (from !== at || to <= from)
+        return `a stage of replica ${replica} has blocks [${from}, ${to}) after block ${at}`;
+      at = to;
+    }
+    if (at !== numBlocks) return `the stages of replica ${replica} end at block ${at}, the model has ${numBlocks}`;
+  }
+  return null;
+}
+
+function batchProblem({ microBatch, numMicroBatches, replicas }: Plan, batch: number): string | null {
+  if (microBatch * numMicroBatches !== batch)
+    return `${numMicroBatches} micro-batches of ${microBatch} samples are no batch of ${batch}`;
+  let at = 0;
+  for (const [replica, { start, count }] of replicas.entries()) {
+    if (start !== at) return `replica ${replica} starts at micro-batch ${start}, the one before ends at ${at}`;
+    at = start + count;
+  }
+  return at === numMicroBatches ? null : `the replicas end at micro-batch ${at} of ${numMicroBatches}`;
+}
+
+function workersProblem({ replicas }: Plan): string | null {
+  const seats = new Map<string, number>();
+  for (const [replica, { stages }] of replicas.entries())
+    for (const { worker } of stages)
+      if ((seats.get(worker) ?? replica) !== replica) return `worker ${worker} is in two replicas`;
+      else seats.set(worker, replica);
+  return null;
+}
