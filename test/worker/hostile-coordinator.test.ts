@@ -194,6 +194,8 @@ describe('what is told to a worker that joins', () => {
         'colleagues{}.address',
         'colleagues{}.domain',
         'colleagues{}.fingerprint',
+        // Shown to a colleague, never opened.
+        'colleagues{}.pass',
       ].sort(),
     );
   });
@@ -249,7 +251,7 @@ interface Schema {
   readonly allOf?: readonly object[];
 }
 
-/** A plan that gives the worker all blocks, as far as a schema can tell. */
+/** A plan that gives the worker all six blocks of TINY. */
 function planOf(restore: object): object {
   return {
     generation: 0,
@@ -257,10 +259,10 @@ function planOf(restore: object): object {
     microBatch: 2,
     numMicroBatches: config.batch / 2,
     schedule: '1f1b',
-    replicas: [{ start: 0, count: config.batch / 2, stages: [{ worker: 'w7', from: 0, to: 4 }] }],
+    replicas: [{ start: 0, count: config.batch / 2, stages: [{ worker: 'w7', from: 0, to: 6 }] }],
     usesCache: false,
     previousCacheDepth: null,
-    sources: [null, null, null, null],
+    sources: Array(6).fill(null),
     restore,
     reason: 'a trap',
   };
