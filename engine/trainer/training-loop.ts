@@ -2,8 +2,8 @@
 // checkpoint, workers that come or go, a better plan. A failure that the run survives takes it back to its last
 // snapshot, and the loop goes on from there. It computes nothing itself.
 import { isRecoverable } from '../core/conditions.js';
-import { NonFiniteError } from '../core/errors.js';
 import { durationInSteps } from '../core/duration.js';
+import { NonFiniteError } from '../core/errors.js';
 import { memoryGone } from '../core/memory-gone.js';
 import { BoundaryFreezing } from './boundary-freezing.js';
 import { regardMembers } from './membership.js';
