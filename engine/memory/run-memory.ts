@@ -40,9 +40,10 @@ function openDisk({ cacheDiskMb, cacheDir }: TrainConfig): MemoryFolder | null {
   try {
     return new MemoryFolder(parent);
   } catch (error) {
+    const cause = error instanceof UsageError ? error.cause : error;
     throw new UsageError(
       'PT_CACHE_DIR',
-      `no folder for the cache can be made in ${parent}: ${messageOf(error instanceof UsageError ? error.cause : error)}`,
+      `no folder for the cache can be made in ${parent}: ${messageOf(cause)}`,
       'Pass --cache-dir with a folder that exists and is writable, or --cache-disk-mb 0.',
       { cause: error },
     );

@@ -20,7 +20,8 @@ export interface ModelState {
   readonly lengths: readonly number[];
   readonly numStates: number;
   /**
-   * A block as a checkpoint of the run has it: parameters, and optimizer states one behind the other (zeros where it has none).
+   * A block as a checkpoint of the run has it: parameters, and optimizer states one behind the other (zeros where it
+   * has none).
    */
   readonly load: (checkpoint: string, block: number) => Readonly<Record<Part, Float32Array>>;
 }

@@ -29,8 +29,8 @@ export interface WorkerMemory {
 type Transport = Pick<TrainConfig, 'transport'>;
 
 /**
- * For a worker that the coordinator started, which told it the folder. Throws a WorkerError (PT_MEMORY_GONE) where that is
- * not there, or not the one that is meant.
+ * For a worker that the coordinator started, which told it the folder. Throws a WorkerError (PT_MEMORY_GONE) where that
+ * is not there, or not the one that is meant.
  */
 export function memoryOfOwn({ transport }: Transport, worker: string, run: RunMeans): WorkerMemory {
   const { path, probe } = run.memory;

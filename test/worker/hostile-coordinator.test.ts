@@ -1,5 +1,5 @@
-// A worker that joins a coordinator which means harm: whatever that says, the worker opens nothing but what its own user
-// named and the memory folder that its own command made.
+// A worker that joins a coordinator which means harm: whatever that says, the worker opens nothing but what its own
+// user named and the memory folder that its own command made.
 import {
   chownSync,
   mkdirSync,
