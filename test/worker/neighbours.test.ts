@@ -97,13 +97,16 @@ describe('the port of a worker', () => {
     );
 
   it('lets nobody in who has the token of the run, the pass of another, or that of another port', async () => {
-    for (const name of ['w1', 'w2', 'coordinator', ''])
-      expect(await knock('w0', name || 'x', 'secret')).toBe('PT_TOKEN');
-    expect(await knock('w0', 'w2', passOf(secretOf('w0'), 'w1'))).toBe('PT_TOKEN');
-    expect(await knock('w0', 'w2', passOf(secretOf('w1'), 'w2'))).toBe('PT_TOKEN');
-    // A name that nobody can have, and its own.
-    expect(await knock('w0', '../x', passOf(secretOf('w0'), '../x'))).toBe('PT_TOKEN');
-    expect(await knock('w0', 'w0', passOf(secretOf('w0'), 'w0'))).toBe('PT_TOKEN');
+    // At the same time: whoever shows wrong passes waits longer for each answer.
+    const codes = await Promise.all([
+      knock('w0', 'w1', 'secret'),
+      knock('w0', 'w2', passOf(secretOf('w0'), 'w1')),
+      knock('w0', 'w2', passOf(secretOf('w1'), 'w2')),
+      // A name that nobody can have, and its own.
+      knock('w1', '../x', passOf(secretOf('w1'), '../x')),
+      knock('w1', 'w1', passOf(secretOf('w1'), 'w1')),
+    ]);
+    expect(codes).toEqual(Array.from({ length: 5 }, () => 'PT_TOKEN'));
   });
 
   it('lets a colleague in that it has not been told of yet, and none that has left', async () => {
