@@ -97,14 +97,15 @@ const attacked = train(
   },
 );
 await Promise.race([hasRecorded, attacked]);
-const { corpus, seen, authorization, addresses } = recorder.stop();
+const { corpus, seen, authorization, ports: opened } = recorder.stop();
 fuzz.setCorpus(corpus);
 const kinds = [...seen].map(([type, n]) => `${type} ${n}`);
 fuzz.say(`${corpus.length} frames of ${seen.size + 1} types: ${kinds.join(', ')}`);
 
-const ports = { coordinator: port, worker: Number(new URL(addresses[0] ?? '').port) };
+const { address = '', secret = '' } = opened[0] ?? {};
+const ports = { coordinator: port, worker: Number(new URL(address).port) };
 await fuzzDecoder(fuzz, numFrames - numSockets);
-const numSent = await fuzzPorts(fuzz, ports, authorization, numSockets);
+const numSent = await fuzzPorts(fuzz, ports, { authorization, secret }, numSockets);
 await fuzzWorkers(fuzz, numWorkers);
 
 // The run was not touched.

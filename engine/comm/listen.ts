@@ -1,12 +1,12 @@
 // Listen: a port on which peers arrive. It checks who they are and hands them over; it keeps no list of members (the
 // coordinator does).
+import { rmSync } from 'node:fs';
 import {
   createServer as createHttpServer,
   type IncomingMessage,
   type Server as HttpServer,
   STATUS_CODES,
 } from 'node:http';
-import { rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';

@@ -68,7 +68,7 @@ export class Admission {
 
   /** A worker was cut off for what it did: whoever it is does not come again. */
   bar(link: WorkerLink): void {
-    if (link instanceof JoinedWorker) this.#room.bar(link.origin);
+    if (link instanceof JoinedWorker) this.#room.bar(link.origin, true);
   }
 
   /**
@@ -127,7 +127,7 @@ export class Admission {
   #fail(worker: JoinedWorker, error: Error | PipetrainError): void {
     if (!this.#isWaiting(worker)) return this.#options.handlers.onFailure(error, worker.id);
     this.#forget(worker);
-    if (error instanceof LostWorker && error.isFault) this.bar(worker);
+    if (error instanceof LostWorker && error.isFault) this.#room.bar(worker.origin, false);
     worker.kill();
     this.#options.onRefused(`${worker.id} (${worker.origin.name} on ${worker.origin.host})`, error.message);
   }

@@ -66,7 +66,7 @@ export class RollCall {
       };
       const fail = (error: unknown): void => {
         leave();
-        reject(error as Error);
+        reject(error);
       };
       const timer = setTimeout(() => this.#findSilent(silent, what, timeoutMs, fail), timeoutMs * PATIENCE);
       // Trouble that is there already calls back at once.
@@ -84,12 +84,7 @@ export class RollCall {
   }
 
   /** Tells workers that hang from those that wait for them: the latter answer. */
-  #findSilent(
-    silent: ReadonlySet<string>,
-    what: string,
-    timeoutMs: number,
-    fail: (error: WorkerError) => void,
-  ): void {
+  #findSilent(silent: ReadonlySet<string>, what: string, timeoutMs: number, fail: (error: WorkerError) => void): void {
     const asked = [...silent].filter((worker) => this.#options.linkOf(worker) !== undefined);
     const missing = new Set(asked);
     const waits = new Map<string, string | null>();

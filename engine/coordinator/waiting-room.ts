@@ -39,11 +39,14 @@ export class WaitingRoom {
     if (numMembers >= MAX_WORKERS) throw full(`${numMembers} workers take part already; at most ${MAX_WORKERS}`);
   }
 
-  /** This one was cut off for what it did: it does not come again under its name, nor as the same process. */
-  bar(knock: Knock): void {
-    const address = addressOf(knock);
+  /**
+   * This one was cut off for what it did: it does not come again under its name, nor as the same process. Where it took
+   * part, that cost the run something, and counts for its address.
+   */
+  bar(knock: Knock, tookPart: boolean): void {
     this.#barred.add(nameOf(knock)).add(processOf(knock));
-    this.#faults.set(address, (this.#faults.get(address) ?? 0) + 1);
+    const address = addressOf(knock);
+    if (tookPart) this.#faults.set(address, (this.#faults.get(address) ?? 0) + 1);
   }
 }
 

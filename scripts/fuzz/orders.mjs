@@ -15,6 +15,9 @@ const upgrading = /** @type {{ completeUpgrade: (this: unknown, ...args: unknown
 
 const WORKER = fileURLToPath(new URL('../../dist/engine/worker/worker-main.js', import.meta.url));
 
+/** What an invitation says besides, where nobody comes by another way. */
+const ADDRESS = { local: null, pass: null, host: null };
+
 /** Collects the sockets of all connections that come, until it is stopped. */
 function collectSockets() {
   /** @type {Set<WebSocket>} */
@@ -47,7 +50,7 @@ async function orderWorker(fuzz) {
   });
   const child = spawn(process.execPath, [WORKER], { stdio: ['pipe', 'ignore', 'ignore'] });
   child.stdin.write(
-    `${JSON.stringify({ url: listener.url, token: 'secret', worker: 'w9', host: null, own: null, run: null })}\n`,
+    `${JSON.stringify({ ...ADDRESS, url: listener.url, token: 'secret', worker: 'w9', own: null, run: null })}\n`,
   );
   const timer = setTimeout(() => child.kill('SIGKILL'), 4 * HANG_MS);
   /** @type {number | NodeJS.Signals | null} */

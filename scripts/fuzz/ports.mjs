@@ -4,10 +4,15 @@ import { connect } from 'node:net';
 import { WebSocket } from 'ws';
 import { encodeFrame } from '#dist/engine/comm/frame.js';
 import { handshakeHeaders } from '#dist/engine/comm/handshake.js';
+import { passOf } from '#dist/engine/protocol/colleagues.js';
 
 /** @typedef {import('./fuzz-run.mjs').FuzzRun} FuzzRun */
 /** @typedef {'coordinator' | 'worker'} Target */
 /** @typedef {(frames: readonly Uint8Array[]) => Promise<void>} Attack */
+/**
+ * What opens the ports: the header of whoever has the token, and the secret of the worker.
+ * @typedef {{ readonly authorization: string, readonly secret: string }} Keys
+ */
 
 /** Damaged frames that one connection sends before it must have been closed. */
 export const PER_CONNECTION = 4;
@@ -34,16 +39,18 @@ class Attacker {
   #fuzz;
   #ports;
   #headers;
+  #secret;
 
   /**
    * @param {FuzzRun} fuzz
    * @param {Record<Target, number>} ports
-   * @param {string} authorization
+   * @param {Keys} keys
    */
-  constructor(fuzz, ports, authorization) {
+  constructor(fuzz, ports, { authorization, secret }) {
     this.#fuzz = fuzz;
     this.#ports = ports;
     this.#headers = { ...handshakeHeaders(undefined), authorization };
+    this.#secret = secret;
   }
 
   /** The request that begins a connection. */
@@ -89,15 +96,18 @@ class Attacker {
   }
 
   /**
-   * Sends frames with the token of the run; resolves when the other side has ended the connection.
+   * Sends frames with the token of the run, or to a worker with the pass of a colleague; resolves when the other side
+   * has ended the connection.
    * @param {Target} target
-   * @param {Uint8Array | null} hello
+   * @param {{ readonly name: string } | null} hello
    * @param {readonly Uint8Array[]} frames
    * @returns {Promise<void>}
    */
   authenticated(target, hello, frames) {
+    const name = hello?.name ?? 'w9';
+    const headers = target === 'worker' ? handshakeHeaders(passOf(this.#secret, name), name) : this.#headers;
     return new Promise((resolve) => {
-      const socket = new WebSocket(`ws://127.0.0.1:${this.#ports[target]}`, { headers: this.#headers });
+      const socket = new WebSocket(`ws://127.0.0.1:${this.#ports[target]}`, { headers });
       const timer = setTimeout(() => {
         const first = Buffer.from(frames[0] ?? []).toString('hex');
         this.#fuzz.failures.push(`${target}: a peer that sends damaged frames is not dropped (${first.slice(0, 80)})`);
@@ -110,7 +120,7 @@ class Attacker {
           resolve();
         });
       socket.once('open', () => {
-        if (hello !== null) socket.send(hello);
+        if (hello !== null) socket.send(encodeFrame({ ...hello, type: 'hello' }));
         for (const frame of frames) socket.send(frame);
       });
     });
@@ -124,9 +134,11 @@ class Attacker {
  */
 function attacksOf(fuzz, attacker) {
   const { dice } = fuzz;
-  const hellos = ['w0', 'w1', 'nobody', 'joiner'].map((name) =>
-    encodeFrame({ type: 'hello', name, ...(name === 'joiner' ? { role: 'join', host: 'somewhere', pid: 1 } : {}) }),
-  );
+  let numJoiners = 0;
+  /** Whoever was cut off once does not come again under its name. */
+  const joiner = () => ({ name: `joiner ${++numJoiners}`, role: 'join', host: 'somewhere', pid: numJoiners });
+  const strangers = ['w0', 'w1', 'nobody'].map((name) => ({ name }));
+  const colleagues = ['w7', 'w8', 'w9'].map((name) => ({ name }));
   const anyTarget = () => dice.pick(/** @type {const} */ (['coordinator', 'worker']));
   const requests = () => [attacker.request(), attacker.request('/x'.repeat(20))];
   return {
@@ -135,8 +147,9 @@ function attacksOf(fuzz, attacker) {
     'frames of the socket protocol damaged': (frames) =>
       attacker.raw(anyTarget(), [attacker.request(), ...frames.map((frame) => fuzz.mutated([wrapped(frame)]))]),
     'no hello but damaged frames': (frames) => attacker.authenticated(anyTarget(), null, frames),
-    'damaged reports to the coordinator': (frames) => attacker.authenticated('coordinator', dice.pick(hellos), frames),
-    'damaged doorbells to a worker': (frames) => attacker.authenticated('worker', dice.pick(hellos), frames),
+    'damaged reports to the coordinator': (frames) =>
+      attacker.authenticated('coordinator', dice.pick([...strangers, joiner(), joiner()]), frames),
+    'damaged doorbells to a worker': (frames) => attacker.authenticated('worker', dice.pick(colleagues), frames),
   };
 }
 
@@ -144,11 +157,11 @@ function attacksOf(fuzz, attacker) {
  * Sends `count` damaged frames or a few more; returns how many.
  * @param {FuzzRun} fuzz
  * @param {Record<Target, number>} ports
- * @param {string} authorization
+ * @param {Keys} keys
  * @param {number} count
  */
-export async function fuzzPorts(fuzz, ports, authorization, count) {
-  const attacks = Object.entries(attacksOf(fuzz, new Attacker(fuzz, ports, authorization))).map(([name, strike]) => ({
+export async function fuzzPorts(fuzz, ports, keys, count) {
+  const attacks = Object.entries(attacksOf(fuzz, new Attacker(fuzz, ports, keys))).map(([name, strike]) => ({
     name,
     strike,
     sent: 0,

@@ -2,6 +2,7 @@
 // come with. It listens at the prototypes of ws, which every connection of the process goes through.
 import { WebSocket, WebSocketServer } from 'ws';
 import { decodeFrame, encodeFrame } from '#dist/engine/comm/frame.js';
+import { bellKey } from '#dist/engine/protocol/bells.js';
 
 /** Frames of a type that are kept. */
 const OF_EACH_TYPE = 12;
@@ -48,15 +49,16 @@ export function startRecorder() {
     stop() {
       Object.assign(sockets, { send, emit });
       Object.assign(servers, { handleUpgrade });
-      const addresses = corpus
+      const ports = corpus
         .map((frame) => decodeFrame(frame))
-        .flatMap((message) =>
-          message.type === 'ready' && 'address' in message && typeof message.address === 'string'
-            ? [message.address]
-            : [],
+        .flatMap(({ type, address, secret }) =>
+          type === 'ready' && typeof address === 'string' && typeof secret === 'string' ? [{ address, secret }] : [],
         );
-      for (let i = 0; i < 12; i++) corpus.push(encodeFrame({ type: 'bell', key: `F ${i % 3} ${i} ${i % 2}` }));
-      return { corpus, seen, authorization, addresses };
+      for (let i = 0; i < 12; i++) {
+        const key = bellKey('F', { generation: i % 3, step: i }, i % 2, 0);
+        corpus.push(encodeFrame({ type: 'bell', key }));
+      }
+      return { corpus, seen, authorization, ports };
     },
   };
 }

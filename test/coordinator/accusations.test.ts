@@ -80,13 +80,13 @@ describe('whoever knocks', () => {
 
   it('and was cut off before is known by its name and by its process', () => {
     const room = new WaitingRoom();
-    room.bar(knock);
+    room.bar(knock, true);
     const barred = expect.objectContaining({ code: 'PT_BARRED' }) as Error;
     expect(() => room.admit({ ...knock, pid: 2 }, [], 1)).toThrow(barred);
     expect(() => room.admit({ ...knock, name: 'm' }, [], 1)).toThrow(barred);
     expect(() => room.admit({ ...knock, name: 'm', pid: 2 }, [], 1)).not.toThrow();
     expect(() => room.admit({ ...knock, address: '192.0.2.2' }, [], 1)).not.toThrow();
-    for (const other of some(16, '192.0.2.1')) room.bar(other);
+    for (const other of some(16, '192.0.2.1')) room.bar(other, true);
     expect(() => room.admit({ ...knock, name: 'm', pid: 99 }, [], 1)).toThrow(barred);
   });
 });

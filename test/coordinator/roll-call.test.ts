@@ -29,8 +29,16 @@ beforeEach(async () => {
   const roster = new Roster();
   const ignore = (): void => undefined;
   const handlers = { onFailure: ignore, onReport: ignore, onState: ignore, onDropped: ignore, facts: () => null };
-  roster.add(new JoinedWorker('w0', await arrival, { name: 'guest', host: 'elsewhere', pid: 1, address: null }, handlers));
-  trouble = new Trouble({ roster, departures: new Departures(), plans: new PlanInForce(), phase: new RunPhase(), onFault: ignore });
+  roster.add(
+    new JoinedWorker('w0', await arrival, { name: 'guest', host: 'elsewhere', pid: 1, address: null }, handlers),
+  );
+  trouble = new Trouble({
+    roster,
+    departures: new Departures(),
+    plans: new PlanInForce(),
+    phase: new RunPhase(),
+    onFault: ignore,
+  });
   calls = new RollCall({
     linkOf: (id) => roster.find(id),
     onTrouble: (end) => trouble.onFirst(end),
