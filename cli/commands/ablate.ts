@@ -1,11 +1,12 @@
 // pipetrain ablate: what each part of the engine brings on one's own model and data, run after run.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { type Ablation, makeAblation, type RecordedRun } from '../../engine/ablation/ablation.js';
 import { ABLATION_CASES, type AblationCase } from '../../engine/ablation/ablation-case.js';
 import { EXIT, type ExitCode, UsageError } from '../../engine/core/errors.js';
 import { didYouMean } from '../../engine/core/suggest.js';
+import { writeWholeFile } from '../../engine/core/whole-file.js';
 import { defaultRunPath } from '../../engine/run/run-folder.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import { resolveConfig, type ResolvedConfig } from '../config/resolve-config.js';
@@ -119,12 +120,12 @@ function writeResults(out: string, ablation: Ablation): void {
   const what =
     `${ablation.model ?? 'model'} on ${ablation.data ?? 'data'}, ${ablation.machine ?? 'unknown machine'}, ` +
     `pipetrain ${ablation.version ?? '?'}`;
-  writeFileSync(join(out, 'ablation.json'), `${JSON.stringify(ablation, null, 2)}\n`);
-  writeFileSync(
+  writeWholeFile(join(out, 'ablation.json'), `${JSON.stringify(ablation, null, 2)}\n`);
+  writeWholeFile(
     join(out, 'ablation.md'),
     `# Ablation\n\n${what}\n\n![speed-up and ${ablation.metricName}](ablation.svg)\n\n${ablationMarkdown(ablation)}`,
   );
-  writeFileSync(join(out, 'ablation.svg'), ablationFigure(ablation));
+  writeWholeFile(join(out, 'ablation.svg'), ablationFigure(ablation));
 }
 
 const showAblation = (ablation: Ablation, out: string, width: number): string[] => [

@@ -4,8 +4,8 @@ import type { ExitCode } from '../../engine/core/errors.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import type { ConfigName } from '../config/config-keys.js';
-import { TOKEN_VARIABLE } from '../config/config-layers.js';
 import { resolveConfig } from '../config/resolve-config.js';
+import { addTokenFlags, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
 import { approveModel, isOwn, ownKeyOf, withoutPlaces } from '../session/foreign-run.js';
 import { runSession } from '../session/run-session.js';
@@ -42,9 +42,8 @@ const CHANGEABLE: readonly ConfigName[] = [
   'breakdown',
 ];
 
-interface ResumeFlags {
+interface ResumeFlags extends TokenFlags {
   readonly json?: boolean;
-  readonly token?: string;
   readonly acceptOtherBits?: boolean;
 }
 
@@ -59,10 +58,6 @@ export function resumeCommand(context: CommandContext): Command {
     .argument('<run>', 'run folder')
     .option('--json', 'print the events as JSON lines instead of the console view')
     .option(
-      '--token <secret>',
-      'what workers that join must know, with --listen (default: a random one; or PIPETRAIN_TOKEN)',
-    )
-    .option(
       '--accept-other-bits',
       'go on where processor, kind of devices or version compute other bits than before; the events say so',
     )
@@ -71,6 +66,7 @@ export function resumeCommand(context: CommandContext): Command {
       '\nExamples:\n  pipetrain resume runs/20260101-120000-vit\n  pipetrain resume runs/20260101-120000-vit ' +
         '--devices cpu:4 --pipeline 2',
     );
+  addTokenFlags(command, TOKEN_OF_JOINERS);
   addConfigFlags(command, CHANGEABLE);
   return command.action(
     exitWith(async (run: string, options: ResumeFlags) => {
@@ -91,7 +87,7 @@ async function goOn(
   { io, services }: CommandContext,
   folder: RunFolder,
   flags: ReturnType<typeof configFlagsOf>,
-  { json, token, acceptOtherBits }: ResumeFlags,
+  options: ResumeFlags,
 ): Promise<ExitCode> {
   const { point, refused } = await services.resumePoint(folder);
   for (const problem of refused) io.stderr.write(`warning: ${problem}; the checkpoint before it is used\n`);
@@ -118,9 +114,9 @@ async function goOn(
     io,
     services,
     resolved,
-    json: json === true,
+    json: options.json === true,
     quickstart: false,
-    token: token ?? io.env[TOKEN_VARIABLE],
-    resume: { folder, point, acceptsOtherBits: acceptOtherBits === true },
+    token: tokenOf(options, io),
+    resume: { folder, point, acceptsOtherBits: options.acceptOtherBits === true },
   });
 }

@@ -5,11 +5,11 @@ import { UsageError } from '../../engine/core/errors.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { TOKEN_VARIABLE } from '../config/config-layers.js';
 import { addTlsFlags, type TlsFlags, trustOf } from '../config/tls-flags.js';
+import { addTokenFlags, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
 import { statusText } from '../text/status-text.js';
 
-interface StatusFlags extends TlsFlags {
-  readonly token?: string;
+interface StatusFlags extends TlsFlags, TokenFlags {
   readonly json?: boolean;
 }
 
@@ -22,23 +22,22 @@ export function statusCommand({ io, services, exitWith }: CommandContext): Comma
         'the run is over or was killed, its events tell how it ended, and how to resume it.',
     )
     .argument('<run|url>', 'run folder, or address as ws://HOST:PORT or wss://HOST:PORT')
-    .option('--token <secret>', `token of the run, for an address (default: ${TOKEN_VARIABLE})`)
     .option('--json', 'print the status as one JSON object');
-  return addTlsFlags(command)
+  return addTlsFlags(addTokenFlags(command, 'for an address: the token of the run'))
     .addHelpText(
       'after',
       '\nExamples:\n  pipetrain status runs/20260101-120000-vit\n  pipetrain status ws://127.0.0.1:7000 ' +
-        '--token SECRET --json',
+        '--token-file token --json',
     )
     .action(
       exitWith(async (target: string, flags: StatusFlags) => {
         const isAddress = /^wss?:\/\//i.test(target);
-        const token = flags.token ?? io.env[TOKEN_VARIABLE];
+        const token = tokenOf(flags, io);
         if (isAddress && token === undefined)
           throw new UsageError(
             'PT_TOKEN',
             'no token was given',
-            `Pass the token of the run with --token, set ${TOKEN_VARIABLE}, or name the run folder.`,
+            `Name a file that holds it with --token-file, set ${TOKEN_VARIABLE}, or name the run folder.`,
           );
         const status = isAddress
           ? await services.askCoordinator(target, token ?? '', trustOf(flags))

@@ -1,9 +1,9 @@
 // pipetrain train: a run from a configuration.
 import { Command } from 'commander';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
-import { TOKEN_VARIABLE } from '../config/config-layers.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import { showResolved } from '../config/resolved-yaml.js';
+import { addTokenFlags, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
 import { defaultsOfNamed } from '../session/foreign-run.js';
 import { runSession } from '../session/run-session.js';
@@ -17,22 +17,19 @@ export function trainCommand({ io, services, exitWith }: CommandContext): Comman
     )
     .argument('[config]', 'YAML file with settings, named as the flags are, without the dashes')
     .option('--json', 'print the events as JSON lines instead of the console view')
-    .option(
-      '--token <secret>',
-      'what workers that join must know, with --listen (default: a random one; or PIPETRAIN_TOKEN)',
-    )
     .option('--print-config', 'print the resolved configuration with where each value comes from, and stop')
     .addHelpText(
       'after',
       '\nExamples:\n  pipetrain train --model vit --data mnist:./mnist --epochs 3\n  pipetrain train ' +
         'examples/gpt.yaml --freeze paper --devices cpu:4\n  pipetrain train examples/gpt.yaml --print-config',
     );
+  addTokenFlags(command, TOKEN_OF_JOINERS);
   addConfigFlags(command);
   return command.action(
     exitWith(
       async (
         file: string | undefined,
-        options: { readonly json?: boolean; readonly printConfig?: boolean; readonly token?: string },
+        options: TokenFlags & { readonly json?: boolean; readonly printConfig?: boolean },
       ) => {
         const resolved = await resolveConfig({
           file: file ?? null,
@@ -50,7 +47,7 @@ export function trainCommand({ io, services, exitWith }: CommandContext): Comman
           resolved,
           json: options.json === true,
           quickstart: false,
-          token: options.token ?? io.env[TOKEN_VARIABLE],
+          token: tokenOf(options, io),
         });
       },
     ),

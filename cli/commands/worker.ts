@@ -5,14 +5,14 @@ import { EXIT, type ExitCode, UsageError } from '../../engine/core/errors.js';
 import type { StageAssignment } from '../../engine/core/plan.js';
 import type { WorkerNews } from '../../engine/protocol/worker-news.js';
 import { readPairs, TOKEN_VARIABLE } from '../config/config-layers.js';
+import { addTokenFlags, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import { addTlsFlags, type TlsFlags, trustOf } from '../config/tls-flags.js';
 import { watchStopSignals } from '../console/stop-signals.js';
 import type { CommandContext } from '../session/command-context.js';
 import { plural, range } from '../text/format.js';
 
-interface WorkerFlags extends TlsFlags {
+interface WorkerFlags extends TlsFlags, TokenFlags {
   readonly join: string;
-  readonly token?: string;
   readonly devices: string;
   readonly name: string;
   readonly model?: string;
@@ -35,7 +35,6 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
         'named here; nothing is opened at a path that came over the network.',
     )
     .requiredOption('--join <url>', 'address of the run, as `pipetrain train --listen` prints it')
-    .option('--token <secret>', `token of the run (default: ${TOKEN_VARIABLE})`)
     .option('--devices <text>', 'devices to join with, as for train', 'cpu:1')
     .option('--name <text>', 'how the workers are called in listings', hostname())
     .option('--model <name|file>', "this host's copy of the model file or folder, where the run trains no built-in one")
@@ -52,25 +51,25 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
       'where the workers keep their tensors when the run is on another host (default: /dev/shm)',
     )
     .option('--retry-seconds <n>', 'for how long a run that is out of reach is tried again', '60');
-  return addTlsFlags(command)
+  return addTlsFlags(addTokenFlags(command, 'the token of the run'))
     .addHelpText(
       'after',
       '\nThe first SIGTERM or Ctrl-C lets the workers leave: the step is finished, their state moves on, no ' +
         'step is done twice. A second one ends them now.\n\nExamples:\n  pipetrain worker --join ' +
-        'ws://127.0.0.1:7000 --token SECRET\n  pipetrain worker --join ws://127.0.0.1:7000 --token SECRET ' +
-        '--devices cpu:4 --data mnist:./mnist\n  pipetrain worker --join wss://127.0.0.1:7000 --token SECRET ' +
-        '--tls-ca cert.pem',
+        'ws://127.0.0.1:7000 --token-file token\n  pipetrain worker --join ws://127.0.0.1:7000 --token-file token ' +
+        '--devices cpu:4 --data mnist:./mnist\n  PIPETRAIN_TOKEN=... pipetrain worker --join ' +
+        'wss://127.0.0.1:7000 --tls-ca cert.pem',
     )
     .action(exitWith((flags: WorkerFlags) => work(flags, { io, services })));
 }
 
 async function work(flags: WorkerFlags, { io, services }: Pick<CommandContext, 'io' | 'services'>): Promise<ExitCode> {
-  const token = flags.token ?? io.env[TOKEN_VARIABLE];
+  const token = tokenOf(flags, io);
   if (token === undefined)
     throw new UsageError(
       'PT_TOKEN',
       'no token was given',
-      `Pass the token that the run printed with --token, or set ${TOKEN_VARIABLE}.`,
+      `Set ${TOKEN_VARIABLE} to the token that the run printed, or name a file that holds it with --token-file.`,
     );
   const trust = trustOf(flags);
   const stop = watchStopSignals(io, {

@@ -2,6 +2,7 @@
 // that tests need no process. It formats nothing.
 import type { EventEmitter } from 'node:events';
 import { createInterface } from 'node:readline/promises';
+import { TOKEN_VARIABLE } from '../config/config-layers.js';
 
 export interface Output {
   /** What people call it. */
@@ -80,7 +81,9 @@ async function askTerminal(question: string): Promise<string> {
 
 /** The real world. */
 export function processIo(): CliIo {
-  const { env } = process;
+  const env = { ...process.env };
+  // The programs that this one starts inherit what the process has; they are told the token where they need it.
+  delete process.env[TOKEN_VARIABLE];
   const stderr = outputOf(process.stderr, 'standard error', env, () => undefined);
   const stdout = outputOf(process.stdout, 'standard output', env, (why) =>
     stderr.write(`warning: standard output cannot be written (${why}); what would be said there is dropped\n`),

@@ -58,7 +58,8 @@ async function trainIn(
   if (resume === undefined) record.begin();
   const stop = watchStopSignals(io);
   const onOpen = (entrance: Entrance): void => {
-    if (config.listen !== '') io.stderr.write(`workers may join with:\n  ${joinCommand(entrance)}\n`);
+    if (config.listen !== '')
+      io.stderr.write(`workers may join with:\n  ${joinCommand(entrance, token === undefined)}\n`);
   };
   try {
     await services.runTraining(

@@ -1,5 +1,6 @@
-// Dial: opens one connection to a listener and introduces this process. A listener that is besieged cuts whoever has not
-// said yet who it is, and says nothing: then it comes again, for as long as it has time. Nothing else is tried twice.
+// Dial: opens one connection to a listener and introduces this process. A listener that is besieged cuts whoever has
+// not said yet who it is, and says nothing: then it comes again, for as long as it has time. Nothing else is tried
+// twice.
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -198,7 +199,7 @@ async function refusal(url: string, response: IncomingMessage): Promise<Pipetrai
       return new UsageError(
         'PT_TOKEN',
         `${url} refused the token`,
-        'Pass the token that the other side was started with (--token).',
+        'Give the token that the other side was started with (--token-file, PIPETRAIN_TOKEN).',
       );
     case 426:
       if (/^TLS/.test(response.headers.upgrade ?? ''))

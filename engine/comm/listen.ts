@@ -97,7 +97,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     throw new UsageError(
       'PT_TOKEN_REQUIRED',
       `listening on ${host} would let every machine in reach join without a token`,
-      `Pass --token SECRET, or listen on ${LOOPBACK}.`,
+      `Give a token with --token-file, or none at all: a random one is made. Or listen on ${LOOPBACK}.`,
     );
   const entrance = new PeerEntrance(options);
   const bound = await bind(entrance.door.server, host, port);

@@ -1,5 +1,6 @@
 // Places: who waits at a port to be known, by where they come from, and who of them has to go when it is full. However
-// many come, whoever comes gets a place: the oldest of the source with the most gives its own up. It cuts nobody itself.
+// many come, whoever comes gets a place: the oldest of the source with the most gives its own up. It cuts nobody
+// itself.
 
 /** So many of a source that was let in before keep their places whatever other sources do. */
 const KEPT_OF_KNOWN = 32;

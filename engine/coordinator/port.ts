@@ -1,12 +1,13 @@
 // Port: the port of a run as its configuration asks for it: where, with which token and which certificate; and the
 // socket in its memory, through which processes of this user come whatever goes on at the port. What comes in through
 // either is gate.ts's business.
-import { randomBytes } from 'node:crypto';
 import { listen, listenLocally, type ListenOptions } from '../comm/listen.js';
+import { isLoopback } from '../comm/handshake.js';
 import { localSocketPath } from '../comm/local-socket.js';
 import { fingerprintOf, readCredentials, type Trust } from '../comm/tls.js';
 import type { TrainConfig } from '../core/config.js';
 import { type Entrance, entranceOf } from '../protocol/entrance.js';
+import { makeToken, requireStrongToken } from '../protocol/token.js';
 
 /** Bytes of what somebody says who takes no part yet: a worker that joins, or one who only asks. */
 const GUEST_FRAME_BYTES = 65_536;
@@ -35,13 +36,17 @@ export interface PortOptions extends Pick<ListenOptions, 'token' | 'onRefused' |
   readonly folder: string;
 }
 
-/** Opens the port; the token is a random one where none is given. Throws what listening throws, and PT_TLS_FILES. */
+/**
+ * Opens the port; the token is a random one where none is given. Throws what listening throws, PT_TLS_FILES, and
+ * PT_TOKEN_WEAK for a token that could be guessed.
+ */
 export async function openPort(
   config: TrainConfig,
-  { token = randomBytes(24).toString('base64url'), folder, ...options }: PortOptions,
+  { token = makeToken(), folder, ...options }: PortOptions,
 ): Promise<Port> {
   const tls = readCredentials(config.tlsCert, config.tlsKey);
   const place = placeOf(config);
+  requireStrongToken(token, place.host, isLoopback(place.host));
   const common = { token, name: NAME, limits: { guestFrameBytes: GUEST_FRAME_BYTES }, ...options };
   const listener = await listen({ ...place, ...(tls === null ? {} : { tls }), ...common });
   const path = localSocketPath(folder, NAME);

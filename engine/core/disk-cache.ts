@@ -1,7 +1,7 @@
 // DiskCache: results that are costly to compute and cheap to keep, each in a file that is named after everything the
 // result depends on. It is a convenience and never a source of errors: what cannot be read, was damaged, or could have
 // been put there by somebody else, is not there; what cannot be written is not kept.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -13,18 +13,17 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
-  renameSync,
   rmSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from './errors.js';
 import { isOwnLink, openOwn, writableFolder } from './own-file.js';
+import { writeWholeFile } from './whole-file.js';
 
 const DIGEST_BYTES = 32;
 /** Names that are given here; what else lies in the folder is somebody's, and left alone. */
 const ENTRY = /^[0-9a-f]{64}\.entry$/;
-const DRAFT = /^[0-9a-f]{64}\.entry\.[0-9a-f]{12}\.tmp$/;
+const DRAFT = /^[0-9a-f]{64}\.entry\.[0-9a-f]{16}\.tmp$/;
 /** A file that a killed process left half-written is litter after so long. */
 const LITTER_AGE_MS = 3_600_000;
 
@@ -63,19 +62,13 @@ export class DiskCache {
   put(key: string, payload: Uint8Array): void {
     if (DIGEST_BYTES + payload.byteLength > this.#capBytes) return;
     const path = this.#path(key);
-    const draft = `${path}.${randomBytes(6).toString('hex')}.tmp`;
     try {
       mkdirSync(this.folder, { recursive: true, mode: 0o700 });
       if (problemOf(this.folder) !== null) return;
-      writeFileSync(draft, Buffer.concat([digestOf(key, payload), payload]), { flag: 'wx', mode: 0o600 });
-      renameSync(draft, path);
+      writeWholeFile(path, Buffer.concat([digestOf(key, payload), payload]), { mode: 0o600, isKeepsake: true });
       this.#evict();
     } catch {
-      try {
-        rmSync(draft, { force: true });
-      } catch {
-        // There is no such folder either.
-      }
+      // It is made again.
     }
   }
 

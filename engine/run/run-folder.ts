@@ -1,10 +1,10 @@
 // RunFolder: the folder of one run, and the only place that knows the names inside it. It holds paths and writes whole
 // files; it does not know what they mean.
-import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DESCRIPTION_BYTES, readBoundedText } from '../core/bounded-file.js';
 import { DataError, messageOf, UsageError } from '../core/errors.js';
+import { writeWholeFile } from '../core/whole-file.js';
 import type { Summary } from '../events/summary.js';
 import { requireNotHeld, RunLock } from './run-lock.js';
 
@@ -159,17 +159,9 @@ export class RunFolder {
   }
 
   /** Whole or not at all: a reader never sees half a file. */
-  #write(path: string, text: string, mode = 0o666): void {
-    // A name that nobody can have made before: not another command that writes a report, nor another user.
-    const partial = `${path}.${randomUUID()}.tmp`;
+  #write(path: string, text: string, mode?: number): void {
     this.#guard(() => {
-      try {
-        writeFileSync(partial, text, { mode, flag: 'wx' });
-        renameSync(partial, path);
-      } catch (error) {
-        rmSync(partial, { force: true });
-        throw error;
-      }
+      writeWholeFile(path, text, mode === undefined ? {} : { mode });
     });
   }
 

@@ -68,10 +68,10 @@ export function pipetrain(args, { onEvent = () => undefined, launch = launchHere
  * Starts a process that is heard.
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ launch?: Launch, onLine?: (line: string) => void }} [options]
+ * @param {{ launch?: Launch, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void }} [options]
  * @returns {{ child: Heard, ended: Promise<End> }}
  */
-export function started(command, args, { launch = launchHere, onLine = () => undefined } = {}) {
-  const child = launch(command, [...args], HEARD);
+export function started(command, args, { launch = launchHere, env = process.env, onLine = () => undefined } = {}) {
+  const child = launch(command, [...args], { ...HEARD, env });
   return { child, ended: heard(child, onLine) };
 }

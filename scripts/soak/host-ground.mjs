@@ -16,7 +16,7 @@ import { SMALL_VIT } from './settings.mjs';
 /** @typedef {import('../lab/pipetrain.mjs').End} End */
 /** @typedef {{ child: Heard, ended: Promise<End> }} Process */
 
-export const TOKEN = 'token of this soak';
+const TOKEN = 'what all hosts of this soak have been told';
 const PORT = 7000;
 const HEARTBEAT_SECONDS = 2;
 
@@ -112,11 +112,13 @@ export class HostGround {
    * Lets a worker of a host join.
    * @param {number} host
    * @param {string} url
-   * @param {readonly string[]} args
+   * @param {readonly string[]} [args]
+   * @param {string} [token]
    */
-  join(host, url, args = ['--token', TOKEN]) {
+  join(host, url, args = [], token = TOKEN) {
     const command = [MAIN, 'worker', '--join', url, '--name', `host${host}`, ...args];
-    return this.#watched(started(process.execPath, command, { launch: this.hosts.launch(host) }));
+    const env = { ...process.env, PIPETRAIN_TOKEN: token };
+    return this.#watched(started(process.execPath, command, { launch: this.hosts.launch(host), env }));
   }
 
   /**

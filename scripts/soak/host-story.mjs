@@ -160,7 +160,7 @@ export async function tellStory(ground, { steps, pause }) {
     acts.shift()?.act();
   });
   await Promise.race([opened.given, run.ended]);
-  const wrong = ground.join(1, ground.url, ['--token', 'another token']);
+  const wrong = ground.join(1, ground.url, [], 'another token');
   ends.push(ground.join(1, ground.url).ended);
   const refused = await wrong.ended;
   ground.expect(refused.end === 2 && /PT_TOKEN/.test(refused.errors), `a wrong token is refused (exit ${refused.end})`);

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeOwnCertificate } from '#dist/engine/comm/own-certificate.js';
 import { fingerprintOf } from '#dist/engine/comm/tls.js';
-import { shapesOf, signal, TOKEN } from './host-ground.mjs';
+import { shapesOf, signal } from './host-ground.mjs';
 
 /** @typedef {import('./host-ground.mjs').HostGround} HostGround */
 
@@ -39,7 +39,7 @@ export async function tryTls(ground, { steps }) {
   if (certPath === undefined || keyPath === undefined) return;
   writeFileSync(certPath, certificate.cert, { mode: 0o600 });
   writeFileSync(keyPath, certificate.key, { mode: 0o600 });
-  const trusting = (/** @type {string} */ cert) => ['--token', TOKEN, '--tls-fingerprint', fingerprintOf(cert)];
+  const trusting = (/** @type {string} */ cert) => ['--tls-fingerprint', fingerprintOf(cert)];
   const url = ground.url.replace('ws:', 'wss:');
   const ready = signal();
   const three = signal();

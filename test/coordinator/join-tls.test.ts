@@ -51,7 +51,7 @@ describe('a run whose port speaks TLS', () => {
         });
         return {
           url,
-          command: joinCommand(entrance),
+          command: joinCommand(entrance, true),
           joined,
           named: await askCoordinator(url, token, { ca: certificateText('one.cert') }),
           refused: await failureOf(joinAsGuest({ url, token }, { trust: wrong, signal })),
