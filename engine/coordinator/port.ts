@@ -1,8 +1,8 @@
 // Port: the port of a run as its configuration asks for it: where, with which token and which certificate; and the
 // socket in its memory, through which processes of this user come whatever goes on at the port. What comes in through
 // either is gate.ts's business.
-import { listen, listenLocally, type ListenOptions } from '../comm/listen.js';
 import { isLoopback } from '../comm/handshake.js';
+import { listen, listenLocally, type ListenOptions } from '../comm/listen.js';
 import { localSocketPath } from '../comm/local-socket.js';
 import { fingerprintOf, readCredentials, type Trust } from '../comm/tls.js';
 import type { TrainConfig } from '../core/config.js';

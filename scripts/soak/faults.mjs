@@ -102,7 +102,9 @@ function localBetween(a, b) {
     // pid, uid, gid of the other side
     const credentials = Buffer.alloc(12);
     const length = Buffer.from(Uint32Array.of(credentials.length).buffer);
-    const status = withDescriptor(a, fd, (copy) => getsockopt(copy, SOL_SOCKET, SO_PEERCRED, credentials, length));
+    const status = withDescriptor(a, fd, (copy) =>
+      Number(getsockopt(copy, SOL_SOCKET, SO_PEERCRED, credentials, length)),
+    );
     if (status === 0 && credentials.readInt32LE(0) === b) return fd;
   }
   return undefined;
@@ -117,7 +119,7 @@ function localBetween(a, b) {
 export function cutConnection(a, b) {
   const fd = localBetween(a, b) ?? tcpBetween(a, b);
   if (fd === undefined) throw Object.assign(new Error(`no connection between ${a} and ${b}`), { code: 'ESRCH' });
-  withDescriptor(a, fd, (copy) => shutdown(copy, SHUT_RDWR));
+  withDescriptor(a, fd, (copy) => Number(shutdown(copy, SHUT_RDWR)));
 }
 
 /**

@@ -1,11 +1,11 @@
 // Where a command gets the token of a run from, and where it must not be seen.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { entranceOf } from '../../engine/protocol/entrance.js';
-import type { CliServices } from '../../cli/session/services.js';
 import { runCli } from '../../cli/program.js';
+import type { CliServices } from '../../cli/session/services.js';
+import { entranceOf } from '../../engine/protocol/entrance.js';
 import { scratch } from '../scratch.js';
 import { fakeIo, fakeServices } from './fake-io.js';
 
