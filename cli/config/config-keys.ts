@@ -131,6 +131,7 @@ function rangeOf({ minimum: low, maximum, exclusiveMinimum: above, exclusiveMaxi
   if (low !== undefined && high !== undefined) return ` from ${low} to ${high}`;
   if (low !== undefined && below !== undefined) return ` from ${low} to below ${below}`;
   if (above !== undefined && below !== undefined) return ` above ${above} and below ${below}`;
+  if (above !== undefined && high !== undefined) return ` above ${above} and up to ${high}`;
   if (above !== undefined) return ` above ${above}`;
   return low === undefined ? '' : ` from ${low} up`;
 }

@@ -6,6 +6,12 @@ import { MEMORY_LIMIT_PATTERN } from './memory-limit.js';
 const positive = z.number().int().positive();
 /** A name in a registry; which there are is known higher up (engine/run/run-config.ts). */
 const name = z.string().min(1);
+/** Timers count at most 2^31 ms; a longer one would ring at once. */
+const LONGEST_WAIT_SECONDS = 2_000_000;
+/** The optimizers compute with 32 bits, where anything much smaller is 0, and 0 / 0 no number. */
+const LEAST_EPSILON = 1e-37;
+/** Samples of a step; the ids of one are a list. */
+const MOST_SAMPLES = 2 ** 24;
 const choice = <const T extends readonly string[]>(values: T) => z.enum(values);
 
 /** Keys in kebab-case on the command line and in files, camelCase here. Units: steps unless the name says otherwise. */
@@ -51,7 +57,7 @@ export const trainConfigSchema = z.strictObject({
     ),
   epochs: positive.optional().describe('epochs to train'),
   steps: positive.optional().describe('steps to train; wins over epochs'),
-  batch: positive.default(64).describe('samples per step, over all replicas'),
+  batch: positive.max(MOST_SAMPLES).default(64).describe('samples per step, over all replicas'),
   microBatch: z
     .union([z.literal('auto'), positive])
     .optional()
@@ -71,9 +77,9 @@ export const trainConfigSchema = z.strictObject({
     .nonnegative()
     .default(0.01)
     .describe('decoupled weight decay (adamw) or L2 (sgd), on matrices only'),
-  beta1: z.number().min(0).max(1).default(0.9).describe('adamw: decay of the first moment'),
-  beta2: z.number().min(0).max(1).default(0.999).describe('adamw: decay of the second moment'),
-  epsilon: z.number().positive().default(1e-8).describe('adamw: epsilon'),
+  beta1: z.number().min(0).lt(1).default(0.9).describe('adamw: decay of the first moment'),
+  beta2: z.number().min(0).lt(1).default(0.999).describe('adamw: decay of the second moment'),
+  epsilon: z.number().min(LEAST_EPSILON).default(1e-8).describe('adamw: epsilon'),
   momentum: z.number().min(0).max(1).default(0.9).describe('sgd: momentum'),
   nesterov: z.boolean().default(false).describe('sgd: Nesterov momentum'),
   clip: z.number().nonnegative().default(1).describe('largest global gradient norm; 0 switches clipping off'),
@@ -288,9 +294,15 @@ export const trainConfigSchema = z.strictObject({
   heartbeatSeconds: z
     .number()
     .positive()
+    .max(LONGEST_WAIT_SECONDS)
     .default(20)
     .describe('a worker that joined and is not heard of for so long is lost'),
-  stepTimeoutSeconds: z.number().positive().default(120).describe('a worker silent for so long is lost'),
+  stepTimeoutSeconds: z
+    .number()
+    .positive()
+    .max(LONGEST_WAIT_SECONDS)
+    .default(120)
+    .describe('a worker silent for so long is lost'),
 });
 
 export type TrainConfig = z.infer<typeof trainConfigSchema>;

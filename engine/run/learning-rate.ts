@@ -86,7 +86,6 @@ const UNSAFE = [
 ] as const;
 
 const LONGEST = 500;
-const SAMPLES = 64;
 const HINT =
   `Allowed are numbers, ${VARIABLES.join(', ')}, + - * / ^ %, comparisons, and/or/not, a ? b : c, and ` +
   `${FUNCTIONS.join(', ')}.`;
@@ -99,39 +98,27 @@ const fail = (message: string, cause?: unknown): never => {
  * Compiles a number or an expression of step, steps, epoch, epochs and progress (step / steps). `warmup` steps of
  * linear warm-up multiply it by min(1, (step + 1) / warmup); below 1, `warmup` is a share of all steps. Throws a
  * UsageError (PT_LR_EXPRESSION) that names the part it does not allow; the function throws one where the rate is not
- * finite or is negative, and looks for that over the whole run when it is first asked about a run, before training
- * starts.
+ * finite or is negative.
  */
 export function compileLearningRate(expression: string, warmup: number): LearningRate {
   const evaluate = compileExpression(expression.trim());
-  const rateAt = (at: TrainingTime): number => {
+  return (at) => {
     const value = evaluate(at);
-    if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
-      fail(
-        `the learning rate "${expression}" is ${String(value)} at step ${at.step} of ${at.steps}; it must be ` +
-          'a finite number and at least 0',
+    if (!isRate(value))
+      throw new UsageError(
+        'PT_LR_EXPRESSION',
+        `the learning rate "${expression}" is ${String(value)} at step ${at.step} of ${at.steps} (epoch ${at.epoch}); ` +
+          'it must be a finite number and at least 0',
+        `Change the expression so that it has a rate at every step from 0 to ${at.steps - 1}.`,
       );
     const warmupSteps = warmup < 1 ? warmup * at.steps : warmup;
-    return (value as number) * (warmupSteps > 0 ? Math.min(1, (at.step + 1) / warmupSteps) : 1);
-  };
-  let checked = '';
-  return (at) => {
-    const run = `${at.steps} ${at.epochs}`;
-    if (checked !== run) for (const point of samplePoints(at)) rateAt(point);
-    checked = run;
-    return rateAt(at);
+    return value * (warmupSteps > 0 ? Math.min(1, (at.step + 1) / warmupSteps) : 1);
   };
 }
 
-/** Points spread over the steps 0..steps-1, both ends included. */
-function samplePoints({ steps, epochs }: TrainingTime): TrainingTime[] {
-  const last = Math.max(0, steps - 1);
-  const count = Math.min(SAMPLES, last + 1);
-  return Array.from({ length: count }, (_, i) => {
-    const step = count === 1 ? 0 : Math.round((i * last) / (count - 1));
-    return { step, steps, epoch: steps > 0 ? (step / steps) * epochs : 0, epochs };
-  });
-}
+/** The optimizers compute with 32 bits: what is finite only with 64 would be infinite there. */
+const isRate = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(Math.fround(value)) && value >= 0;
 
 function compileExpression(text: string): (at: TrainingTime) => unknown {
   if (text === '') return fail('the learning rate is empty');

@@ -9,6 +9,7 @@ import type { TrainConfig } from '../core/config.js';
 import type { MemoryFolder } from '../memory/memory-folder.js';
 import { workersOf } from '../run/devices.js';
 import { openKeptResults, programCacheFolder, trustedFolder } from '../run/kept-results.js';
+import { requireLearningRates } from '../run/run-learning-rate.js';
 import { microBatchOf } from '../run/run-setup.js';
 import { modelStateOf } from '../state/model-state.js';
 import { StatusBoard } from '../status/status-board.js';
@@ -60,6 +61,7 @@ export async function runTraining(
     async (coordinator) => {
       warnOfDisk(coordinator.memoryFolder, host);
       const setup = await setUpRunFrom(config, from);
+      await requireLearningRates(setup);
       const resumed = from === null ? null : { point: from, otherBits: differing };
       const trainer = new Trainer(setup, host, resumed, coordinator, openKeptResults(kept, config.programCacheMb));
       coordinator.serve({

@@ -3,7 +3,7 @@
 // snapshot, and the loop goes on from there. It computes nothing itself.
 import { isRecoverable } from '../core/conditions.js';
 import { durationInSteps } from '../core/duration.js';
-import { NonFiniteError } from '../core/errors.js';
+import { NonFiniteError, PipetrainError } from '../core/errors.js';
 import { memoryGone } from '../core/memory-gone.js';
 import { BoundaryFreezing } from './boundary-freezing.js';
 import { regardMembers } from './membership.js';
@@ -69,7 +69,12 @@ export class TrainingLoop {
   }
 
   #isBoundary(done: number): boolean {
-    return done % this.#evaluationInterval === 0 || done % this.#checkpointInterval === 0 || this.#freezing.isDue(done);
+    return (
+      done % this.#evaluationInterval === 0 ||
+      done % this.#checkpointInterval === 0 ||
+      this.#freezing.isDue(done) ||
+      rateProblem(this.#scene, done) !== null
+    );
   }
 
   /**
@@ -84,6 +89,7 @@ export class TrainingLoop {
     // Where the guard takes the run back, other things are due at the step where it then stands.
     while (await this.#freezing.look()) await this.#validate();
     if (stand.step === setup.totalSteps) return false;
+    await this.#endWithoutRate();
     await this.#freezing.decide();
     if (stand.step > 0 && stand.step % this.#checkpointInterval === 0 && saves.isBehind)
       await saves.onTheWay(adoption.plan);
@@ -93,10 +99,30 @@ export class TrainingLoop {
     return true;
   }
 
+  /** A step without a learning rate cannot be done: what is done already is saved, and the run ends with the error. */
+  async #endWithoutRate(): Promise<void> {
+    const { adoption, saves } = this.#tools;
+    const problem = rateProblem(this.#scene, this.#scene.stand.step);
+    if (problem === null) return;
+    if (saves.isBehind) await saves.last(adoption.plan);
+    throw problem;
+  }
+
   async #validate(): Promise<void> {
     const { step } = this.#scene.stand;
     const { validations, adoption } = this.#tools;
     if (step > 0 && step % this.#evaluationInterval === 0 && validations.areBehind)
       await validations.whole(adoption.plan);
+  }
+}
+
+/** Why the step after `done` steps has no learning rate, or null. */
+function rateProblem({ learningRate, setup }: RunScene, done: number): PipetrainError | null {
+  try {
+    if (done < setup.totalSteps) learningRate(done);
+    return null;
+  } catch (error) {
+    if (error instanceof PipetrainError) return error;
+    throw error;
   }
 }

@@ -165,7 +165,7 @@ describe('mistakes', () => {
       'a number out of range',
       { env: { PIPETRAIN_BETA1: '1.5' }, flags: NEEDED },
       'PT_CONFIG_VALUE',
-      /beta1 is 1\.5 \(environment PIPETRAIN_BETA1\); it must be a number from 0 to 1/,
+      /beta1 is 1\.5 \(environment PIPETRAIN_BETA1\); it must be a number from 0 to below 1/,
       /./,
     ],
     [

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { trainConfigSchema } from '../../engine/core/config.js';
 import { type PipetrainError, UsageError } from '../../engine/core/errors.js';
 import { compileLearningRate } from '../../engine/run/learning-rate.js';
-import { errorOf } from '../error-of.js';
+import { requireLearningRates } from '../../engine/run/run-learning-rate.js';
+import { errorOf, rejectionOf } from '../error-of.js';
 
 const at = (step: number, steps = 100, epoch = 0, epochs = 1) => ({ step, steps, epoch, epochs });
 
@@ -148,20 +149,52 @@ describe('an expression that is not arithmetic', () => {
 });
 
 describe('a rate that cannot be used', () => {
-  it('is found before the first step, wherever in the run it comes', () => {
-    const rate = compileLearningRate('0.1 - 0.002 * step', 0);
-    const error = failure(() => rate(at(0, 1000)));
-    expect(error.code).toBe('PT_LR_EXPRESSION');
-    expect(error.message).toMatch(/is -0\.\d+ at step \d+ of 1000/);
-    expect(rate(at(0, 50))).toBe(0.1);
-  });
-
   it.each([
     ['1 / step', 'Infinity'],
     ['log(progress - 2)', 'NaN'],
     ['step < 3', 'true'],
     ['sqrt(0 - 1)', 'NaN'],
-  ])('%s is refused as %s', (text, value) => {
-    expect(failure(() => compileLearningRate(text, 0)(at(0))).message).toContain(value);
+    ['step - 1', '-1'],
+    ['1e39', '1e\\+39'],
+    ['1e200 * 1e200', 'Infinity'],
+  ])('%s is refused as %s, with the step', (text, value) => {
+    const error = failure(() => compileLearningRate(text, 0)(at(0)));
+    expect(error.code).toBe('PT_LR_EXPRESSION');
+    expect(error.message).toMatch(new RegExp(`is ${value} at step 0 of 100 \\(epoch 0\\); it must be a finite number`));
+    expect(error.hint).toContain('every step from 0 to 99');
+  });
+
+  const run = (lr: string, totalSteps: number, stepsPerEpoch = 10) => ({
+    config: trainConfigSchema.parse({ model: 'vit', data: 'mnist:x', lr }),
+    totalSteps,
+    sampler: { stepsPerEpoch },
+  });
+
+  it.each([
+    ['at one step in between', 'step == 33 ? 1 / 0 : 1e-3', 33, 1000],
+    ['at the first', '1 / step', 0, 1000],
+    ['at the last', '1 / abs(999 - step)', 999, 1000],
+    ['in one epoch', 'epoch == 7 ? 0 - 1 : 1', 70, 1000],
+    ['where epochs begin', '1 / (step % 10)', 0, 1000],
+    ['late in a long run', '1 / abs(step - 123456)', 123_456, 200_000],
+  ])('%s is found before the run', async (_, lr, step, steps) => {
+    const error = await rejectionOf(requireLearningRates(run(lr, steps)));
+    expect([error.code, error.exitCode]).toEqual(['PT_LR_EXPRESSION', 2]);
+    expect(error.message).toContain(`at step ${step} of ${steps}`);
+  });
+
+  it('is looked for at both ends, at the sides of epochs and in between where the run is longer than all looks', async () => {
+    const steps = 1e9;
+    const found = async (lr: string): Promise<string> =>
+      (await rejectionOf(requireLearningRates(run(lr, steps, 1000), 4000))).message.replace(
+        /.*at step (\d+) of.*/,
+        '$1',
+      );
+    expect(await found('1 / abs(step - 999)')).toBe('999');
+    expect(await found('1 / abs(step - 999999001)')).toBe('999999001');
+    expect(await found('1 / abs(step - 500000)')).toBe('500000');
+    expect(await found('1 / abs(step - 499999)')).toBe('499999');
+    expect(await found('step > 5e8 and step < 6e8 ? 0 - 1 : 1')).toMatch(/^5\d{8}$/);
+    await expect(requireLearningRates(run('1e-3', steps), 4000)).resolves.toBeUndefined();
   });
 });

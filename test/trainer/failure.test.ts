@@ -7,13 +7,20 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { withWorkers } from '../../engine/coordinator/with-workers.js';
+import { trainConfigSchema } from '../../engine/core/config.js';
 import { readEvents } from '../../engine/events/event-log.js';
 import type { RunEventBody } from '../../engine/events/events.js';
+import { workersOf } from '../../engine/run/devices.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
+import { microBatchOf, setUpRun } from '../../engine/run/run-setup.js';
 import { sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
+import { Trainer } from '../../engine/trainer/trainer.js';
 import { certificatePath, certificateSettings } from '../comm/certificate.js';
 import { scratch } from '../scratch.js';
 import { MAIN, trainArgs } from './train-command.js';
-import { trainRun } from './train-run.js';
+import { TINY, trainRun } from './train-run.js';
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -74,6 +81,53 @@ describe('a run that cannot go on', () => {
     });
     expect(memoryFoldersOf(process.pid)).toEqual([]);
   });
+
+  it('saves what is done and stops in front of a step that has no learning rate', async () => {
+    const events: RunEventBody[] = [];
+    const runFolder = RunFolder.create(join(scratch(), 'run'));
+    const config = trainConfigSchema.parse({ ...TINY, lr: 'step == 5 ? 1 / 0 : 1e-3' });
+    const host = {
+      runFolder,
+      emit: (event: RunEventBody) => void events.push(event),
+      signal: new AbortController().signal,
+    };
+    const options = {
+      config,
+      workers: workersOf(config.devices),
+      microBatch: microBatchOf(config),
+      programCache: null,
+    };
+    // As a run does it, but for the look at all rates before the first step.
+    const failing = withWorkers(options, async (coordinator) => {
+      const trainer = new Trainer(await setUpRun(config), host, null, coordinator, null);
+      coordinator.serve({
+        digests: () => trainer.digests(),
+        model: () => Promise.reject(new Error('nobody asks')),
+        onReport: (report, worker) => trainer.note(report, worker),
+        onDropped: () => undefined,
+        onRefused: () => undefined,
+      });
+      await trainer.train().finally(() => trainer.close());
+    });
+    await expect(failing).rejects.toMatchObject({
+      code: 'PT_LR_EXPRESSION',
+      message: expect.stringContaining('is Infinity at step 5 of 12') as string,
+    });
+    expect(events.filter(({ type }) => type === 'step')).toHaveLength(5);
+    expect(newestResumePoint(runFolder.checkpointsPath).point.manifest.step).toBe(5);
+    expect(memoryFoldersOf(process.pid)).toEqual([]);
+  });
+
+  it('refuses a learning rate that one step in between does not have, before it computes', async () => {
+    const steps: RunEventBody[] = [];
+    const onEvent = (event: RunEventBody): void => void (event.type === 'step' && steps.push(event));
+    await expect(trainRun({ lr: 'step == 5 ? 1 / 0 : 1e-3' }, onEvent)).rejects.toMatchObject({
+      code: 'PT_LR_EXPRESSION',
+      exitCode: 2,
+    });
+    expect(steps).toEqual([]);
+  });
+
   it('refuses a model that does not fit into shared memory, with both numbers', async () => {
     await expect(trainRun({ modelOptions: { layers: 2, width: 80_000, heads: 2, patch: 8 } })).rejects.toMatchObject({
       code: 'PT_SHM_FULL',
