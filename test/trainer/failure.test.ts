@@ -16,6 +16,7 @@ import { workersOf } from '../../engine/run/devices.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { microBatchOf, setUpRun } from '../../engine/run/run-setup.js';
 import { sharedMemoryFolder } from '../../engine/tensor/mapped-file.js';
+import { factsOf } from '../../engine/trainer/run-facts.js';
 import { Trainer } from '../../engine/trainer/trainer.js';
 import { certificatePath, certificateSettings } from '../comm/certificate.js';
 import { scratch } from '../scratch.js';
@@ -99,10 +100,14 @@ describe('a run that cannot go on', () => {
     };
     // As a run does it, but for the look at all rates before the first step.
     const failing = withWorkers(options, async (coordinator) => {
-      const trainer = new Trainer(await setUpRun(config), host, null, coordinator, null);
+      const setup = await setUpRun(config);
+      const trainer = new Trainer(setup, host, null, coordinator, null);
       coordinator.serve({
         digests: () => trainer.digests(),
-        model: () => Promise.reject(new Error('nobody asks')),
+        model: () => {
+          throw new Error('nobody asks');
+        },
+        facts: factsOf(setup),
         onReport: (report, worker) => trainer.note(report, worker),
         onDropped: () => undefined,
         onRefused: () => undefined,
