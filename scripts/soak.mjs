@@ -129,7 +129,8 @@ function leftovers() {
   // What a killed coordinator leaves is swept by the next run; after the last one nothing may be left, sockets of
   // whoever is left included.
   const memoryLeft = readdirSync(seenFromHere(memoryFolder)).filter(
-    (name) => /^pipetrain-\d+-[0-9a-f]{8}$/.test(name) && (disks !== null || !isAlive(Number(name.split('-')[1]))),
+    (name) =>
+      /^pipetrain-\d+(-[0-9a-f]{8}){1,2}$/.test(name) && (disks !== null || !isAlive(Number(name.split('-')[1]))),
   );
   if (memoryLeft.length > 0) failures.push(`shared memory left: ${memoryLeft.join(', ')}`);
   const filesLeft = readdirSync(seenFromHere(stormFolder), { recursive: true, encoding: 'utf8' }).filter((name) =>
