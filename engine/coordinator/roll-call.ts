@@ -66,7 +66,7 @@ export class RollCall {
       };
       const fail = (error: unknown): void => {
         leave();
-        reject(error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       };
       const timer = setTimeout(() => this.#findSilent(silent, what, timeoutMs, fail), timeoutMs * PATIENCE);
       // Trouble that is there already calls back at once.

@@ -40,7 +40,7 @@ const LIES: Readonly<Record<string, { readonly lie: Lie; readonly reason: RegExp
   },
   'pings but no step': {
     lie: inSteps(() => null),
-    reason: /did not report "step-ready" within 3 s, though it answers and waits for nobody else/,
+    reason: /did not report "step-ready" within 6 s, though it answers and waits for nobody else/,
   },
 };
 
@@ -64,7 +64,7 @@ describe('a worker that joins and lies', () => {
       if (event.type === 'worker.lost') losses.push(event.reason);
     };
     const settings = { steps: 1_000_000, lr: '1e-3', devices: 'cpu:1', replicas: 1 } as const;
-    const run = await trainRun({ ...settings, stepTimeoutSeconds: 3 }, onEvent, stop.signal, {
+    const run = await trainRun({ ...settings, stepTimeoutSeconds: 6 }, onEvent, stop.signal, {
       onOpen: (entrance) => void visits.push(visit(entrance).finally(() => stop.abort())),
     });
     await Promise.all(visits);
