@@ -77,9 +77,14 @@ export class Trouble {
     this.#first = null;
   }
 
-  /** The worker that has to go because of a complaint, or null. One that the loss of another explains counts not. */
+  /**
+   * The worker that has to go because of a complaint, or null. One that the loss of another explains counts not; and
+   * whoever nobody waits for has nobody to complain about.
+   */
   #guilty(given: Error, reporter: WorkerLink): WorkerLink | null {
-    if (!(given instanceof StuckWorker) || this.#lost.size > 0) return null;
+    if (!(given instanceof StuckWorker)) return null;
+    if (this.#isSpare(reporter.id, reporter.isOwn)) return reporter;
+    if (this.#lost.size > 0) return null;
     const { roster } = this.#options;
     const about = given.about === null ? undefined : roster.find(given.about.worker);
     const suspect = this.#accusations.judge(given, reporter, about);
