@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readEvents } from '#dist/engine/events/event-log.js';
+import { EventFile } from '#dist/engine/events/event-file.js';
 import { parseJson } from '../scripts/lab/json.mjs';
 import { MAIN, ROOT } from '../scripts/lab/pipetrain.mjs';
 
@@ -42,5 +42,5 @@ export async function trained(folder, args) {
     // The parameters are not needed any more, and large.
     rmSync(join(folder, 'checkpoints'), { recursive: true, force: true });
   }
-  return { events: readEvents(join(folder, 'events.jsonl')), summary };
+  return { events: [...new EventFile(join(folder, 'events.jsonl'))], summary };
 }

@@ -88,7 +88,9 @@ const emit = (/** @type {RunEventBody} */ event) => {
 };
 // A run that died before its first checkpoint begins anew.
 const point = what === 'resume' ? newestResumePoint(run.checkpointsPath).point : null;
-await runTraining(config, { runFolder: run, emit, signal: new AbortController().signal, files }, point);
+if (point !== null) log.goOnAfter(point.manifest.progress.steps, point.manifest.progress.digest);
+const host = { runFolder: run, emit, sync: () => log.sync(), signal: new AbortController().signal, files };
+await runTraining(config, host, point);
 log.close();
 const end = ends.find((event) => event.type === 'run.finished');
 /** @type {CrashResult} */

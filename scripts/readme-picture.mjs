@@ -2,16 +2,17 @@
 // build` first.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ReportData } from '#dist/cli/report/report-data.js';
 import { workersChart } from '#dist/cli/report/report-sections.js';
 import { REPORT_STYLE } from '#dist/cli/report/report-style.js';
-import { readEvents } from '#dist/engine/events/event-log.js';
+import { EventFile } from '#dist/engine/events/event-file.js';
 
 const [run] = process.argv.slice(2);
 if (run === undefined) {
   console.error('usage: node scripts/readme-picture.mjs RUN');
   process.exit(2);
 }
-const chart = workersChart(readEvents(join(run, 'events.jsonl')));
+const chart = workersChart(new ReportData(new EventFile(join(run, 'events.jsonl'))));
 if (chart === null) throw new Error(`${run} has no steps to draw`);
 // The style sheet comes along; a page of its own has nothing else to give colours.
 const picture = chart

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { readEvents } from '#dist/engine/events/event-log.js';
+import { EventFile } from '#dist/engine/events/event-file.js';
 import { checkLedger } from '#dist/engine/events/ledger.js';
 import { wholeNumber } from './lab/command-line.mjs';
 import { parseJson } from './lab/json.mjs';
@@ -68,7 +68,7 @@ async function killAt(at) {
     resumedFrom.push(String(from));
     if (losses !== expected.losses || weights !== expected.weights || samples !== expected.samples)
       failures.push(`operation ${at}: resumed after ${from} steps, ended with other hashes`);
-    const broken = checkLedger(readEvents(join(run, 'events.jsonl')), true).find(({ problem }) => problem !== null);
+    const broken = checkLedger(new EventFile(join(run, 'events.jsonl')), true).find(({ problem }) => problem !== null);
     if (broken !== undefined) failures.push(`operation ${at}: ${broken.name}: ${broken.problem}`);
   }
   rmSync(run, { recursive: true, force: true });

@@ -6,7 +6,7 @@ import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { readEvents } from '#dist/engine/events/event-log.js';
+import { EventFile } from '#dist/engine/events/event-file.js';
 import { eventsOf } from '#dist/engine/events/summary.js';
 import { sharedMemoryFolder } from '#dist/engine/tensor/mapped-file.js';
 import { wholeNumber } from './lab/command-line.mjs';
@@ -142,7 +142,7 @@ function leftovers() {
 
 /** @param {readonly string[]} endings */
 function tell(endings) {
-  const events = readEvents(join(seenFromHere(stormFolder), 'events.jsonl'));
+  const events = new EventFile(join(seenFromHere(stormFolder), 'events.jsonl'));
   const how = counted(endings).map(([end, n]) => `${end} ${n}`);
   console.log(
     `  ${storm.done} faults; ${endings.length} resumes (${how.join(', ')}); ` +

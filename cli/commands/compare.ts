@@ -1,6 +1,6 @@
 // pipetrain compare: two runs side by side. Exit code 0 where they computed the same bits, 1 where not.
 import { Command } from 'commander';
-import { readEvents } from '../../engine/events/event-log.js';
+import { EventFile } from '../../engine/events/event-file.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import type { CommandContext } from '../session/command-context.js';
 import { compareRuns } from '../text/compare-runs.js';
@@ -18,7 +18,7 @@ export function compareCommand({ io, exitWith }: CommandContext): Command {
       exitWith((a: string, b: string) => {
         const [first, second] = [a, b].map((path) => ({
           name: path,
-          events: readEvents(RunFolder.open(path).eventsPath),
+          events: new EventFile(RunFolder.open(path).eventsPath),
         }));
         const { lines, isEqual } = compareRuns(
           first as NonNullable<typeof first>,

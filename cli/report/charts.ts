@@ -73,17 +73,6 @@ export function niceTicks(low: number, high: number, wanted: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
-/** At most `most` points: each is the mean of a run of neighbours, so that a long run does not make a large file. */
-export function thin(points: readonly (readonly [number, number])[], most: number): (readonly [number, number])[] {
-  if (points.length <= most) return [...points];
-  const size = points.length / most;
-  return Array.from({ length: most }, (_, i) => {
-    const slice = points.slice(Math.floor(i * size), Math.max(Math.floor(i * size) + 1, Math.floor((i + 1) * size)));
-    const mean = (axis: 0 | 1): number => slice.reduce((sum, point) => sum + point[axis], 0) / slice.length;
-    return [mean(0), mean(1)] as const;
-  });
-}
-
 /** Axis text without needless digits: 12k, 0.05. */
 function tickText(value: number): string {
   if (Math.abs(value) >= 10_000) return `${Number((value / 1000).toPrecision(6))}k`;

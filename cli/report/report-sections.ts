@@ -1,7 +1,5 @@
 // Sections of the report: one function per section, each from events to HTML, each null where the run has nothing to
 // show. The page around them is report.ts.
-import type { RunEvent } from '../../engine/events/events.js';
-import { effectiveEvaluations, effectiveSteps, eventsOf, summarize } from '../../engine/events/summary.js';
 import { type PlanMade, tell } from '../text/decisions.js';
 import { bytes, duration, millis, number, percent, range } from '../text/format.js';
 import {
@@ -12,78 +10,50 @@ import {
   lineChart,
   PALETTE_SIZE,
   type Series,
-  thin,
 } from './charts.js';
-
-type StepEvent = Extract<RunEvent, { type: 'step' }>;
-
-/** Points per curve; more cannot be told apart on a screen. */
-const CURVE_POINTS = 600;
+import { thin } from './curve.js';
+import { CURVE_POINTS, type ReportData } from './report-data.js';
 
 /** A titled card. */
 export const card = (title: string, lead: string, body: string): string =>
   `<section><h2>${escapeText(title)}</h2>${lead === '' ? '' : `<p>${escapeText(lead)}</p>`}${body}</section>`;
 
-/** Against the number of steps done, as validations and transitions count them. */
-const curve = (steps: readonly StepEvent[], of: (step: StepEvent) => number): (readonly [number, number])[] =>
-  thin(
-    steps.map((step) => [step.step + 1, of(step)] as const),
-    CURVE_POINTS,
-  );
+const transitionMarkers = (data: ReportData): { x: number; title: string }[] =>
+  data.of('transition').map((event) => ({ x: event.step, title: tell(event, null)?.headline ?? '' }));
 
-const transitionMarkers = (events: readonly RunEvent[]): { x: number; title: string }[] =>
-  eventsOf(events, 'transition').map((event) => ({ x: event.step, title: tell(event, null)?.headline ?? '' }));
-
-/** Exponential mean that starts unbiased; `span` is about how many values it looks back. */
-export function smooth(values: readonly number[], span: number): number[] {
-  const keep = 1 - 1 / Math.max(1, span);
-  let [sum, weight] = [0, 0];
-  return values.map((value) => {
-    [sum, weight] = [keep * sum + value, keep * weight + 1];
-    return sum / weight;
-  });
-}
-
-export function lossSection(events: readonly RunEvent[]): string | null {
-  const steps = effectiveSteps(events);
-  if (steps.length === 0) return null;
-  const smoothed = smooth(
-    steps.map(({ loss }) => loss),
-    steps.length / 40,
-  );
+export function lossSection(data: ReportData): string | null {
+  const { numSteps, curves, evaluations } = data;
+  if (numSteps === 0) return null;
   const series: Series[] = [
-    { name: 'every step', points: curve(steps, ({ loss }) => loss), colour: 0, style: 'faint' },
-    {
-      name: 'smoothed',
-      points: thin(
-        steps.map(({ step }, i) => [step + 1, smoothed[i] as number] as const),
-        CURVE_POINTS,
-      ),
-      colour: 0,
-      style: 'line',
-    },
+    { name: 'every step', points: curves.loss.points, colour: 0, style: 'faint' },
+    { name: 'smoothed', points: curves.smoothed.points, colour: 0, style: 'line' },
   ];
-  const evaluations = eventsOf(events, 'evaluation');
   if (evaluations.length > 0)
     series.push({
       name: 'validation',
-      points: evaluations.map(({ step, loss }) => [step, loss] as const),
+      points: thin(
+        evaluations.map(({ step, loss }) => [step, loss] as const),
+        CURVE_POINTS,
+      ),
       colour: 1,
       style: 'dots',
     });
   return card(
     'Loss',
     '',
-    lineChart({ label: 'Loss by step', xLabel: 'step', series, markers: transitionMarkers(events) }),
+    lineChart({ label: 'Loss by step', xLabel: 'step', series, markers: transitionMarkers(data) }),
   );
 }
 
-export function metricSection(events: readonly RunEvent[]): string | null {
-  const evaluations = effectiveEvaluations(events);
+export function metricSection(data: ReportData): string | null {
+  const { evaluations } = data;
   const name = evaluations.at(-1)?.metricName;
   // One point is a number, not a curve; and a metric that is the loss is drawn above already.
   if (name === undefined || evaluations.length < 2 || name === 'loss') return null;
-  const points = evaluations.map(({ step, metric }) => [step, metric] as const);
+  const points = thin(
+    evaluations.map(({ step, metric }) => [step, metric] as const),
+    CURVE_POINTS,
+  );
   return card(
     `Validation ${name}`,
     '',
@@ -91,7 +61,7 @@ export function metricSection(events: readonly RunEvent[]): string | null {
       label: `${name} by step`,
       xLabel: 'step',
       series: [{ name, points, colour: 2, style: 'dots' }],
-      markers: transitionMarkers(events),
+      markers: transitionMarkers(data),
     }) +
       lineChart({
         label: `${name} by wall clock`,
@@ -99,7 +69,10 @@ export function metricSection(events: readonly RunEvent[]): string | null {
         series: [
           {
             name: `${name} by time`,
-            points: evaluations.map(({ time, metric }) => [time, metric] as const),
+            points: thin(
+              evaluations.map(({ time, metric }) => [time, metric] as const),
+              CURVE_POINTS,
+            ),
             colour: 2,
             style: 'dots',
           },
@@ -109,10 +82,9 @@ export function metricSection(events: readonly RunEvent[]): string | null {
   );
 }
 
-export function throughputSection(events: readonly RunEvent[]): string | null {
-  const steps = effectiveSteps(events).filter(({ seconds }) => seconds > 0);
-  if (steps.length < 2) return null;
-  const rate = curve(steps, ({ samples, seconds }) => samples / seconds);
+export function throughputSection(data: ReportData): string | null {
+  if (data.numTimed < 2) return null;
+  const rate = data.curves.rate.points;
   return card(
     'Throughput',
     'Samples per second inside steps; validation, checkpoints and transitions are not counted.',
@@ -120,28 +92,19 @@ export function throughputSection(events: readonly RunEvent[]): string | null {
       label: 'Samples per second by step',
       xLabel: 'step',
       series: [{ name: 'samples per second', points: rate, colour: 3, style: 'line' }],
-      markers: transitionMarkers(events),
+      markers: transitionMarkers(data),
       include: [0],
     }),
   );
 }
 
-export function frozenSection(events: readonly RunEvent[]): string | null {
-  const steps = effectiveSteps(events);
-  if (!steps.some(({ frozen, cacheHits }) => frozen > 0 || cacheHits > 0)) return null;
-  const numBlocks = eventsOf(events, 'run.started').at(-1)?.blocks.length ?? 1;
-  const series: Series[] = [
-    { name: 'blocks frozen', points: curve(steps, ({ frozen }) => frozen / numBlocks), colour: 4, style: 'steps' },
-  ];
-  if (steps.some(({ cacheHits, cacheMisses }) => cacheHits + cacheMisses > 0))
-    series.push({
-      name: 'cache hits',
-      points: curve(steps, ({ cacheHits, cacheMisses }) =>
-        cacheHits + cacheMisses > 0 ? cacheHits / (cacheHits + cacheMisses) : 0,
-      ),
-      colour: 5,
-      style: 'line',
-    });
+export function frozenSection(data: ReportData): string | null {
+  const { curves, hasFrozen, hasLooked } = data;
+  if (!hasFrozen) return null;
+  const numBlocks = data.of('run.started').at(-1)?.blocks.length ?? 1;
+  const shares = curves.frozen.points.map(([step, frozen]) => [step, frozen / numBlocks] as const);
+  const series: Series[] = [{ name: 'blocks frozen', points: shares, colour: 4, style: 'steps' }];
+  if (hasLooked) series.push({ name: 'cache hits', points: curves.hits.points, colour: 5, style: 'line' });
   return card(
     'Frozen depth and cache',
     `Share of the ${numBlocks} blocks that no longer train, and of the samples whose frozen part was read ` +
@@ -150,7 +113,7 @@ export function frozenSection(events: readonly RunEvent[]): string | null {
       label: 'Share of blocks frozen and of cache hits, by step',
       xLabel: 'step',
       series,
-      markers: transitionMarkers(events),
+      markers: transitionMarkers(data),
       include: [0, 1],
       format: percent,
     }),
@@ -159,15 +122,12 @@ export function frozenSection(events: readonly RunEvent[]): string | null {
 
 /** From when to when each plan was in force, in seconds. */
 export function planSpans(
-  events: readonly RunEvent[],
+  data: ReportData,
 ): { readonly plan: PlanMade; readonly from: number; readonly to: number; readonly step: number }[] {
-  const transitions = new Map(eventsOf(events, 'transition').map((event) => [event.generation, event]));
-  const plans = eventsOf(events, 'plan.made');
+  const transitions = new Map(data.of('transition').map((event) => [event.generation, event]));
+  const plans = data.of('plan.made');
   // Measurements after the training (the breakdown) run under shapes of their own.
-  const end =
-    events.findLast(({ type }) => type === 'step' || type === 'evaluation' || type === 'transition')?.time ??
-    events.at(-1)?.time ??
-    0;
+  const end = data.trainedUntil ?? data.endTime;
   return plans.map((plan, index) => {
     const next = plans[index + 1];
     const leaving = next === undefined ? undefined : transitions.get(next.generation);
@@ -178,12 +138,12 @@ export function planSpans(
 }
 
 /** The drawing of who did what when, or null where there was no plan. */
-export function workersChart(events: readonly RunEvent[]): string | null {
-  const spans = planSpans(events);
+export function workersChart(data: ReportData): string | null {
+  const spans = planSpans(data);
   if (spans.length === 0) return null;
-  const lost = new Map(eventsOf(events, 'worker.lost').map(({ worker, time }) => [worker, time]));
+  const lost = new Map(data.of('worker.lost').map(({ worker, time }) => [worker, time]));
   const names = new Set([
-    ...eventsOf(events, 'worker.joined').map(({ worker }) => worker),
+    ...data.of('worker.joined').map(({ worker }) => worker),
     ...spans.flatMap(({ plan }) => plan.stages.map(({ worker }) => worker)),
   ]);
   const rows = [...names].map((worker): GanttRow => {
@@ -199,7 +159,7 @@ export function workersChart(events: readonly RunEvent[]): string | null {
       const blocks = own.map(({ from: first, to: end }) => range(first, end)).join(', ');
       const text = `replica ${seat.replica} stage ${stages}: blocks ${blocks}`;
       const short = `r${seat.replica} s${stages}: ${blocks}`;
-      const isRoomy = (to - from) / Math.max(1e-9, events.at(-1)?.time ?? 1) > 0.3;
+      const isRoomy = (to - from) / Math.max(1e-9, data.endTime) > 0.3;
       return [
         {
           from,
@@ -212,7 +172,7 @@ export function workersChart(events: readonly RunEvent[]): string | null {
     });
     return { label: worker, bars, ...(endedAt === undefined ? {} : { endedAt }) };
   });
-  const markers = eventsOf(events, 'transition').map((event) => ({
+  const markers = data.of('transition').map((event) => ({
     x: event.time,
     title: tell(event, null)?.headline ?? '',
   }));
@@ -220,8 +180,8 @@ export function workersChart(events: readonly RunEvent[]): string | null {
 }
 
 /** The most memory of each worker; empty where no step says it. */
-function memoryTable(events: readonly RunEvent[]): string {
-  const peaks = Object.entries(summarize(events).peakMemory);
+function memoryTable(data: ReportData): string {
+  const peaks = Object.entries(data.summary.peakMemory);
   if (peaks.length === 0) return '';
   const rows = peaks.map(([worker, size]) => row([[escapeText(worker)], [bytes(size), 'n']]));
   return (
@@ -230,14 +190,14 @@ function memoryTable(events: readonly RunEvent[]): string {
   );
 }
 
-export function workersSection(events: readonly RunEvent[]): string | null {
-  const chart = workersChart(events);
+export function workersSection(data: ReportData): string | null {
+  const chart = workersChart(data);
   return chart === null
     ? null
     : card(
         'Workers over time',
         'One row per worker, one colour per replica: which stage it ran and which blocks it trained, under every plan.',
-        `${chart}${memoryTable(events)}`,
+        `${chart}${memoryTable(data)}`,
       );
 }
 
@@ -247,17 +207,13 @@ const element = (tag: string, className: string, content: string): string =>
 const row = (cells: readonly (readonly [text: string, className?: string])[], tag = 'td', rowClass = ''): string =>
   element('tr', rowClass, cells.map(([text, className = '']) => element(tag, className, text)).join(''));
 
-const median = (values: readonly number[]): number | null =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;
-
-export function plansSection(events: readonly RunEvent[]): string | null {
-  const spans = planSpans(events);
+export function plansSection(data: ReportData): string | null {
+  const spans = planSpans(data);
   if (spans.length === 0) return null;
-  const steps = effectiveSteps(events);
   const rows = spans.map(({ plan, step }) => {
-    const own = steps.filter(({ generation }) => generation === plan.generation);
-    const measured = median(own.map(({ seconds }) => seconds * 1000));
-    const bubble = median(own.map(({ pipelineBubble, bubbleShare }) => pipelineBubble ?? bubbleShare));
+    const own = data.medians.get(plan.generation);
+    const measured = own?.milliseconds.value ?? null;
+    const bubble = own?.bubble.value ?? null;
     const facts = row(
       [
         [`g${plan.generation}`],
@@ -302,8 +258,8 @@ export function plansSection(events: readonly RunEvent[]): string | null {
   );
 }
 
-export function breakdownSection(events: readonly RunEvent[]): string | null {
-  const breakdown = eventsOf(events, 'breakdown').at(-1);
+export function breakdownSection(data: ReportData): string | null {
+  const breakdown = data.of('breakdown').at(-1);
   if (breakdown === undefined || breakdown.rows.length === 0) return null;
   const best = Math.max(...breakdown.rows.map(({ speedup }) => speedup));
   const rows = breakdown.rows.map(({ name, K, R, stepMs, speedup }) =>
@@ -322,10 +278,10 @@ export function breakdownSection(events: readonly RunEvent[]): string | null {
   return card('What each part brings', breakdown.note, `<table>${head}${rows.join('')}</table>`);
 }
 
-export function transitionsSection(events: readonly RunEvent[]): string | null {
-  const transitions = eventsOf(events, 'transition');
+export function transitionsSection(data: ReportData): string | null {
+  const transitions = data.of('transition');
   if (transitions.length === 0) return null;
-  const typical = median(effectiveSteps(events).map(({ seconds }) => seconds));
+  const typical = data.stepSeconds.value;
   const rows = transitions.map(({ step, generation, from, to, frozen, seconds, movedBytes }) =>
     row([
       [`g${generation}`],
@@ -356,26 +312,26 @@ export function transitionsSection(events: readonly RunEvent[]): string | null {
   );
 }
 
-/** Everything that was decided or went wrong, in order. */
-export function storySection(events: readonly RunEvent[]): string | null {
+const leftOut = ({ numLeftOut }: ReportData): string =>
+  numLeftOut === 0 ? '' : `${numLeftOut} events from the middle of the run are not shown; events.jsonl has them.`;
+
+/** What was decided or went wrong, in order. */
+export function storySection(data: ReportData): string | null {
   const items: string[] = [];
   let before: PlanMade | null = null;
-  for (const event of events) {
-    const story =
-      event.type === 'run.started' || event.type === 'checkpoint.saved' || event.type === 'evaluation'
-        ? null
-        : tell(event, before);
+  for (const event of data.events) {
+    const story = event.type === 'run.started' ? null : tell(event, before);
     if (event.type === 'plan.made') before = event;
     if (story === null) continue;
     const details = story.details.map((detail) => `<p>${escapeText(detail)}</p>`).join('');
     const told = `<div><b>${escapeText(story.headline)}</b>${details}</div>`;
     items.push(element('li', story.tone, `<time>${escapeText(duration(event.time))}</time>${told}`));
   }
-  return items.length === 0 ? null : card('What happened', '', `<ol>${items.join('')}</ol>`);
+  return items.length === 0 ? null : card('What happened', leftOut(data), `<ol>${items.join('')}</ol>`);
 }
 
-export function samplesSection(events: readonly RunEvent[]): string | null {
-  const samples = eventsOf(events, 'sample');
+export function samplesSection(data: ReportData): string | null {
+  const samples = data.of('sample');
   if (samples.length === 0) return null;
   return card(
     'Sample',

@@ -1,9 +1,10 @@
 // The report: a run as one static HTML page, without scripts and without anything from the network. A pure function of
 // the events and the configuration text: the same input gives the same bytes.
-import type { RunEvent } from '../../engine/events/events.js';
-import { effectiveSteps, eventsOf, summarize, type Summary } from '../../engine/events/summary.js';
+import type { Events } from '../../engine/events/steps-that-count.js';
+import type { Summary } from '../../engine/events/summary.js';
 import { bytes, count, duration, millis, number, percent } from '../text/format.js';
 import { escapeText } from './charts.js';
+import { ReportData } from './report-data.js';
 import {
   breakdownSection,
   card,
@@ -20,8 +21,9 @@ import {
 import { REPORT_STYLE } from './report-style.js';
 
 /** The whole page. */
-export function renderReport(events: readonly RunEvent[], configText: string | null): string {
-  const summary = summarize(events);
+export function renderReport(events: Events, configText: string | null): string {
+  const data = new ReportData(events);
+  const { summary } = data;
   const sections = [
     lossSection,
     workersSection,
@@ -33,8 +35,8 @@ export function renderReport(events: readonly RunEvent[], configText: string | n
     plansSection,
     transitionsSection,
     samplesSection,
-  ].flatMap((section) => section(events) ?? []);
-  if (effectiveSteps(events).length === 0)
+  ].flatMap((section) => section(data) ?? []);
+  if (data.numSteps === 0)
     sections.unshift(card('No step was completed', 'The run ended before its first step; what happened is below.', ''));
   const title = summary.model === null ? 'Run' : `${summary.model} on ${summary.data ?? '?'}`;
   const machine = escapeText(summary.machine ?? 'unknown machine');
@@ -44,10 +46,10 @@ export function renderReport(events: readonly RunEvent[], configText: string | n
 <body><main>
 <h1>${escapeText(title)}<span class="badge${summary.status === 'finished' ? '' : ' bad'}">${summary.status}</span></h1>
 <p class="sub">pipetrain ${escapeText(summary.version ?? '?')} · seed ${summary.seed ?? '?'} · ${machine}</p>
-<div class="tiles">${tiles(events, summary)
+<div class="tiles">${tiles(data)
     .map(([value, label]) => `<div class="tile"><b>${escapeText(value)}</b><span>${escapeText(label)}</span></div>`)
     .join('')}</div>
-${failure(events)}${sections.join('\n')}
+${failure(data)}${sections.join('\n')}
 ${hashes(summary)}
 ${configText === null ? '' : configCard(configText)}
 </main></body></html>
@@ -62,9 +64,10 @@ const configCard = (text: string): string =>
   );
 
 /** The numbers at the top. */
-function tiles(events: readonly RunEvent[], summary: Summary): [value: string, label: string][] {
+function tiles(data: ReportData): [value: string, label: string][] {
+  const { summary } = data;
   const looked = summary.cache.hits + summary.cache.misses;
-  const speed = stepTimes(events);
+  const speed = stepTimes(data);
   return [
     ...(summary.metric === null
       ? []
@@ -124,19 +127,14 @@ function memoryTile({ peakMemory }: Summary): [value: string, label: string][] {
 }
 
 /** Median step time in ms under the first and the last plan, or null where there was one plan. */
-function stepTimes(events: readonly RunEvent[]): { readonly first: number; readonly last: number } | null {
-  const steps = effectiveSteps(events);
-  const [first, last] = [steps.at(0)?.generation, steps.at(-1)?.generation];
-  if (first === undefined || last === undefined || first === last) return null;
-  const median = (generation: number): number => {
-    const own = steps.filter((step) => step.generation === generation).map(({ seconds }) => seconds * 1000);
-    return own.sort((a, b) => a - b)[Math.floor(own.length / 2)] ?? 0;
-  };
-  return { first: median(first), last: median(last) };
+function stepTimes({ generations, medians }: ReportData): { readonly first: number; readonly last: number } | null {
+  if (generations === null || generations.first === generations.last) return null;
+  const median = (generation: number): number => medians.get(generation)?.milliseconds.value ?? 0;
+  return { first: median(generations.first), last: median(generations.last) };
 }
 
-function failure(events: readonly RunEvent[]): string {
-  const failed = eventsOf(events, 'run.failed').at(-1);
+function failure(data: ReportData): string {
+  const failed = data.of('run.failed').at(-1);
   return failed === undefined ? '' : card(`The run failed: ${failed.code}`, failed.message, '');
 }
 

@@ -7,7 +7,7 @@ import type { AblationCase, AblationStep } from '../../engine/ablation/ablation-
 import { ablationOrder } from '../../engine/ablation/ablation-case.js';
 import type { TrainConfig } from '../../engine/core/config.js';
 import { EXIT, UsageError } from '../../engine/core/errors.js';
-import { readEvents } from '../../engine/events/event-log.js';
+import { EventFile } from '../../engine/events/event-file.js';
 import { effectiveEvaluations, summarize } from '../../engine/events/summary.js';
 import { wallSecondsOf } from '../../engine/events/time-shares.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
@@ -51,7 +51,7 @@ export async function runAblation(request: AblationRequest): Promise<'done' | 'i
       say(`${label}: runs (${step.case.title})`);
       if ((await train(request, step)) === 'interrupted') return 'interrupted';
     }
-    const events = readEvents(join(folder, 'events.jsonl'));
+    const events = new EventFile(join(folder, 'events.jsonl'));
     recorded.push({ case: step.case, seed: step.seed, folder, events });
     const last = effectiveEvaluations(events).at(-1);
     const reached = last === undefined ? '' : `${last.metricName} ${number(last.metric)} in `;
@@ -123,7 +123,7 @@ async function stateOf(path: string, wanted: TrainConfig): Promise<FolderState> 
       'Name another folder with --out, or delete this one; runs of the same configuration are not done again.',
     );
   if (!existsSync(RunFolder.open(path).eventsPath)) return 'unfinished';
-  return summarize(readEvents(join(path, 'events.jsonl'))).status === 'finished' ? 'done' : 'unfinished';
+  return summarize(new EventFile(join(path, 'events.jsonl'))).status === 'finished' ? 'done' : 'unfinished';
 }
 
 /** Settings that differ, as `batch 32 instead of 64`; the folder itself does not count: it may have been moved. */

@@ -2,10 +2,11 @@
 // events, watches the signals, and closes everything whatever happens. It does not train.
 import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import { EXIT, type ExitCode, PipetrainError, toErrorRecord } from '../../engine/core/errors.js';
-import { readEvents } from '../../engine/events/event-log.js';
+import { EventFile } from '../../engine/events/event-file.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import { summarize, type Summary } from '../../engine/events/summary.js';
 import { type Entrance, joinCommand } from '../../engine/protocol/entrance.js';
+import type { ProgressState } from '../../engine/run/progress.js';
 import { defaultRunPath, RunFolder } from '../../engine/run/run-folder.js';
 import { standardCacheFolder } from '../config/cache-folder.js';
 import type { ResolvedConfig } from '../config/resolve-config.js';
@@ -54,7 +55,7 @@ async function trainIn(
 ): Promise<ExitCode> {
   const { config } = resolved;
   const view: RunView = json ? new JsonView(io.stdout) : new ConsoleView(io.stdout);
-  const record = new SessionRecord(folder, view, resolved, io);
+  const record = new SessionRecord(folder, view, resolved, io, resume?.point.manifest.progress ?? null);
   if (resume === undefined) record.begin();
   const stop = watchStopSignals(io);
   const onOpen = (entrance: Entrance): void => {
@@ -67,6 +68,7 @@ async function trainIn(
       {
         runFolder: folder,
         emit: (event) => record.emit(event),
+        sync: () => record.sync(),
         signal: stop.signal,
         quickstart,
         token,
@@ -93,6 +95,7 @@ class SessionRecord {
   readonly #folder: RunFolder;
   readonly #log: SessionLog;
   readonly #view: RunView;
+  readonly #from: ProgressState | null;
   #resolved: ResolvedConfig;
   /** Outputs that were not told of as lost. */
   readonly #outputs: Set<Output>;
@@ -102,7 +105,15 @@ class SessionRecord {
   #hasFailed = false;
   #isHolding = false;
 
-  constructor(folder: RunFolder, view: RunView, resolved: ResolvedConfig, { stdout, stderr }: CliIo) {
+  /** `from` is where a run goes on that goes on. */
+  constructor(
+    folder: RunFolder,
+    view: RunView,
+    resolved: ResolvedConfig,
+    { stdout, stderr }: CliIo,
+    from: ProgressState | null,
+  ) {
+    this.#from = from;
     this.#folder = folder;
     this.#log = new SessionLog(folder.eventsPath);
     this.#view = view;
@@ -113,7 +124,7 @@ class SessionRecord {
   /** From now on the folder is written; before, nothing in it is touched. */
   begin(): void {
     this.#folder.writeConfig(showResolved(this.#resolved));
-    this.#log.begin();
+    for (const event of this.#log.begin(this.#from)) this.#view.show(event);
   }
 
   emit(body: RunEventBody): void {
@@ -129,6 +140,11 @@ class SessionRecord {
     if (event.type === 'run.started') this.#hasStarted = true;
     if (event.type === 'run.failed') this.#hasFailed = true;
     this.#view.show(event);
+  }
+
+  /** Puts all events on the disk. */
+  sync(): void {
+    this.#log.sync();
   }
 
   /** Closes the log, and writes and shows what the run came to. */
@@ -214,7 +230,7 @@ function writePlans(folder: RunFolder, plans: Map<number, string>): void {
 
 /** Writes summary.json and report.html from the events of a folder. */
 export function writeResults(folder: RunFolder): Summary {
-  const events = readEvents(folder.eventsPath);
+  const events = new EventFile(folder.eventsPath);
   const summary = summarize(events);
   folder.writeSummary(summary);
   folder.writeReport(renderReport(events, folder.readConfig()));

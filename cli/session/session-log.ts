@@ -2,6 +2,7 @@
 // resume that fails before it goes on leaves no trace in a folder that was good without it.
 import { EventLog } from '../../engine/events/event-log.js';
 import type { RunEvent, RunEventBody } from '../../engine/events/events.js';
+import type { ProgressState } from '../../engine/run/progress.js';
 
 export class SessionLog {
   readonly #path: string;
@@ -24,15 +25,20 @@ export class SessionLog {
     return this.#log?.heldBecause ?? null;
   }
 
-  /** Opens the file and writes what waited, with the times at which it came. Throws as `EventLog` does. */
-  begin(): void {
+  /**
+   * Opens the file and writes what waited, with the times at which it came. Returns the events that tell what the file
+   * has lost before: what in it was no event, and steps of `from`, where the run goes on. Throws as `EventLog` does.
+   */
+  begin(from: ProgressState | null): RunEvent[] {
     this.#at = this.#start;
     this.#log = new EventLog(this.#path, () => this.#at ?? performance.now());
+    const lost = from === null ? null : this.#log.goOnAfter(from.steps, from.digest);
     for (const { body, at } of this.#waiting.splice(0)) {
       this.#at = at;
       this.#log.append(body);
     }
     this.#at = null;
+    return [...this.#log.mended, ...(lost === null ? [] : [lost])];
   }
 
   /** As `EventLog.append`. Before the run begins, the time counts from the start of this session. */
@@ -41,6 +47,11 @@ export class SessionLog {
     const at = performance.now();
     this.#waiting.push({ body, at });
     return { time: Math.round((at - this.#start) * 1000) / 1e6, ...body };
+  }
+
+  /** As `EventLog.sync`, once the run has begun. */
+  sync(): void {
+    this.#log?.sync();
   }
 
   close(): void {

@@ -1,11 +1,11 @@
 // compareRuns: two runs side by side, as lines of text and a verdict. Pure; the command reads the folders.
-import type { RunEvent } from '../../engine/events/events.js';
-import { effectiveSteps, summarize, type Summary } from '../../engine/events/summary.js';
+import { effectiveSteps, type Events } from '../../engine/events/steps-that-count.js';
+import { summarize, type Summary } from '../../engine/events/summary.js';
 import { clip, count, duration, number, percent } from './format.js';
 
 export interface NamedRun {
   readonly name: string;
-  readonly events: readonly RunEvent[];
+  readonly events: Events;
 }
 
 /** Equal means: both runs have fingerprints, and both fingerprints are the same. */
@@ -79,13 +79,22 @@ function verdict(left: Summary, right: Summary, a: NamedRun, b: NamedRun, isEqua
   return ['Different.', ...firstDifference(a, b), ...faster];
 }
 
+/** Goes through both runs side by side. */
 function firstDifference(a: NamedRun, b: NamedRun): string[] {
-  const other = new Map(effectiveSteps(b.events).map(({ step, loss }) => [step, loss]));
-  const common = effectiveSteps(a.events).filter(({ step }) => other.has(step));
-  const differing = common.find(({ step, loss }) => other.get(step) !== loss);
-  if (differing !== undefined)
-    return [`The loss differs first at step ${differing.step}: ${differing.loss} and ${other.get(differing.step)}.`];
-  return common.length > 0
-    ? [`The losses of the ${count(common.length)} steps both runs have are equal.`]
+  const [left, right] = [effectiveSteps(a.events), effectiveSteps(b.events)];
+  let [one, two] = [left.next(), right.next()];
+  let common = 0;
+  while (one.done !== true && two.done !== true) {
+    const [mine, other] = [one.value, two.value];
+    if (mine.step === other.step) {
+      if (mine.loss !== other.loss)
+        return [`The loss differs first at step ${mine.step}: ${mine.loss} and ${other.loss}.`];
+      common++;
+    }
+    if (mine.step <= other.step) one = left.next();
+    if (other.step <= mine.step) two = right.next();
+  }
+  return common > 0
+    ? [`The losses of the ${count(common)} steps both runs have are equal.`]
     : ['The runs have no step in common.'];
 }

@@ -75,11 +75,23 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return tellDropped(event);
     case 'recovered':
       return tellRecovery(event);
+    case 'events.damaged':
+    case 'events.lost':
+      return tellGap(event);
     case 'warning':
       return story(`warning: ${event.message}`, [], 'bad');
     default:
       return null;
   }
+}
+
+/** What the file of events has lost. */
+function tellGap(event: EventOf<'events.damaged' | 'events.lost'>): Story {
+  const headline =
+    event.type === 'events.damaged'
+      ? `${bytes(event.bytes)} in the file of events were no events; they are kept in ${event.file}`
+      : `the events of steps ${event.fromStep} to ${event.toStep - 1} are lost; the checkpoint has what they did`;
+  return story(headline, [], 'bad');
 }
 
 const why = ({ reason }: { readonly reason: string }): string[] => (reason === '' ? [] : [`why: ${reason}`]);

@@ -2,6 +2,7 @@
 // time to it, speed-ups, shares. A pure function of the events of its runs; who made them is
 // cli/session/ablation-runs.ts.
 import type { RunEvent } from '../events/events.js';
+import type { Events } from '../events/steps-that-count.js';
 import { effectiveEvaluations, eventsOf, type Shape } from '../events/summary.js';
 import { SHARE_NAMES, type TimeShares, timeShares, wallSecondsOf } from '../events/time-shares.js';
 import type { AblationCase } from './ablation-case.js';
@@ -17,7 +18,7 @@ export interface RecordedRun {
   readonly case: AblationCase;
   readonly seed: number;
   readonly folder: string;
-  readonly events: readonly RunEvent[];
+  readonly events: Events;
 }
 
 export interface AblationRun {
@@ -78,7 +79,7 @@ export interface Ablation {
 }
 
 /** Wall clock until a whole validation first reached `target`, or null. */
-export function secondsToTarget(events: readonly RunEvent[], target: number, higherIsBetter: boolean): number | null {
+export function secondsToTarget(events: Iterable<RunEvent>, target: number, higherIsBetter: boolean): number | null {
   return (
     effectiveEvaluations(events).find(({ metric }) => (higherIsBetter ? metric >= target : metric <= target))?.time ??
     null
@@ -175,10 +176,14 @@ function rowOf(
 }
 
 function runOf({ seed, folder, events }: RecordedRun, target: number | null, higherIsBetter: boolean): AblationRun {
-  const steps = eventsOf(events, 'step');
   const validations = effectiveEvaluations(events);
-  const shapeAt = (step: (typeof steps)[number] | undefined): Shape | null =>
-    step === undefined ? null : { K: step.K, R: step.R };
+  let [first, last]: [Shape | null, (Shape & { readonly generation: number }) | null] = [null, null];
+  for (const event of events)
+    if (event.type === 'step') {
+      last = event;
+      first ??= event;
+    }
+  const shapeOf = (shape: Shape | null): Shape | null => (shape === null ? null : { K: shape.K, R: shape.R });
   return {
     seed,
     folder,
@@ -186,11 +191,10 @@ function runOf({ seed, folder, events }: RecordedRun, target: number | null, hig
     target,
     secondsToTarget: target === null ? null : secondsToTarget(events, target, higherIsBetter),
     wallSeconds: wallSecondsOf(events),
-    first: shapeAt(steps[0]),
-    last: shapeAt(steps.at(-1)),
+    first: shapeOf(first),
+    last: shapeOf(last),
     frozenLayers:
-      eventsOf(events, 'plan.made').findLast(({ generation }) => generation === steps.at(-1)?.generation)
-        ?.frozenLayers ?? 0,
+      eventsOf(events, 'plan.made').findLast(({ generation }) => generation === last?.generation)?.frozenLayers ?? 0,
     shares: timeShares(events),
     curve: validations.map(({ time, metric }) => [time, metric] as const),
     weightsSha256: eventsOf(events, 'run.finished').at(-1)?.weightsSha256 ?? null,

@@ -9,6 +9,7 @@ import { freezerStateSchema } from '../freezing/freezer-state.js';
 import { modelSourceSchema } from '../model/model-source.js';
 import { arithmeticSchema } from '../run/arithmetic.js';
 import type { OwnKey } from '../run/own-key.js';
+import { progressSchema } from '../run/progress.js';
 import { MANIFEST_FILE } from './checkpoint-folder.js';
 import { readWhole } from './whole-file.js';
 
@@ -27,11 +28,7 @@ const manifestSchema = z.object({
   arithmetic: arithmeticSchema,
   dataDigest: z.string(),
   weightsSha256: z.string(),
-  progress: z.object({
-    losses: z.array(z.number()).readonly(),
-    samples: z.array(z.number()).readonly(),
-    seconds: z.array(z.number()).readonly(),
-  }),
+  progress: progressSchema,
   freezer: freezerStateSchema,
   /** Where the data goes on: `batch` batches of epoch `epoch` are done. */
   cursor: z.object({ epoch: z.number().int(), batch: z.number().int() }).optional(),

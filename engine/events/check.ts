@@ -20,12 +20,32 @@ export function fail(problem: string): never {
   throw new Broken(problem);
 }
 
-/** Runs a check; `work` returns its scope, or fails. */
-export function check(name: string, work: () => string): Check {
-  try {
-    return { name, scope: work(), problem: null };
-  } catch (error) {
-    if (!(error instanceof Broken)) throw error;
-    return { name, scope: '', problem: error.message };
+/** A check that goes through a recording: what it meets first that is wrong is its problem, and ends it. */
+export class OngoingCheck {
+  #problem: string | null = null;
+
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** Goes on with it, unless it has failed before. */
+  goOn(work: () => void): void {
+    if (this.#problem === null) this.#guarded(work);
+  }
+
+  /** Ends it; `work` returns its scope, or fails. */
+  end(name: string, work: () => string): Check {
+    let scope = '';
+    this.goOn(() => (scope = work()));
+    return { name, scope, problem: this.#problem };
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof Broken)) throw error;
+      this.#problem = error.message;
+    }
   }
 }

@@ -1,21 +1,20 @@
-// EventLog: appends run events to events.jsonl, one JSON object per line, and reads them back. It does not interpret
-// them. While the disk is full it keeps them in memory: training goes on, and they are written when there is room.
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs';
+// EventLog: appends run events to events.jsonl, one JSON object per line; quick steps are gathered, and written
+// together once a second, before any other event, and before a checkpoint. It does not interpret them. While the disk
+// is full it keeps them in memory: training goes on, and they are written when there is room.
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { DataError, messageOf } from '../core/errors.js';
+import { mendEvents } from './event-repair.js';
 import type { RunEvent, RunEventBody } from './events.js';
+import type { LossDigestState } from './loss-digest.js';
+import { kindOf, MAX_STEPS_PER_LINE, packSteps, type StepEvent } from './step-columns.js';
 
 /** Events that may be kept while the disk is full: hours of steps. */
 const MAX_HELD_BYTES = 16 * 2 ** 20;
+/** A step is written at most so much later. */
+const GATHER_MS = 1000;
+/** Characters of a line from which on its texts are cut, and to how many. */
+const LONG_LINE = 2 ** 19;
+const LONG_TEXT = 2 ** 13;
 
 export class EventLog {
   readonly #path: string;
@@ -27,17 +26,30 @@ export class EventLog {
   /** Lines for which there was no room yet, oldest first. */
   #held: Buffer = Buffer.alloc(0);
   #heldBecause: unknown = null;
+  /** Steps done by the events that the file had when it was opened. */
+  readonly #stepsBefore: number;
+  /** The events that now stand in the file where something was set aside. */
+  readonly mended: readonly RunEvent[];
+  /** Steps that are not written yet, all of one kind, each following on the one before. */
+  #steps: StepEvent[] = [];
+  #kind: string | null = null;
+  #writtenAt = -Infinity;
+  #timer: NodeJS.Timeout | null = null;
+  /** What kept the timer from writing. */
+  #failure: unknown = null;
 
   /**
    * Opens (or creates) the file. `now` gives milliseconds of a monotonic clock; event times are seconds since this
-   * call, or since the run began where the file has events already: the times of a run that goes on do not go back. A
-   * half-written last line is cut off.
+   * call, or since the run began where the file has events already: the times of a run that goes on do not go back.
+   * What in it is no event is set aside (event-repair.ts).
    */
   constructor(path: string, now: () => number = () => performance.now()) {
     this.#path = path;
     this.#now = now;
-    const before = this.#guard(() => cutTornLine(path));
-    this.#start = now() - before * 1000;
+    const { time, steps, mended } = this.#guard(() => mendEvents(path));
+    this.#stepsBefore = steps;
+    this.mended = mended;
+    this.#start = now() - time * 1000;
     const file = this.#guard(() => openSync(path, 'a'));
     this.#file = file;
     this.#bytes = this.#guard(() => fstatSync(file).size);
@@ -49,38 +61,100 @@ export class EventLog {
   }
 
   /**
-   * Stamps and writes one event, and returns it stamped. Written at once: a killed process loses nothing that was
-   * appended, but what is held. Throws a DataError (PT_EVENT_LOG) where the file cannot be written, for a full disk
-   * only when too much is held.
+   * Stamps and writes one event, and returns it stamped. A killed process loses nothing that was appended, but what is
+   * held, and steps of the last second. Throws a DataError (PT_EVENT_LOG) where the file cannot be written, for a full
+   * disk only when too much is held.
    */
   append(body: RunEventBody): RunEvent {
     // Microseconds are what the clock can tell; more digits would only make the file longer.
     const time = Math.max(0, Math.round((this.#now() - this.#start) * 1000) / 1e6);
     const event: RunEvent = { time, ...body };
-    const file = this.#file;
     // A late event of a worker that is still closing must not turn a finished run into a failed one.
-    if (file !== null) this.#guard(() => this.#write(file, Buffer.from(`${JSON.stringify(event)}\n`)));
+    if (this.#file === null) return event;
+    this.#guard(() => {
+      if (this.#failure !== null) throw this.#failure as Error;
+      if (event.type === 'step') return this.#gather(event);
+      this.#writeSteps();
+      this.#writeLine(lineOf(event));
+    });
     return event;
+  }
+
+  /**
+   * The run goes on from a checkpoint after so many steps, whose losses have this digest. Where the file has lost the
+   * events of some of them, an event says which; it is returned.
+   */
+  goOnAfter(steps: number, digest: LossDigestState): RunEvent | null {
+    if (steps <= this.#stepsBefore) return null;
+    return this.append({ type: 'events.lost', fromStep: this.#stepsBefore, toStep: steps, digest });
+  }
+
+  /** Puts all that was appended on the disk, but what is held because it is full. */
+  sync(): void {
+    const file = this.#file;
+    if (file === null) return;
+    this.#guard(() => {
+      this.#writeSteps();
+      fsyncSync(file);
+    });
   }
 
   /** Flushes to the disk and closes. Events appended later are stamped but not written. */
   close(): void {
     const file = this.#file;
     if (file === null) return;
-    this.#file = null;
     this.#guard(() => {
       try {
-        this.#write(file, Buffer.alloc(0));
+        this.#writeSteps();
+        this.#write(Buffer.alloc(0));
         if (this.#heldBecause !== null) throw this.#heldBecause as Error;
         fsyncSync(file);
       } finally {
+        this.#file = null;
         closeSync(file);
       }
     });
   }
 
+  /** Keeps a step for a line of many, unless the last one is long ago. */
+  #gather(event: StepEvent): void {
+    const kind = kindOf(event);
+    const last = this.#steps.at(-1);
+    if (last !== undefined && (kind !== this.#kind || event.step !== last.step + 1)) this.#writeSteps();
+    this.#steps.push(event);
+    this.#kind = kind;
+    const wait = this.#writtenAt + GATHER_MS - performance.now();
+    if (wait <= 0 || kind === null || this.#steps.length === MAX_STEPS_PER_LINE) return this.#writeSteps();
+    this.#timer ??= setTimeout(() => this.#writeLate(), wait).unref();
+  }
+
+  #writeLate(): void {
+    try {
+      this.#writeSteps();
+    } catch (error) {
+      // There is nobody to tell here: the next event tells it.
+      this.#failure = error;
+    }
+  }
+
+  #writeSteps(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const steps = this.#steps;
+    const [first] = steps;
+    if (first === undefined) return;
+    this.#steps = [];
+    this.#writtenAt = performance.now();
+    this.#writeLine(JSON.stringify(steps.length === 1 ? first : packSteps(steps)));
+  }
+
+  #writeLine(line: string): void {
+    this.#write(Buffer.from(`${line}\n`));
+  }
+
   /** Writes what is held and these lines, whole or not at all: half a line would spoil the one after it. */
-  #write(file: number, lines: Buffer): void {
+  #write(lines: Buffer): void {
+    const file = this.#file as number;
     const bytes = this.#held.length === 0 ? lines : Buffer.concat([this.#held, lines]);
     try {
       for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
@@ -110,56 +184,11 @@ export class EventLog {
   }
 }
 
-/**
- * All events of a file, in order. A half-written last line (a process that was killed) is left out; a broken line
- * before it is a DataError (PT_EVENTS_BROKEN).
- */
-export function readEvents(path: string): RunEvent[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new DataError('PT_EVENTS_BROKEN', `events cannot be read from ${path}`, 'Name the folder of a run.', {
-      cause: error,
-    });
-  }
-  const lines = text.split('\n');
-  const events: RunEvent[] = [];
-  for (const [index, line] of lines.entries()) {
-    if (line.trim() === '') continue;
-    const event = parseLine(line);
-    if (event !== null) events.push(event);
-    else if (index < lines.length - 1)
-      throw new DataError(
-        'PT_EVENTS_BROKEN',
-        `line ${index + 1} of ${lines.length} in ${path} is not an event: ${line.slice(0, 60)}`,
-        'The file was changed by hand or by a failing disk; delete the line to read the rest.',
-      );
-  }
-  return events;
-}
-
-function parseLine(line: string): RunEvent | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    const isEvent =
-      typeof value === 'object' &&
-      value !== null &&
-      'type' in value &&
-      typeof value.type === 'string' &&
-      'time' in value &&
-      typeof value.time === 'number';
-    return isEvent ? (value as RunEvent) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Removes what stands behind the last line break of a file; returns the time of the last whole event, or 0. */
-function cutTornLine(path: string): number {
-  if (!existsSync(path)) return 0;
-  const text = readFileSync(path, 'utf8');
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
-  return readEvents(path).at(-1)?.time ?? 0;
+/** What is written of an event: texts that would make a line that no reader takes are cut. */
+function lineOf(event: RunEvent): string {
+  const line = JSON.stringify(event);
+  if (line.length <= LONG_LINE) return line;
+  return JSON.stringify(event, (_, value: unknown) =>
+    typeof value === 'string' && value.length > LONG_TEXT ? `${value.slice(0, LONG_TEXT)}…` : value,
+  );
 }

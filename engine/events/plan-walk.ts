@@ -13,19 +13,24 @@ const isShaped = (
 
 export class PlanWalk {
   numTransitions = 0;
+  numPlans = 0;
   #numBlocks = 0;
   /** The last one made, and the one in force. */
   #made: Plan | null = null;
   #adopted: Plan | null = null;
   readonly #present = new Set<string>();
   readonly #lost = new Set<string>();
+  /** Events were lost, and nobody knows which: nothing is certain until the run starts again. */
+  #isBlind = false;
 
   /** Fails at the first event that does not fit. */
-  constructor(events: readonly RunEvent[]) {
-    for (const event of events) this.#take(event);
+  take(event: RunEvent): void {
+    if (event.type === 'events.damaged') this.#isBlind = true;
+    if (event.type === 'run.started') this.#isBlind = false;
+    if (!this.#isBlind) this.#see(event);
   }
 
-  #take(event: RunEvent): void {
+  #see(event: RunEvent): void {
     switch (event.type) {
       case 'run.started':
         this.#start(event);
@@ -73,6 +78,7 @@ export class PlanWalk {
     checkSeats(plan, this.#present);
     checkCover(plan, this.#numBlocks);
     this.#made = plan;
+    this.numPlans++;
     this.#adopted ??= plan;
   }
 

@@ -1,41 +1,47 @@
 // StepWalk: follows the steps of a run in the order of the events. Each one follows on the last, and only a recovery, a
-// resume or a roll-back of the guard goes back. It does not look at samples, plans or workers.
+// resume or a roll-back of the guard goes back. Steps whose events are lost are a gap that an event tells of. It does
+// not look at samples, plans or workers.
 import { fail } from './check.js';
 import type { RunEvent } from './events.js';
+import { LossList } from './loss-list.js';
 import type { EventOf } from './summary.js';
 
 type Step = EventOf<'step'>;
 
+/** Steps that a gap may have: a recording may come from elsewhere, and say anything. */
+const MAX_GAP = 2 ** 24;
+
 export class StepWalk {
-  /** The steps that count, by number. */
-  readonly steps: Step[] = [];
-  /** All steps, those that were undone included. */
-  readonly attempts: Step[] = [];
-  /** Steps done again, recoveries and resumes. */
-  readonly counts = { again: 0, recoveries: 0, resumes: 0 };
+  /** The steps that count. */
+  numDone = 0;
+  /** What each step gave when it was done last. */
+  readonly losses = new LossList();
+  /** Steps done again, recoveries and resumes, and steps of which no event tells. */
+  readonly counts = { again: 0, recoveries: 0, resumes: 0, lost: 0 };
   readonly #isExact: boolean;
-  /** What each step was when it was done last. */
-  readonly #before = new Map<number, Step>();
   #highest = -1;
   #hasStarted = false;
   #mayResume = false;
+  /** Events before this one are lost, and nobody knows which: until the run starts again less is certain. */
+  #isBlind = false;
 
-  /** `isExact`: steps that are done again must give the loss they gave before. Fails where the steps do not add up. */
-  constructor(events: readonly RunEvent[], isExact: boolean) {
+  /** `isExact`: steps that are done again must give the loss they gave before. */
+  constructor(isExact: boolean) {
     this.#isExact = isExact;
-    for (const event of events) this.#take(event);
-    if (!this.#hasStarted) fail('the run never started');
   }
 
-  #take(event: RunEvent): void {
+  /** Fails where the steps do not add up. */
+  take(event: RunEvent): void {
     switch (event.type) {
       case 'run.started':
         this.#mayResume = this.#hasStarted;
         this.#hasStarted = true;
+        this.#isBlind = false;
         this.#highest = -1;
         break;
       case 'resumed':
-        if (!this.#mayResume) fail(`the run is resumed after ${event.step} steps, but it had not begun before`);
+        if (!this.#mayResume && !this.#isBlind)
+          fail(`the run is resumed after ${event.step} steps, but it had not begun before`);
         this.#mayResume = false;
         this.#goBack(event.step, 'the resumed run');
         this.counts.resumes++;
@@ -43,7 +49,7 @@ export class StepWalk {
       case 'freeze.rolledBack':
         this.#goBack(event.toStep, `the roll-back at step ${event.step}`);
         // What follows is done without the freeze, and so with other losses.
-        for (const step of [...this.#before.keys()]) if (step >= event.toStep) this.#before.delete(step);
+        this.losses.cut(event.toStep);
         break;
       case 'recovered':
         this.#goBack(event.fromStep, `the recovery at step ${event.step}`);
@@ -52,6 +58,12 @@ export class StepWalk {
       case 'step':
         this.#step(event);
         break;
+      case 'events.lost':
+        this.#lose(event);
+        break;
+      case 'events.damaged':
+        this.#isBlind = true;
+        break;
       case 'run.finished':
         this.#finish(event);
         break;
@@ -59,46 +71,75 @@ export class StepWalk {
     }
   }
 
+  /** Fails where there was no run. */
+  end(): void {
+    if (!this.#hasStarted) fail('the run never started');
+  }
+
   #goBack(to: number, what: string): void {
-    const numDone = this.steps.length;
-    if (to > numDone) fail(`${what} goes on after ${to} steps, but only ${numDone} were done`);
-    this.steps.length = to;
+    if (this.#isBlind) return this.#jump(to);
+    if (to > this.numDone) fail(`${what} goes on after ${to} steps, but only ${this.numDone} were done`);
+    this.numDone = to;
   }
 
   #step(event: Step): void {
-    const { step } = event;
-    const next = this.steps.length;
+    const { step, loss } = event;
     if (!this.#hasStarted) fail(`step ${step} comes before the run has started`);
+    if (this.#isBlind) this.#jump(step);
+    const next = this.numDone;
     if (this.#mayResume && next > 0) fail(`the run starts again at step ${step} without a checkpoint to go on from`);
     if (step > next) fail(`step ${next} is missing: step ${step} follows on step ${next - 1}`);
     if (step < next) fail(`step ${step} comes twice, without a recovery in between`);
+    if (Math.fround(loss) !== loss) fail(`step ${step} has the loss ${loss}, which is no 32-bit number`);
     this.#checkReplay(event);
-    this.#before.set(step, event);
+    this.losses.set(step, loss);
     this.#highest = Math.max(this.#highest, step);
-    this.steps.push(event);
-    this.attempts.push(event);
+    this.numDone = step + 1;
   }
 
   #checkReplay({ step, loss, replay = false }: Step): void {
     const isReplay = step <= this.#highest;
-    if (replay !== isReplay)
+    if (replay !== isReplay && !this.#isBlind)
       fail(
         `step ${step} is ` +
           (isReplay ? 'done again, but not marked as such' : 'marked as done again, but was not done before'),
       );
-    const earlier = this.#before.get(step);
-    if (earlier === undefined) return;
+    const earlier = this.losses.at(step);
+    if (earlier === null) return;
     this.counts.again++;
-    if (this.#isExact && earlier.loss !== loss)
-      fail(`step ${step} was done again with loss ${loss}; it was ${earlier.loss} before`);
+    if (this.#isExact && earlier !== loss)
+      fail(`step ${step} was done again with loss ${loss}; it was ${earlier} before`);
+  }
+
+  #lose({ fromStep, toStep, digest }: EventOf<'events.lost'>): void {
+    if (this.#isBlind && fromStep !== this.numDone) this.#jump(fromStep);
+    if (fromStep !== this.numDone || toStep <= fromStep || digest.bytes !== 4 * toStep)
+      fail(
+        `the events of steps ${fromStep} to ${toStep - 1} are said to be lost, but ${this.numDone} steps were done ` +
+          'before',
+      );
+    this.#leaveOut(toStep, digest);
+  }
+
+  /** Goes to where the run stands after events of which nothing is known. */
+  #jump(step: number): void {
+    if (step > this.numDone) this.#leaveOut(step, null);
+    this.numDone = step;
+  }
+
+  #leaveOut(to: number, digest: EventOf<'events.lost'>['digest'] | null): void {
+    if (to - this.numDone > MAX_GAP) fail(`the events of steps ${this.numDone} to ${to - 1} are missing`);
+    this.losses.leaveOut(this.numDone, to, digest);
+    this.counts.lost += to - this.numDone;
+    this.numDone = to;
   }
 
   #finish({ steps }: EventOf<'run.finished'>): void {
-    const numDone = this.steps.length;
-    if (steps !== numDone)
+    if (this.#isBlind && steps > this.numDone) this.#jump(steps);
+    if (steps !== this.numDone)
       fail(
-        `the run ended after ${steps} steps, the events have ${numDone}: step ${Math.min(steps, numDone)} is the ` +
-          'first in doubt',
+        `the run ended after ${steps} steps, the events have ${this.numDone}: step ${Math.min(steps, this.numDone)} ` +
+          'is the first in doubt',
       );
   }
 }

@@ -1,5 +1,7 @@
-// Summary: a run in numbers, as summary.json holds it. A pure function of the events; nothing is measured here.
+// Summary: a run in numbers, as summary.json holds it. A pure function of the events; nothing is measured here, and no
+// step is kept on the way.
 import type { RunEvent } from './events.js';
+import { type Events, StepsThatCount } from './steps-that-count.js';
 
 export interface Shape {
   readonly K: number;
@@ -67,111 +69,191 @@ export interface Summary {
 /** The events of one type. */
 export type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
 
-/** All events of one type, in order. */
-export function eventsOf<T extends RunEvent['type']>(events: readonly RunEvent[], type: T): EventOf<T>[] {
-  return events.filter((event): event is EventOf<T> => event.type === type);
+/** All events of one type, in order. Not for steps: a recording may have millions. */
+export function eventsOf<T extends RunEvent['type']>(events: Iterable<RunEvent>, type: T): EventOf<T>[] {
+  const found: EventOf<T>[] = [];
+  for (const event of events) if (event.type === type) found.push(event as EventOf<T>);
+  return found;
 }
 
-/** The steps that count: a step done again after a failure replaces its first attempt. In order of their number. */
-export function effectiveSteps(events: readonly RunEvent[]): EventOf<'step'>[] {
-  const byNumber = new Map(eventsOf(events, 'step').map((event) => [event.step, event] as const));
-  return [...byNumber.values()].sort((a, b) => a.step - b.step);
-}
+/** Takes the whole validations of a run in order; one done again replaces its first attempt. */
+class EvaluationsThatCount {
+  readonly all: EventOf<'evaluation'>[] = [];
 
-/**
- * The whole validations that count, in order: one done again replaces its first attempt, and those after a freeze that
- * was rolled back are gone with it.
- */
-export function effectiveEvaluations(events: readonly RunEvent[]): EventOf<'evaluation'>[] {
-  let kept: EventOf<'evaluation'>[] = [];
-  for (const event of events) {
-    if (event.type === 'freeze.rolledBack') kept = kept.filter(({ step }) => step <= event.toStep);
-    if (event.type === 'evaluation') kept = [...kept.filter(({ step }) => step < event.step), event];
+  take(event: RunEvent): void {
+    // Those after a freeze that was rolled back are gone with it.
+    if (event.type === 'freeze.rolledBack') this.#drop(event.toStep + 1);
+    if (event.type !== 'evaluation') return;
+    this.#drop(event.step);
+    this.all.push(event);
   }
-  return kept;
+
+  #drop(from: number): void {
+    while ((this.all.at(-1)?.step ?? -1) >= from) this.all.pop();
+  }
 }
 
-function timeToAccuracy(events: readonly RunEvent[]): Summary['timeToAccuracy'] {
-  const started = eventsOf(events, 'run.started').at(-1);
-  const target = started?.targetMetric;
-  if (started === undefined || target === undefined) return null;
-  const hit = effectiveEvaluations(events).find(({ metric }) =>
-    started.higherIsBetter ? metric >= target : metric <= target,
-  );
-  return { target, seconds: hit?.time ?? null, step: hit?.step ?? null };
-}
-
-function guardFigures(events: readonly RunEvent[]): Summary['guard'] {
-  const looks = eventsOf(events, 'guard.looked');
-  if (looks.length === 0) return null;
-  const rolledBack = eventsOf(events, 'freeze.rolledBack');
-  return {
-    looks: looks.length,
-    seconds: looks.reduce((sum, { seconds }) => sum + seconds, 0),
-    rollbacks: rolledBack.length,
-    stepsAgain: rolledBack.reduce((sum, { step, toStep }) => sum + step - toStep, 0),
-  };
+/** The whole validations that count, in order. */
+export function effectiveEvaluations(events: Iterable<RunEvent>): readonly EventOf<'evaluation'>[] {
+  const counting = new EvaluationsThatCount();
+  for (const event of events) counting.take(event);
+  return counting.all;
 }
 
 /** The run in numbers; also for a run that failed or still runs. */
-export function summarize(events: readonly RunEvent[]): Summary {
-  const started = eventsOf(events, 'run.started').at(-1);
-  // How an earlier attempt ended says nothing about a run that was taken up again since.
-  const attempt = events.slice(
-    Math.max(
-      0,
-      events.findLastIndex(({ type }) => type === 'run.started'),
-    ),
-  );
-  const finished = eventsOf(attempt, 'run.finished').at(-1);
-  const evaluation = eventsOf(events, 'evaluation').at(-1);
-  const steps = effectiveSteps(events);
-  const sum = (of: (step: EventOf<'step'>) => number): number => steps.reduce((total, step) => total + of(step), 0);
-
-  const stepSeconds = sum((step) => step.seconds);
-  const share = (of: (step: EventOf<'step'>) => number): number =>
-    stepSeconds > 0 ? sum((step) => of(step) * step.seconds) / stepSeconds : 0;
-  const samples = sum((step) => step.samples);
-  const {
-    steps: numSteps,
-    samplesSeen,
-    wallSeconds,
-    trainSeconds,
-  } = finished ?? { steps: steps.length, samplesSeen: samples, trainSeconds: stepSeconds };
-  return {
-    status: statusOf(attempt),
-    ...identityOf(started),
-    finalLoss: known(finished?.finalLoss) ?? known(steps.at(-1)?.loss),
-    metric: metricOf(finished, evaluation),
-    steps: numSteps,
-    samplesSeen,
-    wallSeconds: wallSeconds ?? events.at(-1)?.time ?? 0,
-    trainSeconds,
-    samplesPerSecond: stepSeconds > 0 ? samples / stepSeconds : null,
-    transitions: eventsOf(events, 'transition').map(({ step, from, to, frozen, seconds }) => ({
-      step,
-      from,
-      to,
-      frozen,
-      seconds,
-    })),
-    cache: { hits: sum((step) => step.cacheHits), misses: sum((step) => step.cacheMisses), bytes: cacheBytes(events) },
-    peakMemory: peakMemory(steps),
-    failures: eventsOf(events, 'worker.lost').length,
-    bubbleShare: share((step) => step.bubbleShare),
-    commShare: share((step) => step.commShare),
-    timeToAccuracy: timeToAccuracy(events),
-    guard: guardFigures(events),
-    weightsSha256: finished?.weightsSha256 ?? null,
-    lossSha256: finished?.lossSha256 ?? null,
-  };
+export function summarize(events: Events): Summary {
+  const tally = new Tally(events);
+  for (const event of events) tally.take(event);
+  return tally.summary();
 }
 
-function statusOf(attempt: readonly RunEvent[]): Summary['status'] {
-  if (eventsOf(attempt, 'run.failed').length > 0) return 'failed';
-  const finished = eventsOf(attempt, 'run.finished').at(-1);
-  if (finished === undefined) return 'unfinished';
-  return finished.isInterrupted ? 'interrupted' : 'finished';
+/** Sums over the steps that count. */
+interface StepSums {
+  steps: number;
+  samples: number;
+  seconds: number;
+  hits: number;
+  misses: number;
+  bubbleSeconds: number;
+  commSeconds: number;
+}
+
+class Tally {
+  readonly #counting: StepsThatCount;
+  readonly #evaluations = new EvaluationsThatCount();
+  readonly #sums: StepSums = {
+    steps: 0,
+    samples: 0,
+    seconds: 0,
+    hits: 0,
+    misses: 0,
+    bubbleSeconds: 0,
+    commSeconds: 0,
+  };
+  readonly #peaks = new Map<string, number>();
+  readonly #transitions: Summary['transitions'][number][] = [];
+  readonly #guard = { looks: 0, seconds: 0, rollbacks: 0, stepsAgain: 0 };
+  readonly #store = new StoreSize();
+  #started: EventOf<'run.started'> | undefined;
+  // How an earlier attempt ended says nothing about a run that was taken up again since.
+  #finished: EventOf<'run.finished'> | undefined;
+  #hasFailed = false;
+  #evaluation: EventOf<'evaluation'> | undefined;
+  #lastLoss: number | undefined;
+  #failures = 0;
+  #time = 0;
+
+  constructor(events: Events) {
+    this.#counting = new StepsThatCount(events);
+  }
+
+  take(event: RunEvent): void {
+    this.#time = event.time;
+    this.#store.take(event);
+    this.#evaluations.take(event);
+    switch (event.type) {
+      case 'run.started':
+        this.#started = event;
+        this.#finished = undefined;
+        this.#hasFailed = false;
+        break;
+      case 'step':
+        if (this.#counting.has(event.step)) this.#step(event);
+        break;
+      case 'evaluation':
+        this.#evaluation = event;
+        break;
+      case 'transition': {
+        const { step, from, to, frozen, seconds } = event;
+        this.#transitions.push({ step, from, to, frozen, seconds });
+        break;
+      }
+      case 'worker.lost':
+        this.#failures++;
+        break;
+      case 'run.finished':
+        this.#finished = event;
+        break;
+      case 'run.failed':
+        this.#hasFailed = true;
+        break;
+      default:
+        this.#guarded(event);
+    }
+  }
+
+  summary(): Summary {
+    const [finished, sums, started] = [this.#finished, this.#sums, this.#started];
+    const share = (seconds: number): number => (sums.seconds > 0 ? seconds / sums.seconds : 0);
+    const { steps, samplesSeen, wallSeconds, trainSeconds } = finished ?? {
+      steps: sums.steps,
+      samplesSeen: sums.samples,
+      wallSeconds: this.#time,
+      trainSeconds: sums.seconds,
+    };
+    return {
+      status: this.#status,
+      ...identityOf(started),
+      finalLoss: known(finished?.finalLoss) ?? known(this.#lastLoss),
+      metric: metricOf(finished, this.#evaluation),
+      steps,
+      samplesSeen,
+      wallSeconds,
+      trainSeconds,
+      samplesPerSecond: sums.seconds > 0 ? sums.samples / sums.seconds : null,
+      transitions: this.#transitions,
+      cache: { hits: sums.hits, misses: sums.misses, bytes: this.#store.most },
+      peakMemory: Object.fromEntries(this.#peaks),
+      failures: this.#failures,
+      bubbleShare: share(sums.bubbleSeconds),
+      commShare: share(sums.commSeconds),
+      timeToAccuracy: timeToAccuracy(started, this.#evaluations.all),
+      guard: this.#guard.looks === 0 ? null : this.#guard,
+      weightsSha256: finished?.weightsSha256 ?? null,
+      lossSha256: finished?.lossSha256 ?? null,
+    };
+  }
+
+  get #status(): Summary['status'] {
+    if (this.#hasFailed) return 'failed';
+    if (this.#finished === undefined) return 'unfinished';
+    return this.#finished.isInterrupted ? 'interrupted' : 'finished';
+  }
+
+  #step({ samples, seconds, cacheHits, cacheMisses, bubbleShare, commShare, peakMemory, loss }: EventOf<'step'>): void {
+    const sums = this.#sums;
+    sums.steps++;
+    sums.samples += samples;
+    sums.seconds += seconds;
+    sums.hits += cacheHits;
+    sums.misses += cacheMisses;
+    sums.bubbleSeconds += bubbleShare * seconds;
+    sums.commSeconds += commShare * seconds;
+    for (const [worker, bytes] of Object.entries(peakMemory ?? {}))
+      this.#peaks.set(worker, Math.max(bytes, this.#peaks.get(worker) ?? 0));
+    this.#lastLoss = loss;
+  }
+
+  #guarded(event: RunEvent): void {
+    if (event.type === 'guard.looked') {
+      this.#guard.looks++;
+      this.#guard.seconds += event.seconds;
+    }
+    if (event.type === 'freeze.rolledBack') {
+      this.#guard.rollbacks++;
+      this.#guard.stepsAgain += event.step - event.toStep;
+    }
+  }
+}
+
+function timeToAccuracy(
+  started: EventOf<'run.started'> | undefined,
+  evaluations: readonly EventOf<'evaluation'>[],
+): Summary['timeToAccuracy'] {
+  const target = started?.targetMetric;
+  if (started === undefined || target === undefined) return null;
+  const hit = evaluations.find(({ metric }) => (started.higherIsBetter ? metric >= target : metric <= target));
+  return { target, seconds: hit?.time ?? null, step: hit?.step ?? null };
 }
 
 /** What was run, and where; nulls where nothing has started. */
@@ -197,29 +279,23 @@ function metricOf(
 const known = (value: number | null | undefined): number | null =>
   typeof value === 'number' && Number.isFinite(value) ? value : null;
 
-/** The largest value of each worker. */
-function peakMemory(steps: readonly EventOf<'step'>[]): Record<string, number> {
-  const peaks = new Map<string, number>();
-  for (const { peakMemory: now = {} } of steps)
-    for (const [worker, bytes] of Object.entries(now)) peaks.set(worker, Math.max(bytes, peaks.get(worker) ?? 0));
-  return Object.fromEntries(peaks);
-}
-
 /**
  * Bytes stored at the fullest moment: every miss stores a record, up to the capacity; a new depth starts an empty
  * store.
  */
-function cacheBytes(events: readonly RunEvent[]): number {
-  let store = { recordBytes: 0, capacity: 0, records: 0 };
-  let most = 0;
-  for (const event of events) {
-    if (event.type === 'cache.changed')
-      store =
-        event.state === 'on'
-          ? { recordBytes: event.recordBytes, capacity: event.capacity, records: 0 }
-          : { recordBytes: 0, capacity: 0, records: 0 };
-    else if (event.type === 'step') store.records = Math.min(store.capacity, store.records + event.cacheMisses);
-    most = Math.max(most, store.records * store.recordBytes);
+class StoreSize {
+  #recordBytes = 0;
+  #capacity = 0;
+  #records = 0;
+  most = 0;
+
+  take(event: RunEvent): void {
+    if (event.type === 'cache.changed') {
+      const isOn = event.state === 'on';
+      this.#recordBytes = isOn ? event.recordBytes : 0;
+      this.#capacity = isOn ? event.capacity : 0;
+      this.#records = 0;
+    } else if (event.type === 'step') this.#records = Math.min(this.#capacity, this.#records + event.cacheMisses);
+    this.most = Math.max(this.most, this.#records * this.#recordBytes);
   }
-  return most;
 }

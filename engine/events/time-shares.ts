@@ -2,7 +2,6 @@
 // steps a share is the mean over the workers that had a seat; outside them everybody waits for the same thing. It
 // compares nothing.
 import type { RunEvent } from './events.js';
-import { eventsOf } from './summary.js';
 
 /** Shares of the wall clock from the start of the run to its last event, 0 to 1; their sum is 1. */
 export interface TimeShares {
@@ -35,27 +34,31 @@ export const SHARE_NAMES = [
 ] as const satisfies readonly (keyof TimeShares)[];
 
 /** Seconds from the start to the end of a run, as its events tell it: all of it counts. */
-export const wallSecondsOf = (events: readonly RunEvent[]): number =>
-  eventsOf(events, 'run.finished').at(-1)?.time ?? events.at(-1)?.time ?? 0;
+export function wallSecondsOf(events: Iterable<RunEvent>): number {
+  let [end, last]: [number | null, number] = [null, 0];
+  for (const { type, time } of events) {
+    last = time;
+    if (type === 'run.finished') end = time;
+  }
+  return end ?? last;
+}
 
 /** All zero but `other` where nothing was recorded. */
-export function timeShares(events: readonly RunEvent[]): TimeShares {
+export function timeShares(events: Iterable<RunEvent>): TimeShares {
   const wall = wallSecondsOf(events);
-  const steps = eventsOf(events, 'step');
-  const sum = (of: (step: (typeof steps)[number]) => number): number =>
-    steps.reduce((total, step) => total + step.seconds * of(step), 0);
-  const total = (timed: readonly { readonly seconds: number }[]): number =>
-    timed.reduce((all, { seconds }) => all + seconds, 0);
-  const [first] = steps;
-  const known = {
-    compute: sum(({ computeShare = 0 }) => computeShare),
-    communication: sum(({ commShare }) => commShare),
-    bubble: sum(({ bubbleShare }) => bubbleShare),
-    cache: sum(({ cacheShare = 0 }) => cacheShare),
-    transition: total(eventsOf(events, 'transition')),
-    validation: total(eventsOf(events, 'evaluation')) + total(eventsOf(events, 'guard.looked')),
-    start: first === undefined ? 0 : Math.max(0, first.time - first.seconds),
-  };
+  const known = { compute: 0, communication: 0, bubble: 0, cache: 0, transition: 0, validation: 0, start: 0 };
+  let hasBegun = false;
+  for (const event of events)
+    if (event.type === 'step') {
+      const { seconds, time } = event;
+      known.compute += seconds * (event.computeShare ?? 0);
+      known.communication += seconds * event.commShare;
+      known.bubble += seconds * event.bubbleShare;
+      known.cache += seconds * (event.cacheShare ?? 0);
+      if (!hasBegun) known.start = Math.max(0, time - seconds);
+      hasBegun = true;
+    } else if (event.type === 'transition') known.transition += event.seconds;
+    else if (event.type === 'evaluation' || event.type === 'guard.looked') known.validation += event.seconds;
   const all = Object.values(known).reduce((a, b) => a + b, 0);
   // Clocks of several processes may disagree by a little; more than everything is everything.
   const whole = Math.max(wall, all);

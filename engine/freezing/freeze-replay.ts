@@ -30,7 +30,7 @@ export interface ReplayRequest extends Partial<FreezePolicyOptions> {
 }
 
 /** Throws a DataError (PT_NO_SIGNALS) where the run recorded nothing to replay, and as the policy's options do. */
-export function replayFreezing(events: readonly RunEvent[], config: TrainConfig, request: ReplayRequest): FreezeReplay {
+export function replayFreezing(events: Iterable<RunEvent>, config: TrainConfig, request: ReplayRequest): FreezeReplay {
   const started = eventsOf(events, 'run.started').at(-1);
   const { signals, decisions, returns, steps } = effective(events);
   if (started === undefined || signals.length === 0)
@@ -69,24 +69,33 @@ export function replayFreezing(events: readonly RunEvent[], config: TrainConfig,
  * What counts of a run: the last word on every step, and nothing of what a roll-back undid, but the roll-backs
  * themselves.
  */
-function effective(events: readonly RunEvent[]): {
+function effective(events: Iterable<RunEvent>): {
   readonly signals: RecordedSignals[];
   readonly decisions: Decided[];
   readonly returns: RolledBack[];
   readonly steps: number;
 } {
-  let signals: RecordedSignals[] = [];
-  let decisions: Decided[] = [];
+  const signals: RecordedSignals[] = [];
+  const decisions: Decided[] = [];
   const returns = new Map<string, RolledBack>();
   let steps = 0;
-  for (const event of events) {
+  for (const event of events)
     if (event.type === 'step') steps = event.step + 1;
-    if (event.type === 'freeze.signals') signals = [...signals.filter(({ step }) => step < event.step), event];
-    if (event.type === 'freeze.decided') decisions = [...decisions.filter(({ step }) => step < event.step), event];
-    if (event.type !== 'freeze.rolledBack') continue;
-    returns.set(`${event.step} ${event.toStep}`, event);
-    signals = signals.filter(({ step }) => step <= event.toStep);
-    decisions = decisions.filter(({ step }) => step <= event.toStep);
-  }
+    else if (event.type === 'freeze.signals') {
+      dropFrom(signals, event.step);
+      signals.push(event);
+    } else if (event.type === 'freeze.decided') {
+      dropFrom(decisions, event.step);
+      decisions.push(event);
+    } else if (event.type === 'freeze.rolledBack') {
+      returns.set(`${event.step} ${event.toStep}`, event);
+      dropFrom(signals, event.toStep + 1);
+      dropFrom(decisions, event.toStep + 1);
+    }
   return { signals, decisions, returns: [...returns.values()], steps };
+}
+
+/** Drops what a list has from a step on; it is in order. */
+function dropFrom(list: { readonly step: number }[], step: number): void {
+  while ((list.at(-1)?.step ?? -1) >= step) list.pop();
 }

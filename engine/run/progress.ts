@@ -1,34 +1,57 @@
-// Progress: what a run has done so far, apart from the parameters: losses, samples, time, the last metric. It can be
-// brought back to an earlier step, because a run that recovers does steps again.
-import { createHash } from 'node:crypto';
+// Progress: what a run has done so far, apart from the parameters: losses, samples, time, the last metric. It keeps
+// sums and a digest, nothing by step, so that a run of any length takes the same memory. It can be brought back to a
+// state that was put away, because a run that recovers does steps again.
+import { z } from 'zod';
+import { LossDigest, lossDigestSchema } from '../events/loss-digest.js';
 
 export interface Metric {
   readonly step: number;
   readonly value: number;
 }
 
+const count = z.number().int().nonnegative();
+
+export const progressSchema = z
+  .object({
+    /** Steps done. */
+    steps: count,
+    samples: count,
+    /** Inside the steps that count. */
+    seconds: z.number().nonnegative(),
+    /** Of the last step; null before the first. */
+    loss: z.number().nullable(),
+    /** Of the losses of all steps. */
+    digest: lossDigestSchema,
+  })
+  .refine(({ steps, digest }) => digest.bytes === 4 * steps, 'the digest is of another number of losses than steps')
+  .readonly();
+
+/** For a snapshot or a checkpoint. */
+export type ProgressState = z.infer<typeof progressSchema>;
+
 export class Progress {
-  #losses: number[] = [];
-  #samples: number[] = [];
-  #seconds: number[] = [];
+  #digest = new LossDigest();
+  #samples = 0;
+  #seconds = 0;
+  #loss: number | null = null;
   #metric: Metric | null = null;
 
   /** Steps done. */
   get steps(): number {
-    return this.#losses.length;
+    return this.#digest.count;
   }
 
   get samplesSeen(): number {
-    return this.#samples.reduce((a, b) => a + b, 0);
+    return this.#samples;
   }
 
   /** Seconds inside the steps that count; what was done again is not in it. */
   get trainSeconds(): number {
-    return this.#seconds.reduce((a, b) => a + b, 0);
+    return this.#seconds;
   }
 
   get finalLoss(): number {
-    return this.#losses.at(-1) ?? Number.NaN;
+    return this.#loss ?? Number.NaN;
   }
 
   /** The metric of the last validation. */
@@ -38,41 +61,43 @@ export class Progress {
 
   /** SHA-256 over the 32-bit losses of all steps, little-endian. */
   get lossSha256(): string {
-    return createHash('sha256')
-      .update(new Uint8Array(Float32Array.from(this.#losses).buffer))
-      .digest('hex');
+    return this.#digest.digest();
   }
 
   add(loss: number, samples: number, seconds: number): void {
-    this.#losses.push(loss);
-    this.#samples.push(samples);
-    this.#seconds.push(seconds);
+    this.#digest.add(loss);
+    this.#samples += samples;
+    this.#seconds += seconds;
+    this.#loss = loss;
   }
 
   validated(value: number): void {
     this.#metric = { step: this.steps, value };
   }
 
-  /** Forgets the steps from `steps` on. */
-  rewind(steps: number): void {
-    for (const list of [this.#losses, this.#samples, this.#seconds]) list.length = Math.min(list.length, steps);
-    if (this.#metric !== null && this.#metric.step > steps) this.#metric = null;
+  save(): ProgressState {
+    return {
+      steps: this.steps,
+      samples: this.#samples,
+      seconds: this.#seconds,
+      loss: this.#loss,
+      digest: this.#digest.save(),
+    };
   }
 
-  /** For a checkpoint. */
-  save(): {
-    readonly losses: readonly number[];
-    readonly samples: readonly number[];
-    readonly seconds: readonly number[];
-  } {
-    return { losses: [...this.#losses], samples: [...this.#samples], seconds: [...this.#seconds] };
+  /** Forgets the steps since a state of this run was put away. A validation of steps that count still counts. */
+  rewind(state: ProgressState): void {
+    const metric = this.#metric;
+    this.restore(state);
+    if (metric !== null && metric.step <= state.steps) this.#metric = metric;
   }
 
   /** Goes on from a checkpoint. */
-  restore({ losses, samples, seconds }: ReturnType<Progress['save']>): void {
-    this.#losses = [...losses];
-    this.#samples = [...samples];
-    this.#seconds = [...seconds];
+  restore({ samples, seconds, loss, digest }: ProgressState): void {
+    this.#digest = new LossDigest(digest);
+    this.#samples = samples;
+    this.#seconds = seconds;
+    this.#loss = loss;
     this.#metric = null;
   }
 }

@@ -3,6 +3,7 @@
 import type { Restore } from '../core/plan.js';
 import type { FreezerState } from '../freezing/freezer.js';
 import type { ReportOf } from '../protocol/messages.js';
+import type { ProgressState } from '../run/progress.js';
 
 /** Steps that a recovery has to do again take about so long at most... */
 const INTERVAL_MS = 1000;
@@ -16,6 +17,8 @@ export interface Snapshot {
   readonly freezer: FreezerState;
   /** Where its tensors are. */
   readonly restore: Restore;
+  /** Null until the step it is taken after is recorded: it cannot be whole before. */
+  progress: ProgressState | null;
 }
 
 export class Snapshots {
@@ -37,17 +40,18 @@ export class Snapshots {
   }
 
   /** Begins one; the version names its files. */
-  begin(steps: number, freezer: FreezerState, now: number): Snapshot {
+  begin(steps: number, freezer: FreezerState, now: number, progress: ProgressState | null = null): Snapshot {
     this.#takenAt = now;
     this.#dueAt = now + INTERVAL_MS;
     const version = this.#version++;
-    return (this.#pending = { version, steps, freezer, restore: { kind: 'snapshot', version } });
+    return (this.#pending = { version, steps, freezer, restore: { kind: 'snapshot', version }, progress });
   }
 
   /** The run goes back to a checkpoint: until the next snapshot is whole, that is what a recovery restores. */
-  goBack(steps: number, freezer: FreezerState, name: string): void {
+  goBack(progress: ProgressState, freezer: FreezerState, name: string): void {
     this.abandon();
-    this.#last = { version: -1, steps, freezer, restore: { kind: 'checkpoint', name } };
+    const { steps } = progress;
+    this.#last = { version: -1, steps, freezer, restore: { kind: 'checkpoint', name }, progress };
   }
 
   /**

@@ -9,7 +9,7 @@ import { isOwnSocket } from '../comm/local-socket.js';
 import type { Peer } from '../comm/peer.js';
 import { isFingerprint, type Trust } from '../comm/tls.js';
 import { PipetrainError, WorkerError } from '../core/errors.js';
-import { readEvents } from '../events/event-log.js';
+import { EventFile } from '../events/event-file.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { type RunStatus, statusMessageSchema } from './run-status.js';
 import { StatusBoard } from './status-board.js';
@@ -101,7 +101,7 @@ async function askByDoorplate(plate: Doorplate, isElsewhere: boolean): Promise<R
 /** How a run stands by its events alone. `silence` is why its process does not answer, or null where there is none. */
 function statusOfEvents(folder: RunFolder, plate: Doorplate | null, silence: string | null): RunStatus {
   const board = new StatusBoard();
-  for (const event of readEvents(folder.eventsPath)) board.note(event);
+  for (const event of new EventFile(folder.eventsPath)) board.note(event);
   const status = board.status(null);
   if (board.isOver) return status;
   if (silence !== null && plate !== null)

@@ -1,7 +1,8 @@
 // BoundaryFreezing: what freezing does between two steps: it lets the metric be looked at, asks for the decision, and
 // carries out what comes of it, here and nowhere else: a checkpoint to go back to, another plan, or the way back. What
 // freezes, and what hurts, is decided in the freezing room.
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
+import { readManifest } from '../checkpoint/checkpoint.js';
 import { type FreezeIntent, type GoBackIntent, GuardedFreezing } from '../freezing/guarded-freezing.js';
 import type { RunScene } from './run-scene.js';
 import type { RunTools } from './run-tools.js';
@@ -71,9 +72,10 @@ export class BoundaryFreezing {
     const { adoption, saves } = this.#tools;
     host.emit(event);
     await saves.goBackTo(step);
-    stand.progress.rewind(step);
+    const { progress } = readManifest(join(host.runFolder.checkpointsPath, checkpoint));
+    stand.progress.rewind(progress);
     // A loss on the way must not lead to a later step.
-    stand.snapshots.goBack(step, stand.freezer.save(), checkpoint);
+    stand.snapshots.goBack(progress, stand.freezer.save(), checkpoint);
     await adoption.forFrozen(because, { kind: 'checkpoint', name: checkpoint });
     await saves.now(adoption.plan);
   }

@@ -162,7 +162,7 @@ export class PlanAdoption {
     this.#inForce = plan;
     stand.depth = plan.frozen;
     const adopted = performance.now();
-    const snapshot = stand.snapshots.begin(step, stand.freezer.save(), adopted);
+    const snapshot = stand.snapshots.begin(step, stand.freezer.save(), adopted, stand.progress.save());
     const written = coordinator.state.snapshot(step, snapshot.version);
     const { ms, ...counts } = adoption.programs;
     host.emit({ type: 'programs.ready', generation: plan.generation, seconds: ms / 1000, ...counts });

@@ -1,5 +1,6 @@
 // RunStand: where a run stands between two steps, apart from tensors and plans: what is done, what is frozen, and which
 // snapshot could be gone back to. Every part of the trainer looks at the same one.
+import { present } from '../core/invariant.js';
 import { Freezer } from '../freezing/freezer.js';
 import type { PlanRequest } from '../planning/planned.js';
 import { Progress } from '../run/progress.js';
@@ -36,8 +37,8 @@ export class RunStand {
   }
 
   /** Goes back to a snapshot; the steps since then will be done again. */
-  rewind({ steps, freezer }: Snapshot): void {
-    this.progress.rewind(steps);
+  rewind({ progress, freezer }: Snapshot): void {
+    this.progress.rewind(present(progress, 'progress of a whole snapshot'));
     this.freezer.restore(freezer);
   }
 }

@@ -95,7 +95,8 @@ export class Saves {
   }
 
   #runState(plan: Plan): RunState {
-    const { setup, stand } = this.#scene;
+    const { setup, stand, host } = this.#scene;
+    host.sync?.();
     return runState(setup, plan, stand.progress, stand.freezer);
   }
 }

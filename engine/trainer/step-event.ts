@@ -21,8 +21,8 @@ export function stepEvent(
   plan: Plan,
 ): Extract<RunEventBody, { type: 'step' }> {
   const seated = plan.replicas.reduce((sum, replica) => sum + pipelineLength(replica), 0);
-  const share = (ms: number): number => Math.min(1, ms / (seated * seconds * 1000));
-  const { loss, gradNorm, cacheHits, cacheMisses, peakMemory } = result;
+  const share = (ms: number): number => rounded(Math.min(1, ms / (seated * seconds * 1000)), 1e4);
+  const { loss, cacheHits, cacheMisses, peakMemory } = result;
   const { generation, frozen } = plan;
   return {
     type: 'step',
@@ -30,9 +30,9 @@ export function stepEvent(
     epoch,
     loss,
     lr,
-    gradNorm,
+    gradNorm: Math.fround(result.gradNorm),
     samples,
-    seconds,
+    seconds: rounded(seconds, 1e6),
     generation,
     frozen,
     ...shapeOf(plan),
@@ -42,10 +42,13 @@ export function stepEvent(
     commShare: share(result.reduceMs),
     computeShare: share(result.computeMs),
     cacheShare: share(result.cacheMs),
-    pipelineMs: result.pipelineMs,
-    pipelineBubble: result.pipelineBubble,
+    pipelineMs: rounded(result.pipelineMs, 1e3),
+    pipelineBubble: rounded(result.pipelineBubble, 1e4),
     peakMemory,
     shares,
     ...(isReplay ? { replay: true } : {}),
   };
 }
+
+/** What clocks can tell; more digits would only make the recording longer. */
+const rounded = (value: number, unit: number): number => Math.round(value * unit) / unit;

@@ -66,18 +66,22 @@ export class Steps {
       snapshot: snapshot?.version ?? null,
     };
     const applied = coordinator.commit(step, update, goesOn);
-    if (snapshot !== null) this.#followSnapshot(snapshot);
     const drainFrom = performance.now();
     await applied;
     const now = performance.now();
     this.#adoption.drained(now - drainFrom);
     this.#record(step, result, learningRate, (now - begin) / 1000);
+    if (snapshot !== null) this.#followSnapshot(snapshot);
     if (signals !== null) host.emit(signals);
     return now;
   }
 
-  /** A failure here also ends the next wait for a step; it must not end the process before that. */
+  /**
+   * From now on it may become whole: its step is recorded. A failure here also ends the next wait for a step; it must
+   * not end the process before that.
+   */
   #followSnapshot(snapshot: Snapshot): void {
+    snapshot.progress = this.#scene.stand.progress.save();
     this.#scene.coordinator.state.snapshotWritten().then(
       (problem) => this.#adoption.snapshotEnded(snapshot, problem),
       () => undefined,

@@ -13,6 +13,8 @@ export interface TrainHost {
   readonly runFolder: RunFolder;
   /** Records an event (events.jsonl) and shows it. Throws a DataError where the file cannot be written. */
   readonly emit: (event: RunEventBody) => void;
+  /** Puts what was emitted on the disk: a checkpoint never knows of steps of which no event tells. */
+  readonly sync?: () => void;
   /** Aborted when a person asks to stop: finish the step, save, and return. */
   readonly signal: AbortSignal;
   /** How checkpoints are written; the file system of this machine where it is not given. */

@@ -82,7 +82,7 @@ export async function findDifference(
     Map<number, Manifest>,
     Map<number, Manifest>,
   ];
-  const lossAt = (manifest: Manifest | undefined): number | undefined => manifest?.progress.losses.at(-1);
+  const lossAt = (manifest: Manifest | undefined): number | null | undefined => manifest?.progress.loss;
   for (const [steps, one] of [...left].sort(([a], [b]) => a - b)) {
     const other = right.get(steps);
     if (other === undefined) continue;

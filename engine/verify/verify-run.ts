@@ -6,19 +6,40 @@ import { verifyFiles, weightsSha256 } from '../checkpoint/checkpoint.js';
 import { type Manifest, readManifest } from '../checkpoint/manifest.js';
 import { checkpointsIn } from '../checkpoint/run-checkpoint.js';
 import { PipetrainError } from '../core/errors.js';
-import { readEvents } from '../events/event-log.js';
-import type { RunEvent } from '../events/events.js';
-import { type Check, checkLedger } from '../events/ledger.js';
-import { effectiveSteps, eventsOf, summarize } from '../events/summary.js';
+import { EventFile } from '../events/event-file.js';
+import { type Check, Ledger } from '../events/ledger.js';
+import { LossDigest } from '../events/loss-digest.js';
+import { type EventOf, summarize } from '../events/summary.js';
 import type { RunFolder } from '../run/run-folder.js';
+
+/** What is asked of the events beside what they must add up to. */
+interface Told {
+  readonly ledger: Ledger;
+  readonly stepsPerEpoch: number | null;
+  readonly finished: EventOf<'run.finished'> | null;
+  readonly saved: EventOf<'checkpoint.saved'> | null;
+}
 
 /** Checks a run folder; every check, in order, with what is wrong first. */
 export function verifyRun(run: RunFolder): Check[] {
-  const events = readEvents(run.eventsPath);
+  const events = new EventFile(run.eventsPath);
   const names = existsSync(run.checkpointsPath) ? checkpointsIn(run.checkpointsPath) : [];
-  const found = names.map((name) => inspect(join(run.checkpointsPath, name), events));
+  const found = names.map((name) => inspect(join(run.checkpointsPath, name)));
   const isExact = found.every(({ manifest }) => manifest?.config['exact'] !== false);
-  return [...checkLedger(events, isExact), checkCheckpoints(run, events, found, isExact), checkSummary(run, events)];
+  const told = goThrough(events, isExact);
+  return [...told.ledger.checks(), checkCheckpoints(run, told, found, isExact), checkSummary(run, events)];
+}
+
+function goThrough(events: EventFile, isExact: boolean): Told {
+  const ledger = new Ledger(isExact);
+  let [stepsPerEpoch, finished, saved]: [number | null, Told['finished'], Told['saved']] = [null, null, null];
+  for (const event of events) {
+    ledger.take(event);
+    if (event.type === 'run.started') ({ stepsPerEpoch } = event);
+    if (event.type === 'run.finished') finished = event;
+    if (event.type === 'checkpoint.saved') saved = event;
+  }
+  return { ledger, stepsPerEpoch, finished, saved };
 }
 
 interface Inspected {
@@ -28,7 +49,7 @@ interface Inspected {
 }
 
 /** Every file against its digest, all parameters against theirs. */
-function inspect(path: string, events: readonly RunEvent[]): Inspected {
+function inspect(path: string): Inspected {
   const name = basename(path);
   try {
     const manifest = readManifest(path);
@@ -42,16 +63,6 @@ function inspect(path: string, events: readonly RunEvent[]): Inspected {
           `${path}: the parameters have the digest ${weights.slice(0, 16)}, the manifest says ` +
           `${manifest.weightsSha256.slice(0, 16)}`,
       };
-    const stepsPerEpoch = eventsOf(events, 'run.started').at(-1)?.stepsPerEpoch;
-    const { cursor, step } = manifest;
-    if (cursor !== undefined && stepsPerEpoch !== undefined && cursor.epoch * stepsPerEpoch + cursor.batch !== step)
-      return {
-        name,
-        manifest,
-        problem:
-          `${path}: after ${step} steps of ${stepsPerEpoch} per epoch the cursor is at epoch ${cursor.epoch}, ` +
-          `batch ${cursor.batch}`,
-      };
     return { name, manifest, problem: null };
   } catch (error) {
     if (!(error instanceof PipetrainError)) throw error;
@@ -59,42 +70,14 @@ function inspect(path: string, events: readonly RunEvent[]): Inspected {
   }
 }
 
-function checkCheckpoints(
-  run: RunFolder,
-  events: readonly RunEvent[],
-  found: readonly Inspected[],
-  isExact: boolean,
-): Check {
-  const lossOf = new Map(effectiveSteps(events).map(({ step, loss }) => [step, loss]));
-  const finished = eventsOf(events, 'run.finished').at(-1);
-  const problems = found.flatMap(({ name, manifest, problem }) => {
-    if (problem !== null) return [problem];
-    if (manifest === null) return [];
-    const { losses } = manifest.progress;
-    if (losses.length !== manifest.step)
-      return [`${name} has the losses of ${losses.length} steps, it is of step ${manifest.step}`];
-    const differing = isExact ? losses.findIndex((loss, step) => lossOf.has(step) && lossOf.get(step) !== loss) : -1;
-    if (differing >= 0)
-      return [
-        `${name} says that the loss of step ${differing} was ${losses[differing]}, the events say ` +
-          `${lossOf.get(differing)}`,
-      ];
-    if (
-      finished !== undefined &&
-      finished.steps === manifest.step &&
-      isExact &&
-      finished.weightsSha256 !== manifest.weightsSha256
-    )
-      return [
-        `${name} has parameters with the digest ${manifest.weightsSha256.slice(0, 16)}, the run ended with ` +
-          `${finished.weightsSha256.slice(0, 16)}`,
-      ];
-    return [];
-  });
-  const last = eventsOf(events, 'checkpoint.saved').at(-1);
-  if (last !== undefined && !found.some(({ name }) => name === basename(last.path)))
+function checkCheckpoints(run: RunFolder, told: Told, found: readonly Inspected[], isExact: boolean): Check {
+  const problems = found.flatMap(({ name, manifest, problem }) =>
+    problem !== null ? [problem] : manifest === null ? [] : problemsOf(name, manifest, told, isExact),
+  );
+  const { saved } = told;
+  if (saved !== null && !found.some(({ name }) => name === basename(saved.path)))
     problems.push(
-      `${join(run.checkpointsPath, basename(last.path))} is missing: it was written after step ${last.step} ` +
+      `${join(run.checkpointsPath, basename(saved.path))} is missing: it was written after step ${saved.step} ` +
         'and is the newest',
     );
   return {
@@ -104,8 +87,34 @@ function checkCheckpoints(
   };
 }
 
+/** Where a whole checkpoint does not fit the events. */
+function problemsOf(name: string, manifest: Manifest, told: Told, isExact: boolean): string[] {
+  const { step, cursor, progress, weightsSha256: weights } = manifest;
+  const { ledger, stepsPerEpoch, finished } = told;
+  if (progress.steps !== step) return [`${name} has the losses of ${progress.steps} steps, it is of step ${step}`];
+  if (cursor !== undefined && stepsPerEpoch !== null && cursor.epoch * stepsPerEpoch + cursor.batch !== step)
+    return [
+      `${name}: after ${step} steps of ${stepsPerEpoch} per epoch the cursor is at epoch ${cursor.epoch}, ` +
+        `batch ${cursor.batch}`,
+    ];
+  if (!isExact) return [];
+  const losses = new LossDigest(progress.digest).digest();
+  const expected = ledger.lossSha256(step);
+  if (expected !== null && expected !== losses)
+    return [
+      `${name} says that the losses of its ${step} steps have the digest ${losses.slice(0, 16)}, those of the events ` +
+        `have ${expected.slice(0, 16)}`,
+    ];
+  if (finished !== null && finished.steps === step && finished.weightsSha256 !== weights)
+    return [
+      `${name} has parameters with the digest ${weights.slice(0, 16)}, the run ended with ` +
+        finished.weightsSha256.slice(0, 16),
+    ];
+  return [];
+}
+
 /** summary.json is what the events give. */
-function checkSummary(run: RunFolder, events: readonly RunEvent[]): Check {
+function checkSummary(run: RunFolder, events: EventFile): Check {
   if (!existsSync(run.summaryPath))
     return { name: 'summary', scope: 'there is none; the run did not end by itself', problem: null };
   const expected = summarize(events);

@@ -3,7 +3,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readEvents } from '#dist/engine/events/event-log.js';
+import { EventFile } from '#dist/engine/events/event-file.js';
 import { eventsOf } from '#dist/engine/events/summary.js';
 import { MAIN, pipetrain, started } from '../lab/pipetrain.mjs';
 import { scratchFolder } from '../lab/scratch.mjs';
@@ -146,7 +146,7 @@ export class HostGround {
 
   /** @param {string} name */
   hashesOf(name) {
-    const finished = eventsOf(readEvents(join(this.folder, name, 'events.jsonl')), 'run.finished').at(-1);
+    const finished = eventsOf(new EventFile(join(this.folder, name, 'events.jsonl')), 'run.finished').at(-1);
     return finished === undefined ? 'no end' : `${finished.lossSha256} ${finished.weightsSha256}`;
   }
 

@@ -1,7 +1,7 @@
 // One run over several hosts from its start to its end: a pipeline over two hosts, then replicas; a cable pulled and
 // put back, a worker killed, one that leaves, one with a wrong token.
 import { join } from 'node:path';
-import { readEvents } from '#dist/engine/events/event-log.js';
+import { EventFile } from '#dist/engine/events/event-file.js';
 import { eventsOf } from '#dist/engine/events/summary.js';
 import { shapesOf, signal } from './host-ground.mjs';
 
@@ -169,7 +169,7 @@ export async function tellStory(ground, { steps, pause }) {
     acts.length === 0,
     `all that was to happen happened${acts.length === 0 ? '' : `: ${acts.length} acts did not, the run was too short`}`,
   );
-  const events = readEvents(join(ground.folder, 'disturbed', 'events.jsonl'));
+  const events = new EventFile(join(ground.folder, 'disturbed', 'events.jsonl'));
   const shapes = eventsOf(events, 'transition').map(({ to }) => `${to.K}x${to.R}`);
   ground.expect(
     shapes.includes('2x1') && shapes.includes('1x2'),

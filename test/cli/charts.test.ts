@@ -1,7 +1,8 @@
 // Charts: axes with round numbers, and drawings that stay inside their frame.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { escapeText, ganttChart, lineChart, niceTicks, thin } from '../../cli/report/charts.js';
+import { escapeText, ganttChart, lineChart, niceTicks } from '../../cli/report/charts.js';
+import { thin } from '../../cli/report/curve.js';
 
 const finite = fc.double({ min: -1e6, max: 1e6, noNaN: true });
 

@@ -1,7 +1,9 @@
 // The report: complete, safe, the same for the same events, and at home without a network.
 import { describe, expect, test } from 'vitest';
+import { Smoother } from '../../cli/report/curve.js';
 import { renderReport } from '../../cli/report/report.js';
-import { planSpans, smooth } from '../../cli/report/report-sections.js';
+import { ReportData } from '../../cli/report/report-data.js';
+import { planSpans } from '../../cli/report/report-sections.js';
 import { runEventSchema } from '../../engine/events/events.js';
 import { sampleRun } from '../events/sample-run.js';
 
@@ -85,7 +87,7 @@ test('every prefix of a run gives a page: a run may be looked at while it goes o
 });
 
 test('a plan is in force from the end of its transition to the start of the next one', () => {
-  const spans = planSpans(sampleRun());
+  const spans = planSpans(new ReportData(sampleRun()));
   expect(spans.map(({ plan }) => plan.generation)).toEqual([0, 1, 2]);
   for (const [index, span] of spans.entries()) {
     const next = spans[index + 1];
@@ -106,6 +108,10 @@ test('a lost worker ends its row', () => {
 });
 
 test('smoothing keeps a constant and starts at the first value', () => {
+  const smooth = (values: readonly number[], span: number): number[] => {
+    const smoother = new Smoother(span);
+    return values.map((value) => smoother.next(value));
+  };
   expect(smooth([2, 2, 2], 10).every((value) => Math.abs(value - 2) < 1e-12)).toBe(true);
   expect(smooth([4, 0], 1)).toEqual([4, 0]);
 });

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { runCli } from '../../cli/program.js';
 import type { CliServices } from '../../cli/session/services.js';
 import { UsageError, WorkerError } from '../../engine/core/errors.js';
-import { readEvents } from '../../engine/events/event-log.js';
+import { EventFile } from '../../engine/events/event-file.js';
 import { runEventSchema } from '../../engine/events/events.js';
 import { sampleRun } from '../events/sample-run.js';
 import { scratch } from '../scratch.js';
@@ -61,14 +61,14 @@ describe('resume', () => {
 
   test('that has gone on records its failure, after all that came before', async () => {
     const path = await finishedRun();
-    const numBefore = readEvents(join(path, 'events.jsonl')).length;
+    const numBefore = [...new EventFile(join(path, 'events.jsonl'))].length;
     const { code } = await resume(path, (_config, host) => {
       host.emit(started);
       host.emit({ type: 'resumed', step: 300, checkpoint: POINT.folder });
       return Promise.reject(new WorkerError('PT_WORKER_LOST', 'all workers are gone', 'See above.'));
     });
     expect(code).toBe(4);
-    const events = readEvents(join(path, 'events.jsonl'));
+    const events = [...new EventFile(join(path, 'events.jsonl'))];
     expect(events.slice(numBefore).map(({ type }) => type)).toEqual(['run.started', 'resumed', 'run.failed']);
     const times = events.map(({ time }) => time);
     expect(times).toEqual([...times].sort((a, b) => a - b));
@@ -120,7 +120,7 @@ describe('an output that cannot be written', () => {
     const io = fakeIo();
     Object.assign(io.stdout, { name: 'standard output', lostBecause: () => 'ENOSPC: no space left on device' });
     expect((await cli([...TRAIN, '--out', path], { io, runTraining: replay })).code).toBe(0);
-    expect(readEvents(join(path, 'events.jsonl')).filter(({ type }) => type === 'warning')).toEqual([
+    expect([...new EventFile(join(path, 'events.jsonl'))].filter(({ type }) => type === 'warning')).toEqual([
       expect.objectContaining({
         message: 'standard output cannot be written (ENOSPC: no space left on device); the run goes on without it',
       }),

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { CliServices } from '../../cli/session/services.js';
 import { type TrainConfig } from '../../engine/core/config.js';
 import { DataError, NonFiniteError } from '../../engine/core/errors.js';
-import { readEvents } from '../../engine/events/event-log.js';
+import { EventFile } from '../../engine/events/event-file.js';
 import { type RunEvent, runEventSchema } from '../../engine/events/events.js';
 import type { Summary } from '../../engine/events/summary.js';
 import { GRID, sampleRun } from '../events/sample-run.js';
@@ -70,7 +70,7 @@ describe('train', () => {
     const again = await cli([...TRAIN, '--out', out], { runTraining: replay });
     expect(again.code).toBe(2);
     expect(again.err).toMatch(/holds a run already.*\[PT_OUT_IN_USE\]\nhint: /s);
-    expect(readEvents(join(out, 'events.jsonl'))).toHaveLength(sampleRun().length);
+    expect([...new EventFile(join(out, 'events.jsonl'))]).toHaveLength(sampleRun().length);
   });
 
   test('an error keeps its code and its exit code, and the folder its events and a report', async () => {
@@ -81,7 +81,10 @@ describe('train', () => {
     };
     const { code, err } = await cli([...TRAIN, '--out', out], { runTraining });
     expect([code, err]).toEqual([5, 'error: step 35: the loss is NaN [PT_NON_FINITE]\nhint: Use a smaller --lr.\n']);
-    expect(readEvents(join(out, 'events.jsonl')).at(-1)).toMatchObject({ type: 'run.failed', code: 'PT_NON_FINITE' });
+    expect([...new EventFile(join(out, 'events.jsonl'))].at(-1)).toMatchObject({
+      type: 'run.failed',
+      code: 'PT_NON_FINITE',
+    });
     expect(JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8'))).toMatchObject({ status: 'failed', steps: 35 });
     expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('The run failed: PT_NON_FINITE');
   });

@@ -1,7 +1,8 @@
 // Summary: a run in numbers, from its events alone.
 import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../engine/events/events.js';
-import { effectiveSteps, summarize } from '../../engine/events/summary.js';
+import { effectiveSteps } from '../../engine/events/steps-that-count.js';
+import { summarize } from '../../engine/events/summary.js';
 import { sampleRun } from './sample-run.js';
 
 const step = (number: number, more: Partial<Extract<RunEvent, { type: 'step' }>> = {}): RunEvent => ({
@@ -109,7 +110,7 @@ test('a step that was done again counts once, with its last result', () => {
     step(1, { loss: 1.5 }),
     step(2),
   ];
-  expect(effectiveSteps(events).map(({ loss }) => loss)).toEqual([2, 1.5, 2]);
+  expect([...effectiveSteps(events)].map(({ loss }) => loss)).toEqual([2, 1.5, 2]);
   expect(summarize(events)).toMatchObject({
     steps: 3,
     samplesSeen: 24,

@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import { withWorkers } from '../../engine/coordinator/with-workers.js';
 import { trainConfigSchema } from '../../engine/core/config.js';
-import { readEvents } from '../../engine/events/event-log.js';
+import { EventFile } from '../../engine/events/event-file.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import { workersOf } from '../../engine/run/devices.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
@@ -244,7 +244,9 @@ describe('the command', () => {
     const [code] = (await once(child, 'close')) as [number | null];
     expect(code).toBe(130);
     expect(readdirSync(join(folder, 'run', 'checkpoints'))).toHaveLength(1);
-    expect(readEvents(join(folder, 'run', 'events.jsonl')).filter(({ type }) => type === 'worker.lost')).toEqual([]);
+    expect(
+      [...new EventFile(join(folder, 'run', 'events.jsonl'))].filter(({ type }) => type === 'worker.lost'),
+    ).toEqual([]);
     expect(await eventually(() => !pids.some(isAlive))).toBe(true);
   });
 
@@ -257,7 +259,7 @@ describe('the command', () => {
         once(spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', output, output] }), 'close');
       expect(await ended([...trainArgs(), '--out', run], full)).toEqual([0, null]);
       closeSync(full);
-      const events = readEvents(join(run, 'events.jsonl'));
+      const events = [...new EventFile(join(run, 'events.jsonl'))];
       expect(events.at(-1)).toMatchObject({ type: 'run.finished', steps: 12 });
       expect(
         events.flatMap((event) => (event.type === 'warning' ? [event.message.replace(/ \(.*/, '')] : [])).sort(),

@@ -9,6 +9,7 @@ import type { RunFolder } from '../../engine/run/run-folder.js';
 import { runTraining } from '../../engine/trainer/run-training.js';
 import { refuseWhileCollecting } from '../test-phase.js';
 import { keptPrograms, runOf, TINY, type TrainedRun } from './train-run.js';
+import { requireWhole } from './whole-run.js';
 
 export interface SessionOptions {
   /** Stop after this step, as Ctrl-C does. */
@@ -39,11 +40,14 @@ export async function trainInto(
   };
   try {
     const point = resume ? newestResumePoint(run.checkpointsPath).point : null;
+    const progress = point?.manifest.progress;
+    if (progress !== undefined) log.goOnAfter(progress.steps, progress.digest);
     await runTraining(
       trainConfigSchema.parse({ ...TINY, ...changes }),
       {
         runFolder: run,
         emit,
+        sync: () => log.sync(),
         signal: stop.signal,
         cacheFolder: keptPrograms(),
         ...(files === undefined ? {} : { files }),
@@ -53,5 +57,6 @@ export async function trainInto(
   } finally {
     log.close();
   }
+  requireWhole(run);
   return runOf(events);
 }

@@ -2,12 +2,14 @@
 // the events of any run.
 import { join } from 'node:path';
 import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
+import { EventLog } from '../../engine/events/event-log.js';
 import type { RunEvent, RunEventBody } from '../../engine/events/events.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { runTraining } from '../../engine/trainer/run-training.js';
 import type { TrainHost } from '../../engine/trainer/train-host.js';
 import { scratch } from '../scratch.js';
 import { refuseWhileCollecting } from '../test-phase.js';
+import { requireWhole } from './whole-run.js';
 
 export type EventOf<T extends RunEventBody['type']> = Extract<RunEventBody, { type: T }>;
 
@@ -66,15 +68,24 @@ async function train(
   host: Partial<TrainHost> & Pick<TrainHost, 'emit' | 'signal'>,
 ): Promise<TrainedRun> {
   const events: RunEventBody[] = [];
-  await runTraining(trainConfigSchema.parse({ ...TINY, ...changes }), {
-    runFolder: RunFolder.create(join(scratch(), 'run')),
-    cacheFolder: keptPrograms(),
-    ...host,
-    emit: (event) => {
-      events.push(event);
-      host.emit(event);
-    },
-  });
+  const { runFolder = RunFolder.create(join(scratch(), 'run')) } = host;
+  const log = new EventLog(runFolder.eventsPath);
+  try {
+    await runTraining(trainConfigSchema.parse({ ...TINY, ...changes }), {
+      cacheFolder: keptPrograms(),
+      ...host,
+      runFolder,
+      sync: () => log.sync(),
+      emit: (event) => {
+        events.push(event);
+        log.append(event);
+        host.emit(event);
+      },
+    });
+  } finally {
+    log.close();
+  }
+  requireWhole(runFolder);
   return runOf(events);
 }
 
