@@ -2,7 +2,7 @@
 // It goes through the events, and keeps no step and not more than some hundred events of a kind. It writes no HTML.
 import type { RunEvent } from '../../engine/events/events.js';
 import { type Events, StepsThatCount } from '../../engine/events/steps-that-count.js';
-import { effectiveEvaluations, type EventOf, summarize, type Summary } from '../../engine/events/summary.js';
+import { type EventOf, type Summary, Tally } from '../../engine/events/summary.js';
 import { Curve, RunningMedian, Smoother } from './curve.js';
 
 /** Points per curve; more cannot be told apart on a screen. */
@@ -44,9 +44,8 @@ export class ReportData {
   readonly #smoother: Smoother;
 
   constructor(events: Events) {
-    this.summary = summarize(events);
-    this.evaluations = effectiveEvaluations(events);
     const counting = new StepsThatCount(events);
+    const tally = new Tally(counting);
     this.numSteps = counting.total;
     this.#smoother = new Smoother(counting.total / 40);
     const curve = (): Curve => new Curve(counting.total, CURVE_POINTS);
@@ -54,9 +53,11 @@ export class ReportData {
     const told = new FewOfEach();
     for (const event of events) {
       this.#see(event);
-      if (event.type === 'step' && counting.has(event.step)) this.#step(event);
+      if (tally.take(event) && event.type === 'step') this.#step(event);
       if (!COUNTLESS.has(event.type)) told.take(event);
     }
+    this.summary = tally.summary();
+    this.evaluations = tally.evaluations;
     this.events = told.events;
     this.numLeftOut = told.numLeftOut;
   }

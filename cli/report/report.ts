@@ -1,10 +1,9 @@
 // The report: a run as one static HTML page, without scripts and without anything from the network. A pure function of
 // the events and the configuration text: the same input gives the same bytes.
-import type { Events } from '../../engine/events/steps-that-count.js';
 import type { Summary } from '../../engine/events/summary.js';
 import { bytes, count, duration, millis, number, percent } from '../text/format.js';
 import { escapeText } from './charts.js';
-import { ReportData } from './report-data.js';
+import type { ReportData } from './report-data.js';
 import {
   breakdownSection,
   card,
@@ -21,8 +20,7 @@ import {
 import { REPORT_STYLE } from './report-style.js';
 
 /** The whole page. */
-export function renderReport(events: Events, configText: string | null): string {
-  const data = new ReportData(events);
+export function renderReport(data: ReportData, configText: string | null): string {
   const { summary } = data;
   const sections = [
     lossSection,

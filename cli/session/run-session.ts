@@ -4,7 +4,7 @@ import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import { EXIT, type ExitCode, PipetrainError, toErrorRecord } from '../../engine/core/errors.js';
 import { EventFile } from '../../engine/events/event-file.js';
 import type { RunEventBody } from '../../engine/events/events.js';
-import { summarize, type Summary } from '../../engine/events/summary.js';
+import type { Summary } from '../../engine/events/summary.js';
 import { type Entrance, joinCommand } from '../../engine/protocol/entrance.js';
 import type { ProgressState } from '../../engine/run/progress.js';
 import { defaultRunPath, RunFolder } from '../../engine/run/run-folder.js';
@@ -15,6 +15,7 @@ import { ConsoleView, JsonView, type RunView } from '../console/console.js';
 import type { CliIo, Output } from '../console/io.js';
 import { watchStopSignals } from '../console/stop-signals.js';
 import { renderReport } from '../report/report.js';
+import { ReportData } from '../report/report-data.js';
 import { ownKeyOf } from './foreign-run.js';
 import type { CliServices } from './services.js';
 import { SessionLog } from './session-log.js';
@@ -230,9 +231,8 @@ function writePlans(folder: RunFolder, plans: Map<number, string>): void {
 
 /** Writes summary.json and report.html from the events of a folder. */
 export function writeResults(folder: RunFolder): Summary {
-  const events = new EventFile(folder.eventsPath);
-  const summary = summarize(events);
-  folder.writeSummary(summary);
-  folder.writeReport(renderReport(events, folder.readConfig()));
-  return summary;
+  const data = new ReportData(new EventFile(folder.eventsPath));
+  folder.writeSummary(data.summary);
+  folder.writeReport(renderReport(data, folder.readConfig()));
+  return data.summary;
 }

@@ -168,10 +168,14 @@ function column(values: readonly number[]): Column {
 /** The steps of a line, one by one; throws an Error where a column is not as long as the line says. */
 export function* unpackSteps(line: StepColumns): Generator<StepEvent> {
   const { step, count: length, generation, frozen, K, R, replay, times, peakMemory, shares } = line;
-  const columns = WRITINGS.flatMap(([key, writing]) => {
-    const values = line.columns[key];
-    return values === undefined ? [] : [[key, reader(values, length, writing)] as const];
-  });
+  const required = Object.fromEntries(
+    Object.entries(REQUIRED).map(([key, writing]) => [key, reader(line.columns[key as RequiredName], length, writing)]),
+  ) as Record<RequiredName, Reader>;
+  const optional: (readonly [OptionalName, Reader])[] = [];
+  for (const [name, writing] of Object.entries(OPTIONAL) as [OptionalName, Writing][]) {
+    const values = line.columns[name];
+    if (values !== undefined) optional.push([name, reader(values, length, writing)]);
+  }
   const peaks = Object.entries(peakMemory ?? {}).map(
     ([worker, values]) => [worker, reader(values, length, 1)] as const,
   );
@@ -180,23 +184,39 @@ export function* unpackSteps(line: StepColumns): Generator<StepEvent> {
   let micros = 0;
   for (let i = 0; i < length; i++) {
     micros += times[i] as number;
-    yield {
+    // Written out: a long recording has millions of steps.
+    const event: StepEvent = {
       time: micros / 1e6,
       type: 'step',
       step: step + i,
-      ...(Object.fromEntries(columns.map(([key, at]) => [key, at(i)])) as Record<keyof typeof REQUIRED, number>),
+      epoch: required.epoch(i),
+      loss: required.loss(i),
+      lr: required.lr(i),
+      gradNorm: required.gradNorm(i),
+      samples: required.samples(i),
+      seconds: required.seconds(i),
       generation,
       frozen,
       K,
       R,
-      ...(peakMemory === undefined ? {} : { peakMemory: Object.fromEntries(peaks.map(([key, at]) => [key, at(i)])) }),
-      ...(replicas === undefined ? {} : { shares: replicas.map((at) => at(i)) }),
-      ...(replay === true ? { replay } : {}),
+      cacheHits: required.cacheHits(i),
+      cacheMisses: required.cacheMisses(i),
+      bubbleShare: required.bubbleShare(i),
+      commShare: required.commShare(i),
     };
+    for (const [key, at] of optional) event[key] = at(i);
+    if (peakMemory !== undefined) event.peakMemory = Object.fromEntries(peaks.map(([worker, at]) => [worker, at(i)]));
+    if (replicas !== undefined) event.shares = replicas.map((at) => at(i));
+    if (replay === true) event.replay = replay;
+    yield event;
   }
 }
 
-function reader(values: Column, length: number, writing: Writing): (i: number) => number {
+type RequiredName = keyof typeof REQUIRED;
+type OptionalName = keyof typeof OPTIONAL;
+type Reader = (i: number) => number;
+
+function reader(values: Column, length: number, writing: Writing): Reader {
   const read = (value: number): number =>
     writing === 'f32' ? Math.fround(value) : writing === 1 ? value : value / writing;
   if (typeof values === 'number') {

@@ -102,7 +102,7 @@ export function effectiveEvaluations(events: Iterable<RunEvent>): readonly Event
 
 /** The run in numbers; also for a run that failed or still runs. */
 export function summarize(events: Events): Summary {
-  const tally = new Tally(events);
+  const tally = new Tally(new StepsThatCount(events));
   for (const event of events) tally.take(event);
   return tally.summary();
 }
@@ -118,7 +118,9 @@ interface StepSums {
   commSeconds: number;
 }
 
-class Tally {
+/** The numbers of a run, gathered event by event. */
+export class Tally {
+  /** Which steps count; asked here about each of them. */
   readonly #counting: StepsThatCount;
   readonly #evaluations = new EvaluationsThatCount();
   readonly #sums: StepSums = {
@@ -143,22 +145,32 @@ class Tally {
   #failures = 0;
   #time = 0;
 
-  constructor(events: Events) {
-    this.#counting = new StepsThatCount(events);
+  constructor(counting: StepsThatCount) {
+    this.#counting = counting;
   }
 
-  take(event: RunEvent): void {
+  /** The whole validations that count, in order. */
+  get evaluations(): readonly EventOf<'evaluation'>[] {
+    return this.#evaluations.all;
+  }
+
+  /** The next event. Returns whether it is a step that counts. */
+  take(event: RunEvent): boolean {
     this.#time = event.time;
     this.#store.take(event);
+    const counts = event.type === 'step' && this.#counting.has(event.step);
+    if (counts) this.#step(event);
+    else this.#see(event);
+    return counts;
+  }
+
+  #see(event: RunEvent): void {
     this.#evaluations.take(event);
     switch (event.type) {
       case 'run.started':
         this.#started = event;
         this.#finished = undefined;
         this.#hasFailed = false;
-        break;
-      case 'step':
-        if (this.#counting.has(event.step)) this.#step(event);
         break;
       case 'evaluation':
         this.#evaluation = event;

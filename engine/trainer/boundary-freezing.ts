@@ -2,7 +2,7 @@
 // carries out what comes of it, here and nowhere else: a checkpoint to go back to, another plan, or the way back. What
 // freezes, and what hurts, is decided in the freezing room.
 import { basename, join } from 'node:path';
-import { readManifest } from '../checkpoint/checkpoint.js';
+import { readManifest } from '../checkpoint/manifest.js';
 import { type FreezeIntent, type GoBackIntent, GuardedFreezing } from '../freezing/guarded-freezing.js';
 import type { RunScene } from './run-scene.js';
 import type { RunTools } from './run-tools.js';

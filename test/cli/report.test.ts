@@ -1,11 +1,14 @@
 // The report: complete, safe, the same for the same events, and at home without a network.
 import { describe, expect, test } from 'vitest';
 import { Smoother } from '../../cli/report/curve.js';
-import { renderReport } from '../../cli/report/report.js';
+import { renderReport as renderData } from '../../cli/report/report.js';
 import { ReportData } from '../../cli/report/report-data.js';
 import { planSpans } from '../../cli/report/report-sections.js';
-import { runEventSchema } from '../../engine/events/events.js';
+import { type RunEvent, runEventSchema } from '../../engine/events/events.js';
 import { sampleRun } from '../events/sample-run.js';
+
+const renderReport = (events: readonly RunEvent[], config: string | null): string =>
+  renderData(new ReportData(events), config);
 
 test('the sample run is made of valid events', () => {
   for (const event of sampleRun()) expect(runEventSchema.safeParse(event).error?.message).toBeUndefined();
@@ -78,6 +81,16 @@ describe('the page', () => {
     const long = renderReport([...events.filter(({ type }) => type !== 'step'), ...many] as typeof events, null);
     expect(long.length).toBeLessThan(200_000);
   });
+});
+
+test('a page stays small where everything happens thousands of times', () => {
+  const events = sampleRun();
+  const many = Array.from({ length: 3000 }, () => events)
+    .flat()
+    .map((event, i) => ({ ...event, time: i }));
+  const page = renderReport(many, null);
+  expect(page.length).toBeLessThan(5e6);
+  expect(page).toMatch(/\d+ events from the middle of the run are not shown/);
 });
 
 test('every prefix of a run gives a page: a run may be looked at while it goes on, or have failed anywhere', () => {
