@@ -2,7 +2,9 @@
 // states), what the cache held, and a manifest with the digest of every file (manifest.ts). What is in the files is
 // here; the order in which they come to be is in checkpoint-folder.ts.
 import { createHash, type Hash } from 'node:crypto';
+import { closeSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { openRegularFile } from '../core/bounded-file.js';
 import { DataError, messageOf, PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { type Block, type Model, parameterName } from '../model/block.js';
@@ -10,7 +12,8 @@ import { entryView, type SlabLayout } from '../model/slab.js';
 import type { CheckpointFolder } from './checkpoint-folder.js';
 import { type BlockFile, blockFile, brokenFile, type Manifest } from './manifest.js';
 import { bytesOf, type NamedTensor, readSafetensors, safetensorsChunks } from './safetensors.js';
-import { hashWhole } from './whole-file.js';
+
+const CHUNK_BYTES = 1 << 20;
 
 /**
  * Where the state of one block lies in shared memory: parameters, and the optimizer states one behind the other where
@@ -89,7 +92,7 @@ const blockPath = (folder: string, index: number): string => join(folder, blockF
 export function verifyFiles(folder: string, { files, cache }: Manifest): void {
   for (const { file, bytes, sha256 } of cache === undefined ? files : [...files, cache]) {
     const path = join(folder, file);
-    const found = guarded(path, () => hashWhole(path));
+    const found = guarded(path, () => digestOfFile(path));
     if (found.bytes !== bytes) throw brokenFile(path, `it has ${found.bytes} bytes, the manifest says ${bytes}`);
     if (found.sha256 !== sha256)
       throw brokenFile(
@@ -99,12 +102,28 @@ export function verifyFiles(folder: string, { files, cache }: Manifest): void {
   }
 }
 
-/** What the system says of a file (it is gone, a folder, not readable) says that the checkpoint is damaged. */
+function digestOfFile(path: string): { readonly bytes: number; readonly sha256: string } {
+  const { file } = openRegularFile(path);
+  try {
+    const hash = createHash('sha256');
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    let bytes = 0;
+    for (let count = -1; count !== 0; bytes += count) {
+      count = readSync(file, chunk, 0, chunk.length, bytes);
+      hash.update(chunk.subarray(0, count));
+    }
+    return { bytes, sha256: hash.digest('hex') };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** What is said of a file that cannot be read (it is gone, a folder, a pipe) says that the checkpoint is damaged. */
 function guarded<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof PipetrainError) throw error;
+    if (error instanceof PipetrainError && error.code === 'PT_CHECKPOINT_BROKEN') throw error;
     throw brokenFile(path, messageOf(error), error);
   }
 }

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readBoundedText } from '../core/bounded-file.js';
 import { DataError, messageOf } from '../core/errors.js';
 import { freezerStateSchema } from '../freezing/freezer-state.js';
 import { modelSourceSchema } from '../model/model-source.js';
@@ -11,9 +12,10 @@ import { arithmeticSchema } from '../run/arithmetic.js';
 import type { OwnKey } from '../run/own-key.js';
 import { progressSchema } from '../run/progress.js';
 import { MANIFEST_FILE } from './checkpoint-folder.js';
-import { readWhole } from './whole-file.js';
 
 const FORMAT = 'pipetrain-checkpoint-2';
+/** Text of this length is the longest that there is; a run of ten million steps has less. */
+const LIMIT = { maxBytes: 500 * 2 ** 20, remedy: 'Use another checkpoint of the run.' };
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const size = z.number().int().nonnegative();
 
@@ -98,7 +100,7 @@ export const brokenFile = (path: string, why: string, cause?: unknown): DataErro
 
 function read(path: string, folder: string): string {
   try {
-    return readWhole(path).toString('utf8');
+    return readBoundedText(path, LIMIT);
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'))
       throw brokenFile(path, messageOf(cause), cause);

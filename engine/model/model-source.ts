@@ -2,12 +2,14 @@
 // run that goes on has the model that it began with. What the code does beyond its files (what it reads or asks for
 // when it runs) is not in it, nor are pretrained weights: a run that goes on has its own.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { readBoundedFile } from '../core/bounded-file.js';
 
 /** Files that are listed one by one; of more, only the digest over all is kept. */
 const MOST_FILES = 64;
+const LIMIT = { maxBytes: 128 * 2 ** 20, remedy: 'Download it again; a real one has some megabytes at most.' };
 
 export const modelSourceSchema = z.object({
   /** Code of this package, a folder in the layout of Hugging Face (data), or a file that is code. */
@@ -34,7 +36,11 @@ export const builtInSource = (name: string): ModelSource => ({
 /** The source `hf:DIR`. */
 export function folderSource(folder: string): ModelSource {
   const names = FOLDER_FILES.filter((name) => existsSync(join(folder, name)));
-  return sourceOf('folder', resolve(folder), new Map(names.map((name) => [name, readFileSync(join(folder, name))])));
+  return sourceOf(
+    'folder',
+    resolve(folder),
+    new Map(names.map((name) => [name, readBoundedFile(join(folder, name), LIMIT)])),
+  );
 }
 
 /** The source of a model file. `contents` are those of all files that it was built from, by their relative paths. */

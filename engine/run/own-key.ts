@@ -1,24 +1,14 @@
 // OwnKey: a secret of this user on this machine, by which it knows again what it has written itself. Whoever makes a
 // folder for somebody else cannot make its seal. It encrypts nothing.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { foreignFolder, openOwn } from '../core/own-file.js';
 
 const FILE = 'key';
 const BYTES = 32;
-/** Permissions of others. */
+/** Others may do anything at all. */
 const OTHERS = 0o077;
-const WRITE_OF_OTHERS = 0o022;
 
 export class OwnKey {
   readonly #secret: Buffer;
@@ -34,8 +24,7 @@ export class OwnKey {
   static open(folder: string): OwnKey | null {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const { uid, mode } = lstatSync(folder);
-      if (!isOwn(uid) || (mode & WRITE_OF_OTHERS) !== 0) return null;
+      if (foreignFolder(folder) !== null) return null;
       const path = join(folder, FILE);
       make(path);
       const secret = readKey(path);
@@ -74,16 +63,13 @@ function make(path: string): void {
 }
 
 function readKey(path: string): Buffer | null {
-  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  const file = openOwn(path, constants.O_RDONLY);
   try {
-    const { uid, mode, size } = fstatSync(file);
-    if (!isOwn(uid) || size !== BYTES || (process.platform !== 'win32' && (mode & OTHERS) !== 0)) return null;
+    const { mode, size } = fstatSync(file);
+    if (size !== BYTES || (process.platform !== 'win32' && (mode & OTHERS) !== 0)) return null;
     const secret = Buffer.alloc(BYTES);
     return readSync(file, secret, 0, BYTES, 0) === BYTES ? secret : null;
   } finally {
     closeSync(file);
   }
 }
-
-/** Where there are no user numbers, the folder is that of the user by its place. */
-const isOwn = (uid: number): boolean => process.getuid === undefined || uid === process.getuid();
