@@ -73,7 +73,7 @@ export function makeParts(options: CoordinatorOptions): CoordinatorParts {
     heartbeatSeconds: config.heartbeatSeconds,
     nextName: () => roster.nextName(),
     numMembers: () => roster.ids.length,
-    setup: () => setupOrder(options, memory, phase.run.digests()),
+    setup: () => setupOrder(options, memory, false, phase.run.digests()),
     handlers,
     onRefused: (worker, reason) => phase.run.onRefused(worker, reason),
   });

@@ -32,6 +32,7 @@ export class Coordinator {
   readonly #recruitment: Recruitment;
   readonly #heartbeat: Heartbeat;
   readonly #onExit = (): void => this.abort();
+  #isLaunched = false;
 
   private constructor(options: CoordinatorOptions, parts: CoordinatorParts, port: Port) {
     const { config, microBatch } = options;
@@ -46,7 +47,7 @@ export class Coordinator {
       calls,
       port,
       handlers,
-      setup: () => setupOrder(options, memory, null),
+      setup: () => setupOrder(options, memory, true, this.#isLaunched ? parts.phase.run.digests() : null),
       means: runMeans(options, memory),
     });
     this.#heartbeat = new Heartbeat({
@@ -120,8 +121,11 @@ export class Coordinator {
   }
 
   /** Waits until each of the workers that were started with it has loaded the model and the data. */
-  launch(): Promise<Member[]> {
-    return this.#recruitment.setUp(this.#membership.roster.links.filter((link) => link instanceof WorkerProcess));
+  async launch(): Promise<Member[]> {
+    const first = this.#membership.roster.links.filter((link) => link instanceof WorkerProcess);
+    const members = await this.#recruitment.setUp(first);
+    this.#isLaunched = true;
+    return members;
   }
 
   /** Lets all workers measure at the same time what every block costs: they will also train at the same time. */

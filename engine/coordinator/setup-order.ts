@@ -9,18 +9,19 @@ import { executorOf, hasKernels } from '../run/devices.js';
 import type { CoordinatorOptions } from './coordinator-options.js';
 
 /**
- * `expects` is what a worker that joins must find on its own; null for the coordinator's own workers, which read the
- * very same files.
+ * `expects` is what a worker must find: one that joins on its own, and one of the coordinator's that starts later, for
+ * files may have changed since the run read them. Null for those that read them together with the coordinator.
  */
 export function setupOrder(
   { config, microBatch }: CoordinatorOptions,
   { shared }: RunMemory,
+  isOwn: boolean,
   expects: { readonly model: string; readonly data: string } | null,
 ): Order {
   return {
     type: 'setup',
     // The coordinator's own workers have been told all of them.
-    settings: expects === null ? null : sharedSettings(config),
+    settings: isOwn ? null : sharedSettings(config),
     executor: executorOf(config.devices),
     kernels: hasKernels(config),
     microBatch,

@@ -1,8 +1,11 @@
 // A run that loses workers is the run that was never disturbed: equal hashes, with real processes that are really
 // killed, stopped or cut off.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import type { RunEventBody } from '../../engine/events/events.js';
+import { scratchWith } from '../scratch.js';
 import { hashesOf, referenceRun, trainRun } from './train-run.js';
 
 const LONG: Partial<TrainConfigInput> = { steps: 100, evalEvery: '25 steps' };
@@ -74,6 +77,24 @@ describe('a run whose worker is lost', () => {
     expect(run.of('worker.lost').length).toBeGreaterThan(0);
     expect(hashesOf(run)).toEqual(hashesOf(await undisturbed()));
     expect(run.of('evaluation').at(-1)?.metric).toBe((await undisturbed()).of('evaluation').at(-1)?.metric);
+  });
+
+  it('replaces no worker where the data changed since the run read them', async () => {
+    const data = join(scratchWith({ 'text.txt': 'to be or not to be\n'.repeat(200) }), 'text.txt');
+    const changes = {
+      model: 'gpt',
+      modelOptions: { layers: 1, width: 8, heads: 1 },
+      data: `text:${data}`,
+      dataOptions: { sequence: 16 },
+    };
+    const harm = onStep(20, (pidOf) => {
+      writeFileSync(data, 'to be or not to eat\n'.repeat(200));
+      kill(0)(pidOf);
+    });
+    await expect(trainRun({ ...LONG, ...changes, devices: 'cpu:1' }, harm)).rejects.toMatchObject({
+      code: 'PT_JOIN_MISMATCH',
+      message: expect.stringMatching(/the data text:.* is another one than the run's/) as string,
+    });
   });
 
   it('does again every step since the snapshot and no other, each with the loss it had before', async () => {
