@@ -42,6 +42,11 @@ export class HostGround {
     this.hosts = new Hosts(numHosts);
   }
 
+  /** Flags of every run here. */
+  get settings() {
+    return this.#settings;
+  }
+
   /** The coordinator's, which is on host 0. */
   get url() {
     return `ws://${this.hosts.addressOf(0)}:${PORT}`;
@@ -119,6 +124,24 @@ export class HostGround {
     const command = [MAIN, 'worker', '--join', url, '--name', `host${host}`, ...args];
     const env = { ...process.env, PIPETRAIN_TOKEN: token };
     return this.#watched(started(process.execPath, command, { launch: this.hosts.launch(host), env }));
+  }
+
+  /**
+   * Starts a command on a host.
+   * @param {number} host
+   * @param {string} command
+   * @param {readonly string[]} args
+   * @param {NodeJS.ProcessEnv} [env] Besides that of this process.
+   * @param {(line: string) => void} [onLine]
+   */
+  onHost(host, command, args, env = {}, onLine = () => undefined) {
+    const launch = this.hosts.launch(host);
+    return this.#watched(
+      started(command, args, {
+        launch: (name, words, given) => launch(name, words, { ...given, env: { ...process.env, ...env } }),
+        onLine,
+      }),
+    );
   }
 
   /**

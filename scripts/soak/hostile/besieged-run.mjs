@@ -1,0 +1,107 @@
+// The run that is besieged: started on host 0 as a user without rights, heard through the file of its events (its
+// standard output is on a full disk), and judged at its end. Who besieges it is not its business.
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseJson } from '../../lab/json.mjs';
+import { MAIN, pipetrain } from '../../lab/pipetrain.mjs';
+import { TOKEN } from '../host-ground.mjs';
+import { besiegedShell, changesIn } from './leftovers.mjs';
+
+/** @typedef {import('../../lab/pipetrain.mjs').RunEvent} RunEvent */
+/** @typedef {import('../../lab/pipetrain.mjs').End} End */
+/** @typedef {import('../host-ground.mjs').HostGround} HostGround */
+
+/** The user nobody. */
+const UID = 65534;
+const LOOK_MS = 100;
+
+export class BesiegedRun {
+  /** @type {RunEvent[]} */
+  events = [];
+  folder;
+  #ground;
+  #report;
+  #read = 0;
+  /** @type {Promise<End>} */
+  #ended;
+  #isOver = false;
+
+  /**
+   * @param {HostGround} ground
+   * @param {readonly string[]} args
+   * @param {{ hasLeftovers: boolean, isOutputFull: boolean }} siege
+   */
+  constructor(ground, args, siege) {
+    this.#ground = ground;
+    // What the run may write: a folder of its own user.
+    chmodSync(ground.folder, 0o755);
+    const home = join(ground.folder, 'home');
+    mkdirSync(home);
+    chownSync(home, UID, UID);
+    this.folder = join(home, 'besieged');
+    this.#report = join(ground.folder, 'report');
+    const script = besiegedShell({ uid: UID, report: this.#report, ...siege });
+    const files = ['--program-cache', join(home, 'programs'), '--out', this.folder];
+    const command = [process.execPath, MAIN, 'train', ...args, ...files];
+    this.#ended = ground.onHost(0, 'sh', ['-c', script, 'sh', ...command], {
+      HOME: home,
+      PIPETRAIN_TOKEN: TOKEN,
+    }).ended;
+    void this.#ended.then(() => (this.#isOver = true));
+  }
+
+  /** Resolves when an event that fits has been written, or the run is over. @param {(event: RunEvent) => boolean} fits */
+  async until(fits) {
+    for (let seen = 0; ; seen = this.events.length) {
+      this.#look();
+      if (this.events.slice(seen).some(fits) || this.#isOver) return;
+      await sleep(LOOK_MS);
+    }
+  }
+
+  /** Kills the worker that joined last. */
+  killWorker() {
+    const last = this.events.findLast(({ type }) => type === 'worker.joined');
+    if (last === undefined || !('pid' in last)) return;
+    this.#ground.say(`worker ${last.worker} is killed`);
+    process.kill(last.pid, 'SIGKILL');
+  }
+
+  get isOver() {
+    return this.#isOver;
+  }
+
+  /** Waits for the end and tells what is wrong. @param {string} hashes Of the undisturbed run. */
+  async judge(hashes) {
+    const ground = this.#ground;
+    const outcome = await this.#ended;
+    this.#look();
+    ground.expectEnd('the run', outcome);
+    const finished = this.events.filter(({ type }) => type === 'run.finished');
+    const found = finished.map((event) => ('lossSha256' in event ? `${event.lossSha256} ${event.weightsSha256}` : ''));
+    ground.expect(found.length === 1, `it finished once (${found.length})`);
+    ground.expect(found[0] === hashes, `equal to the undisturbed run: losses ${hashes.slice(0, 16)}, not ${found[0]}`);
+    const verified = await pipetrain(['verify', this.folder]).ended;
+    ground.expect(
+      verified.end === 0,
+      `verify finds nothing (${verified.end}) ${verified.end === 0 ? '' : verified.errors}`,
+    );
+    const changes = changesIn(readFileSync(this.#report, 'utf8'));
+    ground.expect(changes.length === 0, `the host's memory is as it was ${changes.join(', ')}`);
+    const files = readdirSync(this.folder, { recursive: true, encoding: 'utf8' });
+    const left = files.filter((file) => /\.(tmp|partial|trash)/.test(file));
+    ground.expect(left.length === 0, `nothing unfinished is left in its folder ${left.join(', ')}`);
+  }
+
+  /** Reads what was written since the last look, whole lines only. */
+  #look() {
+    const path = join(this.folder, 'events.jsonl');
+    if (!existsSync(path)) return;
+    const text = readFileSync(path, 'utf8');
+    const end = text.lastIndexOf('\n') + 1;
+    for (const line of text.slice(this.#read, end).split('\n'))
+      if (line !== '') this.events.push(/** @type {RunEvent} */ (parseJson(line)));
+    this.#read = end;
+  }
+}
