@@ -54,10 +54,10 @@ export function requireEqual(what: 'model' | 'data', source: string, found: stri
     `the ${what} ${source} of this worker is another one than the run's: its digest is ` +
       `${found.slice(0, 16)}, the run's is ${expected.slice(0, 16)}`,
     what === 'model'
-      ? 'Copy the model file of the run to this host, and run the same version of pipetrain; if it changed here while ' +
-          'the run went on, put it back and resume.'
-      : 'Copy the data of the run to this host, and give the same --data-options; if they changed here while the run ' +
-          'went on, put them back and resume.',
+      ? 'Copy the model file of the run to this host, and run the same version of pipetrain. If it changed here ' +
+          'while the run went on, put it back and resume.'
+      : 'Copy the data of the run to this host, and give the same --data-options. If they changed here while the ' +
+          'run went on, put them back and resume.',
   );
 }
 
