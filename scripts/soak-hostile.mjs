@@ -52,19 +52,19 @@ async function besiege(ground) {
     hasLeftovers: enemiesHere.has('leftovers'),
     isOutputFull: enemiesHere.has('full'),
   });
-  if (enemiesHere.has('floods')) enemies.flood(new URL(ground.url).host);
-  await run.until(({ type }) => type === 'worker.joined');
+  if (enemiesHere.has('floods')) enemies.flood([new URL(ground.url).host]);
+  await run.until(() => run.has('worker.joined'));
   if (enemiesHere.has('floods')) enemies.flood(enemies.portsOfRun);
-  await run.until(({ type }) => type === 'step');
+  await run.until(() => run.step >= 0);
   if (enemiesHere.has('ringers')) enemies.ring();
+  const liars = enemiesHere.has('liars') ? lies.map((lie) => enemies.lie(lie)) : [];
   const resumes = enemiesHere.has('resumes') ? [enemies.resume(run.folder), enemies.resume(run.folder)] : [];
   // Whoever takes its place has to get in through the flood.
-  await run.until((event) => event.type === 'step' && event.step >= steps / 5);
+  await run.until(() => run.step >= steps / 5);
   run.killWorker();
-  if (enemiesHere.has('liars')) for (const lie of lies) if (!run.isOver) await enemies.lie(lie);
   await run.judge(undisturbed);
   await enemies.withdraw();
-  await Promise.all(resumes);
+  await Promise.all([...resumes, ...liars]);
   const counts = counted(run.events.map(({ type }) => type));
   ground.say(counts.map(([type, n]) => `${type} ${n}`).join(', '));
 }

@@ -16,7 +16,7 @@ import { SMALL_VIT } from './settings.mjs';
 /** @typedef {import('../lab/pipetrain.mjs').End} End */
 /** @typedef {{ child: Heard, ended: Promise<End> }} Process */
 
-const TOKEN = 'what all hosts of this soak have been told';
+export const TOKEN = 'what all hosts of this soak have been told';
 const PORT = 7000;
 const HEARTBEAT_SECONDS = 2;
 

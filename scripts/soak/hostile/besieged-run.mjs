@@ -3,7 +3,7 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseJson } from '../../lab/json.mjs';
+import { EventFile } from '#dist/engine/events/event-file.js';
 import { MAIN, pipetrain } from '../../lab/pipetrain.mjs';
 import { TOKEN } from '../host-ground.mjs';
 import { besiegedShell, changesIn } from './leftovers.mjs';
@@ -22,7 +22,6 @@ export class BesiegedRun {
   folder;
   #ground;
   #report;
-  #read = 0;
   /** @type {Promise<End>} */
   #ended;
   #isOver = false;
@@ -51,21 +50,36 @@ export class BesiegedRun {
     void this.#ended.then(() => (this.#isOver = true));
   }
 
-  /** Resolves when an event that fits has been written, or the run is over. @param {(event: RunEvent) => boolean} fits */
-  async until(fits) {
-    for (let seen = 0; ; seen = this.events.length) {
+  /** The last step that its events tell of, or -1. */
+  get step() {
+    const last = this.events.findLast(({ type }) => type === 'step');
+    return last !== undefined && 'step' in last ? last.step : -1;
+  }
+
+  /** @param {RunEvent['type']} type */
+  has(type) {
+    return this.events.some((event) => event.type === type);
+  }
+
+  /** Resolves when that holds, or the run is over. @param {() => boolean} holds */
+  async until(holds) {
+    for (;;) {
       this.#look();
-      if (this.events.slice(seen).some(fits) || this.#isOver) return;
+      if (holds() || this.#isOver) return;
       await sleep(LOOK_MS);
     }
   }
 
-  /** Kills the worker that joined last. */
+  /** Kills the worker that the run started last. */
   killWorker() {
-    const last = this.events.findLast(({ type }) => type === 'worker.joined');
+    const last = this.events.findLast((event) => event.type === 'worker.joined' && event.origin === undefined);
     if (last === undefined || !('pid' in last)) return;
     this.#ground.say(`worker ${last.worker} is killed`);
-    process.kill(last.pid, 'SIGKILL');
+    try {
+      process.kill(last.pid, 'SIGKILL');
+    } catch {
+      this.#ground.say('it was gone already');
+    }
   }
 
   get isOver() {
@@ -94,14 +108,8 @@ export class BesiegedRun {
     ground.expect(left.length === 0, `nothing unfinished is left in its folder ${left.join(', ')}`);
   }
 
-  /** Reads what was written since the last look, whole lines only. */
   #look() {
     const path = join(this.folder, 'events.jsonl');
-    if (!existsSync(path)) return;
-    const text = readFileSync(path, 'utf8');
-    const end = text.lastIndexOf('\n') + 1;
-    for (const line of text.slice(this.#read, end).split('\n'))
-      if (line !== '') this.events.push(/** @type {RunEvent} */ (parseJson(line)));
-    this.#read = end;
+    if (existsSync(path)) this.events = [...new EventFile(path)];
   }
 }

@@ -32,38 +32,44 @@ export class Enemies {
     this.#ground = ground;
   }
 
-  /** Floods ports of host 0, from it and from another host. @param {string} to HOST:PORT, HOST:PORT and so on. */
-  flood(to) {
+  /** Floods ports of host 0, from it and from another host. @param {readonly string[]} addresses HOST:PORT */
+  flood(addresses) {
+    const ports = addresses.map((address) => address.replace(/^.*:/, '')).join(',');
+    const args = ['--host', this.#ground.hosts.addressOf(0), '--ports', ports, '--seconds', SIEGE_SECONDS];
     for (const host of [0, 1])
-      for (const token of [[], ['--token', TOKEN]])
-        this.#start(`a flood from host ${host}${token.length === 0 ? '' : ' with the token'}`, host, 'flood.mjs', [
-          ...['--to', to, '--seconds', SIEGE_SECONDS],
-          ...token,
-        ]);
+      this.#start(`a flood from host ${host} at ${addresses.length} ports`, host, '../flood.mjs', [
+        ...args,
+        ...['--token', TOKEN],
+      ]);
   }
 
   /** Rings at all ports of host 0, from it and from another host. */
   ring() {
     for (const host of [0, 1])
       this.#start(`a ringer on host ${host}`, host, 'ringer.mjs', [
-        ...['--to', this.portsOfRun, '--token', TOKEN, '--seconds', SIEGE_SECONDS],
+        ...['--to', this.portsOfRun.join(','), '--token', TOKEN, '--seconds', SIEGE_SECONDS],
       ]);
   }
 
   /** Lets a worker join that lies; resolves when it is gone. @param {keyof typeof LIES} lie */
   async lie(lie) {
     this.#ground.say(`a worker joins that will report ${LIES[lie]}`);
-    const env = { NODE_OPTIONS: `--import=${script('liar.mjs')}`, LIE: lie, PIPETRAIN_TOKEN: TOKEN };
-    const args = [MAIN, 'worker', '--join', this.#ground.url, '--name', `liar-${lie}`, '--retry-seconds', '1'];
-    const { end } = await this.#ground.onHost(1, process.execPath, args, env).ended;
-    this.#ground.say(`the liar (${lie}) ends with ${end}`);
+    const { hosts, url } = this.#ground;
+    const args = ['--join', url, '--token', TOKEN, '--lie', lie, '--address', hosts.addressOf(1)];
+    /** @type {string[]} */
+    const lines = [];
+    const onLine = (/** @type {string} */ line) => void lines.push(line);
+    const { ended } = this.#ground.onHost(1, process.execPath, [script('liar.mjs'), ...args], {}, onLine);
+    const { errors } = await ended;
+    const told = Number(/^(\d+) lies/.exec(lines.join())?.[1] ?? 0);
+    this.#ground.expect(told > 0, `the liar (${lie}) came to lie: ${lines.join(' ')} ${errors}`);
   }
 
   /** Would resume the folder of a run that goes on. @param {string} folder */
   async resume(folder) {
     const { end, errors } = await this.#ground.onHost(0, process.execPath, [MAIN, 'resume', folder]).ended;
     const code = /\[(PT_\w+)\]/.exec(errors)?.[1] ?? errors;
-    this.#ground.expect(end === 2 && code === 'PT_RUN_IN_USE', `a resume meanwhile is refused (${end}, ${code})`);
+    this.#ground.expect(end === 2 && code === 'PT_RUN_HELD', `a resume meanwhile is refused (${end}, ${code})`);
   }
 
   /** Asks those that still go on to end, and waits until they have. */
@@ -74,7 +80,7 @@ export class Enemies {
 
   /** All ports of host 0. */
   get portsOfRun() {
-    return this.#ground.hosts.listeners(0).join(',');
+    return this.#ground.hosts.listeners(0);
   }
 
   /**

@@ -1,36 +1,60 @@
-// A worker that lies: loaded before the program (node --import), it lets the real worker of this process join and
-// compute, and falsifies what that reports from a step on. LIE names how: none, many, squares, nan, stuck, silent.
-import { WebSocket } from 'ws';
-import { decodeFrame, encodeFrame } from '#dist/engine/comm/frame.js';
+// A worker that lies: a real one joins through this process, which falsifies what it reports of its steps from the
+// fourth on. It computes, rings and writes like any other. Usage: node liar.mjs --join ws://HOST:PORT --token TEXT
+// --lie NAME --address ADDRESS, the last being where other workers reach this host.
+import { parseArgs } from 'node:util';
+import { dial } from '#dist/engine/comm/dial.js';
+import { listen } from '#dist/engine/comm/listen.js';
+import { fail } from '../../lab/command-line.mjs';
+import { MAIN, started } from '../../lab/pipetrain.mjs';
 
-/** @typedef {Record<string, unknown> & { type: string }} Message */
+/** @typedef {import('#dist/engine/comm/frame.js').Message} Message */
+/** @typedef {(report: Message) => Message | null} Lie */
 
-/** Step reports that are true before the first lie. */
-const HONEST = 3;
-
-/** @type {Readonly<Record<string, (report: Message) => Message | null>>} */
+const { values: options } = parseArgs({
+  options: {
+    join: { type: 'string', default: '' },
+    token: { type: 'string', default: '' },
+    lie: { type: 'string', default: '' },
+    address: { type: 'string', default: '' },
+  },
+});
+const HONEST_STEPS = 3;
+/** @type {Readonly<Record<string, Lie>>} */
 const LIES = {
   none: (report) => ({ ...report, losses: [] }),
   many: (report) => ({ ...report, losses: Array.from({ length: 50 }, (_, micro) => ({ micro, loss: 1 })) }),
   squares: (report) => ({ ...report, squares: [{ block: 4_000_000_000, fromChunk: 0, values: [1] }] }),
   nan: (report) => ({ ...report, computeMs: Number.NaN, spans: [Number.POSITIVE_INFINITY, -1] }),
-  stuck: () => ({ type: 'stuck', message: 'the neighbour is gone', about: 'w0' }),
+  stuck: () => ({ type: 'stuck', message: 'my neighbour is gone', about: null }),
   silent: () => null,
 };
-const lie = LIES[process.env['LIE'] ?? ''];
+const lie = LIES[options.lie] ?? fail(`there is no lie "${options.lie}"`);
+const { join: url, token } = options;
 
-if (lie !== undefined) {
-  const sockets = /** @type {Record<'send', (...args: unknown[]) => unknown>} */ (
-    /** @type {unknown} */ (WebSocket.prototype)
-  );
-  const { send } = sockets;
-  let numReports = 0;
-  sockets.send = function (...args) {
-    const [data] = args;
-    if (!(data instanceof Uint8Array) || data.length > 65536) return send.apply(this, args);
-    const message = /** @type {Message} */ (decodeFrame(data));
-    if (message.type !== 'step-ready' || ++numReports <= HONEST) return send.apply(this, args);
-    const told = lie(message);
-    return told === null ? undefined : send.apply(this, [encodeFrame(told), ...args.slice(1)]);
-  };
-}
+let numSteps = 0;
+const told = (/** @type {Message} */ report) =>
+  report.type === 'step-ready' && ++numSteps > HONEST_STEPS ? lie(report) : report;
+const between = await listen({
+  token,
+  onPeer(worker, hello) {
+    dial(url, { token, hello }).then(
+      (coordinator) => {
+        coordinator.onMessage((order) => worker.send(order));
+        worker.onMessage((report) => {
+          const words = told(report);
+          if (words !== null) coordinator.send(words);
+        });
+        coordinator.onClose((reason) => worker.close(reason));
+        worker.onClose((reason) => coordinator.close(reason));
+        for (const peer of [coordinator, worker]) peer.onError((error) => peer.close(error.message));
+      },
+      (/** @type {unknown} */ error) => worker.close(String(error)),
+    );
+  },
+});
+const { end, errors } = await started(process.execPath, [
+  ...[MAIN, 'worker', '--join', between.url, '--token', token, '--name', `liar-${options.lie}`],
+  ...['--listen', `${options.address}:0`, '--retry-seconds', '0'],
+]).ended;
+await between.close();
+console.log(`${numSteps - HONEST_STEPS} lies; its worker ended with ${end}: ${errors.split('\n').at(-3) ?? ''}`);
