@@ -15,13 +15,10 @@ if (run === undefined) {
 const chart = workersChart(new ReportData(new EventFile(join(run, 'events.jsonl'))));
 if (chart === null) throw new Error(`${run} has no steps to draw`);
 // The style sheet comes along; a page of its own has nothing else to give colours.
-const picture = chart
+const picture = chart.text
   .replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ')
   .replace(
     '>',
-    `><style>${REPORT_STYLE.replace(
-      'svg { display: block; width: 100%; min-width: 560px; height: auto;',
-      'svg {',
-    )}</style>`,
+    `>${REPORT_STYLE.text.replace('svg { display: block; width: 100%; min-width: 560px; height: auto;', 'svg {')}`,
   );
 writeFileSync(new URL('../docs/workers.svg', import.meta.url), `${picture}\n`);

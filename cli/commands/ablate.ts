@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { type Ablation, makeAblation, type RecordedRun } from '../../engine/ablation/ablation.js';
 import { ABLATION_CASES, type AblationCase } from '../../engine/ablation/ablation-case.js';
 import { EXIT, type ExitCode, UsageError } from '../../engine/core/errors.js';
+import { harmlessJson } from '../../engine/core/harmless-text.js';
 import { didYouMean } from '../../engine/core/suggest.js';
 import { writeWholeFile } from '../../engine/core/whole-file.js';
 import { defaultRunPath } from '../../engine/run/run-folder.js';
@@ -14,7 +15,7 @@ import { ablationFigure } from '../report/ablation-figure.js';
 import { runAblation } from '../session/ablation-runs.js';
 import type { CommandContext } from '../session/command-context.js';
 import { defaultsOfNamed } from '../session/foreign-run.js';
-import { ablationLines, ablationMarkdown, ablationNotes } from '../text/ablation-table.js';
+import { ablationLines, ablationMarkdown, ablationNotes, markdownText } from '../text/ablation-table.js';
 import { wrap } from '../text/format.js';
 
 interface AblateFlags {
@@ -83,7 +84,7 @@ async function ablate(
   const cases = options.cases === undefined ? ABLATION_CASES : casesOf(options.cases);
   const target = options.target === undefined ? null : targetOf(options.target);
   const out = config.out === '' ? `${defaultRunPath(config.model, io.now())}-ablation` : config.out;
-  const say = (line: string): void => (options.json === true ? io.stderr : io.stdout).write(`${line}\n`);
+  const say = (line: string): void => (options.json === true ? io.stderr : io.stdout).lines([line]);
   let runs: readonly RecordedRun[] = [];
   const state = await runAblation({
     io,
@@ -97,19 +98,16 @@ async function ablate(
     onRecorded: (now) => (runs = now),
   });
   if (state === 'interrupted') {
-    io.stderr.write(
+    io.stderr.lines([
       `interrupted with ${runs.length} of ${cases.length * seeds.length} runs done; the same command ` +
-        `goes on after them (--out ${out})\n`,
-    );
+        `goes on after them (--out ${out})`,
+    ]);
     return EXIT.interrupted;
   }
   const ablation = makeAblation(cases, runs, target);
   writeResults(out, ablation);
   if (options.json === true) io.stdout.write(readFileSync(join(out, 'ablation.json'), 'utf8'));
-  else
-    io.stdout.write(
-      `${showAblation(ablation, out, io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS).join('\n')}\n`,
-    );
+  else io.stdout.lines(showAblation(ablation, out, io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS));
   return EXIT.done;
 }
 
@@ -120,10 +118,11 @@ function writeResults(out: string, ablation: Ablation): void {
   const what =
     `${ablation.model ?? 'model'} on ${ablation.data ?? 'data'}, ${ablation.machine ?? 'unknown machine'}, ` +
     `pipetrain ${ablation.version ?? '?'}`;
-  writeWholeFile(join(out, 'ablation.json'), `${JSON.stringify(ablation, null, 2)}\n`);
+  writeWholeFile(join(out, 'ablation.json'), `${harmlessJson(ablation, 2)}\n`);
   writeWholeFile(
     join(out, 'ablation.md'),
-    `# Ablation\n\n${what}\n\n![speed-up and ${ablation.metricName}](ablation.svg)\n\n${ablationMarkdown(ablation)}`,
+    `# Ablation\n\n${markdownText(what)}\n\n![speed-up and ${markdownText(ablation.metricName)}](ablation.svg)\n\n` +
+      ablationMarkdown(ablation),
   );
   writeWholeFile(join(out, 'ablation.svg'), ablationFigure(ablation));
 }

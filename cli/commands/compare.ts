@@ -24,7 +24,7 @@ export function compareCommand({ io, exitWith }: CommandContext): Command {
           first as NonNullable<typeof first>,
           second as NonNullable<typeof second>,
         );
-        io.stdout.write(`${lines.join('\n')}\n`);
+        io.stdout.lines(lines);
         return isEqual ? 0 : 1;
       }),
     );

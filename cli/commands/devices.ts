@@ -9,13 +9,13 @@ export function devicesCommand({ io, exitWith }: CommandContext): Command {
       const findings = await executorFindings();
       const width = Math.max(...findings.map(({ device }) => device.length));
       const line = (device: string, usable: string, text: string): string =>
-        `${device.padEnd(width)}  ${usable.padEnd(6)}  ${text.replaceAll('\n', ' ')}`.trimEnd() + '\n';
-      io.stdout.write(line('devices', 'usable', 'computes with, or why not'));
+        `${device.padEnd(width)}  ${usable.padEnd(6)}  ${text.replaceAll('\n', ' ')}`.trimEnd();
+      io.stdout.lines([line('devices', 'usable', 'computes with, or why not')]);
       for (const { device, isUsable, text, remedy } of findings) {
-        io.stdout.write(line(device, isUsable ? 'yes' : 'no', text));
-        if (!isUsable) io.stdout.write(line('', '', remedy));
+        io.stdout.lines([line(device, isUsable ? 'yes' : 'no', text)]);
+        if (!isUsable) io.stdout.lines([line('', '', remedy)]);
       }
-      io.stdout.write('One worker process per device; more workers than cores work, and share the cores.\n');
+      io.stdout.lines(['One worker process per device; more workers than cores work, and share the cores.']);
       return 0;
     }),
   );

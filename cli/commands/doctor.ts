@@ -10,8 +10,8 @@ export function doctorCommand({ io, exitWith }: CommandContext): Command {
     exitWith(async () => {
       const checks = await machineChecks();
       for (const { name, isFine, found, remedy } of checks) {
-        io.stdout.write(`${isFine ? 'ok     ' : 'problem'}  ${name.padEnd(16)} ${clip(found, 400)}\n`);
-        if (!isFine) io.stdout.write(`         remedy: ${remedy}\n`);
+        io.stdout.lines([`${isFine ? 'ok     ' : 'problem'}  ${name.padEnd(16)} ${clip(found, 400)}`]);
+        if (!isFine) io.stdout.lines([`         remedy: ${remedy}`]);
       }
       return checks.every(({ isFine }) => isFine) ? 0 : 1;
     }),

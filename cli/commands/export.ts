@@ -1,5 +1,6 @@
 // pipetrain export: the trained parameters as one file that other programs read.
 import { Command } from 'commander';
+import { harmlessJson } from '../../engine/core/harmless-text.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import type { CommandContext } from '../session/command-context.js';
 import { bytes, count } from '../text/format.js';
@@ -18,11 +19,11 @@ export function exportCommand({ io, services, exitWith }: CommandContext): Comma
     .action(
       exitWith(async (run: string, options: { readonly out: string; readonly json?: boolean }) => {
         const result = await services.exportWeights(RunFolder.open(run), options.out);
-        if (options.json === true) io.stdout.write(`${JSON.stringify({ out: options.out, ...result })}\n`);
+        if (options.json === true) io.stdout.lines([harmlessJson({ out: options.out, ...result })]);
         else {
-          io.stdout.write(`${options.out}: ${count(result.tensors)} tensors, ${bytes(result.bytes)}\n`);
-          io.stdout.write(`checkpoint  ${result.checkpoint} (step ${count(result.step)})\n`);
-          io.stdout.write(`weights     sha256 ${result.weightsSha256.slice(0, 16)}\n`);
+          io.stdout.lines([`${options.out}: ${count(result.tensors)} tensors, ${bytes(result.bytes)}`]);
+          io.stdout.lines([`checkpoint  ${result.checkpoint} (step ${count(result.step)})`]);
+          io.stdout.lines([`weights     sha256 ${result.weightsSha256.slice(0, 16)}`]);
         }
         return 0;
       }),

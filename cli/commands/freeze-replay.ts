@@ -1,6 +1,7 @@
 // pipetrain freeze-replay: what another freeze policy would have done in a run, from its events.
 import { Command } from 'commander';
 import { UsageError } from '../../engine/core/errors.js';
+import { harmlessJson } from '../../engine/core/harmless-text.js';
 import { EventFile } from '../../engine/events/event-file.js';
 import { replayFreezing, type ReplayRequest } from '../../engine/freezing/freeze-replay.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
@@ -58,9 +59,7 @@ export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
         });
         const replay = replayFreezing(new EventFile(folder.eventsPath), config, requestOf(flags, config.freeze));
         const columns = io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS;
-        io.stdout.write(
-          flags.json === true ? `${JSON.stringify(replay)}\n` : `${replayLines(replay, columns).join('\n')}\n`,
-        );
+        io.stdout.lines(flags.json === true ? [harmlessJson(replay)] : replayLines(replay, columns));
         return 0;
       }),
     );

@@ -1,6 +1,7 @@
 // pipetrain plan: the plan a run would start with, and what it would become as layers freeze. Measures, but does not
 // train.
 import { Command } from 'commander';
+import { harmlessJson } from '../../engine/core/harmless-text.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { CommandContext } from '../session/command-context.js';
@@ -36,7 +37,7 @@ export function planCommand({ io, services, exitWith }: CommandContext): Command
       });
       const preview = await services.previewPlan(config);
       const columns = io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS;
-      io.stdout.write(json === true ? `${JSON.stringify(preview)}\n` : `${planLines(preview, columns).join('\n')}\n`);
+      io.stdout.lines(json === true ? [harmlessJson(preview)] : planLines(preview, columns));
       return 0;
     }),
   );

@@ -16,7 +16,7 @@ export function reportCommand({ io, exitWith }: CommandContext): Command {
       exitWith((run: string) => {
         const folder = RunFolder.open(run);
         writeResults(folder);
-        io.stdout.write(`${folder.reportPath}\n`);
+        io.stdout.lines([`${folder.reportPath}`]);
         return 0;
       }),
     );

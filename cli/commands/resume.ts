@@ -96,10 +96,10 @@ async function goOn(
     ? { config: point.manifest.config, dropped: [] }
     : withoutPlaces(point.manifest.config, new Set(flags.keys()));
   if (dropped.length > 0)
-    io.stderr.write(
+    io.stderr.lines([
       `warning: the run was not started here by you, so its places are not taken (${dropped.join(', ')}); give the ` +
-        'flags to use them\n',
-    );
+        'flags to use them',
+    ]);
   const resolved = await resolveConfig({
     file: null,
     env: {},

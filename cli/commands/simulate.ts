@@ -1,6 +1,7 @@
 // pipetrain simulate: predicts a training on hardware that need not be there, by the rules of the paper, by ours, or
 // both side by side.
 import { Command } from 'commander';
+import { harmlessJson } from '../../engine/core/harmless-text.js';
 import { compareRules } from '../../engine/simulate/comparison.js';
 import { hardwareNames } from '../../engine/simulate/hardware.js';
 import { simulatedModelNames } from '../../engine/simulate/model.js';
@@ -68,8 +69,8 @@ export function simulateCommand({ io, exitWith }: CommandContext): Command {
     .action(
       exitWith((flags: SimulateFlags) => {
         const { lines, json } = answer(flags, parseSimulateFlags(flags));
-        if (flags.json === true) io.stdout.write(`${JSON.stringify(json)}\n`);
-        else io.stdout.write(`${lines(io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS).join('\n')}\n`);
+        if (flags.json === true) io.stdout.lines([harmlessJson(json)]);
+        else io.stdout.lines(lines(io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS));
         return 0;
       }),
     );

@@ -2,6 +2,7 @@
 // more.
 import { Command } from 'commander';
 import { UsageError } from '../../engine/core/errors.js';
+import { harmlessJson } from '../../engine/core/harmless-text.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { TOKEN_VARIABLE } from '../config/config-layers.js';
 import { addTlsFlags, type TlsFlags, trustOf } from '../config/tls-flags.js';
@@ -42,7 +43,8 @@ export function statusCommand({ io, services, exitWith }: CommandContext): Comma
         const status = isAddress
           ? await services.askCoordinator(target, token ?? '', trustOf(flags))
           : await services.statusOfFolder(RunFolder.open(target));
-        io.stdout.write(flags.json === true ? `${JSON.stringify(status)}\n` : statusText(status, io.stdout.columns()));
+        if (flags.json === true) io.stdout.lines([harmlessJson(status)]);
+        else io.stdout.write(statusText(status, io.stdout.columns()));
         return 0;
       }),
     );

@@ -3,12 +3,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import { DataError } from '../../engine/core/errors.js';
+import { harmlessJson } from '../../engine/core/harmless-text.js';
 import type { Check } from '../../engine/events/ledger.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import type { TrialResult } from '../../engine/verify/verify-model.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import { resolveConfig } from '../config/resolve-config.js';
-import type { Output } from '../console/io.js';
+import type { Output } from '../console/output.js';
 import type { CommandContext } from '../session/command-context.js';
 import { defaultsOfNamed } from '../session/foreign-run.js';
 import { wrap } from '../text/format.js';
@@ -47,13 +48,13 @@ export function verifyCommand(context: CommandContext): Command {
   return command.action(
     exitWith(async (target: string | undefined, options: { readonly json?: boolean }) => {
       const print = (lines: readonly string[]): void => {
-        if (options.json !== true) for (const line of lines) io.stdout.write(`${line}\n`);
+        if (options.json !== true) io.stdout.lines(lines);
       };
       const flags = configFlagsOf(command);
       if (target !== undefined && flags.size === 0 && isFolder(target)) {
         const checks = await services.verifyRun(RunFolder.open(target));
         print(checks.flatMap((check) => checkLines(check, io.stdout.columns() - 1)));
-        if (options.json === true) io.stdout.write(`${JSON.stringify(checks)}\n`);
+        if (options.json === true) io.stdout.lines([harmlessJson(checks)]);
         requireChecks(checks, target);
         return 0;
       }
@@ -69,7 +70,7 @@ export function verifyCommand(context: CommandContext): Command {
       const results = await services.verifyModel(resolved.config, steps, (result) =>
         print(trialLines(result, io.stdout)),
       );
-      if (options.json === true) io.stdout.write(`${JSON.stringify(results)}\n`);
+      if (options.json === true) io.stdout.lines([harmlessJson(results)]);
       requireTrials(results, resolved.config.model, print);
       return 0;
     }),

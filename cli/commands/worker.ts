@@ -76,7 +76,7 @@ async function work(flags: WorkerFlags, { io, services }: Pick<CommandContext, '
     first: 'leaving: the workers go when their state is with others (once more to stop now)',
     second: 'stopped now',
   });
-  const say = (name: string, text: string): void => io.stderr.write(`${name}: ${text}\n`);
+  const say = (name: string, text: string): void => io.stderr.lines([`${name}: ${text}`]);
   try {
     await services.runWorkers({
       run: { url: flags.join, token, trust },

@@ -1,6 +1,7 @@
 // config.resolved.yaml: every setting of a run with where it came from, in a form that `pipetrain train` reads again.
 // It formats; it decides nothing.
 import { Document } from 'yaml';
+import { harmlessLine } from '../../engine/core/harmless-text.js';
 import { configKeys, toKebab } from './config-keys.js';
 import type { ResolvedConfig } from './resolve-config.js';
 
@@ -23,5 +24,5 @@ export function showResolved({ config, origins }: ResolvedConfig): string {
     }
   }
   const width = Math.min(40, Math.max(...lines.map(([text]) => text.length)));
-  return `${lines.map(([text, origin]) => (origin === '' ? text : `${text.padEnd(width)} # ${origin}`)).join('\n')}\n`;
+  return `${lines.map(([text, origin]) => (origin === '' ? text : `${text.padEnd(width)} # ${harmlessLine(origin)}`)).join('\n')}\n`;
 }

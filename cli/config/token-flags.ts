@@ -34,15 +34,15 @@ export function addTokenFlags(command: Command, what: string): Command {
  */
 export function tokenOf(
   { token, tokenFile }: TokenFlags,
-  { env, stderr }: { readonly env: Environment; readonly stderr: { write(text: string): void } },
+  { env, stderr }: { readonly env: Environment; readonly stderr: { lines(texts: readonly string[]): void } },
 ): string | undefined {
   if (token !== undefined && tokenFile !== undefined)
     throw new UsageError('PT_USAGE', '--token and --token-file are both given', 'Give one.');
   if (tokenFile !== undefined) return readTokenFile(tokenFile);
   if (token === undefined) return env[TOKEN_VARIABLE];
-  stderr.write(
-    `warning: other users of this host can see what --token says; ${TOKEN_VARIABLE} and --token-file are not seen\n`,
-  );
+  stderr.lines([
+    `warning: other users of this host can see what --token says; ${TOKEN_VARIABLE} and --token-file are not seen`,
+  ]);
   return token;
 }
 

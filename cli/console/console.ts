@@ -1,11 +1,12 @@
 // ConsoleView: a run on the console. On a terminal one status line is redrawn below what was told; elsewhere a line
 // every two seconds. It draws events; it decides nothing and keeps no time of its own but that of the events.
+import { harmlessJson } from '../../engine/core/harmless-text.js';
 import type { RunEvent } from '../../engine/events/events.js';
 import type { Summary } from '../../engine/events/summary.js';
 import { type PlanMade, type Story, tell } from '../text/decisions.js';
 import { clip, quote, wrap } from '../text/format.js';
 import { breakdownLines, resultRows, table } from '../text/results.js';
-import type { Output } from './io.js';
+import type { Output } from './output.js';
 import { advance, type Progress, startOfProgress } from './progress.js';
 import { statusLine } from './status-line.js';
 
@@ -19,19 +20,11 @@ export interface RunView {
 const LIVE_INTERVAL = 0.1;
 const PLAIN_INTERVAL = 2;
 
-const BOLD = '\u001b[1m';
-const GREEN = '\u001b[32m';
-const YELLOW = '\u001b[33m';
-const DIM = '\u001b[2m';
-const OFF = '\u001b[0m';
-
 export class ConsoleView implements RunView {
   readonly #output: Output;
   #progress: Progress = startOfProgress;
   #plan: PlanMade | null = null;
   #drawnAt = -Infinity;
-  /** Length of the status line that stands on the terminal now. */
-  #standing = 0;
   #breakdown: Extract<RunEvent, { type: 'breakdown' }> | null = null;
   readonly #samples: Extract<RunEvent, { type: 'sample' }>[] = [];
 
@@ -55,7 +48,7 @@ export class ConsoleView implements RunView {
     const columns = this.#columns;
     // The last steps belong on the screen even where the interval has not passed.
     if (!this.#output.isTerminal) this.#drawStatus(Infinity);
-    this.#clearStatus();
+    this.#output.wipe();
     this.#heading('results');
     this.#lines(table(resultRows(summary), columns));
     if (this.#breakdown !== null) {
@@ -81,41 +74,28 @@ export class ConsoleView implements RunView {
     const line = statusLine(this.#progress, this.#columns);
     if (line === '') return;
     this.#drawnAt = time;
-    if (!isTerminal) {
-      this.#output.write(`${line}\n`);
-      return;
-    }
-    // Overwriting with blanks needs no control sequence but the carriage return.
-    this.#output.write(`\r${line.padEnd(this.#standing)}`);
-    this.#standing = line.length;
-  }
-
-  #clearStatus(): void {
-    if (this.#standing > 0) this.#output.write(`\r${' '.repeat(this.#standing)}\r`);
-    this.#standing = 0;
+    if (isTerminal) this.#output.redraw(line);
+    else this.#lines([line]);
   }
 
   #print({ tone, headline, details, grid }: Story): void {
-    this.#clearStatus();
+    this.#output.wipe();
     const columns = this.#columns;
-    const colour = tone === 'good' ? GREEN : tone === 'bad' ? YELLOW : '';
-    this.#lines(wrap(headline, columns, 2).map((line) => this.#paint(line, colour)));
-    for (const detail of details) this.#lines(wrap(`  ${detail}`, columns, 4).map((line) => this.#paint(line, DIM)));
+    const toneOfLine = tone === 'good' || tone === 'bad' ? tone : 'plain';
+    this.#output.lines(wrap(headline, columns, 2), toneOfLine);
+    for (const detail of details) this.#output.lines(wrap(`  ${detail}`, columns, 4), 'dim');
     this.#lines(grid.map((line) => clip(`  ${line}`, columns)));
     // What stood on the line before is gone; the next step draws it again at once.
     if (this.#output.isTerminal) this.#drawnAt = -Infinity;
   }
 
   #heading(text: string): void {
-    this.#lines(['', this.#paint(text, BOLD)]);
-  }
-
-  #paint(text: string, colour: string): string {
-    return this.#output.hasColour && colour !== '' ? `${colour}${text}${OFF}` : text;
+    this.#lines(['']);
+    this.#output.lines([text], 'bold');
   }
 
   #lines(lines: readonly string[]): void {
-    for (const line of lines) this.#output.write(`${line}\n`);
+    this.#output.lines(lines);
   }
 }
 
@@ -128,7 +108,7 @@ export class JsonView implements RunView {
   }
 
   show(event: RunEvent): void {
-    this.#output.write(`${JSON.stringify(event)}\n`);
+    this.#output.lines([harmlessJson(event)]);
   }
 
   end(): void {

@@ -2,22 +2,9 @@
 // that tests need no process. It formats nothing.
 import type { EventEmitter } from 'node:events';
 import { createInterface } from 'node:readline/promises';
+import { harmlessLine } from '../../engine/core/harmless-text.js';
 import { TOKEN_VARIABLE } from '../config/config-layers.js';
-
-export interface Output {
-  /** What people call it. */
-  readonly name: string;
-  /** Never throws: what cannot be written is dropped, and everything after it. */
-  write(text: string): void;
-  /** Why text was dropped, or null; a reader that went away is no loss. */
-  readonly lostBecause: () => string | null;
-  /** A terminal that can redraw a line. */
-  readonly isTerminal: boolean;
-  /** Whether colours are welcome. */
-  readonly hasColour: boolean;
-  /** Characters per line, asked anew at every line. */
-  readonly columns: () => number;
-}
+import { type Output, outputTo } from './output.js';
 
 export interface CliIo {
   readonly stdout: Output;
@@ -53,27 +40,28 @@ function outputOf(
   };
   stream.on('error', lose);
   const isTerminal = stream.isTTY && env['TERM'] !== 'dumb';
-  return {
+  const sink = (text: string): void => {
+    try {
+      if (isOpen) stream.write(text);
+    } catch (error) {
+      lose(error as NodeJS.ErrnoException);
+    }
+  };
+  return outputTo(sink, {
     name,
-    write: (text) => {
-      try {
-        if (isOpen) stream.write(text);
-      } catch (error) {
-        lose(error as NodeJS.ErrnoException);
-      }
-    },
     lostBecause: () => lost,
     isTerminal,
     // https://no-color.org: any value but the empty one switches colours off.
     hasColour: isTerminal && !env['NO_COLOR'],
     columns: () => (isTerminal && stream.columns > 0 ? stream.columns : PLAIN_COLUMNS),
-  };
+  });
 }
 
 async function askTerminal(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return await lines.question(question);
+    // It tells names of others, and does not go through an output.
+    return await lines.question(harmlessLine(question));
   } finally {
     lines.close();
   }
@@ -86,7 +74,7 @@ export function processIo(): CliIo {
   delete process.env[TOKEN_VARIABLE];
   const stderr = outputOf(process.stderr, 'standard error', env, () => undefined);
   const stdout = outputOf(process.stdout, 'standard output', env, (why) =>
-    stderr.write(`warning: standard output cannot be written (${why}); what would be said there is dropped\n`),
+    stderr.lines([`warning: standard output cannot be written (${why}); what would be said there is dropped`]),
   );
   return {
     stdout,

@@ -24,7 +24,7 @@ export function watchStopSignals(
   let isAsked = false;
   const stop = (): void => {
     if (controller.signal.aborted) return;
-    io.stderr.write(`\n${texts.first}\n`);
+    io.stderr.lines(['', texts.first]);
     controller.abort();
   };
   const onSignal = (): void => {
@@ -32,7 +32,7 @@ export function watchStopSignals(
       isAsked = true;
       return stop();
     }
-    io.stderr.write(`\n${texts.second}\n`);
+    io.stderr.lines(['', texts.second]);
     io.exitNow(EXIT.interrupted);
   };
   // A terminal that closes says so more than once, through the shell and through the kernel, and nobody is in a hurry.

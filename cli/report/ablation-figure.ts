@@ -2,7 +2,8 @@
 // wall clock. Pure.
 import type { Ablation, AblationRow } from '../../engine/ablation/ablation.js';
 import { duration, number } from '../text/format.js';
-import { escapeText, lineDrawing, PALETTE_SIZE, type Series } from './charts.js';
+import { lineDrawing, PALETTE_SIZE, type Series } from './charts.js';
+import { type Markup, markup } from './markup.js';
 
 const WIDTH = 960;
 const LABEL = 200;
@@ -10,7 +11,8 @@ const BAR = 14;
 const ROW = 44;
 const TOP = 54;
 
-const STYLE = `svg { font: 11.5px system-ui, sans-serif; background: #fff; }
+const COLOURS = ['#2563eb', '#d97706', '#0f9d6c', '#9333ea', '#dc2b50', '#0e8ba8'];
+const STYLE = markup`<style>svg { font: 11.5px system-ui, sans-serif; background: #fff; }
 .title { font-size: 15px; font-weight: 600; }
 text { fill: #16181d; }
 .tick, .axis, .soft { fill: #5c6370; }
@@ -19,10 +21,8 @@ text { fill: #16181d; }
 .line.faint { stroke-dasharray: 4 4; stroke: #a3a9b5; stroke-width: 1; }
 .line.thin { stroke-width: 1.5; }
 .wall { opacity: 0.35; }
-${['#2563eb', '#d97706', '#0f9d6c', '#9333ea', '#dc2b50', '#0e8ba8']
-  .map((colour, i) => `path.c${i} { stroke: ${colour}; } rect.c${i}, circle.c${i} { fill: ${colour}; }`)
-  .join('\n')}
-path.faint { stroke: #a3a9b5; }`;
+${COLOURS.map((colour, i) => `path.c${i} { stroke: ${colour}; } rect.c${i}, circle.c${i} { fill: ${colour}; }\n`)}\
+path.faint { stroke: #a3a9b5; }</style>`;
 
 /** Seconds and metric of every validation, means over the seeds. */
 function meanCurve({ runs }: AblationRow): (readonly [number, number])[] {
@@ -35,31 +35,30 @@ function meanCurve({ runs }: AblationRow): (readonly [number, number])[] {
   });
 }
 
-function bars(ablation: Ablation): { readonly body: string; readonly height: number } {
+function bars(ablation: Ablation): { readonly body: Markup; readonly height: number } {
   const known = ablation.rows
     .flatMap(({ speedup }) => [speedup.wall, speedup.toTarget])
     .filter((value): value is number => value !== null);
   const most = Math.max(1, ...known);
   const scale = (value: number): number => (value / most) * (WIDTH - LABEL - 190);
-  const bar = (value: number | null, y: number, className: string, text: string): string => {
-    if (value === null) return `<text class="soft" x="${LABEL}" y="${y + 11}">${escapeText(text)}: -</text>`;
-    return (
-      `<rect class="${className}" x="${LABEL}" y="${y}" width="${scale(value).toFixed(1)}" height="${BAR}" ` +
-      `rx="2"/><text x="${(LABEL + scale(value) + 6).toFixed(1)}" y="${y + 11}">${value.toFixed(2)}x<tspan ` +
-      `class="soft" dx="5">${escapeText(text)}</tspan></text>`
-    );
+  const bar = (value: number | null, y: number, className: string, text: string): Markup => {
+    if (value === null) return markup`<text class="soft" x="${LABEL}" y="${y + 11}">${text}: -</text>`;
+    const place = markup`x="${LABEL}" y="${y}" width="${scale(value).toFixed(1)}" height="${BAR}" rx="2"`;
+    const end = (LABEL + scale(value) + 6).toFixed(1);
+    const told = markup`${value.toFixed(2)}x<tspan class="soft" dx="5">${text}</tspan>`;
+    return markup`<rect class="${className}" ${place}/><text x="${end}" y="${y + 11}">${told}</text>`;
   };
   const body = ablation.rows.map((row, i) => {
     const y = TOP + i * ROW;
     const colour = `c${i % PALETTE_SIZE}`;
     const toTarget = row.secondsToTarget === null ? 'to target' : `to target (${duration(row.secondsToTarget)})`;
-    return (
-      `<text x="${LABEL - 10}" y="${y + 17}" ` +
-      `text-anchor="end">${escapeText(row.title)}</text>${bar(row.speedup.toTarget, y, colour, toTarget)}` +
-      bar(row.speedup.wall, y + BAR + 3, `${colour} wall`, `wall clock (${duration(row.wallSeconds)})`)
-    );
+    const wallClock = `wall clock (${duration(row.wallSeconds)})`;
+    return markup`<text x="${LABEL - 10}" y="${y + 17}" text-anchor="end">${row.title}</text>${[
+      bar(row.speedup.toTarget, y, colour, toTarget),
+      bar(row.speedup.wall, y + BAR + 3, `${colour} wall`, wallClock),
+    ]}`;
   });
-  return { body: body.join(''), height: TOP + ablation.rows.length * ROW };
+  return { body: markup`${body}`, height: TOP + ablation.rows.length * ROW };
 }
 
 /** A whole SVG file. */
@@ -88,24 +87,26 @@ export function ablationFigure(ablation: Ablation): string {
             style: 'faint',
           },
         ];
-  const curves = lineDrawing({
-    label: `${ablation.metricName} against seconds`,
-    xLabel: 'seconds of wall clock',
-    series: [...series, ...goal],
-  });
   const top = height + 34;
-  const nested = curves.replace('<svg ', `<svg x="0" y="${top}" width="${WIDTH}" height="260" `);
+  const curves = lineDrawing(
+    {
+      label: `${ablation.metricName} against seconds`,
+      xLabel: 'seconds of wall clock',
+      series: [...series, ...goal],
+    },
+    markup`x="0" y="${top}" width="${WIDTH}" height="260" `,
+  );
   const what = `${ablation.model ?? 'model'} on ${ablation.data ?? 'data'}`;
   const seeds = `${ablation.seeds.length} ${ablation.seeds.length === 1 ? 'seed' : 'seeds'}`;
-  const goalText = targets.length === 0 ? '' : `; target ${escapeText(number(target))}`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top + 264}" width="${WIDTH}" role="img" \
-aria-label="${escapeText(`Ablation: ${what}`)}"><style>${STYLE}</style>
-<text class="title" x="16" y="24">${escapeText(what)}</text>\
+  const goalText = targets.length === 0 ? '' : `; target ${number(target)}`;
+  return markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top + 264}" width="${WIDTH}" role="img" \
+aria-label="Ablation: ${what}">${STYLE}
+<text class="title" x="16" y="24">${what}</text>\
 <text class="soft" x="16" y="42">speed-up over the first row; mean of ${seeds}${goalText}</text>
 ${body}
-<text class="soft" x="16" y="${height + 26}">${escapeText(ablation.metricName)} on the whole validation set, \
+<text class="soft" x="16" y="${height + 26}">${ablation.metricName} on the whole validation set, \
 colours as above</text>
-${nested}
+${curves}
 </svg>
-`;
+`.text;
 }

@@ -1,6 +1,8 @@
 // Charts: line charts and Gantt charts as SVG text. Static, sized by CSS, coloured by classes, so that one drawing
 // serves a light and a dark page. It knows nothing of runs.
 
+import { type Markup, markup } from './markup.js';
+
 export interface Series {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
@@ -56,8 +58,6 @@ const AXIS = 40;
 /** Number of colours in the palette of the style sheet. */
 export const PALETTE_SIZE = 6;
 
-export const escapeText = (text: string): string => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-
 const at = (value: number): string => String(Math.round(value * 100) / 100);
 
 /** Round values (1, 2 or 5 times a power of ten) within [low, high], about `wanted` of them. */
@@ -100,42 +100,37 @@ function scaleOf(values: readonly number[], from: number, to: number, padding: n
   return { low, high, to: (value) => from + ((value - low) / (high - low)) * (to - from) };
 }
 
-const svg = (height: number, label: string, body: string): string =>
-  `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeText(label)}">${body}</svg>`;
+/** `place` is where the drawing stands inside another one. */
+const svg = (height: number, label: string, body: Markup, place: Markup = markup``): Markup =>
+  markup`<svg ${place}viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">${body}</svg>`;
 
-function xAxis(scale: Scale, bottom: number, label: string): string {
+function xAxis(scale: Scale, bottom: number, label: string): Markup {
   const ticks = niceTicks(scale.low, scale.high, 9).map(
     (tick) =>
-      `<text class="tick" x="${at(scale.to(tick))}" y="${bottom + 16}" text-anchor="middle">${tickText(tick)}</text>`,
+      markup`<text class="tick" x="${at(scale.to(tick))}" y="${bottom + 16}" text-anchor="middle">${tickText(tick)}</text>`,
   );
-  return (
-    `${ticks.join('')}<text class="axis" x="${WIDTH - RIGHT}" y="${bottom + 32}" ` +
-    `text-anchor="end">${escapeText(label)}</text>`
-  );
+  const [x, y] = [WIDTH - RIGHT, bottom + 32];
+  return markup`${ticks}<text class="axis" x="${x}" y="${y}" text-anchor="end">${label}</text>`;
 }
 
-const markerLines = (markers: LineChart['markers'], scale: Scale, bottom: number): string =>
-  (markers ?? [])
-    .map(
-      ({ x, title }) =>
-        `<line class="marker" x1="${at(scale.to(x))}" x2="${at(scale.to(x))}" y1="${TOP}" ` +
-        `y2="${bottom}"><title>${escapeText(title)}</title></line>`,
-    )
-    .join('');
+const markerLines = (markers: LineChart['markers'], scale: Scale, bottom: number): Markup[] =>
+  (markers ?? []).map(({ x: value, title }) => {
+    const x = at(scale.to(value));
+    return markup`<line class="marker" x1="${x}" x2="${x}" y1="${TOP}" y2="${bottom}"><title>${title}</title></line>`;
+  });
 
 /** A chart of one or more series over a common axis, with its legend. Points that are not finite are left out. */
-export function lineChart(chart: LineChart): string {
-  const legend = chart.series.map(
-    ({ name, colour, style }) =>
-      '<span><i class="key ' +
-      `c${colour % PALETTE_SIZE}${style === 'faint' ? ' faint' : ''}"></i>${escapeText(name)}</span>`,
-  );
-  if ((chart.markers ?? []).length > 0) legend.push('<span><i class="key mark"></i>the plan changes</span>');
-  return `${lineDrawing(chart)}<div class="legend">${legend.join('')}</div>`;
+export function lineChart(chart: LineChart): Markup {
+  const legend = chart.series.map(({ name, colour, style }) => {
+    const key = `key c${colour % PALETTE_SIZE}${style === 'faint' ? ' faint' : ''}`;
+    return markup`<span><i class="${key}"></i>${name}</span>`;
+  });
+  if ((chart.markers ?? []).length > 0) legend.push(markup`<span><i class="key mark"></i>the plan changes</span>`);
+  return markup`${lineDrawing(chart)}<div class="legend">${legend}</div>`;
 }
 
-/** The drawing alone, as one svg element. */
-export function lineDrawing(chart: LineChart): string {
+/** The drawing alone, as one svg element; `place` is where it stands inside another one. */
+export function lineDrawing(chart: LineChart, place?: Markup): Markup {
   const height = 260;
   const bottom = height - AXIS;
   const series = chart.series.map((one) => ({
@@ -148,74 +143,71 @@ export function lineDrawing(chart: LineChart): string {
   const format = chart.format ?? tickText;
   const grid = niceTicks(y.low, y.high, 5).map((tick) => {
     const height = at(y.to(tick));
-    return (
-      `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${height}" y2="${height}"/><text class="tick" ` +
-      `x="${LEFT - 8}" y="${height}" dy="0.32em" text-anchor="end">${escapeText(format(tick))}</text>`
-    );
+    const line = markup`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${height}" y2="${height}"/>`;
+    const x = LEFT - 8;
+    return markup`${line}<text class="tick" x="${x}" y="${height}" dy="0.32em" text-anchor="end">${format(tick)}</text>`;
   });
   const lines = series.map(({ points, colour, style, name }) => {
     if (style === 'dots') {
-      const dots = points.map(
-        ([px, py]) =>
-          `<circle class="dot c${colour % PALETTE_SIZE}" cx="${at(x.to(px))}" cy="${at(y.to(py))}" ` +
-          `r="3.5"><title>${escapeText(`${name} ${format(py)} at ${tickText(px)}`)}</title></circle>`,
-      );
-      return `${path(points, x, y, false, `line thin c${colour % PALETTE_SIZE}`)}${dots.join('')}`;
+      const dots = points.map(([px, py]) => {
+        const title = markup`<title>${name} ${format(py)} at ${tickText(px)}</title>`;
+        const [cx, cy] = [at(x.to(px)), at(y.to(py))];
+        return markup`<circle class="dot c${colour % PALETTE_SIZE}" cx="${cx}" cy="${cy}" r="3.5">${title}</circle>`;
+      });
+      return markup`${path(points, x, y, false, `line thin c${colour % PALETTE_SIZE}`)}${dots}`;
     }
     return path(points, x, y, style === 'steps', `line ${style === 'faint' ? 'faint ' : ''}c${colour % PALETTE_SIZE}`);
   });
   return svg(
     height,
     chart.label,
-    `${grid.join('')}${markerLines(chart.markers, x, bottom)}${lines.join('')}${xAxis(x, bottom, chart.xLabel)}`,
+    markup`${grid}${markerLines(chart.markers, x, bottom)}${lines}${xAxis(x, bottom, chart.xLabel)}`,
+    place,
   );
 }
 
-function path(points: Series['points'], x: Scale, y: Scale, isStepped: boolean, className: string): string {
-  if (points.length === 0) return '';
+function path(points: Series['points'], x: Scale, y: Scale, isStepped: boolean, className: string): Markup {
+  if (points.length === 0) return markup``;
   let d = '';
   for (const [index, [px, py]] of points.entries()) {
     const [sx, sy] = [at(x.to(px)), at(y.to(py))];
     d += index === 0 ? `M${sx} ${sy}` : isStepped ? `H${sx}V${sy}` : `L${sx} ${sy}`;
   }
-  return `<path class="${className}" d="${d}"/>`;
+  return markup`<path class="${className}" d="${d}"/>`;
 }
 
 /** One row per worker, one bar per span of time. */
-export function ganttChart(chart: GanttChart): string {
+export function ganttChart(chart: GanttChart): Markup {
   const rowHeight = 34;
   const bottom = TOP + chart.rows.length * rowHeight + 4;
   const bars = chart.rows.flatMap((row) => row.bars);
   const x = scaleOf([0, ...bars.map(({ to }) => to)], LEFT, WIDTH - RIGHT, 0);
   const rows = chart.rows.map((row, index) => {
     const top = TOP + index * rowHeight;
-    const label =
-      `<text class="row" x="${LEFT - 8}" y="${top + 15}" dy="0.32em" ` +
-      `text-anchor="end">${escapeText(row.label)}</text>`;
-    const drawn = row.bars.map(({ from, to, text, title, colour }) => {
-      const [left, right] = [x.to(from), x.to(to)];
-      const width = Math.max(1, right - left - 1);
-      // About 6.5 units per character; a text that does not fit stays in the title.
-      const shown =
-        text.length * 6.5 + 10 <= width
-          ? `<text class="bar-text" x="${at(left + 6)}" y="${top + 15}" dy="0.32em">${escapeText(text)}</text>`
-          : '';
-      return (
-        `<g><title>${escapeText(title)}</title><rect class="bar ` +
-        `${colour === null ? 'idle' : `c${colour % PALETTE_SIZE}`}" x="${at(left)}" y="${top + 2}" ` +
-        `width="${at(width)}" height="26" rx="4"/>${shown}</g>`
-      );
-    });
+    const y = top + 15;
+    const label = markup`<text class="row" x="${LEFT - 8}" y="${y}" dy="0.32em" text-anchor="end">${row.label}</text>`;
     const end =
       row.endedAt === undefined
-        ? ''
-        : `<text class="lost" x="${at(x.to(row.endedAt))}" y="${top + 15}" dy="0.35em" ` +
-          'text-anchor="middle">✕<title>lost</title></text>';
-    return `${label}${drawn.join('')}${end}`;
+        ? null
+        : markup`<text class="lost" x="${at(x.to(row.endedAt))}" y="${y}" dy="0.35em" text-anchor="middle">✕<title>lost</title></text>`;
+    return markup`${label}${row.bars.map((bar) => ganttBar(bar, x, top))}${end}`;
   });
   return svg(
     bottom + AXIS,
     chart.label,
-    `${rows.join('')}${markerLines(chart.markers, x, bottom)}${xAxis(x, bottom, chart.xLabel)}`,
+    markup`${rows}${markerLines(chart.markers, x, bottom)}${xAxis(x, bottom, chart.xLabel)}`,
   );
+}
+
+function ganttBar({ from, to, text, title, colour }: GanttBar, x: Scale, top: number): Markup {
+  const [left, right] = [x.to(from), x.to(to)];
+  const width = Math.max(1, right - left - 1);
+  // About 6.5 units per character; a text that does not fit stays in the title.
+  const shown =
+    text.length * 6.5 + 10 <= width
+      ? markup`<text class="bar-text" x="${at(left + 6)}" y="${top + 15}" dy="0.32em">${text}</text>`
+      : null;
+  const kind = colour === null ? 'idle' : `c${colour % PALETTE_SIZE}`;
+  const place = markup`x="${at(left)}" y="${top + 2}" width="${at(width)}" height="26" rx="4"`;
+  return markup`<g><title>${title}</title><rect class="bar ${kind}" ${place}/>${shown}</g>`;
 }

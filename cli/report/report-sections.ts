@@ -2,26 +2,19 @@
 // show. The page around them is report.ts.
 import { type PlanMade, tell } from '../text/decisions.js';
 import { bytes, duration, millis, number, percent, range } from '../text/format.js';
-import {
-  escapeText,
-  type GanttBar,
-  ganttChart,
-  type GanttRow,
-  lineChart,
-  PALETTE_SIZE,
-  type Series,
-} from './charts.js';
+import { type GanttBar, ganttChart, type GanttRow, lineChart, PALETTE_SIZE, type Series } from './charts.js';
 import { thin } from './curve.js';
+import { type Markup, markup } from './markup.js';
 import { CURVE_POINTS, type ReportData } from './report-data.js';
 
 /** A titled card. */
-export const card = (title: string, lead: string, body: string): string =>
-  `<section><h2>${escapeText(title)}</h2>${lead === '' ? '' : `<p>${escapeText(lead)}</p>`}${body}</section>`;
+export const card = (title: string, lead: string, body: Markup): Markup =>
+  markup`<section><h2>${title}</h2>${lead === '' ? null : markup`<p>${lead}</p>`}${body}</section>`;
 
 const transitionMarkers = (data: ReportData): { x: number; title: string }[] =>
   data.of('transition').map((event) => ({ x: event.step, title: tell(event, null)?.headline ?? '' }));
 
-export function lossSection(data: ReportData): string | null {
+export function lossSection(data: ReportData): Markup | null {
   const { numSteps, curves, evaluations } = data;
   if (numSteps === 0) return null;
   const series: Series[] = [
@@ -45,7 +38,7 @@ export function lossSection(data: ReportData): string | null {
   );
 }
 
-export function metricSection(data: ReportData): string | null {
+export function metricSection(data: ReportData): Markup | null {
   const { evaluations } = data;
   const name = evaluations.at(-1)?.metricName;
   // One point is a number, not a curve; and a metric that is the loss is drawn above already.
@@ -57,12 +50,13 @@ export function metricSection(data: ReportData): string | null {
   return card(
     `Validation ${name}`,
     '',
-    lineChart({
-      label: `${name} by step`,
-      xLabel: 'step',
-      series: [{ name, points, colour: 2, style: 'dots' }],
-      markers: transitionMarkers(data),
-    }) +
+    markup`${[
+      lineChart({
+        label: `${name} by step`,
+        xLabel: 'step',
+        series: [{ name, points, colour: 2, style: 'dots' }],
+        markers: transitionMarkers(data),
+      }),
       lineChart({
         label: `${name} by wall clock`,
         xLabel: 'seconds',
@@ -79,10 +73,11 @@ export function metricSection(data: ReportData): string | null {
         ],
         markers: [],
       }),
+    ]}`,
   );
 }
 
-export function throughputSection(data: ReportData): string | null {
+export function throughputSection(data: ReportData): Markup | null {
   if (data.numTimed < 2) return null;
   const rate = data.curves.rate.points;
   return card(
@@ -98,7 +93,7 @@ export function throughputSection(data: ReportData): string | null {
   );
 }
 
-export function frozenSection(data: ReportData): string | null {
+export function frozenSection(data: ReportData): Markup | null {
   const { curves, hasFrozen, hasLooked } = data;
   if (!hasFrozen) return null;
   const numBlocks = data.of('run.started').at(-1)?.blocks.length ?? 1;
@@ -138,7 +133,7 @@ export function planSpans(
 }
 
 /** The drawing of who did what when, or null where there was no plan. */
-export function workersChart(data: ReportData): string | null {
+export function workersChart(data: ReportData): Markup | null {
   const spans = planSpans(data);
   if (spans.length === 0) return null;
   const lost = new Map(data.of('worker.lost').map(({ worker, time }) => [worker, time]));
@@ -179,35 +174,38 @@ export function workersChart(data: ReportData): string | null {
   return ganttChart({ label: 'Plans by worker over time', xLabel: 'seconds', rows, markers });
 }
 
-/** The most memory of each worker; empty where no step says it. */
-function memoryTable(data: ReportData): string {
+/** The most memory of each worker, or null where no step says it. */
+function memoryTable(data: ReportData): Markup | null {
   const peaks = Object.entries(data.summary.peakMemory);
-  if (peaks.length === 0) return '';
-  const rows = peaks.map(([worker, size]) => row([[escapeText(worker)], [bytes(size), 'n']]));
-  return (
-    '<details><summary>peak memory by ' +
-    `worker</summary><table>${row([['worker'], ['peak memory', 'n']], 'th')}${rows.join('')}</table></details>`
-  );
+  if (peaks.length === 0) return null;
+  const head = row([['worker'], ['peak memory', 'n']], 'th');
+  const rows = peaks.map(([worker, size]) => row([[worker], [bytes(size), 'n']]));
+  return markup`<details><summary>peak memory by worker</summary><table>${head}${rows}</table></details>`;
 }
 
-export function workersSection(data: ReportData): string | null {
+export function workersSection(data: ReportData): Markup | null {
   const chart = workersChart(data);
   return chart === null
     ? null
     : card(
         'Workers over time',
         'One row per worker, one colour per replica: which stage it ran and which blocks it trained, under every plan.',
-        `${chart}${memoryTable(data)}`,
+        markup`${chart}${memoryTable(data)}`,
       );
 }
 
-const element = (tag: string, className: string, content: string): string =>
-  `<${tag}${className === '' ? '' : ` class="${className}"`}>${content}</${tag}>`;
+const classOf = (name: string): Markup | null => (name === '' ? null : markup` class="${name}"`);
 
-const row = (cells: readonly (readonly [text: string, className?: string])[], tag = 'td', rowClass = ''): string =>
-  element('tr', rowClass, cells.map(([text, className = '']) => element(tag, className, text)).join(''));
+type Cell = readonly [content: string | Markup, className?: string];
 
-export function plansSection(data: ReportData): string | null {
+function row(cells: readonly Cell[], tag: 'td' | 'th' = 'td', rowClass = ''): Markup {
+  const shown = cells.map(([content, className = '']) =>
+    tag === 'td' ? markup`<td${classOf(className)}>${content}</td>` : markup`<th${classOf(className)}>${content}</th>`,
+  );
+  return markup`<tr${classOf(rowClass)}>${shown}</tr>`;
+}
+
+export function plansSection(data: ReportData): Markup | null {
   const spans = planSpans(data);
   if (spans.length === 0) return null;
   const rows = spans.map(({ plan, step }) => {
@@ -219,7 +217,7 @@ export function plansSection(data: ReportData): string | null {
         [`g${plan.generation}`],
         [String(step), 'n'],
         [`${plan.K} x ${plan.R}`, 'n'],
-        [escapeText(plan.schedule)],
+        [plan.schedule],
         [`${plan.frozenLayers}`, 'n'],
         [`${millis(plan.predictedStepMs)}`, 'n'],
         [measured === null ? '-' : millis(measured), 'n'],
@@ -229,7 +227,7 @@ export function plansSection(data: ReportData): string | null {
       'td',
       'joined',
     );
-    return `${facts}<tr><td></td><td class="note" colspan="8">${escapeText(plan.reason)}</td></tr>`;
+    return markup`${facts}<tr><td></td><td class="note" colspan="8">${plan.reason}</td></tr>`;
   });
   const head = row(
     [
@@ -249,36 +247,36 @@ export function plansSection(data: ReportData): string | null {
     .filter(({ plan }) => plan.grid.trim() !== '')
     .map(
       ({ plan }) =>
-        `<details><summary>schedule of g${plan.generation}</summary><pre>${escapeText(plan.grid)}</pre></details>`,
+        markup`<details><summary>schedule of g${plan.generation}</summary><pre>${plan.grid}</pre></details>`,
     );
   return card(
     'Plans',
     'Measured values are medians over the steps of the plan.',
-    `<table>${head}${rows.join('')}</table>${grids.join('')}`,
+    markup`<table>${head}${rows}</table>${grids}`,
   );
 }
 
-export function breakdownSection(data: ReportData): string | null {
+export function breakdownSection(data: ReportData): Markup | null {
   const breakdown = data.of('breakdown').at(-1);
   if (breakdown === undefined || breakdown.rows.length === 0) return null;
   const best = Math.max(...breakdown.rows.map(({ speedup }) => speedup));
   const rows = breakdown.rows.map(({ name, K, R, stepMs, speedup }) =>
     row([
-      [escapeText(name)],
+      [name],
       [`${K} x ${R}`, 'n'],
       [millis(stepMs), 'n'],
       [`${speedup.toFixed(2)}x`, 'n'],
       [
-        `<div class="track"><div class="fill c2" style="width:${((speedup / best) * 100).toFixed(1)}%"></div></div>`,
+        markup`<div class="track"><div class="fill c2" style="width:${((speedup / best) * 100).toFixed(1)}%"></div></div>`,
         'wide',
       ],
     ]),
   );
   const head = row([['configuration'], ['K x R', 'n'], ['step time', 'n'], ['speed-up', 'n'], ['']], 'th');
-  return card('What each part brings', breakdown.note, `<table>${head}${rows.join('')}</table>`);
+  return card('What each part brings', breakdown.note, markup`<table>${head}${rows}</table>`);
 }
 
-export function transitionsSection(data: ReportData): string | null {
+export function transitionsSection(data: ReportData): Markup | null {
   const transitions = data.of('transition');
   if (transitions.length === 0) return null;
   const typical = data.stepSeconds.value;
@@ -308,7 +306,7 @@ export function transitionsSection(data: ReportData): string | null {
   return card(
     'Transitions',
     'What changing the shape cost. "In steps" compares it with the median step of the run.',
-    `<table>${head}${rows.join('')}</table>`,
+    markup`<table>${head}${rows}</table>`,
   );
 }
 
@@ -316,26 +314,26 @@ const leftOut = ({ numLeftOut }: ReportData): string =>
   numLeftOut === 0 ? '' : `${numLeftOut} events from the middle of the run are not shown; events.jsonl has them.`;
 
 /** What was decided or went wrong, in order. */
-export function storySection(data: ReportData): string | null {
-  const items: string[] = [];
+export function storySection(data: ReportData): Markup | null {
+  const items: Markup[] = [];
   let before: PlanMade | null = null;
   for (const event of data.events) {
     const story = event.type === 'run.started' ? null : tell(event, before);
     if (event.type === 'plan.made') before = event;
     if (story === null) continue;
-    const details = story.details.map((detail) => `<p>${escapeText(detail)}</p>`).join('');
-    const told = `<div><b>${escapeText(story.headline)}</b>${details}</div>`;
-    items.push(element('li', story.tone, `<time>${escapeText(duration(event.time))}</time>${told}`));
+    const details = story.details.map((detail) => markup`<p>${detail}</p>`);
+    const told = markup`<div><b>${story.headline}</b>${details}</div>`;
+    items.push(markup`<li${classOf(story.tone)}><time>${duration(event.time)}</time>${told}</li>`);
   }
-  return items.length === 0 ? null : card('What happened', leftOut(data), `<ol>${items.join('')}</ol>`);
+  return items.length === 0 ? null : card('What happened', leftOut(data), markup`<ol>${items}</ol>`);
 }
 
-export function samplesSection(data: ReportData): string | null {
+export function samplesSection(data: ReportData): Markup | null {
   const samples = data.of('sample');
   if (samples.length === 0) return null;
   return card(
     'Sample',
     'What the model writes after the prompt in bold.',
-    samples.map(({ prompt, text }) => `<pre><b>${escapeText(prompt)}</b>${escapeText(text)}</pre>`).join(''),
+    markup`${samples.map(({ prompt, text }) => markup`<pre><b>${prompt}</b>${text}</pre>`)}`,
   );
 }

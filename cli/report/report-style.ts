@@ -1,6 +1,8 @@
 // The style sheet of the report: light and dark by the reader's setting, no fonts or images from anywhere.
 
-export const REPORT_STYLE = `
+import { markup } from './markup.js';
+
+export const REPORT_STYLE = markup`<style>
 :root { color-scheme: light dark; --page: #f6f7f9; --card: #ffffff; --ink: #16181d; --soft: #5c6370; --rule: #e3e6eb;
   --mark: #a3a9b5; --c0: #2563eb; --c1: #d97706; --c2: #0f9d6c; --c3: #9333ea; --c4: #dc2b50; --c5: #0e8ba8;
   --idle: #e3e6eb; --on-bar: #ffffff; }
@@ -68,4 +70,4 @@ pre { margin: 8px 0 0; font: 12.5px/1.45 ui-monospace, "SF Mono", Menlo, Consola
 summary { cursor: pointer; font-weight: 600; }
 code { font: 12.5px ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 @media print { body { background: none; } section, .tile { break-inside: avoid; } }
-`;
+</style>`;

@@ -2,7 +2,7 @@
 // the events and the configuration text: the same input gives the same bytes.
 import type { Summary } from '../../engine/events/summary.js';
 import { bytes, count, duration, millis, number, percent } from '../text/format.js';
-import { escapeText } from './charts.js';
+import { type Markup, markup } from './markup.js';
 import type { ReportData } from './report-data.js';
 import {
   breakdownSection,
@@ -18,6 +18,9 @@ import {
   workersSection,
 } from './report-sections.js';
 import { REPORT_STYLE } from './report-style.js';
+
+/** Nothing is run, and nothing is fetched; colours and sizes stand in the page. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /** The whole page. */
 export function renderReport(data: ReportData, configText: string | null): string {
@@ -35,30 +38,33 @@ export function renderReport(data: ReportData, configText: string | null): strin
     samplesSection,
   ].flatMap((section) => section(data) ?? []);
   if (data.numSteps === 0)
-    sections.unshift(card('No step was completed', 'The run ended before its first step; what happened is below.', ''));
+    sections.unshift(
+      card('No step was completed', 'The run ended before its first step; what happened is below.', markup``),
+    );
   const title = summary.model === null ? 'Run' : `${summary.model} on ${summary.data ?? '?'}`;
-  const machine = escapeText(summary.machine ?? 'unknown machine');
-  return `<!doctype html>
+  const badge = summary.status === 'finished' ? 'badge' : 'badge bad';
+  return markup`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeText(title)} - pipetrain</title><style>${REPORT_STYLE}</style></head>
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<title>${title} - pipetrain</title>${REPORT_STYLE}</head>
 <body><main>
-<h1>${escapeText(title)}<span class="badge${summary.status === 'finished' ? '' : ' bad'}">${summary.status}</span></h1>
-<p class="sub">pipetrain ${escapeText(summary.version ?? '?')} · seed ${summary.seed ?? '?'} · ${machine}</p>
-<div class="tiles">${tiles(data)
-    .map(([value, label]) => `<div class="tile"><b>${escapeText(value)}</b><span>${escapeText(label)}</span></div>`)
-    .join('')}</div>
-${failure(data)}${sections.join('\n')}
+<h1>${title}<span class="${badge}">${summary.status}</span></h1>
+<p class="sub">pipetrain ${summary.version ?? '?'} · seed ${summary.seed ?? '?'} · ${summary.machine ?? 'unknown machine'}</p>
+<div class="tiles">${tiles(data).map(
+    ([value, label]) => markup`<div class="tile"><b>${value}</b><span>${label}</span></div>`,
+  )}</div>
+${failure(data)}${sections.map((section, i) => markup`${i === 0 ? '' : '\n'}${section}`)}
 ${hashes(summary)}
-${configText === null ? '' : configCard(configText)}
+${configText === null ? null : configCard(configText)}
 </main></body></html>
-`;
+`.text;
 }
 
-const configCard = (text: string): string =>
+const configCard = (text: string): Markup =>
   card(
     'Configuration',
     'Every setting and where it came from.',
-    `<details><summary>config.resolved.yaml</summary><pre>${escapeText(text)}</pre></details>`,
+    markup`<details><summary>config.resolved.yaml</summary><pre>${text}</pre></details>`,
   );
 
 /** The numbers at the top. */
@@ -131,18 +137,17 @@ function stepTimes({ generations, medians }: ReportData): { readonly first: numb
   return { first: median(generations.first), last: median(generations.last) };
 }
 
-function failure(data: ReportData): string {
+function failure(data: ReportData): Markup | null {
   const failed = data.of('run.failed').at(-1);
-  return failed === undefined ? '' : card(`The run failed: ${failed.code}`, failed.message, '');
+  return failed === undefined ? null : card(`The run failed: ${failed.code}`, failed.message, markup``);
 }
 
-function hashes({ weightsSha256, lossSha256 }: Summary): string {
-  if (weightsSha256 === null || lossSha256 === null) return '';
-  const line = (label: string, hash: string): string =>
-    `<tr><td>${label}</td><td><code>${escapeText(hash)}</code></td></tr>`;
+function hashes({ weightsSha256, lossSha256 }: Summary): Markup | null {
+  if (weightsSha256 === null || lossSha256 === null) return null;
+  const line = (label: string, hash: string): Markup => markup`<tr><td>${label}</td><td><code>${hash}</code></td></tr>`;
   return card(
     'Fingerprints',
     'Two runs with equal fingerprints computed the same bits: every weight, and the loss of every step.',
-    `<table>${line('weights', weightsSha256)}${line('losses', lossSha256)}</table>`,
+    markup`<table>${line('weights', weightsSha256)}${line('losses', lossSha256)}</table>`,
   );
 }

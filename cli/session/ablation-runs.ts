@@ -13,6 +13,7 @@ import { wallSecondsOf } from '../../engine/events/time-shares.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { resolveConfig, type ResolvedConfig } from '../config/resolve-config.js';
 import type { CliIo } from '../console/io.js';
+import { outputTo } from '../console/output.js';
 import { duration, number } from '../text/format.js';
 import { runSession } from './run-session.js';
 import type { CliServices } from './services.js';
@@ -89,7 +90,7 @@ async function train(request: AblationRequest, step: AblationStep): Promise<'don
     ...resolved.origins,
     ...changed.map((name) => [name, `ablation ${step.case.name}`] as const),
   ]);
-  const shown = isVerbose ? io : { ...io, stdout: { ...io.stdout, isTerminal: false, write: () => undefined } };
+  const shown = isVerbose ? io : { ...io, stdout: outputTo(() => undefined, { ...io.stdout, isTerminal: false }) };
   const exit = await runSession({ io: shown, services, resolved: { config, origins }, json: false, quickstart: false });
   return exit === EXIT.interrupted ? 'interrupted' : 'done';
 }

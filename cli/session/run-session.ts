@@ -12,7 +12,8 @@ import { standardCacheFolder } from '../config/cache-folder.js';
 import type { ResolvedConfig } from '../config/resolve-config.js';
 import { showResolved } from '../config/resolved-yaml.js';
 import { ConsoleView, JsonView, type RunView } from '../console/console.js';
-import type { CliIo, Output } from '../console/io.js';
+import type { CliIo } from '../console/io.js';
+import type { Output } from '../console/output.js';
 import { watchStopSignals } from '../console/stop-signals.js';
 import { renderReport } from '../report/report.js';
 import { ReportData } from '../report/report-data.js';
@@ -61,7 +62,7 @@ async function trainIn(
   const stop = watchStopSignals(io);
   const onOpen = (entrance: Entrance): void => {
     if (config.listen !== '')
-      io.stderr.write(`workers may join with:\n  ${joinCommand(entrance, token === undefined)}\n`);
+      io.stderr.lines(['workers may join with:', `  ${joinCommand(entrance, token === undefined)}`]);
   };
   try {
     await services.runTraining(
@@ -87,7 +88,7 @@ async function trainIn(
     stop.release();
   }
   if (record.finish().status !== 'interrupted') return EXIT.done;
-  io.stderr.write(`interrupted after saving; the run is in ${folder.path}\n`);
+  io.stderr.lines([`interrupted after saving; the run is in ${folder.path}`]);
   return EXIT.interrupted;
 }
 

@@ -1,6 +1,7 @@
 // The table of an ablation, for the terminal and as Markdown. Pure text; the numbers are made in
 // engine/ablation/ablation.ts.
 import type { Ablation, AblationRow } from '../../engine/ablation/ablation.js';
+import { harmlessLine } from '../../engine/core/harmless-text.js';
 import type { Shape } from '../../engine/events/summary.js';
 import { duration, number, percent } from './format.js';
 import { textColumns } from './text-columns.js';
@@ -94,18 +95,20 @@ export function ablationNotes({ target, metricName, higherIsBetter, seeds, sameB
   ];
 }
 
+/** Text as Markdown shows it: on one line, and no link, image, tag or table of its own. */
+export const markdownText = (text: string): string => harmlessLine(text).replace(/[\\`*_[\]<>|~]/g, '\\$&');
+
 /** The same as a Markdown table with its notes. */
 export function ablationMarkdown(ablation: Ablation): string {
   const columns = [...resultColumns(ablation), ...SHARE_COLUMNS];
-  const line = (texts: readonly string[]): string =>
-    `| ${texts.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (texts: readonly string[]): string => `| ${texts.map(markdownText).join(' | ')} |`;
   const [head = [], ...rows] = cells(columns, ablation.rows);
   return [
     line(head),
     `| ${columns.map((_, i) => (i === 0 ? ':--' : '--:')).join(' | ')} |`,
     ...rows.map(line),
     '',
-    ...ablationNotes(ablation).map((note) => `- ${note}`),
+    ...ablationNotes(ablation).map((note) => `- ${markdownText(note)}`),
     '',
   ].join('\n');
 }

@@ -66,15 +66,14 @@ export function wrap(text: string, width: number, indent: number): string[] {
 }
 
 /**
- * Lines of a text that somebody else wrote: cut at `width`, spaces kept, control characters (a terminal would obey
- * them) made visible.
+ * Lines of a text that somebody else wrote: cut at `width`, spaces kept.
  */
 export function quote(text: string, width: number): string[] {
   return text.split('\n').flatMap((line) => {
-    const safe = line.replaceAll('\t', '  ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '·');
-    return safe === ''
+    const shown = line.replaceAll('\t', '  ');
+    return shown === ''
       ? ['']
-      : Array.from({ length: Math.ceil(safe.length / width) }, (_, i) => safe.slice(i * width, (i + 1) * width));
+      : Array.from({ length: Math.ceil(shown.length / width) }, (_, i) => shown.slice(i * width, (i + 1) * width));
   });
 }
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Hello } from '../comm/handshake.js';
 import type { Peer } from '../comm/peer.js';
 import type { PipetrainError } from '../core/errors.js';
+import { harmlessLine } from '../core/harmless-text.js';
 import type { Order, Report, ReportOf } from '../protocol/messages.js';
 import { JoinedWorker } from './joined-worker.js';
 import { LostWorker } from './lost-worker.js';
@@ -17,8 +18,8 @@ const LOADING_PATIENCE = 3;
 
 /** How a worker that joins introduces itself. Shown to people, never used as a name of anything. */
 const joinHelloSchema = z.object({
-  name: z.string().max(128),
-  host: z.string().max(256),
+  name: z.string().max(128).transform(harmlessLine),
+  host: z.string().max(256).transform(harmlessLine),
   pid: z.number().int().nonnegative(),
 });
 

@@ -55,8 +55,8 @@ export class SourceFiles {
 
   /**
    * The bytes of a file, unpacked where it is gzip. `declaredBytes` tells from the beginning of the content how long
-   * the whole says that it is, or null; more is not unpacked. Throws PT_DATA_MISSING, PT_DATA_UNREADABLE, PT_DATA_EMPTY,
-   * PT_DATA_GZIP, PT_DATA_TRUNCATED, PT_FILE_TOO_LARGE or PT_NOT_A_FILE.
+   * the whole says that it is, or null; more is not unpacked. Throws PT_DATA_MISSING, PT_DATA_UNREADABLE,
+   * PT_DATA_EMPTY, PT_DATA_GZIP, PT_DATA_TRUNCATED, PT_FILE_TOO_LARGE or PT_NOT_A_FILE.
    */
   read(path: string, limit: FileLimit, declaredBytes: (head: Buffer) => number | null = () => null): Buffer {
     const raw = this.#raw(path, () => readBoundedFile(path, limit));

@@ -107,8 +107,8 @@ export function compileLearningRate(expression: string, warmup: number): Learnin
     if (!isRate(value))
       throw new UsageError(
         'PT_LR_EXPRESSION',
-        `the learning rate "${expression}" is ${String(value)} at step ${at.step} of ${at.steps} (epoch ${at.epoch}); ` +
-          'it must be a finite number and at least 0',
+        `the learning rate "${expression}" is ${String(value)} at step ${at.step} of ${at.steps} (epoch ` +
+          `${at.epoch}); it must be a finite number and at least 0`,
         `Change the expression so that it has a rate at every step from 0 to ${at.steps - 1}.`,
       );
     const warmupSteps = warmup < 1 ? warmup * at.steps : warmup;

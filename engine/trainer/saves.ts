@@ -71,7 +71,7 @@ export class Saves {
     const { stand, setup, coordinator } = this.#scene;
     const { path, isThere } = coordinator.memoryFolder;
     const { last } = stand.snapshots;
-    if (last?.restore.kind !== 'snapshot' || last.steps === 0 || last.steps === this.#savedAt || !isThere) return;
+    if (last?.restore.kind !== 'snapshot' || last.steps === 0 || last.steps <= this.#savedAt || !isThere) return;
     try {
       await this.#checkpointer.idle();
       stand.rewind(last);

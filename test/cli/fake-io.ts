@@ -1,6 +1,7 @@
 // An outside world for tests: outputs that are kept, an environment of its own, signals that can be sent.
 import { EventEmitter } from 'node:events';
-import type { CliIo, Output } from '../../cli/console/io.js';
+import type { CliIo } from '../../cli/console/io.js';
+import { type Output, outputTo } from '../../cli/console/output.js';
 import type { CliServices } from '../../cli/session/services.js';
 import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 
@@ -11,16 +12,18 @@ export interface FakeOutput extends Output {
 export function fakeOutput(
   options: { readonly isTerminal?: boolean; readonly hasColour?: boolean; readonly columns?: number } = {},
 ): FakeOutput {
-  const output: FakeOutput = {
+  const facts = {
     name: 'an output of the test',
-    text: '',
     lostBecause: () => null,
-    write: (text) => {
-      output.text += text;
-    },
     isTerminal: options.isTerminal ?? false,
     hasColour: options.hasColour ?? false,
     columns: () => options.columns ?? 80,
+  };
+  const output: FakeOutput = {
+    text: '',
+    ...outputTo((text) => {
+      output.text += text;
+    }, facts),
   };
   return output;
 }

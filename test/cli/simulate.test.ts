@@ -89,9 +89,11 @@ describe('pipetrain simulate', () => {
       'mine.txt: 2 workers, 2 stages, 2 micro-batches',
     );
     expect(await check('0F0 0F1 0B1 0B0')).toMatchObject({ code: 2, err: expect.stringContaining('[0B1]') as string });
-    expect((await check('0F0 0B0 0F1 0B1\n1F0 1F1 1B0 1B1')).err).toMatch(/stops: no stage can go on\n0F0 +\[0B0\]/);
+    expect((await check('0F0 0B0 0F1 0B1\n1F0 1F1 1B0 1B1')).err).toMatch(
+      /stops: no stage can go on\n {2}0F0 +\[0B0\]/,
+    );
     expect((await check('0F0 0F1 0B0 0B1')).err).toMatch(
-      /with 0F1 it holds 199\d\d\.\d MB, the limit is 16200\.0 MB.*\n0F0 +\[0F1\]/,
+      /with 0F1 it holds 199\d\d\.\d MB, the limit is 16200\.0 MB.*\n {2}0F0 +\[0F1\]/,
     );
     expect((await simulate('--schedule', 'zb')).err).toContain('neither a schedule nor a file');
   });

@@ -1,5 +1,5 @@
-// Events that a file system lost although a checkpoint is newer: the run goes on, ends with the digests of one that lost
-// nothing, and its record says what is missing instead of being broken for good.
+// Events that a file system lost although a checkpoint is newer: the run goes on, ends with the digests of one that
+// lost nothing, and its record says what is missing instead of being broken for good.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';

@@ -183,7 +183,7 @@ describe('a rate that cannot be used', () => {
     expect(error.message).toContain(`at step ${step} of ${steps}`);
   });
 
-  it('is looked for at both ends, at the sides of epochs and in between where the run is longer than all looks', async () => {
+  it('is looked for at both ends, at the sides of epochs and in between in a run that is longer', async () => {
     const steps = 1e9;
     const found = async (lr: string): Promise<string> =>
       (await rejectionOf(requireLearningRates(run(lr, steps, 1000), 4000))).message.replace(

@@ -25,7 +25,7 @@ ${hasLeftovers ? PLANT : ''}
 setpriv --reuid=${uid} --regid=${uid} --clear-groups --inh-caps=-all "$@" ${isOutputFull ? '> /dev/full' : ''}
 code=$?
 ls /dev/shm > ${report}
-${hasLeftovers ? `cat /dev/shm/precious /dev/shm/${CLOSED}/probe >> ${report}` : `echo '${EXPECTED.join('\n')}' >> ${report}`}
+${hasLeftovers ? `cat /dev/shm/precious /dev/shm/${CLOSED}/probe` : `echo '${EXPECTED.join('\n')}'`} >> ${report}
 exit $code
 `;
 
