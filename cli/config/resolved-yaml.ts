@@ -24,5 +24,8 @@ export function showResolved({ config, origins }: ResolvedConfig): string {
     }
   }
   const width = Math.min(40, Math.max(...lines.map(([text]) => text.length)));
-  return `${lines.map(([text, origin]) => (origin === '' ? text : `${text.padEnd(width)} # ${harmlessLine(origin)}`)).join('\n')}\n`;
+  const shown = lines.map(([text, origin]) =>
+    origin === '' ? text : `${text.padEnd(width)} # ${harmlessLine(origin)}`,
+  );
+  return `${shown.join('\n')}\n`;
 }

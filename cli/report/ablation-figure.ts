@@ -99,7 +99,8 @@ export function ablationFigure(ablation: Ablation): string {
   const what = `${ablation.model ?? 'model'} on ${ablation.data ?? 'data'}`;
   const seeds = `${ablation.seeds.length} ${ablation.seeds.length === 1 ? 'seed' : 'seeds'}`;
   const goalText = targets.length === 0 ? '' : `; target ${number(target)}`;
-  return markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top + 264}" width="${WIDTH}" role="img" \
+  const box = `0 0 ${WIDTH} ${top + 264}`;
+  return markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="${box}" width="${WIDTH}" role="img" \
 aria-label="Ablation: ${what}">${STYLE}
 <text class="title" x="16" y="24">${what}</text>\
 <text class="soft" x="16" y="42">speed-up over the first row; mean of ${seeds}${goalText}</text>

@@ -105,10 +105,10 @@ const svg = (height: number, label: string, body: Markup, place: Markup = markup
   markup`<svg ${place}viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">${body}</svg>`;
 
 function xAxis(scale: Scale, bottom: number, label: string): Markup {
-  const ticks = niceTicks(scale.low, scale.high, 9).map(
-    (tick) =>
-      markup`<text class="tick" x="${at(scale.to(tick))}" y="${bottom + 16}" text-anchor="middle">${tickText(tick)}</text>`,
-  );
+  const ticks = niceTicks(scale.low, scale.high, 9).map((tick) => {
+    const [x, y] = [at(scale.to(tick)), bottom + 16];
+    return markup`<text class="tick" x="${x}" y="${y}" text-anchor="middle">${tickText(tick)}</text>`;
+  });
   const [x, y] = [WIDTH - RIGHT, bottom + 32];
   return markup`${ticks}<text class="axis" x="${x}" y="${y}" text-anchor="end">${label}</text>`;
 }
@@ -144,8 +144,8 @@ export function lineDrawing(chart: LineChart, place?: Markup): Markup {
   const grid = niceTicks(y.low, y.high, 5).map((tick) => {
     const height = at(y.to(tick));
     const line = markup`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${height}" y2="${height}"/>`;
-    const x = LEFT - 8;
-    return markup`${line}<text class="tick" x="${x}" y="${height}" dy="0.32em" text-anchor="end">${format(tick)}</text>`;
+    const place = markup`x="${LEFT - 8}" y="${height}" dy="0.32em" text-anchor="end"`;
+    return markup`${line}<text class="tick" ${place}>${format(tick)}</text>`;
   });
   const lines = series.map(({ points, colour, style, name }) => {
     if (style === 'dots') {
@@ -186,10 +186,7 @@ export function ganttChart(chart: GanttChart): Markup {
     const top = TOP + index * rowHeight;
     const y = top + 15;
     const label = markup`<text class="row" x="${LEFT - 8}" y="${y}" dy="0.32em" text-anchor="end">${row.label}</text>`;
-    const end =
-      row.endedAt === undefined
-        ? null
-        : markup`<text class="lost" x="${at(x.to(row.endedAt))}" y="${y}" dy="0.35em" text-anchor="middle">✕<title>lost</title></text>`;
+    const end = row.endedAt === undefined ? null : lostMark(at(x.to(row.endedAt)), y);
     return markup`${label}${row.bars.map((bar) => ganttBar(bar, x, top))}${end}`;
   });
   return svg(
@@ -198,6 +195,9 @@ export function ganttChart(chart: GanttChart): Markup {
     markup`${rows}${markerLines(chart.markers, x, bottom)}${xAxis(x, bottom, chart.xLabel)}`,
   );
 }
+
+const lostMark = (x: string, y: number): Markup =>
+  markup`<text class="lost" x="${x}" y="${y}" dy="0.35em" text-anchor="middle">✕<title>lost</title></text>`;
 
 function ganttBar({ from, to, text, title, colour }: GanttBar, x: Scale, top: number): Markup {
   const [left, right] = [x.to(from), x.to(to)];

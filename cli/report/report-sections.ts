@@ -260,17 +260,12 @@ export function breakdownSection(data: ReportData): Markup | null {
   const breakdown = data.of('breakdown').at(-1);
   if (breakdown === undefined || breakdown.rows.length === 0) return null;
   const best = Math.max(...breakdown.rows.map(({ speedup }) => speedup));
+  const bar = (speedup: number): Markup => {
+    const width = ((speedup / best) * 100).toFixed(1);
+    return markup`<div class="track"><div class="fill c2" style="width:${width}%"></div></div>`;
+  };
   const rows = breakdown.rows.map(({ name, K, R, stepMs, speedup }) =>
-    row([
-      [name],
-      [`${K} x ${R}`, 'n'],
-      [millis(stepMs), 'n'],
-      [`${speedup.toFixed(2)}x`, 'n'],
-      [
-        markup`<div class="track"><div class="fill c2" style="width:${((speedup / best) * 100).toFixed(1)}%"></div></div>`,
-        'wide',
-      ],
-    ]),
+    row([[name], [`${K} x ${R}`, 'n'], [millis(stepMs), 'n'], [`${speedup.toFixed(2)}x`, 'n'], [bar(speedup), 'wide']]),
   );
   const head = row([['configuration'], ['K x R', 'n'], ['step time', 'n'], ['speed-up', 'n'], ['']], 'th');
   return card('What each part brings', breakdown.note, markup`<table>${head}${rows}</table>`);

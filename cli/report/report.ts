@@ -42,6 +42,7 @@ export function renderReport(data: ReportData, configText: string | null): strin
       card('No step was completed', 'The run ended before its first step; what happened is below.', markup``),
     );
   const title = summary.model === null ? 'Run' : `${summary.model} on ${summary.data ?? '?'}`;
+  const machine = summary.machine ?? 'unknown machine';
   const badge = summary.status === 'finished' ? 'badge' : 'badge bad';
   return markup`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -49,7 +50,7 @@ export function renderReport(data: ReportData, configText: string | null): strin
 <title>${title} - pipetrain</title>${REPORT_STYLE}</head>
 <body><main>
 <h1>${title}<span class="${badge}">${summary.status}</span></h1>
-<p class="sub">pipetrain ${summary.version ?? '?'} · seed ${summary.seed ?? '?'} · ${summary.machine ?? 'unknown machine'}</p>
+<p class="sub">pipetrain ${summary.version ?? '?'} · seed ${summary.seed ?? '?'} · ${machine}</p>
 <div class="tiles">${tiles(data).map(
     ([value, label]) => markup`<div class="tile"><b>${value}</b><span>${label}</span></div>`,
   )}</div>

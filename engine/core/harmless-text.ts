@@ -7,8 +7,15 @@
  * Control characters (C0 but tab and line feed, DEL, C1), marks of direction and invisible ones, the line breaks of
  * Unicode, tags, and halves of surrogate pairs. The joiners that some scripts need are not among them.
  */
-const HARMFUL =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\p{Cs}]/gu;
+const HARMFUL = new RegExp(
+  '[' +
+    '\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f' +
+    '\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069' +
+    '\\u00ad\\u180e\\u200b\\u2028\\u2029\\u2060-\\u2065\\u206a-\\u206f\\ufeff\\ufff9-\\ufffb' +
+    '\\u{e0000}-\\u{e007f}\\p{Cs}' +
+    ']',
+  'gu',
+);
 
 /** The text with a dot for everything that is not shown but obeyed. Tabs and line feeds stay. */
 export const harmless = (text: string): string => text.replace(HARMFUL, '·');
