@@ -90,7 +90,7 @@ async function goOn(
   options: ResumeFlags,
 ): Promise<ExitCode> {
   const { point, refused } = await services.resumePoint(folder);
-  for (const problem of refused) io.stderr.write(`warning: ${problem}; the checkpoint before it is used\n`);
+  for (const problem of refused) io.stderr.lines([`warning: ${problem}; the checkpoint before it is used`]);
   const key = ownKeyOf(io);
   const { config, dropped } = isOwn(point, key)
     ? { config: point.manifest.config, dropped: [] }

@@ -3,6 +3,7 @@
 import type { RunEvent } from '../../engine/events/events.js';
 import { bytes, count, duration, millis, number, percent, plural, range } from './format.js';
 import { microBatchLines } from './micro-batch-text.js';
+import { distrustText } from './trust-text.js';
 
 export type PlanMade = Extract<RunEvent, { type: 'plan.made' }>;
 type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
@@ -124,10 +125,11 @@ function tellMicroBatch(event: EventOf<'microBatch.chosen'>): Story {
   return story(`${headline} (measured in ${duration(event.seconds)})`, trials);
 }
 
-const tellCosts = ({ blocks, isCached, seconds }: EventOf<'costs.measured'>): Story =>
+const tellCosts = ({ blocks, isCached, seconds, trust }: EventOf<'costs.measured'>): Story =>
   story(
     `costs of ${plural(blocks.length, 'block')} ` +
       (isCached ? 'known from an earlier run' : `measured in ${duration(seconds)}`),
+    trust === undefined || trust.isGood ? [] : [distrustText(trust)],
   );
 
 function tellRollBack(event: EventOf<'freeze.rolledBack'>): Story {

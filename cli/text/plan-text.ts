@@ -1,10 +1,12 @@
 // Text of `pipetrain plan`: measured costs, then every plan with its stages, grid and the alternatives that lost. Pure
 // text.
+import { isTrusted } from '../../engine/costs/cost-trust.js';
 import type { PlanPreview, PreviewedPlan } from '../../engine/trainer/plan-preview.js';
 import type { BlockCost } from '../../pipeline/costs.js';
 import { bytes, clip, count, duration, millis, percent, plural, range, wrap } from './format.js';
 import { microBatchLines } from './micro-batch-text.js';
 import { textColumns } from './text-columns.js';
+import { distrustText } from './trust-text.js';
 
 /** Alternatives per plan; the JSON has all. */
 const MOST_REJECTED = 8;
@@ -24,6 +26,7 @@ export function planLines(preview: PlanPreview, columns: number): string[] {
     '',
     `costs of a micro-batch, measured on ${workers === 1 ? 'one worker' : `${workers} workers at once`} in ` +
       `${duration(preview.measureSeconds)}`,
+    ...(isTrusted(preview.trust) ? [] : wrap(`  ${distrustText(preview.trust)}`, columns, 2)),
     ...costRows(preview, columns),
     ...(preview.handover === null
       ? []

@@ -72,6 +72,15 @@ export class DiskCache {
     }
   }
 
+  /** Forgets what was kept under exactly this key. */
+  remove(key: string): void {
+    try {
+      if (problemOf(this.folder) === null) rmSync(this.#path(key), { force: true });
+    } catch {
+      // It stays, as what cannot be written is not kept.
+    }
+  }
+
   #read(key: string, path: string): Buffer | null {
     const file = openOwn(path, constants.O_RDONLY);
     try {

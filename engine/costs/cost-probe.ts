@@ -15,6 +15,8 @@ import { type Optimizer, stateCount } from '../tensor/optimizer.js';
 import { type Port, type Program, roleName } from '../tensor/program.js';
 import { atPlace } from '../tensor/run-failure.js';
 import { type HostArray, hostArray, type Shape, sizeOf } from '../tensor/shape.js';
+import { Timings } from './cost-trust.js';
+import { type Crowd, othersShare, readLoad } from './machine-load.js';
 
 const WARM_UP = 2;
 const RUNS = 5;
@@ -38,25 +40,32 @@ export interface CostProbeOptions {
   readonly optimizer: Optimizer;
   readonly microBatch: number;
   readonly seed: number;
+  /** Those who measure on this machine at the same time. */
+  readonly crowd: Crowd;
 }
 
 type Costs = Omit<ReportOf<'costs'>, 'type' | 'handover'>;
 type BlockMeasurement = Costs['blocks'][number];
 
 export function measureCosts(options: CostProbeOptions): Costs {
+  const timings = new Timings();
+  const from = readLoad();
   const known = new Map<string, BlockMeasurement>();
   const blocks = options.model.blocks.map((block, index) => {
     const key = likeness(block, index, options);
-    const measured = known.get(key) ?? measuredBlock(options, index);
+    const measured = known.get(key) ?? measuredBlock(options, index, timings);
     known.set(key, measured);
     return measured;
   });
-  return { blocks, readMsPerMb: measureReads(), updateMsPerMb: measureUpdate(options.optimizer) };
+  const readMsPerMb = measureReads(timings);
+  const updateMsPerMb = measureUpdate(options.optimizer, timings);
+  const trust = { othersShare: othersShare(from, readLoad(), options.crowd), spread: timings.spread };
+  return { blocks, readMsPerMb, updateMsPerMb, trust };
 }
 
-function measuredBlock(options: CostProbeOptions, index: number): BlockMeasurement {
+function measuredBlock(options: CostProbeOptions, index: number, timings: Timings): BlockMeasurement {
   try {
-    return measureBlock(options, index);
+    return measureBlock(options, index, timings);
   } catch (error) {
     throw atPlace(error, `while the costs of block ${index} (${options.model.blocks[index]?.name}) are measured`);
   }
@@ -74,7 +83,7 @@ function likeness(block: Block, index: number, { shapes, model }: CostProbeOptio
   ]);
 }
 
-function measureBlock(options: CostProbeOptions, index: number): BlockMeasurement {
+function measureBlock(options: CostProbeOptions, index: number, timings: Timings): BlockMeasurement {
   const { compiler, dataset, executor, microBatch, shapes } = options;
   const programs = compiler.stage({ from: index, to: index + 1, microBatch, needsInputGradient: index > 0 });
   const places = probePlaces(options, index);
@@ -92,7 +101,7 @@ function measureBlock(options: CostProbeOptions, index: number): BlockMeasuremen
     const loaded = executor.load(program);
     const bound = new ProgramBinding(loaded, places);
     bound.fillFields(dataset, ids, microBatch);
-    ms[part] = typical(() => bound.run());
+    ms[part] = typical(() => bound.run(), timings);
     bound.free();
     loaded.free();
   }
@@ -148,7 +157,7 @@ function filled({ dtype, shape }: Port): HostArray {
  * The median of a few runs: the fastest one would be one beside which another worker rested, which it will not do in
  * training.
  */
-function typical(run: () => void): number {
+function typical(run: () => void, timings: Timings): number {
   const begin = performance.now();
   const spent = (): number => performance.now() - begin;
   for (let i = 0; i < WARM_UP && spent() < ENOUGH_MS; i++) run();
@@ -158,29 +167,31 @@ function typical(run: () => void): number {
     run();
     times.push(performance.now() - from);
   }
-  return median(times);
+  const middle = median(times);
+  timings.add(times, middle);
+  return middle;
 }
 
 /** Milliseconds to check and decode what the cache keeps for 10^6 bytes of activations, by codec. */
-function measureReads(): Record<CodecName, number> {
+function measureReads(timings: Timings): Record<CodecName, number> {
   const activation = Float32Array.from({ length: READ_ELEMENTS }, (_, i) => ((i * 37) % 101) / 101 - 0.5);
   const out = new Float32Array(READ_ELEMENTS);
   const measure = (codec: CacheCodec): number => {
     const record = new Int32Array(codec.words(READ_ELEMENTS));
     codec.encode(activation, record);
-    return (typical(() => (checksum(record), codec.decode(record, out))) * 1e6) / activation.byteLength;
+    return (typical(() => (checksum(record), codec.decode(record, out)), timings) * 1e6) / activation.byteLength;
   };
   return Object.fromEntries(CODECS.all.map((codec) => [codec.name, measure(codec)]));
 }
 
 /** Milliseconds per 10^6 bytes of parameters for an update. */
-function measureUpdate(optimizer: Optimizer): number {
+function measureUpdate(optimizer: Optimizer, timings: Timings): number {
   const slab = (): Float32Array => new Float32Array(UPDATE_ELEMENTS).fill(1e-3);
   const numStates = stateCount(optimizer.spec);
   const update = optimizer.bind(slab(), slab(), Array.from({ length: numStates }, slab), [
     { offset: 0, length: UPDATE_ELEMENTS, decays: true },
   ]);
-  const ms = typical(() => update.run({ learningRate: 1e-6, gradientScale: 1, updateCount: 1 }));
+  const ms = typical(() => update.run({ learningRate: 1e-6, gradientScale: 1, updateCount: 1 }), timings);
   update.free();
   return (ms * 1e6) / (4 * UPDATE_ELEMENTS);
 }

@@ -3,6 +3,7 @@
 // training.
 import { invariant, present } from '../core/invariant.js';
 import type { ReportOf } from '../protocol/messages.js';
+import { jointTrust } from './cost-trust.js';
 import { jointHandover } from './handover-probe.js';
 
 type Costs = ReportOf<'costs'>;
@@ -37,6 +38,7 @@ export function jointCosts(reports: readonly Costs[]): Costs {
     blocks,
     readMsPerMb,
     updateMsPerMb: mean((one) => one.updateMsPerMb),
+    trust: jointTrust(reports.map(({ trust }) => trust)),
     handover: jointHandover(reports.map(({ handover }) => handover)),
   };
 }

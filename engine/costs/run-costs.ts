@@ -13,16 +13,29 @@ import { executorOf, hasKernels } from '../run/devices.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
 import type { RunSetup } from '../run/run-setup.js';
 import type { KeptResults } from '../tensor/program-shelf.js';
+import { type CostTrust, isContradicted, isTrusted, moreTrusted } from './cost-trust.js';
 import { measuredCosts } from './measured-costs.js';
 import { type MeasuredRates, ratesOf } from './measured-rates.js';
 
 export interface RunCosts {
   readonly costs: readonly BlockCost[];
   readonly rates: MeasuredRates;
-  /** Keeps costs that training has corrected, for later runs. */
-  readonly keep: (corrected: readonly BlockCost[]) => void;
+  /**
+   * Keeps costs that training has corrected, for later runs; drops them where its steps were so far from what was
+   * predicted that one of both must have been disturbed: the next run measures anew.
+   */
+  readonly keep: (corrected: readonly BlockCost[], steps: Contradiction) => void;
   readonly event: Extract<RunEventBody, { type: 'costs.measured' }>;
 }
+
+/** What a step of training was predicted to take, and took, milliseconds. */
+interface Contradiction {
+  readonly predictedStepMs: number;
+  readonly measuredStepMs: number;
+}
+
+/** Measurements that are made at most where none of them can be trusted: the machine may stay busy. */
+const MOST_MEASUREMENTS = 3;
 
 /** Who can measure, and where the cache of the run lies on a disk, if anywhere. */
 export interface CostSource {
@@ -30,14 +43,14 @@ export interface CostSource {
   readonly cacheFolder: { readonly path: string } | null;
 }
 
-/** Finds or measures the costs; what was measured is kept where `kept` is not null. */
+/** Finds or measures the costs; what was measured and can be trusted is kept where `kept` is not null. */
 export async function runCosts(setup: RunSetup, source: CostSource, kept: KeptResults | null): Promise<RunCosts> {
   const begin = performance.now();
   const key = kept === null ? '' : costKey(setup, kept.codeDigest);
   const known =
     kept === null || setup.config.costs === 'measure' ? null : parsed(kept.disk.get(key), setup.model.blocks.length);
-  const report = known ?? (await source.measureCosts(setup.microBatch));
-  if (known === null) kept?.disk.put(key, Buffer.from(JSON.stringify(report)));
+  const report = known ?? (await trustedMeasurement(() => source.measureCosts(setup.microBatch)));
+  if (known === null && isTrusted(report.trust)) kept?.disk.put(key, Buffer.from(JSON.stringify(report)));
   const costs = measuredCosts(setup, report);
   const blocks = costs.map(({ name, forwardMs, backwardMs, parameterBytes, savedBytes, outputBytes }) => ({
     name,
@@ -51,10 +64,12 @@ export async function runCosts(setup: RunSetup, source: CostSource, kept: KeptRe
     type: 'costs.measured',
     ...report.handover,
     isCached: known !== null,
+    trust: { ...report.trust, isGood: isTrusted(report.trust) },
     seconds: (performance.now() - begin) / 1000,
     blocks,
   } as const;
-  const keep = (corrected: readonly BlockCost[]): void => {
+  const keep = (corrected: readonly BlockCost[], { predictedStepMs, measuredStepMs }: Contradiction): void => {
+    if (isContradicted(predictedStepMs, measuredStepMs)) return kept?.disk.remove(key);
     const blocks = report.blocks.map((block, index) => {
       const {
         forwardMs,
@@ -67,6 +82,16 @@ export async function runCosts(setup: RunSetup, source: CostSource, kept: KeptRe
     kept?.disk.put(key, Buffer.from(JSON.stringify({ ...report, blocks })));
   };
   return { costs, rates: ratesOf(report, source.cacheFolder?.path ?? null), keep, event };
+}
+
+/** Measures until the result can be trusted, a few times at most; the most trusted one. */
+export async function trustedMeasurement<T extends { readonly trust: CostTrust }>(
+  measure: () => Promise<T>,
+): Promise<T> {
+  let best = await measure();
+  for (let made = 1; made < MOST_MEASUREMENTS && !isTrusted(best.trust); made++)
+    best = moreTrusted(best, await measure());
+  return best;
 }
 
 /** The machine, the code, the model, the size of a micro-batch, and how many workers measured together. */

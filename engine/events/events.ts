@@ -98,6 +98,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('costs.measured'),
     isCached: z.boolean(),
+    /** Share of the time that others had, how far timings lay apart, and whether both are little. */
+    trust: z.object({ othersShare: z.number(), spread: z.number(), isGood: z.boolean() }).optional(),
     seconds,
     handoverMs: figure.optional(),
     handlingMs: figure.optional(),

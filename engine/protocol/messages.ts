@@ -153,6 +153,8 @@ export const reportSchema = z.discriminatedUnion('type', [
     /** By codec. */
     readMsPerMb: z.record(z.string().max(64), amount),
     updateMsPerMb: amount,
+    /** How far it may be believed (costs/cost-trust.ts). */
+    trust: z.object({ othersShare: amount.max(1), spread: amount }),
     handover: z.object({ handoverMs: amount, handlingMs: amount }).nullable(),
   }),
   z.object({ type: z.literal('prepared'), generation: index, movedBytes: amount, stateMs: amount }),

@@ -2,7 +2,6 @@
 // what that cost is told, and a snapshot is taken, so that no recovery goes back over a change of plan. Why a new plan
 // is wanted is for others to say.
 import { frozenBlocks } from '../../freeze/layers.js';
-import type { BlockCost } from '../../pipeline/costs.js';
 import { transitionEvent } from '../coordinator/transition-parts.js';
 import type { Plan } from '../core/plan.js';
 import type { RunCosts } from '../costs/run-costs.js';
@@ -21,7 +20,7 @@ import type { RunScene } from './run-scene.js';
 export class PlanAdoption {
   readonly #scene: RunScene;
   /** Puts corrected costs where later runs find them. */
-  readonly #keepCosts: (costs: readonly BlockCost[]) => void;
+  readonly #keepCosts: RunCosts['keep'];
   #basis: PlanBasis;
   /** With every plan that was made, also one that some workers did not live to adopt. */
   #history: PlanHistory;
@@ -115,7 +114,7 @@ export class PlanAdoption {
     const request = (because: string): PlanRequest => stand.request(because);
     const { costs, planned, event } = this.#watch.settle(this.#basis, this.#history, stand.step, request);
     this.#basis = { ...this.#basis, costs };
-    this.#keepCosts(costs);
+    this.#keepCosts(costs, event);
     host.emit(event);
     if (planned !== null) await this.#adopt(planned, begin);
   }

@@ -8,9 +8,11 @@ import type { BlockCost } from '../../pipeline/costs.js';
 import { withWorkers } from '../coordinator/with-workers.js';
 import type { TrainConfig } from '../core/config.js';
 import { present } from '../core/invariant.js';
+import type { CostTrust } from '../costs/cost-trust.js';
 import type { HandoverCost } from '../costs/handover-probe.js';
 import { measuredCosts } from '../costs/measured-costs.js';
 import { ratesOf } from '../costs/measured-rates.js';
+import { trustedMeasurement } from '../costs/run-costs.js';
 import { makeRunPolicy } from '../freezing/freeze-policy.js';
 import { nextPlan } from '../planning/next-plan.js';
 import { planBasis } from '../planning/plan-basis.js';
@@ -43,6 +45,8 @@ export interface PlanPreview {
   readonly stepsPerEpoch: number;
   readonly numLayers: number;
   readonly measureSeconds: number;
+  /** How far the measured costs may be believed. */
+  readonly trust: CostTrust;
   /** Most bytes of a worker. */
   readonly memoryLimit: number;
   readonly costs: readonly BlockCost[];
@@ -101,6 +105,7 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
     stepsPerEpoch: sampler.stepsPerEpoch,
     numLayers,
     measureSeconds: seconds,
+    trust: measured.trust,
     memoryLimit: basis.crew.memoryLimit,
     costs,
     handover: measured.handover,
@@ -122,7 +127,7 @@ async function measure(setup: RunSetup) {
   const begin = performance.now();
   return withWorkers({ ...setup, programCache: null }, async (coordinator) => {
     const [member] = await coordinator.launch();
-    const measured = await coordinator.measureCosts();
+    const measured = await trustedMeasurement(() => coordinator.measureCosts());
     return { device: present(member, 'worker').device, measured, seconds: (performance.now() - begin) / 1000 };
   });
 }

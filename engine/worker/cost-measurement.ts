@@ -1,13 +1,18 @@
 // CostMeasurement: what a worker measures of its device and of its way to others before there is a plan. The probes
 // themselves are in costs/; here they get what they need of a worker.
+import { availableParallelism } from 'node:os';
 import { type CostProbeOptions, measureCosts } from '../costs/cost-probe.js';
 import { answerHandovers, type HandoverCost, measureHandovers, partnerOf } from '../costs/handover-probe.js';
 import type { Colleague } from '../protocol/messages.js';
 import type { Equipment } from './equipment.js';
 import type { Neighbours } from './neighbours.js';
 
-/** Of a micro-batch of `microBatch` samples. */
-export function measureOwnCosts({ subject, device }: Equipment, microBatch: number): ReturnType<typeof measureCosts> {
+/** Of a micro-batch of `microBatch` samples; `workers` measure on this machine at the same time. */
+export function measureOwnCosts(
+  { subject, device }: Equipment,
+  microBatch: number,
+  workers: number,
+): ReturnType<typeof measureCosts> {
   const { model, dataset, layouts, seed } = subject;
   const { compiler, executor, optimizer } = device;
   const shapes = compiler.outputShapes(microBatch);
@@ -21,13 +26,14 @@ export function measureOwnCosts({ subject, device }: Equipment, microBatch: numb
     optimizer,
     shapes,
     microBatch,
+    crowd: { workers, cores: availableParallelism() },
   };
   return measureCosts(options);
 }
 
 /** What forward and backward of a micro-batch take through the whole model, milliseconds. */
 export const measureComputeMs = (equipment: Equipment, microBatch: number): number =>
-  measureOwnCosts(equipment, microBatch).blocks.reduce(
+  measureOwnCosts(equipment, microBatch, 1).blocks.reduce(
     (sum, { forwardMs, backwardMs }) => sum + forwardMs + backwardMs,
     0,
   );

@@ -132,7 +132,7 @@ export class EquippedWorker implements WorkerPhase {
   }
 
   async #measure({ microBatch, workers, colleagues }: OrderOf<'measure-costs'>): Promise<void> {
-    const costs = measureOwnCosts(this.#equipment, microBatch);
+    const costs = measureOwnCosts(this.#equipment, microBatch, workers.length);
     const { neighbours } = this.#workplace;
     const handover = await measureOwnHandovers(neighbours, this.#line.worker, workers, colleagues);
     this.#line.report({ type: 'costs', ...costs, handover });

@@ -41,6 +41,7 @@ const preview: PlanPreview = {
   numLayers: 3,
   memoryLimit: 64e9,
   measureSeconds: 1.5,
+  trust: { othersShare: 0.02, spread: 0.3 },
   costs,
   microBatchChoice: {
     microBatch: 4,

@@ -15,12 +15,13 @@ const report = (factor: number): Parameters<typeof jointCosts>[0][number] => ({
   })),
   readMsPerMb: { f32: factor, f16: 2 * factor, i8: 3 * factor },
   updateMsPerMb: factor,
+  trust: { othersShare: factor / 10, spread: factor / 5 },
   handover: { handoverMs: factor, handlingMs: factor / 2 },
 });
 
 describe('costs of several workers', () => {
   it('are the mean of their times, with the sizes of any', () => {
-    expect(jointCosts([report(1), report(3)])).toEqual(report(2));
+    expect(jointCosts([report(1), report(3)])).toEqual({ ...report(2), trust: report(3).trust });
     expect(jointCosts([report(5)])).toEqual(report(5));
   });
   it('take the hand-over from the pairs that measured it', () => {

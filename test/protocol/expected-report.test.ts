@@ -145,7 +145,8 @@ describe('other reports', () => {
     const block = { forwardMs: 1, backwardMs: 1, inputGradientMs: 1, weightGradientMs: 1 };
     const blocks = Array.from({ length: 4 }, () => ({ ...block, savedBytes: 1, carriedBytes: 1, outputBytes: 1 }));
     const readMsPerMb = Object.fromEntries(CODECS.all.map(({ name }) => [name, 1]));
-    const costs = { type: 'costs', blocks, readMsPerMb, updateMsPerMb: 1, handover: null } as const;
+    const trust = { othersShare: 0, spread: 0 };
+    const costs = { type: 'costs', blocks, readMsPerMb, updateMsPerMb: 1, trust, handover: null } as const;
     expect(costsProblem(costs, 4)).toBeNull();
     expect(costsProblem(costs, 5)).toMatch(/4 blocks, the model has 5/);
     expect(costsProblem({ ...costs, readMsPerMb: { f32: 1 } }, 4)).toMatch(/codecs/);

@@ -99,7 +99,7 @@ describe('what stage 0 is predicted to spend on the frozen prefix', () => {
 describe('a run that begins with wrong costs', () => {
   const folder = scratch();
 
-  it('corrects them, changes its plan, keeps every bit, and leaves the right ones for the next run', async () => {
+  it('corrects them, changes its plan, keeps every bit, and lets the next run measure anew', async () => {
     const programCache = join(folder, 'kept');
     // Large enough that the blocks, not the messages, make the step.
     const config: TrainConfigInput = {
@@ -136,6 +136,7 @@ describe('a run that begins with wrong costs', () => {
           blocks,
           readMsPerMb: { f32: 1, f16: 1, i8: 1 },
           updateMsPerMb: 1,
+          trust: { othersShare: 0, spread: 0 },
           handover: null,
         }),
       ),
@@ -162,8 +163,9 @@ describe('a run that begins with wrong costs', () => {
       plain.finished.weightsSha256,
     ]);
 
+    // Steps so far from the prediction say that one of both was disturbed.
     const next = await trainRun({ ...config, steps: 1 });
-    expect(next.of('costs.measured')[0]?.isCached).toBe(true);
+    expect(next.of('costs.measured')[0]?.isCached).toBe(false);
     expect(next.of('plan.made')[0]?.predictedStepMs).toBeLessThan(3.6e6);
   });
 });
