@@ -1,6 +1,6 @@
 // Text of others in every place where a command shows it: names in events, in folders, in data, in errors. Nothing of
 // it is obeyed by a terminal, becomes a tag of the report, or breaks the JSON.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ConsoleView } from '../../cli/console/console.js';
@@ -208,9 +208,5 @@ describe('pages and pictures', () => {
     const table = ablationMarkdown(ablation);
     expect(table).not.toMatch(/(?<!\\)</);
     expect(table).not.toMatch(OBEYED);
-  });
-
-  test('what is written into a run folder is the same text when it is read', () => {
-    expect(readFileSync(join(run, 'events.jsonl'), 'utf8').split('\n')).toHaveLength(events.length + 1);
   });
 });
