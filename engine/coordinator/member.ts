@@ -18,9 +18,16 @@ export interface MembershipNews {
   readonly gone: readonly { readonly worker: string; readonly reason: string }[];
 }
 
+export interface LostMember {
+  readonly worker: string;
+  readonly reason: string;
+  /** Whether it was a worker of the run itself, and not one that had joined. */
+  readonly isOwn: boolean;
+}
+
 /** What a recovery found and did. */
 export interface Regrouping {
-  readonly lost: readonly { readonly worker: string; readonly reason: string }[];
+  readonly lost: readonly LostMember[];
   readonly joined: readonly Member[];
   /** Workers that were started, those that were lost again included. */
   readonly numStarted: number;

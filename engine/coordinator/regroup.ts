@@ -1,7 +1,7 @@
 // Regroup: brings the workers to a state from which a new plan can start after a failure: the lost are gone, everybody
 // else has given up what it did, and replacements are ready. It decides no plan and restores no state.
 import type { PlanInForce } from '../protocol/plan-in-force.js';
-import type { Member, Regrouping } from './member.js';
+import type { LostMember, Member, Regrouping } from './member.js';
 import type { Recruitment } from './recruitment.js';
 import type { RollCall } from './roll-call.js';
 import type { Roster } from './roster.js';
@@ -23,7 +23,7 @@ export interface RegroupMeans {
 export async function regroup(means: RegroupMeans, maxNew: number): Promise<Regrouping> {
   const { roster, plans, trouble, calls, recruitment, cutOff, timeoutMs } = means;
   plans.abandon();
-  const lost = new Map<string, string>();
+  const lost = new Map<string, LostMember>();
   const joined = new Map<string, Member>();
   const target = roster.ids.length;
   const { numOwn } = roster;
@@ -38,7 +38,7 @@ export async function regroup(means: RegroupMeans, maxNew: number): Promise<Regr
     for (const id of unready) await cutOff(id);
     // Whoever is lost while others are dismissed is met by this loop too.
     for (const [id, reason] of trouble.lost) {
-      lost.set(id, reason);
+      lost.set(id, { worker: id, reason, isOwn: roster.find(id)?.isOwn ?? lost.get(id)?.isOwn ?? true });
       joined.delete(id);
       await cutOff(id);
     }
@@ -59,5 +59,5 @@ export async function regroup(means: RegroupMeans, maxNew: number): Promise<Regr
       if (trouble.lost.size === 0) throw error;
     }
   }
-  return { lost: [...lost].map(([worker, reason]) => ({ worker, reason })), joined: [...joined.values()], numStarted };
+  return { lost: [...lost.values()], joined: [...joined.values()], numStarted };
 }

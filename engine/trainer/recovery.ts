@@ -41,7 +41,6 @@ export class Recovery {
     const { host, stand } = this.#scene;
     const begin = performance.now();
     const failedAt = stand.step;
-    this.#setbacks.note(cause);
     stand.snapshots.abandon();
     const snapshot = present(stand.snapshots.last, 'snapshot');
     const { lost, workers } = await this.#regroup(cause);
@@ -69,6 +68,7 @@ export class Recovery {
     const { setup, host, coordinator } = this.#scene;
     const { maxRestarts } = setup.config;
     const { lost, joined, numStarted } = await coordinator.regroup(maxRestarts - this.#numRestarts);
+    this.#setbacks.note(cause, lost);
     this.#numRestarts += numStarted;
     for (const { worker, reason } of lost) host.emit({ type: 'worker.lost', worker, reason });
     if (lost.length === 0 || isMemoryShortage(cause)) host.emit({ type: 'warning', message: cause.message });

@@ -1,5 +1,6 @@
 // Setbacks: what has gone wrong in a run so far, and whether it survives one thing more. How it goes on then is the
 // recovery's business.
+import type { LostMember } from '../coordinator/member.js';
 import { isMemoryShortage, isRecoverable } from '../core/conditions.js';
 import type { WorkerError } from '../core/errors.js';
 
@@ -18,9 +19,12 @@ export class Setbacks {
     return !isMemoryShortage(error) || this.#shortages < MAX_SHORTAGES;
   }
 
-  /** A recovery begins. */
-  note(cause: WorkerError): void {
-    this.#futile++;
+  /**
+   * A recovery begins. One that cost the run none of its own workers, but guests alone, is no sign that the run itself
+   * cannot go on: guests that were cut off do not come back, so there are only so many of those.
+   */
+  note(cause: WorkerError, lost: readonly Pick<LostMember, 'isOwn'>[]): void {
+    if (lost.length === 0 || lost.some(({ isOwn }) => isOwn)) this.#futile++;
     if (isMemoryShortage(cause)) this.#shortages++;
   }
 
