@@ -4,6 +4,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { type Manifest, manifestText } from '../../engine/checkpoint/manifest.js';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import { Sampler } from '../../engine/data/sampler.js';
 import { EventFile } from '../../engine/events/event-file.js';
@@ -164,6 +165,12 @@ describe('events that were tampered with', () => {
   });
 });
 
+/** The manifest with the digest of what it says now. */
+function sealed(text: string): string {
+  const { format: _format, digest: _digest, seal: _seal, ...body } = JSON.parse(text) as Manifest;
+  return manifestText(body, null);
+}
+
 describe('a run folder that was tampered with', () => {
   const withChanged = (path: string, change: (text: string) => string, look: (problems: string[]) => void): void => {
     const before = readFileSync(path);
@@ -184,11 +191,16 @@ describe('a run folder that was tampered with', () => {
     writeFileSync(block, bytes);
     withChanged(
       newest('checkpoint.json'),
-      (text) => text.replace(/"chain":"./, '"chain":"0'),
+      (text) => sealed(text.replace(/"chain":"./, '"chain":"0')),
       (problems) =>
         expect(problems).toEqual([
           expect.stringMatching(/step-00000028 says that the losses of its 28 steps have the digest/),
         ]),
+    );
+    withChanged(
+      newest('checkpoint.json'),
+      (text) => text.replace(/"seed":./, '"seed":9'),
+      (problems) => expect(problems).toEqual([expect.stringContaining('it was damaged, or edited')]),
     );
     withChanged(
       newest('cache.json'),
