@@ -61,6 +61,7 @@ const TRIALS = {
     command: ['scripts/soak-memory.mjs', '--steps', '20', '--shapes', '6', '--allow-mb', '200'],
   },
   'soak:hosts': { command: ['scripts/soak-hosts.mjs', '--parts', 'apart', '--short', '400'] },
+  'soak:long': { command: ['scripts/soak-long.mjs', '--steps', '600'] },
   'soak:hostile': { command: ['scripts/soak-hostile.mjs', '--steps', '100', '--lies', 'none'] },
   fuzz: {
     command: ['--expose-gc', 'scripts/fuzz.mjs', '--frames', '4000', '--sockets', '200', '--workers', '1'],

@@ -81,7 +81,8 @@ describe('a checkpoint of which', () => {
   });
 
   it.each([
-    ['a loss', '"losses":[', '"losses":[0,'],
+    ['the digest of the losses', /"chain":"./, '"chain":"-'],
+    ['the last loss', '"loss":', '"loss":1'],
     ['the learning rate', '"lr":"', '"lr":"2*'],
     ['the list of files', /"files":\[\{.*?\}\]/, '"files":[]'],
     ['the step', '"step":4', '"step":3'],

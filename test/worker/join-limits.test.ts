@@ -61,7 +61,7 @@ describe('a worker that joins refuses', () => {
       { modelOptions: { layers: 1e5 } },
       /^PT_PROTOCOL .*layers of 100000; .* at most 10000/,
     ],
-    ['a batch beyond all bounds', { batch: 2 ** 30 }, /^PT_PROTOCOL .*batch of 1073741824; .* at most 1048576/],
+    ['a batch beyond all bounds', { batch: 2 ** 24 }, /^PT_PROTOCOL .*batch of 16777216; .* at most 1048576/],
     ['a width beyond all bounds', { modelOptions: { width: 2e9 } }, /^PT_PROTOCOL .*width of 2000000000/],
     [
       'samples of any length',
