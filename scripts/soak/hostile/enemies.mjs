@@ -9,6 +9,8 @@ import { TOKEN } from '../host-ground.mjs';
 
 const script = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
 
+/** New connections a second at each port, of each flood: fewer than a busy machine of two cores can take. */
+const RATE = '100';
 /** At most: they are asked to end before. */
 const SIEGE_SECONDS = '300';
 
@@ -35,7 +37,16 @@ export class Enemies {
   /** Floods ports of host 0, from it and from another host. @param {readonly string[]} addresses HOST:PORT */
   flood(addresses) {
     const ports = addresses.map((address) => address.replace(/^.*:/, '')).join(',');
-    const args = ['--host', this.#ground.hosts.addressOf(0), '--ports', ports, '--seconds', SIEGE_SECONDS];
+    const args = [
+      '--host',
+      this.#ground.hosts.addressOf(0),
+      '--ports',
+      ports,
+      '--rate',
+      RATE,
+      '--seconds',
+      SIEGE_SECONDS,
+    ];
     for (const host of [0, 1])
       this.#start(`a flood from host ${host} at ${addresses.length} ports`, host, '../flood.mjs', [
         ...args,
