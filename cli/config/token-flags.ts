@@ -58,8 +58,10 @@ function readTokenFile(path: string): string {
     const problem = problemOf(fstatSync(file));
     if (problem !== null)
       throw fileError(`${path} ${problem}`, `Make it anew, readable by you alone: chmod 600 ${path}`);
-    const token = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    const token = readFileSync(file, 'utf8').replace(/[\r\n]+$/, '');
     if (token === '') throw fileError(`${path} is empty`, 'Write the token of the run into it.');
+    if (!/^[\x20-\x7e]+$/.test(token))
+      throw fileError(`${path} is not one line of printable characters`, 'Write the token alone into it.');
     return token;
   } finally {
     closeSync(file);

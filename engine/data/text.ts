@@ -58,7 +58,8 @@ function readFolder(files: SourceFiles, folder: string, match: string, maxBytes:
   let passed = 0;
   for (const path of filesBelow(folder)) {
     if (!path.endsWith(ending)) continue;
-    const { size } = statSync(path);
+    // One that went away, or leads nowhere, is no text.
+    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
     if (total + size > maxBytes) break;
     if (size === 0) continue;
     const text = readIfText(files, path);
@@ -73,7 +74,7 @@ function readFolder(files: SourceFiles, folder: string, match: string, maxBytes:
   if (texts.length === 0) {
     throw new DataError(
       'PT_DATA_EMPTY',
-      `no text files${ending === '' ? '' : ` ending in ${ending}`} below ${folder} within ${maxBytes} bytes ` +
+      `no text files${ending === '' ? '' : ` ending in ${ending}`} below ${folder}${maxBytes === Infinity ? '' : ` within ${maxBytes} bytes`} ` +
         `(${passed} are not text)`,
       'check the folder and the options match and maxBytes',
     );

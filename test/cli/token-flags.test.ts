@@ -68,7 +68,10 @@ describe('a token', () => {
     const folder = scratch();
     mkdirSync(join(folder, 'folder'), { mode: 0o700 });
     spawnSync('mkfifo', ['-m', '600', join(folder, 'pipe')]);
-    const wrong = [join(folder, 'folder'), join(folder, 'pipe'), join(folder, 'none'), tokenFile('\n')];
+    const unread = ['\n\n', `${SECRET}\n${SECRET}`, `${SECRET}\u001b[31m`, `${SECRET}\u0000x`].map((text) =>
+      tokenFile(text),
+    );
+    const wrong = [join(folder, 'folder'), join(folder, 'pipe'), join(folder, 'none'), ...unread];
     for (const path of [...wrong, tokenFile('x'.repeat(5000)), '/dev/zero'])
       expect((await joined(['--token-file', path])).err).toContain('[PT_TOKEN_FILE]');
     expect((await joined(['--token-file', tokenFile(), '--token', SECRET])).err).toContain('[PT_USAGE]');

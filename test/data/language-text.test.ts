@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, truncateSync } from 'node:fs';
+import { readFileSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -23,6 +23,14 @@ describe('text', () => {
     expect(fieldOf(data, 21, 'tokens')).toEqual([4, 5, 6, 7]);
     expect(fieldOf(data, 22, 'tokens')).toEqual([0, 1, 2, 3]);
     expect(fieldOf(data, 23, 'targets')).toEqual([5, 6, 7, 8]);
+  });
+
+  it('passes over links of a folder that lead nowhere', () => {
+    const folder = scratchWith({ 'a.txt': alphabet });
+    symlinkSync('gone', join(folder, 'b.txt'));
+    expect(openDataset(`text:${folder}`, { sequence: 4 }).numTrain).toBe(
+      openDataset(`text:${file(`${alphabet}\n`)}`, { sequence: 4 }).numTrain,
+    );
   });
 
   it('covers the training part without gap, for any text and window', () => {
