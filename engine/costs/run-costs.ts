@@ -22,7 +22,8 @@ export interface RunCosts {
   readonly rates: MeasuredRates;
   /**
    * Keeps costs that training has corrected, for later runs; drops them where its steps were so far from what was
-   * predicted that one of both must have been disturbed: the next run measures anew.
+   * predicted that one of both must have been disturbed: the next run measures anew. Does nothing where the measurement
+   * under them cannot be trusted: what steps do not correct (sizes, hand-overs, disks) would be kept with it.
    */
   readonly keep: (corrected: readonly BlockCost[], steps: Contradiction) => void;
   readonly event: Extract<RunEventBody, { type: 'costs.measured' }>;
@@ -69,6 +70,7 @@ export async function runCosts(setup: RunSetup, source: CostSource, kept: KeptRe
     blocks,
   } as const;
   const keep = (corrected: readonly BlockCost[], { predictedStepMs, measuredStepMs }: Contradiction): void => {
+    if (!isTrusted(report.trust)) return;
     if (isContradicted(predictedStepMs, measuredStepMs)) return kept?.disk.remove(key);
     const blocks = report.blocks.map((block, index) => {
       const {
@@ -129,7 +131,7 @@ function parsed(text: Buffer | null, numBlocks: number): ReportOf<'costs'> | nul
   if (text === null) return null;
   try {
     const report = reportSchema.parse(JSON.parse(text.toString()));
-    return report.type === 'costs' && report.blocks.length === numBlocks ? report : null;
+    return report.type === 'costs' && report.blocks.length === numBlocks && isTrusted(report.trust) ? report : null;
   } catch {
     return null;
   }
