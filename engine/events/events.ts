@@ -308,6 +308,7 @@ export const runEventSchema = z.discriminatedUnion('type', [
     samplesSeen: whole,
     finalLoss: figure,
     metric: z.object({ name: text, value: figure }),
+    /** Since this process took the run up; the other numbers are of the whole run. */
     wallSeconds: seconds,
     trainSeconds: seconds,
     weightsSha256: text,

@@ -24,6 +24,7 @@ export interface Summary {
   readonly metric: { readonly name: string; readonly value: number } | null;
   readonly steps: number;
   readonly samplesSeen: number;
+  /** Of all sessions together, without the time in which nobody went on with the run; never less than `trainSeconds`. */
   readonly wallSeconds: number;
   /** Time inside steps: without validation, checkpoints, transitions and start-up. */
   readonly trainSeconds: number;
@@ -143,7 +144,11 @@ export class Tally {
   #evaluation: EventOf<'evaluation'> | undefined;
   #lastLoss: number | undefined;
   #failures = 0;
+  /** Of the last event. */
   #time = 0;
+  /** When the session began that goes on now, and what those before it took: a run that is resumed has several. */
+  #sessionBegin = 0;
+  #earlierSeconds = 0;
 
   constructor(counting: StepsThatCount) {
     this.#counting = counting;
@@ -156,12 +161,24 @@ export class Tally {
 
   /** The next event. Returns whether it is a step that counts. */
   take(event: RunEvent): boolean {
+    if (event.type === 'run.started') this.#begin();
     this.#time = event.time;
     this.#store.take(event);
     const counts = event.type === 'step' && this.#counting.has(event.step);
     if (counts) this.#step(event);
     else this.#see(event);
     return counts;
+  }
+
+  /** Another session: its events follow on those of the one before. */
+  #begin(): void {
+    this.#earlierSeconds += this.#sessionSeconds;
+    this.#sessionBegin = this.#time;
+  }
+
+  /** A session that came to its end says itself what it took, without what it measured afterwards. */
+  get #sessionSeconds(): number {
+    return this.#finished?.wallSeconds ?? this.#time - this.#sessionBegin;
   }
 
   #see(event: RunEvent): void {
@@ -197,10 +214,9 @@ export class Tally {
   summary(): Summary {
     const [finished, sums, started] = [this.#finished, this.#sums, this.#started];
     const share = (seconds: number): number => (sums.seconds > 0 ? seconds / sums.seconds : 0);
-    const { steps, samplesSeen, wallSeconds, trainSeconds } = finished ?? {
+    const { steps, samplesSeen, trainSeconds } = finished ?? {
       steps: sums.steps,
       samplesSeen: sums.samples,
-      wallSeconds: this.#time,
       trainSeconds: sums.seconds,
     };
     return {
@@ -210,7 +226,8 @@ export class Tally {
       metric: metricOf(finished, this.#evaluation),
       steps,
       samplesSeen,
-      wallSeconds,
+      // Events that were lost took the time of their steps with them.
+      wallSeconds: Math.max(this.#earlierSeconds + this.#sessionSeconds, trainSeconds),
       trainSeconds,
       samplesPerSecond: sums.seconds > 0 ? sums.samples / sums.seconds : null,
       transitions: this.#transitions,

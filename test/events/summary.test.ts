@@ -120,6 +120,29 @@ test('a step that was done again counts once, with its last result', () => {
   });
 });
 
+describe('the time of a run that was resumed', () => {
+  const [start] = sampleRun();
+  const end = sampleRun().at(-1);
+  if (start?.type !== 'run.started' || end?.type !== 'run.finished') throw new Error('a sample run is whole');
+  const began = (time: number): RunEvent => ({ ...start, time });
+  const ended = (time: number, wallSeconds: number, trainSeconds: number): RunEvent => ({
+    ...end,
+    time,
+    wallSeconds,
+    trainSeconds,
+  });
+  const killed = (time: number): RunEvent => ({ type: 'warning', message: 'the last words of a session', time });
+
+  test.each<[string, RunEvent[], number, number]>([
+    ['that of all sessions', [began(1), ended(30, 29, 28), began(32), ended(40, 8, 35)], 37, 35],
+    ['that of killed ones too', [began(1), killed(30), began(32), killed(36), began(36), ended(40, 4, 35)], 40, 35],
+    ['that so far where it still runs', [began(1), ended(30, 29, 28), began(32), step(0), killed(40)], 39, 1],
+    ['that of its steps where events were lost', [began(1), killed(2), began(3), ended(9, 6, 35)], 35, 35],
+  ])('is %s', (_, events, wallSeconds, trainSeconds) => {
+    expect(summarize(events)).toMatchObject({ wallSeconds, trainSeconds });
+  });
+});
+
 test('no events are a run that has not got far', () => {
   expect(summarize([])).toMatchObject({
     status: 'unfinished',

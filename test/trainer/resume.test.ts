@@ -6,6 +6,7 @@ import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import { type TrainConfigInput } from '../../engine/core/config.js';
 import { EventFile } from '../../engine/events/event-file.js';
 import type { RunEventBody } from '../../engine/events/events.js';
+import { summarize } from '../../engine/events/summary.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { scratch } from '../scratch.js';
 import { trainInto } from './run-on-disk.js';
@@ -47,6 +48,10 @@ describe('a run that is interrupted and resumed', () => {
     expect(steps.map((event) => event.type === 'step' && event.step)).toEqual(Array.from({ length: 40 }, (_, i) => i));
     const times = [...new EventFile(run.eventsPath)].map(({ time }) => time);
     expect(times).toEqual([...times].sort((a, b) => a - b));
+    const { wallSeconds, trainSeconds } = summarize(new EventFile(run.eventsPath));
+    expect(trainSeconds).toBe(resumed.finished.trainSeconds);
+    // The time of the session before is in it.
+    expect(wallSeconds).toBeGreaterThan(resumed.finished.wallSeconds);
   });
 });
 
