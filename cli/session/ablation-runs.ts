@@ -1,12 +1,13 @@
 // AblationRuns: does the runs of an ablation one after the other, each an ordinary training run in a folder of its own,
 // and reads those that are done already. It trains nothing itself and draws no conclusions.
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordedRun } from '../../engine/ablation/ablation.js';
 import type { AblationCase, AblationStep } from '../../engine/ablation/ablation-case.js';
 import { ablationOrder } from '../../engine/ablation/ablation-case.js';
 import type { TrainConfig } from '../../engine/core/config.js';
-import { EXIT, UsageError } from '../../engine/core/errors.js';
+import { DataError, EXIT, messageOf, UsageError } from '../../engine/core/errors.js';
+import { makeFolder } from '../../engine/core/made-folder.js';
 import { EventFile } from '../../engine/events/event-file.js';
 import { effectiveEvaluations, summarize } from '../../engine/events/summary.js';
 import { wallSecondsOf } from '../../engine/events/time-shares.js';
@@ -38,7 +39,7 @@ export interface AblationRequest {
 export async function runAblation(request: AblationRequest): Promise<'done' | 'interrupted'> {
   const { cases, seeds, out, say, onRecorded } = request;
   const steps = ablationOrder(cases, seeds);
-  mkdirSync(out, { recursive: true });
+  makeOut(out);
   // Before anything is trained: a folder of another ablation should not be noticed after an hour.
   const states = new Map<AblationStep, FolderState>();
   for (const step of steps) states.set(step, await stateOf(folderOf(out, step), configOf(request, step)));
@@ -60,6 +61,20 @@ export async function runAblation(request: AblationRequest): Promise<'done' | 'i
     onRecorded(recorded);
   }
   return 'done';
+}
+
+/** Throws a DataError (PT_RUN_FOLDER) where the folder of the ablation cannot be made. */
+function makeOut(out: string): void {
+  try {
+    makeFolder(out);
+  } catch (error) {
+    throw new DataError(
+      'PT_RUN_FOLDER',
+      `the folder ${out} cannot be made: ${messageOf(error)}`,
+      'Check free space and permissions, or name another folder with --out.',
+      { cause: error },
+    );
+  }
 }
 
 const folderOf = (out: string, { case: { name }, seed }: AblationStep): string => join(out, `${name}-seed${seed}`);

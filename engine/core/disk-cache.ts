@@ -9,7 +9,6 @@ import {
   fstatSync,
   futimesSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -17,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from './errors.js';
+import { makeFolder } from './made-folder.js';
 import { isOwnLink, openOwn, writableFolder } from './own-file.js';
 import { writeWholeFile } from './whole-file.js';
 
@@ -63,7 +63,7 @@ export class DiskCache {
     if (DIGEST_BYTES + payload.byteLength > this.#capBytes) return;
     const path = this.#path(key);
     try {
-      mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+      makeFolder(this.folder, 0o700);
       if (problemOf(this.folder) !== null) return;
       writeWholeFile(path, Buffer.concat([digestOf(key, payload), payload]), { mode: 0o600, isKeepsake: true });
       this.#evict();

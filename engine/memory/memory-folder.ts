@@ -7,6 +7,7 @@ import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { isMemoryShortage } from '../core/conditions.js';
 import { messageOf, UsageError, WorkerError } from '../core/errors.js';
+import { makeFolder } from '../core/made-folder.js';
 import { foreignFolder } from '../core/own-file.js';
 import { FileLock, type LockRefusal } from '../tensor/file-lock.js';
 import { MappedFile, sharedMemoryFolder } from '../tensor/mapped-file.js';
@@ -73,7 +74,7 @@ export class MemoryFolder {
    * that. Throws what the file system says.
    */
   remake(): void {
-    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    makeFolder(this.path, 0o700);
     this.#lock?.release();
     const lock = takeLockOf(this.path);
     if (lock === 'busy') throw new Error(`somebody else holds ${this.path}`);

@@ -1,8 +1,9 @@
 // OwnKey: a secret of this user on this machine, by which it knows again what it has written itself. Whoever makes a
 // folder for somebody else cannot make its seal. It encrypts nothing.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../core/made-folder.js';
 import { foreignFolder, openOwn } from '../core/own-file.js';
 
 const FILE = 'key';
@@ -23,7 +24,7 @@ export class OwnKey {
    */
   static open(folder: string): OwnKey | null {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder, 0o700);
       if (foreignFolder(folder) !== null) return null;
       const path = join(folder, FILE);
       make(path);

@@ -1,9 +1,10 @@
 // RunFolder: the folder of one run, and the only place that knows the names inside it. It holds paths and writes whole
 // files; it does not know what they mean.
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DESCRIPTION_BYTES, readBoundedText } from '../core/bounded-file.js';
 import { DataError, messageOf, UsageError } from '../core/errors.js';
+import { makeFolder } from '../core/made-folder.js';
 import { writeWholeFile } from '../core/whole-file.js';
 import type { Summary } from '../events/summary.js';
 import { requireNotHeld, RunLock } from './run-lock.js';
@@ -45,8 +46,8 @@ export class RunFolder {
     }
     const folder = new RunFolder(path);
     folder.#guard(() => {
-      mkdirSync(folder.plansPath, { recursive: true });
-      mkdirSync(folder.checkpointsPath, { recursive: true });
+      makeFolder(folder.plansPath);
+      makeFolder(folder.checkpointsPath);
     });
     return folder;
   }

@@ -42,6 +42,15 @@ describe('a run folder', () => {
     );
   });
 
+  test.runIf(process.platform === 'linux')('is refused with the error of a file system that makes no folders', () => {
+    expect(() => RunFolder.create('/proc/pipetrain/run')).toThrow(
+      expect.objectContaining({
+        code: 'PT_RUN_FOLDER',
+        message: expect.stringContaining('/proc/pipetrain/run cannot be written: ENOENT') as string,
+      }) as Error,
+    );
+  });
+
   test('is opened only where events are', () => {
     const path = scratch();
     expect(() => RunFolder.open(path)).toThrow(expect.objectContaining({ code: 'PT_RUN_NOT_FOUND' }) as Error);
