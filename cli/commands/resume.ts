@@ -4,18 +4,20 @@ import type { ExitCode } from '../../engine/core/errors.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import type { ConfigName } from '../config/config-keys.js';
-import { resolveConfig } from '../config/resolve-config.js';
+import { resolveRecorded } from '../config/resolve-config.js';
 import { addTokenFlags, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
 import { approveModel, isOwn, ownKeyOf, withoutPlaces } from '../session/foreign-run.js';
 import { runSession } from '../session/run-session.js';
 
 /**
- * What may be different from before: it changes the shape and the speed of the run, never its result. The model is the
- * same one, by its digest, from where it lies now.
+ * What may be different from before: it changes the shape and the speed of the run, never its result. Model and data
+ * are the same ones, by their digests, from where they lie now.
  */
 const CHANGEABLE: readonly ConfigName[] = [
   'model',
+  'data',
+  'dataOptions',
   'devices',
   'pipeline',
   'replicas',
@@ -100,13 +102,7 @@ async function goOn(
       `warning: the run was not started here by you, so its places are not taken (${dropped.join(', ')}); give the ` +
         'flags to use them',
     ]);
-  const resolved = await resolveConfig({
-    file: null,
-    env: {},
-    preset: { name: `run ${folder.path}`, values: config },
-    flags,
-    modelDefaults: () => Promise.resolve({}),
-  });
+  const resolved = await resolveRecorded(`run ${folder.path}`, config, flags);
   const source = await services.modelOf(resolved.config.model, point);
   const command = `pipetrain resume ${folder.path}`;
   await approveModel(io, { command, point, source, isNamed: flags.has('model'), key });

@@ -61,6 +61,14 @@ export async function resolveConfig(sources: ConfigSources): Promise<ResolvedCon
   return { config: result.data, origins: new Map([...settings].map(([name, { origin }]) => [name, origin])) };
 }
 
+/** The configuration that a run was recorded with, and what flags say otherwise; `name` is the origin of the former. */
+export const resolveRecorded = (
+  name: string,
+  values: Readonly<Record<string, unknown>>,
+  flags: ConfigSources['flags'],
+): Promise<ResolvedConfig> =>
+  resolveConfig({ file: null, env: {}, preset: { name, values }, flags, modelDefaults: () => Promise.resolve({}) });
+
 const defaultLayer = (): Layer =>
   layerOf(Object.fromEntries(configKeys.map((key) => [key.name, key.defaultValue])), 'default');
 

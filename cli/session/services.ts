@@ -22,7 +22,7 @@ export interface CliServices {
   quickstartConfig(): Promise<TrainConfigInput>;
   /** Where the model of a checkpoint comes from; nothing of it is run. Rejects where it changed. */
   modelOf(model: string, point: ResumePoint): Promise<ModelSource>;
-  evaluateCheckpoint(point: ResumePoint, model: string): Promise<RunEvaluation>;
+  evaluateCheckpoint(point: ResumePoint, config: TrainConfig): Promise<RunEvaluation>;
   previewPlan(config: TrainConfig): Promise<PlanPreview>;
   verifyRun(run: RunFolder): Promise<readonly Check[]>;
   verifyModel(
@@ -57,9 +57,9 @@ export const engineServices: CliServices = {
     const { sameModel } = await import('../../engine/checkpoint/resumed-setup.js');
     return sameModel(model, point);
   },
-  evaluateCheckpoint: async (point, model) => {
+  evaluateCheckpoint: async (point, config) => {
     const { evaluateCheckpoint } = await import('../../engine/inference/evaluate.js');
-    return evaluateCheckpoint(point, model);
+    return evaluateCheckpoint(point, config);
   },
   previewPlan: async (config) => {
     const { previewPlan } = await import('../../engine/trainer/plan-preview.js');

@@ -1,6 +1,8 @@
 // The setup of a run that may go on from a checkpoint: its model, its data and its arithmetic must be what they were.
-import type { TrainConfig } from '../core/config.js';
+import { isDeepStrictEqual } from 'node:util';
+import { type TrainConfig, trainConfigSchema } from '../core/config.js';
 import { DataError, ModelError, UsageError } from '../core/errors.js';
+import { FILE_OPTIONS } from '../data/kind.js';
 import { findModelSource } from '../model/load-model.js';
 import { changedFiles, type ModelSource } from '../model/model-source.js';
 import { arithmeticDifferences, arithmeticOf } from '../run/arithmetic.js';
@@ -16,6 +18,7 @@ export async function setUpRunFrom(config: TrainConfig, from: ResumePoint | null
   if (from === null) return setUpRun(config);
   // Before it is run.
   await sameModel(config.model, from);
+  requireSameReading(config, from);
   const setup = await setUpRun(config);
   const { folder, manifest } = from;
   if (manifest.dataDigest !== setup.dataset.digest)
@@ -23,12 +26,40 @@ export async function setUpRunFrom(config: TrainConfig, from: ResumePoint | null
       'PT_DATA_CHANGED',
       `the data ${config.data} changed since the checkpoint was written: its digest is ` +
         `${setup.dataset.digest.slice(0, 12)}, it was ${manifest.dataDigest.slice(0, 12)}`,
-      'Go on with the data the run began with.',
+      'Go on with the data the run began with (name a copy of it with --data; of several files the names count, too).',
     );
   const [found, needed] = [manifest.files.length, setup.model.blocks.length];
   if (found !== needed) throw brokenFile(folder, `it has the files of ${found} blocks, the model has ${needed}`);
   return setup;
 }
+
+/**
+ * Data may lie elsewhere than before, and are the same by their digest; but the bytes of a file say nothing of how it
+ * is read. Throws a DataError (PT_DATA_CHANGED) where kind or options are others.
+ */
+function requireSameReading({ data, dataOptions }: TrainConfig, { manifest }: ResumePoint): void {
+  const was = trainConfigSchema.parse(manifest.config);
+  if (kindOf(data) !== kindOf(was.data))
+    throw new DataError(
+      'PT_DATA_CHANGED',
+      `the run began with data of the kind ${kindOf(was.data)} (${was.data}), not ${kindOf(data)} (${data})`,
+      `Name the place of the same data: --data ${kindOf(was.data)}:PATH.`,
+    );
+  const names = [...new Set([...Object.keys(was.dataOptions), ...Object.keys(dataOptions)])];
+  const other = names.find(
+    (name) => !FILE_OPTIONS.includes(name) && !isDeepStrictEqual(dataOptions[name], was.dataOptions[name]),
+  );
+  if (other !== undefined)
+    throw new DataError(
+      'PT_DATA_CHANGED',
+      `the data option ${other} is ${valueText(dataOptions[other])}, the run began with ` +
+        valueText(was.dataOptions[other]),
+      `Leave it out; only options that name files (${FILE_OPTIONS.join(', ')}) may be others than before.`,
+    );
+}
+
+const kindOf = (data: string): string => data.split(':', 1)[0] ?? data;
+const valueText = (value: unknown): string => (value === undefined ? 'none' : JSON.stringify(value));
 
 /**
  * Where the model of a checkpoint comes from now; nothing of it is run. Throws a ModelError (PT_MODEL_CHANGED) where it

@@ -37,6 +37,9 @@ export interface DataKind {
   open(request: DataRequest): Dataset;
 }
 
+/** Options of data kinds that name files, whatever they look like. */
+export const FILE_OPTIONS: readonly string[] = ['vocab'];
+
 /** The options of a request, validated and completed. Throws UsageError PT_DATA_OPTION. */
 export function dataOptions<T>(schema: z.ZodType<T>, { source, options }: DataRequest): T {
   const { value, problem } = checkOptions(schema, options);

@@ -47,7 +47,7 @@ const missing = (path: string): DataError =>
   new DataError(
     'PT_DATA_MISSING',
     `no such file or folder: ${path}`,
-    'check the path after the colon of --data; it is relative to the current folder',
+    'say where it is, relative to the current folder: with --data KIND:PATH, or in --data-options (vocab=FILE)',
   );
 
 export class SourceFiles {

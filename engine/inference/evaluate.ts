@@ -2,7 +2,7 @@
 // the workers' evaluation but the programs and what ties them to memory, so the two check each other.
 import { setUpRunFrom } from '../checkpoint/resumed-setup.js';
 import type { ResumePoint } from '../checkpoint/run-checkpoint.js';
-import { trainConfigSchema } from '../core/config.js';
+import type { TrainConfig } from '../core/config.js';
 import { SingleDevice } from './single-device.js';
 
 export interface RunEvaluation {
@@ -14,12 +14,11 @@ export interface RunEvaluation {
 }
 
 /**
- * Evaluates a checkpoint of a run on the whole validation set, with `model` as the source of the model. Throws a
- * ModelError (PT_MODEL_CHANGED) or a DataError (PT_DATA_CHANGED) where these are not those of the run.
+ * Evaluates a checkpoint of a run on the whole validation set, with model and data from where `config` says that they
+ * are now. Throws a ModelError (PT_MODEL_CHANGED) or a DataError (PT_DATA_CHANGED) where these are not those of the run.
  */
-export async function evaluateCheckpoint(point: ResumePoint, model: string): Promise<RunEvaluation> {
+export async function evaluateCheckpoint(point: ResumePoint, config: TrainConfig): Promise<RunEvaluation> {
   const { folder: checkpoint, manifest } = point;
-  const config = { ...trainConfigSchema.parse(manifest.config), model };
   const { model: built, dataset, microBatch } = await setUpRunFrom(config, point);
   const device = new SingleDevice(checkpoint, built, dataset, config.kernels);
   const { loss, metric } = device.evaluate(microBatch);

@@ -2,13 +2,12 @@
 // things. Nothing in it is a path, and nothing in it leads to one: what lies in files, a worker's own user names.
 import { z } from 'zod';
 import { type TrainConfig, trainConfigSchema } from '../core/config.js';
+import { FILE_OPTIONS } from '../data/kind.js';
 import { builtInModel } from '../model/registry.js';
 
 /** A built-in model, or a kind of data that is made and not read. */
 const BUILT_IN = /^[a-z0-9-]{1,64}$/;
 const MADE = /^synthetic:[a-z0-9-]{1,64}$/;
-/** Options of data kinds that name files, whatever they look like. */
-const PATH_OPTIONS = ['vocab'];
 const MOST_OPTIONS = 100;
 const MOST_DEPTH = 4;
 /** Longer texts are no settings. */
@@ -78,7 +77,7 @@ export function sharedSettings(config: TrainConfig): SharedSettings {
 const only = (values: Readonly<Record<string, unknown>>, areShared: boolean): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([name, value]) => isShared(name, value) === areShared));
 
-const isShared = (name: string, value: unknown): boolean => !PATH_OPTIONS.includes(name) && isPlain(value, MOST_DEPTH);
+const isShared = (name: string, value: unknown): boolean => !FILE_OPTIONS.includes(name) && isPlain(value, MOST_DEPTH);
 
 /** Numbers, switches, and texts without anything that separates the parts of a path, also in lists. */
 function isPlain(value: unknown, depth: number): boolean {

@@ -21,6 +21,7 @@ import { type TrainConfig, trainConfigSchema } from '../../engine/core/config.js
 import { findModelSource } from '../../engine/model/load-model.js';
 import { OwnKey } from '../../engine/run/own-key.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
+import { setUpRun } from '../../engine/run/run-setup.js';
 import { scratch, scratchWith } from '../scratch.js';
 import { trainInto } from '../trainer/run-on-disk.js';
 
@@ -169,6 +170,39 @@ describe('a run goes on', () => {
       ) as string,
     });
     await expect(sameModel('vit', point)).rejects.toMatchObject({ code: 'PT_MODEL_CHANGED' });
+  });
+
+  it('only with the data that it began with, wherever they lie now, read as they were', async () => {
+    const [data, vocab] = ['a b\n'.repeat(200), '[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\n'];
+    const began = scratchWith({ 'd.txt': data, 'v.txt': vocab });
+    const moved = scratchWith({ 'd.txt': data, 'v.txt': vocab, 'other.txt': data.toUpperCase() });
+    const options = { sequence: 8, tokenizer: 'wordpiece' };
+    const config = {
+      ...configOf(pointOf()),
+      ...{ model: 'gpt', modelOptions: { layers: 1, width: 8, heads: 1 }, batch: 2, microBatch: 2 },
+      ...{ data: `text:${began}/d.txt`, dataOptions: { ...options, vocab: `${began}/v.txt` } },
+    };
+    const { dataset, model } = await setUpRun(config);
+    const point = rewritten(pointOf(), {
+      config,
+      dataDigest: dataset.digest,
+      model: await findModelSource('gpt'),
+      files: model.blocks.map(() => pointOf().manifest.files[0]),
+    });
+    const now = { ...config, data: `text:${moved}/d.txt`, dataOptions: { ...options, vocab: `${moved}/v.txt` } };
+    expect((await setUpRunFrom(now, point)).dataset.digest).toBe(dataset.digest);
+    const refused: readonly (readonly [Partial<TrainConfig>, RegExp])[] = [
+      [{ data: `text:${moved}/other.txt` }, /its digest is [0-9a-f]{12}, it was [0-9a-f]{12}/],
+      [{ data: `tsv:${moved}/d.txt` }, /of the kind text .*, not tsv/],
+      [{ dataOptions: { ...now.dataOptions, sequence: 4 } }, /option sequence is 4, the run began with 8/],
+      [{ dataOptions: { ...now.dataOptions, maxBytes: 99 } }, /option maxBytes is 99, the run began with none/],
+    ];
+    for (const [change, message] of refused)
+      await expect(setUpRunFrom({ ...now, ...change }, point)).rejects.toMatchObject({
+        code: 'PT_DATA_CHANGED',
+        exitCode: 3,
+        message: expect.stringMatching(message) as string,
+      });
   });
 
   it('only with the folder of the pretrained model that it began with, its weights apart', async () => {

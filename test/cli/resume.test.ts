@@ -52,6 +52,25 @@ describe('resume', () => {
     expect(content(path)).toEqual(before);
   });
 
+  test('and eval take model and data from where they lie now', async () => {
+    const flags = ['--data', 'text:there', '--data-options', 'vocab=v.txt'];
+    const places = { model: 'gpt', data: 'text:there', dataOptions: { vocab: 'v.txt' }, steps: 300 };
+    const [path, io, seen] = [await finishedRun(), fakeIo(), [] as unknown[]];
+    const services: CliServices = {
+      ...fakeServices((config) => {
+        seen.push(config);
+        return Promise.reject(new UsageError('PT_PORT_IN_USE', 'port 7000 is taken', 'Choose another port.'));
+      }),
+      evaluateCheckpoint: (_, config) => {
+        seen.push(config);
+        return fakeServices().evaluateCheckpoint(POINT, config);
+      },
+    };
+    expect(await runCli(['resume', path, ...flags], io, services)).toBe(2);
+    expect(await runCli(['eval', path, ...flags], io, services)).toBe(0);
+    expect(seen).toMatchObject([places, places]);
+  });
+
   test('with an option that cannot be read leaves the run as it was', async () => {
     const path = await finishedRun();
     const before = content(path);
