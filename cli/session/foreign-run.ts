@@ -44,7 +44,13 @@ export async function approveModel(
   if (source.kind !== 'file' || isNamed) return;
   const { path, sha256 } = source;
   if (isOwn(point, key) && path === point.manifest.model.path) return;
-  const what = `the run names the model file ${path} (SHA-256 ${sha256.slice(0, DIGITS)}), which is a program`;
+  const began = point.manifest.model.path;
+  const digest = `(SHA-256 ${sha256.slice(0, DIGITS)})`;
+  const what =
+    path === began
+      ? `the run names the model file ${path} ${digest}, which is a program`
+      : `the run began with the model file ${began ?? '-'}; seen from the current folder its name leads to ${path} ` +
+        `${digest}, which is a program`;
   if (ask !== null && /^y(es)?$/i.test((await ask(`${what}, and you did not start it here. Run it? [y/N] `)).trim()))
     return;
   throw new UsageError(

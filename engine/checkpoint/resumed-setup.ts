@@ -70,12 +70,19 @@ export async function sameModel(model: string, { manifest: { model: was } }: Res
   if (source.sha256 === was.sha256) return source;
   throw new ModelError(
     'PT_MODEL_CHANGED',
-    `the model ${model} is not the one that the run began with${changedFiles(was, source)}: its digest is ` +
+    `the model ${placed(model, source)} is not the one that the run began with${otherPlace(was, source)}` +
+      `${changedFiles(was, source)}: its digest is ` +
       `${source.sha256.slice(0, 12)}, it was ${was.sha256.slice(0, 12)}`,
     'Go on with the model that the run began with (name a copy of it with --model), or start a new run from its ' +
       'weights: `pipetrain train --init-from RUN`.',
   );
 }
+
+/** As it was typed, and where that is. */
+const placed = (model: string, { path }: ModelSource): string =>
+  path === null || model.endsWith(path) ? model : `${model}, here ${path},`;
+const otherPlace = (was: ModelSource, is: ModelSource): string =>
+  was.path === null || was.path === is.path ? '' : `, ${was.path}`;
 
 /**
  * What computes otherwise than before, in words; empty for a run that need not be exact. Throws a UsageError

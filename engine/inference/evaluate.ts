@@ -15,7 +15,8 @@ export interface RunEvaluation {
 
 /**
  * Evaluates a checkpoint of a run on the whole validation set, with model and data from where `config` says that they
- * are now. Throws a ModelError (PT_MODEL_CHANGED) or a DataError (PT_DATA_CHANGED) where these are not those of the run.
+ * are now. Throws a ModelError (PT_MODEL_CHANGED) or a DataError (PT_DATA_CHANGED) where these are not those of
+ * the run.
  */
 export async function evaluateCheckpoint(point: ResumePoint, config: TrainConfig): Promise<RunEvaluation> {
   const { folder: checkpoint, manifest } = point;

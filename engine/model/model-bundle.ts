@@ -1,7 +1,7 @@
 // ModelBundle: a model file and what it imports as one text, and the contents of the files that it is made of. Nothing
 // of it is run here.
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import type { Message, Plugin } from 'esbuild';
 import { ModelError } from '../core/errors.js';
 
@@ -23,8 +23,8 @@ export async function bundleModel(file: string): Promise<ModelBundle> {
   if (!existsSync(path) || !statSync(path).isFile()) {
     throw new ModelError(
       'PT_MODEL_MISSING',
-      `no such model file: ${file}`,
-      'check the path; it is relative to the current folder',
+      `no such model file: ${file}${isAbsolute(file) ? '' : `, which would be ${path}`}`,
+      'say where it is with --model FILE; a relative path is relative to the current folder',
     );
   }
   const share: Plugin = {

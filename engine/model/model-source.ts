@@ -3,7 +3,7 @@
 // when it runs) is not in it, nor are pretrained weights: a run that goes on has its own.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { readBoundedFile } from '../core/bounded-file.js';
 
@@ -59,9 +59,11 @@ export function changedFiles(was: ModelSource, is: ModelSource): string {
   const [before, now] = [was, is].map(({ files }) => new Map(files.map(({ file, sha256 }) => [file, sha256] as const)));
   const names = [...new Set([...(before?.keys() ?? []), ...(now?.keys() ?? [])])];
   const changed = names.filter((name) => before?.get(name) !== now?.get(name));
-  const words = changed.map(
-    (name) => `${name} ${before?.has(name) !== true ? 'is new' : now?.has(name) !== true ? 'is gone' : 'changed'}`,
-  );
+  // The file of the model itself goes by no name in the list: a copy may have another one.
+  const itself = basename(is.path ?? was.path ?? '');
+  const fate = (name: string): string =>
+    before?.has(name) !== true ? 'is new' : now?.has(name) !== true ? 'is gone' : 'changed';
+  const words = changed.map((name) => `${name === '.' ? itself : name} ${fate(name)}`);
   return words.length === 0 ? '' : ` (${words.slice(0, 5).join(', ')}${words.length > 5 ? ', ...' : ''})`;
 }
 

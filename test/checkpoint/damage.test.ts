@@ -12,7 +12,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { manifestText, readManifest } from '../../engine/checkpoint/manifest.js';
 import { otherBits, sameModel, setUpRunFrom } from '../../engine/checkpoint/resumed-setup.js';
@@ -170,6 +170,14 @@ describe('a run goes on', () => {
       ) as string,
     });
     await expect(sameModel('vit', point)).rejects.toMatchObject({ code: 'PT_MODEL_CHANGED' });
+    const other = join(scratchWith({ ...files, 'mine.ts': 'export {};' }), 'mine.ts');
+    await expect(sameModel(relative('.', other), point)).rejects.toMatchObject({
+      message: expect.stringMatching(
+        new RegExp(
+          `, here ${other}, is not the one that .* with, ${model} \\(mine\\.ts changed, lib/width\\.ts is gone\\)`,
+        ),
+      ) as string,
+    });
   });
 
   it('only with the data that it began with, wherever they lie now, read as they were', async () => {

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ModelError, UsageError } from '../../engine/core/errors.js';
@@ -152,7 +152,8 @@ export const model = { name: 'm', options: { safeParse() {} }, build: () => tf.t
   it('refuses a file that is not there', async () => {
     const error = await rejectionOf(loadModelDefinition('./no/such/model.ts'));
     expect(error.code).toBe('PT_MODEL_MISSING');
-    expect(error.message).toContain('./no/such/model.ts');
+    expect(error.message).toBe(`no such model file: ./no/such/model.ts, which would be ${resolve('no/such/model.ts')}`);
+    expect(error.hint).toContain('--model FILE');
   });
 
   it('lets errors for people through as they are', async () => {

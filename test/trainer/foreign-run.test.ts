@@ -97,7 +97,7 @@ describe('a model file that a run folder names', () => {
     const { code, err } = as('author', 'resume', run);
     writeFileSync(model, before);
     expect([code, hasRun()]).toEqual([3, false]);
-    expect(err).toMatch(/\(\. changed\).*\[PT_MODEL_CHANGED\]/);
+    expect(err).toMatch(/\(model\.mjs changed\).*\[PT_MODEL_CHANGED\]/);
     expect(createHash('sha256').update(readFileSync(model)).digest('hex')).toBe(
       readManifest(join(run, 'checkpoints', STEP)).model.files.find(({ file }) => file === '.')?.sha256,
     );
