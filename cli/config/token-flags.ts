@@ -39,7 +39,8 @@ export function tokenOf(
   if (token !== undefined && tokenFile !== undefined)
     throw new UsageError('PT_USAGE', '--token and --token-file are both given', 'Give one.');
   if (tokenFile !== undefined) return readTokenFile(tokenFile);
-  if (token === undefined) return env[TOKEN_VARIABLE];
+  // A variable that is set to nothing is not given, as of every setting.
+  if (token === undefined) return env[TOKEN_VARIABLE] === '' ? undefined : env[TOKEN_VARIABLE];
   stderr.lines([
     `warning: other users of this host can see what --token says; ${TOKEN_VARIABLE} and --token-file are not seen`,
   ]);

@@ -88,7 +88,10 @@ async function trainIn(
     stop.release();
   }
   if (record.finish().status !== 'interrupted') return EXIT.done;
-  io.stderr.lines([`interrupted after saving; the run is in ${folder.path}`]);
+  io.stderr.lines([
+    `interrupted after saving; the run is in ${folder.path}`,
+    `go on with it: pipetrain resume ${folder.path}`,
+  ]);
   return EXIT.interrupted;
 }
 

@@ -103,6 +103,7 @@ function statusOfEvents(folder: RunFolder, plate: Doorplate | null, silence: str
   const board = new StatusBoard();
   for (const event of new EventFile(folder.eventsPath)) board.note(event);
   const status = board.status(null);
+  if (status.state === 'interrupted') return { ...status, note: resumeWith(folder) };
   if (board.isOver) return status;
   if (silence !== null && plate !== null)
     return {
@@ -117,10 +118,12 @@ function statusOfEvents(folder: RunFolder, plate: Doorplate | null, silence: str
     ...status,
     state: 'killed',
     note: isSaved
-      ? `resume with: pipetrain resume ${folder.path}`
+      ? resumeWith(folder)
       : 'it had no checkpoint yet: start it again (--checkpoint-every saves on the way)',
   };
 }
+
+const resumeWith = (folder: RunFolder): string => `resume with: pipetrain resume ${folder.path}`;
 
 function readDoorplate(folder: RunFolder): Doorplate | null {
   try {

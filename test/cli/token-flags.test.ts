@@ -75,13 +75,13 @@ describe('a token', () => {
     for (const path of [...wrong, tokenFile('x'.repeat(5000)), '/dev/zero'])
       expect((await joined(['--token-file', path])).err).toContain('[PT_TOKEN_FILE]');
     expect((await joined(['--token-file', tokenFile(), '--token', SECRET])).err).toContain('[PT_USAGE]');
-    expect((await joined([])).err).toContain('[PT_TOKEN]');
+    for (const env of [{}, { PIPETRAIN_TOKEN: '' }]) expect((await joined([], env)).err).toContain('[PT_TOKEN]');
   });
 });
 
 describe('a run that others may join', () => {
-  async function opened(args: readonly string[]): Promise<string> {
-    const io = fakeIo();
+  async function opened(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+    const io = fakeIo(env);
     const services = fakeServices((_, host) => {
       const token = host.token ?? 'made-here';
       host.onOpen?.(entranceOf('ws://127.0.0.1:7000', { token, local: null, fingerprint: null }));
@@ -93,7 +93,10 @@ describe('a run that others may join', () => {
   }
 
   it('tells the token that was made for it, in no argument of a command', async () => {
-    expect(await opened([])).toContain('  PIPETRAIN_TOKEN=made-here pipetrain worker --join ws://127.0.0.1:7000\n');
+    for (const env of [{}, { PIPETRAIN_TOKEN: '' }])
+      expect(await opened([], env)).toContain(
+        '  PIPETRAIN_TOKEN=made-here pipetrain worker --join ws://127.0.0.1:7000\n',
+      );
   });
 
   it('does not tell one that it was given', async () => {

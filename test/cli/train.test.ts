@@ -127,9 +127,10 @@ describe('train', () => {
       host.emit({ ...last, isInterrupted: true });
       return Promise.resolve();
     };
-    const { code, err } = await cli([...TRAIN, '--out', join(scratch(), 'run')], { io, runTraining });
+    const run = join(scratch(), 'run');
+    const { code, err } = await cli([...TRAIN, '--out', run], { io, runTraining });
     expect([code, io.exits]).toEqual([130, [130]]);
-    expect(err).toContain('interrupted after saving');
+    expect(err).toContain(`interrupted after saving; the run is in ${run}\ngo on with it: pipetrain resume ${run}\n`);
     expect([io.signals.listenerCount('SIGINT'), io.signals.listenerCount('SIGTERM')]).toEqual([0, 0]);
   });
 });

@@ -144,7 +144,10 @@ describe('a run that is over', () => {
     await waitForOther(out, child.pid ?? 0);
     stopped.kill('SIGTERM');
     expect(await stop).toBe(130);
-    expect(await statusOfFolder(RunFolder.open(out))).toMatchObject({ state: 'interrupted' });
+    expect(await statusOfFolder(RunFolder.open(out))).toMatchObject({
+      state: 'interrupted',
+      note: `resume with: pipetrain resume ${out}`,
+    });
   });
 });
 
