@@ -1,4 +1,4 @@
-// What is asked of a planning function and what it answers. It holds no rule of planning.
+// What is asked of a planning function and what it answers, in words where it is told. It holds no rule of planning.
 import type { PipelineChoice } from '../../pipeline/choice.js';
 import type { Plan } from '../core/plan.js';
 import type { RunEventBody } from '../events/events.js';
@@ -16,6 +16,10 @@ export interface PlanRequest {
   /** Where all state comes from, where the workers do not have it. */
   readonly restore?: Plan['restore'];
 }
+
+/** The clause for a plan that is made because so many layers are frozen from now on. */
+export const becauseFrozen = (layers: number): string =>
+  layers === 1 ? '1 layer is frozen' : `${layers} layers are frozen`;
 
 export interface Planned {
   readonly plan: Plan;

@@ -4,6 +4,7 @@
 import { basename, join } from 'node:path';
 import { readManifest } from '../checkpoint/manifest.js';
 import { type FreezeIntent, type GoBackIntent, GuardedFreezing } from '../freezing/guarded-freezing.js';
+import { becauseFrozen } from '../planning/planned.js';
 import type { RunScene } from './run-scene.js';
 import type { RunTools } from './run-tools.js';
 
@@ -64,7 +65,7 @@ export class BoundaryFreezing {
       this.#freezing.kept(basename(saved.path));
     }
     host.emit(event);
-    if (event.toLayers !== event.fromLayers) await adoption.forFrozen(`${event.toLayers} layers are frozen`);
+    if (event.toLayers !== event.fromLayers) await adoption.forFrozen(becauseFrozen(event.toLayers));
   }
 
   async #goBack({ event, step, checkpoint, because }: GoBackIntent): Promise<void> {

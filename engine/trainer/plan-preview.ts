@@ -17,7 +17,7 @@ import { makeRunPolicy } from '../freezing/freeze-policy.js';
 import { nextPlan } from '../planning/next-plan.js';
 import { planBasis } from '../planning/plan-basis.js';
 import type { PlanHistory } from '../planning/plan-history.js';
-import type { Planned } from '../planning/planned.js';
+import { becauseFrozen, type Planned } from '../planning/planned.js';
 import { type RunSetup, setUpRun } from '../run/run-setup.js';
 import { type MicroBatchChoice, withMicroBatch } from './micro-batch-search.js';
 
@@ -79,7 +79,7 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
       frozen,
       frozenLayers,
       epochsLeft,
-      because: frozen === 0 ? 'the run starts' : `${frozenLayers} layers are frozen`,
+      because: frozen === 0 ? 'the run starts' : becauseFrozen(frozenLayers),
     });
     const { choice, event, cacheReason } = planned;
     history = planned.history;

@@ -132,7 +132,8 @@ export function planTrials(setup: RunSetup): { readonly trial: Trial; readonly r
   const tooFew = (needed: number): string | null =>
     model.blocks.length < needed ? `the model has ${model.blocks.length} blocks, ${needed} are needed` : null;
   const oneMicro = numMicroBatches < 2 ? 'a step has one micro-batch only; use a smaller --micro-batch' : null;
-  const noLayers = layers < 2 ? `the model has ${layers} layers; the last one is never frozen` : null;
+  const noLayers =
+    layers < 2 ? `the model has ${layers} ${layers === 1 ? 'layer' : 'layers'}; the last one is never frozen` : null;
   const plain = (
     name: string,
     trialed: TrainConfig,

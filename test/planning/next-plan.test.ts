@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import { blocksOf, holdersOf, seatOf, shapeOf } from '../../engine/core/plan.js';
+import { becauseFrozen } from '../../engine/planning/planned.js';
 import { basisOf, PlanSequence, workersNamed } from './plan-sequence.js';
 
 const COSTS = Array.from({ length: 10 }, (_, i) => ({
@@ -139,4 +140,11 @@ describe('a plan after freezing', () => {
     expect(run.next(at(4)).plan.previousCacheDepth).toBeNull();
     expect(run.next(at(6)).plan.previousCacheDepth).toBe(4);
   });
+});
+
+it.each([
+  [1, '1 layer is frozen'],
+  [2, '2 layers are frozen'],
+])('a plan for %d frozen layers is made because %s', (layers, because) => {
+  expect(becauseFrozen(layers)).toBe(because);
 });

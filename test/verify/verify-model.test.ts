@@ -112,7 +112,7 @@ export const model = defineModel({
     );
     const reasons = new Map(planTrials(setup).map(({ trial, reason }) => [trial.name, reason]));
     expect(reasons.get('2 replicas')).toMatch(/one micro-batch/);
-    expect(reasons.get('the cache')).toMatch(/1 layers/);
+    expect(reasons.get('the cache')).toMatch(/has 1 layer;/);
     expect(reasons.get('a pipeline of 4 stages')).toBeNull();
   });
 });
