@@ -126,6 +126,14 @@ export class RunFolder {
     }
   }
 
+  /** By which a folder that was moved is known again, and a copy is told from it. */
+  identity(): { readonly device: string; readonly inode: string } {
+    return this.#guard(() => {
+      const { dev, ino } = statSync(this.path, { bigint: true });
+      return { device: String(dev), inode: String(ino) };
+    });
+  }
+
   /** How to reach the run while it goes on, token included: for the user who started it alone (mode 0600). */
   writeDoorplate(text: string): void {
     this.#write(join(this.path, NAMES.doorplate), text, 0o600);
@@ -166,9 +174,9 @@ export class RunFolder {
     });
   }
 
-  #guard(action: () => void): void {
+  #guard<T>(action: () => T): T {
     try {
-      action();
+      return action();
     } catch (error) {
       throw new DataError(
         'PT_RUN_FOLDER',

@@ -11,7 +11,7 @@ import { isFingerprint, type Trust } from '../comm/tls.js';
 import { PipetrainError, WorkerError } from '../core/errors.js';
 import { EventFile } from '../events/event-file.js';
 import type { RunFolder } from '../run/run-folder.js';
-import { type RunStatus, statusMessageSchema } from './run-status.js';
+import { type RunStatus, statusMessageSchema, type WorkerStatus } from './run-status.js';
 import { StatusBoard } from './status-board.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -21,6 +21,8 @@ export const doorplateSchema = z.object({
   pid: z.number().int().positive(),
   host: z.string(),
   url: z.string(),
+  /** The folder it hangs in: a copy of it elsewhere is not that of a run that goes on. */
+  folder: z.object({ device: z.string(), inode: z.string() }),
   /** The socket of the file system that leads past the port; null where none does. */
   local: z.string().nullable(),
   token: z.string(),
@@ -102,12 +104,13 @@ async function askByDoorplate(plate: Doorplate, isElsewhere: boolean): Promise<R
 function statusOfEvents(folder: RunFolder, plate: Doorplate | null, silence: string | null): RunStatus {
   const board = new StatusBoard();
   for (const event of new EventFile(folder.eventsPath)) board.note(event);
-  const status = board.status(null);
+  const asRecorded = board.status(null);
+  const status = { ...asRecorded, workers: asRecorded.workers.map(gone) };
   if (status.state === 'interrupted') return { ...status, note: resumeWith(folder) };
   if (board.isOver) return status;
   if (silence !== null && plate !== null)
     return {
-      ...status,
+      ...asRecorded,
       state: 'silent',
       note: `the process ${plate.pid} on ${plate.host} does not answer: ${silence}`,
     };
@@ -125,9 +128,17 @@ function statusOfEvents(folder: RunFolder, plate: Doorplate | null, silence: str
 
 const resumeWith = (folder: RunFolder): string => `resume with: pipetrain resume ${folder.path}`;
 
+/** A worker as it is once nobody leads it any more. */
+const gone = (worker: WorkerStatus): WorkerStatus => (worker.state === 'lost' ? worker : { ...worker, state: 'gone' });
+
+/** The plate of this folder; null where there is none, and where it came with a copy of another folder. */
 function readDoorplate(folder: RunFolder): Doorplate | null {
   try {
-    return doorplateSchema.parse(JSON.parse(folder.readDoorplate() ?? 'null'));
+    const plate = doorplateSchema.parse(JSON.parse(folder.readDoorplate() ?? 'null'));
+    const { device, inode } = folder.identity();
+    // Hosts that share a file system call it by different numbers.
+    const isHere = plate.folder.device === device || plate.host !== hostname();
+    return plate.folder.inode === inode && isHere ? plate : null;
   } catch {
     // Half a file, or one that somebody changed, leads nowhere; the events still tell.
     return null;

@@ -15,8 +15,11 @@ const workerStatusSchema = z.object({
   pid: z.number().int(),
   /** Null until it has loaded model and data. */
   device: text.nullable(),
-  /** joining: it loads; idle: it has no seat in the plan; draining: it works on until its state is with others. */
-  state: z.enum(['joining', 'idle', 'training', 'draining', 'lost']),
+  /**
+   * joining: it loads; idle: it has no seat in the plan; draining: it works on until its state is with others; gone: it
+   * took part until the run was over, or killed.
+   */
+  state: z.enum(['joining', 'idle', 'training', 'draining', 'lost', 'gone']),
   /** Seconds since anything was heard of it; null where nobody listens to it. */
   heardSeconds: figure,
   /** Most memory it has needed so far, bytes. */

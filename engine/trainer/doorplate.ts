@@ -15,8 +15,16 @@ export async function withDoorplate(
   const remove = (): void => runFolder.removeDoorplate();
   process.on('exit', remove);
   try {
-    const plate: Doorplate = { pid: process.pid, host: hostname(), url: own, local, token, fingerprint };
     try {
+      const plate: Doorplate = {
+        pid: process.pid,
+        host: hostname(),
+        url: own,
+        folder: runFolder.identity(),
+        local,
+        token,
+        fingerprint,
+      };
       runFolder.writeDoorplate(`${JSON.stringify(plate)}\n`);
     } catch (error) {
       if (!(error instanceof PipetrainError)) throw error;

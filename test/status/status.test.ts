@@ -1,6 +1,6 @@
 // How a run stands, asked while it trains, when it is over, and after its process was killed; as real processes.
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -12,6 +12,14 @@ import type { RunStatus } from '../../engine/status/run-status.js';
 import { scratch } from '../scratch.js';
 import { MAIN, trainArgs } from '../trainer/train-command.js';
 import { trainRun } from '../trainer/train-run.js';
+
+/** What somebody has who copies the folder of a run, with all that is in it. */
+function copyOf({ path }: RunFolder): RunFolder {
+  const copy = join(scratch(), 'copy');
+  cpSync(path, copy, { recursive: true });
+  expect(existsSync(join(copy, 'coordinator.json'))).toBe(true);
+  return RunFolder.open(copy);
+}
 
 /** A run that goes on until `look` has seen enough of it, once it has done some steps. */
 async function whileTraining<T>(
@@ -43,7 +51,10 @@ describe('a run that trains', () => {
       const { seen, folder, run } = await whileTraining(async (inside) => ({
         status: await statusOfFolder(inside),
         mode: statSync(join(inside.path, 'coordinator.json')).mode & 0o777,
+        ofCopy: await statusOfFolder(copyOf(inside)),
       }));
+      // It knows no more than its events, and nobody goes on with it.
+      expect(seen.ofCopy).toMatchObject({ state: 'killed', workers: [{ state: 'gone' }, { state: 'gone' }] });
       expect(seen.mode).toBe(0o600);
       expect(seen.status).toMatchObject({
         state: 'running',
@@ -112,7 +123,7 @@ describe('a run that is over', () => {
       state: 'finished',
       steps: 4,
       stepsPlanned: 4,
-      workers: [{ worker: 'w0', heardSeconds: null }],
+      workers: [{ worker: 'w0', state: 'gone', heardSeconds: null }],
     });
   });
 
@@ -137,6 +148,7 @@ describe('a run that is over', () => {
     expect(existsSync(join(out, 'coordinator.json'))).toBe(true);
     expect(await statusOfFolder(RunFolder.open(out))).toMatchObject({
       state: 'killed',
+      workers: [{ state: 'gone' }],
       note: `resume with: pipetrain resume ${out}`,
     });
     const stopped = cli('resume', out);
