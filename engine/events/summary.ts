@@ -24,7 +24,7 @@ export interface Summary {
   readonly metric: { readonly name: string; readonly value: number } | null;
   readonly steps: number;
   readonly samplesSeen: number;
-  /** Of all sessions together, without the time in which nobody went on with the run; never less than `trainSeconds`. */
+  /** Of all sessions together, without the time between them; never less than `trainSeconds`. */
   readonly wallSeconds: number;
   /** Time inside steps: without validation, checkpoints, transitions and start-up. */
   readonly trainSeconds: number;
