@@ -131,7 +131,9 @@ export class GuardedFreezing {
       },
       step: watch.step,
       checkpoint: present(watch.checkpoint, 'checkpoint of the freeze'),
-      because: `the freeze of ${fromLayers === 1 ? '1 layer' : `${fromLayers} layers`} at step ${watch.step} is rolled back`,
+      because:
+        `the freeze of ${fromLayers} ${fromLayers === 1 ? 'layer' : 'layers'} at step ${watch.step} ` +
+        'is rolled back',
     };
   }
 }
