@@ -1,5 +1,6 @@
 // pipetrain status: how a run stands, asked from its coordinator, or read from its folder where nobody answers any
 // more.
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { UsageError } from '../../engine/core/errors.js';
 import { harmlessJson } from '../../engine/core/harmless-text.js';
@@ -32,6 +33,7 @@ export function statusCommand({ io, services, exitWith }: CommandContext): Comma
     )
     .action(
       exitWith(async (target: string, flags: StatusFlags) => {
+        requireScheme(target);
         const isAddress = /^wss?:\/\//i.test(target);
         const token = tokenOf(flags, io);
         if (isAddress && token === undefined)
@@ -48,4 +50,14 @@ export function statusCommand({ io, services, exitWith }: CommandContext): Comma
         return 0;
       }),
     );
+}
+
+/** HOST:PORT is an address that lacks its scheme, unless a folder has that name. */
+function requireScheme(target: string): void {
+  if (!/^(\[[0-9a-f:.]+\]|[\w.-]+):\d{1,5}\/?$/i.test(target) || existsSync(target)) return;
+  throw new UsageError(
+    'PT_USAGE',
+    `${target} is no run folder; as an address it lacks ws:// or wss://`,
+    `Write ws://${target}, or wss://${target} where the run uses TLS.`,
+  );
 }

@@ -1,6 +1,6 @@
 // pipetrain worker: devices of this host for a run of it that is going on.
 import { hostname } from 'node:os';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { EXIT, type ExitCode, UsageError } from '../../engine/core/errors.js';
 import type { StageAssignment } from '../../engine/core/plan.js';
 import type { WorkerNews } from '../../engine/protocol/worker-news.js';
@@ -36,7 +36,9 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
     )
     .requiredOption('--join <url>', 'address of the run, as `pipetrain train --listen` prints it')
     .option('--devices <text>', 'devices to join with, as for train', 'cpu:1')
-    .option('--name <text>', 'how the workers are called in listings', hostname())
+    .addOption(
+      new Option('--name <text>', 'how the workers are called in listings').default(hostname(), "the host's name"),
+    )
     .option('--model <name|file>', "this host's copy of the model file or folder, where the run trains no built-in one")
     .option('--model-options <name=value,...>', 'model options that name files')
     .option('--data <kind:path>', "this host's copy of the data, where the run reads files")

@@ -18,7 +18,9 @@ export function addTlsFlags(command: Command): Command {
  * Throws a UsageError: PT_TLS_FILES for a file that is no certificate, PT_USAGE for a fingerprint that is none, or
  * where flags are given that mean nothing for the address.
  */
-export function trustOf({ tlsCa, tlsFingerprint }: TlsFlags): Trust {
+export function trustOf({ tlsCa, tlsFingerprint: given }: TlsFlags): Trust {
+  // openssl prints `sha256 Fingerprint=C3:...`; a line that is copied whole will do.
+  const tlsFingerprint = given?.replace(/^\s*sha-?256 fingerprint\s*=/i, '').trim();
   if (tlsCa !== undefined && tlsFingerprint !== undefined)
     throw new UsageError(
       'PT_USAGE',

@@ -1,7 +1,7 @@
 // ExportWeights: the parameters of a run's newest checkpoint as one safetensors file, under their canonical names.
 // Optimizer states stay behind.
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { DataError, messageOf, UsageError } from '../core/errors.js';
 import type { RunFolder } from '../run/run-folder.js';
@@ -22,6 +22,24 @@ export interface ExportedWeights {
 
 const CHUNK_BYTES = 1 << 20;
 
+/** Throws a UsageError (PT_OUT_IN_USE) where no new file can be made at `out`. */
+function requireFree(out: string): void {
+  const there = lstatSync(out, { throwIfNoEntry: false });
+  if (there !== undefined)
+    throw new UsageError(
+      'PT_OUT_IN_USE',
+      `${out} exists already${there.isFile() ? '' : ', and is no plain file'}`,
+      // A folder, a device or a link is nothing to be deleted on our word.
+      `Name another file with --out${there.isFile() ? ', or delete this one' : ''}.`,
+    );
+  if (!existsSync(dirname(resolve(out))))
+    throw new UsageError(
+      'PT_OUT_IN_USE',
+      `there is no folder ${dirname(out)} for ${out}`,
+      'Make the folder, or name another file with --out.',
+    );
+}
+
 /**
  * Writes `out`, whole or not at all. Throws a UsageError (PT_OUT_IN_USE) where it exists, a DataError where the run has
  * no whole checkpoint.
@@ -31,14 +49,7 @@ export async function exportWeights(
   out: string,
   files: FileLayer = realFiles,
 ): Promise<ExportedWeights> {
-  if (existsSync(out))
-    throw new UsageError('PT_OUT_IN_USE', `${out} exists already`, 'Name another file with --out, or delete this one.');
-  if (!existsSync(dirname(resolve(out))))
-    throw new UsageError(
-      'PT_OUT_IN_USE',
-      `there is no folder ${dirname(out)} for ${out}`,
-      'Make the folder, or name another file with --out.',
-    );
+  requireFree(out);
   const { folder, manifest } = newestResumePoint(run.checkpointsPath).point;
   const stored = [...manifest.files]
     .sort((a, b) => a.block - b.block)

@@ -289,7 +289,7 @@ function bind(server: Server, host: string, port: number): Promise<number> {
           new UsageError(
             'PT_PORT_IN_USE',
             `${host}:${port} is in use by another process`,
-            'Choose another port with --port, or --port 0 for a free one.',
+            'Choose another port with --listen HOST:PORT, or with --port where --listen is not given; 0 is a free one.',
             { cause: error },
           ),
         );

@@ -179,7 +179,15 @@ export function tlsProblem(url: string, error: Error): PipetrainError | null {
         'do not count then.',
       { cause: error },
     );
-  if (/CERT|SIGNATURE|ALTNAME|ISSUER/.test(code))
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return new UsageError(
+      'PT_TLS_CERT',
+      `the certificate of ${url} is for another name: ${error.message}`,
+      'Dial a name that the certificate has, or pin it with --tls-fingerprint SHA256 instead of --tls-ca: names do ' +
+        'not count then (openssl x509 -noout -fingerprint -sha256 -in CERT prints it).',
+      { cause: error },
+    );
+  if (/CERT|SIGNATURE|ISSUER/.test(code))
     return new UsageError(
       'PT_TLS_CERT',
       `the certificate of ${url} is not believed: ${error.message}`,

@@ -36,7 +36,13 @@ describe('exported weights', () => {
       weightsSha256,
     });
     expect([...tensors.keys()].every((name) => /^\d{4}\.[\w.-]+$/.test(name) && !name.includes('.state'))).toBe(true);
-    await expect(exportWeights(run, out)).rejects.toMatchObject({ code: 'PT_OUT_IN_USE' });
+    const hint = 'Name another file with --out';
+    await expect(exportWeights(run, out)).rejects.toMatchObject({
+      code: 'PT_OUT_IN_USE',
+      hint: `${hint}, or delete this one.`,
+    });
+    for (const other of [folder, '/dev/null'])
+      await expect(exportWeights(run, other)).rejects.toMatchObject({ code: 'PT_OUT_IN_USE', hint: `${hint}.` });
   });
 
   it('are whole or not there: a disk that fills leaves no file', async () => {

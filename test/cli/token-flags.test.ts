@@ -79,6 +79,28 @@ describe('a token', () => {
   });
 });
 
+describe('an address', () => {
+  it('without a scheme is told apart from a run folder', async () => {
+    for (const address of ['127.0.0.1:7011', '[::1]:7011', 'host.example:7011']) {
+      const io = fakeIo();
+      expect(await runCli(['status', address], io, fakeServices())).toBe(2);
+      expect(io.stderr.text).toContain(`Write ws://${address}, or wss://${address} where`);
+    }
+  });
+
+  it('is believed by a fingerprint as openssl prints it', async () => {
+    const pairs = Array<string>(32).fill('C3').join(':');
+    for (const text of [pairs, `sha256 Fingerprint=${pairs}`, `SHA256 Fingerprint=${pairs}`]) {
+      let trust: unknown;
+      const runWorkers: CliServices['runWorkers'] = ({ run }) => Promise.resolve(void (trust = run.trust));
+      const args = ['worker', '--join', 'wss://127.0.0.1:7000', '--tls-fingerprint', text];
+      await runCli(args, fakeIo({ PIPETRAIN_TOKEN: SECRET }), { ...fakeServices(), runWorkers });
+      expect(trust).toEqual({ fingerprint: pairs });
+    }
+    expect((await joined(['--token-file', tokenFile(), '--tls-fingerprint', 'sha1 Fingerprint=C3'])).code).toBe(2);
+  });
+});
+
 describe('a run that others may join', () => {
   async function opened(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
     const io = fakeIo(env);
