@@ -100,9 +100,8 @@ for (const args of [
 ])
   await tried([args[0] ?? '', run, ...args.slice(1)]);
 await tried(['export', run, '--out', join(folder, 'weights.safetensors')]);
-const bytes = statSync(join(run, 'events.jsonl')).size;
-watch.say(
-  `events.jsonl: ${bytes} bytes, ${(bytes / steps).toFixed(0)} a step; 10 million steps: ${(((bytes / steps) * 1e7) / 1e9).toFixed(2)} GB`,
-);
+const { size } = statSync(join(run, 'events.jsonl'));
+const [perStep, ofTenMillion] = [size / steps, ((size / steps) * 1e7) / 1e9];
+watch.say(`events.jsonl: ${size} bytes, ${perStep.toFixed(0)} a step; 10 million steps: ${ofTenMillion.toFixed(2)} GB`);
 if (options.keep !== undefined) cpSync(run, options.keep, { recursive: true });
 conclude('soak:long', failures, `every command within ${maxSeconds} s and ${maxMb} MB`);

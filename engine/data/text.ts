@@ -74,8 +74,8 @@ function readFolder(files: SourceFiles, folder: string, match: string, maxBytes:
   if (texts.length === 0) {
     throw new DataError(
       'PT_DATA_EMPTY',
-      `no text files${ending === '' ? '' : ` ending in ${ending}`} below ${folder}${maxBytes === Infinity ? '' : ` within ${maxBytes} bytes`} ` +
-        `(${passed} are not text)`,
+      `no text files${ending === '' ? '' : ` ending in ${ending}`} below ${folder}` +
+        `${maxBytes === Infinity ? '' : ` within ${maxBytes} bytes`} (${passed} are not text)`,
       'check the folder and the options match and maxBytes',
     );
   }
