@@ -80,7 +80,7 @@ export async function sameModel(model: string, { manifest: { model: was } }: Res
 
 /** As it was typed, and where that is. */
 const placed = (model: string, { path }: ModelSource): string =>
-  path === null || model.endsWith(path) ? model : `${model}, here ${path},`;
+  path === null || [path, `hf:${path}`].includes(model) ? model : `${model}, here ${path},`;
 const otherPlace = (was: ModelSource, is: ModelSource): string =>
   was.path === null || was.path === is.path ? '' : `, ${was.path}`;
 
