@@ -13,4 +13,8 @@ process.on('uncaughtException', (error) => process.exit(reportError(error, io.st
 // Set instead of called: outputs that are pipes must be written to their end first. All is done and saved by then, so
 // nothing that is left over, such as a connection that somebody will not close, may hold the process for long.
 process.exitCode = await runCli(process.argv.slice(2), io);
-setTimeout(() => process.exit(), END_GRACE_MS).unref();
+setTimeout(() => {
+  const open = [...new Set(process.getActiveResourcesInfo())].join(', ');
+  io.stderr.lines([`warning: all is done and saved, but something is still open (${open}); ended now`]);
+  process.exit();
+}, END_GRACE_MS).unref();
