@@ -240,6 +240,7 @@ export function measuredData(name = '', info) {
     numValidation: 0,
     digest: '',
     tokenizer: null,
+    labels: [],
     read(id, field, out, row) {
       const { shape = [] } = info.fields.find((spec) => spec.name === field) ?? {};
       const length = shape.reduce((a, b) => a * b, 1);

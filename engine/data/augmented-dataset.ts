@@ -36,6 +36,7 @@ export function augmentDataset(dataset: Dataset, { augmentation, numViews, seed 
     source: dataset.source,
     info,
     tokenizer: dataset.tokenizer,
+    labels: dataset.labels,
     digest: dataset.digest,
     numTrain,
     numValidation,

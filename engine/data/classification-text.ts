@@ -12,7 +12,8 @@ export interface LabelledTexts {
   readonly validation: readonly string[];
   /** Classes of the training texts, then of the validation texts. */
   readonly labels: Int32Array;
-  readonly classes: number;
+  /** Names of the classes, by their ids. */
+  readonly names: readonly string[];
 }
 
 export interface ClassificationOptions {
@@ -83,7 +84,7 @@ class EncodedTexts {
 /** Makes the data set. */
 export function encodeClassification({
   source,
-  texts: { train, validation, labels, classes },
+  texts: { train, validation, labels, names },
   folder,
   sequence,
   choice,
@@ -109,7 +110,7 @@ export function encodeClassification({
   });
   return new TableDataset({
     source,
-    info: { task: 'text-classification', classes, vocabulary: framing.tokenizer.size, sequence: T },
+    info: { task: 'text-classification', classes: names.length, vocabulary: framing.tokenizer.size, sequence: T },
     columns: [
       packedColumn({ name: 'tokens', shape: [T], dtype: 'int32' }, tokens),
       maskColumn({ name: 'mask', shape: [T], dtype: 'float32' }, lengths),
@@ -119,5 +120,6 @@ export function encodeClassification({
     numValidation: validation.length,
     digest: digest ?? files.digest(),
     tokenizer: framing.tokenizer,
+    labels: names,
   });
 }

@@ -43,6 +43,8 @@ export interface Dataset {
   /** SHA-256 of what was read, so that a resumed run can tell whether the data changed. */
   readonly digest: string;
   readonly tokenizer: Tokenizer | null;
+  /** Names of the classes by their ids, as the data call them; empty where there are no classes. */
+  readonly labels: readonly string[];
   /**
    * Writes field `name` of sample `id` into `out` at row `row` (out holds B samples of that field one after another).
    */

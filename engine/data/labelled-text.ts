@@ -115,7 +115,7 @@ function open(request: DataRequest, format: LineFormat) {
       train: train.lines.map(({ text }) => text),
       validation: validation.lines.map(({ text }) => text),
       labels: Int32Array.from(labels),
-      classes: names.length,
+      names,
     },
     folder: isFolder(request.path) ? request.path : dirname(request.path),
     sequence: sequence ?? request.defaultSequence,

@@ -10,6 +10,7 @@ export function limitDataset(dataset: Dataset, limit: number | undefined): Datas
     source: dataset.source,
     info: dataset.info,
     tokenizer: dataset.tokenizer,
+    labels: dataset.labels,
     numTrain,
     numValidation: Math.min(limit, dataset.numValidation),
     digest: createHash('sha256').update(`${dataset.digest} ${limit}`).digest('hex'),

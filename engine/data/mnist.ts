@@ -131,12 +131,13 @@ export const mnist: DataKind = {
     const train = slicePair(allTrain, 0, Math.min(allTrain.count, maxTrain ?? Infinity));
     const validation = slicePair(allValidation, 0, Math.min(allValidation.count, maxValidation ?? Infinity));
     const labels = concat(train.labels, validation.labels);
+    const classes = labels.reduce((most, label) => Math.max(most, label), 0) + 1;
     const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - PIXEL_MEAN) / PIXEL_STD);
     return new TableDataset({
       source: request.source,
       info: {
         task: 'image-classification',
-        classes: labels.reduce((most, label) => Math.max(most, label), 0) + 1,
+        classes,
         vocabulary: null,
         sequence: null,
       },
@@ -151,6 +152,7 @@ export const mnist: DataKind = {
       numTrain: train.count,
       numValidation: validation.count,
       digest: files.digest(),
+      labels: Array.from({ length: classes }, (_, id) => String(id)),
     });
   },
 };

@@ -58,6 +58,7 @@ function digits(request: DataRequest): Dataset {
     ],
     ...split(samples),
     digest: digestOf(images, labels),
+    labels: Array.from({ length: 10 }, (_, digit) => String(digit)),
   });
 }
 
@@ -119,7 +120,7 @@ function sentiment(request: DataRequest): Dataset {
   const { numTrain } = split(samples);
   return encodeClassification({
     source: request.source,
-    texts: { train: texts.slice(0, numTrain), validation: texts.slice(numTrain), labels, classes: 2 },
+    texts: { train: texts.slice(0, numTrain), validation: texts.slice(numTrain), labels, names: ['bad', 'good'] },
     folder: '',
     sequence: sequence ?? request.defaultSequence ?? 16,
     choice: { tokenizer: 'words', vocabulary: 1000, lowercase: true },

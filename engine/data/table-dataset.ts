@@ -13,6 +13,7 @@ export interface TableParts {
   readonly numValidation: number;
   readonly digest: string;
   readonly tokenizer?: Tokenizer;
+  readonly labels?: readonly string[];
 }
 
 export class TableDataset implements Dataset {
@@ -22,15 +23,17 @@ export class TableDataset implements Dataset {
   readonly numValidation: number;
   readonly digest: string;
   readonly tokenizer: Tokenizer | null;
+  readonly labels: readonly string[];
   readonly #columns: ReadonlyMap<string, Column>;
 
-  constructor({ source, info, columns, numTrain, numValidation, digest, tokenizer }: TableParts) {
+  constructor({ source, info, columns, numTrain, numValidation, digest, tokenizer, labels }: TableParts) {
     this.source = source;
     this.info = { ...info, fields: columns.map((column) => column.spec) };
     this.numTrain = numTrain;
     this.numValidation = numValidation;
     this.digest = digest;
     this.tokenizer = tokenizer ?? null;
+    this.labels = labels ?? [];
     this.#columns = new Map(columns.map((column) => [column.spec.name, column]));
   }
 

@@ -67,6 +67,14 @@ describe('tsv', () => {
     expect(labels('sports', 'art', 'news', 'art')).toEqual([2, 0, 1, 0]);
   });
 
+  it('keeps the names of the labels by their ids', () => {
+    const folder = scratchWith({ 'train.tsv': 'x\tsports\ny\tart\nz\tnews', 'dev.tsv': 'x\tart' });
+    expect(openDataset(`tsv:${folder}`, {}).labels).toEqual(['art', 'news', 'sports']);
+    expect(openDataset('synthetic:sentiment', {}).labels).toEqual(['bad', 'good']);
+    expect(openDataset('synthetic:digits', { samples: 5 }).labels).toEqual([...'0123456789']);
+    expect(openDataset('synthetic:copy', { samples: 5 }).labels).toEqual([]);
+  });
+
   it('passes over a heading, blank lines and Windows line ends', () => {
     const data = openDataset(
       `tsv:${scratchWith({ 'train.tsv': 'sentence\tlabel\r\ngood\t1\r\n\r\nbad\t0\r\n', 'valid.tsv': 'good\t1' })}`,

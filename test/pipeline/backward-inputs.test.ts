@@ -75,6 +75,7 @@ const dataset: Dataset = {
   numValidation: 0,
   digest: '',
   tokenizer: null,
+  labels: [],
   read: (id, name, out, row) => {
     if (name === 'scale') out[row] = scaleOf(id);
     else for (let i = 0; i < WIDTH; i++) out[row * WIDTH + i] = name === 'other' ? otherOf(id, i) : 1;

@@ -79,6 +79,7 @@ export const dataOf = (wrong: Index): Dataset => ({
   numValidation: 0,
   digest: '',
   tokenizer: null,
+  labels: [],
   read: (id, name, out, row) => {
     if (name === 'value') out.fill(id, row * WIDTH, (row + 1) * WIDTH);
     else out[row] = name === wrong && id >= WRONG_FROM ? 7 : 0;
