@@ -2,17 +2,20 @@
 // behind the special tokens.
 import { DataError } from '../core/errors.js';
 import type { Tokenizer } from './dataset.js';
+import { type TokenizerIdentity, tokenizerIdentity } from './tokenizer-identity.js';
 
 const CODE_UNITS = 2 ** 16;
 
 export class CharTokenizer implements Tokenizer {
   readonly name = 'chars';
   readonly isPerCharacter = true;
+  readonly file = null;
   readonly size: number;
+  readonly identity: TokenizerIdentity;
+  readonly unknown: number | null;
   readonly #tokens: readonly string[];
   readonly #numSpecials: number;
   readonly #idOf: ReadonlyMap<string, number>;
-  readonly #unknown: number | null;
   /**
    * The id of every code unit that is a character, -1 elsewhere: a text is read much faster by a table than by a map.
    */
@@ -24,7 +27,11 @@ export class CharTokenizer implements Tokenizer {
     this.#tokens = [...specials, ...sorted];
     this.#numSpecials = specials.length;
     this.#idOf = new Map(sorted.map((char, i) => [char, specials.length + i]));
-    this.#unknown = unknown;
+    this.unknown = unknown;
+    this.identity = tokenizerIdentity('chars', this.#tokens, {
+      specials: specials.length,
+      unknown: unknown ?? 'error',
+    });
     this.size = this.#tokens.length;
     this.#idOfUnit = new Int32Array(CODE_UNITS).fill(-1);
     for (const [char, id] of this.#idOf) if (char.length === 1) this.#idOfUnit[char.charCodeAt(0)] = id;
@@ -52,7 +59,7 @@ export class CharTokenizer implements Tokenizer {
   }
 
   #idOrThrow(char: string): number {
-    const id = this.#idOf.get(char) ?? this.#unknown;
+    const id = this.#idOf.get(char) ?? this.unknown;
     if (id !== null) return id;
     throw new DataError(
       'PT_DATA_CHARACTER',

@@ -2,6 +2,7 @@
 // validation; where samples have several views, see augmented-dataset.ts. It knows nothing of batches, order or epochs
 // (see sampler.ts).
 import type { HostArray } from '../tensor/shape.js';
+import type { TokenizerIdentity } from './tokenizer-identity.js';
 
 /** Shape of one field of one sample, without the batch axis. */
 export interface FieldSpec {
@@ -26,6 +27,12 @@ export interface DataInfo {
 export interface Tokenizer {
   readonly name: string;
   readonly size: number;
+  /** What decides its ids, to keep and to compare. */
+  readonly identity: TokenizerIdentity;
+  /** Where its vocabulary was read from; null where it came from the texts themselves. */
+  readonly file: string | null;
+  /** The id that stands for what it does not know; null where it knows everything, or has no such id. */
+  readonly unknown: number | null;
   /** Whether a text may be cut between any two characters, the tokens of the parts being those of the whole. */
   readonly isPerCharacter?: boolean;
   encode(text: string): number[];

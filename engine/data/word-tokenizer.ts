@@ -3,6 +3,7 @@
 import { DataError } from '../core/errors.js';
 import type { Tokenizer } from './dataset.js';
 import { piecesOf } from './text-pieces.js';
+import { type TokenizerIdentity, tokenizerIdentity } from './tokenizer-identity.js';
 
 /** A run of letters, digits and apostrophes, or one other mark. */
 const WORD = /[\p{L}\p{M}\p{N}']+|[^\s\p{L}\p{M}\p{N}']/gu;
@@ -20,7 +21,10 @@ export interface WordOptions {
 
 export class WordTokenizer implements Tokenizer {
   readonly name = 'words';
+  readonly file = null;
   readonly size: number;
+  readonly identity: TokenizerIdentity;
+  readonly unknown: number;
   readonly #tokens: readonly string[];
   readonly #idOf: ReadonlyMap<string, number>;
   readonly #options: WordOptions;
@@ -39,10 +43,13 @@ export class WordTokenizer implements Tokenizer {
     this.#tokens = [...options.specials, ...words];
     this.#idOf = new Map(words.map((word, i) => [word, options.specials.length + i]));
     this.size = this.#tokens.length;
+    const { lowercase, unknown, specials } = options;
+    this.unknown = unknown;
+    this.identity = tokenizerIdentity('words', this.#tokens, { lowercase, unknown, specials: specials.length });
   }
 
   encode(text: string): number[] {
-    return this.#split(text).map((word) => this.#idOf.get(word) ?? this.#options.unknown);
+    return this.#split(text).map((word) => this.#idOf.get(word) ?? this.unknown);
   }
 
   /** Words with single spaces between; the spaces of the original are lost. */

@@ -3,6 +3,7 @@
 // add [CLS] or [SEP].
 import { DataError } from '../core/errors.js';
 import type { Tokenizer } from './dataset.js';
+import { type TokenizerIdentity, tokenizerIdentity } from './tokenizer-identity.js';
 
 const REQUIRED = ['[PAD]', '[UNK]', '[CLS]', '[SEP]'] as const;
 /** Words longer than this (code points) are unknown, as in BERT. */
@@ -17,7 +18,9 @@ const INVISIBLE = /[\uFFFD]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]/gu;
 
 export class WordpieceTokenizer implements Tokenizer {
   readonly name = 'wordpiece';
+  readonly file: string;
   readonly size: number;
+  readonly identity: TokenizerIdentity;
   readonly pad: number;
   readonly unknown: number;
   readonly classToken: number;
@@ -36,6 +39,8 @@ export class WordpieceTokenizer implements Tokenizer {
     this.#tokens = lines;
     this.#idOf = new Map(lines.map((token, id) => [token, id]));
     this.#lowercase = lowercase;
+    this.file = path;
+    this.identity = tokenizerIdentity('wordpiece', lines, { lowercase });
     this.size = lines.length;
     const [pad, unknown, classToken, separator] = REQUIRED.map((token) => {
       const id = this.#idOf.get(token);

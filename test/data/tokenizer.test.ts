@@ -129,3 +129,28 @@ describe('wordpiece tokenizer', () => {
     expect(tokenizer.encode(`a${'b'.repeat(100)}`)).toEqual([1]);
   });
 });
+
+describe('the identity of a tokenizer', () => {
+  const words = (texts: readonly string[], lowercase = true): WordTokenizer =>
+    new WordTokenizer(texts, { vocabulary: 9, lowercase, specials: ['[PAD]', '[UNK]'], unknown: 1 });
+
+  it('lists the token of every id, and bytes have none', () => {
+    expect(words(['b a a']).identity.tokens).toEqual(['[PAD]', '[UNK]', 'a', 'b']);
+    expect(new CharTokenizer('ba', ['[PAD]']).identity.tokens).toEqual(['[PAD]', 'a', 'b']);
+    expect(new ByteTokenizer(['[PAD]']).identity.tokens).toBeNull();
+  });
+
+  it('has another digest for another order of words, another setting, another kind, and only then', () => {
+    const digests = [
+      words(['a a b']),
+      words(['b b a']),
+      words(['a a b'], false),
+      new CharTokenizer('ab', ['[PAD]', '[UNK]'], 1),
+      new CharTokenizer('ab', ['[PAD]', '[UNK]']),
+      new ByteTokenizer(['[PAD]']),
+      new ByteTokenizer(),
+    ].map(({ identity }) => identity.sha256);
+    expect(new Set(digests).size).toBe(digests.length);
+    expect(words(['a b a']).identity).toEqual(words(['a a b']).identity);
+  });
+});
