@@ -107,23 +107,45 @@ const STROKES: readonly (readonly (readonly Point[])[])[] = [
   ],
 ];
 
-/** Distance of (x, y) to the segment from a to b. */
-function distance(x: number, y: number, [ax, ay]: Point, [bx, by]: Point): number {
-  const [dx, dy] = [bx - ax, by - ay];
-  const along = Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy)));
-  return Math.hypot(x - ax - along * dx, y - ay - along * dy);
+/** A piece of a stroke: from (ax, ay), by (dx, dy). */
+interface Segment {
+  readonly ax: number;
+  readonly ay: number;
+  readonly dx: number;
+  readonly dy: number;
+  readonly squared: number;
 }
+
+const SEGMENTS: readonly (readonly Segment[])[] = STROKES.map((lines) =>
+  lines.flatMap((line) =>
+    line.slice(1).map(([bx, by], i): Segment => {
+      const [ax, ay] = line[i] as Point;
+      const [dx, dy] = [bx - ax, by - ay];
+      return { ax, ay, dx, dy, squared: dx * dx + dy * dy };
+    }),
+  ),
+);
 
 const NOISE_STD = 0.25;
 /** Half the width of a stroke, in units of the box. */
 const STROKE = 0.32;
 
-/** How far (x, y) is from the nearest of some lines. */
-function nearest(x: number, y: number, lines: readonly (readonly Point[])[]): number {
+/** Relative error of a sum of two squares and of a length, with a wide margin. */
+const CLOSE = 1 + 1e-12;
+
+/** How far (x, y) is from the nearest of some segments; Infinity where that is beyond `reach`. */
+function nearest(x: number, y: number, segments: readonly Segment[], reach: number): number {
+  // The exact length of a vector takes many times as long as its square, which says which few could be the shortest.
+  let leastSquared = reach * reach;
   let least = Infinity;
-  for (const line of lines)
-    for (let i = 1; i < line.length; i++)
-      least = Math.min(least, distance(x, y, line[i - 1] as Point, line[i] as Point));
+  for (const { ax, ay, dx, dy, squared } of segments) {
+    const along = Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / squared));
+    const [ex, ey] = [x - ax - along * dx, y - ay - along * dy];
+    const square = ex * ex + ey * ey;
+    if (square > leastSquared * CLOSE) continue;
+    leastSquared = Math.min(leastSquared, square);
+    least = Math.min(least, Math.hypot(ex, ey));
+  }
   return least;
 }
 
@@ -140,7 +162,9 @@ export function drawDigits(samples: number, size: number, seed: number): { image
     const [shiftX, shiftY, slant] = [spread(3, 0.09 * size), spread(4, 0.06 * size), spread(5, 0.2)];
     const [cos, sin] = [Math.cos(angle) / scale, Math.sin(angle) / scale];
     const noise = randomKey(seed, 'synthetic:digits', id, 'noise');
-    const lines = STROKES[label] as readonly (readonly Point[])[];
+    const segments = SEGMENTS[label] as readonly Segment[];
+    // Beyond this there is no ink.
+    const reach = STROKE + 1 / scale;
     labels[id] = label;
     for (let row = 0; row < size; row++) {
       for (let column = 0; column < size; column++) {
@@ -148,7 +172,7 @@ export function drawDigits(samples: number, size: number, seed: number): { image
         const y = -sin * px + cos * py;
         const x = cos * px + sin * py + slant * y;
         // The edge of a stroke fades over one pixel.
-        const ink = Math.min(1, Math.max(0, (STROKE - nearest(x, y, lines)) * scale + 0.5));
+        const ink = Math.min(1, Math.max(0, (STROKE - nearest(x, y, segments, reach)) * scale + 0.5));
         const pixel = row * size + column;
         images[id * size * size + pixel] = 1.5 * ink - 0.4 + NOISE_STD * normalAt(noise, pixel);
       }
