@@ -1,4 +1,4 @@
-// Crc32: the checksum of a frame (CRC-32, IEEE 802.3). It tells damage from data; it is no protection against an
+// Crc32: the checksum of a frame, and of an entry of a zip file (CRC-32, IEEE 802.3). It tells damage from data; it is no protection against an
 // attacker: TLS is.
 import zlib from 'node:zlib';
 
@@ -11,14 +11,15 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /** The checksum byte by byte, for versions of Node.js whose zlib does not offer it (before 20.15). */
-export function crc32ByTable(bytes: Uint8Array): number {
-  let value = 0xffffffff;
+export function crc32ByTable(bytes: Uint8Array, before = 0): number {
+  let value = ~before;
   for (let i = 0; i < bytes.length; i++)
     value = (value >>> 8) ^ (TABLE[(value ^ (bytes[i] as number)) & 0xff] as number);
   return ~value >>> 0;
 }
 
-const native = (zlib as { readonly crc32?: (bytes: Uint8Array) => number }).crc32;
+const native = (zlib as { readonly crc32?: (bytes: Uint8Array, before?: number) => number }).crc32;
 
-/** CRC-32 of the bytes, as an unsigned 32-bit number. */
-export const crc32: (bytes: Uint8Array) => number = native === undefined ? crc32ByTable : (bytes) => native(bytes);
+/** CRC-32 of the bytes, as an unsigned 32-bit number; `before` is that of the bytes before them, which it goes on from. */
+export const crc32: (bytes: Uint8Array, before?: number) => number =
+  native === undefined ? crc32ByTable : (bytes, before) => native(bytes, before);

@@ -1,10 +1,11 @@
 // Files of weights: which bytes belong to which tensor, half-precision numbers, and files that are damaged or want to
 // be more than tensors.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { safetensorsChunks } from '../../engine/checkpoint/safetensors.js';
 import { PipetrainError } from '../../engine/core/errors.js';
 import { present } from '../../engine/core/invariant.js';
 import { readFloatRange } from '../../engine/model/float-range.js';
@@ -73,15 +74,38 @@ describe('files of weights', () => {
     expect(torch.get('bert.embeddings.position_ids')?.dtype).toBe('I64');
   });
 
-  it('may be several, with a list of which tensor is where', () => {
-    const path = copyOf([]);
-    copyFileSync(join(TINY, 'model.safetensors'), join(path, 'model-00001-of-00001.safetensors'));
-    const list = (file: string): void =>
-      writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: { a: file } }));
-    list('model-00001-of-00001.safetensors');
-    expect([...readWeightFiles(path).keys()]).toEqual([...whole.keys()]);
-    list('../model.safetensors');
-    expect(errorOf(() => readWeightFiles(path)).message).toContain('outside of its folder');
+  describe('that are several, with a list of which tensor is where,', () => {
+    const [FIRST, SECOND] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+    const file = (...names: readonly string[]): Uint8Array =>
+      Buffer.concat([...safetensorsChunks(names.map((name) => ({ name, shape: [1], data: Float32Array.of(1) })))]);
+    const folder = (map: string, second: Uint8Array | null = file('b')): string =>
+      scratchWith({
+        [FIRST]: file('a'),
+        ...(second === null ? {} : { [SECOND]: second }),
+        'model.safetensors.index.json': `{"weight_map":${map}}`,
+      });
+
+    it('are read', () => {
+      expect([...readWeightFiles(folder(`{"a":"${FIRST}","b":"${SECOND}"}`)).keys()]).toEqual(['a', 'b']);
+    });
+
+    it.each<[string, string, Uint8Array | null, string]>([
+      ['a file that is not there', `{"a":"${FIRST}","b":"${SECOND}"}`, null, `names the file ${SECOND}, which is not`],
+      ['a tensor that its file does not have', `{"a":"${FIRST}","c":"${FIRST}"}`, null, 'c is in model-00001'],
+      ['a tensor that another file has', `{"a":"${SECOND}","b":"${FIRST}"}`, file('b'), 'but model-00001'],
+      ['a tensor that two files have', `{"a":"${FIRST}","b":"${SECOND}"}`, file('a', 'b'), 'a is in two of its files'],
+      ['a tensor twice', `{"a":"${FIRST}","a":"${SECOND}"}`, file('b'), 'a file for the tensor a twice'],
+      ['a file above the folder', '{"a":"../model.safetensors"}', null, 'outside of its folder'],
+      ['a file below the folder', '{"a":"x/model.safetensors"}', null, 'outside of its folder'],
+      ['a number', '{"a":1}', null, 'no file for the tensor a'],
+      ['nothing', '{}', null, 'its weight_map is empty'],
+      ['a list', '[]', null, 'no weight_map'],
+    ])('are refused where the list names %s', (_, map, second, why) => {
+      expect(errorOf(() => readWeightFiles(folder(map, second)))).toMatchObject({
+        code: 'PT_MODEL_WEIGHTS',
+        message: expect.stringContaining(why) as string,
+      });
+    });
   });
 
   it.each(['model.safetensors', 'pytorch_model.bin'])(
@@ -125,12 +149,13 @@ describe('weights that say more than they have', () => {
   it('of a directory of 4 GB are refused before it is made room for', () => {
     const end = Buffer.alloc(22);
     end.writeUInt32LE(0x06054b50, 0);
+    end.writeUInt16LE(1, 8);
     end.writeUInt16LE(1, 10);
     end.writeUInt32LE(0xfffffff0, 12);
     const path = scratchWith({ 'pytorch_model.bin': end });
     expect(errorOf(() => readWeightFiles(path))).toMatchObject({
       code: 'PT_MODEL_WEIGHTS',
-      message: expect.stringContaining('no 4294967280 bytes at 0 of 22') as string,
+      message: expect.stringContaining('its directory lies at 0..4294967280, not before 0') as string,
     });
   });
 
@@ -141,7 +166,7 @@ describe('weights that say more than they have', () => {
     truncateSync(join(path, 'model.safetensors'), 2 ** 32);
     expect(errorOf(() => readWeightFiles(path))).toMatchObject({
       code: 'PT_MODEL_WEIGHTS',
-      message: expect.stringContaining('the header has 1073741824 bytes, at most 16777216 are read') as string,
+      message: expect.stringContaining('the header has 1073741824 bytes, the format allows 100000000') as string,
     });
   });
 
@@ -181,6 +206,7 @@ describe('the pickle of a state_dict', () => {
     ['a pop of nothing', '\x80\x02R.', 'more than there is'],
     ['a value that was never there', '\x80\x02h\x07.', 'the value 7'],
     ['no end', '\x80\x02}', 'ends too early'],
+    ['more behind its end', '\x80\x02}.}.', '2 bytes behind its end'],
     ['a text without end', '\x80\x02X\xff\xff\xff\x7fab', 'ends too early'],
   ])('%s is refused and not run', (_, text, reason) => {
     expect(message(text)).toContain(reason);

@@ -8,6 +8,8 @@ export interface PickledStorage {
   readonly dtype: string;
   /** Name of the entry that holds the numbers. */
   readonly key: string;
+  /** Numbers in it. */
+  readonly elements: number;
 }
 
 export interface PickledTensor {
@@ -32,18 +34,18 @@ interface Name {
 
 type Value = null | boolean | number | string | Value[] | Name | Dictionary | PickledStorage | PickledTensor;
 
-const STORAGES: Readonly<Record<string, string>> = {
-  'torch.FloatStorage': 'F32',
-  'torch.HalfStorage': 'F16',
-  'torch.BFloat16Storage': 'BF16',
-  'torch.DoubleStorage': 'F64',
-  'torch.LongStorage': 'I64',
-  'torch.IntStorage': 'I32',
-  'torch.ShortStorage': 'I16',
-  'torch.CharStorage': 'I8',
-  'torch.ByteStorage': 'U8',
-  'torch.BoolStorage': 'BOOL',
-};
+const STORAGES: ReadonlyMap<string, string> = new Map([
+  ['torch.FloatStorage', 'F32'],
+  ['torch.HalfStorage', 'F16'],
+  ['torch.BFloat16Storage', 'BF16'],
+  ['torch.DoubleStorage', 'F64'],
+  ['torch.LongStorage', 'I64'],
+  ['torch.IntStorage', 'I32'],
+  ['torch.ShortStorage', 'I16'],
+  ['torch.CharStorage', 'I8'],
+  ['torch.ByteStorage', 'U8'],
+  ['torch.BoolStorage', 'BOOL'],
+]);
 const DICTIONARY = 'collections.OrderedDict';
 const TENSOR = 'torch._utils._rebuild_tensor_v2';
 const PARAMETER = 'torch._utils._rebuild_parameter';
@@ -106,13 +108,19 @@ class PickleMachine {
     for (;;) {
       const code = this.#take(1).readUInt8();
       const instruction = String.fromCharCode(code);
-      if (instruction === '.') return this.#pop();
+      if (instruction === '.') return this.#end();
       if (!this.#literal(code, instruction) && !this.#compound(code, instruction))
         throw this.#broken(
           `its list of tensors has the instruction 0x${code.toString(16).padStart(2, '0')}, which no list of ` +
             'tensors needs',
         );
     }
+  }
+
+  #end(): Value {
+    const left = this.#bytes.length - this.#at;
+    if (left > 0) throw this.#broken(`its list of tensors has ${left} bytes behind its end`);
+    return this.#pop();
   }
 
   /** Instructions that push a number, a text, a constant, a name, or what was seen before. */
@@ -209,7 +217,7 @@ class PickleMachine {
         .slice(0, -1);
     };
     const name = `${line()}.${line()}`;
-    if (![DICTIONARY, TENSOR, PARAMETER].includes(name) && !Object.hasOwn(STORAGES, name))
+    if (![DICTIONARY, TENSOR, PARAMETER].includes(name) && !STORAGES.has(name))
       throw this.#broken(`it asks for "${name}", which is no part of a tensor; it was not run`);
     return { kind: 'name', name };
   }
@@ -223,11 +231,11 @@ class PickleMachine {
 
   /** ('storage', type, key, device, elements). */
   #storage(id: Value): PickledStorage {
-    const [tag, type, key] = Array.isArray(id) ? id : [];
-    const dtype = isKind(type, 'name') ? STORAGES[type.name] : undefined;
-    if (tag !== 'storage' || dtype === undefined || typeof key !== 'string')
+    const [tag, type, key, , elements] = Array.isArray(id) ? id : [];
+    const dtype = isKind(type, 'name') ? STORAGES.get(type.name) : undefined;
+    if (tag !== 'storage' || dtype === undefined || typeof key !== 'string' || !isNumbers([elements ?? null]))
       throw this.#broken('it refers to something else than the storage of a tensor');
-    return { kind: 'storage', dtype, key };
+    return { kind: 'storage', dtype, key, elements: elements as number };
   }
 
   #apply(what: Value, given: Value): Value {

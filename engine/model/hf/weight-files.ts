@@ -2,9 +2,9 @@
 // wrote, in one file or in several. Only what describes the tensors is read here.
 import { closeSync, existsSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { z } from 'zod';
 import { DESCRIPTION_BYTES, openRegularFile, readBoundedText } from '../../core/bounded-file.js';
 import { ModelError, PipetrainError } from '../../core/errors.js';
+import { JsonMembers, parseStrictJson, type StrictJson } from '../../core/strict-json.js';
 import { readSafetensorsHeader, type StoredTensor } from '../../tensor/safetensors-header.js';
 import { type Shape, sizeOf } from '../../tensor/shape.js';
 import { readStoredZip } from './stored-zip.js';
@@ -17,7 +17,6 @@ const FORMATS = [
   { single: 'model.safetensors', list: 'model.safetensors.index.json', read: safetensors },
   { single: 'pytorch_model.bin', list: 'pytorch_model.bin.index.json', read: torchFile },
 ] as const;
-const listSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 /** Bytes of one element, by type. */
 const ELEMENT_BYTES: Readonly<Record<string, number>> = {
   F64: 8,
@@ -47,8 +46,7 @@ const broken =
 export function readWeightFiles(folder: string): TensorIndex {
   for (const { single, list, read } of FORMATS) {
     if (existsSync(join(folder, single))) return located(join(folder, single), read);
-    if (existsSync(join(folder, list)))
-      return new Map(filesOf(join(folder, list)).flatMap((file) => [...located(join(folder, file), read)]));
+    if (existsSync(join(folder, list))) return spread(folder, join(folder, list), read);
   }
   throw new ModelError(
     'PT_HF_FOLDER',
@@ -66,20 +64,55 @@ function located(path: string, read: (path: string) => Iterable<StoredTensor>): 
   }
 }
 
-/** Names of the files that a list of tensors mentions. */
-function filesOf(path: string): string[] {
-  let list: z.infer<typeof listSchema>;
+/** The tensors of the files that a list names: each in the one file that the list says. */
+function spread(folder: string, list: string, read: (path: string) => Iterable<StoredTensor>): TensorIndex {
+  const fail = broken(list);
+  const places = placesIn(list, fail);
+  const all = new Map<string, StoredTensor & { readonly path: string }>();
+  for (const file of [...new Set(places.values())].sort()) {
+    const path = join(folder, file);
+    if (!existsSync(path)) throw fail(`it names the file ${file}, which is not there`);
+    for (const [name, tensor] of located(path, read)) {
+      const twin = all.get(name);
+      if (twin !== undefined)
+        throw fail(`the tensor ${name} is in two of its files, ${basename(twin.path)} and ${file}`);
+      all.set(name, tensor);
+    }
+  }
+  for (const [name, file] of places) {
+    const found = all.get(name);
+    if (found === undefined || basename(found.path) !== file)
+      throw fail(
+        `it says that the tensor ${name} is in ${file}, ` +
+          (found === undefined ? 'which does not have it' : `but ${basename(found.path)} has it`),
+      );
+  }
+  return all;
+}
+
+/** File of each tensor, as a list says. */
+function placesIn(path: string, fail: (why: string) => ModelError): ReadonlyMap<string, string> {
+  let list: StrictJson;
   try {
-    list = listSchema.parse(JSON.parse(readBoundedText(path, LIMIT)));
+    list = parseStrictJson(readBoundedText(path, LIMIT));
   } catch (error) {
     if (error instanceof PipetrainError) throw error;
-    throw broken(path)('it has no weight_map of tensors and files');
+    throw fail(`it is no JSON: ${(error as Error).message}`);
   }
-  const files = [...new Set(Object.values(list.weight_map))].sort();
-  // What lies beside the list, and nothing elsewhere.
-  const outside = files.find((file) => basename(file) !== file || file === '..');
-  if (outside !== undefined) throw broken(path)(`it names the file "${outside}" outside of its folder`);
-  return files;
+  const maps = list instanceof JsonMembers ? list.all.filter(([name]) => name === 'weight_map') : [];
+  const map = maps[0]?.[1];
+  if (maps.length !== 1 || !(map instanceof JsonMembers)) throw fail('it has no weight_map of tensors and files');
+  const places = new Map<string, string>();
+  for (const [name, file] of map.all) {
+    if (typeof file !== 'string' || file === '') throw fail(`it names no file for the tensor ${name}`);
+    // What lies beside the list, and nothing elsewhere.
+    if (/[/\\]/.test(file) || file === '..' || file === '.')
+      throw fail(`it names the file "${file}" outside of its folder`);
+    if (places.has(name)) throw fail(`it names a file for the tensor ${name} twice`);
+    places.set(name, file);
+  }
+  if (places.size === 0) throw fail('its weight_map is empty');
+  return places;
 }
 
 function safetensors(path: string): Iterable<StoredTensor> {
@@ -90,8 +123,9 @@ function safetensors(path: string): Iterable<StoredTensor> {
 function* torchFile(path: string): Generator<StoredTensor> {
   const fail = broken(path);
   const entries = readStoredZip(path, fail);
-  const listName = [...entries.keys()].find((name) => name.endsWith('/data.pkl'));
+  const [listName, other] = [...entries.keys()].filter((name) => name.endsWith('/data.pkl'));
   if (listName === undefined) throw fail('it has no list of tensors (data.pkl)');
+  if (other !== undefined) throw fail(`it has two lists of tensors, ${listName} and ${other}`);
   const root = listName.slice(0, -'data.pkl'.length);
   const contentOf = (name: string): Buffer => {
     const { offset, bytes } = entries.get(name) ?? { offset: 0, bytes: 0 };
@@ -104,8 +138,14 @@ function* torchFile(path: string): Generator<StoredTensor> {
     const entry = entries.get(`${root}data/${storage.key}`);
     const elementBytes = ELEMENT_BYTES[storage.dtype] ?? 0;
     const bytes = elementBytes * sizeOf(shape);
-    if (entry === undefined || elementBytes * offset + bytes > entry.bytes)
+    const end = elementBytes * offset + bytes;
+    if (entry === undefined || !Number.isSafeInteger(end) || end > entry.bytes)
       throw fail(`the numbers of ${name} are not all there`);
+    if (elementBytes * storage.elements !== entry.bytes)
+      throw fail(
+        `the numbers of ${name} are ${storage.elements} ${storage.dtype} by its list of tensors, ` +
+          `and ${entry.bytes} bytes by its directory`,
+      );
     if (!isRowByRow(shape, strides))
       throw fail(`${name} is not stored row by row (shape [${shape.join(', ')}], strides [${strides.join(', ')}])`);
     yield { name, dtype: storage.dtype, shape, offset: entry.offset + elementBytes * offset, bytes };
