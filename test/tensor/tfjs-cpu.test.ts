@@ -3,14 +3,21 @@ import { openExecutorOf } from '../../engine/tensor/open-executor.js';
 import * as tf from '../../engine/tensor/tf.js';
 import { executorSuite } from './executor-conformance.js';
 import { NN_ROUNDING } from './nn-cases.js';
+import { ROUNDING } from './op-case.js';
 import { tfjsSuite } from './tfjs-executor-suite.js';
 
 const open = (threads = 1): ReturnType<typeof openExecutorOf> => openExecutorOf('tfjs-cpu', { threads });
 
 executorSuite('tfjs-cpu', open, () => tf.memory().numTensors);
 // The same kernels on the same numbers in the same order: equal bits for ordinary ops. Our own ops are other
-// compositions than the reference.
-tfjsSuite('tfjs-cpu', { open, backend: 'cpu', opTolerance: 0, nnTolerance: NN_ROUNDING });
+// compositions than the reference, and erf is computed anew: TensorFlow.js has a polynomial that is 1.5e-7 off.
+tfjsSuite('tfjs-cpu', {
+  open,
+  backend: 'cpu',
+  opTolerance: 0,
+  nnTolerance: NN_ROUNDING,
+  roughOps: { Erf: ROUNDING },
+});
 
 it('says which program has an op without a kernel, and which op', async () => {
   const executor = await open();

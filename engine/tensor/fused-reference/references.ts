@@ -4,6 +4,7 @@ import { normalAxis, numberAttr } from '../ops/attributes.js';
 import { at } from '../ops/shapes.js';
 import type { Tensor } from '../tf.js';
 import { attention, attentionGradient } from './attention.js';
+import { hostElu, hostErf, hostFloorDiv, hostMod, hostPow, hostSelu, hostSoftplus } from './host-functions.js';
 import { crossEntropy, crossEntropyGradient, embedding, embeddingGradient } from './lookup.js';
 import { addV2, broadcastTo, logicalXor, logSoftmaxOp, unsortedSegmentSum } from './missing.js';
 import { dropout, gelu, geluGradient, layerNorm, layerNormGradient, linear, rowSum } from './pointwise.js';
@@ -36,7 +37,19 @@ export const references: ReadonlyMap<string, Reference> = new Map<string, Refere
   ['Einsum', einsum],
 ]);
 
+/** Its kernels approximate, or subtract 1 from what is close to it. */
+const cpuReferences: ReadonlyMap<string, Reference> = new Map([
+  ['Erf', hostErf],
+  ['Softplus', hostSoftplus],
+  ['Elu', hostElu],
+  ['Selu', hostSelu],
+  ['Mod', hostMod],
+  ['FloorDiv', hostFloorDiv],
+  ['Pow', hostPow],
+]);
+
 const replacements: Readonly<Record<string, ReadonlyMap<string, Reference>>> = {
+  cpu: cpuReferences,
   wasm: wasmReferences,
   webgpu: webgpuReferences,
   // Its kernel takes the blanks of an equation for axes.

@@ -1,8 +1,9 @@
 // References for ops whose kernel in the wasm backend is wrong for some inputs.
 import { dtypeAttr, normalAxis, numberAttr } from '../ops/attributes.js';
-import { at } from '../ops/shapes.js';
+import { at, broadcastShapes } from '../ops/shapes.js';
 import { sizeOf } from '../shape.js';
 import * as tf from '../tf.js';
+import { hostCos, hostFloorDiv, hostLog1p, hostMod, hostSelu, hostSin, hostSoftplus } from './host-functions.js';
 import type { Reference } from './reference.js';
 
 type T = tf.Tensor;
@@ -51,9 +52,55 @@ const gather: Reference = ([x, indices], attrs) => {
   return [tf.reshape(tf.transpose(found, [0, 2, 1, 3]), [...batch, ...outer, ...ids.shape.slice(batchDims), ...inner])];
 };
 
+/** The kernel clamps its exponent and repeats one number for all small results. */
+const sigmoid: Reference = ([x]) => [tf.reciprocal(tf.add(tf.exp(tf.neg(tf.cast(x as T, 'float32'))), 1))];
+
+/** The kernel returns 0 for the smallest normal numbers. */
+const sign: Reference = ([x]) => {
+  const of = x as T;
+  const flag = (condition: T): T => tf.cast(condition, of.dtype);
+  return [tf.sub(flag(tf.greater(of, tf.scalar(0, of.dtype))), flag(tf.less(of, tf.scalar(0, of.dtype))))];
+};
+
+/** The kernels return the first number where the second is none. */
+const extreme =
+  (choose: (a: T, b: T) => T): Reference =>
+  ([a, b]) => {
+    const chosen = choose(a as T, b as T);
+    if (chosen.dtype !== 'float32') return [chosen];
+    const second = tf.broadcastTo(b as T, [...broadcastShapes((a as T).shape, (b as T).shape)]);
+    return [tf.where(tf.isNaN(second), second, chosen)];
+  };
+
+/** The kernel takes what is no number for 0. */
+const relu6: Reference = ([x]) => {
+  const clipped = tf.relu6(x as T);
+  return [clipped.dtype === 'float32' ? tf.where(tf.isNaN(x as T), x as T, clipped) : clipped];
+};
+
+/** The kernel multiplies 0 by the slope of negative numbers, and that may be infinite. */
+const prelu: Reference = ([x, alpha]) => {
+  const leaking = tf.prelu(x as T, alpha as T);
+  const wide = tf.broadcastTo(x as T, leaking.shape);
+  return [tf.where(tf.greaterEqual(wide, 0), wide, leaking)];
+};
+
 export const wasmReferences: ReadonlyMap<string, Reference> = new Map([
   ['Select', select],
   ['Cast', cast],
   ['OneHot', oneHot],
   ['GatherV2', gather],
+  ['Sigmoid', sigmoid],
+  ['Sign', sign],
+  ['Maximum', extreme(tf.maximum)],
+  ['Minimum', extreme(tf.minimum)],
+  ['Relu6', relu6],
+  ['Prelu', prelu],
+  ['Softplus', hostSoftplus],
+  ['Selu', hostSelu],
+  ['Log1p', hostLog1p],
+  ['Sin', hostSin],
+  ['Cos', hostCos],
+  ['Mod', hostMod],
+  ['FloorDiv', hostFloorDiv],
 ]);

@@ -1,7 +1,9 @@
 // Elementwise ops of two tensors, with broadcasting. TensorFlow.js makes the two element types equal before the call.
 import type { DType } from '../shape.js';
+import { angle } from './angle.js';
 import { defineOp, type EmitContext, type OpDefinition } from './definition.js';
-import { castAttributes, floating, numeric, scalar } from './emit.js';
+import { castAttributes, floating, numeric } from './emit.js';
+import { floorQuotient, remainder } from './remainder.js';
 import { at, broadcastShapes } from './shapes.js';
 
 const binary = (
@@ -30,26 +32,6 @@ const comparison = (name: string, operator: string): OpDefinition =>
 const logical = (name: string, operator: string): OpDefinition =>
   binary(name, 'bool', (e) => e.finish(operator, [e.input(0).name, e.input(1).name]));
 
-const quotient = (e: EmitContext): string => e.node('Div', [floating(e, e.input(0)), floating(e, e.input(1))]);
-
-/**
- * The angle of the point (x, y) for inputs y, x: the arc tangent of the quotient, moved by half a turn where x is
- * negative.
- */
-function angle(e: EmitContext): void {
-  const [y, x] = [floating(e, e.input(0)), floating(e, e.input(1))];
-  const number = (value: number): string => scalar(e, 'float32', value);
-  const isBelow = (value: string): string => e.node('Less', [value, number(0)]);
-  const turned = (half: number): string => e.node('Where', [isBelow(y), number(-half), number(half)]);
-  const steep = e.node('Where', [e.node('Equal', [y, number(0)]), number(0), turned(Math.PI / 2)]);
-  const flat = e.node('Add', [
-    e.node('Atan', [e.node('Div', [y, x])]),
-    e.node('Where', [isBelow(x), turned(Math.PI), number(0)]),
-  ]);
-  const onAxis = e.node('And', [e.node('Equal', [x, number(0)]), e.node('Not', [e.node('IsNaN', [y])])]);
-  e.finish('Where', [onAxis, steep, flat]);
-}
-
 export const binaryOps: readonly OpDefinition[] = [
   arithmetic('Add', 'Add'),
   arithmetic('AddV2', 'Add'),
@@ -59,12 +41,8 @@ export const binaryOps: readonly OpDefinition[] = [
   arithmetic('Minimum', 'Min'),
   arithmetic('Pow', 'Pow'),
   binary('RealDiv', 'float32', (e) => e.finish('Div', [floating(e, e.input(0)), floating(e, e.input(1))])),
-  binary('FloorDiv', 'int32', (e) => e.finish('Cast', [e.node('Floor', [quotient(e)])], castAttributes('int32'))),
-  // The remainder takes the sign of the divisor.
-  binary('Mod', 'same', (e) => {
-    if (e.input(0).dtype !== 'float32') return e.finish('Mod', [numeric(e, e.input(0)), numeric(e, e.input(1))]);
-    e.finish('Sub', [e.input(0).name, e.node('Mul', [e.node('Floor', [quotient(e)]), e.input(1).name])]);
-  }),
+  binary('FloorDiv', 'int32', floorQuotient),
+  binary('Mod', 'same', remainder),
   binary('Atan2', 'float32', angle),
   binary('SquaredDifference', 'same', (e) => {
     const difference = e.node('Sub', [numeric(e, e.input(0)), numeric(e, e.input(1))]);

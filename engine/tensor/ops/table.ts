@@ -11,12 +11,14 @@ import { reduceOps } from './reduce.js';
 import { scatterOps } from './scatter.js';
 import { shapeOps } from './shape.js';
 import { sliceOps } from './slices.js';
+import { transcendentalOps } from './transcendental.js';
 import { unaryOps } from './unary.js';
 
 /** All definitions by name. */
 export const opTable: ReadonlyMap<string, OpDefinition> = new Map(
   [
     unaryOps,
+    transcendentalOps,
     binaryOps,
     reduceOps,
     matmulOps,

@@ -1,4 +1,4 @@
-// Elementwise ops of one tensor.
+// Elementwise ops of one tensor that an operator of the runtime or two compute; see transcendental.ts for the others.
 import { flagAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition } from './definition.js';
 import { floating, int64s, numeric, scalar } from './emit.js';
@@ -54,36 +54,13 @@ function cumulativeProduct(e: EmitContext): void {
 
 const direct = (name: string, operator: string): OpDefinition => floatOp(name, (e, x) => e.finish(operator, [x]));
 
-const one = (e: EmitContext): string => scalar(e, 'float32', 1);
-
-const SELU_SCALE = 1.0507009873554805;
-const SELU_ALPHA = 1.6732632423543772;
-
 export const unaryOps: readonly OpDefinition[] = [
-  ...(
-    [
-      'Exp',
-      'Log',
-      'Sqrt',
-      'Reciprocal',
-      'Sigmoid',
-      'Tanh',
-      'Softplus',
-      'Erf',
-      'Sin',
-      'Cos',
-      'Tan',
-      'Sinh',
-      'Cosh',
-      'Asin',
-      'Acos',
-      'Atan',
-    ] as const
-  ).map((name) => direct(name, name)),
+  ...(['Exp', 'Sqrt', 'Reciprocal', 'Erf', 'Sin', 'Cos', 'Tan', 'Sinh', 'Cosh'] as const).map((name) =>
+    direct(name, name),
+  ),
   direct('Asinh', 'Asinh'),
   direct('Acosh', 'Acosh'),
   direct('Atanh', 'Atanh'),
-  direct('Elu', 'Elu'),
   sameTypeOp('Neg', (e, x) => e.finish('Neg', [x])),
   sameTypeOp('Abs', (e, x) => e.finish('Abs', [x])),
   // The sign of what is no number is 0.
@@ -98,20 +75,7 @@ export const unaryOps: readonly OpDefinition[] = [
   numericOp('Relu', (e, x) => e.finish('Relu', [x])),
   numericOp('Relu6', (e, x) => e.finish('Clip', [x, scalar(e, e.output(0).dtype, 0), scalar(e, e.output(0).dtype, 6)])),
   floatOp('LeakyRelu', (e, x) => e.finish('LeakyRelu', [x], { alpha: { float: numberAttr(e.attrs, 'alpha') } })),
-  floatOp('Selu', (e, x) => e.finish('Selu', [x], { alpha: { float: SELU_ALPHA }, gamma: { float: SELU_SCALE } })),
   floatOp('Rsqrt', (e, x) => e.finish('Reciprocal', [e.node('Sqrt', [x])])),
-  // exp(x) - 1 cancels near zero; tanh(x/2) (exp(x) + 1) is the same function and does not.
-  floatOp('Expm1', (e, x) => {
-    const half = e.node('Tanh', [e.node('Mul', [x, scalar(e, 'float32', 0.5)])]);
-    e.finish('Mul', [half, e.node('Add', [e.node('Exp', [x]), one(e)])]);
-  }),
-  // log(1 + x) loses x near zero; the quotient puts back what rounding of 1 + x took away.
-  floatOp('Log1p', (e, x) => {
-    const u = e.node('Add', [x, one(e)]);
-    const isTiny = e.node('Equal', [u, one(e)]);
-    const corrected = e.node('Div', [e.node('Mul', [e.node('Log', [u]), x]), e.node('Sub', [u, one(e)])]);
-    e.finish('Where', [isTiny, x, corrected]);
-  }),
   sameTypeOp('Step', (e, x) => {
     const { dtype } = e.input(0);
     const alpha = e.attrs['alpha'] === undefined ? 0 : numberAttr(e.attrs, 'alpha');
@@ -135,7 +99,7 @@ export const unaryOps: readonly OpDefinition[] = [
     infer: (inputs) => [at(inputs, 1)],
     emit: (e) => {
       const y = e.input(1).name;
-      const slope = e.node('Add', [e.node('Min', [y, scalar(e, 'float32', 0)]), one(e)]);
+      const slope = e.node('Add', [e.node('Min', [y, scalar(e, 'float32', 0)]), scalar(e, 'float32', 1)]);
       e.finish('Mul', [e.input(0).name, slope]);
     },
   }),
