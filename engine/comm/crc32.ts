@@ -1,5 +1,5 @@
-// Crc32: the checksum of a frame, and of an entry of a zip file (CRC-32, IEEE 802.3). It tells damage from data; it is no protection against an
-// attacker: TLS is.
+// Crc32: the checksum of a frame, and of an entry of a zip file (CRC-32, IEEE 802.3). It tells damage from data; it is
+// no protection against an attacker: TLS is.
 import zlib from 'node:zlib';
 
 const POLYNOMIAL = 0xedb88320;
@@ -20,6 +20,6 @@ export function crc32ByTable(bytes: Uint8Array, before = 0): number {
 
 const native = (zlib as { readonly crc32?: (bytes: Uint8Array, before?: number) => number }).crc32;
 
-/** CRC-32 of the bytes, as an unsigned 32-bit number; `before` is that of the bytes before them, which it goes on from. */
+/** CRC-32 of the bytes, as an unsigned 32-bit number; `before` is that of the bytes before them. */
 export const crc32: (bytes: Uint8Array, before?: number) => number =
   native === undefined ? crc32ByTable : (bytes, before) => native(bytes, before);

@@ -9,7 +9,7 @@ export class JsonNumber {
     this.text = text;
   }
 
-  /** The number where it is a whole one from 0 below 2^64, written without a sign, a point or an exponent; else null. */
+  /** The number where it is a whole one below 2^64, written without a sign, a point or an exponent; else null. */
   get whole(): bigint | null {
     if (!/^\d{1,20}$/.test(this.text)) return null;
     const value = BigInt(this.text);
