@@ -77,7 +77,7 @@ describe('packages stay behind their doors', () => {
   test('TensorFlow.js, koffi and ONNX Runtime behind engine/tensor (models may speak of tensors as types)', () => {
     expect(
       importsBesideDoor(IMPORTS, {
-        packages: /^(#tfjs|@tensorflow\/|koffi|onnxruntime)/,
+        packages: /^(#tfjs|#ort-|@tensorflow\/|koffi|onnxruntime)/,
         door: /^engine\/tensor\//,
         mayType: /^engine\/model\//,
       }),
@@ -95,9 +95,11 @@ describe('packages stay behind their doors', () => {
   test('only packages of package.json are imported', () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
       readonly dependencies: Record<string, string>;
+      readonly devDependencies: Record<string, string>;
       readonly imports: Record<string, string>;
     };
-    const known = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.imports)];
+    const { dependencies, devDependencies, imports } = manifest;
+    const known = [dependencies, devDependencies, imports].flatMap((names) => Object.keys(names));
     const isKnown = (target: string): boolean =>
       target.startsWith('node:') || known.some((name) => target === name || target.startsWith(`${name}/`));
     expect(

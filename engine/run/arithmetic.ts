@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { TrainConfig } from '../core/config.js';
 import { processorDifference, processorKind } from '../core/processor.js';
 import { VERSION } from '../core/version.js';
-import { ortVersion } from '../tensor/ort-api.js';
+import { ortVersion } from '../tensor/ort-library.js';
 import { executorOf, hasKernels } from './devices.js';
 
 export const arithmeticSchema = z.object({

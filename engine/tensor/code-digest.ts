@@ -8,20 +8,20 @@ import { fileURLToPath } from 'node:url';
 import { VERSION } from '../core/version.js';
 import * as tf from './tf.js';
 
-const FOLDERS = ['core', 'tensor', 'model'];
+/** Of modules: where that code lies, beside this folder. */
+const MODULES = ['core', 'tensor', 'model'];
+/** Of bundles, which cannot be told apart: all code that the processes share, and the worker's own. */
+const BUNDLES = ['chunks', join('engine', 'worker')];
 const CODE = /(?<!\.d)\.[jt]s$/;
 
 /** Hexadecimal, or null where the code cannot be found; then nothing may be kept. */
-export function codeDigest(): string | null {
-  const here = dirname(fileURLToPath(import.meta.url));
-  // This module is one of the files, or part of a bundle in dist/engine/worker, dist/cli or dist/chunks.
-  const root = [join(here, '..'), join(here, '..', 'engine')].find((folder) =>
-    FOLDERS.every((name) => existsSync(join(folder, name))),
-  );
-  if (root === undefined) return null;
+export function codeDigest(here: string = dirname(fileURLToPath(import.meta.url))): string | null {
+  const root = join(here, '..');
+  const folders = [MODULES, BUNDLES].find((names) => names.every((name) => existsSync(join(root, name))));
+  if (folders === undefined) return null;
   const hash = createHash('sha256').update(`${VERSION} ${tf.version_core} ${process.versions.v8}`);
   try {
-    for (const folder of FOLDERS)
+    for (const folder of folders)
       for (const name of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).sort())
         if (CODE.test(name)) hash.update(`\0${folder}/${name}\0`).update(readFileSync(join(root, folder, name)));
   } catch {

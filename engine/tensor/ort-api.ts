@@ -1,8 +1,5 @@
-// OrtApi: the functions of ONNX Runtime's C interface that the executor calls, found in the library that ships inside
-// the npm package onnxruntime-node. A thin, typed table: who owns what is the executor's business.
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+// OrtApi: the functions of ONNX Runtime's C interface that the executor calls, found in its library (ort-library.ts). A
+// thin, typed table: who owns what is the executor's business.
 import { ModelError } from '../core/errors.js';
 import { invariant, present } from '../core/invariant.js';
 import { addressOf, type Koffi, loadKoffi, type Pointer } from './native.js';
@@ -132,38 +129,6 @@ const API_VERSION = 17;
 const POINTER_BYTES = 8;
 const RTLD_NOW = 2;
 
-/** The version of onnxruntime-node, or null where it is not installed. */
-export function ortVersion(): string | null {
-  try {
-    const manifest = createRequire(import.meta.url)('onnxruntime-node/package.json') as { readonly version: string };
-    return manifest.version;
-  } catch {
-    return null;
-  }
-}
-
-/**
- * Path of the ONNX Runtime library inside onnxruntime-node. Throws a ModelError (PT_EXECUTOR) where this platform has
- * none.
- */
-export function ortLibraryPath(): string {
-  const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
-  const folder = join(root, 'bin', 'napi-v6', process.platform, process.arch);
-  const file =
-    process.platform === 'win32'
-      ? 'onnxruntime.dll'
-      : process.platform === 'darwin'
-        ? 'libonnxruntime.1.dylib'
-        : 'libonnxruntime.so.1';
-  const path = join(folder, file);
-  if (existsSync(path)) return path;
-  throw new ModelError(
-    'PT_EXECUTOR',
-    `onnxruntime-node has no library for ${process.platform}/${process.arch}: ${path} does not exist`,
-    'Use one of the platforms that onnxruntime-node ships: linux x64 or arm64, darwin arm64, win32 x64 or arm64.',
-  );
-}
-
 export class OrtApi {
   readonly call: OrtFunctions;
   /** Version of the library, e.g. `1.30.0`. */
@@ -187,7 +152,7 @@ export class OrtApi {
       throw new ModelError(
         'PT_EXECUTOR',
         `ONNX Runtime ${this.version} (${libraryPath}) does not offer version ${API_VERSION} of its C interface`,
-        'Install the version of onnxruntime-node that pipetrain depends on.',
+        'Install pipetrain again, which brings a version that does; for CUDA see docs/executors.md.',
       );
     this.#koffi = koffi;
     this.#table = api;

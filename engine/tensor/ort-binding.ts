@@ -1,39 +1,43 @@
 // OrtBindingExecutor (`ort-cpu-binding`): the fallback where the C interface cannot be reached. Runs programs through
-// onnxruntime-node's own binding, which allocates every output anew, so results are copied into the caller's buffers:
+// the binding of onnxruntime-node, which allocates every output anew, so results are copied into the caller's buffers:
 // same bits, slower.
 import { createRequire } from 'node:module';
-import type * as Ort from 'onnxruntime-node';
+import { join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
+import { Tensor } from '#ort-tensor';
 import { messageOf, ModelError } from '../core/errors.js';
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, ExecutorOptions, LoadedProgram } from './executor.js';
 import { type HostTensor, loadProgram, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
+import { ortFolder } from './ort-library.js';
 import type { Program } from './program.js';
 import { runFailure } from './run-failure.js';
 import { type HostArray, sizeOf } from './shape.js';
 
+const LOG_FATAL = 4;
 const HINT =
   'A missing implementation means an operator without a kernel on this device; an index error means an ' +
   'input out of range.';
 
-/** The part of the package's inner module that is used: the synchronous session below the public, asynchronous one. */
-interface BindingModule {
-  readonly binding: { readonly InferenceSession: new () => BindingSession };
-  initOrt(): void;
+/** The part of the native module that is used: the synchronous session below the package's asynchronous one. */
+interface Binding {
+  readonly InferenceSession: new () => BindingSession;
+  /** Gives the module the class that results are of; once in each thread. */
+  initOrtOnce(logLevel: number, tensor: typeof Tensor, isMainThread: boolean): void;
 }
 interface BindingSession {
   loadModel(buffer: ArrayBuffer, offset: number, length: number, options: object): void;
-  run(feeds: Readonly<Record<string, Ort.Tensor>>, fetches: Readonly<Record<string, null>>, options: object): Results;
+  run(feeds: Readonly<Record<string, Tensor>>, fetches: Readonly<Record<string, null>>, options: object): Results;
   dispose(): void;
 }
-type Results = Readonly<Record<string, Ort.Tensor>>;
+type Results = Readonly<Record<string, Tensor>>;
 
 export class OrtBindingExecutor implements OnnxExecutor {
   readonly name = 'ort-cpu-binding';
   readonly options: ExecutorOptions;
   readonly kernelThreads = 0;
   readonly fallbackReason: string | null;
-  readonly #ort: typeof Ort;
-  readonly #inner: BindingModule;
+  readonly #binding: Binding;
   readonly #sessions = new Set<BindingOnnxSession>();
   #closed = false;
 
@@ -42,10 +46,8 @@ export class OrtBindingExecutor implements OnnxExecutor {
     this.options = options;
     this.fallbackReason = fallbackReason;
     const require = createRequire(import.meta.url);
-    this.#ort = require('onnxruntime-node') as typeof Ort;
-    this.#inner = require('onnxruntime-node/dist/binding.js') as BindingModule;
-    this.#ort.env.logLevel = 'fatal';
-    this.#inner.initOrt();
+    this.#binding = require(join(ortFolder().folder, 'onnxruntime_binding.node')) as Binding;
+    this.#binding.initOrtOnce(LOG_FATAL, Tensor, isMainThread);
   }
 
   load(program: Program): LoadedProgram {
@@ -54,7 +56,7 @@ export class OrtBindingExecutor implements OnnxExecutor {
 
   loadModel(model: OnnxModel): OnnxSession {
     invariant(!this.#closed, () => `${model.name}: the executor is closed`);
-    const native = new this.#inner.binding.InferenceSession();
+    const native = new this.#binding.InferenceSession();
     // The binding wants an ArrayBuffer that is no shared one.
     const bytes = Uint8Array.from(model.bytes);
     guard(`Program "${model.name}" cannot be loaded by ${this.name}`, () =>
@@ -67,7 +69,7 @@ export class OrtBindingExecutor implements OnnxExecutor {
         extra: { session: { intra_op: { allow_spinning: '0' }, set_denormal_as_zero: '1' } },
       }),
     );
-    const session = new BindingOnnxSession(this.#ort, native, model, () => this.#sessions.delete(session));
+    const session = new BindingOnnxSession(native, model, () => this.#sessions.delete(session));
     this.#sessions.add(session);
     return session;
   }
@@ -79,14 +81,12 @@ export class OrtBindingExecutor implements OnnxExecutor {
 }
 
 class BindingOnnxSession implements OnnxSession {
-  readonly #ort: typeof Ort;
   readonly #native: BindingSession;
   readonly #model: OnnxModel;
   readonly #onFree: () => void;
   #freed = false;
 
-  constructor(ort: typeof Ort, native: BindingSession, model: OnnxModel, onFree: () => void) {
-    this.#ort = ort;
+  constructor(native: BindingSession, model: OnnxModel, onFree: () => void) {
     this.#native = native;
     this.#model = model;
     this.#onFree = onFree;
@@ -104,7 +104,7 @@ class BindingOnnxSession implements OnnxSession {
     const feeds = Object.fromEntries(
       inputs.map(({ data, dims }, i) => [
         present(inputNames[i], 'an input name'),
-        new this.#ort.Tensor(data instanceof Float32Array ? 'float32' : 'int32', present(staged[i], 'a buffer'), dims),
+        new Tensor(data instanceof Float32Array ? 'float32' : 'int32', present(staged[i], 'a buffer'), dims),
       ]),
     );
     const fetches = Object.fromEntries(outputNames.map((output) => [output, null]));
@@ -127,7 +127,7 @@ class BindingOnnxSession implements OnnxSession {
     };
   }
 
-  #run(feeds: Readonly<Record<string, Ort.Tensor>>, fetches: Readonly<Record<string, null>>): Results {
+  #run(feeds: Readonly<Record<string, Tensor>>, fetches: Readonly<Record<string, null>>): Results {
     try {
       return this.#native.run(feeds, fetches, {});
     } catch (error) {
@@ -158,7 +158,7 @@ function stage(data: HostArray): HostArray {
   return data instanceof Float32Array ? new Float32Array(data.length) : new Int32Array(data.length);
 }
 
-function copyResult(program: string, result: Ort.Tensor, { data, dims }: HostTensor): void {
+function copyResult(program: string, result: Tensor, { data, dims }: HostTensor): void {
   const isExpected = result.dims.length === dims.length && result.dims.every((size, i) => size === dims[i]);
   if (!isExpected)
     throw new ModelError(

@@ -6,8 +6,9 @@ import { missingForKernels } from './jit/cpu-features.js';
 import { KernelLibrary } from './jit/kernel-library.js';
 import type { Pointer } from './native.js';
 import { type HostTensor, loadProgram, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
-import { NativeStrings, OrtApi, ortLibraryPath } from './ort-api.js';
+import { NativeStrings, OrtApi } from './ort-api.js';
 import { registerArena } from './ort-arena.js';
+import { ortLibraryPath } from './ort-library.js';
 import { OrtValues } from './ort-values.js';
 import type { Program } from './program.js';
 
@@ -18,7 +19,7 @@ const OPTIMIZE_NOTHING = 0;
 const ALLOCATOR_ARENA = 1;
 const MEMORY_DEFAULT = 0;
 
-const INSTALL_HINT = 'Run "pipetrain doctor"; it checks the installation of onnxruntime-node and koffi.';
+const INSTALL_HINT = 'Run "pipetrain doctor"; it checks the installation of ONNX Runtime and koffi.';
 const LOAD_HINT =
   'If the message says that an implementation is missing, this device has no kernel for that operator: write ' +
   'the model with other ops.';

@@ -5,8 +5,9 @@ import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, ExecutorOptions, LoadedProgram } from './executor.js';
 import type { Pointer } from './native.js';
 import { type HostTensor, loadProgram, type OnnxExecutor, type OnnxModel, type OnnxSession } from './onnx-executor.js';
-import { NativeStrings, OrtApi, ortLibraryPath } from './ort-api.js';
-import { appendProvider, type OrtProvider } from './ort-provider.js';
+import { NativeStrings, OrtApi } from './ort-api.js';
+import { ortLibraryPath } from './ort-library.js';
+import { appendProvider, findCuda, type OrtProvider } from './ort-provider.js';
 import { OrtValues } from './ort-values.js';
 import type { Program } from './program.js';
 
@@ -39,7 +40,7 @@ export class OrtDeviceExecutor implements OnnxExecutor {
   constructor(name: string, provider: OrtProvider, options: ExecutorOptions) {
     this.name = name;
     this.options = options;
-    const api = new OrtApi(ortLibraryPath());
+    const api = new OrtApi(ortLibraryPath(provider.kind === 'cuda' ? findCuda() : undefined));
     this.#api = api;
     const { call } = api;
     this.#env = api.create('ONNX Runtime does not start', INSTALL_HINT, (out) =>

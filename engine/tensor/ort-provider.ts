@@ -1,10 +1,11 @@
 // OrtProvider: which part of ONNX Runtime computes: what its library brings (CPU, WebGPU), or a library beside it
 // (CUDA). It is chosen per session.
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { UsageError } from '../core/errors.js';
 import type { Pointer } from './native.js';
-import { NativeStrings, type OrtApi, ortLibraryPath } from './ort-api.js';
+import { NativeStrings, type OrtApi } from './ort-api.js';
+import { installedOrt, type OrtFolder, ortFolder, ortVersion } from './ort-library.js';
 
 /** `cpu` computes where the caller's memory is; it is there so that the binding of devices can be tested anywhere. */
 export type OrtProvider =
@@ -14,15 +15,26 @@ const CUDA_LIBRARY = 'libonnxruntime_providers_cuda.so';
 const HINT = 'Install the driver of the GPU (docs/executors.md), or use --devices cpu:N.';
 
 /**
- * Throws a UsageError (PT_DEVICES) where the library that computes with CUDA is not installed. `folder` is where ONNX
- * Runtime lies.
+ * The ONNX Runtime that computes with CUDA: an installed onnxruntime-node whose install script has fetched that part.
+ * Throws a UsageError (PT_DEVICES) where there is none, or one of another version.
  */
-export function findCudaProvider(folder: string = dirname(ortLibraryPath())): void {
-  if (existsSync(join(folder, CUDA_LIBRARY))) return;
+export function findCuda(installed: OrtFolder | null = installedOrt()): OrtFolder {
+  const wanted = ortVersion() ?? '';
+  const command = `npm install onnxruntime-node@${wanted}`;
+  for (const ort of [ortFolder(), installed]) {
+    if (ort === null || !existsSync(join(ort.folder, CUDA_LIBRARY))) continue;
+    if (ort.version === wanted) return ort;
+    throw new UsageError(
+      'PT_DEVICES',
+      `ort-cuda needs onnxruntime-node ${wanted}; that of ${ort.folder} is ${ort.version}`,
+      `Run: ${command}; or use --devices cpu:N.`,
+    );
+  }
   throw new UsageError(
     'PT_DEVICES',
-    `ort-cuda needs ${CUDA_LIBRARY} beside ONNX Runtime, which is not there`,
-    'Install onnxruntime-node with its install script allowed (docs/executors.md, CUDA), or use --devices cpu:N.',
+    `ort-cuda needs ${CUDA_LIBRARY}, which is not part of pipetrain`,
+    `Run: ${command} (it fetches the library from outside the npm registry: docs/executors.md, CUDA), or use ` +
+      '--devices cpu:N.',
   );
 }
 

@@ -61,8 +61,8 @@ export async function bundledSuites(root, files) {
     external: ['onnxruntime-node', 'koffi'],
     banner: {
       js:
-        "import { createRequire as __createRequire } from 'node:module'; const require = " +
-        '__createRequire(import.meta.url);',
+        "import { createRequire as __requireOfSuites } from 'node:module'; const require = " +
+        '__requireOfSuites(import.meta.url);',
     },
     logLevel: 'error',
     plugins: [{ name: 'one-tensorflow', setup: (setup) => resolveOneTensorFlow(setup, root) }],

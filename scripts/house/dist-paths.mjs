@@ -23,13 +23,13 @@ export function pathsIntoDist(text) {
 }
 
 /**
- * The source that becomes a file of the build.
+ * The source that becomes a file of the build; types/ has the declarations once more, for users of the package.
  * @param {string} path Inside dist/.
  */
 const sourceOf = (path) =>
   path.startsWith('vendor/')
     ? `scripts/${path.replace(/\.(d\.ts|js)$/, '.mjs')}`
-    : path.replace(/\.(d\.ts|js)$/, '.ts');
+    : path.replace(/^types\//, '').replace(/\.(d\.ts|js)$/, '.ts');
 
 /**
  * Sentences with the file, the path and the source that is missing.

@@ -1,7 +1,7 @@
 // ort-webgpu and ort-cuda: ONNX Runtime on devices with memory of their own.
 import type { ExecutorKind } from '../executor-kind.js';
 import { OrtDeviceExecutor } from '../ort-device.js';
-import { findCudaProvider } from '../ort-provider.js';
+import { findCuda } from '../ort-provider.js';
 
 export const ortWebgpu: ExecutorKind = {
   name: 'ort-webgpu',
@@ -13,6 +13,6 @@ export const ortCuda: ExecutorKind = {
   name: 'ort-cuda',
   shortName: 'cuda',
   what: 'ONNX Runtime on NVIDIA GPUs, one worker each; not proven on a GPU yet',
-  find: () => findCudaProvider(),
+  find: () => void findCuda(),
   open: (options, device) => new OrtDeviceExecutor('ort-cuda', { kind: 'cuda', device }, options),
 };

@@ -1,0 +1,1 @@
+export { Tensor } from 'onnxruntime-common';
