@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseJson } from './lab/json.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const SOURCES = [
@@ -67,7 +68,7 @@ function run(what, command, args, env) {
  * @returns {Record<string, LockEntry>}
  */
 function packagesIn(file) {
-  const lock = /** @type {{ packages: Record<string, LockEntry> }} */ (JSON.parse(readFileSync(file, 'utf8')));
+  const lock = /** @type {{ packages: Record<string, LockEntry> }} */ (parseJson(readFileSync(file, 'utf8')));
   return lock.packages;
 }
 

@@ -115,6 +115,11 @@ describe('packages stay behind their doors', () => {
     expect(requires.filter((file) => !door.test(file))).toEqual([]);
   });
 
+  test('how large the machine is, is asked of one file, which knows of limits', () => {
+    const asked = /\b(availableParallelism|totalmem|freemem|constrainedMemory|availableMemory)\b|\bcpus\(\)\.length/;
+    expect(SOURCES.filter((file) => asked.test(textOf.get(file) ?? ''))).toEqual(['engine/core/allowance.ts']);
+  });
+
   test('the environment is read in cli alone', () => {
     expect(
       SOURCES.filter(

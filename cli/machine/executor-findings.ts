@@ -1,10 +1,11 @@
 // Executor findings: every executor of this version, whether it works on this machine, and what is missing where it
 // does not. The devices and doctor commands print them.
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { cpus } from 'node:os';
+import { type Allowance, allowance, coresText } from '../../engine/core/allowance.js';
 import { toErrorRecord } from '../../engine/core/errors.js';
 import type { ExecutorKind } from '../../engine/tensor/executor-kind.js';
 import { missingForKernels, vectorLanes } from '../../engine/tensor/jit/cpu-features.js';
-import { bytes, plural } from '../text/format.js';
+import { memoryText } from './memory-text.js';
 
 export interface ExecutorFinding {
   readonly kind: string;
@@ -29,7 +30,8 @@ export async function executorFindings(): Promise<ExecutorFinding[]> {
 /** Opens an executor and lets it compute; nothing less shows that it works. */
 async function find(executor: ExecutorKind): Promise<ExecutorFinding> {
   const { name: kind, shortName = kind } = executor;
-  const cores = availableParallelism();
+  const allowed = allowance();
+  const { cores } = allowed;
   const device =
     executor.takesKernels !== true ? `${kind}:N` : `${shortName}:1${cores === 1 ? '' : ` to ${shortName}:${cores}`}`;
   try {
@@ -39,10 +41,10 @@ async function find(executor: ExecutorKind): Promise<ExecutorFinding> {
     const { message, hint } = toErrorRecord(error);
     return { kind, device, isUsable: false, text: message, remedy: hint };
   }
-  return { kind, device, isUsable: true, text: whatComputes(executor, cores), remedy: '' };
+  return { kind, device, isUsable: true, text: whatComputes(executor, allowed), remedy: '' };
 }
 
-function whatComputes({ what, takesKernels }: ExecutorKind, cores: number): string {
+function whatComputes({ what, takesKernels }: ExecutorKind, allowed: Allowance): string {
   if (takesKernels !== true) return what;
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
   const missing = missingForKernels();
@@ -54,5 +56,5 @@ function whatComputes({ what, takesKernels }: ExecutorKind, cores: number): stri
             ? 'without machine code of our own'
             : 'with machine code for the optimizer and for sums of gradients (AVX2), without for the rest'
         }: ${missing}`;
-  return `${what} on ${processor}, ${kernels}, ${plural(cores, 'core')}, ${bytes(totalmem())} of memory`;
+  return `${what} on ${processor}, ${kernels}, ${coresText(allowed)}, ${memoryText(allowed)}`;
 }

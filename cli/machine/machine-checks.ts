@@ -1,9 +1,10 @@
 // Machine checks: what a machine must have to train, measured. The doctor command prints them.
 import { statfsSync } from 'node:fs';
-import { availableParallelism, freemem } from 'node:os';
+import { type Allowance, allowance, coresText, freeMemory } from '../../engine/core/allowance.js';
 import { toErrorRecord } from '../../engine/core/errors.js';
-import { bytes, plural } from '../text/format.js';
+import { bytes } from '../text/format.js';
 import { executorFindings } from './executor-findings.js';
+import { memoryText } from './memory-text.js';
 
 export interface MachineCheck {
   readonly name: string;
@@ -22,8 +23,8 @@ export async function machineChecks(): Promise<MachineCheck[]> {
   return [
     nodeCheck(process.versions.node),
     platformCheck(),
-    coresCheck(),
-    memoryCheck(),
+    coresCheck(allowance()),
+    memoryCheck(allowance()),
     await sharedMemoryCheck(),
     await runtimeCheck(),
     await executorsCheck(),
@@ -45,25 +46,24 @@ function platformCheck(): MachineCheck {
   };
 }
 
-function coresCheck(): MachineCheck {
-  const cores = availableParallelism();
+export function coresCheck(allowed: Allowance): MachineCheck {
   return {
     name: 'cores',
-    isFine: cores >= 1,
-    found: cores === 1 ? '1; two workers would share it' : plural(cores, 'core'),
+    isFine: true,
+    found: `${coresText(allowed)}${allowed.cores === 1 ? '; two workers would share it' : ''}`,
     remedy: '',
   };
 }
 
-function memoryCheck(): MachineCheck {
-  // A container may have less than the machine.
-  const limit = process.constrainedMemory();
-  const free = limit > 0 ? Math.min(freemem(), limit) : freemem();
+export function memoryCheck(allowed: Allowance): MachineCheck {
+  const { freeMemory } = allowed;
   return {
     name: 'memory',
-    isFine: free >= MEMORY_BYTES,
-    found: `${bytes(free)} free`,
-    remedy: `free some; less than ${bytes(MEMORY_BYTES)} is little for two workers`,
+    isFine: freeMemory >= MEMORY_BYTES,
+    found: `${bytes(freeMemory)} free, of ${memoryText(allowed)}`,
+    remedy:
+      (allowed.isMemoryLimited ? 'raise the limit of the container, or ' : '') +
+      `free some; less than ${bytes(MEMORY_BYTES)} is little for two workers`,
   };
 }
 
@@ -71,7 +71,8 @@ async function sharedMemoryCheck(): Promise<MachineCheck> {
   const { sharedMemoryFolder } = await import('../../engine/tensor/mapped-file.js');
   const folder = sharedMemoryFolder();
   const { bavail, bsize } = statfsSync(folder);
-  const free = bavail * bsize;
+  // What lies there is memory of the group, too.
+  const free = Math.min(bavail * bsize, freeMemory());
   return {
     name: 'shared memory',
     isFine: free >= SHARED_BYTES,

@@ -47,7 +47,7 @@ export const trainConfigSchema = z.strictObject({
     .string()
     .default('auto')
     .describe(
-      'cpu:N workers, auto (one per core, at most 8), or others that pipetrain devices lists (tfjs-wasm:N, ...)',
+      'cpu:N workers, auto (one per usable core, at most 8), or others that pipetrain devices lists (tfjs-wasm:N, ...)',
     ),
   kernels: choice(['auto', 'off'])
     .default('auto')

@@ -1,7 +1,7 @@
 // MemoryLimit: how many bytes a worker may use for training, as asked for or as the machine has them. It limits what
 // the planner counts (parameters, gradients, optimizer state, activations), not what the runtime itself needs, and it
 // enforces nothing while training.
-import { totalmem } from 'node:os';
+import { allowance } from './allowance.js';
 import { UsageError } from './errors.js';
 import { present } from './invariant.js';
 
@@ -41,11 +41,7 @@ export function parseMemoryLimit(text: string): number | null {
 }
 
 /** Memory of this machine, or of the container that this process is in. */
-export function machineBytes(): number {
-  const constrained = process.constrainedMemory();
-  // Without a limit the system tells 0, or a number beyond all memory.
-  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
-}
+export const machineBytes = (): number => allowance().memory;
 
 /** Bytes per worker: those asked for, or the worker's share of the machine. */
 export const memoryLimitPerWorker = (text: string, workers: number): number =>

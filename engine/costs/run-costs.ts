@@ -3,9 +3,10 @@
 // measure` measures again.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { arch, cpus, totalmem } from 'node:os';
+import { arch, cpus } from 'node:os';
 import { CODECS } from '../../cache/codec.js';
 import type { BlockCost } from '../../pipeline/costs.js';
+import { allowance } from '../core/allowance.js';
 import { present } from '../core/invariant.js';
 import type { RunEventBody } from '../events/events.js';
 import { type ReportOf, reportSchema } from '../protocol/messages.js';
@@ -107,7 +108,8 @@ export function costKey(
   }: Pick<RunSetup, 'config' | 'model' | 'dataset' | 'microBatch' | 'workers'>,
   codeDigest: string,
 ): string {
-  const machine = [cpus()[0]?.model, cpus().length, totalmem(), arch(), process.version];
+  const { cores, memory, hostCores } = allowance();
+  const machine = [cpus()[0]?.model, hostCores, cores, memory, arch(), process.version];
   const blocks = model.blocks.map(({ name, kind, params }) => [
     name,
     kind,

@@ -3,8 +3,8 @@
 // (shared-folder.ts); folders whose makers are gone are swept away (leftovers.ts).
 import { randomBytes } from 'node:crypto';
 import { fstatSync, lstatSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { freemem } from 'node:os';
 import { join } from 'node:path';
+import { freeMemory } from '../core/allowance.js';
 import { isMemoryShortage } from '../core/conditions.js';
 import { messageOf, UsageError, WorkerError } from '../core/errors.js';
 import { makeFolder } from '../core/made-folder.js';
@@ -89,7 +89,7 @@ export class MemoryFolder {
    */
   require(bytes: number, files: number, what: string): void {
     const { bavail, bsize } = statfsSync(this.path);
-    const free = Math.min(bavail * bsize, freemem());
+    const free = Math.min(bavail * bsize, freeMemory());
     const hint = 'Use a smaller model, free memory, or enlarge /dev/shm (containers: --shm-size).';
     if (bytes > free)
       throw new WorkerError(

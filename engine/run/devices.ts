@@ -1,6 +1,6 @@
 // Devices: what `--devices` names, turned into workers and the executor that they use. It names workers; it starts
 // none.
-import { availableParallelism } from 'node:os';
+import { allowance } from '../core/allowance.js';
 import { UsageError } from '../core/errors.js';
 import type { ExecutorKind } from '../tensor/executor-kind.js';
 import { ortCpu } from '../tensor/executors/ort-cpu.js';
@@ -17,7 +17,8 @@ interface Devices {
 }
 
 /**
- * Worker names for a device text: `cpu:N`, `cuda:N`, `tfjs-cpu:N` and its like, or `auto` (one per core). Throws a
+ * Worker names for a device text: `cpu:N`, `cuda:N`, `tfjs-cpu:N` and its like, or `auto` (one per
+ * core that this process may use). Throws a
  * UsageError (PT_DEVICES) where this machine has no such device.
  */
 export function workersOf(devices: string): string[] {
@@ -49,7 +50,7 @@ export const deviceNumberOf = (devices: string, worker: string): number =>
   (Number(/\d+$/.exec(worker)?.[0]) || 0) % parsed(devices).count;
 
 function parsed(devices: string): Devices {
-  if (devices === 'auto') return { executor: ortCpu, count: Math.min(AUTO_LIMIT, availableParallelism()) };
+  if (devices === 'auto') return { executor: ortCpu, count: Math.min(AUTO_LIMIT, allowance().cores) };
   const [, name, digits] = /^([a-z\d-]+):(\d+)$/.exec(devices) ?? [];
   const executor = EXECUTORS.all.find((kind) => kind.name === name || shortName(kind) === name);
   if (executor === undefined)

@@ -1,9 +1,9 @@
 // MemoryRoom: whether a file of shared memory fits, and making sure that it does. A page that cannot be had when it is
 // touched kills the process, so it is asked for before. The files themselves are mapped-file.ts and memory-copy.ts.
 import { statfsSync, type StatsFs, writeSync } from 'node:fs';
-import { freemem } from 'node:os';
 import { dirname } from 'node:path';
 import { getSystemErrorName } from 'node:util';
+import { freeMemory } from '../core/allowance.js';
 import { WorkerError } from '../core/errors.js';
 import { systemCalls } from './system-calls.js';
 
@@ -84,7 +84,7 @@ export function systemCode(error: unknown): string | null {
 /** What the file system still takes; where it lies in memory, no more than memory that is available. */
 function freeBytes(path: string): number {
   const { bavail, bsize, type } = folderStat(path);
-  return Math.min(bavail * bsize, type === TMPFS ? freemem() : Infinity);
+  return Math.min(bavail * bsize, type === TMPFS ? freeMemory() : Infinity);
 }
 
 function allocate(file: number, offset: number, bytes: number): string | null {

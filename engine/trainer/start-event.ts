@@ -1,5 +1,6 @@
 // The first event of a run: what it is made of. Pure.
 import { cpus } from 'node:os';
+import { allowance, coresText } from '../core/allowance.js';
 import { present } from '../core/invariant.js';
 import { VERSION } from '../core/version.js';
 import type { RunEventBody } from '../events/events.js';
@@ -35,7 +36,7 @@ export function startEvent({
     batch: config.batch,
     microBatch,
     modelSha256: modelSource.sha256,
-    machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores`,
+    machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${coresText(allowance())}`,
     metricName: model.metric.name,
     higherIsBetter: model.metric.higherIsBetter,
     ...(config.targetMetric === undefined ? {} : { targetMetric: config.targetMetric }),

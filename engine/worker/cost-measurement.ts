@@ -1,6 +1,6 @@
 // CostMeasurement: what a worker measures of its device and of its way to others before there is a plan. The probes
 // themselves are in costs/; here they get what they need of a worker.
-import { availableParallelism } from 'node:os';
+import { allowance } from '../core/allowance.js';
 import { type CostProbeOptions, measureCosts } from '../costs/cost-probe.js';
 import { answerHandovers, type HandoverCost, measureHandovers, partnerOf } from '../costs/handover-probe.js';
 import type { Colleague } from '../protocol/messages.js';
@@ -26,7 +26,7 @@ export function measureOwnCosts(
     optimizer,
     shapes,
     microBatch,
-    crowd: { workers, cores: availableParallelism() },
+    crowd: { workers, cores: allowance().cores },
   };
   return measureCosts(options);
 }
