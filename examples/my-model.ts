@@ -19,8 +19,8 @@ import {
   ModelError,
   nn,
   tf,
+  z,
 } from 'pipetrain';
-import { z } from 'zod';
 
 const options = z.strictObject({
   width: z.number().int().positive().default(64).describe('width of the residual stream'),

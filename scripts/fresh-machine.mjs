@@ -97,14 +97,12 @@ const firstLine = (output) => output.trim().split('\n')[0] ?? '';
 /** @param {string} output */
 const lastLine = (output) => output.trim().split('\n').at(-1) ?? '';
 
-/** A clone and its tarball; the name of the tarball is all that `npm pack` prints. */
+/** A clone and its tarball, whose name is the last thing that `npm pack` prints. */
 function packed() {
   step('git clone', ['git', 'clone', '--quiet', ROOT, 'checkout']);
   const checkout = inFolder('checkout');
-  const name = step('npm pack, in the clean clone', npm('pack', '--pack-destination', folder), {
-    cwd: checkout,
-  }).trim();
-  return inFolder(name);
+  const said = step('npm pack, in the clean clone', npm('pack', '--pack-destination', folder), { cwd: checkout });
+  return inFolder(lastLine(said));
 }
 
 /** @param {string} tarball */
