@@ -252,13 +252,12 @@ function translated(error: unknown, label: string): unknown {
   const message = error instanceof Error ? error.message : '';
   const kernel = /Kernel '([^']+)' not registered/.exec(message)?.[1];
   if (kernel !== undefined) return undefinedOp(kernel, label);
-  const gradient = /gradient function not found for ([^.]+)\./.exec(message)?.[1];
-  if (gradient === undefined) return error;
+  const op = /gradient function not found for ([^.]+)\./.exec(message)?.[1];
+  if (op === undefined) return error;
   return new ModelError(
     'PT_GRADIENT_UNDEFINED',
-    `${label} uses the op ${gradient} on the way from a parameter to the loss, and TensorFlow.js has no ` +
-      'gradient for it',
-    'Replace the op by others that have a gradient.',
+    `${label} uses the op ${op} on the way from a parameter to the loss, and there is no gradient for it`,
+    'Write it with other ops, which have a gradient, or compute that value from data alone.',
     { cause: error },
   );
 }

@@ -1,4 +1,5 @@
 // crossEntropy: -log softmax at the label, per row. The forward leaves the log-probabilities for the backward.
+import { noGradient } from '../gradients/broadcasting.js';
 import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { filled, finishReshape, reshape as emitReshape } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
@@ -52,7 +53,10 @@ const crossEntropyGradient: GradConfig = {
   gradFunc: (dys, saved) => {
     const [logits, labels, logProbabilities] = [at(saved, 0), at(saved, 1), at(saved, 2)];
     const dy = firstOf(dys);
-    return { logits: () => reshape(runOne('PtCrossEntropyGrad', { dy, logProbabilities, labels }), logits.shape) };
+    return {
+      logits: () => reshape(runOne('PtCrossEntropyGrad', { dy, logProbabilities, labels }), logits.shape),
+      labels: noGradient(labels),
+    };
   },
 };
 

@@ -1,4 +1,5 @@
 // embedding: rows of a table by index. Its gradient adds rows of equal index in the order of the indices.
+import { noGradient } from '../gradients/broadcasting.js';
 import { numberAttr } from '../ops/attributes.js';
 import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { reshape } from '../ops/emit.js';
@@ -35,7 +36,10 @@ const embeddingGradient: GradConfig = {
   inputsToSave: ['ids', 'table'],
   gradFunc: (dys, saved) => {
     const [ids, table] = [at(saved, 0), at(saved, 1)];
-    return { table: () => runOne('PtEmbeddingGrad', { dy: firstOf(dys), ids }, { rows: at(table.shape, 0) }) };
+    return {
+      ids: noGradient(ids),
+      table: () => runOne('PtEmbeddingGrad', { dy: firstOf(dys), ids }, { rows: at(table.shape, 0) }),
+    };
   },
 };
 
