@@ -7,8 +7,9 @@ import type { Graph, ValueId } from '../tensor/graph.js';
 import type { PortRole } from '../tensor/program.js';
 import type { Shape } from '../tensor/shape.js';
 import * as tf from '../tensor/tf.js';
-import { trace, traceGradients, type TraceSession } from '../tensor/trace.js';
+import { trace, traceGradients, type TraceSession, UndefinedGradientError } from '../tensor/trace.js';
 import type { BlockContext, Model } from './block.js';
+import { ModelPlaces } from './model-places.js';
 import { type ContextOptions, TracingContext, WEIGHT_FIELD } from './tracing-context.js';
 
 export interface BlockGraph {
@@ -131,7 +132,7 @@ function traceBody(options: BlockTraceOptions, { label, block, inputs, run }: Bo
   const specs = inputs.map(({ shape }) => ({ shape, dtype: 'float32' as const }));
   const withRoles = (values: readonly ValueId[]): BlockGraph['inputs'] =>
     values.map((value, i) => ({ role: present([...roles, ...asked][i], `role ${i}`), value }));
-  try {
+  const record = (): BlockGraph => {
     if (!options.isTraining) {
       const { graph, inputs: values, outputs } = trace(label, specs, (tensors, session) => [call(tensors, session)]);
       const output = present(outputs[0], 'the output');
@@ -158,15 +159,59 @@ function traceBody(options: BlockTraceOptions, { label, block, inputs, run }: Bo
       outputShape,
       backward: { numForwardNodes, dy, gradients },
     };
+  };
+  try {
+    return ModelPlaces.remembering(record);
   } catch (error) {
-    if (error instanceof PipetrainError) throw error;
-    const message = messageOf(error);
-    throw new ModelError(
-      'PT_MODEL_THREW',
-      `${label} threw: ${message}`,
-      'The model definition fails while it is traced; correct it and try again.',
-      { cause: error },
+    const known = error instanceof PipetrainError ? error : threw(label, error);
+    const place = ModelPlaces.remembering(() =>
+      placeOf(options.model, error, (stopsAt) => {
+        trace(label, specs, (tensors, session) => [call(tensors, session)], stopsAt);
+      }),
     );
+    throw place === null ? known : at(known, label, place);
+  }
+}
+
+const threw = (label: string, error: unknown): ModelError =>
+  new ModelError(
+    'PT_MODEL_THREW',
+    `${label} threw: ${messageOf(error)}`,
+    'The model definition fails while it is traced; correct it and try again.',
+    { cause: error },
+  );
+
+/** The error, with the place behind the name of the block. */
+function at(error: PipetrainError, label: string, place: string): ModelError {
+  const rest = error.message.startsWith(label) ? error.message.slice(label.length) : `: ${error.message}`;
+  return new ModelError(error.code, `${label} at ${place}${rest}`, error.hint, { cause: error.cause ?? error });
+}
+
+/**
+ * The line of a model file that is to blame. An error that comes when the forward has returned passed none: then the
+ * forward is traced once more up to the op without a gradient, or up to its last one, which made its result.
+ */
+function placeOf({ places }: Model, error: unknown, again: (stopsAt: (op: string) => boolean) => void): string | null {
+  if (places === undefined) return null;
+  const passed = places.of(error);
+  if (passed !== null) return passed;
+  if (error instanceof UndefinedGradientError) return places.of(thrownBy(() => again((op) => op === error.op)));
+  let calls = 0;
+  thrownBy(() =>
+    again(() => {
+      calls++;
+      return false;
+    }),
+  );
+  return places.of(thrownBy(() => again(() => --calls === 0)));
+}
+
+function thrownBy(call: () => void): unknown {
+  try {
+    call();
+    return null;
+  } catch (error) {
+    return error;
   }
 }
 

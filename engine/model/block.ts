@@ -3,6 +3,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Shape } from '../tensor/shape.js';
 import type { FloatRange } from './float-range.js';
+import type { ModelPlaces } from './model-places.js';
 
 /** How a parameter starts. Numbers come from the counter-based generator, so every worker draws the same. */
 export type Init =
@@ -63,6 +64,8 @@ export interface Model {
   /** Score of every sample, shape [B], e.g. 1 where the class is right; null where the metric is the loss itself. */
   readonly score: ((y: Tensor, context: BlockContext) => Tensor) | null;
   readonly metric: { readonly name: string; readonly higherIsBetter: boolean };
+  /** Where its lines stand, for messages; of a model that was loaded from a file. Not to be given by hand. */
+  readonly places?: ModelPlaces;
 }
 
 /** Canonical name of a parameter; their order as strings is the order of the blocks. */

@@ -1,11 +1,13 @@
 // buildModel: from a definition, options and the facts of the data to a checked Model. What the forwards compute is not
 // checked here.
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { ModelError, PipetrainError } from '../core/errors.js';
 import { checkOptions, optionNames } from '../core/options.js';
 import type { DataInfo } from '../data/dataset.js';
 import type { Block, Init, Model, ParamSpec } from './block.js';
 import type { ModelDefinition } from './define.js';
 import { type FloatRange, isFloatType } from './float-range.js';
+import { ModelPlaces } from './model-places.js';
 
 const NAME = /^[A-Za-z0-9._-]+$/;
 
@@ -25,19 +27,34 @@ export function buildModel(definition: ModelDefinition, options: Record<string, 
   }
   let model: Model;
   try {
-    model = definition.build(value, info);
+    model = ModelPlaces.remembering(() => definition.build(value, info));
   } catch (error) {
     if (error instanceof PipetrainError) throw error;
     throw new ModelError(
       'PT_MODEL_THREW',
-      `model ${definition.name}: build() threw: ${describeThrown(error)}`,
+      `model ${definition.name}: build()${at(definition.places, error)} threw: ${describeThrown(error)}`,
       'correct the model; the cause has the place',
       { cause: error },
     );
   }
   checkModel(definition.name, model);
-  return model;
+  return definition.places === undefined ? model : placed(model, definition.places);
 }
+
+const at = (places: ModelPlaces | undefined, error: unknown): string => {
+  const place = places?.of(error) ?? null;
+  return place === null ? '' : ` at ${place}`;
+};
+
+/** The same model; what somebody wrote may be an object of a class, or frozen. */
+const placed = (model: Model, places: ModelPlaces): Model => ({
+  name: model.name,
+  blocks: model.blocks,
+  loss: (y, context) => model.loss(y, context),
+  score: model.score === null ? null : (y, context) => model.score?.(y, context) as Tensor,
+  metric: model.metric,
+  places,
+});
 
 export const describeThrown = (error: unknown): string =>
   error instanceof Error ? `${error.name}: ${error.message}` : String(error);

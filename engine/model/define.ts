@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { DataInfo } from '../data/dataset.js';
 import type { DataDefaults } from '../data/kind.js';
 import type { Model } from './block.js';
+import type { ModelPlaces } from './model-places.js';
 
 /** Training settings that suit a model; used where the user gives none. Keys are those of the configuration. */
 export type ModelDefaults = Readonly<
@@ -33,6 +34,8 @@ export interface ModelDefinition<Options = unknown> {
   readonly dataDefaults?: DataDefaults;
   /** Builds the block list. Throws a ModelError where the data does not fit the model. */
   build(options: Options, data: DataInfo): Model;
+  /** Where its lines stand, for messages; of a definition that was loaded from a file. Not to be given by hand. */
+  readonly places?: ModelPlaces;
 }
 
 /** Declares a model. A plug-in file exports the result under the name `model`. */

@@ -11,6 +11,7 @@ import type { ModelDefinition } from './define.js';
 import { readEncoderConfig } from './hf/encoder-config.js';
 import { pretrainedEncoder } from './hf/pretrained-encoder.js';
 import { bundleModel } from './model-bundle.js';
+import { ModelPlaces } from './model-places.js';
 import { builtInSource, fileSource, folderSource, type ModelSource } from './model-source.js';
 import { BUILT_IN_MODELS, builtInModel } from './registry.js';
 
@@ -45,8 +46,11 @@ export async function loadModel(nameOrFile: string): Promise<LoadedModel> {
   }
   requireFile(nameOrFile);
   const { code, contents } = await bundleModel(nameOrFile);
-  const exports = run(nameOrFile, resolve(nameOrFile), code, await providedModules());
-  return { definition: definitionIn(nameOrFile, exports), source: fileSource(nameOrFile, contents) };
+  const places = new ModelPlaces(resolve(nameOrFile), code);
+  const provided = await providedModules();
+  const exports = ModelPlaces.remembering(() => run({ file: nameOrFile, places, code, provided }));
+  const definition = { ...definitionIn(nameOrFile, exports), places };
+  return { definition, source: fileSource(nameOrFile, contents) };
 }
 
 /** Where a model would come from. Runs nothing of it. Throws as `loadModelDefinition` does before it runs a file. */
@@ -99,8 +103,16 @@ async function providedModules(): Promise<ReadonlyMap<string, unknown>> {
   ]);
 }
 
+interface ModelCode {
+  readonly file: string;
+  readonly code: string;
+  readonly places: ModelPlaces;
+  readonly provided: ReadonlyMap<string, unknown>;
+}
+
 /** Runs the bundle and returns its exports. */
-function run(file: string, path: string, code: string, provided: ReadonlyMap<string, unknown>): unknown {
+function run({ file, code, places, provided }: ModelCode): unknown {
+  const path = resolve(file);
   const requireHere = createRequire(path);
   const module: { exports: unknown } = { exports: {} };
   try {
@@ -118,7 +130,7 @@ function run(file: string, path: string, code: string, provided: ReadonlyMap<str
     if (error instanceof PipetrainError) throw error;
     throw new ModelError(
       'PT_MODEL_LOAD',
-      `${file} throws while loading: ${describeThrown(error)}`,
+      `${places.of(error) ?? file} throws while loading: ${describeThrown(error)}`,
       'correct the file; the cause has the place',
       { cause: error },
     );

@@ -13,6 +13,7 @@ import { buildModel } from '../model/build-model.js';
 import { loadModel } from '../model/load-model.js';
 import type { ModelSource } from '../model/model-source.js';
 import { type SlabLayout, slabLayout } from '../model/slab.js';
+import { checkTraces } from '../model/trace-check.js';
 import { workersOf } from './devices.js';
 import { openRunDataset } from './run-dataset.js';
 
@@ -67,6 +68,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const model = buildModel(definition, config.modelOptions, dataset.info);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);
+  checkTraces(model, dataset.info, microBatch);
   const sampler = new Sampler({
     numTrain: dataset.numTrain,
     numValidation: dataset.numValidation,

@@ -42,6 +42,24 @@ export interface GradientTrace {
   readonly numForwardNodes: number;
 }
 
+/** The end of a trace that was to go no further than to an op. */
+export class StoppedTrace extends Error {}
+
+/** An op on the way to the loss has no gradient. */
+export class UndefinedGradientError extends ModelError {
+  readonly op: string;
+
+  constructor(label: string, op: string, cause: unknown) {
+    super(
+      'PT_GRADIENT_UNDEFINED',
+      `${label} uses the op ${op} on the way from a parameter to the loss, and there is no gradient for it`,
+      'Write it with other ops, which have a gradient, or compute that value from data alone.',
+      { cause },
+    );
+    this.op = op;
+  }
+}
+
 /** What stands for data in this backend; every tensor has its own, several may name one value. */
 class TracedValue {
   readonly value: ValueId;
@@ -54,14 +72,17 @@ class TraceBackend extends tf.KernelBackend implements OpBackend, TraceSession {
   readonly where: string;
   readonly recorder = new GraphRecorder();
   readonly extraInputs: ValueId[] = [];
+  readonly #stopsAt: (op: string) => boolean;
   #live = 0;
 
-  constructor(label: string) {
+  constructor(label: string, stopsAt: (op: string) => boolean) {
     super();
     this.where = label;
+    this.#stopsAt = stopsAt;
   }
 
   runOp(definition: OpDefinition, inputs: readonly tf.TensorInfo[], attrs: Attrs): readonly tf.TensorInfo[] {
+    if (this.#stopsAt(definition.name)) throw new StoppedTrace(definition.name);
     return this.recorder
       .call(
         definition.name,
@@ -160,20 +181,26 @@ function supportedType(dtype: tf.DataType, where: string): DType {
   throw new ModelError('PT_DTYPE', `${where} makes a tensor of ${dtype}`, 'Use float32, int32 or bool.');
 }
 
-/** Records the ops of `fn`. Synchronous; leaves no tensor behind and the backend as it was. */
+/**
+ * Records the ops of `fn`. Synchronous; leaves no tensor behind and the backend as it was. The first op for which
+ * `stopsAt` says true ends it with a StoppedTrace, whose stack says who called that op.
+ */
 export function trace(
   label: string,
   inputs: readonly TensorSpec[],
   fn: (tensors: readonly tf.Tensor[], session: TraceSession) => readonly tf.Tensor[],
+  stopsAt?: (op: string) => boolean,
 ): Trace {
-  return withTraceBackend(label, (backend) => {
+  return withTraceBackend(label, record, stopsAt);
+
+  function record(backend: TraceBackend): Trace {
     const given = inputs.map((spec) => backend.recorder.declare(spec));
     const outputs = fn(
       given.map((value) => backend.tensor(value)),
       backend,
     ).map((y) => backend.idOf(y));
     return { graph: backend.recorder.graph(), inputs: [...given, ...backend.extraInputs], outputs };
-  });
+  }
 }
 
 /** Records the ops of `fn` and those of its gradients with respect to the inputs `wrt`, by TensorFlow.js' autodiff. */
@@ -219,12 +246,16 @@ export function traceGradients(
 }
 
 /** Runs `body` with a trace backend active, and puts everything back however it ends. */
-function withTraceBackend<T>(label: string, body: (backend: TraceBackend) => T): T {
+function withTraceBackend<T>(
+  label: string,
+  body: (backend: TraceBackend) => T,
+  stopsAt: (op: string) => boolean = () => false,
+): T {
   const engine = tf.engine();
   const previous: string | null | undefined = engine.backendName;
   invariant(previous !== BACKEND, () => `${label} is traced inside of another trace`);
   registerOpKernels(BACKEND);
-  const backend = new TraceBackend(label);
+  const backend = new TraceBackend(label, stopsAt);
   engine.registerBackend(BACKEND, () => backend, 0);
   // Both calls are synchronous for a backend whose factory is; the promise carries nothing.
   void engine.setBackend(BACKEND);
@@ -253,11 +284,5 @@ function translated(error: unknown, label: string): unknown {
   const kernel = /Kernel '([^']+)' not registered/.exec(message)?.[1];
   if (kernel !== undefined) return undefinedOp(kernel, label);
   const op = /gradient function not found for ([^.]+)\./.exec(message)?.[1];
-  if (op === undefined) return error;
-  return new ModelError(
-    'PT_GRADIENT_UNDEFINED',
-    `${label} uses the op ${op} on the way from a parameter to the loss, and there is no gradient for it`,
-    'Write it with other ops, which have a gradient, or compute that value from data alone.',
-    { cause: error },
-  );
+  return op === undefined ? error : new UndefinedGradientError(label, op, error);
 }

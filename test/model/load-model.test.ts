@@ -125,7 +125,7 @@ export const model = { name: 'm', options: { safeParse() {} }, build: () => tf.t
       'a file that throws',
       "throw new TypeError('no luck');",
       'PT_MODEL_LOAD',
-      ['model.ts throws while loading', 'TypeError: no luck'],
+      ['throws while loading', 'TypeError: no luck'],
     ],
     [
       'a file without the export',
