@@ -48,7 +48,7 @@ function selfTest(executor: Executor): void {
       throw new ModelError(
         'PT_EXECUTOR',
         `${executor.name} multiplies two small matrices to [${c.join()}] instead of [${expected.join()}]`,
-        'Reinstall the dependencies (npm ci) and run "pipetrain doctor".',
+        'Install pipetrain again and run "pipetrain doctor".',
       );
   } finally {
     loaded.free();

@@ -33,7 +33,7 @@ export function openExecutor(options: OpenExecutorOptions): OnnxExecutor {
     throw new ModelError(
       'PT_EXECUTOR',
       `No executor works here. ort-cpu: ${reason}; ort-cpu-binding: ${messageOf(error)}`,
-      'Reinstall the dependencies (npm ci) and run "pipetrain doctor".',
+      'Install pipetrain again and run "pipetrain doctor".',
       { cause: error },
     );
   }
