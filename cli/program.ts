@@ -10,6 +10,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
 import { freezeReplayCommand } from './commands/freeze-replay.js';
+import { helpCommand } from './commands/help.js';
 import { planCommand } from './commands/plan.js';
 import { quickstartCommand } from './commands/quickstart.js';
 import { reportCommand } from './commands/report.js';
@@ -18,7 +19,9 @@ import { simulateCommand } from './commands/simulate.js';
 import { statusCommand } from './commands/status.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
+import { versionCommand } from './commands/version.js';
 import { workerCommand } from './commands/worker.js';
+import { refuseRepeatedFlags } from './config/flag-checks.js';
 import type { CliIo } from './console/io.js';
 import type { CommandContext } from './session/command-context.js';
 import { reportError } from './session/exit.js';
@@ -43,6 +46,8 @@ const COMMANDS = [
   freezeReplayCommand,
   devicesCommand,
   doctorCommand,
+  helpCommand,
+  versionCommand,
 ];
 
 /** Runs one command line (without the program's own name) and returns its exit code. Never throws. */
@@ -80,6 +85,7 @@ export async function runCli(
 
 /** Output goes where we say, and errors come to us instead of ending the process. */
 function prepare(command: Command, io: CliIo): void {
+  refuseRepeatedFlags(command);
   command
     .exitOverride()
     .showSuggestionAfterError()

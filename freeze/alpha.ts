@@ -39,4 +39,9 @@ export const alphaFreeze = (alpha: number): FreezePolicy => ({
   },
 });
 
-export const alpha: FreezePolicyKind = { name: 'alpha', make: (options) => alphaFreeze(options.alpha) };
+export const alpha: FreezePolicyKind = {
+  name: 'alpha',
+  reads: ['alpha'],
+  isGuarded: true,
+  make: (options) => alphaFreeze(options.alpha),
+};

@@ -49,6 +49,11 @@ export const annealFreeze = (start: number): FreezePolicy => ({
   rate: (layer, at) => annealedRate(start, layer, at),
 });
 
-export const anneal: FreezePolicyKind = { name: 'anneal', make: ({ start }) => annealFreeze(start) };
+export const anneal: FreezePolicyKind = {
+  name: 'anneal',
+  reads: ['start'],
+  isGuarded: false,
+  make: ({ start }) => annealFreeze(start),
+};
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

@@ -51,6 +51,9 @@ export function autoFreeze(percent: number, isPretrained: boolean): FreezePolicy
 
 export const auto: FreezePolicyKind = {
   name: 'auto',
+  reads: ['percentile'],
+  isGuarded: true,
+  needsTrained: true,
   make: ({ percentile, isPretrained }) => autoFreeze(percentile, isPretrained),
 };
 

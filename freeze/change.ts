@@ -65,7 +65,12 @@ export const changeFreeze = (percent: number): FreezePolicy => ({
   expected: ({ layers, numLayers }) => [ceilLayers(layers + USUAL_SHARE * (numLayers - layers)), layers + 1],
 });
 
-export const change: FreezePolicyKind = { name: 'change', make: (options) => changeFreeze(options.percentile) };
+export const change: FreezePolicyKind = {
+  name: 'change',
+  reads: ['percentile'],
+  isGuarded: true,
+  make: ({ percentile }) => changeFreeze(percentile),
+};
 
 const share = (value: number): string =>
   Number.isFinite(value) ? `${(value * 100).toPrecision(3)} %` : 'an unknown amount';

@@ -58,4 +58,9 @@ export function manualFreeze(schedule: string): FreezePolicy {
   };
 }
 
-export const manual: FreezePolicyKind = { name: 'manual', make: ({ schedule }) => manualFreeze(schedule) };
+export const manual: FreezePolicyKind = {
+  name: 'manual',
+  reads: ['schedule'],
+  isGuarded: false,
+  make: ({ schedule }) => manualFreeze(schedule),
+};

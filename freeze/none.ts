@@ -10,4 +10,4 @@ export const noFreeze: FreezePolicy = {
   expected: () => [],
 };
 
-export const none: FreezePolicyKind = { name: 'none', make: () => noFreeze };
+export const none: FreezePolicyKind = { name: 'none', reads: [], isGuarded: false, make: () => noFreeze };

@@ -57,4 +57,9 @@ export const paperFreeze = (alpha: number): FreezePolicy => ({
   expected: ({ layers, numLayers }) => [ceilLayers(layers + alpha * (numLayers - layers)), layers + 1],
 });
 
-export const paper: FreezePolicyKind = { name: 'paper', make: (options) => paperFreeze(options.alpha) };
+export const paper: FreezePolicyKind = {
+  name: 'paper',
+  reads: ['alpha'],
+  isGuarded: true,
+  make: ({ alpha }) => paperFreeze(alpha),
+};

@@ -49,6 +49,12 @@ export interface FreezePolicyOptions {
 /** A kind of policy, before it has its options: what the registry lists. */
 export interface FreezePolicyKind {
   readonly name: string;
+  /** The options that it uses; the others change nothing. */
+  readonly reads: readonly (keyof FreezePolicyOptions)[];
+  /** Whether the guard watches its freezes where nothing is said; where it depends on the options, true. */
+  readonly isGuarded: boolean;
+  /** True where it freezes nothing in a run from scratch. Default: false. */
+  readonly needsTrained?: boolean;
   /** Throws a UsageError where an option that it uses is wrong. */
   make(options: FreezePolicyOptions): FreezePolicy;
 }

@@ -9,12 +9,13 @@ import { harmlessJson } from '../../engine/core/harmless-text.js';
 import { didYouMean } from '../../engine/core/suggest.js';
 import { writeWholeFile } from '../../engine/core/whole-file.js';
 import { defaultRunPath } from '../../engine/run/run-folder.js';
-import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
-import { resolveConfig, type ResolvedConfig } from '../config/resolve-config.js';
+import { addConfigFlags } from '../config/config-flags.js';
+import { decimalIn } from '../config/decimal.js';
+import type { ResolvedConfig } from '../config/resolve-config.js';
 import { ablationFigure } from '../report/ablation-figure.js';
 import { runAblation } from '../session/ablation-runs.js';
 import type { CommandContext } from '../session/command-context.js';
-import { defaultsOfNamed } from '../session/foreign-run.js';
+import { settingsOf } from '../session/settings-of.js';
 import { ablationLines, ablationMarkdown, ablationNotes, markdownText } from '../text/ablation-table.js';
 import { wrap } from '../text/format.js';
 
@@ -51,18 +52,14 @@ export function ablateCommand({ io, services, exitWith }: CommandContext): Comma
     .addHelpText(
       'after',
       `\nCases:\n${listCases()}\n\nExamples:\n` +
-        '  pipetrain ablate examples/digits.yaml --seeds 1,2,3 --out ablation\n' +
-        '  pipetrain ablate examples/digits.yaml --cases baseline,best,all --target 0.9',
+        '  pipetrain ablate --model vit --data synthetic:digits --seeds 1,2 --out digits\n' +
+        '  pipetrain ablate --model vit --data synthetic:digits --freeze paper \\\n' +
+        '    --cases baseline,best,all --target 0.9',
     );
   addConfigFlags(command);
   return command.action(
     exitWith(async (file: string | undefined, options: AblateFlags) => {
-      const resolved = await resolveConfig({
-        file: file ?? null,
-        env: io.env,
-        flags: configFlagsOf(command),
-        modelDefaults: defaultsOfNamed(services),
-      });
+      const resolved = await settingsOf({ io, services }, command, file);
       return ablate(resolved, options, { io, services });
     }),
   );
@@ -163,8 +160,8 @@ function casesOf(text: string): AblationCase[] {
 }
 
 function targetOf(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value))
+  const value = decimalIn(text);
+  if (value === null)
     throw new UsageError(
       'PT_USAGE',
       `--target ${text} is no number`,

@@ -14,6 +14,11 @@ export function compareCommand({ io, exitWith }: CommandContext): Command {
     )
     .argument('<a>', 'run folder')
     .argument('<b>', 'run folder')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  pipetrain train --model vit --data synthetic:digits --steps 20 --out a\n  pipetrain train ' +
+        '--model vit --data synthetic:digits --steps 20 --devices cpu:1 \\\n    --out b\n  pipetrain compare a b',
+    )
     .action(
       exitWith((a: string, b: string) => {
         const [first, second] = [a, b].map((path) => ({

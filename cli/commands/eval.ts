@@ -23,7 +23,8 @@ export function evalCommand({ io, services, exitWith }: CommandContext): Command
     .addHelpText(
       'after',
       '\nModel and data are those of the run, by their digests; the flags say where they lie now. A model file of ' +
-        'somebody else must be named.',
+        'somebody else must be named.\n\nExamples:\n  pipetrain train --model vit --data synthetic:digits --steps 20 ' +
+        '--out digits\n  pipetrain eval digits',
     );
   return addConfigFlags(command, PLACES).action(
     exitWith(async (run: string, options: { readonly json?: boolean }) => {

@@ -15,7 +15,11 @@ export function exportCommand({ io, services, exitWith }: CommandContext): Comma
     .argument('<run>', 'run folder')
     .requiredOption('--out <file>', 'the file to write; it must not exist')
     .option('--json', 'print the result as one JSON object')
-    .addHelpText('after', '\nExample:\n  pipetrain export runs/20260101-120000-vit --out vit.safetensors')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  pipetrain train --model vit --data synthetic:digits --steps 20 --out digits\n  pipetrain ' +
+        'export digits --out vit.safetensors',
+    )
     .action(
       exitWith(async (run: string, options: { readonly out: string; readonly json?: boolean }) => {
         const result = await services.exportWeights(RunFolder.open(run), options.out);

@@ -6,6 +6,8 @@ import { EventFile } from '../../engine/events/event-file.js';
 import { replayFreezing, type ReplayRequest } from '../../engine/freezing/freeze-replay.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { FREEZE_POLICIES } from '../../freeze/registry.js';
+import { decimalIn } from '../config/decimal.js';
+import { refuseIdleFlags } from '../config/flag-checks.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { CommandContext } from '../session/command-context.js';
 import { parseAlpha, wholeNumber } from '../simulate/options.js';
@@ -26,7 +28,8 @@ interface ReplayFlags {
 const PLAIN_COLUMNS = 160;
 
 export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
-  return new Command('freeze-replay')
+  const command = new Command('freeze-replay');
+  return command
     .summary('what would another freeze policy have done?')
     .description(
       'Answers from the events of a run which layers a policy would have frozen and when, beside what the ' +
@@ -45,8 +48,9 @@ export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  pipetrain freeze-replay runs/20260101-120000-vit --policy paper --alpha 0.2\n  ' +
-        'pipetrain freeze-replay runs/20260101-120000-vit --policy anneal --start 0.7',
+      '\nExamples:\n  pipetrain train --model vit --data synthetic:digits --epochs 2 --out digits\n  pipetrain ' +
+        'freeze-replay digits --policy paper --alpha 0.2\n  pipetrain freeze-replay digits --policy anneal ' +
+        '--start 0.7',
     )
     .action(
       exitWith(async (run: string, flags: ReplayFlags) => {
@@ -57,12 +61,28 @@ export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
           flags: new Map(),
           modelDefaults: () => Promise.resolve({}),
         });
-        const replay = replayFreezing(new EventFile(folder.eventsPath), config, requestOf(flags, config.freeze));
+        const request = requestOf(flags, config.freeze);
+        refuseIdleFlags(command, idleReplayFlags(request.name));
+        const replay = replayFreezing(new EventFile(folder.eventsPath), config, request);
         const columns = io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS;
         io.stdout.lines(flags.json === true ? [harmlessJson(replay)] : replayLines(replay, columns));
         return 0;
       }),
     );
+}
+
+/** Each flag is named as the option that a policy reads, or does not. */
+function idleReplayFlags(policy: string): Record<string, string | null> {
+  const { reads } = FREEZE_POLICIES.get(policy);
+  const names = ['alpha', 'schedule', 'percentile', 'start'] as const;
+  return {
+    ...Object.fromEntries(
+      names.map((name) => [name, reads.includes(name) ? null : `the freeze policy ${policy} does not read it`]),
+    ),
+    max: policy === 'none' ? 'the freeze policy none freezes nothing' : null,
+    pretrained:
+      FREEZE_POLICIES.get(policy).needsTrained === true ? null : `the freeze policy ${policy} does not read it`,
+  };
 }
 
 function requestOf(
@@ -81,8 +101,8 @@ function requestOf(
 }
 
 function within(flag: string, text: string, most: number): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value >= 0 && value <= most) return value;
+  const value = decimalIn(text);
+  if (value !== null && value >= 0 && value <= most) return value;
   throw new UsageError(
     'PT_USAGE',
     `--${flag} "${text}" is not a number from 0 to ${most}`,

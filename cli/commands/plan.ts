@@ -2,10 +2,9 @@
 // train.
 import { Command } from 'commander';
 import { harmlessJson } from '../../engine/core/harmless-text.js';
-import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
-import { resolveConfig } from '../config/resolve-config.js';
+import { addConfigFlags } from '../config/config-flags.js';
 import type { CommandContext } from '../session/command-context.js';
-import { defaultsOfNamed } from '../session/foreign-run.js';
+import { settingsOf } from '../session/settings-of.js';
 import { planLines } from '../text/plan-text.js';
 
 /** A file or a pipe gets the tables whole. */
@@ -23,18 +22,13 @@ export function planCommand({ io, services, exitWith }: CommandContext): Command
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  pipetrain plan examples/gpt.yaml --devices cpu:4\n  pipetrain plan --model vit --data ' +
-        'mnist:./mnist --freeze paper',
+      '\nExamples:\n  pipetrain plan --model gpt --data synthetic:text --devices cpu:4\n  pipetrain plan --model ' +
+        'vit --data synthetic:digits --freeze paper',
     );
   addConfigFlags(command);
   return command.action(
     exitWith(async (file: string | undefined, { json }: { readonly json?: boolean }) => {
-      const { config } = await resolveConfig({
-        file: file ?? null,
-        env: io.env,
-        flags: configFlagsOf(command),
-        modelDefaults: defaultsOfNamed(services),
-      });
+      const { config } = await settingsOf({ io, services }, command, file);
       const preview = await services.previewPlan(config);
       const columns = io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS;
       io.stdout.lines(json === true ? [harmlessJson(preview)] : planLines(preview, columns));

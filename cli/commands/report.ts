@@ -12,6 +12,11 @@ export function reportCommand({ io, exitWith }: CommandContext): Command {
         'Works while the run goes on.',
     )
     .argument('<run>', 'run folder')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  pipetrain train --model vit --data synthetic:digits --steps 20 --out digits\n  pipetrain ' +
+        'report digits',
+    )
     .action(
       exitWith((run: string) => {
         const folder = RunFolder.open(run);

@@ -65,8 +65,8 @@ export function resumeCommand(context: CommandContext): Command {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  pipetrain resume runs/20260101-120000-vit\n  pipetrain resume runs/20260101-120000-vit ' +
-        '--devices cpu:4 --pipeline 2',
+      '\nExamples (the first until Ctrl-C):\n  pipetrain train --model vit --data synthetic:digits --out digits\n' +
+        '  pipetrain resume digits\n  pipetrain resume digits --devices cpu:4 --pipeline 2',
     );
   addTokenFlags(command, TOKEN_OF_JOINERS);
   addConfigFlags(command, CHANGEABLE);
@@ -113,6 +113,7 @@ async function goOn(
     json: options.json === true,
     quickstart: false,
     token: tokenOf(options, io),
+    tokenFile: options.tokenFile,
     resume: { folder, point, acceptsOtherBits: options.acceptOtherBits === true },
   });
 }

@@ -8,8 +8,10 @@ import { simulatedModelNames } from '../../engine/simulate/model.js';
 import { NOT_MODELLED, simulateTraining } from '../../engine/simulate/simulator.js';
 import { alphaFreeze } from '../../freeze/alpha.js';
 import { SCHEDULES } from '../../pipeline/schedules/registry.js';
+import { refuseIdleFlags } from '../config/flag-checks.js';
 import type { CommandContext } from '../session/command-context.js';
 import {
+  idleSimulateFlags,
   parseAlpha,
   parseSimulateFlags,
   type SimulateFlags,
@@ -31,7 +33,8 @@ interface Answer {
 const PLAIN_COLUMNS = 130;
 
 export function simulateCommand({ io, exitWith }: CommandContext): Command {
-  return new Command('simulate')
+  const command = new Command('simulate');
+  return command
     .summary('predict a training on hardware that need not be there')
     .description(
       'Predicts step time, memory, bubble, transitions and the time of a whole training from formulas, in a ' +
@@ -68,6 +71,7 @@ export function simulateCommand({ io, exitWith }: CommandContext): Command {
     )
     .action(
       exitWith((flags: SimulateFlags) => {
+        refuseIdleFlags(command, idleSimulateFlags(flags));
         const { lines, json } = answer(flags, parseSimulateFlags(flags));
         if (flags.json === true) io.stdout.lines([harmlessJson(json)]);
         else io.stdout.lines(lines(io.stdout.isTerminal ? io.stdout.columns() - 1 : PLAIN_COLUMNS));

@@ -6,6 +6,7 @@ import { UsageError } from '../../engine/core/errors.js';
 import { harmlessJson } from '../../engine/core/harmless-text.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { TOKEN_VARIABLE } from '../config/config-layers.js';
+import { refuseIdleFlags } from '../config/flag-checks.js';
 import { addTlsFlags, type TlsFlags, trustOf } from '../config/tls-flags.js';
 import { addTokenFlags, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
@@ -28,13 +29,16 @@ export function statusCommand({ io, services, exitWith }: CommandContext): Comma
   return addTlsFlags(addTokenFlags(command, 'for an address: the token of the run'))
     .addHelpText(
       'after',
-      '\nExamples:\n  pipetrain status runs/20260101-120000-vit\n  pipetrain status ws://127.0.0.1:7000 ' +
-        '--token-file token --json',
+      '\nExamples (in another terminal than the first):\n  pipetrain train --model vit --data synthetic:digits ' +
+        '--out digits\n  pipetrain status digits\n  pipetrain status digits --json',
     )
     .action(
       exitWith(async (target: string, flags: StatusFlags) => {
         requireScheme(target);
         const isAddress = /^wss?:\/\//i.test(target);
+        const noAddress = isAddress ? null : 'a run folder says how to reach its run';
+        const noTls = noAddress ?? (/^wss:/i.test(target) ? null : 'ws:// is no TLS');
+        refuseIdleFlags(command, { token: noAddress, tokenFile: noAddress, tlsCa: noTls, tlsFingerprint: noTls });
         const token = tokenOf(flags, io);
         if (isAddress && token === undefined)
           throw new UsageError(

@@ -1,11 +1,12 @@
 // pipetrain train: a run from a configuration.
-import { Command } from 'commander';
-import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
-import { resolveConfig } from '../config/resolve-config.js';
+import { Command, Option } from 'commander';
+import { addConfigFlags } from '../config/config-flags.js';
+import { refuseIdleFlags } from '../config/flag-checks.js';
+import type { ResolvedConfig } from '../config/resolve-config.js';
 import { showResolved } from '../config/resolved-yaml.js';
 import { addTokenFlags, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
-import { defaultsOfNamed } from '../session/foreign-run.js';
+import { resolvedSettings } from '../session/settings-of.js';
 import { runSession } from '../session/run-session.js';
 
 export function trainCommand({ io, services, exitWith }: CommandContext): Command {
@@ -17,11 +18,18 @@ export function trainCommand({ io, services, exitWith }: CommandContext): Comman
     )
     .argument('[config]', 'YAML file with settings, named as the flags are, without the dashes')
     .option('--json', 'print the events as JSON lines instead of the console view')
-    .option('--print-config', 'print the resolved configuration with where each value comes from, and stop')
+    .addOption(
+      new Option(
+        '--print-config',
+        'print the resolved configuration with where each value comes from, and stop',
+      ).conflicts('json'),
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  pipetrain train --model vit --data mnist:./mnist --epochs 3\n  pipetrain train ' +
-        'examples/gpt.yaml --freeze paper --devices cpu:4\n  pipetrain train examples/gpt.yaml --print-config',
+      '\nExamples, with data that are always there:\n  ' +
+        'pipetrain train --model vit --data synthetic:digits --epochs 3\n  pipetrain train --model gpt --data ' +
+        'synthetic:text --steps 200 --freeze paper\n  pipetrain train --model bert --data synthetic:sentiment ' +
+        '--devices cpu:2\n  pipetrain train --model bert --data synthetic:sentiment --print-config',
     );
   addTokenFlags(command, TOKEN_OF_JOINERS);
   addConfigFlags(command);
@@ -31,16 +39,12 @@ export function trainCommand({ io, services, exitWith }: CommandContext): Comman
         file: string | undefined,
         options: TokenFlags & { readonly json?: boolean; readonly printConfig?: boolean },
       ) => {
-        const resolved = await resolveConfig({
-          file: file ?? null,
-          env: io.env,
-          flags: configFlagsOf(command),
-          modelDefaults: defaultsOfNamed(services),
-        });
+        const resolved = await resolvedSettings({ io, services }, command, file);
         if (options.printConfig === true) {
           io.stdout.write(showResolved(resolved));
           return 0;
         }
+        requirePort(command, resolved);
         return runSession({
           io,
           services,
@@ -48,8 +52,15 @@ export function trainCommand({ io, services, exitWith }: CommandContext): Comman
           json: options.json === true,
           quickstart: false,
           token: tokenOf(options, io),
+          tokenFile: options.tokenFile,
         });
       },
     ),
   );
+}
+
+/** Throws a UsageError (PT_CONFIG_IDLE) for a token to a port that nobody is told. */
+function requirePort(command: Command, { config: { listen, port } }: ResolvedConfig): void {
+  const why = listen === '' && port === 0 ? 'nobody can join without --listen HOST:PORT (or --port)' : null;
+  refuseIdleFlags(command, { token: why, tokenFile: why });
 }

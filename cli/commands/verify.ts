@@ -8,10 +8,9 @@ import type { Check } from '../../engine/events/ledger.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import type { TrialResult } from '../../engine/verify/verify-model.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
-import { resolveConfig } from '../config/resolve-config.js';
 import type { Output } from '../console/output.js';
 import type { CommandContext } from '../session/command-context.js';
-import { defaultsOfNamed } from '../session/foreign-run.js';
+import { settingsOf } from '../session/settings-of.js';
 import { wrap } from '../text/format.js';
 
 /** Steps of a trial where the user does not say. */
@@ -41,8 +40,8 @@ export function verifyCommand(context: CommandContext): Command {
     .option('--json', 'print the results as one JSON array')
     .addHelpText(
       'after',
-      '\nExamples:\n  pipetrain verify runs/20260101-120000-vit\n  pipetrain verify examples/digits.yaml\n  ' +
-        'pipetrain verify --model ./my-model.ts --data text:FILE --steps 12',
+      '\nExamples:\n  pipetrain train --model vit --data synthetic:digits --steps 20 --out digits\n  pipetrain ' +
+        'verify digits\n  pipetrain verify --model vit --data synthetic:digits --steps 12',
     );
   addConfigFlags(command);
   return command.action(
@@ -58,12 +57,7 @@ export function verifyCommand(context: CommandContext): Command {
         requireChecks(checks, target);
         return 0;
       }
-      const resolved = await resolveConfig({
-        file: target ?? null,
-        env: io.env,
-        flags,
-        modelDefaults: defaultsOfNamed(services),
-      });
+      const resolved = await settingsOf({ io, services }, command, target);
       // The steps of a file are those of a training; here they would only take long.
       const steps = flags.has('steps') ? (resolved.config.steps ?? STEPS) : STEPS;
       print([`${''.padEnd(TRIAL_WIDTH + 11)}${'losses'.padEnd(DIGITS + 2)}weights`]);

@@ -4,12 +4,19 @@ import { Command, Option } from 'commander';
 import { EXIT, type ExitCode, UsageError } from '../../engine/core/errors.js';
 import type { StageAssignment } from '../../engine/core/plan.js';
 import type { WorkerNews } from '../../engine/protocol/worker-news.js';
+import { workersOf } from '../../engine/run/devices.js';
 import { readPairs, TOKEN_VARIABLE } from '../config/config-layers.js';
+import { decimalIn } from '../config/decimal.js';
+import { refuseIdleFlags } from '../config/flag-checks.js';
 import { addTlsFlags, type TlsFlags, trustOf } from '../config/tls-flags.js';
 import { addTokenFlags, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import { watchStopSignals } from '../console/stop-signals.js';
 import type { CommandContext } from '../session/command-context.js';
 import { plural, range } from '../text/format.js';
+
+const MOST_PORT = 65_535;
+/** Timers count at most 2^31 ms. */
+const LONGEST_RETRY_SECONDS = 2_000_000;
 
 interface WorkerFlags extends TlsFlags, TokenFlags {
   readonly join: string;
@@ -57,12 +64,19 @@ export function workerCommand({ io, services, exitWith }: CommandContext): Comma
     .addHelpText(
       'after',
       '\nThe first SIGTERM or Ctrl-C lets the workers leave: the step is finished, their state moves on, no ' +
-        'step is done twice. A second one ends them now.\n\nExamples:\n  pipetrain worker --join ' +
-        'ws://127.0.0.1:7000 --token-file token\n  pipetrain worker --join ws://127.0.0.1:7000 --token-file token ' +
-        '--devices cpu:4 --data mnist:./mnist\n  PIPETRAIN_TOKEN=... pipetrain worker --join ' +
-        'wss://127.0.0.1:7000 --tls-ca cert.pem',
+        'step is done twice. A second one ends them now.\n\nExamples (the run prints the line to join it, which is ' +
+        'longer where model or data\nare files; docs/distributed.md has more):\n  (umask 077; openssl rand -hex 16 > ' +
+        'token)\n  pipetrain train --model vit --data synthetic:digits \\\n    --listen 127.0.0.1:7000 ' +
+        '--token-file token\n  pipetrain worker --join ws://127.0.0.1:7000 --token-file token\n  pipetrain worker ' +
+        '--join ws://127.0.0.1:7000 --token-file token \\\n    --devices cpu:4 --name big',
     )
-    .action(exitWith((flags: WorkerFlags) => work(flags, { io, services })));
+    .action(
+      exitWith((flags: WorkerFlags) => {
+        const noTls = /^ws:/i.test(flags.join) ? 'ws:// is no TLS' : null;
+        refuseIdleFlags(command, { tlsCa: noTls, tlsFingerprint: noTls });
+        return work(flags, { io, services });
+      }),
+    );
 }
 
 async function work(flags: WorkerFlags, { io, services }: Pick<CommandContext, 'io' | 'services'>): Promise<ExitCode> {
@@ -90,7 +104,7 @@ async function work(flags: WorkerFlags, { io, services }: Pick<CommandContext, '
         modelOptions: pairs('--model-options', flags.modelOptions),
         dataOptions: pairs('--data-options', flags.dataOptions),
       },
-      listen: place(flags.listen),
+      listen: place(flags.listen, workersOf(flags.devices).length),
       memoryDir: flags.memoryDir,
       retrySeconds: seconds(flags.retrySeconds),
       signal: stop.signal,
@@ -131,23 +145,38 @@ function stageText(stages: readonly StageAssignment[], stage: number): string {
 }
 
 function pairs(flag: string, text: string | undefined): Record<string, unknown> {
-  const read = text === undefined ? {} : readPairs(text);
+  const read = text === undefined ? {} : readPairs(text, flag);
   if (typeof read !== 'object' || read === null)
     throw new UsageError('PT_USAGE', `${flag} ${text} is not understood`, 'Write NAME=VALUE,NAME=VALUE.');
   return read as Record<string, unknown>;
 }
 
-function place(listen: string | undefined): { readonly host: string | null; readonly port: number } {
+function place(
+  listen: string | undefined,
+  numDevices: number,
+): { readonly host: string | null; readonly port: number } {
   if (listen === undefined) return { host: null, port: 0 };
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(listen) ?? [];
+  const [, host, digits] = /^(.+):(\d{1,5})$/.exec(listen) ?? [];
   if (host === undefined)
     throw new UsageError('PT_USAGE', `--listen ${listen} is not understood`, 'Write HOST:PORT, e.g. 127.0.0.1:7100.');
-  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+  const port = Number(digits);
+  const last = port === 0 ? 0 : port + numDevices - 1;
+  if (last > MOST_PORT)
+    throw new UsageError(
+      'PT_ADDRESS',
+      `--listen ${listen} with ${plural(numDevices, 'device')} takes ports up to ${last}; the largest is ${MOST_PORT}`,
+      'Write HOST:PORT with a smaller port, or 0 for free ones.',
+    );
+  return { host: host.replace(/^\[|\]$/g, ''), port };
 }
 
 function seconds(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 0)
-    throw new UsageError('PT_USAGE', `--retry-seconds ${text} is no number of seconds`, 'Write a number from 0 up.');
+  const value = decimalIn(text);
+  if (value === null || value < 0 || value > LONGEST_RETRY_SECONDS)
+    throw new UsageError(
+      'PT_USAGE',
+      `--retry-seconds ${text} is no number of seconds from 0 to ${LONGEST_RETRY_SECONDS}`,
+      'Write 60, for example.',
+    );
   return value;
 }

@@ -64,7 +64,11 @@ folder, and \`pipetrain train\` reads it again.
 \`model-options: {layers: 4, width: 128}\`.
   Pairs of several places are put together, name by name.
 * Switches have an opposite: \`--verify-cache\` and \`--no-verify-cache\`. \`--fast\` is \`--no-exact\`.
-* \`steps\` wins over \`epochs\` in the same place; a later place that names one of them replaces both.
+* \`steps\` and \`epochs\` in one place are an error; a later place that names one of them replaces both.
+* A setting that nobody reads beside the others (\`momentum\` with adamw, \`freeze-schedule\` without \
+\`freeze: manual\`) is an error, \`PT_CONFIG_IDLE\`, in flags and in a file. Where a later place decides against a \
+file, and in the environment, the run warns.
+* A flag is given once, and not empty. Numbers are decimal: \`0.001\`, \`1e-3\`.
 * Paths are relative to the working directory.
 
 ${groups.join('\n')}

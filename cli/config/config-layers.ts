@@ -1,10 +1,12 @@
 // Layer: the settings of one source (a file, the environment, flags), each with the words that say where it stands. Not
 // validated yet: resolve-config.ts merges layers and checks the result.
-import { isMap, isNode, isScalar, LineCounter, parse, parseDocument } from 'yaml';
+import { isDeepStrictEqual } from 'node:util';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { readBoundedText } from '../../engine/core/bounded-file.js';
 import { messageOf, PipetrainError, UsageError } from '../../engine/core/errors.js';
 import { suggest } from '../../engine/core/suggest.js';
 import { type ConfigKey, configKeys, toCamel, toKebab } from './config-keys.js';
+import { decimalIn, isDecimal } from './decimal.js';
 
 export interface Setting {
   readonly value: unknown;
@@ -73,7 +75,7 @@ function parsedLayer(path: string): Layer {
     const key = byKebab.get(kebab);
     if (key === undefined) throw unknownKey(kebab, origin);
     const node = document.get(pair.key, true);
-    const value: unknown = isNode(node) ? node.toJS(document) : node;
+    const value: unknown = isNode(node) ? plainValue(node, document) : node;
     // `key:` without a value leaves the setting as it is.
     if (value === null) continue;
     put(layer, key, value, origin);
@@ -129,11 +131,21 @@ export function flagLayer(flags: ReadonlyMap<string, FlagValue>): Layer {
     const value = flags.get(key.name);
     if (value === undefined) continue;
     const texts = typeof value === 'object' ? value : [value];
-    for (const text of texts)
+    for (const text of texts) {
+      if (typeof text === 'string' && text.trim() === '') throw emptyFlag(key);
       put(layer, key, typeof text === 'boolean' ? text : readText(key, text), `flag --${key.kebab}`);
+    }
   }
   return layer;
 }
+
+/** A variable of a shell that is not set, more often than not; as a default it would train something else. */
+const emptyFlag = (key: ConfigKey): UsageError =>
+  new UsageError(
+    'PT_CONFIG_VALUE',
+    `--${key.kebab} is empty; it must be ${key.allowed}`,
+    `Leave the flag out where you do not want it. ${key.kebab}: ${key.description}.`,
+  );
 
 function put(layer: Map<string, Setting>, key: ConfigKey, value: unknown, origin: string): void {
   if (key.kind !== 'record' || typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -141,8 +153,24 @@ function put(layer: Map<string, Setting>, key: ConfigKey, value: unknown, origin
     layer.set(key.name, { value: key.kind === 'text' && typeof value === 'number' ? String(value) : value, origin });
     return;
   }
-  for (const [option, inner] of Object.entries(value))
-    layer.set(`${key.name}.${toCamel(option)}`, { value: inner, origin });
+  for (const [written, inner] of Object.entries(value)) {
+    const option = optionName(written, `${origin}: ${key.kebab}`);
+    const path = `${key.name}.${option}`;
+    const before = layer.get(path);
+    if (before !== undefined && !isDeepStrictEqual(before.value, inner))
+      throw twice(`${origin}: ${key.kebab} has the option ${option}`, before.value, inner);
+    layer.set(path, { value: inner, origin });
+  }
+}
+
+/** The name of an option in camelCase. Throws a UsageError (PT_CONFIG_KEY) for what no option can be called. */
+function optionName(written: string, where: string): string {
+  if (/^[A-Za-z][\w-]*$/.test(written)) return toCamel(written);
+  throw new UsageError(
+    'PT_CONFIG_KEY',
+    `${where} has the option "${written}", which is no name of one`,
+    'Names of options begin with a letter and consist of letters, digits, - and _.',
+  );
 }
 
 /**
@@ -153,29 +181,53 @@ function readText(key: ConfigKey, text: string): unknown {
   if (key.kind === 'boolean')
     return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text;
   if (key.kind === 'text') return text;
-  if (key.kind === 'record') return readPairs(text);
-  return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+  if (key.kind === 'record') return readPairs(text, `--${key.kebab}`);
+  return decimalIn(text) ?? text;
 }
 
-/** `layers=4,width=128` as {layers: 4, width: 128}; the text itself where it is not made of pairs. */
-export function readPairs(text: string): unknown {
-  const pairs: Record<string, unknown> = {};
+/**
+ * `layers=4,width=128` as {layers: 4, width: 128}; the text itself where it is not made of pairs. Throws a UsageError
+ * where a name is none, or comes twice with different values; `where` is what it stands behind.
+ */
+export function readPairs(text: string, where: string): unknown {
+  const pairs = new Map<string, unknown>();
   // A comma separates pairs only where another NAME= follows, so that a value may hold commas.
   for (const part of text.split(/,(?=\s*[\w-]+=)/)) {
     const at = part.indexOf('=');
     if (at < 1) return text;
-    pairs[part.slice(0, at).trim()] = readValue(part.slice(at + 1));
+    const name = optionName(part.slice(0, at).trim(), where);
+    const value = readValue(part.slice(at + 1));
+    const before = pairs.get(name);
+    if (pairs.has(name) && !isDeepStrictEqual(before, value))
+      throw twice(`${where} has the option ${name}`, before, value);
+    pairs.set(name, value);
   }
-  return pairs;
+  return Object.fromEntries(pairs);
 }
+
+/** For something that is said twice, otherwise each time. */
+const twice = (what: string, first: unknown, second: unknown): UsageError =>
+  new UsageError(
+    'PT_CONFIG_VALUE',
+    `${what} twice, as ${JSON.stringify(first)} and ${JSON.stringify(second)}`,
+    'Give it once.',
+  );
 
 /** A YAML value (number, boolean, list, text); what YAML cannot read is text. */
 function readValue(text: string): unknown {
-  try {
-    return parse(text) as unknown;
-  } catch {
-    return text;
-  }
+  const document = parseDocument(text, { prettyErrors: false });
+  return document.errors.length > 0 ? text : plainValue(document.contents, document);
+}
+
+/** A part of a document; numbers that are no decimal ones (0x10, .inf) stay the texts that they are. */
+function plainValue(node: unknown, document: Document): unknown {
+  if (!isNode(node)) return node;
+  visit(node as Parameters<typeof visit>[0], {
+    Scalar: (_, scalar) => {
+      if (typeof scalar.value === 'number' && !isDecimal(scalar.source ?? '')) scalar.value = scalar.source;
+    },
+  });
+  return node.toJS(document);
 }
 
 function unknownKey(name: string, origin: string): UsageError {

@@ -7,6 +7,7 @@ import { suggest } from '../../engine/core/suggest.js';
 import type { ModelDefaults } from '../../engine/model/define.js';
 import { runConfigSchema } from '../../engine/run/run-config.js';
 import { type ConfigKey, configKeys } from './config-keys.js';
+import { dropIdle, refuseIdle } from './idle-settings.js';
 import {
   environmentLayer,
   fileLayer,
@@ -49,16 +50,23 @@ export async function resolveConfig(sources: ConfigSources): Promise<ResolvedCon
       : new Map<string, Setting>();
   const settings = mergeLayers([defaultLayer(), suited, given]);
   dropMisfit(settings);
-
-  const result = runConfigSchema.safeParse(toInput(settings));
-  if (!result.success) throw valueError(result.error, settings);
-  if (result.data.steps === undefined && result.data.epochs === undefined)
+  const config = parsed(settings);
+  if (config.steps === undefined && config.epochs === undefined)
     throw new UsageError(
       'PT_CONFIG_MISSING',
-      `nothing says how long to train, and the model ${result.data.model} does not either`,
+      `nothing says how long to train, and the model ${config.model} does not either`,
       'Add --epochs N or --steps N.',
     );
-  return { config: result.data, origins: new Map([...settings].map(([name, { origin }]) => [name, origin])) };
+  const origins = new Map([...settings].map(([name, { origin }]) => [name, origin]));
+  refuseIdle(config, origins);
+  return dropIdle(config, origins);
+}
+
+/** Throws a UsageError (PT_CONFIG_VALUE). */
+function parsed(settings: ReadonlyMap<string, Setting>): TrainConfig {
+  const result = runConfigSchema.safeParse(toInput(settings));
+  if (!result.success) throw valueError(result.error, settings);
+  return result.data;
 }
 
 /** The configuration that a run was recorded with, and what flags say otherwise; `name` is the origin of the former. */
@@ -107,7 +115,7 @@ function requireSettings(given: ReadonlyMap<string, Setting>): void {
 function toInput(settings: ReadonlyMap<string, Setting>): Record<string, unknown> {
   const input: Record<string, unknown> = {};
   for (const [path, { value }] of settings) {
-    const [name = '', option] = path.split('.', 2);
+    const [name = '', option] = path.split('.');
     if (option === undefined) input[name] = value;
     else if (typeof input[name] !== 'object')
       input[name] = input[name] === undefined ? { [option]: value } : input[name];

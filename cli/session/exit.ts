@@ -1,7 +1,7 @@
 // Exit: what a person sees of an error, and the exit code it ends the command with. It handles errors; it raises none.
 import { EXIT, type ExitCode, messageOf, PipetrainError } from '../../engine/core/errors.js';
 import type { Output } from '../console/output.js';
-import { clip } from '../text/format.js';
+import { clip, wrap } from '../text/format.js';
 
 /** Characters of a message: a name, a value or a line of a bundle in it may be as long as somebody made it. */
 const MOST_TOLD = 8000;
@@ -9,11 +9,19 @@ const MOST_TOLD = 8000;
 /** A text of several lines, of which only the first begins where an error of ours does. */
 const told = (text: string): string => clip(text, MOST_TOLD).replace(/\n(?! {2})/g, '\n  ');
 
+/** Lines that fit a terminal; a file or a pipe gets each as it is, to be searched. */
+function lines(text: string, { isTerminal, columns }: Output): string {
+  const width = Math.max(20, columns() - 1);
+  const fitted = (line: string): string[] =>
+    line.length <= width ? [line] : wrap(line, width, line.length - line.trimStart().length + 2);
+  return `${isTerminal ? text.split('\n').flatMap(fitted).join('\n') : text}\n`;
+}
+
 /** Prints an error for a person, or a defect with its stack, and returns the exit code. */
 export function reportError(error: unknown, stderr: Output): ExitCode {
   if (error instanceof PipetrainError && error.code !== 'PT_INTERNAL') {
-    stderr.write(`error: ${told(error.message)} [${error.code}]\n`);
-    if (error.hint !== '') stderr.write(`hint: ${told(error.hint)}\n`);
+    stderr.write(lines(`error: ${told(error.message)} [${error.code}]`, stderr));
+    if (error.hint !== '') stderr.write(lines(`hint: ${told(error.hint)}`, stderr));
     return error.exitCode;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -5,7 +5,8 @@ import { EXIT, type ExitCode, PipetrainError, toErrorRecord } from '../../engine
 import { EventFile } from '../../engine/events/event-file.js';
 import type { RunEventBody } from '../../engine/events/events.js';
 import type { Summary } from '../../engine/events/summary.js';
-import { type Entrance, joinCommand } from '../../engine/protocol/entrance.js';
+import type { Entrance } from '../../engine/protocol/entrance.js';
+import { joinCommand } from '../../engine/protocol/join-command.js';
 import type { ProgressState } from '../../engine/run/progress.js';
 import { defaultRunPath, RunFolder } from '../../engine/run/run-folder.js';
 import { standardCacheFolder } from '../config/cache-folder.js';
@@ -29,6 +30,8 @@ export interface SessionOptions {
   readonly json: boolean;
   readonly quickstart: boolean;
   readonly token?: string | undefined;
+  /** The file that the token was read from, if any. */
+  readonly tokenFile?: string | undefined;
   /** A run that goes on in its folder, which this process holds, from a checkpoint of it. */
   readonly resume?: { readonly folder: RunFolder; readonly point: ResumePoint; readonly acceptsOtherBits: boolean };
 }
@@ -39,7 +42,9 @@ export interface SessionOptions {
  * where another process writes into the folder.
  */
 export async function runSession(options: SessionOptions): Promise<ExitCode> {
-  const { resume, resolved, io, quickstart } = options;
+  const { resume, resolved, io, quickstart, services } = options;
+  // Before anything is made, or touched.
+  await services.checkSettings(resolved.config);
   if (resume !== undefined) return trainIn(resume.folder, options);
   const { out, model } = resolved.config;
   const folder = RunFolder.create(out === '' ? defaultRunPath(model, io.now()) : out);
@@ -53,7 +58,7 @@ export async function runSession(options: SessionOptions): Promise<ExitCode> {
 
 async function trainIn(
   folder: RunFolder,
-  { io, services, resolved, json, quickstart, token, resume }: SessionOptions,
+  { io, services, resolved, json, quickstart, token, tokenFile, resume }: SessionOptions,
 ): Promise<ExitCode> {
   const { config } = resolved;
   const view: RunView = json ? new JsonView(io.stdout) : new ConsoleView(io.stdout);
@@ -61,8 +66,11 @@ async function trainIn(
   if (resume === undefined) record.begin();
   const stop = watchStopSignals(io);
   const onOpen = (entrance: Entrance): void => {
-    if (config.listen !== '')
-      io.stderr.lines(['workers may join with:', `  ${joinCommand(entrance, token === undefined)}`]);
+    if (config.listen === '') return;
+    const from = token === undefined ? 'made' : tokenFile === undefined ? 'told' : { file: tokenFile };
+    const { command, places } = joinCommand({ entrance, config, token: from });
+    io.stderr.lines(['workers may join with:', `  ${command}`]);
+    if (places !== null) io.stderr.lines([`  on another host ${places} name its own copies`]);
   };
   try {
     await services.runTraining(

@@ -17,6 +17,8 @@ import type { AgentOptions } from '../../engine/worker/worker-agent.js';
 
 export interface CliServices {
   modelDefaults(model: string): Promise<ModelDefaults>;
+  /** Rejects with the UsageError of what is wrong without a look at model and data. */
+  checkSettings(config: TrainConfig): Promise<void>;
   runTraining(config: TrainConfig, host: TrainHost, from: ResumePoint | null): Promise<void>;
   resumePoint(run: RunFolder): Promise<{ readonly point: ResumePoint; readonly refused: readonly string[] }>;
   quickstartConfig(): Promise<TrainConfigInput>;
@@ -40,6 +42,10 @@ export const engineServices: CliServices = {
   modelDefaults: async (model) => {
     const { loadModelDefinition } = await import('../../engine/model/load-model.js');
     return (await loadModelDefinition(model)).defaults;
+  },
+  checkSettings: async (config) => {
+    const { checkSettings } = await import('../../engine/run/check-settings.js');
+    checkSettings(config);
   },
   runTraining: async (config, host, from) => {
     const { runTraining } = await import('../../engine/trainer/run-training.js');

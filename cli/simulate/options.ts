@@ -73,6 +73,30 @@ export function parseAlpha(text: string): number {
   return alpha > 0 && alpha < 1 ? alpha : fail('alpha', text, 'between 0 and 1, such as 0.3 or 1/3');
 }
 
+/** Why each flag has no effect beside the others, or null. */
+export function idleSimulateFlags({ schedule, rules, cache, sweep }: SimulateFlags): Record<string, string | null> {
+  const [drawn, paper] = [schedule !== undefined, rules === 'paper' && sweep !== true && schedule === undefined];
+  const byPaper = paper ? 'the rules of the paper do not know it (--rules paper)' : null;
+  const oneSchedule = drawn ? '--schedule draws one schedule, and simulates no training' : null;
+  const notDrawn = drawn ? null : 'no --schedule is drawn';
+  return {
+    sweep: oneSchedule,
+    rules: oneSchedule ?? (sweep === true ? '--sweep compares both rules' : null),
+    alpha: oneSchedule ?? (sweep === true ? '--sweep goes through the alphas of the paper' : null),
+    freezeMax: oneSchedule,
+    epochs: oneSchedule,
+    samples: oneSchedule,
+    pipeline: oneSchedule ?? byPaper,
+    cache: oneSchedule,
+    cacheGb: oneSchedule ?? (cache === 'off' ? 'the cache is off (--cache off)' : byPaper),
+    microBatch: byPaper,
+    stages: notDrawn,
+    microBatches: notDrawn,
+    chunks:
+      notDrawn ?? (schedule === 'interleaved' ? null : `only the schedule interleaved has chunks, not ${schedule}`),
+  };
+}
+
 function oneOf<const T extends string>(flag: string, text: string, allowed: readonly T[]): T {
   return allowed.find((value) => value === text) ?? fail(flag, text, `one of ${allowed.join(', ')}`);
 }

@@ -1,6 +1,7 @@
 // TrainConfig: every setting of a run, validated. It says what is asked for, not what the engine decided (that is a
 // Plan), and not where a value came from (cli/ keeps that).
 import { z } from 'zod';
+import { DURATION_OR_NEVER_PATTERN, DURATION_PATTERN } from './duration.js';
 import { MEMORY_LIMIT_PATTERN } from './memory-limit.js';
 
 const positive = z.number().int().positive();
@@ -56,7 +57,7 @@ export const trainConfigSchema = z.strictObject({
         'off: the operators of ONNX Runtime alone (other bits)',
     ),
   epochs: positive.optional().describe('epochs to train'),
-  steps: positive.optional().describe('steps to train; wins over epochs'),
+  steps: positive.optional().describe('steps to train, instead of epochs'),
   batch: positive.max(MOST_SAMPLES).default(64).describe('samples per step, over all replicas'),
   microBatch: z
     .union([z.literal('auto'), positive])
@@ -80,7 +81,7 @@ export const trainConfigSchema = z.strictObject({
   beta1: z.number().min(0).lt(1).default(0.9).describe('adamw: decay of the first moment'),
   beta2: z.number().min(0).lt(1).default(0.999).describe('adamw: decay of the second moment'),
   epsilon: z.number().min(LEAST_EPSILON).default(1e-8).describe('adamw: epsilon'),
-  momentum: z.number().min(0).max(1).default(0.9).describe('sgd: momentum'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('sgd: momentum'),
   nesterov: z.boolean().default(false).describe('sgd: Nesterov momentum'),
   clip: z.number().nonnegative().default(1).describe('largest global gradient norm; 0 switches clipping off'),
   freeze: name
@@ -113,9 +114,12 @@ export const trainConfigSchema = z.strictObject({
     ),
   freezeInterval: z
     .string()
-    .regex(/^\d+(\.\d+)? ?(steps?|epochs?)$/)
+    .regex(DURATION_PATTERN)
     .default('1 epoch')
-    .describe('time between freeze decisions: "N steps" or "N epochs", also fractions of an epoch'),
+    .describe(
+      'time between freeze decisions: "N steps" or "N epochs", also fractions of an epoch; every run records its ' +
+        'gradient norms so often, also one in which nothing freezes',
+    ),
   freezeSchedule: z.string().default('').describe('manual: STEP:LAYERS pairs, e.g. 100:2,200:4'),
   freezeMax: z
     .number()
@@ -131,7 +135,7 @@ export const trainConfigSchema = z.strictObject({
     ),
   guardEvery: z
     .string()
-    .regex(/^\d+(\.\d+)? ?(steps?|epochs?)$/)
+    .regex(DURATION_PATTERN)
     .optional()
     .describe(
       'time between two looks of the guard at the validation metric (default: 0.5 epochs; where even 128 ' +
@@ -154,7 +158,7 @@ export const trainConfigSchema = z.strictObject({
     ),
   guardCooldown: z
     .string()
-    .regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/)
+    .regex(DURATION_OR_NEVER_PATTERN)
     .default('2 epochs')
     .describe('time without freezing after one was rolled back; doubles every time. never: no end'),
   pipeline: z
@@ -219,7 +223,7 @@ export const trainConfigSchema = z.strictObject({
   exact: z.boolean().default(true).describe('bit-identical results for every shape of the run; --fast switches it off'),
   evalEvery: z
     .string()
-    .regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/)
+    .regex(DURATION_OR_NEVER_PATTERN)
     .default('1 epoch')
     .describe('time between validations, or never (the end of the run is always validated)'),
   memoryDir: z
@@ -247,7 +251,7 @@ export const trainConfigSchema = z.strictObject({
     .describe('lost workers that are replaced; after that the run goes on with those that are left'),
   checkpointEvery: z
     .string()
-    .regex(/^(\d+(\.\d+)? ?(steps?|epochs?)|never)$/)
+    .regex(DURATION_OR_NEVER_PATTERN)
     .default('never')
     .describe('time between checkpoints, or never (one is written at the end and when interrupted)'),
   keep: positive.default(3).describe('checkpoints to keep; older ones are deleted'),

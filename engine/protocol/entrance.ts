@@ -51,15 +51,6 @@ export function reachable(url: string, via: string): string {
   return WILDCARDS.includes(new URL(url).hostname) ? withHost(url, new URL(via).hostname) : url;
 }
 
-/**
- * The command that joins a run, for a shell. The token stands where no other user sees it: in the environment, where it
- * was made for this run (`isNew`), so that nobody has it yet; else in a file of whoever gave it.
- */
-export function joinCommand({ url, token, fingerprint }: Entrance, isNew: boolean): string {
-  const command = `pipetrain worker --join ${url}${fingerprint === null ? '' : ` --tls-fingerprint ${fingerprint}`}`;
-  return isNew ? `PIPETRAIN_TOKEN=${token} ${command}` : `${command} --token-file FILE_WITH_THE_TOKEN`;
-}
-
 const withHost = (url: string, host: string): string => url.replace(/^(wss?:\/\/)(\[[^\]]*\]|[^:/]*)/, `$1${host}`);
 
 function publicAddress(): string {

@@ -124,6 +124,8 @@ function compileExpression(text: string): (at: TrainingTime) => unknown {
   if (text === '') return fail('the learning rate is empty');
   // Most numbers need no parser.
   if (/^\d+(\.\d*)?(e[+-]?\d+)?$/i.test(text)) return () => Number(text);
+  const other = /\b0[xbo][\da-f]+/i.exec(text)?.[0];
+  if (other !== undefined) return fail(`the learning rate "${text}" contains ${other}; numbers are decimal here`);
   if (text.length > LONGEST)
     return fail(`the learning rate is an expression of ${text.length} characters; at most ${LONGEST} are read`);
   let tree: MathNode;
@@ -134,20 +136,24 @@ function compileExpression(text: string): (at: TrainingTime) => unknown {
   }
   checkTree(tree, text);
   const code = tree.compile();
-  return ({ step, steps, epoch, epochs }) =>
-    code.evaluate(
-      new Map([
-        ...Object.entries({
-          step,
-          steps,
-          epoch,
-          epochs,
-          progress: steps > 0 ? step / steps : 0,
-          pi: Math.PI,
-          e: Math.E,
-        }),
-      ]),
-    ) as unknown;
+  return ({ step, steps, epoch, epochs }) => {
+    const progress = steps > 0 ? step / steps : 0;
+    try {
+      return code.evaluate(
+        new Map(Object.entries({ step, steps, epoch, epochs, progress, pi: Math.PI, e: Math.E })),
+      ) as unknown;
+    } catch (error) {
+      // A function with too few or too many arguments, or with ones that it has no value for.
+      return fail(`the learning rate "${text}" cannot be computed: ${messageOf(error).split('\n', 1)[0] ?? ''}`, error);
+    }
+  };
+}
+
+/** The variables that an expression depends on; none for a number. Throws as `compileLearningRate` does. */
+export function learningRateVariables(expression: string): ReadonlySet<string> {
+  const text = expression.trim();
+  compileExpression(text);
+  return new Set(VARIABLES.filter((name) => new RegExp(`\\b${name}\\b`).test(text)));
 }
 
 /**
@@ -190,7 +196,9 @@ function checkTree(tree: MathNode, text: string): void {
         return;
       }
       case 'OperatorNode': {
-        const { fn, op, args } = node as OperatorNode;
+        const { fn, op, args, implicit } = node as OperatorNode;
+        // "1e-3 steps" would be a product, which nobody means.
+        if (implicit) refuse(`"${node.toString()}", two values without an operator between them`);
         if (!isOneOf(OPERATORS, fn)) refuse(`the operator "${op}"`);
         (args as readonly MathNode[]).forEach(check);
         return;

@@ -1,7 +1,7 @@
 // RunFolder: the folder of one run, and the only place that knows the names inside it. It holds paths and writes whole
 // files; it does not know what they mean.
 import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DESCRIPTION_BYTES, readBoundedText } from '../core/bounded-file.js';
 import { DataError, messageOf, UsageError } from '../core/errors.js';
 import { makeFolder } from '../core/made-folder.js';
@@ -25,9 +25,12 @@ const LIMIT = { maxBytes: DESCRIPTION_BYTES, remedy: 'It is none that a run wrot
 export class RunFolder {
   /** As given by the user; relative paths are relative to the working directory. */
   readonly path: string;
+  /** The folders that were made for this one, itself included, innermost first. */
+  readonly #made: readonly string[];
 
-  private constructor(path: string) {
+  private constructor(path: string, made: readonly string[] = []) {
     this.path = path;
+    this.#made = made;
   }
 
   /**
@@ -44,7 +47,7 @@ export class RunFolder {
         );
       requireEmpty(path);
     }
-    const folder = new RunFolder(path);
+    const folder = new RunFolder(path, missingFolders(path));
     folder.#guard(() => {
       makeFolder(folder.plansPath);
       makeFolder(folder.checkpointsPath);
@@ -159,12 +162,15 @@ export class RunFolder {
   }
 
   /**
-   * Removes what a run writes, and the folder itself where nothing else is in it. For a run that never started, by the
-   * process that holds the folder.
+   * Removes what a run writes, and the folders that were made for it where nothing else is in them. For a run that
+   * never started, by the process that holds the folder.
    */
   discard(): void {
     for (const name of [...Object.values(NAMES), LOCK]) rmSync(join(this.path, name), { recursive: true, force: true });
-    if (readdirSync(this.path).length === 0) rmdirSync(this.path);
+    for (const folder of this.#made) {
+      if (readdirSync(folder).length > 0) return;
+      rmdirSync(folder);
+    }
   }
 
   /** Whole or not at all: a reader never sees half a file. */
@@ -186,6 +192,12 @@ export class RunFolder {
       );
     }
   }
+}
+
+/** The folder and those above it that are not there, innermost first. */
+function missingFolders(path: string): string[] {
+  const folder = resolve(path);
+  return existsSync(folder) ? [] : [folder, ...missingFolders(dirname(folder))];
 }
 
 /** Throws a UsageError where there is something of a run in the folder. */

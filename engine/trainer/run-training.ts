@@ -8,6 +8,8 @@ import { withWorkers } from '../coordinator/with-workers.js';
 import type { TrainConfig } from '../core/config.js';
 import type { MemoryFolder } from '../memory/memory-folder.js';
 import { workersOf } from '../run/devices.js';
+import { checkSettings } from '../run/check-settings.js';
+import { idleSettings, isSet } from '../run/idle-settings.js';
 import { openKeptResults, programCacheFolder, trustedFolder } from '../run/kept-results.js';
 import { requireLearningRates } from '../run/run-learning-rate.js';
 import { microBatchOf } from '../run/run-setup.js';
@@ -28,6 +30,7 @@ export async function runTraining(
   givenHost: TrainHost,
   from: ResumePoint | null = null,
 ): Promise<void> {
+  checkSettings(given);
   const differing = from === null ? [] : otherBits(given, from, givenHost.acceptsOtherBits === true);
   // Resolved once: the run it names may write newer checkpoints while workers start.
   const named =
@@ -43,6 +46,7 @@ export async function runTraining(
   const kept = trustedFolder(programCacheFolder(named, host.cacheFolder ?? null), (message) =>
     host.emit({ type: 'warning', message }),
   );
+  warnOfIdle(given, host);
   // Where a run goes on from, and where it writes.
   const checkpoints = from === null ? host.runFolder.checkpointsPath : dirname(from.folder);
   const { config, choice } = await withMicroBatch(named, kept);
@@ -82,6 +86,12 @@ export async function runTraining(
       });
     },
   );
+}
+
+/** Whoever called may have had reasons (settings for several runs); nobody shall believe that they did something. */
+function warnOfIdle(config: TrainConfig, { emit }: TrainHost): void {
+  for (const { name, why } of idleSettings(config))
+    if (isSet(config, name)) emit({ type: 'warning', message: `the setting ${name} has no effect: ${why}` });
 }
 
 function warnOfDisk({ isInMemory, path }: MemoryFolder, { emit }: TrainHost): void {

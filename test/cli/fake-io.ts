@@ -59,6 +59,7 @@ export const POINT = {
 export function fakeServices(runTraining: CliServices['runTraining'] = () => Promise.resolve()): CliServices {
   return {
     modelDefaults: () => Promise.resolve({ epochs: 3, batch: 32, microBatch: 8, lr: '5e-4' }),
+    checkSettings: () => Promise.resolve(),
     runTraining,
     quickstartConfig: () => Promise.resolve({ model: 'gpt', data: 'text:somewhere', steps: 10 }),
     resumePoint: () => Promise.resolve({ point: POINT, refused: [] }),

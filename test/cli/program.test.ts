@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { trainConfigSchema } from '../../engine/core/config.js';
+import { runCli } from '../../cli/program.js';
 import { cli, TRAIN } from './command-line.js';
+import { fakeIo, fakeOutput, fakeServices } from './fake-io.js';
 
 describe('usage', () => {
   test('--help and --version end with 0', async () => {
@@ -13,6 +15,16 @@ describe('usage', () => {
     expect(await cli(['--version'])).toMatchObject({
       code: 0,
       out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string,
+    });
+  });
+
+  test('help and version in words are those of the switches', async () => {
+    expect((await cli(['help'])).out).toBe((await cli(['--help'])).out);
+    expect((await cli(['help', 'train'])).out).toBe((await cli(['train', '--help'])).out);
+    expect((await cli(['version'])).out).toBe((await cli(['--version'])).out);
+    expect(await cli(['help', 'trian'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Did you mean "train"?') as string,
     });
   });
 
@@ -33,6 +45,14 @@ describe('usage', () => {
     [['train', '--exact', '--fast'], /cannot be used with/, /./],
     [['compare', 'a'], /missing required argument 'b'/, /./],
     [['train', '--model', 'gpt'], /data must be given/, /--data/],
+    [[...TRAIN, '--batch', '8', '--batch', '16'], /says both --batch 8 and --batch 16/, /Say one/],
+    [[...TRAIN, '--verify-cache', '--no-verify-cache'], /says both --verify-cache and --no-verify-cache/, /Say one/],
+    [[...TRAIN, '--token-file', 'x'], /--token-file has no effect: nobody can join without --listen/, /Leave it out/],
+    [[...TRAIN, '--print-config', '--json'], /cannot be used with/, /./],
+    [['simulate', '--chunks', '3'], /--chunks has no effect: no --schedule is drawn/, /./],
+    [['simulate', '--cache', 'off', '--cache-gb', '3'], /--cache-gb has no effect: the cache is off/, /./],
+    [['status', 'runs', '--tls-ca', 'x'], /--tls-ca has no effect: a run folder says how/, /./],
+    [['worker', '--join', 'ws://h:1', '--tls-ca', 'x'], /--tls-ca has no effect: ws:\/\/ is no TLS/, /./],
   ])('%j ends with 2, an error and a hint', async (argv, message, hint) => {
     const { code, err, out } = await cli(argv);
     expect([code, out]).toEqual([2, '']);
@@ -40,6 +60,22 @@ describe('usage', () => {
     expect(first).toMatch(/^error: .* \[PT_[A-Z_]+\]$/s);
     expect(first).toMatch(message);
     expect(second).toMatch(hint);
+  });
+
+  test('the same flag twice with the same value is no fault', async () => {
+    expect((await cli([...TRAIN, '--batch', '48', '--batch', '48', '--print-config'])).code).toBe(0);
+  });
+
+  test('an error fits a terminal, and is one line for a file or a pipe', async () => {
+    const argv = [...TRAIN, '--freeze-schedule', '10:1'];
+    const io = { ...fakeIo(), stderr: fakeOutput({ isTerminal: true, columns: 50 }) };
+    await runCli(argv, io, fakeServices());
+    const shown = io.stderr.text.split('\n');
+    expect(shown.filter((line) => line.length >= 50)).toEqual([]);
+    expect(shown.slice(1, -1).filter((line) => !/^( {2}|hint: )/.test(line))).toEqual([]);
+    const { err } = await cli(argv);
+    expect(err.split('\n')).toHaveLength(3);
+    expect(io.stderr.text.replace(/\s+/g, ' ')).toBe(err.replace(/\s+/g, ' '));
   });
 
   test('no command prints the help and ends with 2', async () => {

@@ -196,6 +196,79 @@ describe('mistakes', () => {
       /2 settings are wrong:\n {2}batch is 0 .*\n {2}clip is -1/,
       /./,
     ],
+    ...(['0x10', '1_000', '1e-3x', 'Infinity', 'NaN', ' 8', '1e999'] as const).map(
+      (text) =>
+        [
+          `the number "${text}"`,
+          { flags: { ...NEEDED, batch: text } },
+          'PT_CONFIG_VALUE',
+          /^batch is ".*" \(flag --batch\); it must be a whole number/,
+          /./,
+        ] as const,
+    ),
+    [
+      'numbers of YAML that are not decimal',
+      { file: 'batch: 0x10\nclip: .inf', flags: NEEDED },
+      'PT_CONFIG_VALUE',
+      /batch is "0x10".*\n {2}clip is "\.inf"/,
+      /./,
+    ],
+    ['a flag that is empty', { flags: { ...NEEDED, initFrom: '' } }, 'PT_CONFIG_VALUE', /--init-from is empty/, /out/],
+    ['a flag that is blank', { flags: { ...NEEDED, lr: ' ' } }, 'PT_CONFIG_VALUE', /--lr is empty/, /out/],
+    ['no time', { flags: { ...NEEDED, evalEvery: '0 steps' } }, 'PT_CONFIG_VALUE', /eval-every is "0 steps"/, /./],
+    ...(['__proto__', 'a.b', ' ', '1'] as const).map(
+      (name) =>
+        [
+          `an option "${name}"`,
+          { flags: { ...NEEDED, modelOptions: [`${name}=1`] } },
+          'PT_CONFIG_KEY',
+          /--model-options has the option ".*", which is no name of one/,
+          /./,
+        ] as const,
+    ),
+    [
+      'an option of a file that objects have',
+      { file: 'data-options: {__proto__: {x: 1}}', flags: NEEDED },
+      'PT_CONFIG_KEY',
+      /line 1: data-options has the option "__proto__"/,
+      /./,
+    ],
+    [
+      'an option twice',
+      { flags: { ...NEEDED, modelOptions: ['layers=2,layers=3'] } },
+      'PT_CONFIG_VALUE',
+      /the option layers twice, as 2 and 3/,
+      /./,
+    ],
+    [
+      'an option in two flags',
+      { flags: { ...NEEDED, modelOptions: ['head-width=2', 'headWidth=3'] } },
+      'PT_CONFIG_VALUE',
+      /the option headWidth twice, as 2 and 3/,
+      /./,
+    ],
+    [
+      'a setting that nobody reads',
+      { flags: { ...NEEDED, freezeSchedule: '10:1' } },
+      'PT_CONFIG_IDLE',
+      /^freeze-schedule \(flag --freeze-schedule\) has no effect: only the freeze policy manual reads it/,
+      /change freeze/,
+    ],
+    [
+      'a flag that nobody reads, though it has its default',
+      { flags: { ...NEEDED, optimizer: 'sgd', beta1: '0.9' } },
+      'PT_CONFIG_IDLE',
+      /^beta1 .* only the optimizer adamw reads it/,
+      /./,
+    ],
+    [
+      'settings of a file that decides against them',
+      { file: 'freeze: none\ncache-mb: 9\nnesterov: true', flags: NEEDED },
+      'PT_CONFIG_IDLE',
+      /^2 settings have no effect:\n {2}nesterov \(file .*line 3\).*\n {2}cache-mb \(file .*line 2\)/,
+      /change optimizer, freeze/,
+    ],
+    ['epochs and steps', { flags: { ...NEEDED, epochs: '2', steps: '3' } }, 'PT_CONFIG_IDLE', /^epochs/, /steps/],
     ['no model and no data', {}, 'PT_CONFIG_MISSING', /model and data must be given/, /--model/],
     ['no length', { flags: NEEDED, suited: {} }, 'PT_CONFIG_MISSING', /how long/, /--epochs/],
     ['broken YAML', { file: 'batch: 3\nmodel: [', flags: NEEDED }, 'PT_CONFIG_SYNTAX', /tiny\.yaml, line \d/, /./],
@@ -238,6 +311,35 @@ describe('mistakes', () => {
   test('an empty file and an empty value change nothing', async () => {
     expect((await resolve({ file: '', flags: NEEDED })).config.batch).toBe(64);
     expect((await resolve({ file: 'batch:\n', flags: NEEDED })).config.batch).toBe(64);
+  });
+});
+
+describe('a setting that nobody reads', () => {
+  test('may stand in a file where a flag decides, and in the environment', async () => {
+    const file = 'freeze: paper\nfreeze-alpha: 0.2\ncache-mb: 9';
+    expect((await resolve({ file, flags: { ...NEEDED, freeze: 'none' } })).config.freezeAlpha).toBe(0.2);
+    const env = { PIPETRAIN_FREEZE_ALPHA: '0.2' };
+    expect((await resolve({ env, flags: NEEDED })).config.freezeAlpha).toBe(0.2);
+  });
+
+  test('is left out where only a model would have it', async () => {
+    const { config, origins } = await resolve({
+      suited: { epochs: 3, beta2: 0.95, momentum: 0.5 },
+      flags: { ...NEEDED, optimizer: 'sgd' },
+    });
+    expect([config.beta2, config.momentum, origins.get('beta2')]).toEqual([0.999, 0.5, 'default']);
+  });
+
+  test('is no error in what a run wrote', async () => {
+    const written = showResolved(await resolve({ env: { PIPETRAIN_FREEZE_ALPHA: '0.2' }, flags: NEEDED }));
+    const file = join(scratchWith({ 'config.resolved.yaml': written }), 'config.resolved.yaml');
+    const again = await resolveConfig({
+      file,
+      env: {},
+      flags: new Map(),
+      modelDefaults: () => Promise.resolve({}),
+    });
+    expect(again.config.freezeAlpha).toBe(0.2);
   });
 });
 

@@ -1,7 +1,7 @@
 // Where a command gets the token of a run from, and where it must not be seen.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../../cli/program.js';
 import type { CliServices } from '../../cli/session/services.js';
@@ -117,7 +117,7 @@ describe('a run that others may join', () => {
   it('tells the token that was made for it, in no argument of a command', async () => {
     for (const env of [{}, { PIPETRAIN_TOKEN: '' }])
       expect(await opened([], env)).toContain(
-        '  PIPETRAIN_TOKEN=made-here pipetrain worker --join ws://127.0.0.1:7000\n',
+        `  PIPETRAIN_TOKEN=made-here pipetrain worker --join ws://127.0.0.1:7000 --data text:${resolve('x')}\n`,
       );
   });
 

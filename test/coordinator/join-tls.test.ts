@@ -3,11 +3,15 @@
 import { describe, expect, it } from 'vitest';
 import { fingerprintOf } from '../../engine/comm/tls.js';
 import type { TrainConfigInput } from '../../engine/core/config.js';
-import { type Entrance, joinCommand } from '../../engine/protocol/entrance.js';
+import { trainConfigSchema } from '../../engine/core/config.js';
+import type { Entrance } from '../../engine/protocol/entrance.js';
+import { joinCommand } from '../../engine/protocol/join-command.js';
 import { askCoordinator } from '../../engine/status/ask-status.js';
 import { certificateSettings, certificateText } from '../comm/certificate.js';
 import { type TrainedRun, trainRun } from '../trainer/train-run.js';
 import { joinAsGuest } from './guest.js';
+
+const CONFIG = trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits' });
 
 interface Failure {
   readonly code: string;
@@ -51,7 +55,7 @@ describe('a run whose port speaks TLS', () => {
         });
         return {
           url,
-          command: joinCommand(entrance, true),
+          command: joinCommand({ entrance, config: CONFIG, token: 'made' }).command,
           joined,
           named: await askCoordinator(url, token, { ca: certificateText('one.cert') }),
           refused: await failureOf(joinAsGuest({ url, token }, { trust: wrong, signal })),

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { entranceOf, joinCommand } from '../../engine/protocol/entrance.js';
 import { makeToken, requireStrongToken } from '../../engine/protocol/token.js';
 import { errorOf } from '../error-of.js';
 
@@ -37,22 +36,6 @@ describe('a token', () => {
     onLoopback('sixteen letters!');
     expect(() => open('sixteen letters!')).toThrow(
       'the token has 16 characters, at least 22 are wanted where the run listens on 0.0.0.0',
-    );
-  });
-});
-
-describe('the command that joins', () => {
-  const entrance = entranceOf('wss://192.0.2.7:7000', { token: 'made-here', local: null, fingerprint: '4F:A0' });
-
-  it('has the token in its environment, not among its arguments', () => {
-    expect(joinCommand(entrance, true)).toBe(
-      'PIPETRAIN_TOKEN=made-here pipetrain worker --join wss://192.0.2.7:7000 --tls-fingerprint 4F:A0',
-    );
-  });
-
-  it('does not tell a token that somebody chose', () => {
-    expect(joinCommand(entrance, false)).toBe(
-      'pipetrain worker --join wss://192.0.2.7:7000 --tls-fingerprint 4F:A0 --token-file FILE_WITH_THE_TOKEN',
     );
   });
 });

@@ -1,0 +1,66 @@
+// CheckSettings: what is wrong with a configuration, as far as it can be known without model and data: before workers
+// are started and before a folder is made. What needs either is checked where they are set up.
+import { parseFreezeSchedule } from '../../freeze/manual.js';
+import { readScheduleSetting } from '../../pipeline/schedules/from-file.js';
+import { readCredentials } from '../comm/tls.js';
+import type { TrainConfig } from '../core/config.js';
+import { UsageError } from '../core/errors.js';
+import { parseMemoryLimit } from '../core/memory-limit.js';
+import { updateRule } from '../tensor/optimizers/registry.js';
+import { workersOf } from './devices.js';
+import { compileLearningRate, learningRateVariables, type TrainingTime } from './learning-rate.js';
+import { optimizerSpec } from './optimizer-spec.js';
+import { microBatchOf } from './run-setup.js';
+
+const MOST_PORT = 65_535;
+
+/** Throws the UsageError of the first setting that cannot be right. */
+export function checkSettings(config: TrainConfig): void {
+  requireListenPort(config.listen);
+  const workers = workersOf(config.devices).length;
+  requireWorkers(config, workers);
+  readScheduleSetting(config.schedule);
+  updateRule(optimizerSpec(config));
+  if (config.freeze === 'manual') parseFreezeSchedule(config.freezeSchedule);
+  if (config.microBatch !== 'auto') microBatchOf(config);
+  parseMemoryLimit(config.memoryLimit);
+  requireKnownRates(config);
+  readCredentials(config.tlsCert, config.tlsKey);
+}
+
+function requireListenPort(listen: string): void {
+  const port = Number(/:(\d+)$/.exec(listen)?.[1] ?? 0);
+  if (port > MOST_PORT)
+    throw new UsageError(
+      'PT_ADDRESS',
+      `--listen ${listen} names the port ${port}; the largest is ${MOST_PORT}`,
+      'Write HOST:PORT with a port from 1024 to 65535, or 0 for a free one.',
+    );
+}
+
+/** Workers may join later, but a run begins with its own. */
+function requireWorkers({ pipeline, replicas, devices }: TrainConfig, workers: number): void {
+  const [stages, copies] = [pipeline === 'auto' ? 1 : pipeline, replicas === 'auto' ? 1 : replicas];
+  if (stages * copies <= workers) return;
+  throw new UsageError(
+    'PT_NOT_ENOUGH_WORKERS',
+    `--pipeline ${stages} with --replicas ${copies} takes ${stages * copies} workers, --devices ${devices} starts ` +
+      `${workers}`,
+    `Use --devices cpu:${stages * copies}, or fewer stages (--pipeline) or replicas (--replicas).`,
+  );
+}
+
+/**
+ * The rates of a run whose length in epochs or in steps is not known yet: where the expression depends on what is
+ * known. Throws a UsageError (PT_LR_EXPRESSION).
+ */
+function requireKnownRates({ lr, steps, epochs }: TrainConfig): void {
+  const rate = compileLearningRate(lr, 0);
+  const used = learningRateVariables(lr);
+  const first = { step: 0, epoch: 0, steps: steps ?? 1, epochs: epochs ?? 1 };
+  const look = (at: Partial<TrainingTime>): void => void rate({ ...first, ...at });
+  const dependsOn = (...names: readonly string[]): boolean => names.some((name) => used.has(name));
+  if (steps !== undefined ? !dependsOn('epochs') : !dependsOn('steps')) look({});
+  if (steps !== undefined && !dependsOn('epoch', 'epochs'))
+    for (const share of [0.25, 0.5, 0.75, 1]) look({ step: Math.max(0, Math.ceil(steps * share) - 1) });
+}
