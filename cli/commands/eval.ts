@@ -7,6 +7,7 @@ import type { ConfigName } from '../config/config-keys.js';
 import { resolveRecorded } from '../config/resolve-config.js';
 import type { CommandContext } from '../session/command-context.js';
 import { approveModel, ownKeyOf } from '../session/foreign-run.js';
+import { dataLine } from '../text/data-text.js';
 import { count } from '../text/format.js';
 
 /** Where things lie may be different from before. */
@@ -43,6 +44,7 @@ export function evalCommand({ io, services, exitWith }: CommandContext): Command
         // A language model may have the loss itself as its metric.
         if (result.metric.name !== 'loss') io.stdout.lines([`loss        ${result.loss}`]);
         io.stdout.lines([`samples     ${count(result.samples)}`]);
+        if (result.data !== null) io.stdout.lines([`data        ${dataLine(result.data)}`]);
       }
       return 0;
     }),

@@ -1,6 +1,7 @@
 // Decisions: what happened in a run, in full sentences: plans, freezes, transitions, the cache, failures. Pure text
 // from events; steps are the status line's business.
 import type { RunEvent } from '../../engine/events/events.js';
+import { dataStory } from './data-text.js';
 import { bytes, count, duration, millis, number, percent, plural, range } from './format.js';
 import { microBatchLines } from './micro-batch-text.js';
 import { distrustText } from './trust-text.js';
@@ -33,6 +34,8 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
   switch (event.type) {
     case 'run.started':
       return tellStart(event);
+    case 'data.read':
+      return story(...dataStory(event));
     case 'resumed':
       return story(
         `goes on after ${plural(event.step, 'step')}, from ${event.checkpoint}`,

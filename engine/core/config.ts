@@ -43,7 +43,7 @@ export const trainConfigSchema = z.strictObject({
     ),
   limitSamples: positive
     .optional()
-    .describe('use only the first N training and N validation samples, to try something out'),
+    .describe('use only N training and N validation samples, drawn by class, to try something out'),
   devices: z
     .string()
     .default('auto')

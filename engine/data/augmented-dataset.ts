@@ -37,6 +37,7 @@ export function augmentDataset(dataset: Dataset, { augmentation, numViews, seed 
     info,
     tokenizer: dataset.tokenizer,
     labels: dataset.labels,
+    ...(dataset.summary === undefined ? {} : { summary: dataset.summary }),
     digest: dataset.digest,
     numTrain,
     numValidation,

@@ -2,6 +2,7 @@
 // the texts come from.
 import type { TokenArray } from './column.js';
 import { maskColumn, packedColumn, tokenArray } from './column.js';
+import type { DataSummary, TokenFacts } from './data-summary.js';
 import type { SourceFiles } from './source-files.js';
 import { TableDataset } from './table-dataset.js';
 import type { Framing, TokenizerOptions } from './tokenizer-choice.js';
@@ -25,8 +26,10 @@ export interface ClassificationOptions {
   readonly sequence: number | null;
   readonly choice: TokenizerOptions;
   readonly files: SourceFiles;
-  /** For texts that come from no file; default: the digest of `files` after the vocabulary was read. */
-  readonly digest?: string;
+  /** What is known of the texts before they are encoded. */
+  readonly facts: Omit<DataSummary, 'tokens'>;
+  /** Asked for after the vocabulary was read. */
+  readonly digest: () => string;
 }
 
 /** Share of the training texts that the automatic length holds whole. */
@@ -46,16 +49,26 @@ function frame({ tokenizer, classToken, separator }: Framing, text: string): num
   return ids;
 }
 
+function cutFacts(lengths: readonly number[], sequence: number): TokenFacts['cut'] {
+  const samples = lengths.filter((length) => length > sequence).length;
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  return { samples, share: samples / Math.max(1, lengths.length), longest };
+}
+
 /** The ids of samples, one behind the other, each as far as a sample can hold it, and how many it had. */
 class EncodedTexts {
   readonly lengths: number[] = [];
+  /** How many of a sample's tokens the tokenizer does not know. */
+  readonly #unknowns: number[] = [];
   readonly #most: number;
+  readonly #unknown: number | null;
   #ids: TokenArray;
   #used = 0;
 
   /** `most` ids of a sample are kept. */
-  constructor(vocabulary: number, most: number) {
+  constructor(vocabulary: number, most: number, unknown: number | null) {
     this.#most = most;
+    this.#unknown = unknown;
     this.#ids = tokenArray(vocabulary, 1 << 16);
   }
 
@@ -78,6 +91,16 @@ class EncodedTexts {
     for (let i = 0; i < kept; i++) this.#ids[this.#used + i] = ids[i] as number;
     this.#used += kept;
     this.lengths.push(ids.length);
+    this.#unknowns.push(ids.reduce((sum, id) => sum + (id === this.#unknown ? 1 : 0), 0));
+  }
+
+  /** Of all tokens of each part, the `numTrain` first samples being those that train. */
+  unknownShares(numTrain: number): NonNullable<TokenFacts['unknown']> {
+    const total = (list: readonly number[], from: number, to?: number): number =>
+      list.slice(from, to).reduce((sum, value) => sum + value, 0);
+    const share = (from: number, to?: number): number =>
+      total(this.#unknowns, from, to) / Math.max(1, total(this.lengths, from, to));
+    return { train: share(0, numTrain), validation: share(numTrain) };
   }
 }
 
@@ -89,10 +112,11 @@ export function encodeClassification({
   sequence,
   choice,
   files,
+  facts,
   digest,
 }: ClassificationOptions): TableDataset {
   const framing = classificationTokenizer(choice, folder, train, files);
-  const encoded = new EncodedTexts(framing.tokenizer.size, sequence ?? LONGEST_AUTOMATIC);
+  const encoded = new EncodedTexts(framing.tokenizer.size, sequence ?? LONGEST_AUTOMATIC, framing.tokenizer.unknown);
   for (const text of train) encoded.add(frame(framing, text));
   for (const text of validation) encoded.add(frame(framing, text));
   const T = sequence ?? automaticSequence(encoded.lengths.slice(0, train.length));
@@ -118,8 +142,20 @@ export function encodeClassification({
     ],
     numTrain: train.length,
     numValidation: validation.length,
-    digest: digest ?? files.digest(),
+    digest: digest(),
     tokenizer: framing.tokenizer,
     labels: names,
+    summary: {
+      ...facts,
+      tokens: {
+        tokenizer: framing.tokenizer.name,
+        size: framing.tokenizer.size,
+        file: framing.tokenizer.file,
+        unknown: framing.tokenizer.unknown === null ? null : encoded.unknownShares(train.length),
+        sequence: T,
+        isGiven: sequence !== null,
+        cut: cutFacts(encoded.lengths, T),
+      },
+    },
   });
 }

@@ -2,6 +2,7 @@
 // validation; where samples have several views, see augmented-dataset.ts. It knows nothing of batches, order or epochs
 // (see sampler.ts).
 import type { HostArray } from '../tensor/shape.js';
+import type { DataSummary } from './data-summary.js';
 import type { TokenizerIdentity } from './tokenizer-identity.js';
 
 /** Shape of one field of one sample, without the batch axis. */
@@ -52,6 +53,8 @@ export interface Dataset {
   readonly tokenizer: Tokenizer | null;
   /** Names of the classes by their ids, as the data call them; empty where there are no classes. */
   readonly labels: readonly string[];
+  /** What was understood, to be said at the start; for data that were read or made by a kind. */
+  readonly summary?: DataSummary;
   /**
    * Writes field `name` of sample `id` into `out` at row `row` (out holds B samples of that field one after another).
    */

@@ -1,22 +1,47 @@
-// Data kinds `tsv`, `csv` and `sst2`: lines of text with a label, for text classification.
+// Data kinds `tsv`, `csv`, `jsonl` and `sst2`: lines of text with a label, for text classification.
+import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../core/errors.js';
 import { encodeClassification } from './classification-text.js';
+import { classFacts, type DataSummary } from './data-summary.js';
 import type { DataKind, DataRequest } from './kind.js';
 import { dataOptions } from './kind.js';
-import type { LabelledLine, LineFormat } from './labelled-lines.js';
-import { classNames, parseLines } from './labelled-lines.js';
+import { type LabelColumns, labelColumns, requireOrder } from './label-columns.js';
+import { alikeNames, classNames, labelledLines, requireClasses } from './labelled-lines.js';
+import { classIds, type LabelledPart, type LabelledParts,labelledParts } from './labelled-parts.js';
+import { readRows, type RowFile, type RowFormat } from './separated-rows.js';
 import { firstExisting, isFolder, SourceFiles } from './source-files.js';
 import { TOKENIZER_NAMES } from './tokenizer-choice.js';
 
+const column = z.union([z.number().int().positive(), z.string().min(1)]);
 const options = z.strictObject({
+  text: column.optional().describe('column of the texts: its name in the heading, or its number from 1'),
+  label: column.optional().describe('column of the labels: its name in the heading, or its number from 1'),
+  heading: z.boolean().optional().describe('whether the first line is a heading (default: told by its words)'),
+  separator: z
+    .enum(['comma', 'semicolon', 'tab'])
+    .optional()
+    .describe('csv: what separates the fields (default: comma, or semicolon where only that fits)'),
+  classes: z.number().int().min(2).optional().describe('how many classes there are; other numbers are refused'),
+  validation: z
+    .number()
+    .positive()
+    .max(0.5)
+    .default(0.1)
+    .describe('one file: share that validates, drawn so that every class keeps its share'),
+  splitSeed: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(1)
+    .describe('seed of what is drawn: the validation part, maxTrain, maxValidation; not that of the run'),
   sequence: z
     .number()
     .int()
     .min(2)
     .optional()
-    .describe('tokens per sample, class token included (default: enough for 99 % of the training texts)'),
+    .describe('tokens per sample, class token included (default: enough for 99 % of the training texts, at most 256)'),
   tokenizer: z
     .enum(TOKENIZER_NAMES)
     .optional()
@@ -29,99 +54,123 @@ const options = z.strictObject({
     .default(8000)
     .describe('words: the most frequent words of the training texts that are kept'),
   lowercase: z.boolean().default(true).describe('words, wordpiece: fold case'),
-  maxTrain: z.number().int().positive().optional().describe('most samples to train on'),
-  maxValidation: z.number().int().positive().optional().describe('most samples to validate on'),
+  maxTrain: z.number().int().positive().optional().describe('most samples to train on, drawn by class'),
+  maxValidation: z.number().int().positive().optional().describe('most samples to validate on, drawn by class'),
 });
 
 const PRESETS = ['tokenizer', 'vocab', 'lowercase'] as const;
 const VALIDATION_NAMES = ['dev', 'valid', 'validation', 'val', 'test'];
-/** Share of a single file that validates: the last 10 %. */
-const VALIDATION_SHARE = 0.1;
 
-interface Split {
-  readonly path: string;
-  readonly lines: readonly LabelledLine[];
-}
-
-/** Training and validation lines of a folder or a file. */
-function readSplits(files: SourceFiles, path: string, format: LineFormat): readonly [Split, Split] {
-  const read = (file: string): Split => ({ path: file, lines: parseLines(file, files.readText(file), format) });
-  let trainPath = path;
-  if (isFolder(path)) {
-    const named = (names: readonly string[]): string | null =>
-      firstExisting(names.flatMap((name) => [join(path, `${name}.${format}`), join(path, `${name}.${format}.gz`)]));
-    const found = named(['train']);
-    if (found === null) {
-      throw new DataError(
-        'PT_DATA_MISSING',
-        `no train.${format} in ${path}`,
-        `a folder needs train.${format}, and dev.${format} or valid.${format} to validate; or name one file`,
-      );
-    }
-    const validationPath = named(VALIDATION_NAMES);
-    if (validationPath !== null) return [read(found), read(validationPath)];
-    trainPath = found;
-  }
-  const all = read(trainPath);
-  const numValidation = Math.floor(all.lines.length * VALIDATION_SHARE);
-  if (numValidation === 0) {
+/** Paths of the file that trains and the one that validates; null where one file has all. */
+function findFiles(path: string, format: RowFormat): readonly [train: string, validation: string | null] {
+  if (!isFolder(path)) return [path, null];
+  const named = (names: readonly string[]): string | null =>
+    firstExisting(names.flatMap((name) => [join(path, `${name}.${format}`), join(path, `${name}.${format}.gz`)]));
+  const train = named(['train']);
+  if (train === null) {
     throw new DataError(
-      'PT_DATA_SIZE',
-      `${trainPath} has ${all.lines.length} samples; the last tenth validates, which needs at least 10`,
-      'add lines, or put validation lines into a file of their own',
+      'PT_DATA_MISSING',
+      `no train.${format} in ${path}`,
+      `a folder needs train.${format}, and dev.${format} or valid.${format} to validate; or name one file`,
     );
   }
-  const cut = all.lines.length - numValidation;
-  return [
-    { path: trainPath, lines: all.lines.slice(0, cut) },
-    { path: trainPath, lines: all.lines.slice(cut) },
-  ];
+  return [train, named(VALIDATION_NAMES)];
 }
 
-function classIds(names: readonly string[], { path, lines }: Split): Int32Array {
-  const index = new Map(names.map((name, i) => [name, i]));
-  return Int32Array.from(lines, ({ label, line }) => {
-    const id = index.get(label);
-    if (id === undefined) {
-      const known = names.slice(0, 10).join(', ') + (names.length > 10 ? ', ...' : '');
-      throw new DataError(
-        'PT_DATA_LABEL',
-        `${path}:${line}: label "${label}" is none of the ${names.length} labels of the training lines (${known})`,
-        'correct the label, or add training lines with it',
-      );
-    }
-    return id;
-  });
-}
-
-function open(request: DataRequest, format: LineFormat) {
-  const { sequence, maxTrain, maxValidation, ...choice } = dataOptions(options, request);
+function open(request: DataRequest, format: RowFormat) {
+  const {
+    sequence,
+    maxTrain,
+    maxValidation,
+    validation,
+    splitSeed,
+    text,
+    label,
+    heading,
+    separator,
+    classes,
+    ...choice
+  } = dataOptions(options, request);
   const files = new SourceFiles();
-  const [allTrain, allValidation] = readSplits(files, request.path, format);
-  const train = { ...allTrain, lines: allTrain.lines.slice(0, maxTrain) };
-  const validation = { ...allValidation, lines: allValidation.lines.slice(0, maxValidation) };
-  const names = classNames(train.lines.map(({ label }) => label));
-  if (names.length < 2) {
-    throw new DataError(
-      'PT_DATA_CLASSES',
-      `${train.path} has 1 label (${names[0]}), a classifier needs at least 2`,
-      'check that the label is the last column',
-    );
-  }
-  const labels = [...classIds(names, train), ...classIds(names, validation)];
+  const [trainPath, validationPath] = findFiles(request.path, format);
+  const read = (path: string): RowFile => readRows(path, files.readText(path), format, separator);
+  const tables = [read(trainPath), ...(validationPath === null ? [] : [read(validationPath)])];
+  const columns = labelColumns(tables, { text, label, heading });
+  const parts = tables.map((table, at): LabelledPart => {
+    const own = columns[at] as LabelColumns;
+    requireOrder(table, own);
+    return { path: table.path, lines: labelledLines(table, own) };
+  });
+  const [first] = parts as [LabelledPart, LabelledPart?];
+  const names = classNames(first.lines.map((line) => line.label));
+  requireClasses(first.path, names, first.lines.length, classes);
+  const found = labelledParts(parts as [LabelledPart, LabelledPart?], names, {
+    validation,
+    splitSeed,
+    maxTrain,
+    maxValidation,
+  });
+  const labels = Int32Array.from([...classIds(names, found.train), ...classIds(names, found.validation)]);
   return encodeClassification({
     source: request.source,
     texts: {
-      train: train.lines.map(({ text }) => text),
-      validation: validation.lines.map(({ text }) => text),
-      labels: Int32Array.from(labels),
-      names,
+      train: found.train.lines.map((line) => line.text),
+      validation: found.validation.lines.map((line) => line.text),
+      labels,
+      names: names,
     },
     folder: isFolder(request.path) ? request.path : dirname(request.path),
     sequence: sequence ?? request.defaultSequence,
     choice,
     files,
+    facts: factsOf({ source: request.source, tables, columns, parts, names, found, labels }),
+    digest: () => digestOf(files, found, labels),
   });
+}
+
+interface Reading {
+  readonly source: string;
+  readonly tables: readonly RowFile[];
+  readonly columns: readonly LabelColumns[];
+  readonly parts: readonly LabelledPart[];
+  readonly names: readonly string[];
+  readonly found: LabelledParts;
+  readonly labels: Int32Array;
+}
+
+function factsOf({ source, tables, columns, parts, names, found, labels }: Reading): DataSummary {
+  const { train, validation, split, limits } = found;
+  const [first] = columns as [LabelColumns];
+  const nameOf = (at: number): string => {
+    const name = first.heading?.[at]?.trim() ?? '';
+    return name === '' ? `column ${at + 1}` : `"${name.slice(0, 60)}" (column ${at + 1})`;
+  };
+  const texts = new Set(train.lines.map((line) => line.text));
+  return {
+    source,
+    numTrain: train.lines.length,
+    numValidation: validation.lines.length,
+    files: parts.map(({ path, lines }, at) => ({
+      path: basename(path),
+      samples: lines.length,
+      part: parts.length === 1 ? 'both' : at === 0 ? 'training' : 'validation',
+      heading: tables[at]?.names !== null ? null : columns[at]?.isFirstRow === true ? 'taken' : 'none',
+    })),
+    columns: { text: nameOf(first.text), label: nameOf(first.label), separator: tables[0]?.separator ?? '' },
+    split,
+    limits,
+    classes: classFacts(names, labels, train.lines.length, alikeNames(names)),
+    shared: validation.lines.filter((line) => texts.has(line.text)).length,
+  };
+}
+
+/** Of the files and of what was made of them: which line is which sample, with which class. */
+function digestOf(files: SourceFiles, { train, validation }: LabelledParts, labels: Int32Array): string {
+  const lines = Int32Array.from([...train.lines, ...validation.lines], ({ line }) => line);
+  const sizes = Int32Array.of(train.lines.length, validation.lines.length);
+  return [sizes, lines, labels]
+    .reduce((hash, part) => hash.update(part), createHash('sha256').update(files.digest()))
+    .digest('hex');
 }
 
 /** Fields `tokens` [T] int32, `mask` [T] float32 (1 for real tokens), `label` [] int32. */
@@ -138,6 +187,14 @@ export const csv: DataKind = {
   presets: PRESETS,
   summary: 'FILE, or DIR with train.csv and dev.csv: text, comma, label, quotes allowed',
   open: (request) => open(request, 'csv'),
+};
+
+/** As `tsv`, of JSON objects: their keys are the columns. */
+export const jsonl: DataKind = {
+  name: 'jsonl',
+  presets: PRESETS,
+  summary: 'FILE, or DIR with train.jsonl and dev.jsonl: an object with text and label per line',
+  open: (request) => open(request, 'jsonl'),
 };
 
 /** The folder layout of the Stanford Sentiment Treebank: train.tsv and dev.tsv. */

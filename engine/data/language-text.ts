@@ -3,6 +3,7 @@
 import { DataError } from '../core/errors.js';
 import type { TokenArray } from './column.js';
 import { tokenArray, windowColumn } from './column.js';
+import type { DataSummary, TokenFacts } from './data-summary.js';
 import type { Tokenizer } from './dataset.js';
 import { TableDataset } from './table-dataset.js';
 import { piecesOf } from './text-pieces.js';
@@ -27,6 +28,23 @@ function encodeAll(tokenizer: Tokenizer, text: string): TokenArray {
   return all;
 }
 
+function shareOf(tokens: TokenArray, token: number): number {
+  let found = 0;
+  for (const id of tokens) if (id === token) found += 1;
+  return found / Math.max(1, tokens.length);
+}
+
+function tokenFacts(
+  { name, size, file, unknown }: Tokenizer,
+  [train, validation]: readonly [TokenArray, TokenArray],
+  sequence: number,
+  isGiven: boolean,
+): TokenFacts {
+  const unknowns =
+    unknown === null ? null : { train: shareOf(train, unknown), validation: shareOf(validation, unknown) };
+  return { tokenizer: name, size, file, unknown: unknowns, sequence, isGiven, cut: null };
+}
+
 export interface RunningText {
   readonly source: string;
   readonly train: string;
@@ -35,28 +53,40 @@ export interface RunningText {
   /** Tokens per sample. */
   readonly sequence: number;
   readonly digest: string;
+  /** What is known of the text before it is encoded. */
+  readonly facts: Pick<DataSummary, 'files' | 'split'>;
+  /** Whether somebody gave the length. */
+  readonly isLengthGiven: boolean;
+}
+
+function windowsOf(source: string, { length }: TokenArray, sequence: number, part: string): number {
+  const count = Math.floor((length - 1) / sequence);
+  if (count >= 1) return count;
+  throw new DataError(
+    'PT_DATA_SHORT',
+    `${source}: the ${part} part has ${length} tokens, one window needs ${sequence + 1}`,
+    'use more text, or a shorter window with the option sequence=N',
+  );
 }
 
 /** Makes the data set. Throws PT_DATA_SHORT where a part has fewer tokens than one window and its last target need. */
-export function encodeLanguage({ source, train, validation, tokenizer, sequence, digest }: RunningText): TableDataset {
+export function encodeLanguage({
+  source,
+  train,
+  validation,
+  tokenizer,
+  sequence,
+  digest,
+  facts,
+  isLengthGiven,
+}: RunningText): TableDataset {
   const parts = [encodeAll(tokenizer, train), encodeAll(tokenizer, validation)] as const;
-  const counts = parts.map((tokens, i) => {
-    const count = Math.floor((tokens.length - 1) / sequence);
-    if (count < 1) {
-      const part = i === 0 ? 'training' : 'validation';
-      throw new DataError(
-        'PT_DATA_SHORT',
-        `${source}: the ${part} part has ${tokens.length} tokens, one window needs ${sequence + 1}`,
-        'use more text, or a shorter window with the option sequence=N',
-      );
-    }
-    return count;
-  }) as [number, number];
+  const counts = parts.map((tokens, i) => windowsOf(source, tokens, sequence, i === 0 ? 'training' : 'validation'));
   const [trainTokens, validationTokens] = parts;
   const stream = tokenArray(tokenizer.size, trainTokens.length + validationTokens.length);
   stream.set(trainTokens);
   stream.set(validationTokens, trainTokens.length);
-  const [numTrain, numValidation] = counts;
+  const [numTrain = 0, numValidation = 0] = counts;
   const startOf = (id: number): number =>
     id < numTrain ? id * sequence : trainTokens.length + (id - numTrain) * sequence;
   const starts = (shift: number): Float64Array =>
@@ -72,5 +102,19 @@ export function encodeLanguage({ source, train, validation, tokenizer, sequence,
     numValidation,
     digest,
     tokenizer,
+    summary: {
+      source,
+      numTrain,
+      numValidation,
+      ...facts,
+      limits: [],
+      running: {
+        trainCharacters: train.length,
+        validationCharacters: validation.length,
+        trainTokens: trainTokens.length,
+        validationTokens: validationTokens.length,
+      },
+      tokens: tokenFacts(tokenizer, parts, sequence, isLengthGiven),
+    },
   });
 }

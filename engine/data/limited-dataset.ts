@@ -1,20 +1,63 @@
-// LimitedDataset: the first samples of a data set, for a run that is only meant to try something out.
+// LimitedDataset: some samples of a data set, for a run that is only meant to try something out. Of classes, every one
+// keeps its share: the first samples of a file may all be of one.
 import { createHash } from 'node:crypto';
+import type { DataSummary } from './data-summary.js';
 import type { Dataset } from './dataset.js';
+import { stratifiedDraw } from './stratified-draw.js';
+
+/** The draw is the same for every run. */
+const SEED = 1;
 
 /** At most `limit` training and `limit` validation samples; the data set itself where there is no limit. */
 export function limitDataset(dataset: Dataset, limit: number | undefined): Dataset {
   if (limit === undefined) return dataset;
-  const numTrain = Math.min(limit, dataset.numTrain);
+  const { source, info, tokenizer, labels, summary } = dataset;
+  const places = [
+    placesOf(dataset, 'training', 0, dataset.numTrain, limit),
+    placesOf(dataset, 'validation', dataset.numTrain, dataset.numValidation, limit),
+  ] as const;
+  const [numTrain, numValidation] = [places[0].length, places[1].length];
   return {
-    source: dataset.source,
-    info: dataset.info,
-    tokenizer: dataset.tokenizer,
-    labels: dataset.labels,
+    source,
+    info,
+    tokenizer,
+    labels,
     numTrain,
-    numValidation: Math.min(limit, dataset.numValidation),
-    digest: createHash('sha256').update(`${dataset.digest} ${limit}`).digest('hex'),
+    numValidation,
+    digest: createHash('sha256').update(`${dataset.digest} ${limit}`).update(places[0]).update(places[1]).digest('hex'),
+    ...(summary === undefined ? {} : { summary: limited(summary, dataset, numTrain, numValidation) }),
     // Validation samples keep following on the training samples.
-    read: (id, name, out, row) => dataset.read(id < numTrain ? id : id - numTrain + dataset.numTrain, name, out, row),
+    read: (id, name, out, row) => {
+      const place = id < numTrain ? places[0][id] : places[1][id - numTrain];
+      dataset.read(place ?? -1, name, out, row);
+    },
+  };
+}
+
+/** Ids of the samples of a part that are kept: drawn by class, or the first ones where there are no classes. */
+function placesOf(dataset: Dataset, purpose: string, from: number, length: number, limit: number): Int32Array {
+  const count = Math.min(limit, length);
+  if (count === length || !hasClasses(dataset)) return Int32Array.from({ length: count }, (_, i) => from + i);
+  const classes = new Int32Array(length);
+  for (let i = 0; i < length; i++) dataset.read(from + i, 'label', classes, i);
+  return stratifiedDraw(classes, { count, seed: SEED, purpose, spare: 0 }).map((place) => from + place);
+}
+
+const hasClasses = ({ info }: Dataset): boolean =>
+  info.classes !== null && info.fields.some(({ name, shape }) => name === 'label' && shape.length === 0);
+
+function limited(summary: DataSummary, whole: Dataset, numTrain: number, numValidation: number): DataSummary {
+  const isDrawn = hasClasses(whole);
+  const told = (part: 'training' | 'validation', kept: number, of: number): DataSummary['limits'] =>
+    kept === of ? [] : [{ part, kept, of, setting: 'limit-samples', isDrawn }];
+  return {
+    ...summary,
+    numTrain,
+    numValidation,
+    limits: [
+      ...summary.limits,
+      ...told('training', numTrain, whole.numTrain),
+      ...told('validation', numValidation, whole.numValidation),
+    ],
   };
 }

@@ -1,23 +1,33 @@
 // Data kind `mnist`: images and labels in the IDX format of MNIST, gzip or not.
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../core/errors.js';
 import { byteColumn, packedColumn } from './column.js';
+import { classFacts, type DataSummary } from './data-summary.js';
 import { readIdx } from './idx.js';
 import type { DataKind } from './kind.js';
 import { dataOptions } from './kind.js';
 import { firstExisting, isFolder, SourceFiles } from './source-files.js';
+import { stratifiedDraw } from './stratified-draw.js';
 import { TableDataset } from './table-dataset.js';
 
 const options = z.strictObject({
-  maxTrain: z.number().int().positive().optional().describe('most samples to train on'),
-  maxValidation: z.number().int().positive().optional().describe('most samples to validate on'),
+  maxTrain: z.number().int().positive().optional().describe('most samples to train on, drawn by class'),
+  maxValidation: z.number().int().positive().optional().describe('most samples to validate on, drawn by class'),
+  split: z
+    .enum(['last', 'drawn'])
+    .optional()
+    .describe(
+      'one pair of files: the last fifth validates, or a fifth drawn by class (default: last, where it has all classes)',
+    ),
+  splitSeed: z.number().int().nonnegative().default(1).describe('seed of what is drawn; not that of the run'),
 });
 
 /** Mean and standard deviation of the pixels of MNIST's training images, scaled to [0, 1]. */
 const PIXEL_MEAN = 0.1307;
 const PIXEL_STD = 0.3081;
-/** Share that validates where one pair of files holds everything: the last 20 %. */
+/** Share that validates where one pair of files holds everything. */
 const VALIDATION_SHARE = 0.2;
 
 interface Pair {
@@ -64,8 +74,19 @@ function findPair(files: SourceFiles, folder: string, prefix: string): Pair | nu
   return readPair(files, images, labels);
 }
 
+interface Split {
+  readonly train: Pair;
+  readonly validation: Pair;
+  readonly split: DataSummary['split'];
+}
+
+interface SplitOptions {
+  readonly split?: 'last' | 'drawn' | undefined;
+  readonly splitSeed: number;
+}
+
 /** The training pair and the validation pair of a folder. */
-function readPairs(files: SourceFiles, folder: string): readonly [Pair, Pair] {
+function readPairs(files: SourceFiles, folder: string, options: SplitOptions): Split {
   const train = findPair(files, folder, 'train-');
   const test = findPair(files, folder, 't10k-');
   if (train !== null && test !== null) {
@@ -76,7 +97,7 @@ function readPairs(files: SourceFiles, folder: string): readonly [Pair, Pair] {
         'the two sets do not belong together',
       );
     }
-    return [train, test];
+    return { train, validation: test, split: { how: 'file' } };
   }
   const only = train ?? test ?? findPair(files, folder, '');
   if (only === null) {
@@ -93,7 +114,50 @@ function readPairs(files: SourceFiles, folder: string): readonly [Pair, Pair] {
       'use at least 5 images',
     );
   }
-  return [slicePair(only, 0, numTrain), slicePair(only, numTrain, only.count)];
+  return splitPair(only, numTrain, options);
+}
+
+/** The last fifth, as these sets are used, unless the images lie sorted by class; then a fifth of every class. */
+function splitPair(only: Pair, numTrain: number, { split, splitSeed }: SplitOptions): Split {
+  const last = {
+    train: slicePair(only, 0, numTrain),
+    validation: slicePair(only, numTrain, only.count),
+    split: { how: 'last', share: VALIDATION_SHARE },
+  } as const;
+  const count = only.count - numTrain;
+  const [train, validation, all] = [last.train, last.validation, only].map(({ labels }) => new Set(labels).size);
+  // So few images hold no class of everything, however they are taken.
+  const isEven = train === all && (validation === all || count < (all ?? 0));
+  if (split === 'last' || (split === undefined && isEven)) return last;
+  const drawn = stratifiedDraw(only.labels, { count, seed: splitSeed, purpose: 'validation', spare: 1 });
+  const isDrawn = new Set(drawn);
+  const others = Int32Array.from({ length: only.count }, (_, place) => place).filter((place) => !isDrawn.has(place));
+  return {
+    train: pickPair(only, others),
+    validation: pickPair(only, drawn),
+    split: { how: 'drawn', share: VALIDATION_SHARE, seed: splitSeed },
+  };
+}
+
+/** The images at these places. */
+function pickPair(pair: Pair, places: Int32Array): Pair {
+  const size = pair.height * pair.width;
+  const pixels = new Uint8Array(places.length * size);
+  places.forEach((place, i) => pixels.set(pair.pixels.subarray(place * size, (place + 1) * size), i * size));
+  return { ...pair, count: places.length, pixels, labels: Uint8Array.from(places, (place) => pair.labels[place] ?? 0) };
+}
+
+/** At most so many, drawn by class: the first ones may be of one. */
+function limitPair(
+  pair: Pair,
+  part: 'training' | 'validation',
+  most: number | undefined,
+  seed: number,
+): { readonly pair: Pair; readonly told: DataSummary['limits'] } {
+  if (most === undefined || most >= pair.count) return { pair, told: [] };
+  const setting = part === 'training' ? 'maxTrain' : 'maxValidation';
+  const places = stratifiedDraw(pair.labels, { count: most, seed, purpose: setting, spare: 0 });
+  return { pair: pickPair(pair, places), told: [{ part, kept: most, of: pair.count, setting, isDrawn: true }] };
 }
 
 const slicePair = (pair: Pair, from: number, to: number): Pair => {
@@ -118,7 +182,7 @@ export const mnist: DataKind = {
   name: 'mnist',
   summary: 'DIR with IDX images and labels (MNIST and its relatives)',
   open(request) {
-    const { maxTrain, maxValidation } = dataOptions(options, request);
+    const { maxTrain, maxValidation, split, splitSeed } = dataOptions(options, request);
     if (!isFolder(request.path)) {
       throw new DataError(
         'PT_DATA_FOLDER',
@@ -127,11 +191,17 @@ export const mnist: DataKind = {
       );
     }
     const files = new SourceFiles();
-    const [allTrain, allValidation] = readPairs(files, request.path);
-    const train = slicePair(allTrain, 0, Math.min(allTrain.count, maxTrain ?? Infinity));
-    const validation = slicePair(allValidation, 0, Math.min(allValidation.count, maxValidation ?? Infinity));
+    const found = readPairs(files, request.path, { split, splitSeed });
+    const limited = [
+      limitPair(found.train, 'training', maxTrain, splitSeed),
+      limitPair(found.validation, 'validation', maxValidation, splitSeed),
+    ] as const;
+    const [train, validation] = [limited[0].pair, limited[1].pair];
     const labels = concat(train.labels, validation.labels);
     const classes = labels.reduce((most, label) => Math.max(most, label), 0) + 1;
+    // Then the bytes of the files do not say which image is which sample.
+    const isDrawn = found.split.how === 'drawn' || limited.some(({ told }) => told.length > 0);
+    const names = Array.from({ length: classes }, (_, id) => String(id));
     const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - PIXEL_MEAN) / PIXEL_STD);
     return new TableDataset({
       source: request.source,
@@ -151,8 +221,18 @@ export const mnist: DataKind = {
       ],
       numTrain: train.count,
       numValidation: validation.count,
-      digest: files.digest(),
-      labels: Array.from({ length: classes }, (_, id) => String(id)),
+      digest: isDrawn ? createHash('sha256').update(files.digest()).update(labels).digest('hex') : files.digest(),
+      labels: names,
+      summary: {
+        source: request.source,
+        numTrain: train.count,
+        numValidation: validation.count,
+        files: [],
+        split: found.split,
+        limits: limited.flatMap(({ told }) => told),
+        classes: classFacts(names, labels, train.count),
+        image: { height: train.height, width: train.width, channels: 1 },
+      },
     });
   },
 };

@@ -2,8 +2,9 @@
 import { UsageError } from '../core/errors.js';
 import { didYouMean } from '../core/suggest.js';
 import type { Dataset } from './dataset.js';
+import { kindless, requireReadable } from './foreign-format.js';
 import type { DataDefaults, DataKind } from './kind.js';
-import { csv, sst2, tsv } from './labelled-text.js';
+import { csv, jsonl, sst2, tsv } from './labelled-text.js';
 import { mnist } from './mnist.js';
 import { synthetic } from './synthetic.js';
 import { text } from './text.js';
@@ -15,6 +16,7 @@ export const DATA_KINDS: readonly DataKind[] = [
   sst2,
   tsv,
   csv,
+  jsonl,
   text,
   synthetic,
 ];
@@ -32,10 +34,8 @@ export function openDataset(source: string, options: Record<string, unknown>, de
   const kind = DATA_KINDS.find((candidate) => candidate.name === name);
   const list = `kinds of data: ${DATA_KINDS.map((known) => `${known.name} (${known.summary})`).join('; ')}`;
   if (kind === undefined) {
-    const problem =
-      colon < 0
-        ? `data "${source}" names no kind; write KIND:PATH, e.g. text:${source}.`
-        : `there is no kind of data "${name}" (in "${source}").`;
+    if (colon < 0 && !names.includes(name)) throw kindless(source, list);
+    const problem = `there is no kind of data "${name}" (in "${source}").`;
     throw new UsageError('PT_DATA_KIND', problem + didYouMean(name, names), list);
   }
   if (path === '') {
@@ -45,6 +45,8 @@ export function openDataset(source: string, options: Record<string, unknown>, de
       list,
     );
   }
+  // Who names an ending that is to be read as text knows what it is.
+  if (kind.place === undefined) requireReadable(name, path, options['match'] !== undefined);
   const presets = (kind.presets ?? [])
     .filter((option) => defaults[option] !== undefined)
     .map((option) => [option, defaults[option]] as const);

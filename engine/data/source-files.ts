@@ -1,5 +1,6 @@
 // SourceFiles: reads the files of one data set, unpacks gzip, and keeps the digest of what it read. It does not know
 // what the bytes mean, but how many there may be.
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -118,9 +119,24 @@ function decoded(path: string, bytes: Buffer, stream: boolean): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream });
   } catch (error) {
-    throw new DataError('PT_DATA_ENCODING', `${path} is not UTF-8 text`, 'convert it, e.g. with iconv -t UTF-8', {
-      cause: error,
-    });
+    const isWide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+    const [from, place] = isWide ? ['UTF-16', ''] : ['WINDOWS-1252', `:${badLine(bytes)}`];
+    throw new DataError(
+      'PT_DATA_ENCODING',
+      `${path}${place} is not UTF-8 text`,
+      `convert it, e.g. iconv -f ${from} -t UTF-8 ${path} > NEW` +
+        (isWide ? '' : ', with the encoding that it has; in a spreadsheet, save it as "CSV UTF-8"'),
+      { cause: error },
+    );
+  }
+}
+
+/** The first line, from 1, with bytes that are not UTF-8. */
+function badLine(bytes: Buffer): number {
+  for (let line = 1, from = 0; ; line++) {
+    const end = bytes.indexOf(0x0a, from);
+    if (end < 0 || !isUtf8(bytes.subarray(from, end))) return line;
+    from = end + 1;
   }
 }
 

@@ -8,6 +8,7 @@ import { didYouMean } from '../core/suggest.js';
 import { CharTokenizer } from './char-tokenizer.js';
 import { encodeClassification } from './classification-text.js';
 import { packedColumn } from './column.js';
+import { classFacts, type DataSummary } from './data-summary.js';
 import type { Dataset } from './dataset.js';
 import { drawDigits } from './drawn-digits.js';
 import type { DataKind, DataRequest } from './kind.js';
@@ -41,6 +42,22 @@ const split = (samples: number): { numTrain: number; numValidation: number } => 
   return { numTrain: samples - numValidation, numValidation };
 };
 
+const DIGITS = [...'0123456789'];
+/** By class id. */
+const MOODS = ['bad', 'good'];
+
+type Split = ReturnType<typeof split>;
+
+/** What is known of drawn data before it is encoded. */
+const made = (source: string, { numTrain, numValidation }: Split): Omit<DataSummary, 'tokens'> => ({
+  source,
+  numTrain,
+  numValidation,
+  files: [],
+  split: { how: 'made' },
+  limits: [],
+});
+
 /** The digest covers what was drawn, so it changes when the drawing does. */
 const digestOf = (...parts: readonly (string | NodeJS.ArrayBufferView)[]): string =>
   parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex');
@@ -58,7 +75,12 @@ function digits(request: DataRequest): Dataset {
     ],
     ...split(samples),
     digest: digestOf(images, labels),
-    labels: Array.from({ length: 10 }, (_, digit) => String(digit)),
+    labels: DIGITS,
+    summary: {
+      ...made(request.source, split(samples)),
+      classes: classFacts(DIGITS, labels, split(samples).numTrain),
+      image: { height: size, width: size, channels: 1 },
+    },
   });
 }
 
@@ -93,6 +115,7 @@ function copy(request: DataRequest): Dataset {
     ],
     ...split(samples),
     digest: digestOf(tokens, targets),
+    summary: made(request.source, split(samples)),
   });
 }
 
@@ -110,6 +133,8 @@ function story(request: DataRequest): Dataset {
     tokenizer: new CharTokenizer(train + validation),
     sequence: T,
     digest: digestOf(train, validation),
+    facts: { files: [], split: { how: 'made' } },
+    isLengthGiven: true,
   });
 }
 
@@ -120,12 +145,16 @@ function sentiment(request: DataRequest): Dataset {
   const { numTrain } = split(samples);
   return encodeClassification({
     source: request.source,
-    texts: { train: texts.slice(0, numTrain), validation: texts.slice(numTrain), labels, names: ['bad', 'good'] },
+    texts: { train: texts.slice(0, numTrain), validation: texts.slice(numTrain), labels, names: MOODS },
     folder: '',
     sequence: sequence ?? request.defaultSequence ?? 16,
     choice: { tokenizer: 'words', vocabulary: 1000, lowercase: true },
     files: new SourceFiles(),
-    digest: digestOf(texts.join('\n'), labels),
+    facts: {
+      ...made(request.source, split(samples)),
+      classes: classFacts(MOODS, labels, numTrain),
+    },
+    digest: () => digestOf(texts.join('\n'), labels),
   });
 }
 

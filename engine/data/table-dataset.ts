@@ -3,6 +3,7 @@ import { invariant } from '../core/invariant.js';
 import type { HostArray } from '../tensor/shape.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { Column } from './column.js';
+import type { DataSummary } from './data-summary.js';
 import type { DataInfo, Dataset, Tokenizer } from './dataset.js';
 
 export interface TableParts {
@@ -14,6 +15,7 @@ export interface TableParts {
   readonly digest: string;
   readonly tokenizer?: Tokenizer;
   readonly labels?: readonly string[];
+  readonly summary: DataSummary;
 }
 
 export class TableDataset implements Dataset {
@@ -24,9 +26,10 @@ export class TableDataset implements Dataset {
   readonly digest: string;
   readonly tokenizer: Tokenizer | null;
   readonly labels: readonly string[];
+  readonly summary: DataSummary;
   readonly #columns: ReadonlyMap<string, Column>;
 
-  constructor({ source, info, columns, numTrain, numValidation, digest, tokenizer, labels }: TableParts) {
+  constructor({ source, info, columns, numTrain, numValidation, digest, tokenizer, labels, summary }: TableParts) {
     this.source = source;
     this.info = { ...info, fields: columns.map((column) => column.spec) };
     this.numTrain = numTrain;
@@ -34,6 +37,7 @@ export class TableDataset implements Dataset {
     this.digest = digest;
     this.tokenizer = tokenizer ?? null;
     this.labels = labels ?? [];
+    this.summary = summary;
     this.#columns = new Map(columns.map((column) => [column.spec.name, column]));
   }
 

@@ -1,6 +1,6 @@
 // Data kind `text`: running text of a file or of the files below a folder, for language models.
 import { readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../core/errors.js';
 import type { DataKind } from './kind.js';
@@ -51,7 +51,12 @@ function* filesBelow(folder: string): Generator<string> {
  * Text files of a folder, one after another, with a line break between where a file does not end in one. What is no
  * text is passed over.
  */
-function readFolder(files: SourceFiles, folder: string, match: string, maxBytes: number): string {
+function readFolder(
+  files: SourceFiles,
+  folder: string,
+  match: string,
+  maxBytes: number,
+): { readonly whole: string; readonly texts: number } {
   const ending = match.replace(/^\*+/, '');
   const texts: string[] = [];
   let total = 0;
@@ -79,7 +84,7 @@ function readFolder(files: SourceFiles, folder: string, match: string, maxBytes:
       'check the folder and the options match and maxBytes',
     );
   }
-  return texts.join('');
+  return { whole: texts.join(''), texts: texts.length };
 }
 
 /** The text of a file, or null where it is not readable text. */
@@ -100,10 +105,13 @@ export const text: DataKind = {
   summary: 'FILE, or DIR whose text files are read in order; the last 10 % validate',
   open(request) {
     const { sequence, match, maxBytes, ...choice } = dataOptions(options, request);
+    const given = sequence ?? request.defaultSequence;
     const files = new SourceFiles();
     const isDir = isFolder(request.path);
     const limit = maxBytes ?? Infinity;
-    const whole = isDir ? readFolder(files, request.path, match ?? '', limit) : readOne(files, request.path, limit);
+    const { whole, texts } = isDir
+      ? readFolder(files, request.path, match ?? '', limit)
+      : { whole: readOne(files, request.path, limit), texts: 1 };
     const cut = splitPoint(whole);
     const [train, validation] = [whole.slice(0, cut), whole.slice(cut)];
     const tokenizer = languageTokenizer(choice, isDir ? request.path : dirname(request.path), whole, train, files);
@@ -112,8 +120,13 @@ export const text: DataKind = {
       train,
       validation,
       tokenizer,
-      sequence: sequence ?? request.defaultSequence ?? DEFAULT_SEQUENCE,
+      sequence: given ?? DEFAULT_SEQUENCE,
       digest: files.digest(),
+      facts: {
+        files: [{ path: basename(request.path), samples: texts, part: 'both', heading: null }],
+        split: { how: 'last', share: VALIDATION_SHARE },
+      },
+      isLengthGiven: given !== null,
     });
   },
 };

@@ -1,6 +1,7 @@
 // RunEvent: one line of events.jsonl. Every table, chart and summary is a pure function of these lines. Not a log: free
 // text lives only in `reason` and `message` fields.
 import { z } from 'zod';
+import { dataSummarySchema } from '../data/data-summary.js';
 import { lossDigestSchema } from './loss-digest.js';
 
 /** Characters of a text at most, far above what is written: a recording may come from elsewhere. */
@@ -36,6 +37,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     higherIsBetter: z.boolean(),
     targetMetric: figure.optional(),
   }),
+  /** What was understood from the data. Follows on `run.started`; what is doubtful about it follows as warnings. */
+  dataSummarySchema.extend({ type: z.literal('data.read') }),
   /**
    * What `--micro-batch auto` found, before the run starts; `predictedStepMs` is null, and `why` says why, where a size
    * is impossible.

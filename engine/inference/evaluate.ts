@@ -3,6 +3,7 @@
 import { setUpRunFrom } from '../checkpoint/resumed-setup.js';
 import type { ResumePoint } from '../checkpoint/run-checkpoint.js';
 import type { TrainConfig } from '../core/config.js';
+import type { DataSummary } from '../data/data-summary.js';
 import { SingleDevice } from './single-device.js';
 
 export interface RunEvaluation {
@@ -11,6 +12,8 @@ export interface RunEvaluation {
   readonly loss: number;
   readonly metric: { readonly name: string; readonly value: number };
   readonly samples: number;
+  /** What was understood from the data, where their kind tells. */
+  readonly data: DataSummary | null;
 }
 
 /**
@@ -30,5 +33,6 @@ export async function evaluateCheckpoint(point: ResumePoint, config: TrainConfig
     loss,
     metric: { name: built.metric.name, value: metric },
     samples: dataset.numValidation,
+    data: dataset.summary ?? null,
   };
 }

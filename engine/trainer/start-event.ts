@@ -1,10 +1,20 @@
-// The first event of a run: what it is made of. Pure.
+// The first events of a run: what it is made of. Pure.
 import { cpus } from 'node:os';
 import { allowance, coresText } from '../core/allowance.js';
 import { present } from '../core/invariant.js';
 import { VERSION } from '../core/version.js';
+import { dataDoubts } from '../data/data-doubts.js';
 import type { RunEventBody } from '../events/events.js';
 import type { RunSetup } from '../run/run-setup.js';
+
+/** What was understood from the data, and what is doubtful about it. */
+export function dataEvents({ dataset: { summary } }: RunSetup): RunEventBody[] {
+  if (summary === undefined) return [];
+  return [
+    { type: 'data.read', ...summary },
+    ...dataDoubts(summary).map((message): RunEventBody => ({ type: 'warning', message })),
+  ];
+}
 
 export function startEvent({
   config,

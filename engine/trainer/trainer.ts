@@ -20,7 +20,7 @@ import { RunNews } from './run-news.js';
 import type { RunScene } from './run-scene.js';
 import { RunStand } from './run-stand.js';
 import { Saves } from './saves.js';
-import { startEvent } from './start-event.js';
+import { dataEvents, startEvent } from './start-event.js';
 import type { TrainHost } from './train-host.js';
 import { TrainingLoop } from './training-loop.js';
 
@@ -89,6 +89,7 @@ export class Trainer {
   async #launch(): Promise<RunCosts> {
     const { setup, host, coordinator } = this.#scene;
     host.emit(startEvent(setup));
+    for (const event of dataEvents(setup)) host.emit(event);
     if (this.#initial !== null) host.emit(weightsEvent(this.#initial));
     requireMemory(coordinator.memoryFolder, setup);
     for (const member of await coordinator.launch()) host.emit(joinedEvent(member));

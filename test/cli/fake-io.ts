@@ -78,6 +78,7 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
         loss: 1.5,
         metric: { name: 'accuracy', value: 0.5 },
         samples: 700,
+        data: null,
       }),
   };
 }

@@ -13,6 +13,7 @@ import { ablationMarkdown } from '../../cli/text/ablation-table.js';
 import { makeAblation } from '../../engine/ablation/ablation.js';
 import { ABLATION_CASES } from '../../engine/ablation/ablation-case.js';
 import { DataError } from '../../engine/core/errors.js';
+import type { DataSummary } from '../../engine/data/data-summary.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import type { RunEvent } from '../../engine/events/events.js';
 import { summarize } from '../../engine/events/summary.js';
@@ -77,6 +78,16 @@ beforeAll(() => {
   );
 });
 
+const hostileData: DataSummary = {
+  source: HOSTILE,
+  numTrain: 1,
+  numValidation: 1,
+  files: [{ path: HOSTILE, samples: 1, part: 'both', heading: 'none' }],
+  columns: { text: HOSTILE, label: HOSTILE, separator: HOSTILE },
+  split: { how: 'drawn', share: 0.1, seed: 1 },
+  limits: [],
+};
+
 const hostileServices = (): CliServices => ({
   ...fakeServices((_, host) => {
     for (const { time: _time, ...body } of events) host.emit(body);
@@ -85,7 +96,7 @@ const hostileServices = (): CliServices => ({
   verifyRun: () => Promise.resolve([{ name: HOSTILE, scope: HOSTILE, problem: HOSTILE }]),
   statusOfFolder: (folder) => engineServices.statusOfFolder(folder),
   evaluateCheckpoint: () =>
-    Promise.resolve({ checkpoint: HOSTILE, step: 1, loss: 1, metric: { name: HOSTILE, value: 1 }, samples: 1 }),
+    Promise.resolve({ checkpoint: HOSTILE, step: 1, loss: 1, metric: { name: HOSTILE, value: 1 }, samples: 1, data: hostileData }),
   exportWeights: () => Promise.resolve({ checkpoint: HOSTILE, step: 1, tensors: 1, bytes: 1, weightsSha256: HOSTILE }),
   runWorkers: ({ name, watcher }) => {
     watcher.onRetry(name, new DataError('PT_DIAL', HOSTILE, HOSTILE));

@@ -118,7 +118,7 @@ export const model = defineModel({
 });
 
 describe('a data set with a limit', () => {
-  it('has the first samples of both kinds, under ids that follow on each other, and a digest of its own', () => {
+  it('draws samples of both parts by class, under ids that follow on each other, with a digest of its own', () => {
     const whole = openDataset('synthetic:digits', { samples: 50 });
     const few = limitDataset(whole, 7);
     expect([few.numTrain, few.numValidation]).toEqual([7, 7]);
@@ -129,8 +129,14 @@ describe('a data set with a limit', () => {
       dataset.read(id, 'image', image, 0);
       return image;
     };
-    expect(imageOf(few, 3)).toEqual(imageOf(whole, 3));
-    expect(imageOf(few, 7 + 3)).toEqual(imageOf(whole, 40 + 3));
+    const idsOf = (from: number, to: number): Map<string, number> =>
+      new Map(Array.from({ length: to - from }, (_, i) => [imageOf(whole, from + i).join(), from + i]));
+    const [train, validation] = [idsOf(0, 40), idsOf(40, 50)];
+    for (const [first, ids] of [[0, train] as const, [7, validation] as const]) {
+      const drawn = Array.from({ length: 7 }, (_, i) => ids.get(imageOf(few, first + i).join()) ?? -1);
+      expect(drawn).not.toContain(-1);
+      expect(drawn).toEqual([...new Set(drawn)].sort((a, b) => a - b));
+    }
     expect(few.digest).not.toBe(whole.digest);
     expect(few.digest).not.toBe(limitDataset(whole, 8).digest);
   });

@@ -1,0 +1,68 @@
+// DataDoubts: what looks wrong about data that could be read: one sentence each, with what to do. It refuses nothing:
+// what cannot be right is an error where it is read.
+import type { DataSummary } from './data-summary.js';
+
+const MAJORITY = 0.95;
+const MUCH_CUT = 0.05;
+const MUCH_UNKNOWN = 0.1;
+/** Below so many samples per class on average, a classifier learns little of each. */
+const FEW_PER_CLASS = 5;
+
+const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+/** Sentences for warnings; none for data that look sound. */
+export function dataDoubts(summary: DataSummary): string[] {
+  return [...classDoubts(summary), ...tokenDoubts(summary), ...sharedDoubts(summary)].map(
+    (doubt) => `${summary.source}: ${doubt}`,
+  );
+}
+
+function classDoubts({ classes, numTrain, numValidation }: DataSummary): string[] {
+  if (classes === undefined) return [];
+  const { count, most, absent, alike } = classes;
+  const doubts = alike.map(
+    (names) =>
+      `the labels ${names.map((name) => `"${name}"`).join(' and ')} differ only in case or spaces, and are ` +
+      `${names.length} classes; write them alike if they are one`,
+  );
+  const [largest] = [...most].sort((a, b) => b.train - a.train);
+  if (largest !== undefined && largest.train > MAJORITY * numTrain)
+    doubts.push(
+      `${percent(largest.train / numTrain)} of the training samples have the label "${largest.name}"; who always says ` +
+        'that is right as often',
+    );
+  if (numTrain < FEW_PER_CLASS * count && numTrain >= 2 * FEW_PER_CLASS)
+    doubts.push(`${count} classes for ${numTrain} training samples; check that the right column is the label`);
+  if (absent.count > 0 && numValidation > 0)
+    doubts.push(
+      `${absent.count} of ${count} classes have no validation sample (${absent.names.join(', ')}` +
+        `${absent.count > absent.names.length ? ', ...' : ''}); the metric says nothing about them`,
+    );
+  return doubts;
+}
+
+function tokenDoubts({ tokens }: DataSummary): string[] {
+  if (tokens === undefined) return [];
+  const doubts: string[] = [];
+  const { cut, unknown, sequence } = tokens;
+  if (cut !== null && cut.share > MUCH_CUT)
+    doubts.push(
+      `${percent(cut.share)} of the texts are cut at ${sequence} tokens (the longest has ${cut.longest}); what stands ` +
+        'behind is not seen; --data-options sequence=N sets the length',
+    );
+  for (const part of ['train', 'validation'] as const)
+    if (unknown !== null && unknown[part] > MUCH_UNKNOWN)
+      doubts.push(
+        `${percent(unknown[part])} of the tokens of the ${part === 'train' ? 'training' : 'validation'} texts are ` +
+          `unknown to the tokenizer ${tokens.tokenizer}; check that the vocabulary suits their language and case`,
+      );
+  return doubts;
+}
+
+const sharedDoubts = ({ shared, numValidation }: DataSummary): string[] =>
+  shared === undefined || shared === 0
+    ? []
+    : [
+        `${shared} of ${numValidation} validation texts stand among the training texts, too, so that the metric is ` +
+          'better than on new ones; leave them out of one side',
+      ];

@@ -1,0 +1,238 @@
+// LabelColumns: which columns of labelled rows are text and label, and whether the first row of a file is a heading.
+// What the rows do not tell is asked for, with the option that says it; nothing is guessed.
+import { DataError, UsageError } from '../core/errors.js';
+import { isNumeric, isSameName, labelNameFit, type NameFit, textNameFit } from './column-names.js';
+import type { Row, RowFile } from './separated-rows.js';
+
+/** A column by its name in the heading, or by its number from 1. */
+export type ColumnOption = string | number;
+
+export interface ColumnOptions {
+  readonly heading?: boolean | undefined;
+  readonly text?: ColumnOption | undefined;
+  readonly label?: ColumnOption | undefined;
+}
+
+/** The columns of one file, from 0, and its heading. */
+export interface LabelColumns {
+  readonly text: number;
+  readonly label: number;
+  /** The names of all columns; null where the file has none. */
+  readonly heading: readonly string[] | null;
+  /** Whether the first row is the heading, and no sample. */
+  readonly isFirstRow: boolean;
+  /** Whether names or options tell which column is which, not their order alone. */
+  readonly isNamed: boolean;
+}
+
+type Pair = Pick<LabelColumns, 'text' | 'label' | 'isNamed'>;
+
+/**
+ * The columns of every file of a data set, in their order. `files` are all that are read: whether a first row is a
+ * heading shows in the others, too. Throws a DataError (PT_DATA_HEADING, PT_DATA_COLUMNS) or a UsageError
+ * (PT_DATA_OPTION) where it must be said.
+ */
+export function labelColumns(files: readonly RowFile[], options: ColumnOptions): readonly LabelColumns[] {
+  const named = files.map((file) => namedColumns(file, options));
+  // Columns that one file names are those of a file as wide that has no heading.
+  const known = named.find((pair) => pair !== null) ?? null;
+  return files.map((file, at) => {
+    if (file.names !== null) return { ...columnsBy(file, file.names, options), heading: file.names, isFirstRow: false };
+    const first = file.rows[0]?.fields.slice(0, file.width) ?? [];
+    const own = named[at] ?? null;
+    const pair = own ?? columnsWithoutNames(file, files, at, known, options);
+    if (own === null && options.heading !== true) requireOrder(file, { ...pair, heading: null, isFirstRow: false });
+    const isHeading = options.heading ?? hasHeading(file, first, pair, files, own !== null);
+    if (!isHeading)
+      return { ...columnsWithoutNames(file, files, at, known, options), heading: null, isFirstRow: false };
+    // An option may name a column whatever it is called.
+    return { ...columnsBy(file, first, options, pair), heading: first, isFirstRow: true };
+  });
+}
+
+/** The columns that a first row names, where it looks like a heading; null where it does not, or must not. */
+function namedColumns(file: RowFile, options: ColumnOptions): Pair | null {
+  const first = file.names ?? file.rows[0]?.fields.slice(0, file.width) ?? [];
+  if (file.names === null) {
+    if (options.heading === false) return null;
+    const isNamedByOption = [options.text, options.label].some(
+      (option) => typeof option === 'string' && first.some((name) => isSameName(name, option)),
+    );
+    const hasNames =
+      first.some((name) => textNameFit(name) !== null) && first.some((name) => labelNameFit(name) !== null);
+    if (!hasNames && !isNamedByOption) return null;
+  }
+  return columnsBy(file, first, options);
+}
+
+/** Text and label by options, by the usual names, and the second of two columns by the first. */
+function columnsBy(file: RowFile, names: readonly string[], options: ColumnOptions, known: Pair | null = null): Pair {
+  const { width } = file;
+  const given = {
+    text: columnOf(file, 'text', options.text, names),
+    label: columnOf(file, 'label', options.label, names),
+  };
+  let text = given.text ?? bestFit(names, textNameFit, given.label);
+  let label = given.label ?? bestFit(names, labelNameFit, text);
+  const isNamed = text !== null || label !== null;
+  if (width === 2) {
+    text ??= label === null ? null : 1 - label;
+    label ??= text === null ? null : 1 - text;
+  }
+  if (known !== null && (text === null || label === null)) return known;
+  return whole(file, { text, label, isNamed }, names);
+}
+
+/** By options, by what another file says of the same columns, or by the order where there are two. */
+function columnsWithoutNames(
+  file: RowFile,
+  files: readonly RowFile[],
+  at: number,
+  known: Pair | null,
+  options: ColumnOptions,
+): Pair {
+  const text = columnOf(file, 'text', options.text, null);
+  const label = columnOf(file, 'label', options.label, null);
+  if (known !== null && text === null && label === null) {
+    if (files.some((other, i) => i !== at && other.width === file.width)) return known;
+    throw unknownColumns(file, null, 'text');
+  }
+  const pair = { text, label, isNamed: text !== null || label !== null };
+  if (file.width === 2) {
+    pair.text ??= label === null ? 0 : 1 - label;
+    pair.label ??= 1 - pair.text;
+  }
+  return whole(file, pair, null);
+}
+
+/** A pair of which both columns are known, and two. */
+function whole(
+  file: RowFile,
+  { text, label, isNamed }: { readonly text: number | null; readonly label: number | null; readonly isNamed: boolean },
+  names: readonly string[] | null,
+): Pair {
+  if (text === null || label === null) throw unknownColumns(file, names, text === null ? 'text' : 'label');
+  if (text === label) throw sameColumn(file, text);
+  return { text, label, isNamed };
+}
+
+/** The one column whose name fits best, or null where none does or several do alike. */
+function bestFit(names: readonly string[], fit: (name: string) => NameFit, taken: number | null): number | null {
+  for (const wanted of ['whole', 'part'] as const) {
+    const found = names.flatMap((name, at) => (at !== taken && fit(name) === wanted ? [at] : []));
+    if (found.length > 0) return found.length === 1 ? (found[0] ?? null) : null;
+  }
+  return null;
+}
+
+function columnOf(
+  file: RowFile,
+  role: 'text' | 'label',
+  option: ColumnOption | undefined,
+  names: readonly string[] | null,
+): number | null {
+  if (option === undefined) return null;
+  if (typeof option === 'number') {
+    if (option <= file.width) return option - 1;
+    throw new UsageError(
+      'PT_DATA_OPTION',
+      `the option ${role}=${option} names a column that ${file.path} does not have: it has ${file.width}`,
+      'columns are counted from 1',
+    );
+  }
+  if (names === null)
+    throw new DataError(
+      'PT_DATA_COLUMNS',
+      `${file.path} has no heading, so no column called "${option}" (option ${role}); line ${lineOf(file)} is ` +
+        clipped(file.rows[0]),
+      `give the number of the column, from 1, e.g. --data-options ${role}=1`,
+    );
+  const exact = names.indexOf(option);
+  const at = exact >= 0 ? exact : names.findIndex((name) => isSameName(name, option));
+  if (at >= 0) return at;
+  throw new DataError(
+    'PT_DATA_COLUMNS',
+    `${file.path} has no column called "${option}" (option ${role}); it has ${names.map(quoted).join(', ')}`,
+    `name one of them, or its number from 1`,
+  );
+}
+
+/**
+ * Whether the first row is a heading: by the usual names, or because its label is a word where all others are numbers.
+ * A label that stands in the first row alone and is neither might be a heading in any language, or a rare class.
+ */
+function hasHeading(
+  file: RowFile,
+  first: readonly string[],
+  { text, label }: Pair,
+  files: readonly RowFile[],
+  isNamed: boolean,
+): boolean {
+  const word = first[label]?.trim() ?? '';
+  if (word === '' || isNumeric(word)) return isNamed && word === '';
+  const others = files.flatMap(({ rows, names }) => (names === null ? rows.slice(1) : rows));
+  const recurs = others.some(({ fields }) => fields[label]?.trim() === word);
+  if (recurs && !isNamed) return false;
+  if (recurs) throw unknownHeading(file, word, 'looks like the name of a column, and other samples have it too');
+  const isKnown = isNamed || labelNameFit(word) === 'whole' || textNameFit(first[text] ?? '') === 'whole';
+  const areNumbers = others.length > 0 && others.every(({ fields }) => isNumeric(fields[label] ?? ''));
+  if (isKnown || areNumbers) return true;
+  throw unknownHeading(file, word, 'occurs nowhere else');
+}
+
+const unknownHeading = (file: RowFile, word: string, why: string): DataError =>
+  new DataError(
+    'PT_DATA_HEADING',
+    `${file.path}:${lineOf(file)}: ${clipped(file.rows[0])} may be a heading or a sample: its label ${quoted(word)} ${why}`,
+    'say which: --data-options heading=true, or heading=false',
+  );
+
+function unknownColumns(file: RowFile, names: readonly string[] | null, missing: 'text' | 'label'): DataError {
+  const shown = names ?? file.rows[0]?.fields.slice(0, file.width) ?? [];
+  const what =
+    names === null
+      ? `no heading with usual names; line ${lineOf(file)} is ${clipped(file.rows[0])}`
+      : `they are called ${shown.map(quoted).join(', ')}`;
+  const example = names === null ? 'text=2,label=3' : `text=${optionName(names[0])},label=${optionName(names.at(-1))}`;
+  return new DataError(
+    'PT_DATA_COLUMNS',
+    `${file.path} has ${file.width} columns, and which of them is the ${missing} cannot be known: ${what}`,
+    `say it by name or by number from 1, e.g. --data-options ${example}; a sample has one text and one label`,
+  );
+}
+
+/**
+ * Refuses columns that only their order tells, where the texts repeat more than the labels: they stand the other way
+ * round. Throws a DataError (PT_DATA_COLUMNS).
+ */
+export function requireOrder(file: RowFile, columns: LabelColumns): void {
+  if (columns.isNamed) return;
+  const rows = columns.isFirstRow ? file.rows.slice(1) : file.rows;
+  const distinct = (at: number): number => new Set(rows.map(({ fields }) => fields[at]?.trim())).size;
+  const [texts, labels] = [distinct(columns.text), distinct(columns.label)];
+  if (labels <= texts) return;
+  throw new DataError(
+    'PT_DATA_COLUMNS',
+    `${file.path}: ${rows.length} rows have ${labels} different labels (column ${columns.label + 1}) and only ` +
+      `${texts} different texts (column ${columns.text + 1}); the columns may stand the other way round`,
+    `say which is which: --data-options text=${columns.label + 1},label=${columns.text + 1}, or ` +
+      `text=${columns.text + 1},label=${columns.label + 1}`,
+  );
+}
+
+const sameColumn = (file: RowFile, column: number): UsageError =>
+  new UsageError(
+    'PT_DATA_OPTION',
+    `${file.path}: text and label would be the same column, ${column + 1}`,
+    'name two columns with the options text and label',
+  );
+
+const lineOf = (file: RowFile): number => file.rows[0]?.line ?? 1;
+const quoted = (text: string): string => `"${text.trim()}"`;
+const optionName = (name: string | undefined): string => (name ?? '').trim().replaceAll(/[\s,=]+/g, '_') || '1';
+
+/** A row for a message, not longer than helps. */
+function clipped(row: Row | undefined): string {
+  const text = JSON.stringify((row?.fields ?? []).join(' | '));
+  return text.length > 80 ? `${text.slice(0, 76)}..."` : text;
+}

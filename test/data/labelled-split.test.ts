@@ -1,0 +1,141 @@
+// The validation part of one file, drawn by class from a seed; what is told of both parts.
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { dataDoubts } from '../../engine/data/data-doubts.js';
+import type { Dataset } from '../../engine/data/dataset.js';
+import { limitDataset } from '../../engine/data/limited-dataset.js';
+import { openDataset } from '../../engine/data/open-dataset.js';
+import { stratifiedDraw } from '../../engine/data/stratified-draw.js';
+import { scratchWith } from '../scratch.js';
+import { fieldOf } from './field-of.js';
+import { idx } from './idx-files.js';
+
+/** A file sorted by label: so many lines of each. */
+const sorted = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .flatMap(([label, count]) => Array.from({ length: count }, (_, i) => `text ${label} ${i}\t${label}`))
+    .join('\n');
+const open = (content: string, options = {}): Dataset =>
+  openDataset(`tsv:${join(scratchWith({ 'd.tsv': content }), 'd.tsv')}`, options);
+const labelsOf = (data: Dataset, from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, i) => fieldOf(data, from + i, 'label')[0] as number);
+const validationOf = (data: Dataset): number[] => labelsOf(data, data.numTrain, data.numTrain + data.numValidation);
+const countOf = (labels: readonly number[], id: number): number => labels.filter((label) => label === id).length;
+const tokensOf = (data: Dataset): string =>
+  Array.from({ length: data.numValidation }, (_, i) => fieldOf(data, data.numTrain + i, 'tokens').join()).join('\n');
+
+describe('the validation part of one file', () => {
+  it('has of every class its share, however the file is sorted', () => {
+    const data = open(sorted({ a: 60, b: 30, c: 10 }));
+    expect([data.numTrain, data.numValidation]).toEqual([90, 10]);
+    expect([0, 1, 2].map((id) => countOf(validationOf(data), id))).toEqual([6, 3, 1]);
+    expect(labelsOf(data, 0, 90)).toEqual([...labelsOf(data, 0, 90)].sort());
+    expect(data.summary?.split).toEqual({ how: 'drawn', share: 0.1, seed: 1 });
+  });
+
+  it('is the same every time, and another one for another seed or share', () => {
+    const content = sorted({ a: 60, b: 60 });
+    expect(tokensOf(open(content))).toBe(tokensOf(open(content)));
+    expect(open(content).digest).toBe(open(content).digest);
+    expect(tokensOf(open(content, { splitSeed: 2 }))).not.toBe(tokensOf(open(content)));
+    expect(open(content, { splitSeed: 2 }).digest).not.toBe(open(content).digest);
+    expect(open(content, { validation: 0.25 }).numValidation).toBe(30);
+  });
+
+  it('leaves a class with one sample to training', () => {
+    const data = open(sorted({ a: 30, b: 30, c: 1 }), { heading: false });
+    expect(countOf(validationOf(data), 2)).toBe(0);
+    expect(data.summary?.classes?.absent).toEqual({ count: 1, names: ['c'] });
+  });
+});
+
+describe('a limit on sorted samples', () => {
+  it('keeps every class', () => {
+    const data = open(sorted({ a: 100, b: 100 }), { maxTrain: 10, maxValidation: 4 });
+    expect([countOf(labelsOf(data, 0, 10), 0), countOf(validationOf(data), 0)]).toEqual([5, 2]);
+    expect(data.summary?.limits).toMatchObject([
+      { part: 'training', kept: 10, of: 180 },
+      { part: 'validation', kept: 4, of: 20 },
+    ]);
+    const few = limitDataset(open(sorted({ a: 100, b: 100 })), 6);
+    expect([countOf(labelsOf(few, 0, 6), 0), countOf(validationOf(few), 0)]).toEqual([3, 3]);
+  });
+
+  it('keeps every class of images, and so does their validation part', () => {
+    const labels = Array.from({ length: 40 }, (_, i) => Math.floor(i / 10));
+    const images = labels.flatMap((label) => Array<number>(6).fill(label));
+    const folder = scratchWith({
+      'images-idx3-ubyte': idx([40, 2, 3], images),
+      'labels-idx1-ubyte': idx([40], labels),
+    });
+    const data = openDataset(`mnist:${folder}`, { maxTrain: 8 });
+    expect(data.summary?.split.how).toBe('drawn');
+    for (const id of [0, 1, 2, 3]) {
+      expect(countOf(validationOf(data), id)).toBe(2);
+      expect(countOf(labelsOf(data, 0, 8), id)).toBe(2);
+    }
+    // An image goes with its label.
+    const pixels = Array.from(
+      { length: 16 },
+      (_, id) => Math.round((fieldOf(data, id, 'image')[0] ?? 0) * 78.6 + 33.4) + 0,
+    );
+    expect(pixels).toEqual(labelsOf(data, 0, 16));
+    expect(openDataset(`mnist:${folder}`, { split: 'last' }).summary?.classes?.absent.count).toBe(3);
+  });
+});
+
+describe('a stratified draw', () => {
+  it('draws what is wanted, in proportion, never more than leaves the spare ones', () => {
+    const classes = [...Array<number>(70).fill(0), ...Array<number>(20).fill(1), ...Array<number>(9).fill(2), 3];
+    for (const count of [1, 5, 10, 33, 99]) {
+      const drawn = stratifiedDraw(classes, { count, seed: 3, purpose: 'x', spare: 1 });
+      expect(drawn.length).toBe(Math.min(count, 96));
+      expect([...drawn]).toEqual([...new Set(drawn)].sort((a, b) => a - b));
+      expect([...drawn].some((place) => classes[place] === 3)).toBe(false);
+    }
+    expect(stratifiedDraw(classes, { count: 100, seed: 3, purpose: 'x', spare: 0 })).toHaveLength(100);
+  });
+});
+
+describe('what is told', () => {
+  it('counts the classes of both parts, the unknown tokens and the texts that are cut', () => {
+    const folder = scratchWith({
+      'train.tsv': 'one two\ta\none two three four five\tb\none\ta\n',
+      'dev.tsv': 'one two six\ta\none\tb\n',
+    });
+    const { summary } = openDataset(`tsv:${folder}`, { sequence: 3 });
+    expect(summary?.classes?.most).toEqual([
+      { name: 'a', train: 2, validation: 1 },
+      { name: 'b', train: 1, validation: 1 },
+    ]);
+    // With the class token: 3 + 6 + 2 tokens, then 4 + 2, of which one is unknown.
+    expect(summary?.tokens).toMatchObject({
+      unknown: { train: 0, validation: 1 / 6 },
+      sequence: 3,
+      isGiven: true,
+      cut: { samples: 2, share: 2 / 5, longest: 6 },
+    });
+    expect(summary?.shared).toBe(1);
+  });
+
+  it('says of a long text that it is cut where the length was chosen', () => {
+    const long = 'word '.repeat(400);
+    const lines = Array.from({ length: 40 }, (_, i) => `${i % 4 === 0 ? long : 'short'} ${i}\t${i % 2}`).join('\n');
+    expect(open(lines).summary?.tokens).toMatchObject({ sequence: 256, isGiven: false, cut: { longest: 402 } });
+    expect(dataDoubts(open(lines).summary!).join()).toMatch(/25 % of the texts are cut at 256 tokens.*sequence=N/);
+  });
+
+  it.each([
+    ['a class that nearly all have', sorted({ a: 200, b: 5 }), /98 % of the training samples have the label "a"/],
+    ['texts on both sides', 'same\ta\nlike\tb\n'.repeat(20), /4 of 4 validation texts stand among the training/],
+    ['labels that differ in case', sorted({ a: 20, A: 20 }), /"A" and "a" differ only in case/],
+    ['classes without validation', sorted({ a: 30, b: 30, c: 1 }), /1 of 3 classes have no validation sample \(c\)/],
+  ])('warns of %s', (_, content, words) => {
+    expect(dataDoubts(open(content, { heading: false }).summary!).join('\n')).toMatch(words);
+  });
+
+  it('has no doubts about sound data', () => {
+    for (const name of ['digits', 'sentiment', 'text', 'copy'])
+      expect(dataDoubts(openDataset(`synthetic:${name}`, {}).summary!)).toEqual([]);
+  });
+});
