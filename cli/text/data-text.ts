@@ -59,9 +59,9 @@ const columnsText = ({ text, label, separator }: NonNullable<DataSummary['column
 /** Each class with its samples for training and for validation. */
 function classesText({ count: total, most, least }: NonNullable<DataSummary['classes']>): string {
   const list = (counts: readonly ClassCount[]): string =>
-    counts.map(({ name, train, validation }) => `${name} ${count(train)} + ${count(validation)}`).join(', ');
+    counts.map(({ name, train, validation }) => `${name} (${count(train)} + ${count(validation)})`).join(', ');
   const listed = least.length === 0 ? list(most) : `the most ${list(most)}; the least ${list(least)}`;
-  return `${count(total)}, with training + validation samples: ${listed}`;
+  return `${count(total)} (training + validation samples): ${listed}`;
 }
 
 const imageText = ({ height, width, channels }: NonNullable<DataSummary['image']>): string =>
@@ -95,13 +95,13 @@ const limitText = ({ part, kept, of, setting, isDrawn }: DataSummary['limits'][n
 
 function tokenLines(tokens: NonNullable<DataSummary['tokens']>): string[] {
   const { tokenizer, size, file, unknown, sequence, isGiven } = tokens;
-  const from = file === null ? (tokenizer === 'bytes' ? '' : ', from the texts themselves') : ` of ${file}`;
+  const from = file === null ? (tokenizer === 'bytes' ? '' : ' from the texts themselves') : ` of ${file}`;
   const unknowns =
     unknown === null
       ? ''
       : `; unknown: ${share(unknown.train)} of the training and ${share(unknown.validation)} of the validation tokens`;
   return [
-    `tokens: ${tokenizer}, ${count(size)} of them${from}${unknowns}`,
+    `tokens: ${tokenizer}, a vocabulary of ${count(size)}${from}${unknowns}`,
     `length: ${plural(sequence, 'token')}, ${isGiven ? 'as given' : 'chosen by the training texts'}` +
       cutText(tokens, true),
   ];

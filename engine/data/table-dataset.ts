@@ -15,7 +15,7 @@ export interface TableParts {
   readonly digest: string;
   readonly tokenizer?: Tokenizer;
   readonly labels?: readonly string[];
-  readonly summary: DataSummary;
+  readonly summary?: DataSummary;
 }
 
 export class TableDataset implements Dataset {
@@ -26,7 +26,7 @@ export class TableDataset implements Dataset {
   readonly digest: string;
   readonly tokenizer: Tokenizer | null;
   readonly labels: readonly string[];
-  readonly summary: DataSummary;
+  readonly summary?: DataSummary;
   readonly #columns: ReadonlyMap<string, Column>;
 
   constructor({ source, info, columns, numTrain, numValidation, digest, tokenizer, labels, summary }: TableParts) {
@@ -37,7 +37,7 @@ export class TableDataset implements Dataset {
     this.digest = digest;
     this.tokenizer = tokenizer ?? null;
     this.labels = labels ?? [];
-    this.summary = summary;
+    if (summary !== undefined) this.summary = summary;
     this.#columns = new Map(columns.map((column) => [column.spec.name, column]));
   }
 

@@ -9,7 +9,6 @@ const dataset = new TableDataset({
   columns: [packedColumn({ name: 'tokens', shape: [2], dtype: 'int32' }, Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7))],
   numTrain: 3,
   numValidation: 1,
-  summary: { source: 'test', numTrain: 3, numValidation: 1, files: [], split: { how: 'made' }, limits: [] },
   digest: '',
 });
 
