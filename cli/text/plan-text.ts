@@ -3,6 +3,7 @@
 import { isTrusted } from '../../engine/costs/cost-trust.js';
 import type { PlanPreview, PreviewedPlan } from '../../engine/trainer/plan-preview.js';
 import type { BlockCost } from '../../pipeline/costs.js';
+import { dataLine } from './data-text.js';
 import { bytes, clip, count, duration, millis, percent, plural, range, wrap } from './format.js';
 import { microBatchLines } from './micro-batch-text.js';
 import { textColumns } from './text-columns.js';
@@ -20,6 +21,7 @@ export function planLines(preview: PlanPreview, columns: number): string[] {
       columns,
       2,
     ),
+    ...(preview.data === undefined ? [] : wrap(`  data ${dataLine(preview.data)}`, columns, 4)),
     ...(preview.microBatchChoice === null
       ? []
       : microBatchLines(preview.microBatchChoice).flatMap((line) => wrap(`  ${line}`, columns, 4))),

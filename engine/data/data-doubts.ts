@@ -5,6 +5,10 @@ import type { DataSummary } from './data-summary.js';
 const MAJORITY = 0.95;
 const MUCH_CUT = 0.05;
 const MUCH_UNKNOWN = 0.1;
+/** Of validation texts, by a vocabulary that was made from the training texts: rare words are never in it. */
+const MUCH_NEW = 0.3;
+/** How programs write that there is no value. */
+const MISSING = /^(nan|null|undefined|n\/a|na|<na>|#n\/a)$/i;
 /** Below so many samples per class on average, a classifier learns little of each. */
 const FEW_PER_CLASS = 5;
 
@@ -12,24 +16,29 @@ const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 
 
 /** Sentences for warnings; none for data that look sound. */
 export function dataDoubts(summary: DataSummary): string[] {
-  return [...classDoubts(summary), ...tokenDoubts(summary), ...sharedDoubts(summary)].map(
+  return [...classDoubts(summary), ...tokenDoubts(summary), ...textDoubts(summary)].map(
     (doubt) => `${summary.source}: ${doubt}`,
   );
 }
 
 function classDoubts({ classes, numTrain, numValidation }: DataSummary): string[] {
   if (classes === undefined) return [];
-  const { count, most, absent, alike } = classes;
+  const { count, most, least, absent, alike } = classes;
   const doubts = alike.map(
     (names) =>
       `the labels ${names.map((name) => `"${name}"`).join(' and ')} differ only in case or spaces, and are ` +
       `${names.length} classes; write them alike if they are one`,
   );
+  const missing = [...most, ...least].find(({ name }) => MISSING.test(name));
+  if (missing !== undefined)
+    doubts.push(
+      `the label "${missing.name}" is a class of its own; leave its lines out if it means that none is known`,
+    );
   const [largest] = [...most].sort((a, b) => b.train - a.train);
   if (largest !== undefined && largest.train > MAJORITY * numTrain)
     doubts.push(
-      `${percent(largest.train / numTrain)} of the training samples have the label "${largest.name}"; who always says ` +
-        'that is right as often',
+      `${percent(largest.train / numTrain)} of the training samples have the label "${largest.name}"; ` +
+        'who always says that is right as often',
     );
   if (numTrain < FEW_PER_CLASS * count && numTrain >= 2 * FEW_PER_CLASS)
     doubts.push(`${count} classes for ${numTrain} training samples; check that the right column is the label`);
@@ -44,25 +53,31 @@ function classDoubts({ classes, numTrain, numValidation }: DataSummary): string[
 function tokenDoubts({ tokens }: DataSummary): string[] {
   if (tokens === undefined) return [];
   const doubts: string[] = [];
-  const { cut, unknown, sequence } = tokens;
+  const { cut, unknown, sequence, file } = tokens;
   if (cut !== null && cut.share > MUCH_CUT)
     doubts.push(
-      `${percent(cut.share)} of the texts are cut at ${sequence} tokens (the longest has ${cut.longest}); what stands ` +
-        'behind is not seen; --data-options sequence=N sets the length',
+      `${percent(cut.share)} of the texts are cut at ${sequence} tokens (the longest has ${cut.longest}); ` +
+        'what stands behind is not seen; --data-options sequence=N sets the length',
     );
   for (const part of ['train', 'validation'] as const)
-    if (unknown !== null && unknown[part] > MUCH_UNKNOWN)
+    if (unknown !== null && unknown[part] > (part === 'validation' && file === null ? MUCH_NEW : MUCH_UNKNOWN))
       doubts.push(
         `${percent(unknown[part])} of the tokens of the ${part === 'train' ? 'training' : 'validation'} texts are ` +
-          `unknown to the tokenizer ${tokens.tokenizer}; check that the vocabulary suits their language and case`,
+          `unknown to the tokenizer ${tokens.tokenizer}; ` +
+          (file === null
+            ? 'vocabulary=N keeps more words, tokenizer=bytes knows everything'
+            : `check that the vocabulary ${file} suits their language and case`),
       );
   return doubts;
 }
 
-const sharedDoubts = ({ shared, numValidation }: DataSummary): string[] =>
-  shared === undefined || shared === 0
-    ? []
-    : [
-        `${shared} of ${numValidation} validation texts stand among the training texts, too, so that the metric is ` +
-          'better than on new ones; leave them out of one side',
-      ];
+function textDoubts({ shared = 0, empty = 0, numValidation }: DataSummary): string[] {
+  const doubts: string[] = [];
+  if (shared > 0)
+    doubts.push(
+      `${shared} of ${numValidation} validation texts stand among the training texts, too, so that the metric is ` +
+        'better than on new ones; leave them out of one side',
+    );
+  if (empty > 0) doubts.push(`texts without a word: ${empty} of the samples; leave their lines out`);
+  return doubts;
+}

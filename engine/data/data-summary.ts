@@ -67,6 +67,8 @@ export const dataSummarySchema = z.object({
     .optional(),
   /** Validation texts that stand among the training texts, too. */
   shared: whole.optional(),
+  /** Texts of both parts in which nothing stands. */
+  empty: whole.optional(),
 });
 
 export type DataSummary = z.infer<typeof dataSummarySchema>;

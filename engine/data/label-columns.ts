@@ -183,7 +183,8 @@ function hasHeading(
 const unknownHeading = (file: RowFile, word: string, why: string): DataError =>
   new DataError(
     'PT_DATA_HEADING',
-    `${file.path}:${lineOf(file)}: ${clipped(file.rows[0])} may be a heading or a sample: its label ${quoted(word)} ${why}`,
+    `${file.path}:${lineOf(file)}: ${clipped(file.rows[0])} may be a heading or a sample: its label ` +
+      `${quoted(word)} ${why}`,
     'say which: --data-options heading=true, or heading=false',
   );
 
@@ -193,11 +194,14 @@ function unknownColumns(file: RowFile, names: readonly string[] | null, missing:
     names === null
       ? `no heading with usual names; line ${lineOf(file)} is ${clipped(file.rows[0])}`
       : `they are called ${shown.map(quoted).join(', ')}`;
-  const example = names === null ? 'text=2,label=3' : `text=${optionName(names[0])},label=${optionName(names.at(-1))}`;
+  const text = shown.find((name) => textNameFit(name) !== null) ?? shown[0];
+  const label = shown.find((name) => name !== text && labelNameFit(name) !== null) ?? shown.at(-1);
+  const example = names === null ? 'text=2,label=3' : `text=${optionName(text)},label=${optionName(label)}`;
+  const quotes = names === null && file.separator !== 'tab' ? ', or put texts that hold the separator into quotes' : '';
   return new DataError(
     'PT_DATA_COLUMNS',
     `${file.path} has ${file.width} columns, and which of them is the ${missing} cannot be known: ${what}`,
-    `say it by name or by number from 1, e.g. --data-options ${example}; a sample has one text and one label`,
+    `say it by name or by number from 1, e.g. --data-options ${example} (a sample has one text and one label)${quotes}`,
   );
 }
 

@@ -15,8 +15,18 @@ export interface LabelledLine {
 /** Below so many samples nothing is concluded from how many labels there are. */
 const FEW_SAMPLES = 8;
 
-/** The samples of a file, white space around texts and labels left out. Throws PT_DATA_LABEL, PT_DATA_EMPTY. */
-export function labelledLines({ path, rows }: RowFile, columns: LabelColumns): LabelledLine[] {
+/**
+ * The samples of a file, white space around texts and labels left out. Throws PT_DATA_LABEL, PT_DATA_EMPTY or
+ * PT_DATA_JSON.
+ */
+export function labelledLines({ path, rows, names, nested }: RowFile, columns: LabelColumns): LabelledLine[] {
+  const list = [columns.text, columns.label].find((column) => nested.has(column));
+  if (list !== undefined)
+    throw new DataError(
+      'PT_DATA_JSON',
+      `${path}: "${names?.[list] ?? ''}" holds lists or objects, where one text and one label are needed`,
+      'write a text or a number there, or name other keys with the options text and label',
+    );
   const samples = columns.isFirstRow ? rows.slice(1) : rows;
   if (samples.length === 0)
     throw new DataError(
@@ -69,9 +79,10 @@ export function requireClasses(
   const fraction = names.find((name) => isNumeric(name) && !Number.isInteger(Number(name.replace(',', '.'))));
   if (fraction !== undefined && 2 * names.filter(isNumeric).length > names.length)
     throw classesError(
-      `${path} has numbers with fractions as labels, such as ${fraction} (${names.length} different ones): quantities, ` +
-        'which a classifier cannot learn',
-      `round them to a few steps; where they are names of classes, say how many: --data-options classes=${names.length}`,
+      `${path} has numbers with fractions as labels, such as ${fraction} (${names.length} different ones): ` +
+        'quantities, which a classifier cannot learn',
+      'round them to a few steps; where they are names of classes, say how many: ' +
+        `--data-options classes=${names.length}`,
     );
   if (numSamples >= FEW_SAMPLES && 2 * names.length > numSamples)
     throw classesError(

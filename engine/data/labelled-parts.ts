@@ -66,7 +66,8 @@ function drawnParts(
   if (count === 0) {
     throw new DataError(
       'PT_DATA_SIZE',
-      `${path} has ${lines.length} samples; a share of ${share} validates, which needs at least ${Math.ceil(1 / share)}`,
+      `${path} has ${lines.length} samples; a share of ${share} validates, which needs at least ` +
+        `${Math.ceil(1 / share)}`,
       'add lines, or put validation lines into a file of their own: a folder with a training and a validation file',
     );
   }

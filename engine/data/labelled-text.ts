@@ -9,7 +9,7 @@ import type { DataKind, DataRequest } from './kind.js';
 import { dataOptions } from './kind.js';
 import { type LabelColumns, labelColumns, requireOrder } from './label-columns.js';
 import { alikeNames, classNames, labelledLines, requireClasses } from './labelled-lines.js';
-import { classIds, type LabelledPart, type LabelledParts,labelledParts } from './labelled-parts.js';
+import { classIds, type LabelledPart, type LabelledParts, labelledParts } from './labelled-parts.js';
 import { readRows, type RowFile, type RowFormat } from './separated-rows.js';
 import { firstExisting, isFolder, SourceFiles } from './source-files.js';
 import { TOKENIZER_NAMES } from './tokenizer-choice.js';
@@ -161,6 +161,7 @@ function factsOf({ source, tables, columns, parts, names, found, labels }: Readi
     limits,
     classes: classFacts(names, labels, train.lines.length, alikeNames(names)),
     shared: validation.lines.filter((line) => texts.has(line.text)).length,
+    empty: [...train.lines, ...validation.lines].filter((line) => line.text === '').length,
   };
 }
 

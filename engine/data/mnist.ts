@@ -19,7 +19,7 @@ const options = z.strictObject({
     .enum(['last', 'drawn'])
     .optional()
     .describe(
-      'one pair of files: the last fifth validates, or a fifth drawn by class (default: last, where it has all classes)',
+      'one pair of files: the last fifth validates, or a fifth drawn by class (default: last, if it has all classes)',
     ),
   splitSeed: z.number().int().nonnegative().default(1).describe('seed of what is drawn; not that of the run'),
 });

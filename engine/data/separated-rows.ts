@@ -18,7 +18,13 @@ export interface RowFile {
   readonly separator: SeparatorName | 'keys';
   /** Names of the fields where the format has them beside the rows: the keys of JSON objects. */
   readonly names: readonly string[] | null;
+  /** Fields, from 0, that hold lists or objects in some row. */
+  readonly nested: ReadonlySet<number>;
 }
+
+type Rows = Pick<RowFile, 'rows' | 'names' | 'nested'>;
+
+const NOTHING: ReadonlySet<number> = new Set();
 
 const SEPARATORS = { tab: '\t', comma: ',', semicolon: ';' } as const;
 export type SeparatorName = keyof typeof SEPARATORS;
@@ -44,9 +50,9 @@ export function readRows(
 ): RowFile {
   requireText(path, content);
   if (format === 'jsonl') return evened(path, jsonRows(path, content), 'keys');
-  if (format === 'tsv') return evened(path, { rows: tsvRows(path, content), names: null }, 'tab');
+  if (format === 'tsv') return evened(path, { rows: tsvRows(path, content), names: null, nested: NOTHING }, 'tab');
   const chosen = separator ?? separatorOf(path, content);
-  return evened(path, { rows: csvRows(path, content, chosen), names: null }, chosen);
+  return evened(path, { rows: csvRows(path, content, chosen), names: null, nested: NOTHING }, chosen);
 }
 
 /** A zero is in no text, and in every file of two bytes a character. */
@@ -180,9 +186,10 @@ function separatorOf(path: string, content: string): SeparatorName {
 }
 
 /** One JSON object per line; its keys are the columns. */
-function jsonRows(path: string, content: string): { readonly rows: readonly Row[]; readonly names: readonly string[] } {
+function jsonRows(path: string, content: string): Rows {
   const list = new RowList(path);
   let names: readonly string[] | null = null;
+  const nested = new Set<number>();
   for (const [at, text] of content.split('\n').entries()) {
     if (text.trim() === '') continue;
     const object = jsonObject(path, at + 1, text);
@@ -195,11 +202,15 @@ function jsonRows(path: string, content: string): { readonly rows: readonly Row[
         'give every line the same keys',
       );
     list.add(
-      keys.map((key) => jsonText(object[key])),
+      keys.map((key, column) => {
+        const value = object[key];
+        if (typeof value === 'object' && value !== null) nested.add(column);
+        return jsonText(value);
+      }),
       at + 1,
     );
   }
-  return { rows: list.rows, names: names ?? [] };
+  return { rows: list.rows, names: names ?? [], nested };
 }
 
 function jsonObject(path: string, line: number, text: string): Record<string, unknown> {
@@ -217,16 +228,12 @@ function jsonObject(path: string, line: number, text: string): Record<string, un
   );
 }
 
-/** Lists and objects stay JSON: as a text or a label they are refused or seen. */
+/** Lists and objects stay JSON; where they are the text or the label they are refused. */
 const jsonText = (value: unknown): string =>
   typeof value === 'string' ? value : value === null || value === undefined ? '' : JSON.stringify(value);
 
 /** All rows must be as wide as the first; columns at the end without content are none. */
-function evened(
-  path: string,
-  { rows, names }: { readonly rows: readonly Row[]; readonly names: readonly string[] | null },
-  separator: SeparatorName | 'keys',
-): RowFile {
+function evened(path: string, { rows, names, nested }: Rows, separator: SeparatorName | 'keys'): RowFile {
   const [first] = rows;
   const word = separator === 'keys' ? 'second key' : separator;
   if (first === undefined)
@@ -238,7 +245,7 @@ function evened(
     throw new DataError(
       'PT_DATA_SEPARATOR',
       `${path}:${narrow.line}: no ${word} between text and label`,
-      everyLine(separator),
+      everyLine(separator) + otherSeparator(path, first, separator),
     );
   if (other !== undefined)
     throw new DataError(
@@ -250,7 +257,18 @@ function evened(
     );
   let width = wide;
   while (width > 2 && rows.every(({ fields }) => (fields[width - 1] ?? '').trim() === '')) width -= 1;
-  return { path, rows, width, separator, names };
+  return { path, rows, width, separator, names, nested };
+}
+
+/** What else may stand between the fields of a file whose first row has none of what should. */
+function otherSeparator(
+  path: string,
+  { fields: [only = '', ...others] }: Row,
+  separator: SeparatorName | 'keys',
+): string {
+  if (others.length > 0 || separator === 'keys') return '';
+  if (separator === 'tab' && /[,;]/.test(only)) return `; where commas or semicolons separate: --data csv:${path}`;
+  return only.includes('|') ? '; where | separates, write tabs in its place, and read the file as tsv' : '';
 }
 
 const everyLine = (separator: SeparatorName | 'keys'): string =>

@@ -13,6 +13,7 @@ import type { HandoverCost } from '../costs/handover-probe.js';
 import { measuredCosts } from '../costs/measured-costs.js';
 import { ratesOf } from '../costs/measured-rates.js';
 import { trustedMeasurement } from '../costs/run-costs.js';
+import type { DataSummary } from '../data/data-summary.js';
 import { makeRunPolicy } from '../freezing/freeze-policy.js';
 import { nextPlan } from '../planning/next-plan.js';
 import { planBasis } from '../planning/plan-basis.js';
@@ -34,6 +35,8 @@ export interface PreviewedPlan extends Omit<PipelineChoice, 'schedule'> {
 
 export interface PlanPreview {
   readonly model: string;
+  /** What was understood from the data, where their kind tells. */
+  readonly data?: DataSummary;
   readonly device: string;
   readonly workers: number;
   readonly batch: number;
@@ -95,6 +98,7 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
   });
   return {
     model: model.name,
+    ...(setup.dataset.summary === undefined ? {} : { data: setup.dataset.summary }),
     device,
     workers: workers.length,
     batch: config.batch,

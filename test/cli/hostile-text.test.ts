@@ -96,7 +96,14 @@ const hostileServices = (): CliServices => ({
   verifyRun: () => Promise.resolve([{ name: HOSTILE, scope: HOSTILE, problem: HOSTILE }]),
   statusOfFolder: (folder) => engineServices.statusOfFolder(folder),
   evaluateCheckpoint: () =>
-    Promise.resolve({ checkpoint: HOSTILE, step: 1, loss: 1, metric: { name: HOSTILE, value: 1 }, samples: 1, data: hostileData }),
+    Promise.resolve({
+      checkpoint: HOSTILE,
+      step: 1,
+      loss: 1,
+      metric: { name: HOSTILE, value: 1 },
+      samples: 1,
+      data: hostileData,
+    }),
   exportWeights: () => Promise.resolve({ checkpoint: HOSTILE, step: 1, tensors: 1, bytes: 1, weightsSha256: HOSTILE }),
   runWorkers: ({ name, watcher }) => {
     watcher.onRetry(name, new DataError('PT_DIAL', HOSTILE, HOSTILE));

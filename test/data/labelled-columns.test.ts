@@ -242,6 +242,7 @@ describe('JSON Lines', () => {
   it.each([
     ['a line that is no object', `${lines}\n[1]`, 'd.jsonl:41'],
     ['other keys', `${lines}\n{"text":"a"}`, 'd.jsonl:41: the keys are text'],
+    ['a list as label', lines.replaceAll('"label":"pos"', '"label":["pos"]'), '"label" holds lists'],
     ['JSON over several lines', '{\n"text": "a"\n}', 'd.jsonl:1'],
   ])('are refused with %s', (_, content, place) => {
     expect(errorOf(() => open(content))).toMatchObject({

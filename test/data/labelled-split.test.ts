@@ -129,6 +129,8 @@ describe('what is told', () => {
     ['a class that nearly all have', sorted({ a: 200, b: 5 }), /98 % of the training samples have the label "a"/],
     ['texts on both sides', 'same\ta\nlike\tb\n'.repeat(20), /4 of 4 validation texts stand among the training/],
     ['labels that differ in case', sorted({ a: 20, A: 20 }), /"A" and "a" differ only in case/],
+    ['a label for no value', sorted({ a: 20, nan: 20 }), /the label "nan" is a class of its own/],
+    ['texts without words', `${sorted({ a: 20, b: 20 })}\n\ta`, /texts without a word: 1 of/],
     ['classes without validation', sorted({ a: 30, b: 30, c: 1 }), /1 of 3 classes have no validation sample \(c\)/],
   ])('warns of %s', (_, content, words) => {
     expect(dataDoubts(open(content, { heading: false }).summary!).join('\n')).toMatch(words);
