@@ -91,7 +91,10 @@ class RowList {
   }
 }
 
-/** Lines of tab-separated fields, in which quotes are characters like others. */
+/**
+ * Lines of tab-separated fields, in which quotes are characters like others. The library of CSV would read them as well,
+ * in many times the time, and every worker reads the data.
+ */
 function tsvRows(path: string, content: string): readonly Row[] {
   const list = new RowList(path);
   // Files of old Macs have no other line ends.
