@@ -92,8 +92,8 @@ class RowList {
 }
 
 /**
- * Lines of tab-separated fields, in which quotes are characters like others. The library of CSV would read them as well,
- * in many times the time, and every worker reads the data.
+ * Lines of tab-separated fields, in which quotes are characters like others. The library of CSV would read them as
+ * well, in many times the time, and every worker reads the data.
  */
 function tsvRows(path: string, content: string): readonly Row[] {
   const list = new RowList(path);
