@@ -1,11 +1,13 @@
 // Encoding of labelled texts: framed token ids of fixed length, and the mask of the real ones. It does not know where
 // the texts come from.
+import { UsageError } from '../core/errors.js';
 import type { TokenArray } from './column.js';
 import { maskColumn, packedColumn, tokenArray } from './column.js';
 import type { DataSummary, TokenFacts } from './data-summary.js';
+import type { Framing } from './sample-frame.js';
 import type { SourceFiles } from './source-files.js';
 import { TableDataset } from './table-dataset.js';
-import type { Framing, TokenizerOptions } from './tokenizer-choice.js';
+import type { TokenizerOptions } from './tokenizer-choice.js';
 import { classificationTokenizer } from './tokenizer-choice.js';
 
 export interface LabelledTexts {
@@ -20,7 +22,7 @@ export interface LabelledTexts {
 export interface ClassificationOptions {
   readonly source: string;
   readonly texts: LabelledTexts;
-  /** Where a vocab.txt may lie. */
+  /** Where a tokenizer.json or a vocab.txt may lie. */
   readonly folder: string;
   /** Tokens per sample, or null to choose it by the lengths of the training texts. */
   readonly sequence: number | null;
@@ -43,10 +45,29 @@ function automaticSequence(lengths: readonly number[]): number {
   return Math.min(LONGEST_AUTOMATIC, Math.ceil(held / 8) * 8);
 }
 
-function frame({ tokenizer, classToken, separator }: Framing, text: string): number[] {
-  const ids = [classToken, ...tokenizer.encode(text)];
-  if (separator !== null) ids.push(separator);
-  return ids;
+const frame = ({ tokenizer, prefix, suffix }: Framing, text: string): number[] => [
+  ...prefix,
+  ...tokenizer.encode(text),
+  ...suffix,
+];
+
+/** Throws UsageError PT_DATA_OPTION where a sample of so many tokens is none that the tokenizer makes. */
+function requireLength({ tokenizer, prefix, suffix, mostTokens }: Framing, sequence: number | null): void {
+  const T = sequence ?? Infinity;
+  const frameLength = prefix.length + suffix.length;
+  const whose = `the tokenizer ${tokenizer.file ?? tokenizer.name}`;
+  if (T < frameLength)
+    throw new UsageError(
+      'PT_DATA_OPTION',
+      `sequence=${T} does not hold the ${frameLength} tokens that ${whose} frames a text with`,
+      `use sequence=${frameLength + 1} or more`,
+    );
+  if (sequence !== null && mostTokens !== null && sequence > mostTokens)
+    throw new UsageError(
+      'PT_DATA_OPTION',
+      `sequence=${sequence} is above the ${mostTokens} tokens (model_max_length) of ${whose}`,
+      `use sequence=${mostTokens} or less`,
+    );
 }
 
 function cutFacts(lengths: readonly number[], sequence: number): TokenFacts['cut'] {
@@ -116,10 +137,12 @@ export function encodeClassification({
   digest,
 }: ClassificationOptions): TableDataset {
   const framing = classificationTokenizer(choice, folder, train, files);
-  const encoded = new EncodedTexts(framing.tokenizer.size, sequence ?? LONGEST_AUTOMATIC, framing.tokenizer.unknown);
+  requireLength(framing, sequence);
+  const longest = Math.min(LONGEST_AUTOMATIC, framing.mostTokens ?? Infinity);
+  const encoded = new EncodedTexts(framing.tokenizer.size, sequence ?? longest, framing.tokenizer.unknown);
   for (const text of train) encoded.add(frame(framing, text));
   for (const text of validation) encoded.add(frame(framing, text));
-  const T = sequence ?? automaticSequence(encoded.lengths.slice(0, train.length));
+  const T = sequence ?? Math.min(longest, automaticSequence(encoded.lengths.slice(0, train.length)));
   const numSamples = encoded.lengths.length;
   const tokens: TokenArray = tokenArray(framing.tokenizer.size, numSamples * T).fill(framing.pad);
   const lengths = new Int32Array(numSamples);
@@ -128,7 +151,8 @@ export function encodeClassification({
     const kept = encoded.keptOf(length);
     const cut = encoded.ids.subarray(at, at + Math.min(kept, T));
     tokens.set(cut, row * T);
-    if (framing.separator !== null && length > T) tokens[row * T + T - 1] = framing.separator;
+    // What is cut is the text; what stands behind it stays.
+    if (length > T) tokens.set(framing.suffix, row * T + T - framing.suffix.length);
     lengths[row] = cut.length;
     at += kept;
   });

@@ -22,6 +22,8 @@ export interface DataInfo {
   readonly vocabulary: number | null;
   /** Tokens per sample, for text. */
   readonly sequence: number | null;
+  /** Whose ids those are, for text; without the tokens themselves, which would be copied about with it. */
+  readonly tokenizer?: Omit<TokenizerIdentity, 'tokens'> & { readonly file: string | null };
 }
 
 /** Turns text into token ids and back. */

@@ -45,15 +45,21 @@ const options = z.strictObject({
   tokenizer: z
     .enum(TOKENIZER_NAMES)
     .optional()
-    .describe('default: wordpiece where a vocab.txt lies beside the data, else words'),
-  vocab: z.string().optional().describe('wordpiece: the vocabulary file'),
+    .describe('default: that of vocab, or of a tokenizer.json or vocab.txt beside the data, else words'),
+  vocab: z
+    .string()
+    .optional()
+    .describe('a tokenizer.json, a vocabulary with one token per line, or a folder with either'),
   vocabulary: z
     .number()
     .int()
     .positive()
     .default(8000)
     .describe('words: the most frequent words of the training texts that are kept'),
-  lowercase: z.boolean().default(true).describe('words, wordpiece: fold case'),
+  lowercase: z
+    .boolean()
+    .optional()
+    .describe('words, wordpiece: fold case (default: as the files of the tokenizer say, else true)'),
   maxTrain: z.number().int().positive().optional().describe('most samples to train on, drawn by class'),
   maxValidation: z.number().int().positive().optional().describe('most samples to validate on, drawn by class'),
 });

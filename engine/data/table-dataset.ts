@@ -8,7 +8,7 @@ import type { DataInfo, Dataset, Tokenizer } from './dataset.js';
 
 export interface TableParts {
   readonly source: string;
-  readonly info: Omit<DataInfo, 'fields'>;
+  readonly info: Omit<DataInfo, 'fields' | 'tokenizer'>;
   readonly columns: readonly Column[];
   readonly numTrain: number;
   readonly numValidation: number;
@@ -17,6 +17,13 @@ export interface TableParts {
   readonly labels?: readonly string[];
   readonly summary?: DataSummary;
 }
+
+const idsOf = ({ file, identity: { kind, settings, sha256 } }: Tokenizer): NonNullable<DataInfo['tokenizer']> => ({
+  file,
+  kind,
+  settings,
+  sha256,
+});
 
 export class TableDataset implements Dataset {
   readonly source: string;
@@ -31,7 +38,8 @@ export class TableDataset implements Dataset {
 
   constructor({ source, info, columns, numTrain, numValidation, digest, tokenizer, labels, summary }: TableParts) {
     this.source = source;
-    this.info = { ...info, fields: columns.map((column) => column.spec) };
+    const fields = columns.map((column) => column.spec);
+    this.info = { ...info, fields, ...(tokenizer === undefined ? {} : { tokenizer: idsOf(tokenizer) }) };
     this.numTrain = numTrain;
     this.numValidation = numValidation;
     this.digest = digest;

@@ -12,14 +12,20 @@ import { languageTokenizer, TOKENIZER_NAMES } from './tokenizer-choice.js';
 const options = z.strictObject({
   sequence: z.number().int().positive().optional().describe('tokens per sample (default 128)'),
   tokenizer: z.enum(TOKENIZER_NAMES).optional().describe('default: chars, or bytes above 256 different characters'),
-  vocab: z.string().optional().describe('wordpiece: the vocabulary file'),
+  vocab: z
+    .string()
+    .optional()
+    .describe('a tokenizer.json, a vocabulary with one token per line, or a folder with either'),
   vocabulary: z
     .number()
     .int()
     .positive()
     .default(8000)
     .describe('words: the most frequent words of the training part that are kept'),
-  lowercase: z.boolean().default(true).describe('words, wordpiece: fold case'),
+  lowercase: z
+    .boolean()
+    .optional()
+    .describe('words, wordpiece: fold case (default: as the files of the tokenizer say, else true)'),
   match: z.string().min(1).optional().describe('folder: only files whose name ends so, e.g. .d.ts'),
   maxBytes: z
     .number()

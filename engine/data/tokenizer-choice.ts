@@ -1,25 +1,26 @@
 // TokenizerChoice: from the options of a text data set to a tokenizer, with the special tokens that classification
 // needs. It does not encode.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { UsageError } from '../core/errors.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
 import { CharTokenizer } from './char-tokenizer.js';
 import type { Tokenizer } from './dataset.js';
-import { type SourceFiles, VOCABULARY_LIMIT } from './source-files.js';
+import type { Framing } from './sample-frame.js';
+import type { SourceFiles } from './source-files.js';
+import { refused, unsupported } from './tokenizer-refusal.js';
+import { readTokenizer, requireCase, tokenizerFile } from './tokenizer-source.js';
 import { WordTokenizer } from './word-tokenizer.js';
-import { WordpieceTokenizer } from './wordpiece-tokenizer.js';
 
 export const TOKENIZER_NAMES = ['chars', 'bytes', 'words', 'wordpiece'] as const;
 export type TokenizerName = (typeof TOKENIZER_NAMES)[number];
 
 export interface TokenizerOptions {
   readonly tokenizer?: TokenizerName | undefined;
-  /** Path of a wordpiece vocabulary. */
+  /** Path of a tokenizer.json, of a wordpiece vocabulary, or of a folder with either. */
   readonly vocab?: string | undefined;
   /** Words that are kept. */
   readonly vocabulary: number;
-  readonly lowercase: boolean;
+  /** Default: as the files of the tokenizer say, else true. */
+  readonly lowercase?: boolean | undefined;
 }
 
 /** Special tokens of our own tokenizers; the ids are their places. */
@@ -28,33 +29,42 @@ const UNKNOWN = 1;
 const CLASS = 2;
 const CLASSIFICATION_SPECIALS = ['[PAD]', '[UNK]', '[CLS]'];
 
-/** A tokenizer with what frames a text for classification. */
-export interface Framing {
-  readonly tokenizer: Tokenizer;
-  readonly pad: number;
-  /** Stands first in every sample. */
-  readonly classToken: number;
-  /** Stands last in every sample, where the tokenizer has such a token. */
-  readonly separator: number | null;
-}
-
 /** Above so many different characters a language model falls back to bytes. */
 const MOST_CHARS = 256;
 
-function wordpiece(options: TokenizerOptions, folder: string, files: SourceFiles): WordpieceTokenizer {
-  const path = options.vocab ?? join(folder, 'vocab.txt');
-  if (options.vocab === undefined && !existsSync(path)) {
+/** The tokenizer of a file: the one that is named, or the one beside the data. */
+function fromFile({ vocab, lowercase, tokenizer }: TokenizerOptions, folder: string, files: SourceFiles): Framing {
+  const path = vocab ?? tokenizerFile(folder);
+  if (path === null) {
     throw new UsageError(
       'PT_DATA_OPTION',
-      `the tokenizer wordpiece needs a vocabulary, and there is no ${path}`,
+      `the tokenizer wordpiece needs a vocabulary, and there is no vocab.txt or tokenizer.json in ${folder}`,
       'give the option vocab=FILE',
     );
   }
-  return new WordpieceTokenizer(path, files.readText(path, VOCABULARY_LIMIT), { lowercase: options.lowercase });
+  const framing = readTokenizer(path, lowercase ?? null, files);
+  requireCase(framing, lowercase ?? null);
+  const { name, file } = framing.tokenizer;
+  if (tokenizer === 'wordpiece' && name !== 'wordpiece') {
+    throw new UsageError(
+      'PT_DATA_OPTION',
+      `the option tokenizer=wordpiece contradicts ${file}, which is a tokenizer of the kind ${name}`,
+      'leave the option tokenizer out: vocab=FILE is enough',
+    );
+  }
+  return framing;
 }
 
-const words = (texts: readonly string[], { vocabulary, lowercase }: TokenizerOptions): WordTokenizer =>
+const words = (texts: readonly string[], { vocabulary, lowercase = true }: TokenizerOptions): WordTokenizer =>
   new WordTokenizer(texts, { vocabulary, lowercase, specials: CLASSIFICATION_SPECIALS, unknown: UNKNOWN });
+
+const own = (tokenizer: Tokenizer): Framing => ({
+  tokenizer,
+  pad: PAD,
+  prefix: [CLASS],
+  suffix: [],
+  mostTokens: null,
+});
 
 function* charsOf(texts: readonly string[]): Iterable<string> {
   for (const text of texts) yield* text;
@@ -67,24 +77,28 @@ export function classificationTokenizer(
   train: readonly string[],
   files: SourceFiles,
 ): Framing {
-  const hasVocabulary = options.vocab !== undefined || existsSync(join(folder, 'vocab.txt'));
+  const hasVocabulary = options.vocab !== undefined || tokenizerFile(folder) !== null;
   switch (options.tokenizer ?? (hasVocabulary ? 'wordpiece' : 'words')) {
-    case 'wordpiece': {
-      const tokenizer = wordpiece(options, folder, files);
-      return { tokenizer, pad: tokenizer.pad, classToken: tokenizer.classToken, separator: tokenizer.separator };
-    }
+    case 'wordpiece':
+      return framed(fromFile(options, folder, files));
     case 'words':
-      return { tokenizer: words(train, options), pad: PAD, classToken: CLASS, separator: null };
+      return own(words(train, options));
     case 'chars':
-      return {
-        tokenizer: new CharTokenizer(charsOf(train), CLASSIFICATION_SPECIALS, UNKNOWN),
-        pad: PAD,
-        classToken: CLASS,
-        separator: null,
-      };
+      return own(new CharTokenizer(charsOf(train), CLASSIFICATION_SPECIALS, UNKNOWN));
     case 'bytes':
-      return { tokenizer: new ByteTokenizer(CLASSIFICATION_SPECIALS), pad: PAD, classToken: CLASS, separator: null };
+      return own(new ByteTokenizer(CLASSIFICATION_SPECIALS));
   }
+}
+
+/** A classifier needs a token that is always there, or an empty text would be nothing. */
+function framed(framing: Framing): Framing {
+  const { prefix, suffix, tokenizer } = framing;
+  if (prefix.length + suffix.length > 0) return framing;
+  throw refused(
+    tokenizer.file ?? tokenizer.name,
+    'nothing frames a text (post_processor), so that an empty one would have no token',
+    'use a tokenizer that frames texts, as that of BERT does with [CLS] and [SEP]',
+  );
 }
 
 /**
@@ -100,7 +114,7 @@ export function languageTokenizer(
 ): Tokenizer {
   switch (options.tokenizer) {
     case 'wordpiece':
-      return wordpiece(options, folder, files);
+      return running(options, folder, files);
     case 'words':
       return words([train], options);
     case 'bytes':
@@ -108,9 +122,16 @@ export function languageTokenizer(
     case 'chars':
       return new CharTokenizer(text);
     case undefined: {
-      if (options.vocab !== undefined) return wordpiece(options, folder, files);
+      if (options.vocab !== undefined) return running(options, folder, files);
       const chars = new CharTokenizer(text);
       return chars.size > MOST_CHARS ? new ByteTokenizer() : chars;
     }
   }
+}
+
+/** Running text is cut behind line breaks, which end a word only in the tokenizer of BERT. */
+function running(options: TokenizerOptions, folder: string, files: SourceFiles): Tokenizer {
+  const { tokenizer } = fromFile(options, folder, files);
+  if (tokenizer.identity.kind === 'wordpiece') return tokenizer;
+  throw unsupported(tokenizer.file ?? tokenizer.name, `a tokenizer of the kind ${tokenizer.name} for running text`);
 }

@@ -1,10 +1,14 @@
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteTokenizer } from '../../engine/data/byte-tokenizer.js';
 import { CharTokenizer } from '../../engine/data/char-tokenizer.js';
+import type { Tokenizer } from '../../engine/data/dataset.js';
+import { SourceFiles } from '../../engine/data/source-files.js';
+import { readTokenizer } from '../../engine/data/tokenizer-source.js';
 import { WordTokenizer } from '../../engine/data/word-tokenizer.js';
-import { WordpieceTokenizer } from '../../engine/data/wordpiece-tokenizer.js';
 import { errorOf } from '../error-of.js';
+import { scratchWith } from '../scratch.js';
 
 const text = fc.string({ unit: 'grapheme' });
 
@@ -58,6 +62,8 @@ describe('word tokenizer', () => {
 });
 
 describe('wordpiece tokenizer', () => {
+  const read = (lines: string, lowercase: boolean): Tokenizer =>
+    readTokenizer(join(scratchWith({ 'vocab.txt': lines }), 'vocab.txt'), lowercase, new SourceFiles()).tokenizer;
   const vocabulary = [
     '[PAD]',
     '[UNK]',
@@ -91,7 +97,7 @@ describe('wordpiece tokenizer', () => {
     "'",
     's',
   ].join('\n');
-  const tokenizer = new WordpieceTokenizer('vocab.txt', vocabulary, { lowercase: true });
+  const tokenizer = read(vocabulary, true);
 
   // Ids as BERT's own tokenizer gives them for this vocabulary (library `tokenizers` 0.23, BertWordPieceTokenizer,
   // without special tokens).
@@ -120,7 +126,7 @@ describe('wordpiece tokenizer', () => {
   });
 
   it('keeps case and accents when asked to', () => {
-    const cased = new WordpieceTokenizer('vocab.txt', `${vocabulary}\nCafé`, { lowercase: false });
+    const cased = read(`${vocabulary}\nCafé`, false);
     expect(cased.encode('Café Cafe')).toEqual([31, 1]);
   });
 

@@ -28,7 +28,11 @@ const schema = z.object({
   layer_norm_eps: z.number().positive().default(1e-12),
   position_embedding_type: z.literal('absolute').default('absolute'),
   is_decoder: z.literal(false).default(false),
+  pad_token_id: z.number().int().nullish(),
+  cls_token_id: z.number().int().nullish(),
+  sep_token_id: z.number().int().nullish(),
 });
+const familySchema = z.looseObject({ model_type: z.string(), architectures: z.array(z.string()).nullish() });
 
 export type EncoderConfig = z.infer<typeof schema>;
 
@@ -47,7 +51,9 @@ export function readEncoderConfig(folder: string): EncoderConfig {
       `${folder} has no config.json`,
       'name the folder of a model in the layout of Hugging Face',
     );
-  const result = schema.safeParse(readJson(path));
+  const json = readJson(path);
+  requireFamily(path, json);
+  const result = schema.safeParse(json);
   if (!result.success) {
     const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new ModelError(
@@ -66,12 +72,21 @@ export function readEncoderConfig(folder: string): EncoderConfig {
   return result.data;
 }
 
-const tokenizerSchema = z.object({ do_lower_case: z.boolean().default(true) });
-
-/** Whether the tokenizer of the folder folds case; the uncased models do, and so does one that does not say. */
-export function foldsCase(folder: string): boolean {
-  const path = join(folder, 'tokenizer_config.json');
-  return !existsSync(path) || (tokenizerSchema.safeParse(readJson(path)).data?.do_lower_case ?? true);
+/** The family is told before any setting: those of another family mean nothing here. */
+function requireFamily(path: string, json: unknown): void {
+  const family = familySchema.safeParse(json).data;
+  if (family?.model_type === 'bert') return;
+  const names = family?.architectures ?? [];
+  const made = names.length === 0 ? '' : ` (${names.join(', ')})`;
+  throw new ModelError(
+    'PT_HF_CONFIG',
+    family === undefined
+      ? `${path} does not say which family of models it is (model_type)`
+      : `${path} is a model of the family "${family.model_type}"${made}; ` +
+          'only folders of the family "bert" can be loaded',
+    'use a BERT encoder (model_type "bert"), such as all-MiniLM-L6-v2 or bert-base-uncased; ' +
+      'for a language model from scratch there is --model gpt',
+  );
 }
 
 function readJson(path: string): unknown {

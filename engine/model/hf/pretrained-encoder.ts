@@ -1,12 +1,10 @@
 // PretrainedEncoder: the model `hf:DIR`, a BERT encoder with the weights of a folder in the layout of Hugging Face, and
 // a fresh head that classifies. Shape suffixes: B samples, T tokens, D width, C classes.
-import { existsSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { z } from 'zod';
-import { readBoundedText } from '../../core/bounded-file.js';
 import { ModelError } from '../../core/errors.js';
 import type { DataInfo } from '../../data/dataset.js';
-import { VOCABULARY_LIMIT } from '../../data/source-files.js';
+import { tokenizerFile } from '../../data/tokenizer-source.js';
 import * as nn from '../../tensor/nn.js';
 import * as tf from '../../tensor/tf.js';
 import type { Block } from '../block.js';
@@ -15,7 +13,8 @@ import { defineModel, type ModelDefinition } from '../define.js';
 import { bias, defineBlock, matrix } from '../define-block.js';
 import { classLoss, classScore } from '../transformer-blocks.js';
 import { encoderBlocks } from './encoder-blocks.js';
-import { type EncoderConfig, foldsCase, readEncoderConfig } from './encoder-config.js';
+import { readEncoderConfig } from './encoder-config.js';
+import { type EncoderFolder, requireTokens } from './encoder-tokens.js';
 import { PretrainedWeights } from './pretrained-weights.js';
 import { readWeightFiles } from './weight-files.js';
 
@@ -37,8 +36,7 @@ const WANTS = 'use labelled texts, e.g. --data sst2:DIR or tsv:FILE';
 export function pretrainedEncoder(folder: string): ModelDefinition {
   const config = readEncoderConfig(folder);
   const name = `hf:${basename(resolve(folder))}`;
-  const vocab = join(resolve(folder), 'vocab.txt');
-  const hasVocabulary = existsSync(vocab);
+  const vocab = tokenizerFile(resolve(folder));
   const options = z.strictObject({
     pooling: z
       .enum(POOLINGS)
@@ -73,10 +71,10 @@ export function pretrainedEncoder(folder: string): ModelDefinition {
       clip: 1,
       optimizer: 'adamw',
     },
-    ...(hasVocabulary ? { dataDefaults: { tokenizer: 'wordpiece', vocab, lowercase: foldsCase(folder) } } : {}),
+    ...(vocab === null ? {} : { dataDefaults: { vocab } }),
     build({ pooling, dropout, layers }, data) {
       const C = requireCount(name, data, 'classes', WANTS);
-      const sequence = checkText(name, config, data, hasVocabulary ? vocab : null);
+      const sequence = checkText({ name, folder: resolve(folder), config }, data);
       const weights = new PretrainedWeights(folder, readWeightFiles(resolve(folder)));
       const hasTypes = data.fields.some((field) => field.name === 'types');
       return {
@@ -95,7 +93,8 @@ export function pretrainedEncoder(folder: string): ModelDefinition {
 }
 
 /** Tokens per sample of data that the encoder can read; ModelError PT_MODEL_DATA for others. */
-function checkText(name: string, config: EncoderConfig, data: DataInfo, vocab: string | null): number {
+function checkText(encoder: EncoderFolder, data: DataInfo): number {
+  const { name, config } = encoder;
   const [T = 0] = requireField(name, data, 'tokens', 1, WANTS);
   requireField(name, data, 'mask', 1, WANTS);
   const V = requireCount(name, data, 'vocabulary', WANTS);
@@ -105,18 +104,7 @@ function checkText(name: string, config: EncoderConfig, data: DataInfo, vocab: s
       `the model ${name} has ${config.max_position_embeddings} positions, a sample has ${T} tokens`,
       `add --data-options sequence=${config.max_position_embeddings}`,
     );
-  const known =
-    vocab === null
-      ? null
-      : readBoundedText(vocab, VOCABULARY_LIMIT)
-          .replace(/\r?\n$/, '')
-          .split('\n').length;
-  if (V > config.vocab_size || (known !== null && V !== known))
-    throw new ModelError(
-      'PT_MODEL_DATA',
-      `the model ${name} knows ${known ?? config.vocab_size} tokens, the data has ${V}`,
-      'use the tokenizer wordpiece with the vocabulary that the model was trained with',
-    );
+  requireTokens(encoder, data, V);
   return T;
 }
 

@@ -1,0 +1,133 @@
+// TokenizerSplitter: how `pre_tokenizer` of a tokenizer.json takes a normalized text apart into words: the kinds that
+// are done here exactly as the library `tokenizers` does them. All others are refused.
+import { z } from 'zod';
+import { bertWords } from './bert-text.js';
+import { checked, typeOf } from './tokenizer-normalizer.js';
+import { refused, unsupported } from './tokenizer-refusal.js';
+import { ByteLevelPreTokenizer } from './tokenizers-library.js';
+import { LETTER, PUNCTUATION, WORD_CHARACTER } from './unicode-classes.js';
+
+/** Takes each of the words apart. `isFirst`: the first of them begins the text. */
+export type Split = (words: readonly string[], isFirst: boolean) => string[];
+
+const bare = z.strictObject({ type: z.string() });
+const digitsSchema = z.strictObject({ type: z.string(), individual_digits: z.boolean() });
+const punctuationSchema = z.strictObject({ type: z.string(), behavior: z.literal('Isolated').default('Isolated') });
+const byteLevelSchema = z.strictObject({
+  type: z.string(),
+  add_prefix_space: z.boolean(),
+  /** Says where tokens lie in the text, not which they are. */
+  trim_offsets: z.boolean().optional(),
+  use_regex: z.boolean().default(true),
+});
+const metaspaceSchema = z.strictObject({
+  type: z.string(),
+  replacement: z.string().length(1),
+  str_rep: z.string().optional(),
+  add_prefix_space: z.boolean().optional(),
+  prepend_scheme: z.enum(['always', 'first', 'never']).optional(),
+  split: z.boolean().default(true),
+});
+const sequenceSchema = z.strictObject({ type: z.string(), pretokenizers: z.array(z.unknown()) });
+
+/** A run of word characters, or of marks that are neither those nor spaces. */
+const WORD_OR_MARKS = new RegExp(`${WORD_CHARACTER}+|(?:(?!${WORD_CHARACTER})\\P{White_Space})+`, 'gu');
+/** As in GPT-2. */
+const BYTE_LEVEL = new RegExp(
+  `'s|'t|'re|'ve|'m|'ll|'d| ?${LETTER}+| ?\\p{N}+| ?(?:(?!${LETTER})[^\\p{White_Space}\\p{N}])+` +
+    '|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+',
+  'gu',
+);
+
+/** `piece` may be null. Throws PT_TOKENIZER for a kind or a setting that is not supported. */
+export function splitter(file: string, piece: unknown): Split {
+  if (piece === null || piece === undefined) return (words) => [...words];
+  if (typeOf(piece) !== 'Sequence') return single(file, 'pre_tokenizer', piece, true);
+  const { pretokenizers } = checked(file, 'pre_tokenizer', sequenceSchema, piece);
+  const steps = pretokenizers.map((step, i) => single(file, `pre_tokenizer.pretokenizers[${i}]`, step, i === 0));
+  return (words, isFirst) => steps.reduce<string[]>((so, step) => step(so, isFirst), [...words]);
+}
+
+const byPattern =
+  (pattern: RegExp): Split =>
+  (words) =>
+    words.flatMap((word) => word.match(pattern) ?? []);
+
+/** The matches, and what lies between them. */
+const isolating =
+  (pattern: RegExp): Split =>
+  (words) =>
+    words.flatMap((word) => {
+      const parts: string[] = [];
+      let from = 0;
+      for (const match of word.matchAll(pattern)) {
+        if (match.index > from) parts.push(word.slice(from, match.index));
+        parts.push(match[0]);
+        from = match.index + match[0].length;
+      }
+      if (from < word.length) parts.push(word.slice(from));
+      return parts;
+    });
+
+function single(file: string, at: string, piece: unknown, isFirstStep: boolean): Split {
+  const type = typeOf(piece);
+  switch (type) {
+    case 'BertPreTokenizer':
+      checked(file, at, bare, piece);
+      return (words) => words.flatMap(bertWords);
+    case 'Whitespace':
+      checked(file, at, bare, piece);
+      return byPattern(WORD_OR_MARKS);
+    case 'WhitespaceSplit':
+      checked(file, at, bare, piece);
+      return byPattern(/\P{White_Space}+/gu);
+    case 'Punctuation':
+      checked(file, at, punctuationSchema, piece);
+      return isolating(PUNCTUATION);
+    case 'Digits':
+      return isolating(checked(file, at, digitsSchema, piece).individual_digits ? /\p{N}/gu : /\p{N}+/gu);
+    case 'ByteLevel':
+      return byteLevel(checked(file, at, byteLevelSchema, piece));
+    case 'Metaspace': {
+      const settings = checked(file, at, metaspaceSchema, piece);
+      if (settings.prepend_scheme === 'first' && !isFirstStep)
+        throw unsupported(file, `${at}.prepend_scheme "first" behind other steps`);
+      return metaspace(file, at, settings);
+    }
+    default:
+      throw unsupported(file, `${at} "${type}"`);
+  }
+}
+
+function byteLevel({ add_prefix_space, use_regex }: z.infer<typeof byteLevelSchema>): Split {
+  const bytes = new ByteLevelPreTokenizer({ type: 'ByteLevel', add_prefix_space: false, use_regex: false });
+  return (words) =>
+    words
+      .map((word) => (add_prefix_space && !word.startsWith(' ') ? ` ${word}` : word))
+      .flatMap((word) => (use_regex ? (word.match(BYTE_LEVEL) ?? []) : [word]))
+      .flatMap((word) => bytes.pre_tokenize_text(word));
+}
+
+function metaspace(
+  file: string,
+  at: string,
+  { replacement, add_prefix_space, prepend_scheme, split }: z.infer<typeof metaspaceSchema>,
+): Split {
+  // Older files say only whether there is a space in front.
+  const scheme = prepend_scheme ?? (add_prefix_space === false ? 'never' : 'always');
+  if (add_prefix_space !== undefined && add_prefix_space !== (scheme !== 'never'))
+    throw refused(file, `${at} says prepend_scheme "${scheme}" and add_prefix_space ${add_prefix_space}`);
+  return (words, isFirst) =>
+    words.flatMap((word, i) => {
+      let text = word.replaceAll(' ', replacement);
+      const wants = scheme === 'always' || (scheme === 'first' && isFirst && i === 0);
+      if (wants && !text.startsWith(replacement)) text = replacement + text;
+      return split ? behindMarks(text, replacement) : [text];
+    });
+}
+
+/** Cut in front of every mark, which stays with what follows. */
+function behindMarks(text: string, mark: string): string[] {
+  const [head = '', ...rest] = text.split(mark);
+  return [head, ...rest.map((part) => mark + part)].filter((part) => part !== '');
+}

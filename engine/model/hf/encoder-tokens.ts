@@ -1,0 +1,88 @@
+// EncoderTokens: whether the ids of the data mean the rows of a pretrained table. Ids of another vocabulary, or of the
+// same one read by other rules, would train on rows that mean something else, with nothing to show for it.
+import { ModelError } from '../../core/errors.js';
+import type { DataInfo } from '../../data/dataset.js';
+import { SourceFiles } from '../../data/source-files.js';
+import type { TokenizerSettings } from '../../data/tokenizer-identity.js';
+import { readTokenizer, tokenizerFile } from '../../data/tokenizer-source.js';
+import type { EncoderConfig } from './encoder-config.js';
+
+/** Kinds of tokenizers that were read from a file; the others make their ids of the training texts. */
+const FROM_FILE = ['wordpiece', 'file'];
+
+export interface EncoderFolder {
+  /** Of the model, for messages. */
+  readonly name: string;
+  /** Absolute. */
+  readonly folder: string;
+  readonly config: EncoderConfig;
+}
+
+/** Throws ModelError PT_MODEL_DATA where the `vocabulary` ids of the data are not those of the folder. */
+export function requireTokens({ name, folder, config }: EncoderFolder, data: DataInfo, vocabulary: number): void {
+  const file = tokenizerFile(folder);
+  const ids = data.tokenizer;
+  if (ids !== undefined && !FROM_FILE.includes(ids.kind)) throw ownIds(name, folder, ids.kind, file);
+  if (vocabulary > config.vocab_size)
+    throw new ModelError(
+      'PT_MODEL_DATA',
+      `the model ${name} has rows for ${config.vocab_size} tokens (vocab_size), the tokenizer of the data ` +
+        `(${ids?.file ?? 'unknown'}) has ${vocabulary}`,
+      'use the tokenizer that the model was trained with',
+    );
+  if (file !== null) requireThose(name, file, data, vocabulary);
+  if (ids !== undefined) requireSpecial(folder, config, ids.settings);
+}
+
+function ownIds(name: string, folder: string, kind: string, file: string | null): ModelError {
+  const what = `the ids of the tokenizer ${kind} mean other rows than those that the model ${name} was trained with`;
+  return file === null
+    ? new ModelError(
+        'PT_MODEL_DATA',
+        `${what}; ${folder} has neither tokenizer.json nor vocab.txt`,
+        `put the tokenizer beside the weights (tokenizer.save_pretrained("${folder}")), or name its file with ` +
+          '--data-options vocab=FILE',
+      )
+    : new ModelError(
+        'PT_MODEL_DATA',
+        `${what}; its own is ${file}`,
+        'leave tokenizer out of --data-options, and use labelled texts (tsv, csv, sst2)',
+      );
+}
+
+/** The tokenizer of the data has to give the ids that the one of the folder gives. */
+function requireThose(name: string, file: string, { tokenizer: ids }: DataInfo, vocabulary: number): void {
+  const told = ids?.settings['lowercase'];
+  const { tokenizer } = readTokenizer(file, typeof told === 'boolean' ? told : null, new SourceFiles());
+  const isSame = ids === undefined ? vocabulary === tokenizer.size : ids.sha256 === tokenizer.identity.sha256;
+  if (isSame) return;
+  throw new ModelError(
+    'PT_MODEL_DATA',
+    `the tokenizer of the data (${ids?.file ?? 'unknown'}, ${vocabulary} tokens) gives other ids than that of the ` +
+      `model ${name} (${tokenizer.file}, ${tokenizer.size} tokens)` +
+      differing(ids?.settings ?? {}, tokenizer.identity.settings),
+    'leave vocab, tokenizer and lowercase out of --data-options: the tokenizer of the folder is used then',
+  );
+}
+
+function differing(theirs: TokenizerSettings, ours: TokenizerSettings): string {
+  const keys = Object.keys(ours).filter((key) => key in theirs && theirs[key] !== ours[key]);
+  const told = keys.map((key) => `${key} ${String(theirs[key]).slice(0, 40)} and ${String(ours[key]).slice(0, 40)}`);
+  return told.length === 0 ? '' : `: ${told.join(', ')}`;
+}
+
+/** The ids of special tokens that config.json names are those that samples are made with. */
+function requireSpecial(folder: string, config: EncoderConfig, { pad, prefix, suffix }: TokenizerSettings): void {
+  const pairs: readonly (readonly [string, number | null | undefined, number])[] = [
+    ['pad_token_id', config.pad_token_id, Number(pad)],
+    ['cls_token_id', config.cls_token_id, Number(String(prefix).split(' ')[0])],
+    ['sep_token_id', config.sep_token_id, Number(String(suffix).split(' ').at(-1))],
+  ];
+  for (const [key, said, is] of pairs)
+    if (said != null && said !== is)
+      throw new ModelError(
+        'PT_MODEL_DATA',
+        `${folder}/config.json says ${key} ${said}, the tokenizer of the data says ${is}`,
+        'use the tokenizer that the model was trained with, or correct the file that is wrong',
+      );
+}

@@ -1,0 +1,151 @@
+"""Writes test/golden/tokenizers/cases.json: small tokenizers of our own making, and the ids that the library
+`tokenizers` gives difficult texts with them.
+
+Run `python scripts/golden/make_tokenizer_golden.py` in an environment with `tokenizers`. Only whoever changes a case
+needs it: the file is part of the repository, and neither the product nor its tests run Python.
+
+With the argument `classes` it prints instead which characters the library takes for marks, punctuation, control
+characters and letters of words, one line each of ranges, for engine/data/unicode-classes.ts.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import tokenizers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+OUT = Path(__file__).resolve().parents[2] / "test" / "golden" / "tokenizers" / "cases.json"
+LINES = [
+    "the slow boat drifts past the old harbour",
+    "an old boat, a slow harbour: the drifting is slow",
+    "Zoë's café isn't far from Köln; we'll walk",
+    "rain, rain and more rain 12 34 567",
+    "湖の水 は 青い 你好",
+]
+TEXTS = [
+    "",
+    " ",
+    "The Slow BOAT drifts",
+    "Zoe\u0308's CAFÉ isn't far, we'LL",
+    "你好 harbour𠀀\U0002b8c0x",
+    "ΣΟΦΟΣ ΟΔΟΣ İstanbul ß",
+    "\ufeffthe\u200b boat\u00a0past\u2003the\u3000old\u0085rain\u2028and\u00ad",
+    "a\x00b\x07c\td\r\ne\n\n  f",
+    "rain🙂🙂rain 👩\u200d👩\u200d👧 \U0001f1e9\U0001f1ea",
+    "slow[SEP]boat [MASK] [mask] [CLS]<s> <mask> </s>boat  <mask>  x",
+    "x" * 100,
+    "x" * 101,
+    "12 345 ٣٤ ² Ⅷ ½",
+    "...!? --'s 'the' $5-5 €",
+    "   three   spaces   ",
+    "ﬁne ㎏ ㋿ Å",
+    "▁old▁boat <0x41>",
+]
+
+
+def wordpiece(special, **settings):
+    pieces = "the slow boat old rain and more caf ##e zoe far cafe ##s ##ing drift is ##n t ' , . ! ? $ 5 - 1 2 你 好"
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    tokens = [*special, *pieces.split(), *letters[:18], *[f"##{c}" for c in letters[:4]], "σοφοσ", "οδος", "istanbul"]
+    tokens += ["The", "CAFÉ", "𠀀"]
+    # A vocabulary has no token twice.
+    vocab = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
+    made = Tokenizer(models.WordPiece(vocab, unk_token=special[1]))
+    made.add_special_tokens(special)
+    made.normalizer = normalizers.BertNormalizer(**settings)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.post_processor = frame(special[2], special[3], vocab)
+    made.decoder = decoders.WordPiece()
+    return made
+
+
+def frame(first, last, vocab):
+    return processors.TemplateProcessing(
+        single=f"{first} $A {last}", special_tokens=[(first, vocab[first]), (last, vocab[last])]
+    )
+
+
+SPECIAL = ["<pad>", "<unk>", "<s>", "</s>", tokenizers.AddedToken("<mask>", lstrip=True, special=True)]
+
+
+def byte_level():
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+    )
+    made.train_from_iterator(LINES, trainer)
+    made.post_processor = processors.RobertaProcessing(("</s>", 3), ("<s>", 2))
+    made.decoder = decoders.ByteLevel()
+    return made
+
+
+def fused():
+    made = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
+    made.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.train_from_iterator(LINES, trainers.BpeTrainer(vocab_size=90, special_tokens=SPECIAL, show_progress=False))
+    made.post_processor = processors.BertProcessing(("</s>", 3), ("<s>", 2))
+    return made
+
+
+def unigram():
+    made = Tokenizer(models.Unigram())
+    made.normalizer = normalizers.NFKC()
+    made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    trainer = trainers.UnigramTrainer(
+        vocab_size=70, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False, shrinking_factor=0.5
+    )
+    made.train_from_iterator(LINES, trainer)
+    made.post_processor = frame("<s>", "</s>", {"<s>": 2, "</s>": 3})
+    made.decoder = decoders.Metaspace()
+    return made
+
+
+def classes():
+    bert = normalizers.BertNormalizer
+    off = {"clean_text": False, "handle_chinese_chars": False, "strip_accents": False, "lowercase": False}
+    tests = {
+        "invisible": lambda c: bert(**{**off, "clean_text": True}).normalize_str(f"a{c}b") == "ab",
+        "mark": lambda c: bert(**{**off, "strip_accents": True}).normalize_str(f"a{c}b") == "ab",
+        "ideograph": lambda c: bert(**{**off, "handle_chinese_chars": True}).normalize_str(f"a{c}b") == f"a {c} b",
+        "punctuation": lambda c: len(pre_tokenizers.BertPreTokenizer().pre_tokenize_str(f"a{c}b")) == 3,
+        "word": lambda c: len(pre_tokenizers.Whitespace().pre_tokenize_str(f"a{c}b")) == 1,
+        "decomposed": lambda c: normalizers.NFKD().normalize_str(c) != c,
+    }
+    for name, test in tests.items():
+        points = [p for p in range(0x110000) if not 0xD800 <= p <= 0xDFFF and test(chr(p))]
+        ranges = []
+        for point in points:
+            if ranges and ranges[-1][1] == point - 1:
+                ranges[-1][1] = point
+            else:
+                ranges.append([point, point])
+        print(name, " ".join(f"{a:X}-{b:X}" for a, b in ranges))
+
+
+def main():
+    bert = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    made = {
+        "bert uncased": wordpiece(bert, lowercase=True),
+        "bert cased": wordpiece(bert, lowercase=False),
+        "bert without ideographs, with accents": wordpiece(
+            bert, lowercase=True, strip_accents=False, handle_chinese_chars=False, clean_text=False
+        ),
+        "byte-level bpe": byte_level(),
+        "bpe with fused unknown characters": fused(),
+        "unigram": unigram(),
+    }
+    cases = [
+        {"name": name, "tokenizer": json.loads(case.to_str()), "ids": [case.encode(text).ids for text in TEXTS]}
+        for name, case in made.items()
+    ]
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    content = {"madeWith": f"tokenizers {tokenizers.__version__}", "texts": TEXTS, "cases": cases}
+    OUT.write_text(json.dumps(content, ensure_ascii=True) + "\n")
+
+
+if __name__ == "__main__":
+    classes() if sys.argv[1:] == ["classes"] else main()
