@@ -263,6 +263,104 @@ describe('data for a pretrained encoder', () => {
   });
 });
 
+describe('ids that mean other rows', () => {
+  const lines = expected.texts.map((text, i) => `${text}\t${i % 2}`).join('\n');
+  const data = (options: Record<string, unknown>, folder: string, at = '') =>
+    openDataset(
+      `tsv:${at === '' ? scratchWith({ 'train.tsv': lines, 'dev.tsv': lines }) : at}`,
+      { sequence: T, ...options },
+      pretrainedEncoder(folder).dataDefaults,
+    ).info;
+  const refusal = (options: Record<string, unknown>, folder = TINY) =>
+    errorOf(() => buildModel(pretrainedEncoder(folder), {}, data(options, folder)));
+  const vocabulary = readFileSync(join(TINY, 'vocab.txt'), 'utf8').trimEnd().split('\n');
+
+  it.each(['words', 'chars', 'bytes'])('are refused where the tokenizer is %s', (tokenizer) => {
+    const error = refusal({ tokenizer });
+    expect(error.code).toBe('PT_MODEL_DATA');
+    expect(error.message).toContain(`the tokenizer ${tokenizer} mean other rows`);
+    expect(error.message).toContain(join(TINY, 'vocab.txt'));
+  });
+
+  it('are refused where the folder has no tokenizer, until its file is named', () => {
+    const bare = copyOf(['config.json', 'model.safetensors']);
+    const error = refusal({}, bare);
+    expect(error.message).toContain(`${bare} has neither tokenizer.json nor vocab.txt`);
+    expect(error.hint).toContain('--data-options vocab=FILE');
+    const named = data({ vocab: join(TINY, 'vocab.txt') }, bare);
+    expect(buildModel(pretrainedEncoder(bare), {}, named).blocks).toHaveLength(6);
+  });
+
+  it('are refused of another vocabulary, of the same in another order, and of one that is too large', () => {
+    const vocab = (tokens: readonly string[]) => join(scratchWith({ 'v.txt': tokens.join('\n') }), 'v.txt');
+    expect(refusal({ vocab: vocab(vocabulary.toReversed()) }).message).toContain(
+      'gives other ids than that of the model',
+    );
+    expect(refusal({ vocab: vocab(vocabulary.slice(0, 60)) }).message).toContain('60 tokens');
+    const large = refusal({ vocab: vocab([...vocabulary, 'more', 'words']) }).message;
+    expect(large).toContain('has rows for 64 tokens (vocab_size)');
+    expect(large).toContain('has 66');
+    // The same tokens from another place are the same.
+    const same = data({ vocab: vocab(vocabulary) }, TINY);
+    expect(buildModel(pretrainedEncoder(TINY), {}, same).blocks).toHaveLength(6);
+  });
+
+  it('are refused where config.json names another id for padding', () => {
+    const folder = withConfig({ pad_token_id: 3 });
+    copyFileSync(join(TINY, 'vocab.txt'), join(folder, 'vocab.txt'));
+    expect(refusal({}, folder).message).toContain('config.json says pad_token_id 3, the tokenizer of the data says 0');
+  });
+
+  it('are those of the folder, whichever of its files says them', () => {
+    const folder = copyOf(['config.json', 'model.safetensors']);
+    writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(asJson(vocabulary)));
+    const at = scratchWith({ 'train.tsv': lines, 'dev.tsv': lines });
+    const rows = (of: string) => {
+      const opened = openDataset(`tsv:${at}`, { sequence: T }, pretrainedEncoder(of).dataDefaults);
+      return expected.texts.map((_, id) => [...fieldOf(opened, id, 'tokens')]);
+    };
+    expect(rows(folder)).toEqual(rows(TINY));
+    expect(buildModel(pretrainedEncoder(folder), {}, data({}, folder, at)).blocks).toHaveLength(6);
+  });
+});
+
+/** The tokenizer of BERT over these tokens, as a tokenizer.json. */
+function asJson(tokens: readonly string[]): Record<string, unknown> {
+  const id = (token: string): number => tokens.indexOf(token);
+  const special = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'].filter((token) => tokens.includes(token));
+  return {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: special.map((content) => ({
+      id: id(content),
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
+    normalizer: {
+      type: 'BertNormalizer',
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: null,
+      lowercase: true,
+    },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    post_processor: { type: 'BertProcessing', sep: ['[SEP]', id('[SEP]')], cls: ['[CLS]', id('[CLS]')] },
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+    model: {
+      type: 'WordPiece',
+      unk_token: '[UNK]',
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: 100,
+      vocab: Object.fromEntries(tokens.map((token, i) => [token, i])),
+    },
+  };
+}
+
 describe('a folder that is no such model', () => {
   it.each([
     [
