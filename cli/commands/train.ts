@@ -6,8 +6,8 @@ import type { ResolvedConfig } from '../config/resolve-config.js';
 import { showResolved } from '../config/resolved-yaml.js';
 import { addTokenFlags, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
-import { resolvedSettings } from '../session/settings-of.js';
 import { runSession } from '../session/run-session.js';
+import { resolvedSettings } from '../session/settings-of.js';
 
 export function trainCommand({ io, services, exitWith }: CommandContext): Command {
   const command = new Command('train')

@@ -222,7 +222,7 @@ function readValue(text: string): unknown {
 /** A part of a document; numbers that are no decimal ones (0x10, .inf) stay the texts that they are. */
 function plainValue(node: unknown, document: Document): unknown {
   if (!isNode(node)) return node;
-  visit(node as Parameters<typeof visit>[0], {
+  visit(node, {
     Scalar: (_, scalar) => {
       if (typeof scalar.value === 'number' && !isDecimal(scalar.source ?? '')) scalar.value = scalar.source;
     },

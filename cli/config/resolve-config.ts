@@ -7,7 +7,6 @@ import { suggest } from '../../engine/core/suggest.js';
 import type { ModelDefaults } from '../../engine/model/define.js';
 import { runConfigSchema } from '../../engine/run/run-config.js';
 import { type ConfigKey, configKeys } from './config-keys.js';
-import { dropIdle, refuseIdle } from './idle-settings.js';
 import {
   environmentLayer,
   fileLayer,
@@ -17,6 +16,7 @@ import {
   layerOf,
   type Setting,
 } from './config-layers.js';
+import { dropIdle, refuseIdle } from './idle-settings.js';
 
 export interface ConfigSources {
   /** A YAML file, or null. */

@@ -5,7 +5,7 @@ import type { FileLimit } from '../core/bounded-file.js';
 import type { AddedToken } from './added-tokens.js';
 import type { Tokenizer } from './dataset.js';
 import { FileTokenizer } from './file-tokenizer.js';
-import { type Framing, frameSettings, type SampleFrame, sampleFrame } from './sample-frame.js';
+import { frameSettings, type Framing, type SampleFrame, sampleFrame } from './sample-frame.js';
 import type { SourceFiles } from './source-files.js';
 import { ADDED_FLAGS, readJson, type TokenizerConfig, type TokenRole } from './tokenizer-config.js';
 import { tokenizerModel } from './tokenizer-model.js';

@@ -7,8 +7,8 @@ import { UsageError } from '../core/errors.js';
 import type { Framing } from './sample-frame.js';
 import type { SourceFiles } from './source-files.js';
 import { readTokenizerConfig } from './tokenizer-config.js';
-import { readTokenizerJson } from './tokenizer-json.js';
 import type { TokenizerIdentity } from './tokenizer-identity.js';
+import { readTokenizerJson } from './tokenizer-json.js';
 import { refused } from './tokenizer-refusal.js';
 import { readVocabularyFile, vocabularyLines } from './vocabulary-file.js';
 

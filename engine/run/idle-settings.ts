@@ -77,7 +77,7 @@ const guarded: Reader = (config) => {
 const cached: Reader = (config) => unless(config.cache !== 'off', 'cache', 'cache is off') ?? frozen(config);
 
 const diskCached: Reader = (config) =>
-  (cached as Exclude<Reader, 'always'>)(config) ??
+  (cached)(config) ??
   unless(config.cacheDiskMb > 0, 'cacheDiskMb', 'nothing is cached on disk: cache-disk-mb is 0');
 
 /** One stage needs no cut and no order. */

@@ -1,8 +1,8 @@
 // The command line as people use it, in this process: help, faults of use, and what a machine has.
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { trainConfigSchema } from '../../engine/core/config.js';
 import { runCli } from '../../cli/program.js';
+import { trainConfigSchema } from '../../engine/core/config.js';
 import { cli, TRAIN } from './command-line.js';
 import { fakeIo, fakeOutput, fakeServices } from './fake-io.js';
 
