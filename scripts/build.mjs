@@ -102,6 +102,8 @@ const typed = writeTypes({
   to: resolve('dist/types'),
   installed: Object.keys(dependencies),
   inlined: { '#tfjs': tfjs, '@tensorflow/tfjs-core': tfjs },
+  // zod has a schema that takes them.
+  globals: ['URL'],
 });
 const folders = [vendored, bundled].flatMap(({ metafile }) => Object.keys(metafile.inputs)).map(packageFolder);
 writeFileSync(

@@ -168,9 +168,10 @@ export const isOurs = (error: unknown): boolean => error instanceof PipetrainErr
       skipLibCheck: false,
       noEmit: true,
     });
-    // What the parts of others say for themselves is the same for all; once is enough.
-    const all = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(project));
-    const files = resolution === 'nodenext' ? all : all.filter(({ fileName }) => !fileName.includes('/types/vendor/'));
+    // What the parts of others say for themselves, zod included, is the same for all; once is enough.
+    const all = program.getSourceFiles();
+    const isOurs = (name: string): boolean => name.startsWith(project) && !name.includes('/types/vendor/');
+    const files = resolution === 'nodenext' ? all : all.filter(({ fileName }) => isOurs(fileName));
     const problems = [
       ...program.getOptionsDiagnostics(),
       ...files.flatMap((file) => [...program.getSemanticDiagnostics(file)]),

@@ -27,6 +27,8 @@ const CANNOT_FIND = new Set([2304, 2503, 2552, 2580, 2583, 2584]);
  * @property {readonly string[]} installed Packages that are installed with this one.
  * @property {Readonly<Record<string, string>>} inlined Declarations of the entry of each package to copy, by the
  *   specifiers that name it.
+ * @property {readonly string[]} globals Names of browsers and Node that installed packages take for granted; each is
+ *   declared as an interface, which adds nothing to a project that has it.
  */
 
 /**
@@ -34,7 +36,7 @@ const CANNOT_FIND = new Set([2304, 2503, 2552, 2580, 2583, 2584]);
  * @param {TypesOptions} options
  * @returns {readonly string[]}
  */
-export function writeTypes({ entry, from, to, installed, inlined }) {
+export function writeTypes({ entry, from, to, installed, inlined, globals }) {
   rmSync(to, { recursive: true, force: true });
   const packages = Object.values(inlined).map((file) => packageOf(file));
   /** @param {string} file */
@@ -69,7 +71,10 @@ export function writeTypes({ entry, from, to, installed, inlined }) {
     mkdirSync(dirname(place), { recursive: true });
     writeFileSync(place, text);
   }
-  nameWhatIsUnknown(placeOf(resolve(entry)), resolve(to));
+  const lines = globals.map((name) => `  interface ${name} {}\n`).join('');
+  const first = placeOf(resolve(entry));
+  writeFileSync(first, `${texts.get(first)}declare global {\n${lines}}\n`);
+  nameWhatIsUnknown(first, resolve(to));
   return packages;
 }
 
