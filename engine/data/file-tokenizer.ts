@@ -1,7 +1,7 @@
 // FileTokenizer: a tokenizer as a tokenizer.json describes it, made of the steps it names: added tokens, normalizer,
 // pre-tokenizer, model, decoder. It reads no file, and frames no sample.
 import { createHash } from 'node:crypto';
-import { addedText,type AddedToken, AddedTokens } from './added-tokens.js';
+import { addedText, type AddedToken, AddedTokens } from './added-tokens.js';
 import type { Tokenizer } from './dataset.js';
 import { type TokenizerIdentity, tokenizerIdentity, type TokenizerSettings } from './tokenizer-identity.js';
 import type { TokenizerModel } from './tokenizer-model.js';

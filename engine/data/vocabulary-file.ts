@@ -2,7 +2,7 @@
 // BERT over it, as the settings beside it say.
 import { DataError } from '../core/errors.js';
 import type { AddedToken } from './added-tokens.js';
-import { frameSettings,type Framing } from './sample-frame.js';
+import { frameSettings, type Framing } from './sample-frame.js';
 import { type SourceFiles, VOCABULARY_LIMIT } from './source-files.js';
 import type { TokenizerConfig, TokenRole } from './tokenizer-config.js';
 import { refused, unsupported } from './tokenizer-refusal.js';

@@ -1,6 +1,6 @@
 // WordpieceTokenizer: the tokenizer of BERT (Devlin et al. 2018) over a given vocabulary: words as bert-text.ts makes
 // them, pieces as word-pieces.ts does. It does not add [CLS] or [SEP], but finds them in a text.
-import { addedText,type AddedToken, AddedTokens } from './added-tokens.js';
+import { addedText, type AddedToken, AddedTokens } from './added-tokens.js';
 import { bertNormalized, type BertTextSettings, bertWords } from './bert-text.js';
 import type { Tokenizer } from './dataset.js';
 import { type TokenizerIdentity, tokenizerIdentity, type TokenizerSettings } from './tokenizer-identity.js';

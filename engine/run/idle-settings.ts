@@ -77,8 +77,7 @@ const guarded: Reader = (config) => {
 const cached: Reader = (config) => unless(config.cache !== 'off', 'cache', 'cache is off') ?? frozen(config);
 
 const diskCached: Reader = (config) =>
-  (cached)(config) ??
-  unless(config.cacheDiskMb > 0, 'cacheDiskMb', 'nothing is cached on disk: cache-disk-mb is 0');
+  cached(config) ?? unless(config.cacheDiskMb > 0, 'cacheDiskMb', 'nothing is cached on disk: cache-disk-mb is 0');
 
 /** One stage needs no cut and no order. */
 const stages: Reader = ({ pipeline }) => unless(pipeline !== 1, 'pipeline', 'a pipeline of length 1 has one stage');

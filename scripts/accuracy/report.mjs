@@ -43,12 +43,13 @@ export function accuracyReport({ rows, executors, processor, numbers }) {
   );
   const reasons = tests.filter(({ reason }) => reason !== undefined);
   const placed = rows.filter(({ isSame }) => !isSame).map(({ test, executor }) => `\`${test.name}\` on ${executor}`);
+  const amount = numbers.toLocaleString('en');
   return `# Accuracy
 
 Written by \`npm run accuracy\`; do not edit.
 
 Every elementwise op of 32-bit floats against a reference in 64 bits: the largest error, in units in the last place
-(the distance between neighbouring floats), over ${numbers.toLocaleString('en')} numbers: every exponent with both signs, and densely
+(the distance between neighbouring floats), over ${amount} numbers: every exponent with both signs, and densely
 between -120 and 120; ops of two numbers over pairs of them. 0.5 is the best there is. Measured on ${processor.trim()}.
 
 Eager ops and traced programs are the same programs on the same executor, so one column stands for both. Numbers below

@@ -81,14 +81,15 @@ describe('a tokenizer.json', () => {
 
   it('frames a text, and cuts the text and not its frame', () => {
     const lines = '你 a b c d\t1\nnot\t0\n'.repeat(6);
-    const at = folderWith({ 'tokenizer.json': caseOf('unigram').tokenizer, 'train.tsv': lines, 'dev.tsv': lines });
+    const files = { 'train.tsv': lines, 'dev.tsv': lines, 'story.txt': lines };
+    const at = folderWith({ 'tokenizer.json': caseOf('unigram').tokenizer, ...files });
     const data = openDataset(`tsv:${at}`, { sequence: 5 });
     const row = [...fieldOf(data, 0, 'tokens')];
     expect([row[0], row[4]]).toEqual([2, 3]);
     expect(errorOf(() => openDataset(`tsv:${at}`, { sequence: 2, tokenizer: 'wordpiece' })).message).toContain(
       'which is a tokenizer of the kind unigram',
     );
-    expect(errorOf(() => openDataset(`text:${at}`, { vocab: join(at, 'tokenizer.json') })).message).toContain(
+    expect(errorOf(() => openDataset(`text:${at}/story.txt`, { vocab: join(at, 'tokenizer.json') })).message).toContain(
       'unigram for running text is not supported',
     );
   });
