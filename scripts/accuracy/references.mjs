@@ -12,11 +12,7 @@ export function erf(x) {
   return (Math.sign(x) * 2 * Math.exp(-t * t) * sum) / Math.sqrt(Math.PI);
 }
 
-/**
- * 1 - erf(x), which keeps its digits where erf is close to 1: a continued fraction.
- * @param {number} x
- * @returns {number}
- */
+/** 1 - erf(x), with all its digits: a continued fraction. @param {number} x @returns {number} */
 export function erfc(x) {
   if (x < 2) return x < -2 ? 2 - erfc(-x) : 1 - erf(x);
   let fraction = 0;

@@ -43,14 +43,14 @@ export function accuracyReport({ rows, executors, processor, numbers }) {
   );
   const reasons = tests.filter(({ reason }) => reason !== undefined);
   const placed = rows.filter(({ isSame }) => !isSame).map(({ test, executor }) => `\`${test.name}\` on ${executor}`);
-  const amount = numbers.toLocaleString('en');
   return `# Accuracy
 
 Written by \`npm run accuracy\`; do not edit.
 
 Every elementwise op of 32-bit floats against a reference in 64 bits: the largest error, in units in the last place
-(the distance between neighbouring floats), over ${amount} numbers: every exponent with both signs, and densely
-between -120 and 120; ops of two numbers over pairs of them. 0.5 is the best there is. Measured on ${processor.trim()}.
+(the distance between neighbouring floats), over ${numbers.toLocaleString('en')} numbers: every exponent with both
+signs, and densely between -120 and 120; ops of two numbers over pairs of them. 0.5 is the best there is. Measured on
+${processor.trim()}.
 
 Eager ops and traced programs are the same programs on the same executor, so one column stands for both. Numbers below
 2^-126 count as zero, as operand and as result: ONNX Runtime computes with them switched off, since they are ten times
@@ -61,9 +61,8 @@ as slow. The fused ops of \`nn\` other than \`gelu\` are sums; their tests have 
 ${header}
 ${values.join('\n')}
 
-Zeros of both signs, infinities, NaN, ones and ties are as IEEE 754 and PyTorch have them, on every executor${
-    specials.length === 0 ? '.' : `, except for:\n\n${specials.join('\n')}`
-  }
+At zeros, infinities, NaN, ones and ties the results are those of IEEE 754 and PyTorch on every executor (the sign
+of a result that is 0 is not compared)${specials.length === 0 ? '.' : `, except for:\n\n${specials.join('\n')}`}
 
 \`floorDiv\` and \`mod\` round down, as in Python; they are exact as long as the quotient is one of 32-bit integers.
 An integer divided by zero is 0.

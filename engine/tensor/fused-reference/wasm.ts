@@ -78,6 +78,12 @@ const relu6: Reference = ([x]) => {
   return [clipped.dtype === 'float32' ? tf.where(tf.isNaN(x as T), x as T, clipped) : clipped];
 };
 
+/** The kernel takes what is no number for the lower limit. */
+const clip: Reference = ([x], attrs) => {
+  const clipped = tf.clipByValue(x as T, numberAttr(attrs, 'clipValueMin'), numberAttr(attrs, 'clipValueMax'));
+  return [clipped.dtype === 'float32' ? tf.where(tf.isNaN(x as T), x as T, clipped) : clipped];
+};
+
 /** The kernel multiplies 0 by the slope of negative numbers, and that may be infinite. */
 const prelu: Reference = ([x, alpha]) => {
   const leaking = tf.prelu(x as T, alpha as T);
@@ -95,6 +101,7 @@ export const wasmReferences: ReadonlyMap<string, Reference> = new Map([
   ['Maximum', extreme(tf.maximum)],
   ['Minimum', extreme(tf.minimum)],
   ['Relu6', relu6],
+  ['ClipByValue', clip],
   ['Prelu', prelu],
   ['Softplus', hostSoftplus],
   ['Selu', hostSelu],

@@ -72,11 +72,8 @@ export const elementwiseGradients: readonly GradConfig[] = [
   atan2,
   ofOne(tfjs.Abs, (dy, x) => tfjs.mul(dy, tfjs.sign(tfjs.cast(x, 'float32')))),
   ofOne(tfjs.Relu6, (dy, x) => tfjs.mul(dy, flag(tfjs.logicalAnd(tfjs.greater(x, 0), tfjs.less(x, 6))))),
-  {
-    kernelName: tfjs.Cast,
-    // A number that was rounded to a whole one, or to true and false, moves in steps.
-    gradFunc: (dy, _, attrs) => ({
-      x: () => (attrs['dtype'] === 'float32' ? tfjs.clone(dy as Tensor) : tfjs.zeros((dy as Tensor).shape)),
-    }),
-  },
+  // A float that becomes a whole number, or true or false, moves in steps.
+  ofOne(tfjs.Cast, (dy, x, attrs) =>
+    x.dtype === 'float32' && attrs['dtype'] !== 'float32' ? tfjs.zeros(x.shape) : tfjs.clone(dy),
+  ),
 ];

@@ -16,11 +16,12 @@ const sigmoid: Chain = (e, x) => ['Reciprocal', e.node('Add', [e.node('Exp', [e.
 /** Below it tanh(x) is x, and the runtime's rational function, whose terms fall below the normal numbers, gives 0. */
 const SMALL_TANH = 1e-30;
 
+/** Without the limits some results would lie just outside of them, and 1 - tanh(x)^2 below 0. */
 const tanh: Chain = (e, x) => [
   'Where',
   e.node('Less', [e.node('Abs', [x]), float(e, SMALL_TANH)]),
   x,
-  e.node('Tanh', [x]),
+  e.node('Clip', [e.node('Tanh', [x]), float(e, -1), float(e, 1)]),
 ];
 
 /** (e^x - 1 - x) / x^2 for |x| <= 1/2, to 4e-10. */
