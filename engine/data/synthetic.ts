@@ -58,6 +58,19 @@ const made = (source: string, { numTrain, numValidation }: Split): Omit<DataSumm
   limits: [],
 });
 
+/** Numbers that are drawn at most: more would be drawn until the memory is full. */
+const MOST_NUMBERS = 2 ** 27;
+
+/** Throws a UsageError (PT_DATA_OPTION) where so many samples of so many numbers are more. */
+function requireNumbers({ source }: DataRequest, samples: number, each: number): void {
+  if (samples * each <= MOST_NUMBERS) return;
+  throw new UsageError(
+    'PT_DATA_OPTION',
+    `data ${source}: ${samples} samples of ${each} numbers are ${samples * each}, at most ${MOST_NUMBERS} are drawn`,
+    `Use --data-options samples=${Math.max(5, Math.min(samples, Math.floor(MOST_NUMBERS / each)))}, or shorter samples.`,
+  );
+}
+
 /** The digest covers what was drawn, so it changes when the drawing does. */
 const digestOf = (...parts: readonly (string | NodeJS.ArrayBufferView)[]): string =>
   parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex');
@@ -65,6 +78,7 @@ const digestOf = (...parts: readonly (string | NodeJS.ArrayBufferView)[]): strin
 /** Noisy drawings of the ten digits. Fields `image` [S, S] float32 in about [-1, 2], `label` []. */
 function digits(request: DataRequest): Dataset {
   const { samples, seed, size } = dataOptions(imageOptions, request);
+  requireNumbers(request, samples, size * size);
   const { images, labels } = drawDigits(samples, size, seed);
   return new TableDataset({
     source: request.source,
@@ -92,6 +106,7 @@ function digits(request: DataRequest): Dataset {
 function copy(request: DataRequest): Dataset {
   const { samples, seed, sequence, symbols } = dataOptions(copyOptions, request);
   const T = sequence ?? request.defaultSequence ?? 32;
+  requireNumbers(request, samples, T);
   const half = Math.floor(T / 2);
   const separator = symbols;
   const tokens = new Int32Array(samples * T);
@@ -123,6 +138,7 @@ function copy(request: DataRequest): Dataset {
 function story(request: DataRequest): Dataset {
   const { samples, seed, sequence } = dataOptions(textOptions, request);
   const T = sequence ?? request.defaultSequence ?? 64;
+  requireNumbers(request, samples, T);
   const { numTrain, numValidation } = split(samples);
   const train = makeStory(numTrain * T + 1, seed, 'train');
   const validation = makeStory(numValidation * T + 1, seed, 'validation');
@@ -141,6 +157,7 @@ function story(request: DataRequest): Dataset {
 /** Made-up reviews, good (1) or bad (0); negations turn them round. Fields `tokens` [T], `mask` [T], `label` []. */
 function sentiment(request: DataRequest): Dataset {
   const { samples, seed, sequence } = dataOptions(textOptions, request);
+  requireNumbers(request, samples, sequence ?? request.defaultSequence ?? 16);
   const { texts, labels } = makeReviews(samples, seed);
   const { numTrain } = split(samples);
   return encodeClassification({

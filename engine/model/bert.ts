@@ -7,11 +7,11 @@ import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
 import { defineModel } from './define.js';
 import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
-import { checkHeads, classLoss, classScore, transformerLayers } from './transformer-blocks.js';
+import { checkHeads, classLoss, classScore, MOST_LAYERS, MOST_WIDTH, transformerLayers } from './transformer-blocks.js';
 
 const options = z.strictObject({
-  width: z.number().int().positive().default(64).describe('width of the residual stream'),
-  layers: z.number().int().positive().default(4).describe('transformer layers'),
+  width: z.number().int().positive().max(MOST_WIDTH).default(64).describe('width of the residual stream'),
+  layers: z.number().int().positive().max(MOST_LAYERS).default(4).describe('transformer layers'),
   heads: z.number().int().positive().default(4).describe('attention heads'),
   ff: z.number().int().positive().optional().describe('width inside the MLP (default: 4 * width)'),
   dropout: z.number().min(0).lt(1).default(0.3).describe('dropout rate of the embedding and the residual branches'),

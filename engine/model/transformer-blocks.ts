@@ -15,6 +15,10 @@ export interface TransformerOptions {
   readonly dropout: number;
 }
 
+/** Far above any that one machine trains; more would be listed until the memory is full. */
+export const MOST_LAYERS = 4096;
+export const MOST_WIDTH = 65_536;
+
 /** Where attention may look. */
 export interface Reach {
   readonly causal?: boolean;
