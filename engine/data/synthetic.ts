@@ -67,7 +67,7 @@ function requireNumbers({ source }: DataRequest, samples: number, each: number):
   throw new UsageError(
     'PT_DATA_OPTION',
     `data ${source}: ${samples} samples of ${each} numbers are ${samples * each}, at most ${MOST_NUMBERS} are drawn`,
-    `Use --data-options samples=${Math.max(5, Math.min(samples, Math.floor(MOST_NUMBERS / each)))}, or shorter samples.`,
+    'Give fewer or shorter samples with --data-options.',
   );
 }
 
