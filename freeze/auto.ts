@@ -1,13 +1,13 @@
-// The policy for those who name none: it freezes only where freezing is known to pay. Weights that were trained before
-// keep their lower layers nearly as they are, the more so the fewer samples there are to change them; weights from
-// scratch improve in every layer until late, and no rule measured here froze them without a loss. What was measured is
-// in bench/policies.
+// The policy for those who name none: it freezes only where freezing is known to pay. Weights that were pretrained keep
+// their lower layers nearly as they are, the more so the fewer samples there are to change them; weights from scratch,
+// those of an own run included, improve in every layer until late, and no rule measured here froze them without a loss.
+// What was measured is in bench/policies.
 import { changeFreeze } from './change.js';
 import { decision, type FreezeInput, type FreezePolicy, type FreezePolicyKind } from './policy.js';
 
 /**
- * Up to so many training samples, the lower half of trained weights is frozen before the first step: half of the work
- * per epoch, and where it was measured more accurate, because less of the model overfits.
+ * Up to so many training samples, the lower half of pretrained weights is frozen at once: half of the work per epoch,
+ * and where it was measured more accurate, because less of the model overfits.
  */
 const FEW_SAMPLES = 2000;
 const HALF = 1 / 2;
@@ -19,31 +19,36 @@ const WARM_UP = 0.2;
 /** Share of the layers that may be frozen at most with more, rounded down. */
 const MOST = 2 / 3;
 
-const most = (numLayers: number): number => Math.floor(numLayers * MOST);
-const half = (numLayers: number): number => Math.floor(numLayers * HALF);
+const most = (pretrained: number): number => Math.floor(pretrained * MOST);
+const half = (pretrained: number): number => Math.floor(pretrained * HALF);
 
 /**
- * From scratch: nothing. From trained weights, and few samples: half of the layers at once, so that nothing but the
- * upper ones is ever trained or moved, and all that lies below is computed once per sample. With many samples: the rule
+ * Of `pretrainedLayers` leading layers. None: nothing. With few samples: half of them at once, so that nothing but the
+ * upper ones is trained or moved, and all that lies below is computed once per sample. With many samples: the rule
  * `change`, but not at once, one layer per decision, and never the upper third.
  */
-export function autoFreeze(percent: number, isPretrained: boolean): FreezePolicy {
+export function autoFreeze(percent: number, pretrainedLayers: number): FreezePolicy {
   const rule = changeFreeze(percent);
   return {
     name: 'auto',
-    isGuarded: isPretrained,
+    isGuarded: pretrainedLayers > 0,
     everyStep: false,
-    atStart: isPretrained,
-    most: (numLayers, numSamples) =>
-      !isPretrained ? 0 : numSamples <= FEW_SAMPLES ? half(numLayers) : most(numLayers),
+    atStart: pretrainedLayers > 0,
+    most(numLayers, numSamples) {
+      const pretrained = Math.min(numLayers, pretrainedLayers);
+      return numSamples <= FEW_SAMPLES ? half(pretrained) : most(pretrained);
+    },
     decide(input) {
-      if (!isPretrained)
+      if (pretrainedLayers === 0)
         return decision(
           input,
           0,
-          'the run starts from scratch, where every layer improves until late (name a policy to freeze all the same)',
+          'no layer starts from pretrained weights, and others improve until late (name a policy to freeze all the ' +
+            'same)',
         );
-      return input.numSamples <= FEW_SAMPLES ? atOnce(input) : gradually(input, rule);
+      return input.numSamples <= FEW_SAMPLES
+        ? atOnce(input, pretrainedLayers)
+        : gradually(input, pretrainedLayers, rule);
     },
     expected: ({ layers }) => [layers + 1],
   };
@@ -54,20 +59,24 @@ export const auto: FreezePolicyKind = {
   reads: ['percentile'],
   isGuarded: true,
   needsTrained: true,
-  make: ({ percentile, isPretrained }) => autoFreeze(percentile, isPretrained),
+  make: ({ percentile, pretrainedLayers }) => autoFreeze(percentile, pretrainedLayers),
 };
 
-function atOnce(input: FreezeInput): ReturnType<FreezePolicy['decide']> {
-  const { numLayers, numSamples } = input;
+function atOnce(input: FreezeInput, pretrained: number): ReturnType<FreezePolicy['decide']> {
   return decision(
     input,
-    half(numLayers),
-    `the weights were trained before, and ${numSamples} samples are too few to better their lower half (up ` +
-      `to ${FEW_SAMPLES} are)`,
+    half(pretrained),
+    `${which(input, pretrained)} pretrained, and ${input.numSamples} samples are too few to better their lower ` +
+      `half (up to ${FEW_SAMPLES} are)`,
   );
 }
 
-function gradually(input: FreezeInput, rule: FreezePolicy): ReturnType<FreezePolicy['decide']> {
+const which = ({ numLayers }: FreezeInput, pretrained: number): string =>
+  pretrained >= numLayers
+    ? 'the weights were'
+    : `the first ${pretrained} of ${numLayers} ${pretrained === 1 ? 'layer was' : 'layers were'}`;
+
+function gradually(input: FreezeInput, pretrained: number, rule: FreezePolicy): ReturnType<FreezePolicy['decide']> {
   const { step, totalSteps, frozenLayers, numLayers } = input;
   if (step < WARM_UP * totalSteps)
     return decision(
@@ -78,7 +87,7 @@ function gradually(input: FreezeInput, rule: FreezePolicy): ReturnType<FreezePol
   const { layers, reason } = rule.decide({ ...input, maxLayers: numLayers });
   return decision(
     input,
-    Math.min(layers, frozenLayers + 1, most(numLayers)),
-    `at most one layer at a time and ${most(numLayers)} of ${numLayers} in all; ${reason.replace(/^[^:]*: /, '')}`,
+    Math.min(layers, frozenLayers + 1, most(pretrained)),
+    `at most one layer at a time and ${most(pretrained)} of ${numLayers} in all; ${reason.replace(/^[^:]*: /, '')}`,
   );
 }

@@ -49,8 +49,10 @@ export function judgeFreeze({ before, now, higherIsBetter, tolerance, samples }:
   // As long before the freeze as now is after it, or as far back as there is.
   const earlier = before.findLast(({ step }) => step <= at.step - span) ?? before[0] ?? at;
   const error = (metric: number): number => (higherIsBetter ? 1 - metric : metric);
-  const rate = rateOf(error(earlier.metric), error(at.metric), at.step - earlier.step);
-  const expectedError = error(at.metric) * Math.exp(-KEPT_RATE * rate * span);
+  const seen = at.step - earlier.step;
+  const rate = rateOf(error(earlier.metric), error(at.metric), seen);
+  // No rate is believed for longer than it was seen.
+  const expectedError = error(at.metric) * Math.exp(-KEPT_RATE * rate * Math.min(span, seen));
   const expected = higherIsBetter ? 1 - expectedError : expectedError;
   const chance = higherIsBetter
     ? Math.sqrt(Math.max(0, expectedError * (1 - expectedError)) / Math.max(1, samples))

@@ -28,6 +28,19 @@ export function frozenBlocks(blocks: readonly LayeredBlock[], layers: number): n
 }
 
 /**
+ * How many leading layers, with all that lies before them, have blocks for all of which `holds` is true. 0 where there
+ * are no layers.
+ */
+export function leadingLayers<B extends LayeredBlock>(blocks: readonly B[], holds: (block: B) => boolean): number {
+  const first = blocks.findIndex((block) => !holds(block));
+  const most = countLayers(blocks);
+  if (first < 0) return most;
+  let layers = 0;
+  while (layers < most && frozenBlocks(blocks, layers + 1) <= first) layers++;
+  return layers;
+}
+
+/**
  * Gradient norm of every layer from those of the blocks: the root of the sum of squares. Embeddings and head do not
  * count.
  */

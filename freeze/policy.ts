@@ -42,8 +42,11 @@ export interface FreezePolicyOptions {
   readonly percentile: number;
   /** anneal: share of the run after which the first layer freezes. */
   readonly start: number;
-  /** auto: whether the run starts from weights that were trained before. */
-  readonly isPretrained: boolean;
+  /**
+   * auto: leading layers that, with all that lies before them, start from pretrained weights; 0 from scratch, and from
+   * the weights of an own run.
+   */
+  readonly pretrainedLayers: number;
 }
 
 /** A kind of policy, before it has its options: what the registry lists. */

@@ -89,8 +89,8 @@ export const STATE_NAME = /\.state\d$/;
 const blockPath = (folder: string, index: number): string => join(folder, blockFile(index));
 
 /** Throws a DataError (PT_CHECKPOINT_BROKEN) that names the first file whose bytes are not those that were written. */
-export function verifyFiles(folder: string, { files, cache }: Manifest): void {
-  for (const { file, bytes, sha256 } of cache === undefined ? files : [...files, cache]) {
+export function verifyFiles(folder: string, { files, legend, cache }: Manifest): void {
+  for (const { file, bytes, sha256 } of [...files, legend, ...(cache === undefined ? [] : [cache])]) {
     const path = join(folder, file);
     const found = guarded(path, () => digestOfFile(path));
     if (found.bytes !== bytes) throw brokenFile(path, `it has ${found.bytes} bytes, the manifest says ${bytes}`);

@@ -1,11 +1,18 @@
 // InitialWeights: which blocks of a model start from a checkpoint of another run, and which start fresh. It matches by
-// name and shape, whole blocks at a time: half a block of old weights is worth nothing. Not resuming: optimizer, data
-// order and step begin anew.
+// name and shape, whole blocks at a time: half a block of old weights is worth nothing; and a block that has a place
+// for every class or token starts fresh where these mean something else. Not resuming: optimizer, data order and step
+// begin anew.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { leadingLayers } from '../../freeze/layers.js';
 import { DataError } from '../core/errors.js';
+import { LEGEND_FILE, legendOf, readLegend } from '../data/legend.js';
+import { labelDifference, tokenDifference } from '../data/legend-difference.js';
 import type { RunEventBody } from '../events/events.js';
-import type { Block, Model } from '../model/block.js';
+import type { Block } from '../model/block.js';
+import { blocksThatFollow } from '../model/data-dependence.js';
+import type { RunSetup } from '../run/run-setup.js';
+import { startsTrained, type TrainedStart } from '../run/trained-start.js';
 import { readSafetensorsHeader, type StoredTensor } from '../tensor/safetensors-header.js';
 import { verifyFiles } from './checkpoint.js';
 import { readManifest } from './manifest.js';
@@ -23,7 +30,11 @@ export interface InitialWeights {
   readonly fresh: readonly { readonly block: string; readonly why: string }[];
   /** Blocks of the checkpoint that the model has no use for. */
   readonly unused: readonly string[];
+  readonly trained: TrainedStart;
 }
+
+/** What is to be started: a model, how it was built, and the data that it is for. */
+export type InitialSubject = Pick<RunSetup, 'config' | 'definition' | 'model' | 'dataset'>;
 
 interface Found extends StoredTensor {
   readonly path: string;
@@ -46,11 +57,14 @@ export function findCheckpoint(path: string): { readonly folder: string; readonl
 }
 
 /**
- * Matches a model with a checkpoint. Throws a DataError (PT_INIT_MISMATCH) where no block matches, and with `isStrict`
- * where any block of the model does not.
+ * Matches a model with the checkpoint that the configuration names. Throws a DataError: PT_INIT_MISMATCH where no block
+ * matches, and with `initStrict` where any block of the model does not; PT_INIT_MEANING where classes or tokens mean
+ * something else than there and no block can be told that depends on them.
  */
-export function initialWeights(model: Model, path: string, isStrict: boolean): InitialWeights {
-  const { folder, step } = findCheckpoint(path);
+export function initialWeights(subject: InitialSubject): InitialWeights {
+  const { model, config } = subject;
+  const { folder, step } = findCheckpoint(config.initFrom);
+  const other = otherMeaning(subject, folder);
   const stored = storedBlocks(
     folder,
     model.blocks.map(({ name }) => name),
@@ -59,7 +73,7 @@ export function initialWeights(model: Model, path: string, isStrict: boolean): I
   const fresh: { block: string; why: string }[] = [];
   const blocks = model.blocks.map((block): Block => {
     const tensors = stored.get(block.name);
-    const why = mismatch(block, tensors);
+    const why = other.get(block.name) ?? mismatch(block, tensors);
     if (why !== null || tensors === undefined) {
       fresh.push({ block: block.name, why: why ?? '' });
       return block;
@@ -77,8 +91,16 @@ export function initialWeights(model: Model, path: string, isStrict: boolean): I
     };
   });
   const names = new Set(model.blocks.map(({ name }) => name));
-  const result = { folder, step, blocks, loaded, fresh, unused: [...stored.keys()].filter((name) => !names.has(name)) };
-  if (loaded.length > 0 && (!isStrict || fresh.length === 0)) return result;
+  const result = {
+    folder,
+    step,
+    blocks,
+    loaded,
+    fresh,
+    unused: [...stored.keys()].filter((name) => !names.has(name)),
+    trained: trainedBy(blocks, new Set(loaded), readManifest(folder).trained),
+  };
+  if (loaded.length > 0 && (!config.initStrict || fresh.length === 0)) return result;
   const missing = fresh.map(({ block, why }) => `${block}: ${why}`).join('; ');
   throw new DataError(
     'PT_INIT_MISMATCH',
@@ -110,6 +132,46 @@ export const weightsEvent = ({
 
 const initOf = ({ path, offset }: Found) =>
   ({ kind: 'file', range: { path, offset, dtype: 'F32', isTransposed: false } }) as const;
+
+/**
+ * Blocks of which every place stands for a class or a token that is another one in the checkpoint, and why. By shapes
+ * alone they would fit.
+ */
+function otherMeaning({ config, definition, model, dataset }: InitialSubject, folder: string): Map<string, string> {
+  const [here, there] = [legendOf(dataset), readLegend(join(folder, LEGEND_FILE))];
+  const differences = [
+    { what: 'vocabulary', why: tokenDifference(here, there) },
+    { what: 'classes', why: labelDifference(here, there) },
+  ] as const;
+  const other = new Map<string, string>();
+  for (const { what, why } of differences) {
+    if (why === null || dataset.info[what] === null) continue;
+    const blocks = blocksThatFollow(definition, config.modelOptions, dataset.info, what);
+    if (blocks === null || blocks.size === 0) throw cannotTell(model.name, folder, what, why);
+    for (const name of blocks) other.set(name, why);
+  }
+  return other;
+}
+
+const cannotTell = (model: string, folder: string, what: 'classes' | 'vocabulary', why: string): DataError =>
+  new DataError(
+    'PT_INIT_MEANING',
+    `the numbers of the data do not mean what they mean in the checkpoint ${folder}: ${why}; and no block of the ` +
+      `model ${model} follows data.${what}, so that nobody can tell which would have to start fresh`,
+    what === 'classes'
+      ? 'Name the labels as they are there, or let build() of the model size its last block by data.classes.'
+      : 'Leave out the data options that ask for another vocabulary, so that the data are read by that of the ' +
+          'checkpoint; or let build() of the model size its blocks by data.vocabulary.',
+  );
+
+/** How much of the model starts from trained weights, those of its own files included. */
+function trainedBy(blocks: readonly Block[], loaded: ReadonlySet<string>, there: TrainedStart): TrainedStart {
+  const isPretrained = ({ name, layer }: Block): boolean => !loaded.has(name) || there.pretrainedLayers > (layer ?? 0);
+  return {
+    trainedLayers: leadingLayers(blocks, startsTrained),
+    pretrainedLayers: leadingLayers(blocks, (block) => startsTrained(block) && isPretrained(block)),
+  };
+}
 
 /** Why a block cannot take these tensors, or null. */
 function mismatch(block: Block, tensors: ReadonlyMap<string, Found> | undefined): string | null {

@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readBoundedText } from '../core/bounded-file.js';
 import { DataError, messageOf } from '../core/errors.js';
+import { LEGEND_FILE } from '../data/legend.js';
 import { freezerStateSchema } from '../freezing/freezer-state.js';
 import { modelSourceSchema } from '../model/model-source.js';
 import { arithmeticSchema } from '../run/arithmetic.js';
 import type { OwnKey } from '../run/own-key.js';
 import { progressSchema } from '../run/progress.js';
+import { trainedStartSchema } from '../run/trained-start.js';
 import { MANIFEST_FILE } from './checkpoint-folder.js';
 
-const FORMAT = 'pipetrain-checkpoint-2';
+const FORMAT = 'pipetrain-checkpoint-3';
 /** Text of this length is the longest that there is; a run of ten million steps has less. */
 const LIMIT = { maxBytes: 500 * 2 ** 20, remedy: 'Use another checkpoint of the run.' };
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -29,6 +31,10 @@ const manifestSchema = z.object({
   model: modelSourceSchema,
   arithmetic: arithmeticSchema,
   dataDigest: z.string(),
+  /** The file that tells what tokens and classes the numbers of the data stand for (engine/data/legend.ts). */
+  legend: z.object({ file: z.literal(LEGEND_FILE), bytes: size, sha256 }),
+  /** How much of the model was trained before the first step of the run. */
+  trained: trainedStartSchema,
   weightsSha256: z.string(),
   progress: progressSchema,
   freezer: freezerStateSchema,

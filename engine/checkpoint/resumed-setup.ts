@@ -7,15 +7,22 @@ import { findModelSource } from '../model/load-model.js';
 import { changedFiles, type ModelSource } from '../model/model-source.js';
 import { arithmeticDifferences, arithmeticOf } from '../run/arithmetic.js';
 import { type RunSetup, setUpRun } from '../run/run-setup.js';
+import { initialWeights } from './initial-weights.js';
 import { brokenFile } from './manifest.js';
 import type { ResumePoint } from './run-checkpoint.js';
 
 /**
- * As `setUpRun`. Throws a ModelError (PT_MODEL_CHANGED) or a DataError (PT_DATA_CHANGED) where model or data are not
- * what the checkpoint was made with, PT_CHECKPOINT_BROKEN where it has other blocks than the model.
+ * As `setUpRun`, with the weights that a new run starts from, or with what a checkpoint remembers. Throws a ModelError
+ * (PT_MODEL_CHANGED) or a DataError (PT_DATA_CHANGED) where model or data are not what the checkpoint was made with,
+ * PT_CHECKPOINT_BROKEN where it has other blocks than the model, and what `initialWeights` throws.
  */
 export async function setUpRunFrom(config: TrainConfig, from: ResumePoint | null): Promise<RunSetup> {
-  if (from === null) return setUpRun(config);
+  if (from === null) {
+    const setup = await setUpRun(config);
+    if (config.initFrom === '') return setup;
+    const { blocks, trained } = initialWeights(setup);
+    return { ...setup, model: { ...setup.model, blocks }, trained };
+  }
   // Before it is run.
   await sameModel(config.model, from);
   requireSameReading(config, from);
@@ -30,7 +37,7 @@ export async function setUpRunFrom(config: TrainConfig, from: ResumePoint | null
     );
   const [found, needed] = [manifest.files.length, setup.model.blocks.length];
   if (found !== needed) throw brokenFile(folder, `it has the files of ${found} blocks, the model has ${needed}`);
-  return setup;
+  return { ...setup, trained: manifest.trained };
 }
 
 /**

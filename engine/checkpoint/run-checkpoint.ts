@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { DataError, messageOf, PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import type { Plan } from '../core/plan.js';
+import { LEGEND_FILE, legendOf, legendText } from '../data/legend.js';
 import type { Freezer } from '../freezing/freezer.js';
 import { arithmeticOf } from '../run/arithmetic.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
@@ -72,10 +73,14 @@ export async function saveCheckpoint({
   sources,
   key,
 }: CheckpointRequest): Promise<SavedCheckpoint> {
-  const { config, dataset, modelSource } = setup;
+  const { config, dataset, modelSource, trained } = setup;
   const target = await CheckpointFolder.begin(files, folder, state.step);
   try {
     const { blocks, weightsSha256 } = await writeBlocks(target, setup, sources);
+    const legend = {
+      file: LEGEND_FILE,
+      ...(await target.add(LEGEND_FILE, [Buffer.from(legendText(legendOf(dataset)))])),
+    } as const;
     const cache = {
       file: CACHE_MANIFEST_FILE,
       ...(await target.add(CACHE_MANIFEST_FILE, [
@@ -90,6 +95,8 @@ export async function saveCheckpoint({
           model: modelSource,
           arithmetic: arithmeticOf(config),
           dataDigest: dataset.digest,
+          legend,
+          trained,
           weightsSha256,
           ...state,
           cache,
@@ -99,7 +106,7 @@ export async function saveCheckpoint({
       ),
     );
     await target.publish();
-    const bytes = blocks.reduce((sum, file) => sum + file.bytes, cache.bytes);
+    const bytes = blocks.reduce((sum, file) => sum + file.bytes, cache.bytes + legend.bytes);
     return {
       path: target.path,
       weightsSha256,

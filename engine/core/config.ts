@@ -27,10 +27,19 @@ export const trainConfigSchema = z.strictObject({
   initFrom: z
     .string()
     .default('')
-    .describe('start from the weights of a run or a checkpoint: blocks that match by name and shape'),
+    .describe(
+      'start from the weights of a run or a checkpoint: blocks that match by name and shape, and whose classes and ' +
+        'tokens mean the same; texts are read with its vocabulary unless data-options ask for another (legend=none)',
+    ),
   initStrict: z.boolean().default(false).describe('init-from: every parameter of the model must be found'),
   data: z.string().min(1).describe('data set as KIND:PATH, e.g. mnist:DIR, sst2:DIR, text:FILE'),
-  dataOptions: z.record(z.string(), z.unknown()).default({}).describe('options of the data kind, e.g. sequence=128'),
+  dataOptions: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe(
+      'options of the data kind, e.g. sequence=128; of every kind legend=FILE: tokens and classes have the numbers ' +
+        'that the legend.json of another run gives them',
+    ),
   augment: choice(['none', 'shift'])
     .default('none')
     .describe('random change of the training samples, another one every epoch: shift moves images'),
@@ -87,7 +96,7 @@ export const trainConfigSchema = z.strictObject({
   freeze: name
     .default('auto')
     .describe(
-      'freeze policy; auto: nothing in a run from scratch, the lower layers of weights that were trained before',
+      'freeze policy; auto: the lower layers of pretrained weights (hf:DIR), nothing of what started from scratch',
     ),
   freezeAlpha: z
     .number()

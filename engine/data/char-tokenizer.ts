@@ -53,6 +53,11 @@ export class CharTokenizer implements Tokenizer {
     return ids;
   }
 
+  /** Whether every character of a text has an id of its own. */
+  covers(text: string): boolean {
+    return charactersOf(text).every((char) => this.#idOf.has(char));
+  }
+
   /** Special tokens vanish. */
   decode(ids: readonly number[]): string {
     return ids.map((id) => (id < this.#numSpecials ? '' : (this.#tokens[id] ?? ''))).join('');

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { UsageError } from '../core/errors.js';
 import { checkOptions, optionNames } from '../core/options.js';
 import type { Dataset } from './dataset.js';
+import type { Legend } from './legend.js';
 
 /** What a model may wish of the data; the options of the user come first. */
 export interface DataDefaults {
@@ -23,6 +24,10 @@ export interface DataRequest {
   readonly options: Readonly<Record<string, unknown>>;
   /** Used where the user gives no `sequence`, e.g. the length a pretrained model expects. */
   readonly defaultSequence: number | null;
+  /** By which tokens and classes keep the numbers that they have elsewhere, where the options allow it; or null. */
+  readonly legend: Legend | null;
+  /** Where the legend was read from. */
+  readonly legendPath: string | null;
 }
 
 export interface DataKind {
@@ -38,7 +43,7 @@ export interface DataKind {
 }
 
 /** Options of data kinds that name files, whatever they look like. */
-export const FILE_OPTIONS: readonly string[] = ['vocab'];
+export const FILE_OPTIONS: readonly string[] = ['vocab', 'legend'];
 
 /** The options of a request, validated and completed. Throws UsageError PT_DATA_OPTION. */
 export function dataOptions<T>(schema: z.ZodType<T>, { source, options }: DataRequest): T {

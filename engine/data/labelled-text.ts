@@ -10,6 +10,8 @@ import { dataOptions } from './kind.js';
 import { type LabelColumns, labelColumns, requireOrder } from './label-columns.js';
 import { alikeNames, classNames, labelledLines, requireClasses } from './labelled-lines.js';
 import { classIds, type LabelledPart, type LabelledParts, labelledParts } from './labelled-parts.js';
+import { labelsBy } from './legend.js';
+import { legendTokenizer } from './legend-tokenizer.js';
 import { readRows, type RowFile, type RowFormat } from './separated-rows.js';
 import { firstExisting, isFolder, SourceFiles } from './source-files.js';
 import { TOKENIZER_NAMES } from './tokenizer-choice.js';
@@ -116,20 +118,23 @@ function open(request: DataRequest, format: RowFormat) {
     maxTrain,
     maxValidation,
   });
-  const labels = Int32Array.from([...classIds(names, found.train), ...classIds(names, found.validation)]);
+  // What is drawn is drawn by the labels of these data, whatever their numbers.
+  const named = labelsBy(names, request.legend);
+  const labels = Int32Array.from([...classIds(named, found.train), ...classIds(named, found.validation)]);
+  const trainTexts = found.train.lines.map((line) => line.text);
   return encodeClassification({
     source: request.source,
     texts: {
-      train: found.train.lines.map((line) => line.text),
+      train: trainTexts,
       validation: found.validation.lines.map((line) => line.text),
       labels,
-      names: names,
+      names: named,
     },
     folder: isFolder(request.path) ? request.path : dirname(request.path),
     sequence: sequence ?? request.defaultSequence,
-    choice,
+    choice: { ...choice, legend: legendTokenizer(request, trainTexts) },
     files,
-    facts: factsOf({ source: request.source, tables, columns, parts, names, found, labels }),
+    facts: factsOf({ source: request.source, tables, columns, parts, names: named, found, labels }),
     digest: () => digestOf(files, found, labels),
   });
 }

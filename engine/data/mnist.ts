@@ -8,6 +8,7 @@ import { classFacts, type DataSummary } from './data-summary.js';
 import { readIdx } from './idx.js';
 import type { DataKind } from './kind.js';
 import { dataOptions } from './kind.js';
+import { labelsBy } from './legend.js';
 import { firstExisting, isFolder, SourceFiles } from './source-files.js';
 import { stratifiedDraw } from './stratified-draw.js';
 import { TableDataset } from './table-dataset.js';
@@ -198,16 +199,20 @@ export const mnist: DataKind = {
     ] as const;
     const [train, validation] = [limited[0].pair, limited[1].pair];
     const labels = concat(train.labels, validation.labels);
-    const classes = labels.reduce((most, label) => Math.max(most, label), 0) + 1;
+    const own = Array.from({ length: labels.reduce((most, label) => Math.max(most, label), 0) + 1 }, (_, id) =>
+      String(id),
+    );
+    // Labels are their own numbers, so that only a legend of such numbers fits.
+    const known = labelsBy(own, request.legend);
+    const names = own.every((name, id) => known[id] === name) ? known : own;
     // Then the bytes of the files do not say which image is which sample.
     const isDrawn = found.split.how === 'drawn' || limited.some(({ told }) => told.length > 0);
-    const names = Array.from({ length: classes }, (_, id) => String(id));
     const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - PIXEL_MEAN) / PIXEL_STD);
     return new TableDataset({
       source: request.source,
       info: {
         task: 'image-classification',
-        classes,
+        classes: names.length,
         vocabulary: null,
         sequence: null,
       },

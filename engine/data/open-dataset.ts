@@ -1,13 +1,18 @@
 // openDataset: from `KIND:PATH` and options to a Dataset. The list of kinds is here; each kind is a file of its own.
+import { createHash } from 'node:crypto';
 import { UsageError } from '../core/errors.js';
 import { didYouMean } from '../core/suggest.js';
 import type { Dataset } from './dataset.js';
 import { kindless, requireReadable } from './foreign-format.js';
 import type { DataDefaults, DataKind } from './kind.js';
 import { csv, jsonl, sst2, tsv } from './labelled-text.js';
+import { legendDigest, legendOf, readLegend } from './legend.js';
 import { mnist } from './mnist.js';
 import { synthetic } from './synthetic.js';
 import { text } from './text.js';
+
+/** The value of the option `legend` that says to number tokens and classes by the data alone. */
+export const NO_LEGEND = 'none';
 
 /** Every kind of data. Adding one is one file and one line here. */
 export const DATA_KINDS: readonly DataKind[] = [
@@ -23,7 +28,8 @@ export const DATA_KINDS: readonly DataKind[] = [
 
 /**
  * Opens a data set such as `mnist:DIR`. `defaults` are what the model wishes, e.g. the vocabulary it was trained with:
- * they are used where the options do not name them and the kind has them. Throws UsageError PT_DATA_KIND or
+ * they are used where the options do not name them and the kind has them. Every kind has the option `legend`: a file
+ * by which numbers keep the meaning that they have elsewhere, or `none`. Throws UsageError PT_DATA_KIND or
  * PT_DATA_OPTION, DataError PT_DATA_*.
  */
 export function openDataset(source: string, options: Record<string, unknown>, defaults: DataDefaults = {}): Dataset {
@@ -50,10 +56,45 @@ export function openDataset(source: string, options: Record<string, unknown>, de
   const presets = (kind.presets ?? [])
     .filter((option) => defaults[option] !== undefined)
     .map((option) => [option, defaults[option]] as const);
-  return kind.open({
+  const { legend: given, ...own } = options;
+  const legendPath = legendFile(source, given);
+  const legend = legendPath === null ? null : readLegend(legendPath);
+  const dataset = kind.open({
     source,
     path,
-    options: { ...Object.fromEntries(presets), ...options },
+    options: { ...Object.fromEntries(presets), ...own },
     defaultSequence: defaults.sequence ?? null,
+    legend,
+    legendPath,
   });
+  return legend === null ? dataset : readByLegend(dataset);
+}
+
+/** The option `legend`: the path of a file, or null for none. */
+function legendFile(source: string, given: unknown): string | null {
+  if (given === undefined || given === NO_LEGEND) return null;
+  if (typeof given === 'string' && given !== '') return given;
+  throw new UsageError(
+    'PT_DATA_OPTION',
+    `data ${source}: the option legend is ${JSON.stringify(given)}, not a file`,
+    `Name the legend.json of a run or of a checkpoint, or write legend=${NO_LEGEND}.`,
+  );
+}
+
+/** Two readings of the same files are different data: the digest says by which numbers they were read. */
+function readByLegend(dataset: Dataset): Dataset {
+  const { source, info, numTrain, numValidation, tokenizer, labels, summary } = dataset;
+  return {
+    ...(summary === undefined ? {} : { summary }),
+    source,
+    info,
+    numTrain,
+    numValidation,
+    tokenizer,
+    labels,
+    digest: createHash('sha256')
+      .update(`${dataset.digest} ${legendDigest(legendOf(dataset))}`)
+      .digest('hex'),
+    read: (id, name, out, row) => dataset.read(id, name, out, row),
+  };
 }

@@ -9,11 +9,12 @@ import { CharTokenizer } from './char-tokenizer.js';
 import { encodeClassification } from './classification-text.js';
 import { packedColumn } from './column.js';
 import { classFacts, type DataSummary } from './data-summary.js';
-import type { Dataset } from './dataset.js';
+import type { Dataset, Tokenizer } from './dataset.js';
 import { drawDigits } from './drawn-digits.js';
 import type { DataKind, DataRequest } from './kind.js';
 import { dataOptions } from './kind.js';
 import { encodeLanguage } from './language-text.js';
+import { legendTokenizer } from './legend-tokenizer.js';
 import { makeReviews, makeStory } from './made-up-text.js';
 import { SourceFiles } from './source-files.js';
 import { TableDataset } from './table-dataset.js';
@@ -146,13 +147,16 @@ function story(request: DataRequest): Dataset {
     source: request.source,
     train,
     validation,
-    tokenizer: new CharTokenizer(train + validation),
+    tokenizer: storyTokenizer(train + validation, request),
     sequence: T,
     digest: digestOf(train, validation),
     facts: { files: [], split: { how: 'made' } },
     isLengthGiven: true,
   });
 }
+
+const storyTokenizer = (whole: string, request: DataRequest): Tokenizer =>
+  legendTokenizer(request, [whole]) ?? new CharTokenizer(whole);
 
 /** Made-up reviews, good (1) or bad (0); negations turn them round. Fields `tokens` [T], `mask` [T], `label` []. */
 function sentiment(request: DataRequest): Dataset {
@@ -165,7 +169,7 @@ function sentiment(request: DataRequest): Dataset {
     texts: { train: texts.slice(0, numTrain), validation: texts.slice(numTrain), labels, names: MOODS },
     folder: '',
     sequence: sequence ?? request.defaultSequence ?? 16,
-    choice: { tokenizer: 'words', vocabulary: 1000, lowercase: true },
+    choice: { tokenizer: 'words', vocabulary: 1000, lowercase: true, legend: legendTokenizer(request, texts) },
     files: new SourceFiles(),
     facts: {
       ...made(request.source, split(samples)),

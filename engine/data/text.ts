@@ -6,6 +6,7 @@ import { DataError } from '../core/errors.js';
 import type { DataKind } from './kind.js';
 import { dataOptions } from './kind.js';
 import { encodeLanguage } from './language-text.js';
+import { legendTokenizer } from './legend-tokenizer.js';
 import { isFolder, SourceFiles, TEXT_LIMIT, tooLarge } from './source-files.js';
 import { languageTokenizer, TOKENIZER_NAMES } from './tokenizer-choice.js';
 
@@ -120,7 +121,13 @@ export const text: DataKind = {
       : { whole: readOne(files, request.path, limit), texts: 1 };
     const cut = splitPoint(whole);
     const [train, validation] = [whole.slice(0, cut), whole.slice(cut)];
-    const tokenizer = languageTokenizer(choice, isDir ? request.path : dirname(request.path), whole, train, files);
+    const tokenizer = languageTokenizer(
+      { ...choice, legend: legendTokenizer(request, [whole]) },
+      isDir ? request.path : dirname(request.path),
+      whole,
+      train,
+      files,
+    );
     return encodeLanguage({
       source: request.source,
       train,

@@ -4,6 +4,7 @@ import { UsageError } from '../core/errors.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
 import { CharTokenizer } from './char-tokenizer.js';
 import type { Tokenizer } from './dataset.js';
+import type { LegendTokenizer } from './legend-tokenizer.js';
 import type { Framing } from './sample-frame.js';
 import type { SourceFiles } from './source-files.js';
 import { refused, unsupported } from './tokenizer-refusal.js';
@@ -21,6 +22,8 @@ export interface TokenizerOptions {
   readonly vocabulary: number;
   /** Default: as the files of the tokenizer say, else true. */
   readonly lowercase?: boolean | undefined;
+  /** That of the weights to start from, where nothing else was asked for. */
+  readonly legend: LegendTokenizer | null;
 }
 
 /** Special tokens of our own tokenizers; the ids are their places. */
@@ -70,6 +73,15 @@ function* charsOf(texts: readonly string[]): Iterable<string> {
   for (const text of texts) yield* text;
 }
 
+/** What frames a text for a tokenizer that is known already; null where it lacks the special tokens for that. */
+function framingOf(tokenizer: LegendTokenizer): Framing | null {
+  const { kind, tokens, settings } = tokenizer.identity;
+  const specials = kind === 'bytes' ? String(settings['specials']) : tokens?.slice(0, Number(settings['specials']));
+  const needed = kind === 'bytes' ? CLASSIFICATION_SPECIALS.join(' ') : CLASSIFICATION_SPECIALS;
+  if (JSON.stringify(specials) !== JSON.stringify(needed)) return null;
+  return own(tokenizer);
+}
+
 /** The tokenizer for labelled texts; vocabularies come from the training texts alone. */
 export function classificationTokenizer(
   options: TokenizerOptions,
@@ -77,6 +89,8 @@ export function classificationTokenizer(
   train: readonly string[],
   files: SourceFiles,
 ): Framing {
+  const known = options.legend === null ? null : framingOf(options.legend);
+  if (known !== null) return known;
   const hasVocabulary = options.vocab !== undefined || tokenizerFile(folder) !== null;
   switch (options.tokenizer ?? (hasVocabulary ? 'wordpiece' : 'words')) {
     case 'wordpiece':
@@ -112,6 +126,7 @@ export function languageTokenizer(
   train: string,
   files: SourceFiles,
 ): Tokenizer {
+  if (options.legend !== null) return options.legend;
   switch (options.tokenizer) {
     case 'wordpiece':
       return running(options, folder, files);

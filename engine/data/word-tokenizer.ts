@@ -17,6 +17,8 @@ export interface WordOptions {
   readonly specials: readonly string[];
   /** Id of words outside the vocabulary; one of the special tokens. */
   readonly unknown: number;
+  /** The words in the order of their ids, where they are known; then the texts are not looked at. */
+  readonly words?: readonly string[];
 }
 
 export class WordTokenizer implements Tokenizer {
@@ -32,14 +34,7 @@ export class WordTokenizer implements Tokenizer {
   /** Keeps the `vocabulary` most frequent words of `texts`; among equals the one that comes first by code unit. */
   constructor(texts: Iterable<string>, options: WordOptions) {
     this.#options = options;
-    const counts = new Map<string, number>();
-    for (const text of texts)
-      for (const piece of piecesOf(text, false)) {
-        for (const word of this.#split(piece)) counts.set(word, (counts.get(word) ?? 0) + 1);
-        if (counts.size > MOST_WORDS) throw tooManyWords();
-      }
-    const ranked = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-    const words = ranked.slice(0, options.vocabulary).map(([word]) => word);
+    const words = options.words ?? frequentWords(this.#countWords(texts), options.vocabulary);
     this.#tokens = [...options.specials, ...words];
     this.#idOf = new Map(words.map((word, i) => [word, options.specials.length + i]));
     this.size = this.#tokens.length;
@@ -57,10 +52,27 @@ export class WordTokenizer implements Tokenizer {
     return ids.map((id) => this.#tokens[id] ?? '').join(' ');
   }
 
+  #countWords(texts: Iterable<string>): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const text of texts)
+      for (const piece of piecesOf(text, false)) {
+        for (const word of this.#split(piece)) counts.set(word, (counts.get(word) ?? 0) + 1);
+        if (counts.size > MOST_WORDS) throw tooManyWords();
+      }
+    return counts;
+  }
+
   #split(text: string): readonly string[] {
     return (this.#options.lowercase ? text.toLowerCase() : text).match(WORD) ?? [];
   }
 }
+
+/** The most frequent words; among equals the one that comes first by code unit. */
+const frequentWords = (counts: ReadonlyMap<string, number>, most: number): string[] =>
+  [...counts]
+    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+    .slice(0, most)
+    .map(([word]) => word);
 
 const tooManyWords = (): DataError =>
   new DataError(

@@ -23,6 +23,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     data: text,
     seed: figure,
     blocks: z.array(z.object({ name: text, kind: text, layer: whole.nullable(), parameters: whole })),
+    /** Leading layers that, with all that lies before them, start from pretrained weights. */
+    pretrainedLayers: whole.optional(),
     numTrain: whole,
     numViews: whole.optional(),
     numValidation: whole,

@@ -30,6 +30,8 @@ export class FreezeGuard {
   /** About how many validation samples a look has. */
   readonly #samples: number;
   readonly #cooldown: number;
+  /** Whether the policy would freeze before the first step. */
+  readonly #isAtStart: boolean;
   #state: GuardState = { looks: [], watch: null, heldUntil: 0, rollbacks: 0 };
 
   constructor(setup: RunSetup, policy: FreezePolicy) {
@@ -40,12 +42,23 @@ export class FreezeGuard {
     this.#interval = interval;
     this.#samples = samples;
     this.#cooldown = durationInSteps(config.guardCooldown, sampler.stepsPerEpoch);
+    this.#isAtStart = policy.atStart === true;
     this.isOn = dataset.numValidation > 0 && (config.guard === 'on' || (config.guard === 'auto' && policy.isGuarded));
   }
 
   /** The freeze that is being watched, or null. */
   get watch(): Watch | null {
     return this.#state.watch;
+  }
+
+  /**
+   * Steps that a policy which would freeze before the first one has to wait, 0 where none is held back: there is no
+   * metric before it that means anything (a fresh head knows nothing), so all of the model trains for the time between
+   * two looks. One in the middle of it and one at its end show how fast it learns, and the freeze is then judged as any
+   * other.
+   */
+  get trialSteps(): number {
+    return this.isOn && this.#isAtStart ? this.#interval : 0;
   }
 
   /** Every how many micro-batches of the validation samples one is looked at. */
@@ -67,7 +80,11 @@ export class FreezeGuard {
 
   /** Whether the metric has to be looked at when `stepsDone` steps are done. */
   isDue(stepsDone: number): boolean {
-    return this.isOn && stepsDone >= this.#first && stepsDone % this.#interval === 0 && !this.hasLooked(stepsDone);
+    if (!this.isOn || this.hasLooked(stepsDone)) return false;
+    const { trialSteps } = this;
+    // A look before the first step would show how fast a fresh head begins to learn, which nothing can keep up.
+    if (stepsDone < trialSteps) return stepsDone === Math.ceil(trialSteps / 2);
+    return stepsDone >= this.#first && stepsDone % this.#interval === 0;
   }
 
   hasLooked(stepsDone: number): boolean {
@@ -99,6 +116,8 @@ export class FreezeGuard {
     const { watch, heldUntil, rollbacks } = this.#state;
     if (!this.isOn) return null;
     if (watch !== null) return `the guard still watches the freeze at step ${watch.step}`;
+    if (stepsDone < this.trialSteps)
+      return `all of the model trains until step ${this.trialSteps}, so that the guard can compare what follows`;
     return stepsDone < heldUntil
       ? `the guard holds freezes back until step ${heldUntil}, after ${rollbacks} rolled back`
       : null;

@@ -23,10 +23,12 @@ export interface FreezeReplay {
   readonly run: readonly (Decided | RolledBack)[];
 }
 
-export interface ReplayRequest extends Partial<FreezePolicyOptions> {
+export interface ReplayRequest extends Partial<Omit<FreezePolicyOptions, 'pretrainedLayers'>> {
   /** Of a policy of the registry. */
   readonly name: string;
   readonly maxLayers?: number | undefined;
+  /** auto: as if all layers had started from pretrained weights, or none. Default: as they did. */
+  readonly isPretrained?: boolean;
 }
 
 /** Throws a DataError (PT_NO_SIGNALS) where the run recorded nothing to replay, and as the policy's options do. */
@@ -41,9 +43,10 @@ export function replayFreezing(events: Iterable<RunEvent>, config: TrainConfig, 
       'Replay a run of at least one --freeze-interval.',
     );
   const numLayers = countLayers(started.blocks);
-  const own = freezePolicyOptions(config);
-  const { name, maxLayers: most, ...given } = request;
-  const options = { ...own, ...given };
+  const own = freezePolicyOptions(config, started.pretrainedLayers ?? 0);
+  const { name, maxLayers: most, isPretrained, ...given } = request;
+  const pretrainedLayers = isPretrained === undefined ? own.pretrainedLayers : isPretrained ? numLayers : 0;
+  const options = { ...own, ...given, pretrainedLayers };
   const ownMost = config.freezeMax ?? Math.max(0, numLayers - 1);
   const maxLayers = most ?? ownMost;
   const isOwn = name === config.freeze && maxLayers === ownMost && JSON.stringify(options) === JSON.stringify(own);

@@ -31,9 +31,9 @@ export class Freezer {
   #previousNorms: readonly number[] = [];
 
   constructor(setup: RunSetup) {
-    const { config, model, sampler } = setup;
+    const { config, model, sampler, trained } = setup;
     this.#setup = setup;
-    this.#policy = makeRunPolicy(config);
+    this.#policy = makeRunPolicy(config, trained.pretrainedLayers);
     this.guard = new FreezeGuard(setup, this.#policy);
     this.#signals = new SignalWindow(model.blocks.length);
     this.#numLayers = countLayers(model.blocks);
@@ -104,7 +104,8 @@ export class Freezer {
   isDue(stepsDone: number): boolean {
     if (this.#layers >= this.#most || this.#decidedAt >= stepsDone) return false;
     if (stepsDone === 0 && this.#policy.atStart !== true) return false;
-    if (!this.#policy.everyStep) return stepsDone % this.#interval === 0;
+    // What was held back before the first step does not wait for the next interval.
+    if (!this.#policy.everyStep) return stepsDone % this.#interval === 0 || stepsDone === this.guard.trialSteps;
     return this.guard.holds(stepsDone) === null && this.#ask(stepsDone).layers !== this.#layers;
   }
 
@@ -119,8 +120,7 @@ export class Freezer {
     const { layers, reason } = this.#ask(stepsDone);
     const held = layers > this.#layers ? this.guard.holds(stepsDone) : null;
     const norms = this.#policy.everyStep ? [] : [...this.#norms];
-    // Before the first step there is no metric that could have suffered.
-    if (held === null && layers > this.#layers && stepsDone > 0)
+    if (held === null && layers > this.#layers)
       this.guard.begin(stepsDone, { ...before, decisions: this.#decisions, decidedAt: stepsDone });
     if (held === null) this.#layers = layers;
     return {

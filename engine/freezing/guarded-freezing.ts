@@ -38,8 +38,8 @@ export interface Look {
 }
 
 /**
- * Before the first plan: what a policy freezes without having seen a gradient, or null. Nobody looks at the metric,
- * which would have nothing to be compared with.
+ * Before the first plan: what a policy freezes without having seen a gradient, or null. With a guard nothing freezes
+ * here: the decision says until when it is held back.
  */
 export function decisionAtStart(freezer: Freezer): EventOf<'freeze.decided'> | null {
   return freezer.isDue(0) ? freezer.decide(0) : null;

@@ -2,6 +2,7 @@
 // the workers' evaluation but the programs and what ties them to memory, so the two check each other.
 import { setUpRunFrom } from '../checkpoint/resumed-setup.js';
 import type { ResumePoint } from '../checkpoint/run-checkpoint.js';
+import { continuedConfig } from '../checkpoint/starting-config.js';
 import type { TrainConfig } from '../core/config.js';
 import type { DataSummary } from '../data/data-summary.js';
 import { SingleDevice } from './single-device.js';
@@ -23,7 +24,7 @@ export interface RunEvaluation {
  */
 export async function evaluateCheckpoint(point: ResumePoint, config: TrainConfig): Promise<RunEvaluation> {
   const { folder: checkpoint, manifest } = point;
-  const { model: built, dataset, microBatch } = await setUpRunFrom(config, point);
+  const { model: built, dataset, microBatch } = await setUpRunFrom(continuedConfig(config, point), point);
   const device = new SingleDevice(checkpoint, built, dataset, config.kernels);
   const { loss, metric } = device.evaluate(microBatch);
   device.close();

@@ -6,6 +6,7 @@ import { DESCRIPTION_BYTES, readBoundedText } from '../core/bounded-file.js';
 import { DataError, messageOf, UsageError } from '../core/errors.js';
 import { makeFolder } from '../core/made-folder.js';
 import { writeWholeFile } from '../core/whole-file.js';
+import { LEGEND_FILE } from '../data/legend.js';
 import type { Summary } from '../events/summary.js';
 import { requireNotHeld, RunLock } from './run-lock.js';
 
@@ -17,6 +18,7 @@ const NAMES = {
   summary: 'summary.json',
   report: 'report.html',
   doorplate: 'coordinator.json',
+  legend: LEGEND_FILE,
 } as const;
 const LOCK = 'lock';
 
@@ -127,6 +129,13 @@ export class RunFolder {
       if (error instanceof SyntaxError) return {};
       throw error;
     }
+  }
+
+  /** Keeps the legend that the data are read by. Returns where it is. */
+  writeLegend(text: string): string {
+    const path = join(this.path, NAMES.legend);
+    this.#write(path, text);
+    return path;
   }
 
   /** By which a folder that was moved is known again, and a copy is told from it. */

@@ -10,12 +10,14 @@ import type { Dataset } from '../data/dataset.js';
 import { Sampler } from '../data/sampler.js';
 import type { Model } from '../model/block.js';
 import { buildModel } from '../model/build-model.js';
+import type { ModelDefinition } from '../model/define.js';
 import { loadModel } from '../model/load-model.js';
 import type { ModelSource } from '../model/model-source.js';
 import { type SlabLayout, slabLayout } from '../model/slab.js';
 import { checkTraces } from '../model/trace-check.js';
 import { workersOf } from './devices.js';
 import { openRunDataset } from './run-dataset.js';
+import { trainedByFiles, type TrainedStart } from './trained-start.js';
 
 /**
  * Micro-batches of a step where the user does not say: enough to fill a short pipeline, few enough to keep matrix
@@ -25,8 +27,10 @@ const DEFAULT_MICRO_BATCHES = 8;
 
 export interface RunSetup {
   readonly config: TrainConfig;
+  readonly definition: ModelDefinition;
   readonly model: Model;
   readonly modelSource: ModelSource;
+  readonly trained: TrainedStart;
   readonly dataset: Dataset;
   readonly layouts: readonly SlabLayout[];
   readonly sampler: Sampler;
@@ -78,8 +82,10 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   });
   return {
     config,
+    definition,
     model,
     modelSource: source,
+    trained: trainedByFiles(model.blocks),
     dataset,
     layouts: model.blocks.map(slabLayout),
     sampler,

@@ -127,7 +127,7 @@ export class PlanAdoption {
     if (!this.#isPrewarmDue) return;
     this.#isPrewarmDue = false;
     const { setup, stand, coordinator } = this.#scene;
-    const layers = expectedLayers(setup.config, stand.freezer.state);
+    const layers = expectedLayers(setup, stand.freezer.state);
     const previews = layers.map((frozenLayers) => {
       const frozen = frozenBlocks(setup.model.blocks, frozenLayers);
       // What it makes of the history is dropped: nobody adopts it.

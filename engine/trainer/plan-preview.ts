@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { countLayers, frozenBlocks } from '../../freeze/layers.js';
 import type { PipelineChoice } from '../../pipeline/choice.js';
 import type { BlockCost } from '../../pipeline/costs.js';
+import { setUpRunFrom } from '../checkpoint/resumed-setup.js';
+import { startingConfig } from '../checkpoint/starting-config.js';
 import { withWorkers } from '../coordinator/with-workers.js';
 import type { TrainConfig } from '../core/config.js';
 import { present } from '../core/invariant.js';
@@ -19,7 +21,7 @@ import { nextPlan } from '../planning/next-plan.js';
 import { planBasis } from '../planning/plan-basis.js';
 import type { PlanHistory } from '../planning/plan-history.js';
 import { becauseFrozen, type Planned } from '../planning/planned.js';
-import { type RunSetup, setUpRun } from '../run/run-setup.js';
+import type { RunSetup } from '../run/run-setup.js';
 import { type MicroBatchChoice, withMicroBatch } from './micro-batch-search.js';
 
 export interface PreviewedPlan extends Omit<PipelineChoice, 'schedule'> {
@@ -64,8 +66,8 @@ const SHARES = [0, 0.25, 0.5, 0.75, 1];
 
 /** Measures and plans; leaves no process. Errors are those with which a run would fail at its start. */
 export async function previewPlan(given: TrainConfig, kept: string | null = null): Promise<PlanPreview> {
-  const { config, choice: microBatchChoice } = await withMicroBatch(given, kept);
-  const setup = await setUpRun(config);
+  const { config, choice: microBatchChoice } = await withMicroBatch(startingConfig(given), kept);
+  const setup = await setUpRunFrom(config, null);
   const { device, measured, seconds } = await measure(setup);
   const costs = measuredCosts(setup, measured);
   const { model, sampler, totalSteps, workers, microBatch, numMicroBatches } = setup;
@@ -74,7 +76,7 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
   const numLayers = countLayers(model.blocks);
   const epochs = totalSteps / sampler.stepsPerEpoch;
   let history: PlanHistory | null = null;
-  const plans = depthsOf(config, numLayers, setup.dataset.numTrain).map((frozenLayers, i, depths): PreviewedPlan => {
+  const plans = depthsOf(setup, numLayers).map((frozenLayers, i, depths): PreviewedPlan => {
     const frozen = frozenBlocks(model.blocks, frozenLayers);
     // Taken as reached at equal distances over the run.
     const epochsLeft = epochs * (1 - i / depths.length);
@@ -118,9 +120,9 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
 }
 
 /** Layers frozen in the plans that are shown: none where nothing freezes. */
-function depthsOf(config: TrainConfig, numLayers: number, numSamples: number): number[] {
+function depthsOf({ config, trained, dataset }: RunSetup, numLayers: number): number[] {
   const most = Math.min(
-    makeRunPolicy(config).most?.(numLayers, numSamples) ?? numLayers,
+    makeRunPolicy(config, trained.pretrainedLayers).most?.(numLayers, dataset.numTrain) ?? numLayers,
     config.freezeMax ?? Math.max(0, numLayers - 1),
   );
   return [...new Set(SHARES.map((share) => Math.round(share * most)))];

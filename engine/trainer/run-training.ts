@@ -1,18 +1,19 @@
 // One training run from its configuration to its end: starts the workers, sets the run up beside them, lets the trainer
 // train, and leaves nothing behind.
 import { dirname } from 'node:path';
-import { findCheckpoint } from '../checkpoint/initial-weights.js';
 import { otherBits, setUpRunFrom } from '../checkpoint/resumed-setup.js';
 import type { ResumePoint } from '../checkpoint/run-checkpoint.js';
+import { continuedConfig, startingConfig, withKeptLegend } from '../checkpoint/starting-config.js';
 import { withWorkers } from '../coordinator/with-workers.js';
 import type { TrainConfig } from '../core/config.js';
+import { freshFrozenAtStart } from '../freezing/fresh-freeze.js';
 import type { MemoryFolder } from '../memory/memory-folder.js';
 import { checkSettings } from '../run/check-settings.js';
 import { workersOf } from '../run/devices.js';
 import { idleSettings, isSet } from '../run/idle-settings.js';
 import { openKeptResults, programCacheFolder, trustedFolder } from '../run/kept-results.js';
 import { requireLearningRates } from '../run/run-learning-rate.js';
-import { microBatchOf } from '../run/run-setup.js';
+import { microBatchOf, type RunSetup } from '../run/run-setup.js';
 import { modelStateOf } from '../state/model-state.js';
 import { StatusBoard } from '../status/status-board.js';
 import { withDoorplate } from './doorplate.js';
@@ -32,9 +33,10 @@ export async function runTraining(
 ): Promise<void> {
   checkSettings(given);
   const differing = from === null ? [] : otherBits(given, from, givenHost.acceptsOtherBits === true);
-  // Resolved once: the run it names may write newer checkpoints while workers start.
-  const named =
-    from === null && given.initFrom !== '' ? { ...given, initFrom: findCheckpoint(given.initFrom).folder } : given;
+  const named = withKeptLegend(
+    from === null ? startingConfig(given) : continuedConfig(given, from),
+    givenHost.runFolder,
+  );
   const board = new StatusBoard();
   const host: TrainHost = {
     ...givenHost,
@@ -66,6 +68,7 @@ export async function runTraining(
       warnOfDisk(coordinator.memoryFolder, host);
       const setup = await setUpRunFrom(config, from);
       await requireLearningRates(setup);
+      if (from === null) warnOfFreshFreeze(setup, host);
       const resumed = from === null ? null : { point: from, otherBits: differing };
       const trainer = new Trainer(setup, host, resumed, coordinator, openKeptResults(kept, config.programCacheMb));
       coordinator.serve({
@@ -92,6 +95,12 @@ export async function runTraining(
 function warnOfIdle(config: TrainConfig, { emit }: TrainHost): void {
   for (const { name, why } of idleSettings(config))
     if (isSet(config, name)) emit({ type: 'warning', message: `the setting ${name} has no effect: ${why}` });
+}
+
+/** Throws a UsageError (PT_FREEZE_FRESH) where it is surely a mistake. */
+function warnOfFreshFreeze(setup: RunSetup, { emit }: TrainHost): void {
+  const message = freshFrozenAtStart(setup);
+  if (message !== null) emit({ type: 'warning', message });
 }
 
 function warnOfDisk({ isInMemory, path }: MemoryFolder, { emit }: TrainHost): void {

@@ -48,11 +48,10 @@ export class Trainer {
     coordinator: Coordinator,
     kept: KeptResults | null,
   ) {
-    const { model, config } = setup;
+    const { config } = setup;
     this.#scene = { setup, host, coordinator, stand: new RunStand(setup), learningRate: runLearningRate(setup) };
     this.#from = from;
-    this.#initial =
-      from === null && config.initFrom !== '' ? initialWeights(model, config.initFrom, config.initStrict) : null;
+    this.#initial = from === null && config.initFrom !== '' ? initialWeights(setup) : null;
     this.#kept = kept;
     this.#news = new RunNews(host.emit, this.#scene.stand);
     this.#saves = new Saves(this.#scene);

@@ -1,11 +1,9 @@
 // RunEquipment: the equipment of a worker of a run: what the coordinator's setup names, loaded here and, by a worker
 // that joins, checked against what the run has.
-import { initialWeights } from '../checkpoint/initial-weights.js';
+import { type InitialSubject, initialWeights } from '../checkpoint/initial-weights.js';
 import type { TrainConfig } from '../core/config.js';
 import { UsageError, WorkerError } from '../core/errors.js';
 import { processorKind } from '../core/processor.js';
-import type { Dataset } from '../data/dataset.js';
-import type { Model } from '../model/block.js';
 import { buildModel, loadModelDefinition } from '../model/load-model.js';
 import { modelDigest } from '../model/model-digest.js';
 import type { OwnMeans, RunMeans } from '../protocol/invitation.js';
@@ -43,13 +41,13 @@ export async function equip(setup: Setup, { worker, own, run }: Means): Promise<
   const config = configOf(setup, own, run);
   if (own !== null) requireBounds(config, setup.microBatch, own);
   requireDevice(setup, config, own);
-  const { model, dataset } = await loadSubject(setup, config);
+  const { definition, model, dataset } = await loadSubject(setup, config);
   if (setup.expects !== null) await pause();
   const executor = await openDevice(setup, config, worker, own);
   const results = openKeptResults(run?.programCache ?? null, config.programCacheMb);
   // A run that goes on is told nothing of what it started from, and who joins one is given its state.
   const { blocks } =
-    run === null || config.initFrom === '' ? model : initialWeights(model, config.initFrom, config.initStrict);
+    run === null || config.initFrom === '' ? model : initialWeights({ config, definition, model, dataset });
   const equipment = assembleEquipment({
     worker,
     memory: run === null ? memoryOfJoined(setup.probe, config, worker, own) : memoryOfOwn(config, worker, run),
@@ -96,10 +94,7 @@ function requireDevice(setup: Setup, config: TrainConfig, own: OwnMeans | null):
   if (config.exact && setup.expects !== null) requireProcessor(processorKind(), setup.expects.processor);
 }
 
-async function loadSubject(
-  setup: Setup,
-  config: TrainConfig,
-): Promise<{ readonly model: Model; readonly dataset: Dataset }> {
+async function loadSubject(setup: Setup, config: TrainConfig): Promise<Omit<InitialSubject, 'config'>> {
   const { expects, microBatch } = setup;
   const definition = await loadModelDefinition(config.model);
   const dataset = openRunDataset(config, definition.dataDefaults);
@@ -109,7 +104,7 @@ async function loadSubject(
   if (expects !== null) requireRoomForModel(model, config);
   if (expects !== null)
     requireEqual('model', config.model, modelDigest(model, dataset.info, microBatch), expects.model);
-  return { model, dataset };
+  return { definition, model, dataset };
 }
 
 async function openDevice(

@@ -127,7 +127,7 @@ describe('a crash at every operation of a checkpoint', () => {
       const operations = calm.operations.slice(first);
       const published = operations.findIndex((name) => name.startsWith('rename') && name.includes('.partial')) + 1;
       expect(operations[published]).toBe('fsync /');
-      expect(operations.filter((name) => name.startsWith('fsync'))).toHaveLength(setup.layouts.length + 4);
+      expect(operations.filter((name) => name.startsWith('fsync'))).toHaveLength(setup.layouts.length + 5);
       const outcomes = new Set<number>();
       for (let dieAt = 0; dieAt <= operations.length; dieAt++) {
         const { disk } = await diskWithOld();

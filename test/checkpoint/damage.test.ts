@@ -61,9 +61,13 @@ const DAMAGES: Readonly<Record<string, (path: string) => void>> = {
 };
 
 describe('a checkpoint of which', () => {
-  const cases = ['checkpoint.json', 'cache.json', 'block-0000.safetensors', 'block-0003.safetensors'].flatMap((file) =>
-    Object.entries(DAMAGES).map(([what, damage]) => [file, what, damage] as const),
-  );
+  const cases = [
+    'checkpoint.json',
+    'cache.json',
+    'legend.json',
+    'block-0000.safetensors',
+    'block-0003.safetensors',
+  ].flatMap((file) => Object.entries(DAMAGES).map(([what, damage]) => [file, what, damage] as const));
   it.each(cases)('%s %s gives way to the one before', (file, _what, damage) => {
     const folder = copy();
     damage(join(folder, NEWEST, file));
@@ -102,11 +106,11 @@ describe('a checkpoint of which', () => {
   it('another version is told apart from a damaged one', () => {
     const folder = copy();
     const path = join(folder, NEWEST, 'checkpoint.json');
-    writeFileSync(path, readFileSync(path, 'utf8').replace('pipetrain-checkpoint-2', 'pipetrain-checkpoint-1'));
+    writeFileSync(path, readFileSync(path, 'utf8').replace('pipetrain-checkpoint-3', 'pipetrain-checkpoint-2'));
     expect(() => readManifest(dirname(path))).toThrow(
       expect.objectContaining({
         code: 'PT_CHECKPOINT_FORMAT',
-        message: expect.stringContaining('has the format pipetrain-checkpoint-1, this version reads') as string,
+        message: expect.stringContaining('has the format pipetrain-checkpoint-2, this version reads') as string,
       }) as Error,
     );
   });

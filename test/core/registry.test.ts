@@ -31,17 +31,17 @@ describe('a registry', () => {
 });
 
 describe('what is listed', () => {
-  const options = { alpha: 0.5, schedule: '1:1', percentile: 50, start: 0.5, isPretrained: true };
+  const options = { alpha: 0.5, schedule: '1:1', percentile: 50, start: 0.5, pretrainedLayers: 12 };
   it('has the name of its kind: policies, schedules', () => {
     expect(FREEZE_POLICIES.all.map((kind) => kind.make(options).name)).toEqual(FREEZE_POLICIES.names);
     expect(SCHEDULES.names.map((name) => makeSchedule(name, 2, 4).name)).toEqual(SCHEDULES.names);
   });
   it('is guarded where a policy decides by itself, and freezes at all', () => {
-    const isGuarded = (name: string, isPretrained: boolean): boolean =>
-      FREEZE_POLICIES.get(name).make({ ...options, isPretrained }).isGuarded;
-    for (const name of ['paper', 'alpha', 'change']) expect(isGuarded(name, false)).toBe(true);
-    for (const name of ['none', 'manual', 'anneal']) expect(isGuarded(name, true)).toBe(false);
-    expect([isGuarded('auto', true), isGuarded('auto', false)]).toEqual([true, false]);
+    const isGuarded = (name: string, pretrainedLayers: number): boolean =>
+      FREEZE_POLICIES.get(name).make({ ...options, pretrainedLayers }).isGuarded;
+    for (const name of ['paper', 'alpha', 'change']) expect(isGuarded(name, 0)).toBe(true);
+    for (const name of ['none', 'manual', 'anneal']) expect(isGuarded(name, 12)).toBe(false);
+    expect([isGuarded('auto', 12), isGuarded('auto', 0)]).toEqual([true, false]);
   });
   it('is what settings accept', () => {
     const needed = { model: 'gpt', data: 'text:x' };

@@ -19,8 +19,8 @@ const input: FreezeInput = {
   previousNorms: [],
   maxLayers: 12,
 };
-const policy = (name: string, alpha = 1 / 3, schedule = '100:2,200:4', isPretrained = true) =>
-  FREEZE_POLICIES.get(name).make({ alpha, schedule, percentile: 50, start: 0.5, isPretrained });
+const policy = (name: string, alpha = 1 / 3, schedule = '100:2,200:4', pretrainedLayers = 12) =>
+  FREEZE_POLICIES.get(name).make({ alpha, schedule, percentile: 50, start: 0.5, pretrainedLayers });
 /** Norms 1, but the given ones (1-based layers). */
 const normsWith = (changes: Readonly<Record<number, number>>): number[] =>
   Array.from({ length: 12 }, (_, i) => changes[i + 1] ?? 1);
@@ -235,24 +235,33 @@ describe('the automatic policy', () => {
 
   it('never freezes what starts from scratch', () => {
     for (const step of [1, 500, 999])
-      expect(policy('auto', 0.5, '', false).decide({ ...input, ...norms, step }).layers).toBe(0);
+      expect(policy('auto', 0.5, '', 0).decide({ ...input, ...norms, step }).layers).toBe(0);
   });
-  it('freezes half of pretrained weights before the first step where there are few samples, and nothing more', () => {
-    const auto = policy('auto', 0.5, '', true);
+  it('freezes half of pretrained weights at once where there are few samples, and nothing more', () => {
+    const auto = policy('auto', 0.5, '', 12);
     expect([auto.atStart, auto.most?.(12, 2000), auto.most?.(12, 2001), auto.most?.(1, 10)]).toEqual([true, 6, 8, 0]);
     expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2000 })).toEqual({
       layers: 6,
       reason:
-        'freezes 6 of 12 layers (0 before): the weights were trained before, and 2000 samples are too few to ' +
-        'better their lower half (up to 2000 are)',
+        'freezes 6 of 12 layers (0 before): the weights were pretrained, and 2000 samples are too few to better ' +
+        'their lower half (up to 2000 are)',
     });
     expect(auto.decide({ ...input, ...norms, step: 500, frozenLayers: 6, numSamples: 640 }).layers).toBe(6);
     expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2001 }).layers).toBe(0);
   });
+  it('counts pretrained layers alone, from below up to the first block that is fresh', () => {
+    const auto = policy('auto', 0.5, '', 4);
+    expect([auto.most?.(12, 2000), auto.most?.(12, 2001)]).toEqual([2, 2]);
+    expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 640 })).toMatchObject({
+      layers: 2,
+      reason: expect.stringContaining('the first 4 of 12 layers were pretrained') as string,
+    });
+    expect(auto.decide({ ...input, ...norms, step: 900, frozenLayers: 2 }).layers).toBe(2);
+  });
   it(
     'freezes pretrained weights one layer at a time, not at once, and ' + 'at most two thirds, where there are many',
     () => {
-      const auto = policy('auto', 0.5, '', true);
+      const auto = policy('auto', 0.5, '', 12);
       expect(auto.decide({ ...input, ...norms, step: 199 })).toMatchObject({
         layers: 0,
         reason: expect.stringContaining('nothing freezes before 20 % of the run, this is step 199 of 1000') as string,

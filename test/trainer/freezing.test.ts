@@ -42,6 +42,18 @@ const HARMFUL: Partial<TrainConfigInput> = {
 };
 
 describe.skipIf(realData === null)('a harmful freeze of real digits', () => {
+  it('that was to begin at step 0 begins when the guard has looked, and is taken back as any other', async () => {
+    const run = await trainRun({
+      ...HARMFUL,
+      freezeSchedule: '0:3',
+      guardEvery: '30 steps',
+      devices: 'cpu:2',
+      pipeline: 2,
+    });
+    expect(run.of('freeze.decided').map(({ step, toLayers }) => [step, toLayers])).toEqual([[30, 3]]);
+    expect(run.of('freeze.rolledBack')).toMatchObject([{ toStep: 30, toLayers: 0 }]);
+    expect(hashesOf(run)).toEqual(hashesOf(await never()));
+  });
   const never = () => referenceRun({ ...HARMFUL, freeze: 'none', devices: 'cpu:1' });
   const guarded = () => referenceRun({ ...HARMFUL, devices: 'cpu:2', pipeline: 2 });
 
@@ -231,9 +243,7 @@ describe('policies in a run', () => {
         }).decisions.map(({ step, toLayers }) => `${step}:${toLayers}`),
       ).toEqual(['0:1', '12:2']);
       expect(hashesOf(await trainRun({ ...early, devices: 'cpu:2', pipeline: 2 }))).toEqual(hashesOf(one));
-      expect(hashesOf(await trainRun({ ...early, devices: 'cpu:2', pipeline: 1, replicas: 2, guard: 'on' }))).toEqual(
-        hashesOf(one),
-      );
+      expect(hashesOf(await trainRun({ ...early, devices: 'cpu:2', pipeline: 1, replicas: 2 }))).toEqual(hashesOf(one));
     },
   );
   it('annealing freezes each layer when its own learning rate is zero, to the same bits in every shape', async () => {

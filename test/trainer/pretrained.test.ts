@@ -58,12 +58,27 @@ describe('a pretrained encoder', () => {
         });
       const one = await run({ devices: 'cpu:1', cache: 'off' });
       const { numLayers, ...first } = decided(one);
-      expect(first).toEqual({ count: 1, step: 0, policy: 'auto', toLayers: Math.floor(numLayers / 2) });
-      // Nothing more can freeze: the guard has nothing to look at.
-      expect(one.of('guard.looked')).toEqual([]);
-      expect(one.of('transition')).toEqual([]);
+      const half = Math.floor(numLayers / 2);
+      // Held back until the guard has looked once, and watched from then on as any other freeze.
+      expect(first).toEqual({ count: 2, step: 0, policy: 'auto', toLayers: 0 });
+      expect(one.of('freeze.decided')).toMatchObject([
+        {
+          step: 0,
+          wantedLayers: half,
+          held: expect.stringContaining('all of the model trains until step 2') as string,
+        },
+        { step: 2, toLayers: half },
+      ]);
+      const looks = one.of('guard.looked').map(({ step, watching }) => [step, watching]);
+      expect(looks).toEqual([
+        [1, undefined],
+        [2, undefined],
+        [4, 2],
+        [6, 2],
+      ]);
       const cached = await run({ devices: 'cpu:2', pipeline: 2 });
-      expect(cached.of('step').reduce((sum, { cacheHits }) => sum + cacheHits, 0)).toBe(120);
+      // 18 steps of 8 samples, of which 40 are computed once.
+      expect(cached.of('step').reduce((sum, { cacheHits }) => sum + cacheHits, 0)).toBe(104);
       for (const other of [cached, await run({ devices: 'cpu:2', pipeline: 1 })]) {
         expect(other.finished.weightsSha256).toBe(one.finished.weightsSha256);
         expect(other.finished.lossSha256).toBe(one.finished.lossSha256);

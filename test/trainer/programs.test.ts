@@ -199,10 +199,13 @@ async function turns(count: number): Promise<void> {
 describe('the freeze to expect', () => {
   const state = { layers: 0, decisions: 0, numLayers: 12, maxLayers: 11 };
   const expected = (changes: object, at: object = {}): number[] =>
-    expectedLayers(trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', ...changes }), {
-      ...state,
-      ...at,
-    });
+    expectedLayers(
+      {
+        config: trainConfigSchema.parse({ model: 'vit', data: 'synthetic:digits', ...changes }),
+        trained: { trainedLayers: 0, pretrainedLayers: 0 },
+      },
+      { ...state, ...at },
+    );
   it('is what a schedule or a bound says, never what is frozen or may not be', () => {
     expect(expected({ freeze: 'none' }, { maxLayers: 0 })).toEqual([]);
     expect(expected({ freeze: 'auto' }, { layers: 8, maxLayers: 8 })).toEqual([]);
