@@ -54,8 +54,8 @@ export class FreezeGuard {
   /**
    * Steps that a policy which would freeze before the first one has to wait, 0 where none is held back: there is no
    * metric before it that means anything (a fresh head knows nothing), so all of the model trains for the time between
-   * two looks. One in the middle of it and one at its end show how fast it learns, and the freeze is then judged as any
-   * other.
+   * two looks. One at its end, and where looks are cheap one in the middle, show how it learns, and the freeze is then
+   * judged as any other.
    */
   get trialSteps(): number {
     return this.isOn && this.#isAtStart ? this.#interval : 0;
@@ -83,7 +83,8 @@ export class FreezeGuard {
     if (!this.isOn || this.hasLooked(stepsDone)) return false;
     const { trialSteps } = this;
     // A look before the first step would show how fast a fresh head begins to learn, which nothing can keep up.
-    if (stepsDone < trialSteps) return stepsDone === Math.ceil(trialSteps / 2);
+    // Where whole validations are the looks, one of its own would cost more than it can see.
+    if (stepsDone < trialSteps) return this.#first === 0 && stepsDone === Math.ceil(trialSteps / 2);
     return stepsDone >= this.#first && stepsDone % this.#interval === 0;
   }
 
