@@ -62,7 +62,7 @@ describe('a run from the weights of an own run', () => {
     // Everything that freezes was trained.
     const trained = await start({ data: SAME, freeze: 'manual', freezeSchedule: '0:1' });
     expect(frozen(trained)).toEqual([3]);
-    expect(trained.of('warning')).toEqual([]);
+    expect(freezeWarnings(trained)).toEqual([]);
   }, 60_000);
 });
 
@@ -70,7 +70,7 @@ describe('a run from scratch', () => {
   it('is warned of a schedule that freezes before the first step, which is noise', async () => {
     const run = await trainRun({ ...SMALL, data: SAME, freeze: 'manual', freezeSchedule: '0:1' });
     expect(frozen(run)).toEqual([3]);
-    expect(run.of('warning').map(({ message }) => message)).toEqual([
+    expect(freezeWarnings(run)).toEqual([
       'the freeze policy manual freezes 1 layer before the first step, and embed, layer0.attention, layer0.mlp start ' +
         'fresh: random numbers that would never be trained',
     ]);
