@@ -5,7 +5,7 @@ import { RunFolder } from '../../engine/run/run-folder.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import type { ConfigName } from '../config/config-keys.js';
 import { resolveRecorded } from '../config/resolve-config.js';
-import { addTokenFlags, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
+import { addTokenFlags, refuseIdleToken, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
 import { approveModel, isOwn, ownKeyOf, withoutPlaces } from '../session/foreign-run.js';
 import { runSession } from '../session/run-session.js';
@@ -76,7 +76,7 @@ export function resumeCommand(context: CommandContext): Command {
       // Before the checkpoints are looked at: whoever writes the run may be writing one.
       const lock = await folder.hold('pipetrain resume');
       try {
-        return await goOn(context, folder, configFlagsOf(command), options);
+        return await goOn(context, folder, command, options);
       } finally {
         lock.release();
       }
@@ -88,9 +88,10 @@ export function resumeCommand(context: CommandContext): Command {
 async function goOn(
   { io, services }: CommandContext,
   folder: RunFolder,
-  flags: ReturnType<typeof configFlagsOf>,
+  asked: Command,
   options: ResumeFlags,
 ): Promise<ExitCode> {
+  const flags = configFlagsOf(asked);
   const { point, refused } = await services.resumePoint(folder);
   for (const problem of refused) io.stderr.lines([`warning: ${problem}; the checkpoint before it is used`]);
   const key = ownKeyOf(io);
@@ -103,6 +104,7 @@ async function goOn(
         'flags to use them',
     ]);
   const resolved = await resolveRecorded(`run ${folder.path}`, config, flags);
+  refuseIdleToken(asked, resolved.config);
   const source = await services.modelOf(resolved.config.model, point);
   const command = `pipetrain resume ${folder.path}`;
   await approveModel(io, { command, point, source, isNamed: flags.has('model'), key });

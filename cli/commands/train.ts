@@ -1,10 +1,8 @@
 // pipetrain train: a run from a configuration.
 import { Command, Option } from 'commander';
 import { addConfigFlags } from '../config/config-flags.js';
-import { refuseIdleFlags } from '../config/flag-checks.js';
-import type { ResolvedConfig } from '../config/resolve-config.js';
 import { showResolved } from '../config/resolved-yaml.js';
-import { addTokenFlags, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
+import { addTokenFlags, refuseIdleToken, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
 import { runSession } from '../session/run-session.js';
 import { resolvedSettings } from '../session/settings-of.js';
@@ -44,7 +42,7 @@ export function trainCommand({ io, services, exitWith }: CommandContext): Comman
           io.stdout.write(showResolved(resolved));
           return 0;
         }
-        requirePort(command, resolved);
+        refuseIdleToken(command, resolved.config);
         return runSession({
           io,
           services,
@@ -57,10 +55,4 @@ export function trainCommand({ io, services, exitWith }: CommandContext): Comman
       },
     ),
   );
-}
-
-/** Throws a UsageError (PT_CONFIG_IDLE) for a token to a port that nobody is told. */
-function requirePort(command: Command, { config: { listen, port } }: ResolvedConfig): void {
-  const why = listen === '' && port === 0 ? 'nobody can join without --listen HOST:PORT (or --port)' : null;
-  refuseIdleFlags(command, { token: why, tokenFile: why });
 }

@@ -2,12 +2,13 @@
 // shape. Exit code 3 where not.
 import { existsSync, statSync } from 'node:fs';
 import { Command } from 'commander';
-import { DataError } from '../../engine/core/errors.js';
+import { DataError, UsageError } from '../../engine/core/errors.js';
 import { harmlessJson } from '../../engine/core/harmless-text.js';
 import type { Check } from '../../engine/events/ledger.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import type { TrialResult } from '../../engine/verify/verify-model.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
+import { toKebab } from '../config/config-keys.js';
 import type { Output } from '../console/output.js';
 import type { CommandContext } from '../session/command-context.js';
 import { settingsOf } from '../session/settings-of.js';
@@ -50,7 +51,8 @@ export function verifyCommand(context: CommandContext): Command {
         if (options.json !== true) io.stdout.lines(lines);
       };
       const flags = configFlagsOf(command);
-      if (target !== undefined && flags.size === 0 && isFolder(target)) {
+      if (target !== undefined && isFolder(target)) {
+        requireNoSettings([...flags.keys()], target);
         const checks = await services.verifyRun(RunFolder.open(target));
         print(checks.flatMap((check) => checkLines(check, io.stdout.columns() - 1)));
         if (options.json === true) io.stdout.lines([harmlessJson(checks)]);
@@ -68,6 +70,17 @@ export function verifyCommand(context: CommandContext): Command {
       requireTrials(results, resolved.config.model, print);
       return 0;
     }),
+  );
+}
+
+/** Throws a UsageError (PT_CONFIG_IDLE): the check of a folder reads what the folder says. */
+function requireNoSettings(names: readonly string[], folder: string): void {
+  if (names.length === 0) return;
+  const flags = names.map((name) => `--${toKebab(name)}`).join(', ');
+  throw new UsageError(
+    'PT_CONFIG_IDLE',
+    `${flags} would have no effect: ${folder} is a folder, whose run is checked as it was trained`,
+    'Leave it out, or name a model and data instead of a run folder to try them on this machine.',
   );
 }
 

@@ -3,8 +3,10 @@
 // business.
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import type { Command } from 'commander';
+import type { TrainConfig } from '../../engine/core/config.js';
 import { messageOf, UsageError } from '../../engine/core/errors.js';
 import { TOKEN_VARIABLE } from './config-layers.js';
+import { refuseIdleFlags } from './flag-checks.js';
 
 /** No token is longer; a larger file is another one. */
 const MAX_FILE_BYTES = 4096;
@@ -26,6 +28,12 @@ export function addTokenFlags(command: Command, what: string): Command {
   return command
     .option('--token-file <file>', `${what}, in a file that only you can read (or in ${TOKEN_VARIABLE})`)
     .option('--token <secret>', 'the token itself; every user of this host can see it in the list of processes');
+}
+
+/** Throws a UsageError (PT_CONFIG_IDLE) for a token to a port that nobody is told. */
+export function refuseIdleToken(command: Command, { listen, port }: Pick<TrainConfig, 'listen' | 'port'>): void {
+  const why = listen === '' && port === 0 ? 'nobody can join without --listen HOST:PORT (or --port)' : null;
+  refuseIdleFlags(command, { token: why, tokenFile: why });
 }
 
 /**

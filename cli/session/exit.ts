@@ -1,5 +1,5 @@
 // Exit: what a person sees of an error, and the exit code it ends the command with. It handles errors; it raises none.
-import { EXIT, type ExitCode, messageOf, PipetrainError } from '../../engine/core/errors.js';
+import { EXIT, type ExitCode, messageOf, PipetrainError, systemError } from '../../engine/core/errors.js';
 import type { Output } from '../console/output.js';
 import { clip, wrap } from '../text/format.js';
 
@@ -19,10 +19,11 @@ function lines(text: string, { isTerminal, columns }: Output): string {
 
 /** Prints an error for a person, or a defect with its stack, and returns the exit code. */
 export function reportError(error: unknown, stderr: Output): ExitCode {
-  if (error instanceof PipetrainError && error.code !== 'PT_INTERNAL') {
-    stderr.write(lines(`error: ${told(error.message)} [${error.code}]`, stderr));
-    if (error.hint !== '') stderr.write(lines(`hint: ${told(error.hint)}`, stderr));
-    return error.exitCode;
+  const known = error instanceof PipetrainError ? error : systemError(error);
+  if (known !== null && known.code !== 'PT_INTERNAL') {
+    stderr.write(lines(`error: ${told(known.message)} [${known.code}]`, stderr));
+    if (known.hint !== '') stderr.write(lines(`hint: ${told(known.hint)}`, stderr));
+    return known.exitCode;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   stderr.write(`error: ${told(messageOf(error))} [PT_INTERNAL]\n${told(stack)}\n`);

@@ -115,6 +115,7 @@ class SessionRecord {
   /** Plans that are not in the folder yet, by generation. */
   readonly #plans = new Map<number, string>();
   #hasStarted = false;
+  #hasPlan = false;
   #hasFailed = false;
   #isHolding = false;
 
@@ -151,6 +152,7 @@ class SessionRecord {
     if (event.type === 'plan.made') this.#plans.set(event.generation, event.grid);
     if (this.#plans.size > 0 && this.#log.hasBegun) writePlans(this.#folder, this.#plans);
     if (event.type === 'run.started') this.#hasStarted = true;
+    if (event.type === 'plan.made') this.#hasPlan = true;
     if (event.type === 'run.failed') this.#hasFailed = true;
     this.#view.show(event);
   }
@@ -176,9 +178,11 @@ class SessionRecord {
     if (!this.#log.hasBegun) return;
     // The first error is the one to tell: what fails while it is recorded (a full disk, say) only follows from it.
     try {
-      const { code, message } = toErrorRecord(error);
+      const { code, message, exitCode } = toErrorRecord(error);
+      // What a person asked for cannot be, and no step was planned yet.
+      const isRefused = exitCode === EXIT.usage && !this.#hasPlan;
       if (!this.#hasFailed && code !== 'PT_INTERRUPTED') this.emit({ type: 'run.failed', code, message });
-      if (this.#hasStarted || isResumed) this.finish();
+      if ((this.#hasStarted && !isRefused) || isResumed) this.finish();
       else {
         // Nothing has run: a wrong path should not leave a folder that stands in the way of the next try.
         this.#log.close();

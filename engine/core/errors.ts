@@ -74,6 +74,26 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What the system says of a path or an address that somebody named, and that nothing else has put into words. */
+const OF_PATHS: readonly unknown[] = ['ENAMETOOLONG', 'ELOOP', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENOSPC'];
+/** Characters of a path that are told: it may be as long as somebody made it. */
+const PATH_TOLD = 200;
+
+/** Says in our words why the system refused a path (DataError PT_SYSTEM); null for any other error. */
+export function systemError(error: unknown): DataError | null {
+  if (!(error instanceof Error) || error instanceof PipetrainError) return null;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (path === undefined || !OF_PATHS.includes(code)) return null;
+  const shown = path.length > PATH_TOLD ? `${path.slice(0, PATH_TOLD)}... (${path.length} characters)` : path;
+  const what = error.message.replace(/^\w+: /, '').replace(/, \w+ '[^]*$/, '');
+  return new DataError(
+    'PT_SYSTEM',
+    `${shown} cannot be used: ${what} (${code}, ${syscall ?? 'system'})`,
+    'Check the path, the permissions and the free space, or name another one.',
+    { cause: error },
+  );
+}
+
 /** What crosses a process border instead of an Error object. */
 export interface ErrorRecord {
   readonly code: string;
@@ -85,8 +105,8 @@ export interface ErrorRecord {
 
 /** Turns anything thrown into a record; unknown errors become PT_INTERNAL with their stack. */
 export function toErrorRecord(error: unknown): ErrorRecord {
-  if (error instanceof PipetrainError)
-    return { code: error.code, exitCode: error.exitCode, message: error.message, hint: error.hint };
+  const told = error instanceof PipetrainError ? error : systemError(error);
+  if (told !== null) return { code: told.code, exitCode: told.exitCode, message: told.message, hint: told.hint };
   const known = error instanceof Error ? error : new Error(String(error));
   return {
     code: 'PT_INTERNAL',

@@ -63,12 +63,26 @@ export function microBatchOf({ microBatch: wanted, batch }: TrainConfig): number
   return microBatch;
 }
 
+/** The batch of who says nothing: it is not held against them that their data are fewer. */
+const USUAL_BATCH = 64;
+
+/** Throws a UsageError (PT_BATCH) where a larger batch than usual was asked for, and larger than the data are. */
+function requireBatch(batch: number, { source, numTrain }: Dataset): void {
+  if (batch <= Math.max(numTrain, USUAL_BATCH)) return;
+  throw new UsageError(
+    'PT_BATCH',
+    `--batch ${batch} is more than the ${numTrain} training samples of ${source}`,
+    `Use --batch ${numTrain} for steps with all of them, or fewer.`,
+  );
+}
+
 /** Loads what the configuration names and checks that it fits together. */
 export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const schedule = readScheduleSetting(config.schedule);
   const workers = workersOf(config.devices);
   const { definition, source } = await loadModel(config.model);
   const dataset = openRunDataset(config, definition.dataDefaults);
+  requireBatch(config.batch, dataset);
   const model = buildModel(definition, config.modelOptions, dataset.info);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);

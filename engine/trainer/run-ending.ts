@@ -6,7 +6,10 @@ import type { Recovery } from './recovery.js';
 import type { RunScene } from './run-scene.js';
 import type { RunTools } from './run-tools.js';
 
-/** Throws a DataError (PT_CHECKPOINT_WRITE) where the last checkpoint could not be written. */
+/**
+ * Throws a DataError (PT_CHECKPOINT_WRITE) where the last checkpoint could not be written, and a NonFiniteError where
+ * the weights that were saved validate to no number.
+ */
 export async function endRun(scene: RunScene, tools: RunTools, recovery: Recovery): Promise<void> {
   const { setup, host, stand } = scene;
   const { validations, saves, adoption } = tools;
@@ -14,6 +17,7 @@ export async function endRun(scene: RunScene, tools: RunTools, recovery: Recover
   if (validations.areBehind) await validations.whole(adoption.plan);
   const { weightsSha256, path } = await saves.last(adoption.plan);
   const isInterrupted = host.signal.aborted;
+  if (!isInterrupted) validations.requireFinite();
   const wallSeconds = (performance.now() - stand.startedAt) / 1000;
   if (!isInterrupted && setup.config.breakdown) await breakDown(scene, tools, recovery);
   if (!isInterrupted && host.quickstart === true) host.emit(writeSample(path, setup));

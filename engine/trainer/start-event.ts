@@ -5,15 +5,15 @@ import { present } from '../core/invariant.js';
 import { VERSION } from '../core/version.js';
 import { dataDoubts } from '../data/data-doubts.js';
 import type { RunEventBody } from '../events/events.js';
+import { runDoubts } from '../run/run-doubts.js';
 import type { RunSetup } from '../run/run-setup.js';
 
-/** What was understood from the data, and what is doubtful about it. */
-export function dataEvents({ dataset: { summary } }: RunSetup): RunEventBody[] {
-  if (summary === undefined) return [];
-  return [
-    { type: 'data.read', ...summary },
-    ...dataDoubts(summary).map((message): RunEventBody => ({ type: 'warning', message })),
-  ];
+/** What was understood from the data, and what is doubtful about it and about settings beside it. */
+export function dataEvents(setup: RunSetup): RunEventBody[] {
+  const { summary } = setup.dataset;
+  const known: RunEventBody[] = summary === undefined ? [] : [{ type: 'data.read', ...summary }];
+  const doubts = [...(summary === undefined ? [] : dataDoubts(summary)), ...runDoubts(setup)];
+  return [...known, ...doubts.map((message): RunEventBody => ({ type: 'warning', message }))];
 }
 
 export function startEvent({

@@ -87,10 +87,11 @@ export class Trainer {
   /** Until the workers have loaded model and data, and it is known what blocks cost. */
   async #launch(): Promise<RunCosts> {
     const { setup, host, coordinator } = this.#scene;
+    // What does not fit never started, and leaves no folder.
+    requireMemory(coordinator.memoryFolder, setup);
     host.emit(startEvent(setup));
     for (const event of dataEvents(setup)) host.emit(event);
     if (this.#initial !== null) host.emit(weightsEvent(this.#initial));
-    requireMemory(coordinator.memoryFolder, setup);
     for (const member of await coordinator.launch()) host.emit(joinedEvent(member));
     host.onOpen?.(coordinator.entrance);
     const known = await runCosts(setup, coordinator, this.#kept);

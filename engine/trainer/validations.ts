@@ -1,11 +1,14 @@
 // Validations: the metric on validation samples: on all of them, which is an event of the run, or on a part, for the
 // guard. When it is due is not decided here.
+import { NonFiniteError } from '../core/errors.js';
 import type { Plan } from '../core/plan.js';
 import { assembleValidation, type Validation } from '../protocol/validation.js';
 import type { RunScene } from './run-scene.js';
 
 export class Validations {
   readonly #scene: RunScene;
+  /** Of the last validation on all samples. */
+  #loss: number | null = null;
 
   constructor(scene: RunScene) {
     this.#scene = scene;
@@ -24,10 +27,24 @@ export class Validations {
     const begin = performance.now();
     const { loss, metric, samples } = await this.#validate(plan, 1);
     stand.progress.validated(metric);
+    this.#loss = loss;
     const seconds = (performance.now() - begin) / 1000;
     const epoch = step / setup.sampler.stepsPerEpoch;
     const metricName = setup.model.metric.name;
     host.emit({ type: 'evaluation', step, epoch, loss, metric, metricName, samples, seconds });
+  }
+
+  /**
+   * Throws a NonFiniteError where the last validation on all samples had a loss that is no number: the last update is
+   * followed by no step that would tell.
+   */
+  requireFinite(): void {
+    if (this.#loss === null || Number.isFinite(this.#loss)) return;
+    throw new NonFiniteError(
+      `the validation after step ${this.#scene.stand.step}: the loss is ${this.#loss}. The weights are saved as they ` +
+        'are',
+      'Use a smaller --lr or --weight-decay, or --clip 1; check the validation data for values that are not numbers.',
+    );
   }
 
   /**

@@ -52,6 +52,14 @@ describe('resume', () => {
     expect(content(path)).toEqual(before);
   });
 
+  test('refuses a token where nobody can join', async () => {
+    const [path, io] = [await finishedRun(), fakeIo()];
+    const before = content(path);
+    expect(await runCli(['resume', path, '--token-file', 'none'], io, fakeServices(replay))).toBe(2);
+    expect(io.stderr.text).toMatch(/--token-file has no effect: nobody can join without --listen.*\[PT_CONFIG_IDLE\]/);
+    expect(content(path)).toEqual(before);
+  });
+
   test('and eval take model and data from where they lie now', async () => {
     const flags = ['--data', 'text:there', '--data-options', 'vocab=v.txt'];
     const places = { model: 'gpt', data: 'text:there', dataOptions: { vocab: 'v.txt' }, steps: 300 };

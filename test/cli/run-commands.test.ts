@@ -124,6 +124,12 @@ describe('verify and export', () => {
     expect(JSON.parse(json.io.stdout.text)).toEqual([good, bad]);
   });
 
+  test('verify refuses settings beside a run folder, which reads none', async () => {
+    const { code, io } = await run({}, ['verify', runFolder(), '--data', 'text:y', '--batch', '4']);
+    expect(code).toBe(2);
+    expect(io.stderr.text).toMatch(/^error: --data, --batch would have no effect: .* \[PT_CONFIG_IDLE\]\n/);
+  });
+
   test(
     'verify with settings tries the model, in the steps that were asked for, and ends with 3 where a trial ' +
       'differs',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { CliServices } from '../../cli/session/services.js';
 import { type TrainConfig } from '../../engine/core/config.js';
-import { DataError, NonFiniteError } from '../../engine/core/errors.js';
+import { DataError, NonFiniteError, UsageError, WorkerError } from '../../engine/core/errors.js';
 import { EventFile } from '../../engine/events/event-file.js';
 import { type RunEvent, runEventSchema } from '../../engine/events/events.js';
 import type { Summary } from '../../engine/events/summary.js';
@@ -96,6 +96,30 @@ describe('train', () => {
     const { code, err } = await cli([...TRAIN, '--out', out], { runTraining });
     expect([code, existsSync(out)]).toEqual([3, false]);
     expect(err).toContain('[PT_DATA_MISSING]');
+  });
+
+  test('nor does one that is refused before its first plan; one that fails otherwise keeps its events', async () => {
+    const [refused, failed] = [join(scratch(), 'run'), join(scratch(), 'run')];
+    const failing =
+      (error: Error): CliServices['runTraining'] =>
+      (_config, host) => {
+        host.emit(sampleRun()[0]!);
+        return Promise.reject(error);
+      };
+    const limit = new UsageError('PT_MEMORY_LIMIT', 'no pipeline fits', 'Raise the limit.');
+    await cli([...TRAIN, '--out', refused], { runTraining: failing(limit) });
+    expect(existsSync(refused)).toBe(false);
+    const lost = new WorkerError('PT_WORKER_LOST', 'worker w0 is gone', 'Look into its log.');
+    await cli([...TRAIN, '--out', failed], { runTraining: failing(lost) });
+    expect(readdirSync(failed)).toContain('summary.json');
+  });
+
+  test('what the system says of a path is no defect', async () => {
+    const { code, err } = await cli([...TRAIN, '--out', 'x'.repeat(20_000)], { runTraining: replay });
+    expect(code).toBe(3);
+    expect(err).toMatch(
+      /x\.\.\. \(20000 characters\) cannot be used: name too long \(ENAMETOOLONG.*\[PT_SYSTEM\]|PT_RUN_FOLDER/,
+    );
   });
 
   test('a folder that somebody else made keeps what was in it', async () => {

@@ -134,7 +134,7 @@ describe('a run that cannot go on', () => {
   });
 
   it('refuses a model that does not fit into shared memory, with both numbers', async () => {
-    await expect(trainRun({ modelOptions: { layers: 2, width: 80_000, heads: 2, patch: 8 } })).rejects.toMatchObject({
+    await expect(trainRun({ modelOptions: { layers: 2, width: 65_536, heads: 2, patch: 8 } })).rejects.toMatchObject({
       code: 'PT_SHM_FULL',
       exitCode: 4,
       message: expect.stringMatching(/\d+ .*\d+/) as string,
