@@ -39,7 +39,7 @@ export interface AblationRequest {
 export async function runAblation(request: AblationRequest): Promise<'done' | 'interrupted'> {
   const { cases, seeds, out, say, onRecorded } = request;
   const steps = ablationOrder(cases, seeds);
-  for (const step of steps) await request.services.checkSettings(configOf(request, step).config);
+  for (const step of steps) await request.services.checkSettings(configOf(request, step));
   makeOut(out);
   // Before anything is trained: a folder of another ablation should not be noticed after an hour.
   const states = new Map<AblationStep, FolderState>();

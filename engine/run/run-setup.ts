@@ -57,7 +57,7 @@ export function microBatchOf({ microBatch: wanted, batch }: TrainConfig): number
   if (batch % microBatch !== 0)
     throw new UsageError(
       'PT_MICRO_BATCH',
-      `--batch ${batch} is not a multiple of --micro-batch ${microBatch}`,
+      `--batch ${batch} is not a multiple of ${wanted === undefined ? 'the usual ' : '--'}micro-batch ${microBatch}`,
       `Use a --micro-batch that divides ${batch}.`,
     );
   return microBatch;
@@ -72,7 +72,8 @@ function requireBatch(batch: number, { source, numTrain }: Dataset): void {
   throw new UsageError(
     'PT_BATCH',
     `--batch ${batch} is more than the ${numTrain} training samples of ${source}`,
-    `Use --batch ${numTrain} for steps with all of them, or fewer.`,
+    // An eighth of it, the usual micro-batch, divides it.
+    `Use --batch ${numTrain < 8 ? numTrain : numTrain - (numTrain % 8)} or fewer.`,
   );
 }
 
