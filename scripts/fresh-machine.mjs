@@ -141,7 +141,7 @@ function usedByProject(tarball) {
     step('the compiled program', ['node', `out-${resolution}/program.js`], { ...inside, tells: firstLine });
   }
   step('a program in CommonJS', ['node', 'program.cjs'], { ...inside, tells: firstLine });
-  const run = ['--data', 'synthetic:text', '--max-steps', '3', '--devices', 'cpu:2', '--out', 'run'];
+  const run = ['--data', 'synthetic:text', '--steps', '3', '--devices', 'cpu:2', '--out', 'run'];
   step(
     'npx pipetrain train --model ./model.ts',
     ['npx', 'pipetrain', 'train', '--model', './model.ts', ...run],

@@ -1,4 +1,5 @@
-// A program that uses the package: makes a model, and computes with its tensors.
+// A program that uses the package: makes a model. Its operations compute in the blocks of a run alone, so a program
+// of one's own takes their types and what needs no tensor.
 import { PipetrainError, tf } from 'pipetrain';
 import { model } from './model.js';
 
@@ -12,6 +13,7 @@ const { blocks } = model.build(options, {
   vocabulary: 8,
   sequence: 4,
 });
-const shape: readonly number[] = tf.zeros([2, 3]).shape;
+const size: number = tf.util.sizeFromShape([2, 3]);
+export const sum = (x: tf.Tensor): tf.Scalar => tf.sum(x);
 if (!(PipetrainError.prototype instanceof Error)) throw new TypeError('an error of pipetrain is no Error');
-console.log(`${blocks.map(({ name }) => name).join(', ')}; ${shape.join(' x ')}`);
+console.log(`${blocks.map(({ name }) => name).join(', ')}; ${size} numbers`);
