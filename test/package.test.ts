@@ -1,14 +1,14 @@
 // The package, as npm makes it of this build: what is in it, what it needs of others, under whose terms, and what the
 // compiler of a user's project sees.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import ts from 'typescript';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { licencesOf, packageFolder } from '../scripts/build/licences.mjs';
 import { readSources } from '../scripts/house/import-graph.mjs';
-import { scratchWith } from './scratch.js';
+import { scratch, scratchWith } from './scratch.js';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
@@ -23,9 +23,28 @@ const DEPENDENCIES = Object.keys(manifest.dependencies);
 /** Files that npm packs. */
 let packed: string[];
 
+/**
+ * A folder that npm packs the same files of as of the checkout: all files but the manifest are empty, since npm chooses
+ * by names, and would read and compress 120 MB to say so.
+ */
+function namesOfCheckout(): string {
+  const folder = scratch();
+  for (const name of readdirSync(ROOT).filter((entry) => entry !== 'node_modules' && entry !== '.git'))
+    for (const file of filesBelow(name)) {
+      mkdirSync(join(folder, dirname(file)), { recursive: true });
+      writeFileSync(join(folder, file), /^(package\.json|\.(git|npm)ignore)$/.test(basename(file)) ? read(file) : '');
+    }
+  return folder;
+}
+
+function filesBelow(path: string): readonly string[] {
+  const entries = statSync(join(ROOT, path)).isDirectory() ? readdirSync(join(ROOT, path)) : null;
+  return entries === null ? [path] : entries.flatMap((name) => filesBelow(join(path, name)));
+}
+
 beforeAll(() => {
   const { stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
-    cwd: ROOT,
+    cwd: namesOfCheckout(),
     encoding: 'utf8',
   });
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
@@ -144,7 +163,32 @@ export const isOurs = (error: unknown): boolean => error instanceof PipetrainErr
     ['bundler', { module: ModuleKind.ESNext, moduleResolution: ModuleResolutionKind.Bundler }],
     ['node10', { module: ModuleKind.ESNext, moduleResolution: ModuleResolutionKind.Node10 }],
   ];
+  const STRICT: ts.CompilerOptions = {
+    target: ts.ScriptTarget.ES2022,
+    // No DOM and no types of Node.
+    lib: ['lib.es2022.d.ts'],
+    types: [],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: false,
+    noEmit: true,
+  };
   let project: string;
+
+  /** Files as they were parsed; only whether Node takes one for a module differs between the resolutions. */
+  const parsed = new Map<string, ts.SourceFile | undefined>();
+
+  function programOf(file: string, options: ts.CompilerOptions): ts.Program {
+    const host = ts.createCompilerHost(options);
+    const parse = host.getSourceFile.bind(host);
+    host.getSourceFile = (name, how, ...rest) => {
+      const key = `${typeof how === 'object' ? how.impliedNodeFormat : ''} ${name}`;
+      if (!parsed.has(key)) parsed.set(key, parse(name, how, ...rest));
+      return parsed.get(key);
+    };
+    return ts.createProgram([file], options, host);
+  }
 
   beforeAll(() => {
     project = scratchWith({ 'package.json': '{"type":"module"}', 'model.ts': MODEL });
@@ -156,18 +200,7 @@ export const isOurs = (error: unknown): boolean => error instanceof PipetrainErr
   });
 
   test.each(RESOLUTIONS)('compiles with moduleResolution %s', (resolution, options) => {
-    const program = ts.createProgram([join(project, 'model.ts')], {
-      ...options,
-      target: ts.ScriptTarget.ES2022,
-      // No DOM and no types of Node.
-      lib: ['lib.es2022.d.ts'],
-      types: [],
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-      skipLibCheck: false,
-      noEmit: true,
-    });
+    const program = programOf(join(project, 'model.ts'), { ...STRICT, ...options });
     // What the parts of others say for themselves, zod included, is the same for all; once is enough.
     const all = program.getSourceFiles();
     const isOurs = (name: string): boolean => name.startsWith(project) && !name.includes('/types/vendor/');
@@ -184,7 +217,7 @@ export const isOurs = (error: unknown): boolean => error instanceof PipetrainErr
     const text = "import { tf } from 'pipetrain';\nexport const x: number = tf.scalar(1);\n";
     const folder = scratchWith({ 'package.json': '{"type":"module"}', 'wrong.ts': text });
     symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
-    const program = ts.createProgram([join(folder, 'wrong.ts')], { module: ModuleKind.NodeNext, types: [] });
+    const program = programOf(join(folder, 'wrong.ts'), { ...STRICT, module: ModuleKind.NodeNext });
     const [problem] = program.getSemanticDiagnostics(program.getSourceFile(join(folder, 'wrong.ts')));
     expect(problem?.messageText).toContain("not assignable to type 'number'");
   });
