@@ -35,6 +35,8 @@ beforeAll(async () => {
 
 const start = (changes: Partial<TrainConfigInput>): Promise<TrainedRun> =>
   trainRun({ ...SMALL, initFrom: first, ...changes });
+const freezeWarnings = (run: TrainedRun): string[] =>
+  run.of('warning').flatMap(({ message }) => (message.includes('freeze policy') ? [message] : []));
 const frozen = (run: TrainedRun): number[] => run.of('plan.made').map((plan) => plan.frozen);
 
 describe('a run from the weights of an own run', () => {
