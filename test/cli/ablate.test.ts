@@ -32,6 +32,13 @@ function replaying(): { readonly services: CliServices; readonly asked: TrainCon
 const BASE = ['--model', 'gpt', '--data', 'text:x', '--devices', 'cpu:2'];
 
 describe('ablate', () => {
+  test('checks the settings of every run before it makes a folder', async () => {
+    const out = join(scratch(), 'a');
+    const { code, err } = await ablate(out, [...BASE, '--steps', '8', '--lr', '-1'], engineServices);
+    expect([code, existsSync(out)]).toEqual([2, false]);
+    expect(err).toContain('[PT_LR_EXPRESSION]');
+  });
+
   test('trains every case, and those of one kind with equal bits', async () => {
     const out = join(scratch(), 'a');
     const model = [
