@@ -9,13 +9,9 @@ import { canMount, runOnSmallDisk, type SmallRun } from './small-disk.js';
 import { trainArgs } from './train-command.js';
 
 const STEPS = 250;
-const args = trainArgs({
-  devices: 'cpu:2',
-  pipeline: 2,
-  steps: STEPS,
-  freeze: 'manual',
-  freezeSchedule: '150:1',
-});
+const argsOf = (steps: number): string[] =>
+  trainArgs({ devices: 'cpu:2', pipeline: 2, steps, freeze: 'manual', freezeSchedule: '150:1' });
+const args = argsOf(STEPS);
 let whole: Promise<SmallRun> | undefined;
 /** The run that nothing happens to; made by the first test that wants it. */
 const undisturbed = (): Promise<SmallRun> =>
@@ -58,7 +54,7 @@ describe.skipIf(!canMount)('a full disk', () => {
   it('that stays full ends the run with exit code 3 and one message', async () => {
     const run = await runOnSmallDisk(
       4096,
-      (folder) => [...args, '--out', join(folder, 'run'), '--steps', '80'],
+      (folder) => [...argsOf(80), '--out', join(folder, 'run')],
       (event, disk) => void (event.type === 'step' && event.step === 20 && disk.fill()),
     );
     expect(run.code).toBe(3);
