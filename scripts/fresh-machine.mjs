@@ -171,9 +171,12 @@ installedForAll(tarball);
 usedByProject(tarball);
 for (const manager of values.others?.split(',') ?? []) usedThrough(manager, tarball);
 if (values.git) {
-  const source = `git+file://${inFolder('checkout')}`;
-  step('npm install -g, of the repository', npm('install', '-g', '--prefix', inFolder('git'), source));
-  step('pipetrain --version', [inFolder('git', 'bin', 'pipetrain'), '--version'], { tells: firstLine });
+  // Not with -g: npm's install in its clone, which is there to build, would then be one for all as well.
+  const project = inFolder('project-git');
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), '{ "name": "git", "private": true }\n');
+  step('npm install, of the repository', npm('install', `git+file://${inFolder('checkout')}`), { cwd: project });
+  step('pipetrain --version', ['npx', 'pipetrain', '--version'], { cwd: project, tells: firstLine });
 }
 console.log(`tarball ${megabytes(tarball)}; installed for all ${megabytes(inFolder('global'))}, of it:`);
 const home = inFolder('global', 'lib', 'node_modules', 'pipetrain');
