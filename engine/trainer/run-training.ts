@@ -38,13 +38,7 @@ export async function runTraining(
     givenHost.runFolder,
   );
   const board = new StatusBoard();
-  const host: TrainHost = {
-    ...givenHost,
-    emit: (event) => {
-      board.note(event);
-      givenHost.emit(event);
-    },
-  };
+  const host = notedBy(board, givenHost);
   const kept = trustedFolder(programCacheFolder(named, host.cacheFolder ?? null), (message) =>
     host.emit({ type: 'warning', message }),
   );
@@ -90,6 +84,15 @@ export async function runTraining(
     },
   );
 }
+
+/** As the host, and the board takes note of every event before it. */
+const notedBy = (board: StatusBoard, host: TrainHost): TrainHost => ({
+  ...host,
+  emit: (event) => {
+    board.note(event);
+    host.emit(event);
+  },
+});
 
 /** Whoever called may have had reasons (settings for several runs); nobody shall believe that they did something. */
 function warnOfIdle(config: TrainConfig, { emit }: TrainHost): void {
