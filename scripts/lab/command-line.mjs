@@ -44,3 +44,21 @@ export function knownNames(what, names, known) {
   if (unknown !== undefined) fail(`there is no ${what} "${unknown}"; there are ${all.join('; ')}`);
   return names.length === 0 ? all : /** @type {Name[]} */ ([...names]);
 }
+
+/**
+ * Flags with their values, each once: of several, the last. Said twice they are refused, since nobody can know which was
+ * meant; here the later ones are meant.
+ * @param {readonly string[]} args
+ * @returns {string[]}
+ */
+export function lastOfEach(args) {
+  /** @type {Map<string, string[]>} */
+  const values = new Map();
+  args.forEach((arg, at) => {
+    if (!arg.startsWith('--')) return;
+    const next = args[at + 1];
+    values.delete(arg);
+    values.set(arg, next === undefined || next.startsWith('--') ? [] : [next]);
+  });
+  return [...values].flatMap(([flag, value]) => [flag, ...value]);
+}

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventFile } from '#dist/engine/events/event-file.js';
 import { eventsOf } from '#dist/engine/events/summary.js';
+import { lastOfEach } from '../lab/command-line.mjs';
 import { MAIN, pipetrain, started } from '../lab/pipetrain.mjs';
 import { scratchFolder } from '../lab/scratch.mjs';
 import { stopwatch } from '../lab/stopwatch.mjs';
@@ -104,7 +105,7 @@ export class HostGround {
    * @param {(event: RunEvent) => void} [onEvent]
    */
   train(host, name, args, onEvent = () => undefined) {
-    const command = ['train', ...this.#settings, ...args, '--out', join(this.folder, name)];
+    const command = ['train', ...lastOfEach([...this.#settings, ...args]), '--out', join(this.folder, name)];
     return this.#watched(
       pipetrain(command, {
         onEvent,

@@ -4,6 +4,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventFile } from '#dist/engine/events/event-file.js';
+import { lastOfEach } from '../../lab/command-line.mjs';
 import { MAIN, pipetrain } from '../../lab/pipetrain.mjs';
 import { TOKEN } from '../host-ground.mjs';
 import { besiegedShell, changesIn } from './leftovers.mjs';
@@ -42,7 +43,7 @@ export class BesiegedRun {
     this.#report = join(ground.folder, 'report');
     const script = besiegedShell({ uid: UID, report: this.#report, ...siege });
     const files = ['--program-cache', join(home, 'programs'), '--out', this.folder];
-    const command = [process.execPath, MAIN, 'train', ...args, ...files];
+    const command = [process.execPath, MAIN, 'train', ...lastOfEach([...args, ...files])];
     this.#ended = ground.onHost(0, 'sh', ['-c', script, 'sh', ...command], {
       HOME: home,
       PIPETRAIN_TOKEN: TOKEN,
