@@ -46,8 +46,8 @@ export function knownNames(what, names, known) {
 }
 
 /**
- * Flags with their values, each once: of several, the last. Said twice they are refused, since nobody can know which was
- * meant; here the later ones are meant.
+ * Flags with their values, each once: of several, the last. Said twice they are refused, since nobody can know which
+ * was meant; here the later ones are.
  * @param {readonly string[]} args
  * @returns {string[]}
  */
