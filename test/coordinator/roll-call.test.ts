@@ -61,8 +61,8 @@ describe('a wait', () => {
       await calls.within(LONG_MS, 'report', Promise.reject(error)).catch(() => undefined);
     }
     await collectGarbage();
-    // The last one may still be on the stack of this function.
-    expect(numAlive(reports)).toBeLessThanOrEqual(2);
+    // Compiled code may hold a few in stack slots that it no longer uses; what is kept for good are thousands.
+    expect(numAlive(reports)).toBeLessThan(WAITS / 20);
   });
 
   it('is ended by the first failure, those before and those after it, until that has been dealt with', async () => {
