@@ -1,20 +1,28 @@
 // What elementwise ops are in 64 bits, with care where something cancels, so that each is right to far more than 32.
 
-/** 2 / sqrt(pi) exp(-x^2) times a series of positive terms. @param {number} x */
+/** From here on the continued fraction of `erfc` is right to the last digits. */
+const LARGE = 2;
+
+/**
+ * The series 2 / sqrt(pi) (x - x^3 / 3 + x^5 / 10 - ...): its terms cancel two of 16 digits at most below `LARGE`. Not
+ * the series of positive terms that stands in for the runtime's own, which would be compared with itself.
+ * @param {number} x
+ * @returns {number}
+ */
 export function erf(x) {
   const t = Math.abs(x);
-  if (!(t < 6)) return Math.sign(x);
-  let [sum, term] = [0, t];
-  for (let odd = 1; sum + term !== sum; odd += 2) {
-    sum += term;
-    term *= (2 * t * t) / (odd + 2);
+  if (!(t < LARGE)) return Math.sign(x) * (1 - erfc(t));
+  let [sum, power] = [0, t];
+  for (let n = 0; sum + power / (2 * n + 1) !== sum; n++) {
+    sum += power / (2 * n + 1);
+    power *= (-t * t) / (n + 1);
   }
-  return (Math.sign(x) * 2 * Math.exp(-t * t) * sum) / Math.sqrt(Math.PI);
+  return (Math.sign(x) * 2 * sum) / Math.sqrt(Math.PI);
 }
 
 /** 1 - erf(x), with all its digits: a continued fraction. @param {number} x @returns {number} */
 export function erfc(x) {
-  if (x < 2) return x < -2 ? 2 - erfc(-x) : 1 - erf(x);
+  if (x < LARGE) return x <= -LARGE ? 2 - erfc(-x) : 1 - erf(x);
   let fraction = 0;
   for (let k = 150; k > 0; k--) fraction = k / 2 / (x + fraction);
   return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + fraction);

@@ -3,9 +3,9 @@
 // last, partial vector of a tensor than elsewhere. docs/accuracy.md has what is left.
 import { sizeOf } from '../shape.js';
 import { type Chain, finishChain, float, nodeOf, polynomial } from './composition.js';
-import { defineOp, type EmitContext, type NodeWriter, type OpDefinition } from './definition.js';
-import { finishReshape, floating, int64s, reshape } from './emit.js';
-import { at } from './shapes.js';
+import type { EmitContext, NodeWriter, OpDefinition } from './definition.js';
+import { finishReshape, int64s, reshape } from './emit.js';
+import { floatOp } from './float-op.js';
 
 const SELU_SCALE = 1.0507009873554805;
 const SELU_ALPHA = 1.6732632423543772;
@@ -136,14 +136,6 @@ function log1p(e: EmitContext, x: string): void {
   const corrected = e.node('Mul', [emitLog(e, u, size), correction]);
   finishReshape(e, e.node('Where', [e.node('Equal', [u, one]), flat, corrected]));
 }
-
-const floatOp = (name: string, emit: (e: EmitContext, x: string) => void): OpDefinition =>
-  defineOp({
-    name,
-    inputs: ['x'],
-    infer: (inputs) => [{ shape: at(inputs, 0).shape, dtype: 'float32' }],
-    emit: (e) => emit(e, floating(e, e.input(0))),
-  });
 
 export const transcendentalOps: readonly OpDefinition[] = [
   ...Object.entries(chains).map(([name, chain]) => floatOp(name, (e, x) => finishChain(e, x, chain))),

@@ -2,16 +2,8 @@
 import { flagAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition } from './definition.js';
 import { floating, int64s, numeric, scalar } from './emit.js';
+import { floatOp } from './float-op.js';
 import { at, likeFirst } from './shapes.js';
-
-/** Defined on floats only: other types are converted first. */
-const floatOp = (name: string, emit: (e: EmitContext, x: string) => void): OpDefinition =>
-  defineOp({
-    name,
-    inputs: ['x'],
-    infer: (inputs) => [{ shape: at(inputs, 0).shape, dtype: 'float32' }],
-    emit: (e) => emit(e, floating(e, e.input(0))),
-  });
 
 /** Keeps the element type. */
 const sameTypeOp = (name: string, emit: (e: EmitContext, x: string) => void): OpDefinition =>
