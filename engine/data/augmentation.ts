@@ -2,7 +2,7 @@
 // asks for a view of a sample gets the same bits. Which view is shown when is the sampler's business (see sampler.ts),
 // that views have ids of their own augmented-dataset.ts.
 import type { RandomKey } from '../core/random.js';
-import type { HostArray } from '../tensor/shape.js';
+import type { NumberArray } from '../tensor/shape.js';
 import type { DataInfo } from './dataset.js';
 
 export interface AugmentationOptions {
@@ -16,7 +16,7 @@ export interface Augmentation {
   /** Names what it does, options included: equal names and keys mean equal bits. */
   readonly name: string;
   /** Changes the values of one sample, laid out as the field's shape, in place. */
-  apply(values: HostArray, key: RandomKey): void;
+  apply(values: NumberArray, key: RandomKey): void;
 }
 
 /** Makes an augmentation for the data. Throws a UsageError (PT_AUGMENT) where it does not fit them. */

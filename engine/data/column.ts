@@ -1,13 +1,13 @@
 // Column: one field of every sample of a data set, encoded ahead of time so that a read is a copy. It does not know
 // which samples train.
-import type { HostArray } from '../tensor/shape.js';
+import type { NumberArray } from '../tensor/shape.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { FieldSpec } from './dataset.js';
 
 export interface Column {
   readonly spec: FieldSpec;
   /** Writes the field of sample `id` to `out`, starting at element `at`. */
-  copy(id: number, out: HostArray, at: number): void;
+  copy(id: number, out: NumberArray, at: number): void;
 }
 
 /** Token ids, kept as narrow as the vocabulary allows. */
@@ -20,7 +20,7 @@ export function tokenArray(vocabulary: number, length: number): TokenArray {
 }
 
 /** Samples one after another in `data` [N, ...shape]. */
-export function packedColumn(spec: FieldSpec, data: HostArray | TokenArray): Column {
+export function packedColumn(spec: FieldSpec, data: NumberArray | TokenArray): Column {
   const size = sizeOf(spec.shape);
   return { spec, copy: (id, out, at) => out.set(data.subarray(id * size, (id + 1) * size), at) };
 }

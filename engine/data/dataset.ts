@@ -1,7 +1,7 @@
 // Dataset: samples with stable ids. Ids 0..numTrain-1 are for training, numTrain..numTrain+numValidation-1 for
 // validation; where samples have several views, see augmented-dataset.ts. It knows nothing of batches, order or epochs
 // (see sampler.ts).
-import type { HostArray } from '../tensor/shape.js';
+import type { NumberArray } from '../tensor/shape.js';
 import type { DataSummary } from './data-summary.js';
 import type { TokenizerIdentity } from './tokenizer-identity.js';
 
@@ -60,7 +60,7 @@ export interface Dataset {
   /**
    * Writes field `name` of sample `id` into `out` at row `row` (out holds B samples of that field one after another).
    */
-  read(id: number, name: string, out: HostArray, row: number): void;
+  read(id: number, name: string, out: NumberArray, row: number): void;
 }
 
 /** The id of the first validation sample; the others follow on it. */

@@ -1,6 +1,6 @@
 // TableDataset: a Dataset made of columns that lie in memory. All kinds of data end as one of these.
 import { invariant } from '../core/invariant.js';
-import type { HostArray } from '../tensor/shape.js';
+import type { NumberArray } from '../tensor/shape.js';
 import { sizeOf } from '../tensor/shape.js';
 import type { Column } from './column.js';
 import type { DataSummary } from './data-summary.js';
@@ -49,7 +49,7 @@ export class TableDataset implements Dataset {
     this.#columns = new Map(columns.map((column) => [column.spec.name, column]));
   }
 
-  read(id: number, name: string, out: HostArray, row: number): void {
+  read(id: number, name: string, out: NumberArray, row: number): void {
     const column = this.#columns.get(name);
     invariant(
       column !== undefined,

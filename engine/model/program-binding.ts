@@ -7,7 +7,7 @@ import { fillField, fillWeights } from '../data/micro-batch.js';
 import type { BoundProgram, LoadedProgram } from '../tensor/executor.js';
 import { type Port, roleName } from '../tensor/program.js';
 import { thrownByRun } from '../tensor/run-failure.js';
-import type { HostArray } from '../tensor/shape.js';
+import type { HostArray, NumberArray } from '../tensor/shape.js';
 import { type ParameterSlabs, parameterView } from './slab.js';
 import { WEIGHT_FIELD } from './tracing-context.js';
 
@@ -45,7 +45,7 @@ interface NoiseInput {
 export class ProgramBinding {
   readonly #name: string;
   readonly #bound: BoundProgram;
-  readonly #fields: { readonly name: string; readonly data: HostArray }[] = [];
+  readonly #fields: { readonly name: string; readonly data: NumberArray }[] = [];
   readonly #noise: NoiseInput[] = [];
   readonly #results = new Map<'loss' | 'score', HostArray>();
 
@@ -108,7 +108,7 @@ export class ProgramBinding {
       case 'paramGrad':
         return parameterView(present(places.gradients, `a place for "${roleName(role)}" of ${this.#name}`), role);
       case 'field': {
-        const data = places.buffer(port);
+        const data = places.buffer(port) as NumberArray;
         if (places.isFilled?.(port) !== true) this.#fields.push({ name: role.name, data });
         return data;
       }

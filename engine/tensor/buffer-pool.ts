@@ -3,7 +3,7 @@
 // does not clear them.
 import { invariant } from '../core/invariant.js';
 import { addressOf } from './native.js';
-import type { HostArray } from './shape.js';
+import { arrayOver, elementBytes, type HostArray, type PortDType } from './shape.js';
 
 /** Memory of one size class; `offset` is where its aligned part begins. */
 interface Block {
@@ -12,7 +12,6 @@ interface Block {
   readonly classBytes: number;
 }
 
-const ELEMENT_BYTES = 4;
 /** A cache line, and the widest vector register. */
 const ALIGNMENT = 64;
 /** Size classes per doubling: a buffer wastes at most a quarter of what was asked for. */
@@ -46,17 +45,14 @@ export class BufferPool {
   /** A buffer with arbitrary contents. Give it back with `release`. */
   acquire(dtype: 'float32', elements: number): Float32Array<ArrayBuffer>;
   acquire(dtype: 'int32', elements: number): Int32Array<ArrayBuffer>;
-  acquire(dtype: 'float32' | 'int32', elements: number): HostArray;
-  acquire(dtype: 'float32' | 'int32', elements: number): HostArray {
+  acquire(dtype: PortDType, elements: number): HostArray;
+  acquire(dtype: PortDType, elements: number): HostArray {
     invariant(Number.isSafeInteger(elements) && elements >= 0, () => `a buffer of ${elements} elements`);
-    const classBytes = sizeClass(elements * ELEMENT_BYTES);
+    const classBytes = sizeClass(elements * elementBytes(dtype));
     const block = this.#takeIdle(classBytes) ?? newBlock(classBytes);
     this.#liveBytes += classBytes;
     this.#trim();
-    const view =
-      dtype === 'float32'
-        ? new Float32Array(block.memory, block.offset, elements)
-        : new Int32Array(block.memory, block.offset, elements);
+    const view = arrayOver(dtype, block.memory, block.offset, elements);
     this.#live.set(view, block);
     return view;
   }

@@ -9,7 +9,7 @@ import { at } from './ops/shapes.js';
 import { definitionOf } from './ops/table.js';
 import type { Port, Program } from './program.js';
 import { GraphRecorder } from './recorder.js';
-import { type HostArray, hostArray, sizeOf } from './shape.js';
+import { computeDtype, type HostArray, hostArray, sizeOf } from './shape.js';
 import * as tf from './tf.js';
 
 const BACKEND = 'pipetrain-ort';
@@ -68,7 +68,7 @@ class EagerBackend extends tf.KernelBackend implements OpBackend {
     if (simpler !== null || definition.name === 'Reshape' || definition.name === 'ExpandDims') {
       const { dataId } = at(inputs, simpler !== null ? simpler.alias : 0);
       this.incRef(dataId);
-      return outputs.map(({ shape, dtype }) => ({ dataId, shape: [...shape], dtype }));
+      return outputs.map(({ shape, dtype }) => ({ dataId, shape: [...shape], dtype: computeDtype(dtype) }));
     }
     const results = outputs.map((spec): Buffer => ({
       array: hostArray(portType(spec.dtype), spec.shape),
@@ -82,7 +82,11 @@ class EagerBackend extends tf.KernelBackend implements OpBackend {
       );
       runOnce(bound);
     }
-    return outputs.map(({ shape, dtype }, i) => ({ dataId: this.#store(at(results, i)), shape: [...shape], dtype }));
+    return outputs.map(({ shape, dtype }, i) => ({
+      dataId: this.#store(at(results, i)),
+      shape: [...shape],
+      dtype: computeDtype(dtype),
+    }));
   }
 
   #load(definition: OpDefinition, specs: readonly TensorSpec[], attrs: Attrs): LoadedProgram {
@@ -121,7 +125,7 @@ class EagerBackend extends tf.KernelBackend implements OpBackend {
 
   override readSync(dataId: object): tf.BackendValues {
     const { array, dtype } = present(this.#buffers.get(dataId), 'the data of a tensor');
-    return dtype === 'bool' ? Uint8Array.from(array) : array.slice();
+    return dtype === 'bool' ? Uint8Array.from(array) : (array.slice() as Float32Array | Int32Array);
   }
 
   override read(dataId: object): Promise<tf.BackendValues> {

@@ -9,7 +9,7 @@ import { at } from './ops/shapes.js';
 import { definitionOf } from './ops/table.js';
 import { type Port, type Program, roleName } from './program.js';
 import { nodeLabel } from './run-failure.js';
-import type { Shape } from './shape.js';
+import { computeDtype, type Shape } from './shape.js';
 
 /** A model file and the names of its inputs and outputs, in the order of the program's ports. */
 export interface LoweredProgram {
@@ -237,7 +237,7 @@ class Lowering {
   }
 
   #literal({ id, data }: Literal, { shape, dtype }: Value): void {
-    const constant = this.#constant(dtype, shape, data);
+    const constant = this.#constant(computeDtype(dtype), shape, data);
     if (shape.length < 2) return void this.#names.set(id, constant);
     // Matrix products pack a matrix that is a constant of the model and then add in another order. Behind an Identity
     // it is a value like any other, and the bits are those of the same product elsewhere.

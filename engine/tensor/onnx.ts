@@ -3,14 +3,14 @@
 import { invariant } from '../core/invariant.js';
 import { ProtobufWriter } from './protobuf.js';
 
-export type OnnxDType = 'float32' | 'int32' | 'int64' | 'bool';
+export type OnnxDType = 'float32' | 'int32' | 'int64' | 'bool' | 'bfloat16';
 /** A size, or the name of a size that is known at run time only. */
 export type OnnxDim = number | string;
 export type OnnxData = Float32Array | Int32Array | BigInt64Array | Uint8Array | readonly number[];
 
 /** A constant tensor; `data` has as many elements as `dims` say (bool: 0 or 1). */
 export interface OnnxTensor {
-  readonly dtype: OnnxDType;
+  readonly dtype: Exclude<OnnxDType, 'bfloat16'>;
   readonly dims: readonly number[];
   readonly data: OnnxData;
 }
@@ -39,7 +39,10 @@ export interface OnnxNodeExtras {
 }
 
 // Numbers of the ONNX specification (onnx.proto). Operator set 20 is the first with Gelu.
-const ELEMENT_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<OnnxDType, number>;
+const ELEMENT_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9, bfloat16: 16 } as const satisfies Record<
+  OnnxDType,
+  number
+>;
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const;
 const MODEL = { irVersion: 1, producer: 2, graph: 7, operatorSet: 8 } as const;
 const OPERATOR_SET = { domain: 1, version: 2 } as const;
@@ -159,7 +162,7 @@ export class OnnxBuilder {
   }
 
   /** A constant inside the model. The data is copied now. */
-  initializer(name: string, dtype: OnnxDType, dims: readonly number[], data: OnnxData): void {
+  initializer(name: string, dtype: OnnxTensor['dtype'], dims: readonly number[], data: OnnxData): void {
     this.#define(name);
     this.#graph.message(GRAPH.initializer, (inner) => writeTensor(inner, name, { dtype, dims, data }));
   }

@@ -12,7 +12,8 @@ import { type HostTensor, loadProgram, type OnnxExecutor, type OnnxModel, type O
 import { ortFolder } from './ort-library.js';
 import type { Program } from './program.js';
 import { runFailure } from './run-failure.js';
-import { type HostArray, sizeOf } from './shape.js';
+import { dtypeOf, type HostArray, hostArray, sizeOf } from './shape.js';
+import { loadWithWidePorts } from './wide-ports.js';
 
 const LOG_FATAL = 4;
 const HINT =
@@ -51,7 +52,7 @@ export class OrtBindingExecutor implements OnnxExecutor {
   }
 
   load(program: Program): LoadedProgram {
-    return loadProgram(this, program);
+    return loadWithWidePorts(program, (wide) => loadProgram(this, wide));
   }
 
   loadModel(model: OnnxModel): OnnxSession {
@@ -155,7 +156,7 @@ class BindingOnnxSession implements OnnxSession {
  */
 function stage(data: HostArray): HostArray {
   if (!(data.buffer instanceof SharedArrayBuffer)) return data;
-  return data instanceof Float32Array ? new Float32Array(data.length) : new Int32Array(data.length);
+  return hostArray(dtypeOf(data), [data.length]);
 }
 
 function copyResult(program: string, result: Tensor, { data, dims }: HostTensor): void {

@@ -4,11 +4,10 @@ import { invariant, present } from '../core/invariant.js';
 import { addressOf, type Pointer } from './native.js';
 import type { HostTensor } from './onnx-executor.js';
 import type { OrtApi } from './ort-api.js';
-import { sizeOf } from './shape.js';
+import { dtypeOf, sizeOf } from './shape.js';
 
-// Element types of the C interface.
-const ELEMENT_FLOAT32 = 1;
-const ELEMENT_INT32 = 6;
+/** Element types of the C interface. */
+const ELEMENT_TYPE = { float32: 1, int32: 6, bfloat16: 16 } as const;
 const BIND_HINT = 'This is a defect of pipetrain; please report it with the model.';
 
 /** A C array of OrtValues over the caller's memory; keeps that memory referenced until `release`. */
@@ -40,7 +39,7 @@ export class OrtValues {
   #newValue(memory: Pointer, program: string, { data, dims }: HostTensor, backing: ArrayBufferView): Pointer {
     invariant(sizeOf(dims) === data.length, () => `${program}: dims [${dims.join()}] for ${data.length} elements`);
     const sizes = BigInt64Array.from(dims, BigInt);
-    const type = data instanceof Float32Array ? ELEMENT_FLOAT32 : ELEMENT_INT32;
+    const type = ELEMENT_TYPE[dtypeOf(data)];
     return this.#api.create(`Program "${program}" cannot be bound`, BIND_HINT, (out) =>
       this.#api.call.createTensorWithData(memory, addressOf(backing), data.byteLength, sizes, dims.length, type, out),
     );

@@ -1,7 +1,7 @@
 // Port tensors: the caller's buffers checked against the ports of a program. It holds no buffer.
 import { invariant, present } from '../core/invariant.js';
 import { type Port, roleName } from './program.js';
-import { type HostArray, type Shape, sizeOf } from './shape.js';
+import { dtypeOf, type HostArray, type Shape, sizeOf } from './shape.js';
 
 /** A caller's buffer and the shape that a run sees; the element type is the array's. */
 export interface HostTensor {
@@ -14,7 +14,7 @@ export function portTensors(what: string, ports: readonly Port[], buffers: reado
   invariant(ports.length === buffers.length, () => `${what}: ${ports.length} ports, ${buffers.length} buffers`);
   return ports.map((port, i) => {
     const data = present(buffers[i], `${what}: buffer ${i}`);
-    const dtype = data instanceof Float32Array ? 'float32' : 'int32';
+    const dtype = dtypeOf(data);
     invariant(
       dtype === port.dtype && data.length === sizeOf(port.shape),
       () =>

@@ -1,7 +1,7 @@
 // Program: a graph with named, ordered inputs and outputs; the unit that an executor loads. It knows shapes and roles
 // of its ports, not where their buffers are.
 import type { Graph, ValueId } from './graph.js';
-import type { Shape } from './shape.js';
+import type { PortDType, Shape } from './shape.js';
 
 /** What a port of a stage's program stands for; buffers are bound by role. */
 export type PortRole =
@@ -38,7 +38,7 @@ export interface Port {
   readonly role: PortRole;
   readonly value: ValueId;
   readonly shape: Shape;
-  readonly dtype: 'float32' | 'int32';
+  readonly dtype: PortDType;
 }
 
 export interface Program {

@@ -2,6 +2,7 @@
 // of each, and the values that are no longer needed after it.
 import { messageOf, ModelError, PipetrainError } from '../core/errors.js';
 import { invariant, InvariantError, present } from '../core/invariant.js';
+import { roundToBfloat16, widenBfloat16 } from './bfloat16.js';
 import { subgraph } from './cut.js';
 import type { BoundProgram, LoadedProgram } from './executor.js';
 import { checks, references, replacement } from './fused-reference/references.js';
@@ -11,7 +12,7 @@ import { definitionOf } from './ops/table.js';
 import { type HostTensor, portTensors } from './port-tensors.js';
 import type { Program } from './program.js';
 import { runFailure } from './run-failure.js';
-import type { HostArray } from './shape.js';
+import { computeDtype, type HostArray, type NumberArray } from './shape.js';
 import * as tf from './tf.js';
 
 const RUN_HINT =
@@ -101,7 +102,7 @@ export class TfjsProgram implements LoadedProgram {
       const results = await Promise.all(
         this.program.outputs.map(({ value }) => this.#tensor(tensors, value).data<'float32' | 'int32'>()),
       );
-      results.forEach((result, i) => present(to[i], 'an output').data.set(result));
+      results.forEach((result, i) => leave(result, present(to[i], 'an output').data));
     } finally {
       engine.endScope();
     }
@@ -121,7 +122,7 @@ export class TfjsProgram implements LoadedProgram {
     this.program.inputs.forEach(({ value, dtype }, i) => {
       const { data, dims } = present(inputs[i], 'an input');
       // A copy: backends keep what they are given, and the caller may change or even unmap its buffers.
-      tensors.set(value, tensorOf({ data: data.slice(), shape: dims, dtype }));
+      tensors.set(value, tensorOf({ data: arrived(data), shape: dims, dtype }));
     });
     return tensors;
   }
@@ -133,7 +134,7 @@ export class TfjsProgram implements LoadedProgram {
     const results = this.program.outputs.map(({ value }) =>
       this.#tensor(tensors, value).dataSync<'float32' | 'int32'>(),
     );
-    results.forEach((result, i) => present(outputs[i], 'an output').data.set(result));
+    results.forEach((result, i) => leave(result, present(outputs[i], 'an output').data));
   }
 
   #perform({ node, kernel, done }: Step, tensors: Map<ValueId, tf.Tensor>): void {
@@ -146,7 +147,8 @@ export class TfjsProgram implements LoadedProgram {
         () => `${node.op} on ${this.#executor} returns [${result.shape.join()}] where [${shape.join()}] was traced`,
       );
       // A cut may hand in one output of a node that is run for another one; the value that came in stays.
-      if (!tensors.has(id)) tensors.set(id, result.dtype === dtype ? result : tf.cast(result, dtype));
+      const wanted = computeDtype(dtype);
+      if (!tensors.has(id)) tensors.set(id, result.dtype === wanted ? result : tf.cast(result, wanted));
     });
     for (const id of done) {
       if (!this.#literals.has(id)) tensors.get(id)?.dispose();
@@ -238,7 +240,21 @@ const tensorOf = ({
   shape,
   dtype,
 }: {
-  data: HostArray | Uint8Array;
+  data: NumberArray | Uint8Array;
   shape: readonly number[];
   dtype: Value['dtype'];
-}): tf.Tensor => tf.tensor(data, [...shape], dtype);
+}): tf.Tensor => tf.tensor(data, [...shape], computeDtype(dtype));
+
+/** A copy of what came in, as numbers that a backend knows. */
+function arrived(data: HostArray): NumberArray {
+  if (!(data instanceof Uint16Array)) return data.slice();
+  const wide = new Float32Array(data.length);
+  widenBfloat16(data, wide);
+  return wide;
+}
+
+/** Writes a result where the caller wants it. */
+function leave(result: NumberArray, data: HostArray): void {
+  if (data instanceof Uint16Array) roundToBfloat16(result as Float32Array, data);
+  else data.set(result);
+}

@@ -10,7 +10,7 @@ import type { BoundProgram, Executor, ExecutorOptions, LoadedProgram } from './e
 import { GONE, type ThreadAnswer, type ThreadData, type ThreadRequest } from './executor-protocol.js';
 import { type HostTensor, portTensors } from './port-tensors.js';
 import type { Port, Program } from './program.js';
-import { type HostArray, sizeOf } from './shape.js';
+import { arrayOver, type HostArray, sizeOf, tensorBytes } from './shape.js';
 import type { TfjsKind } from './tfjs-kind.js';
 
 export class ThreadedExecutor implements Executor {
@@ -164,8 +164,7 @@ class ThreadedProgram implements LoadedProgram {
 
 /** Memory for a port that both threads see. */
 function stage({ dtype, shape }: Port): HostArray {
-  const memory = new SharedArrayBuffer(4 * sizeOf(shape));
-  return dtype === 'float32' ? new Float32Array(memory) : new Int32Array(memory);
+  return arrayOver(dtype, new SharedArrayBuffer(tensorBytes({ dtype, shape })), 0, sizeOf(shape));
 }
 
 function restored(record: ErrorRecord): Error {

@@ -8,7 +8,7 @@ import { fillAttrs } from './ops/creation.js';
 import type { OpDefinition, TensorSpec } from './ops/definition.js';
 import { at } from './ops/shapes.js';
 import { GraphRecorder } from './recorder.js';
-import type { DType } from './shape.js';
+import { type ComputeDType, computeDtype } from './shape.js';
 import * as tf from './tf.js';
 
 const BACKEND = 'pipetrain-trace';
@@ -165,18 +165,18 @@ class TraceBackend extends tf.KernelBackend implements OpBackend, TraceSession {
 
   #info(value: ValueId): tf.TensorInfo {
     const { shape, dtype } = this.recorder.value(value);
-    return { dataId: this.#handle(value), shape: [...shape], dtype };
+    return { dataId: this.#handle(value), shape: [...shape], dtype: computeDtype(dtype) };
   }
 }
 
 /** The numbers as an array of their type: the given one where it is that. */
-function dataOf(numbers: ArrayLike<number>, type: DType): Literal['data'] {
+function dataOf(numbers: ArrayLike<number>, type: ComputeDType): Literal['data'] {
   if (type === 'float32') return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
   if (type === 'int32') return numbers instanceof Int32Array ? numbers : Int32Array.from(numbers);
   return numbers instanceof Uint8Array ? numbers : Uint8Array.from(numbers);
 }
 
-function supportedType(dtype: tf.DataType, where: string): DType {
+function supportedType(dtype: tf.DataType, where: string): ComputeDType {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
   throw new ModelError('PT_DTYPE', `${where} makes a tensor of ${dtype}`, 'Use float32, int32 or bool.');
 }

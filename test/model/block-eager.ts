@@ -4,7 +4,7 @@ import { present } from '../../engine/core/invariant.js';
 import type { BlockContext, Model } from '../../engine/model/block.js';
 import * as nn from '../../engine/tensor/nn.js';
 import type { Port } from '../../engine/tensor/program.js';
-import type { HostArray } from '../../engine/tensor/shape.js';
+import { computeDtype, type HostArray, type NumberArray } from '../../engine/tensor/shape.js';
 import * as tf from '../../engine/tensor/tf.js';
 import type { Values } from './stage-run.js';
 
@@ -34,7 +34,7 @@ function onBackend(backend: string, body: () => Map<string, HostArray>): Map<str
 function reader({ ports, values }: EagerBlock): (role: string) => tf.Tensor {
   return (role) => {
     const { shape, dtype } = present(ports.get(role), role);
-    return tf.tensor(present(values.get(role), role).slice(), [...shape], dtype);
+    return tf.tensor(present(values.get(role), role).slice() as NumberArray, [...shape], computeDtype(dtype));
   };
 }
 

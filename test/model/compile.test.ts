@@ -66,7 +66,7 @@ describe('a compiled model', () => {
         isTraining: true,
         field: (name) =>
           name === '#weight'
-            ? tf.tensor1d(store.read('field #weight', 'field', [B], 'float32'))
+            ? tf.tensor1d(store.read('field #weight', 'field', [B], 'float32') as Float32Array)
             : tf.tensor(store.read(`field ${name}`, 'field', [B, S], 'int32'), [B, S], 'int32'),
         dropout: (x, rate, tag) =>
           nn.dropout(x, tf.tensor(store.read(`noise ${i}/${tag}`, 'noise', x.shape, 'float32'), x.shape), rate),

@@ -7,9 +7,9 @@ import type { Executor } from '../../engine/tensor/executor.js';
 import type { Attrs, Node, ValueId } from '../../engine/tensor/graph.js';
 import type { Port, Program } from '../../engine/tensor/program.js';
 import { GraphRecorder } from '../../engine/tensor/recorder.js';
-import type { HostArray, Shape } from '../../engine/tensor/shape.js';
+import type { HostArray, PortDType, Shape } from '../../engine/tensor/shape.js';
 
-type DType = 'float32' | 'int32';
+type DType = PortDType;
 type Call = (op: string, inputs: readonly ValueId[], attrs?: Attrs) => ValueId;
 
 /** A program of a few calls; its inputs are named x0, x1, ..., its outputs y0, y1, ... */
@@ -113,6 +113,48 @@ export function executorSuite(
       bound.run();
       expect([...sum]).toEqual([10, 20, 30, 40]);
       loaded.free();
+    });
+
+    it('rounds to the nearest bfloat16, ties to even, and widens without loss', () => {
+      const e = 2 ** -8;
+      const pairs = [
+        [1 + e, 1],
+        [1 + 3 * e, 1 + 4 * e],
+        [1 + e + 2 ** -20, 1 + 2 * e],
+        [1 + e - 2 ** -20, 1],
+        [-1 - e, -1],
+        [2 - e, 2],
+        [-0, -0],
+        [0, 0],
+        [2 ** -120 * (1 + 3 * e), 2 ** -120 * (1 + 4 * e)],
+        [2 ** 120 * (1 + 5 * e), 2 ** 120 * (1 + 4 * e)],
+        [2 ** 127 * (2 - e - 2 ** -20), 2 ** 127 * (2 - 2 * e)],
+        [-(2 ** 127) * (2 - e), -Infinity],
+        [Infinity, Infinity],
+        [-Infinity, -Infinity],
+        [NaN, NaN],
+        ...Array.from({ length: 200 }, (_, i) => {
+          const x = Math.fround(Math.tan(i) * 10 ** ((i % 60) - 30));
+          const ulp = 2 ** (Math.floor(Math.log2(Math.abs(x))) - 7);
+          // No random number lies between two neighbours exactly.
+          return [x, i === 0 ? 0 : Math.round(x / ulp) * ulp] as const;
+        }),
+      ] as const;
+      const n = pairs.length;
+      const there = programOf('round', [{ shape: [n] }], (x, call) => {
+        const rounded = call('PtRound', x);
+        return [rounded, call('PtWiden', [rounded])];
+      });
+      const [halves, wide, again] = [new Uint16Array(n), new Float32Array(n), new Float32Array(n)];
+      once(executor, there, [Float32Array.from(pairs, ([x]) => x)], [halves, wide]);
+      expect([...wide]).toEqual(pairs.map(([, y]) => y));
+      const back = programOf('widen', [{ shape: [n], dtype: 'bfloat16' }], (x, call) => [call('PtWiden', x)]);
+      once(executor, back, [halves], [again]);
+      expect([...again]).toEqual([...wide]);
+      const words = new Uint32Array(wide.buffer);
+      halves.forEach((half, i) => {
+        if (!Number.isNaN(wide[i])) expect([i, half]).toEqual([i, (words[i] as number) >>> 16]);
+      });
     });
 
     it('takes scalars and tensors without elements', () => {

@@ -1,12 +1,12 @@
 // References that JavaScript computes number by number, in double precision and rounded once, for backends in the
 // memory of this process whose own kernel is wrong somewhere in its range. docs/accuracy.md shows both.
 import { broadcastShapes } from '../ops/shapes.js';
-import type { HostArray } from '../shape.js';
+import type { NumberArray } from '../shape.js';
 import * as tf from '../tf.js';
 import type { Reference } from './reference.js';
 
 type T = tf.Tensor;
-type Numbers = HostArray | Uint8Array;
+type Numbers = NumberArray | Uint8Array;
 
 const dataOf = (x: T): Numbers => x.dataSync();
 

@@ -10,6 +10,7 @@ import { addV2, broadcastTo, logicalXor, logSoftmaxOp, unsortedSegmentSum } from
 import { dropout, gelu, geluGradient, layerNorm, layerNormGradient, linear, rowSum } from './pointwise.js';
 import { einsum, fusedMatMul } from './products.js';
 import { type Reference, requireInside } from './reference.js';
+import { hostRound, round, widen } from './rounding.js';
 import { tensorflowReferences } from './tensorflow.js';
 import { wasmReferences } from './wasm.js';
 import { webgpuReferences } from './webgpu.js';
@@ -29,6 +30,8 @@ export const references: ReadonlyMap<string, Reference> = new Map<string, Refere
   ['PtCrossEntropy', crossEntropy],
   ['PtCrossEntropyGrad', crossEntropyGradient],
   ['PtDropout', dropout],
+  ['PtRound', round],
+  ['PtWiden', widen],
   ['LogSoftmax', logSoftmaxOp],
   ['AddV2', addV2],
   ['LogicalXor', logicalXor],
@@ -39,6 +42,7 @@ export const references: ReadonlyMap<string, Reference> = new Map<string, Refere
 
 /** Its kernels approximate, or subtract 1 from what is close to it. */
 const cpuReferences: ReadonlyMap<string, Reference> = new Map([
+  ['PtRound', hostRound],
   ['Erf', hostErf],
   ['Softplus', hostSoftplus],
   ['Elu', hostElu],

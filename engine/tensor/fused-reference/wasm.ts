@@ -5,6 +5,7 @@ import { sizeOf } from '../shape.js';
 import * as tf from '../tf.js';
 import { hostCos, hostFloorDiv, hostLog1p, hostMod, hostSelu, hostSin, hostSoftplus } from './host-functions.js';
 import type { Reference } from './reference.js';
+import { hostRound } from './rounding.js';
 
 type T = tf.Tensor;
 
@@ -94,6 +95,7 @@ const prelu: Reference = ([x, alpha]) => {
 export const wasmReferences: ReadonlyMap<string, Reference> = new Map([
   ['Select', select],
   ['Cast', cast],
+  ['PtRound', hostRound],
   ['OneHot', oneHot],
   ['GatherV2', gather],
   ['Sigmoid', sigmoid],

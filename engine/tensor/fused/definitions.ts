@@ -7,6 +7,7 @@ import { embeddingOps } from './embedding.js';
 import { geluOps } from './gelu.js';
 import { layerNormOps } from './layer-norm.js';
 import { linearOps } from './linear.js';
+import { roundingOps } from './rounding.js';
 
 export const fusedOps: readonly OpDefinition[] = [
   linearOps,
@@ -16,4 +17,5 @@ export const fusedOps: readonly OpDefinition[] = [
   embeddingOps,
   crossEntropyOps,
   dropoutOps,
+  roundingOps,
 ].flat();

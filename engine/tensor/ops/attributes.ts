@@ -2,7 +2,7 @@
 // in a way that no public function of TensorFlow.js produces.
 import { invariant } from '../../core/invariant.js';
 import type { Attrs } from '../graph.js';
-import type { DType } from '../shape.js';
+import type { ComputeDType } from '../shape.js';
 
 /** A number. */
 export function numberAttr(attrs: Attrs, name: string): number {
@@ -26,7 +26,7 @@ export function numbersAttr(attrs: Attrs, name: string): readonly number[] {
 export const flagAttr = (attrs: Attrs, name: string): boolean => attrs[name] === true;
 
 /** An element type that the project computes with. */
-export function dtypeAttr(attrs: Attrs, name: string): DType {
+export function dtypeAttr(attrs: Attrs, name: string): ComputeDType {
   const value = attrs[name];
   invariant(
     value === 'float32' || value === 'int32' || value === 'bool',

@@ -1,13 +1,13 @@
 // Small pieces of ONNX that several ops write.
 import type { OnnxAttributes } from '../onnx.js';
 import type { DType, Shape } from '../shape.js';
-import { sizeOf } from '../shape.js';
+import { computeDtype, sizeOf } from '../shape.js';
 import type { EmitContext, NodeWriter, Operand } from './definition.js';
 
-const ONNX_CAST = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+const ONNX_CAST = { float32: 1, int32: 6, int64: 7, bool: 9, bfloat16: 16 } as const;
 
 /** A constant scalar of an element type. */
-export const scalar = (e: NodeWriter, dtype: DType, value: number): string => e.constant(dtype, [], [value]);
+export const scalar = (e: NodeWriter, dtype: DType, value: number): string => e.constant(computeDtype(dtype), [], [value]);
 
 /** A constant vector of 64-bit integers (shapes, axes, pads). */
 export const int64s = (e: NodeWriter, values: readonly number[]): string =>
@@ -45,13 +45,13 @@ const LARGEST_STORED_FILL = 16;
 
 const stored = (e: EmitContext, dtype: DType, shape: Shape, value: number): string =>
   e.constant(
-    dtype,
+    computeDtype(dtype),
     shape,
     Array.from({ length: sizeOf(shape) }, () => value),
   );
 
 const fillAttributes = (dtype: DType, value: number): OnnxAttributes => ({
-  value: { tensor: { dtype, dims: [1], data: [value] } },
+  value: { tensor: { dtype: computeDtype(dtype), dims: [1], data: [value] } },
 });
 
 /** A tensor with one value everywhere. */

@@ -1,7 +1,7 @@
 // Ops that look up by index, and their adjoints. Sums over equal indices use ScatterElements: ScatterND of the same
 // runtime adds duplicates in a data race when it has more than one thread.
 import type { Attrs } from '../graph.js';
-import { type Shape, sizeOf } from '../shape.js';
+import { computeDtype, type Shape, sizeOf } from '../shape.js';
 import { backend_util, type TensorInfo } from '../tf.js';
 import { dtypeAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type Operand, type TensorSpec } from './definition.js';
@@ -16,7 +16,11 @@ function gatherShapes(
 ): { axis: number; batchDims: number; shape: Shape } {
   const axis = normalAxis(numberAttr(attrs, 'axis'), x.shape.length);
   const given = attrs['batchDims'] === undefined ? 0 : numberAttr(attrs, 'batchDims');
-  const info = ({ shape, dtype }: TensorSpec): TensorInfo => ({ dataId: {}, shape: [...shape], dtype });
+  const info = ({ shape, dtype }: TensorSpec): TensorInfo => ({
+    dataId: {},
+    shape: [...shape],
+    dtype: computeDtype(dtype),
+  });
   const { outputShape } = backend_util.segment_util.collectGatherOpShapeInfo(info(x), info(indices), axis, given);
   return { axis, batchDims: given < 0 ? given + indices.shape.length : given, shape: outputShape };
 }
