@@ -1,7 +1,8 @@
 // pipetrain simulate: predicts a training on hardware that need not be there, by the rules of the paper, by ours, or
 // both side by side.
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { harmlessJson } from '../../engine/core/harmless-text.js';
+import { PRECISIONS } from '../../engine/core/precision.js';
 import { compareRules } from '../../engine/simulate/comparison.js';
 import { hardwareNames } from '../../engine/simulate/hardware.js';
 import { simulatedModelNames } from '../../engine/simulate/model.js';
@@ -42,6 +43,9 @@ export function simulateCommand({ io, exitWith }: CommandContext): Command {
     )
     .option('--model <name>', `${simulatedModelNames.join(', ')}`, 'vit-b16')
     .option('--hardware <name>', `${hardwareNames.join(', ')}`, 'paper')
+    .addOption(
+      new Option('--precision <name>', 'numbers that the devices compute with').choices(PRECISIONS).default('fp32'),
+    )
     .option('--machines <n>', 'other number of machines than the profile has')
     .option('--devices-per-machine <n>', 'other number of devices per machine')
     .option('--rules <name>', 'paper, pipetrain, or both side by side', 'both')

@@ -1,7 +1,8 @@
 // SimulateOptions: the flags of `pipetrain simulate`, checked and completed with what the paper used. It simulates
 // nothing.
 import { UsageError } from '../../engine/core/errors.js';
-import { type HardwareProfile, hardwareProfile } from '../../engine/simulate/hardware.js';
+import type { Precision } from '../../engine/core/precision.js';
+import { type HardwareProfile, hardwareProfile, inPrecision } from '../../engine/simulate/hardware.js';
 import { type SimulatedModel, simulatedModel } from '../../engine/simulate/model.js';
 import type { SimulationOptions } from '../../engine/simulate/simulator.js';
 
@@ -9,6 +10,7 @@ import type { SimulationOptions } from '../../engine/simulate/simulator.js';
 export interface SimulateFlags {
   readonly model: string;
   readonly hardware: string;
+  readonly precision: Precision;
   readonly machines?: string;
   readonly devicesPerMachine?: string;
   readonly rules: string;
@@ -150,8 +152,8 @@ export function simulationOf({
   };
 }
 
-function hardwareOf({ hardware, machines, devicesPerMachine }: SimulateFlags): HardwareProfile {
-  const profile = hardwareProfile(hardware);
+function hardwareOf({ hardware, precision, machines, devicesPerMachine }: SimulateFlags): HardwareProfile {
+  const profile = inPrecision(hardwareProfile(hardware), precision);
   if (machines === undefined && devicesPerMachine === undefined) return profile;
   const changed = {
     ...profile,
@@ -162,6 +164,6 @@ function hardwareOf({ hardware, machines, devicesPerMachine }: SimulateFlags): H
     ...changed,
     description:
       `${changed.machines} ${changed.machines === 1 ? 'machine' : 'machines'} x ${changed.perMachine}, else as ` +
-      `${profile.name}`,
+      `${profile.name}${precision === 'bf16' ? ', in bf16' : ''}`,
   };
 }

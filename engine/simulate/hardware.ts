@@ -1,6 +1,7 @@
 // HardwareProfile: what the simulator knows of a cluster: counts, speeds and sizes from data sheets, and how much of a
 // peak is reached. It describes machines that need not be there; nothing in it is measured here.
 import { UsageError } from '../core/errors.js';
+import type { Precision } from '../core/precision.js';
 import { suggest } from '../core/suggest.js';
 
 export interface HardwareProfile {
@@ -9,8 +10,12 @@ export interface HardwareProfile {
   readonly machines: number;
   /** Devices per machine. */
   readonly perMachine: number;
-  /** Peak of matrix products in the precision that is used, TFLOP/s. */
+  /** In which numbers it computes. */
+  readonly precision: Precision;
+  /** Peak of matrix products in that precision, TFLOP/s. */
   readonly peakTflops: number;
+  /** The peak in bf16; null where there are no instructions for it. */
+  readonly bf16Tflops: number | null;
   /** Share of the peak that matrix products of these models reach. */
   readonly efficiency: number;
   /** Device memory: speed in GB/s, size in GB. */
@@ -32,7 +37,9 @@ export interface HardwareProfile {
 
 const H100 = {
   perMachine: 8,
+  precision: 'fp32',
   peakTflops: 494.7,
+  bf16Tflops: 989.4,
   efficiency: 0.4,
   memoryGBs: 3350,
   // 80 GiB.
@@ -44,7 +51,7 @@ const H100 = {
   hostGB: 2000,
 } as const;
 const H100_SOURCE =
-  'data sheet of the H100 SXM5 (TF32 without sparsity, HBM3, NVLink 4, PCIe 5 x16); assumed: 40 % of the ' +
+  'data sheet of the H100 SXM5 (TF32 and bf16 without sparsity, HBM3, NVLink 4, PCIe 5 x16); assumed: 40 % of the ' +
   'peak, 10 us per kernel, 100 GB/s of host copies, 2 TB of host memory';
 
 const PROFILES: readonly HardwareProfile[] = [
@@ -53,7 +60,10 @@ const PROFILES: readonly HardwareProfile[] = [
     description: '2 machines x 8 Quadro RTX 5000 (the machines of PipeTransformer)',
     machines: 2,
     perMachine: 8,
+    precision: 'fp32',
     peakTflops: 11.2,
+    // Turing multiplies halves, no bfloat16.
+    bf16Tflops: null,
     // With the memory traffic of the blocks this gives the published 2313 ms for the forward of ViT-B/16 on 320 images.
     efficiency: 0.52,
     memoryGBs: 448,
@@ -94,6 +104,25 @@ export function hardwareProfile(name: string): HardwareProfile {
     `there is no hardware profile "${name}"`,
     near === null ? `Use one of: ${hardwareNames.join(', ')}.` : `Did you mean "${near}"?`,
   );
+}
+
+/** The same machines in another precision. Throws a UsageError (PT_SIMULATION) where they have no bf16. */
+export function inPrecision(profile: HardwareProfile, precision: Precision): HardwareProfile {
+  if (precision === 'fp32') return profile;
+  if (profile.bf16Tflops === null) {
+    const others = PROFILES.flatMap(({ name, bf16Tflops }) => (bf16Tflops === null ? [] : [name]));
+    throw new UsageError(
+      'PT_SIMULATION',
+      `the devices of the profile ${profile.name} have no instructions for bf16`,
+      `Simulate fp32, or other hardware: ${others.join(', ')}.`,
+    );
+  }
+  return {
+    ...profile,
+    precision,
+    peakTflops: profile.bf16Tflops,
+    description: `${profile.description}, in bf16`,
+  };
 }
 
 export const deviceCount = ({ machines, perMachine }: HardwareProfile): number => machines * perMachine;

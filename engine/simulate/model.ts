@@ -221,10 +221,12 @@ export function simulatedCosts(
   hardware: HardwareProfile,
   microBatch: number,
 ): BlockCost[] {
-  const { peakTflops, efficiency, memoryGBs, launchMs } = hardware;
+  const { precision, peakTflops, efficiency, memoryGBs, launchMs } = hardware;
+  const activationBytes = precision === 'bf16' ? 2 : 4;
   return blocks.map(({ name, parameters, flops, backwardFactor, kernels, saved, output }) => {
     const computeMs =
-      (microBatch * flops) / (peakTflops * efficiency * 1e9) + (microBatch * 2 * 4 * saved) / (memoryGBs * 1e6);
+      (microBatch * flops) / (peakTflops * efficiency * 1e9) +
+      (microBatch * 2 * activationBytes * saved) / (memoryGBs * 1e6);
     const bytes = 4 * parameters;
     return {
       name,
@@ -233,8 +235,8 @@ export function simulatedCosts(
       parameterBytes: bytes,
       optimizerBytes: bytes * optimizerStates,
       gradientBytes: bytes,
-      savedBytes: 4 * saved * microBatch,
-      outputBytes: 4 * output * microBatch,
+      savedBytes: activationBytes * saved * microBatch,
+      outputBytes: activationBytes * output * microBatch,
     };
   });
 }

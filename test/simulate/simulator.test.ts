@@ -3,8 +3,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
+import type { Precision } from '../../engine/core/precision.js';
 import { compareRules, type SimulatedComparison, VARIANTS } from '../../engine/simulate/comparison.js';
-import { hardwareNames, hardwareProfile, linkSpeeds, usableBytes } from '../../engine/simulate/hardware.js';
+import {
+  hardwareNames,
+  hardwareProfile,
+  inPrecision,
+  linkSpeeds,
+  usableBytes,
+} from '../../engine/simulate/hardware.js';
 import { simulatedCosts, simulatedModel, simulatedModelNames } from '../../engine/simulate/model.js';
 import { ourShape, paperShape } from '../../engine/simulate/shape.js';
 import {
@@ -81,6 +88,17 @@ describe('the models', () => {
 
   it('and profiles that do not exist are refused with a suggestion', () => {
     expect(() => simulatedModel('vit-b61')).toThrow('there is no model "vit-b61"');
+    expect(() => inPrecision(hardware, 'bf16')).toThrow(
+      'the devices of the profile paper have no instructions for bf16',
+    );
+    const cluster = hardwareProfile('h100-8');
+    const [wide, narrow] = ['fp32', 'bf16'].map((precision) =>
+      sumCosts(simulatedCosts(vit, inPrecision(cluster, precision as Precision), 60), 0, vit.blocks.length),
+    );
+    expect(narrow?.savedBytes).toBe((wide?.savedBytes ?? 0) / 2);
+    expect(narrow?.parameterBytes).toBe(wide?.parameterBytes);
+    // Blocks that only launch kernels take what they took.
+    expect((wide?.forwardMs ?? 0) / (narrow?.forwardMs ?? 1)).toBeCloseTo(2, 1);
     expect(() => hardwareProfile('h100')).toThrow('there is no hardware profile "h100"');
     for (const name of simulatedModelNames) expect(simulatedModel(name).blocks.length).toBeGreaterThan(20);
     for (const name of hardwareNames) expect(hardwareProfile(name).source).toMatch(/assumed/);
