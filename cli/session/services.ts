@@ -1,6 +1,6 @@
 // CliServices: what commands need from the engine, loaded when it is first needed: `--help` must not load a compute
 // library. Tests hand in their own.
-import type { ExportedWeights } from '../../engine/checkpoint/export-weights.js';
+import type { ExportedWeights, ExportOptions } from '../../engine/checkpoint/export-weights.js';
 import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import type { Trust } from '../../engine/comm/tls.js';
 import type { TrainConfig, TrainConfigInput } from '../../engine/core/config.js';
@@ -32,7 +32,7 @@ export interface CliServices {
     steps: number,
     onResult: (result: TrialResult) => void,
   ): Promise<readonly TrialResult[]>;
-  exportWeights(run: RunFolder, out: string): Promise<ExportedWeights>;
+  exportWeights(run: RunFolder, out: string, options: ExportOptions): Promise<ExportedWeights>;
   runWorkers(options: AgentOptions): Promise<void>;
   askCoordinator(url: string, token: string, trust: Trust): Promise<RunStatus>;
   statusOfFolder(run: RunFolder): Promise<RunStatus>;
@@ -79,9 +79,9 @@ export const engineServices: CliServices = {
     const { verifyModel } = await import('../../engine/verify/verify-model.js');
     return verifyModel(config, steps, onResult);
   },
-  exportWeights: async (run, out) => {
+  exportWeights: async (run, out, options) => {
     const { exportWeights } = await import('../../engine/checkpoint/export-weights.js');
-    return exportWeights(run, out);
+    return exportWeights(run, out, options);
   },
   runWorkers: async (options) => {
     const { runWorkers } = await import('../../engine/worker/worker-agent.js');

@@ -3,10 +3,11 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, lstatSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { DataError, messageOf, UsageError } from '../core/errors.js';
+import { DataError, messageOf, PipetrainError, UsageError } from '../core/errors.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { readSafetensorsHeader, type StoredTensor } from '../tensor/safetensors-header.js';
 import { STATE_NAME } from './checkpoint.js';
+import { type ExportDType, inDType, storedDType } from './export-dtype.js';
 import { type FileLayer, realFiles, removeTree } from './file-layer.js';
 import { newestResumePoint } from './run-checkpoint.js';
 import { safetensorsHeader } from './safetensors.js';
@@ -16,8 +17,15 @@ export interface ExportedWeights {
   readonly step: number;
   readonly tensors: number;
   readonly bytes: number;
-  /** Over all parameters in the order of their names, as in summary.json. */
+  readonly dtype: ExportDType;
+  /** Over all parameters as the run has them, in the order of their names, as in summary.json. */
   readonly weightsSha256: string;
+}
+
+export interface ExportOptions {
+  /** Default: as the run has them, f32. */
+  readonly dtype?: ExportDType;
+  readonly files?: FileLayer;
 }
 
 const CHUNK_BYTES = 1 << 20;
@@ -47,7 +55,7 @@ function requireFree(out: string): void {
 export async function exportWeights(
   run: RunFolder,
   out: string,
-  files: FileLayer = realFiles,
+  { dtype = 'f32', files = realFiles }: ExportOptions = {},
 ): Promise<ExportedWeights> {
   requireFree(out);
   const { folder, manifest } = newestResumePoint(run.checkpointsPath).point;
@@ -66,16 +74,21 @@ export async function exportWeights(
         await target.write(chunk);
       };
       await write(
-        safetensorsHeader(stored, {
-          step: String(manifest.step),
-          model: String(manifest.config['model']),
-          weightsSha256: manifest.weightsSha256,
-        }),
+        safetensorsHeader(
+          stored,
+          {
+            step: String(manifest.step),
+            model: String(manifest.config['model']),
+            // It is that of the parameters in f32.
+            weightsSha256: manifest.weightsSha256,
+          },
+          storedDType(dtype),
+        ),
       );
       for (const tensor of stored)
-        for (const chunk of bytesIn(tensor)) {
-          hash.update(chunk);
-          await write(chunk);
+        for (const floats of floatsIn(tensor)) {
+          hash.update(inDType('f32', floats, tensor.name));
+          await write(inDType(dtype, floats, tensor.name));
         }
       await target.sync();
     } finally {
@@ -85,6 +98,7 @@ export async function exportWeights(
     await files.syncFolder(dirname(resolve(out)));
   } catch (cause) {
     await removeTree(files, partial).catch(() => undefined);
+    if (cause instanceof PipetrainError) throw cause;
     throw new DataError(
       'PT_EXPORT',
       `${out} cannot be written: ${messageOf(cause)}`,
@@ -92,7 +106,8 @@ export async function exportWeights(
       { cause },
     );
   }
-  return { checkpoint: folder, step: manifest.step, tensors: stored.length, bytes, weightsSha256: hash.digest('hex') };
+  const weightsSha256 = hash.digest('hex');
+  return { checkpoint: folder, step: manifest.step, tensors: stored.length, bytes, dtype, weightsSha256 };
 }
 
 function parametersOf(path: string): (StoredTensor & { readonly path: string })[] {
@@ -108,21 +123,25 @@ function parametersOf(path: string): (StoredTensor & { readonly path: string })[
     .map((tensor) => ({ ...tensor, path }));
 }
 
-/** The bytes of a tensor in pieces; a piece is overwritten by the next one. */
-function* bytesIn({ path, offset, bytes }: StoredTensor & { readonly path: string }): Iterable<Uint8Array> {
-  const buffer = Buffer.alloc(Math.min(bytes, CHUNK_BYTES));
+/** The numbers of a tensor in pieces; a piece is overwritten by the next one. */
+function* floatsIn({ path, offset, bytes }: StoredTensor & { readonly path: string }): Iterable<Float32Array> {
+  const numbers = new Float32Array(Math.min(bytes, CHUNK_BYTES) / 4);
+  const buffer = new Uint8Array(numbers.buffer);
   const file = openSync(path, 'r');
   try {
     for (let done = 0; done < bytes;) {
-      const read = readSync(file, buffer, 0, Math.min(buffer.length, bytes - done), offset + done);
-      if (read === 0)
+      const wanted = Math.min(buffer.length, bytes - done);
+      let read = 0;
+      for (let more = 1; more > 0 && read < wanted; read += more)
+        more = readSync(file, buffer, read, wanted - read, offset + done + read);
+      if (read < wanted)
         throw new DataError(
           'PT_CHECKPOINT_BROKEN',
-          `${path} ends ${bytes - done} bytes before its header says`,
+          `${path} ends ${bytes - done - read} bytes before its header says`,
           'Use another checkpoint of the run.',
         );
       done += read;
-      yield buffer.subarray(0, read);
+      yield numbers.subarray(0, read / 4);
     }
   } finally {
     closeSync(file);

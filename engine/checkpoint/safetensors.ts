@@ -14,16 +14,21 @@ export interface NamedTensor {
 /** Most bytes of one chunk: a writer that does other things in between is not held up for long. */
 const CHUNK_BYTES = 1 << 20;
 
-/** What a file must begin with so that the tensors may follow in the given order. */
+/** Element types that are written; by their names in the format. */
+export type StoredDType = 'F32' | 'BF16' | 'F16';
+
+/** What a file must begin with so that the tensors may follow in the given order, all of one element type. */
 export function safetensorsHeader(
   tensors: readonly { readonly name: string; readonly shape: Shape }[],
   metadata: Readonly<Record<string, string>> = {},
+  dtype: StoredDType = 'F32',
 ): Uint8Array {
+  const elementBytes = dtype === 'F32' ? 4 : 2;
   let offset = 0;
   const header: Record<string, unknown> = { __metadata__: metadata };
   for (const { name, shape } of tensors) {
-    const end = offset + 4 * sizeOf(shape);
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, end] };
+    const end = offset + elementBytes * sizeOf(shape);
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
     offset = end;
   }
   const json = Buffer.from(JSON.stringify(header));

@@ -43,7 +43,8 @@ describe('the examples of --help', () => {
       const io = fakeIo();
       const code = await runCli(line.split(' ').slice(1), io, {
         ...fakeServices(replay),
-        exportWeights: () => Promise.resolve({ tensors: 1, bytes: 4, checkpoint: 'c', step: 1, weightsSha256: 'ab' }),
+        exportWeights: () =>
+          Promise.resolve({ tensors: 1, bytes: 4, checkpoint: 'c', step: 1, dtype: 'f32', weightsSha256: 'ab' }),
       });
       if (code !== 0) expect(io.stderr.text, line).toMatch(REACHED);
     }

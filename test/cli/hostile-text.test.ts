@@ -104,7 +104,8 @@ const hostileServices = (): CliServices => ({
       samples: 1,
       data: hostileData,
     }),
-  exportWeights: () => Promise.resolve({ checkpoint: HOSTILE, step: 1, tensors: 1, bytes: 1, weightsSha256: HOSTILE }),
+  exportWeights: () =>
+    Promise.resolve({ checkpoint: HOSTILE, step: 1, tensors: 1, bytes: 1, dtype: 'f32', weightsSha256: HOSTILE }),
   runWorkers: ({ name, watcher }) => {
     watcher.onRetry(name, new DataError('PT_DIAL', HOSTILE, HOSTILE));
     return Promise.reject(new DataError('PT_DIAL', HOSTILE, HOSTILE));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runCli } from '../../cli/program.js';
 import type { CliServices } from '../../cli/session/services.js';
+import type { ExportedWeights } from '../../engine/checkpoint/export-weights.js';
 import { type RunEvent } from '../../engine/events/events.js';
 import type { TrialResult } from '../../engine/verify/verify-model.js';
 import { sampleRun } from '../events/sample-run.js';
@@ -182,7 +183,14 @@ describe('verify and export', () => {
   test('export needs a file, and says what it wrote', async () => {
     const path = runFolder();
     expect((await run({}, ['export', path])).code).toBe(2);
-    const weights = { checkpoint: 'c', step: 300, tensors: 36, bytes: 1000, weightsSha256: 'ab'.repeat(32) };
+    const weights: ExportedWeights = {
+      checkpoint: 'c',
+      step: 300,
+      tensors: 36,
+      bytes: 1000,
+      dtype: 'f32',
+      weightsSha256: 'ab'.repeat(32),
+    };
     const { code, io } = await run({ exportWeights: () => Promise.resolve(weights) }, [
       'export',
       path,
@@ -191,7 +199,7 @@ describe('verify and export', () => {
     ]);
     expect([code, io.stdout.text]).toEqual([
       0,
-      'w.safetensors: 36 tensors, 1.0 kB\ncheckpoint  c (step 300)\nweights     sha256 abababababababab\n',
+      'w.safetensors: 36 tensors of f32, 1.0 kB\ncheckpoint  c (step 300)\nweights     sha256 abababababababab\n',
     ]);
   });
 });
