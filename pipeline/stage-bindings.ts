@@ -2,6 +2,7 @@
 // and found again in every later step. When they run, and on what, is the stage runner's business.
 import { present } from '../engine/core/invariant.js';
 import { ProgramBinding, type TensorPlaces } from '../engine/model/program-binding.js';
+import type { RoundedParameters } from '../engine/model/rounded-parameters.js';
 import type { ParameterSlabs } from '../engine/model/slab.js';
 import type { BufferPool } from '../engine/tensor/buffer-pool.js';
 import type { LoadedProgram } from '../engine/tensor/executor.js';
@@ -23,6 +24,8 @@ export interface StageBorders {
 /** Where the tensors of a stage lie that outlive a micro-batch, or cross its borders. */
 export interface StageTensors {
   readonly parameters: ParameterSlabs;
+  /** Their copies in bfloat16; null where the run has none. */
+  readonly rounded: RoundedParameters | null;
   /** Elements from the start of the stage's gradient to the slab of a block. */
   readonly gradientOffset: (block: number) => number;
   readonly borders: StageBorders;
@@ -108,10 +111,11 @@ export class StageBindings {
 
   /** Where the tensors of a micro-batch lie. */
   #places(micro: number, slot: number, gradient: Float32Array | null = null): TensorPlaces {
-    const { parameters, gradientOffset, borders } = this.#tensors;
+    const { parameters, rounded, gradientOffset, borders } = this.#tensors;
     const { layouts } = parameters;
     return {
       parameters,
+      rounded,
       gradients: gradient === null ? null : { layouts, of: (block) => gradient.subarray(gradientOffset(block)) },
       border: (kind, way, port) =>
         present(

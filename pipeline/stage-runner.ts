@@ -8,6 +8,7 @@ import type { ProgramBinding } from '../engine/model/program-binding.js';
 import type { BufferPool } from '../engine/tensor/buffer-pool.js';
 import type { Executor, LoadedProgram } from '../engine/tensor/executor.js';
 import { atPlace } from '../engine/tensor/run-failure.js';
+import type { HostArray } from '../engine/tensor/shape.js';
 import { type Action, type ActionKind, showAction } from './action.js';
 import { LoadedStage } from './loaded-stage.js';
 import { peakLive } from './simulate.js';
@@ -47,7 +48,7 @@ export interface StageSource {
    * Brings the output of the frozen prefix for one micro-batch into `out`; null where the stage begins with data or
    * with a neighbour.
    */
-  readonly prefix: ((ids: Int32Array, out: Float32Array) => void) | null;
+  readonly prefix: ((ids: Int32Array, out: HostArray) => void) | null;
 }
 
 /** How the runner learns of neighbours. Kinds: F activation, B gradient. */
@@ -248,7 +249,7 @@ export class StageRunner {
   #loadPrefix(ids: Int32Array, place: number): void {
     const { tensors, source } = this.#options;
     if (source.prefix === null) return;
-    source.prefix(ids, present(tensors.borders.activationIn?.[place], 'prefix output') as Float32Array);
+    source.prefix(ids, present(tensors.borders.activationIn?.[place], 'prefix output'));
   }
 
   /** An error with the action in which it happened, where it is one of the executor. */

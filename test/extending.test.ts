@@ -88,12 +88,12 @@ describe('with all examples', () => {
   it('the codec stores and reads', async () => {
     const { ActivationStore } = await sources.store();
     const shape = { recordFloats: 3, numSamples: 2, capBytes: 2 ** 20, depth: 1, digest: 'ab'.repeat(32) };
-    const store = ActivationStore.create(join(sources.folder, 'store'), { ...shape, codec: 'bf16' });
-    // The second has more bits than the upper half of a float.
+    const store = ActivationStore.create(join(sources.folder, 'store'), { ...shape, codec: 'f24' });
+    // The second has more bits than the upper three bytes of a float.
     store.write(1, Float32Array.of(-1.5, 1 + 2 ** -20, 3e38), 0);
     const out = new Float32Array(3);
     expect(store.read(1, out, 0)).toBe(true);
-    expect([out[0], out[1], store.bytes]).toEqual([-1.5, 1, 8]);
+    expect([out[0], out[1], store.bytes]).toEqual([-1.5, 1, 12]);
     store.close();
     expect((out[2] as number) / 3e38).toBeCloseTo(1, 2);
   });
@@ -101,7 +101,7 @@ describe('with all examples', () => {
   // Whether the cache is on depends on times; the codec of the run does not.
   it('the schedule is drawn, timed and run, the policy freezes, a run takes the codec', async () => {
     const flags = ['--freeze', 'half-way', '--freeze-interval', '4 steps', '--schedule', 'two-waves', '--dp', 'off'];
-    const cache = ['--cache-codec', 'bf16', '--verify-cache', '--guard', 'off'];
+    const cache = ['--cache-codec', 'f24', '--verify-cache', '--guard', 'off'];
     const model = [
       '--model',
       'bigram',
@@ -131,12 +131,12 @@ describe('with all examples', () => {
 
   it('help names them, and a name that is nearly one of theirs is put right', async () => {
     const help = (await ok('train', '--help')).replace(/\s+/g, ' ');
-    for (const name of ['half-way', 'two-waves', 'bf16', 'adagrad']) expect(help).toContain(name);
+    for (const name of ['half-way', 'two-waves', 'f24', 'adagrad']) expect(help).toContain(name);
     expect(await ok('--help')).toContain('losses');
-    const wrong = ['--freeze', 'halfway', '--cache-codec', 'bf61', '--optimizer', 'adagard'];
+    const wrong = ['--freeze', 'halfway', '--cache-codec', 'f244', '--optimizer', 'adagard'];
     const { exitCode, stderr } = await sources.pipetrain('train', '--model', 'gpt', '--data', 'text:x', ...wrong);
     expect(exitCode).toBe(2);
-    for (const name of ['half-way', 'bf16', 'adagrad']) expect(stderr).toContain(`did you mean "${name}"?`);
+    for (const name of ['half-way', 'f24', 'adagrad']) expect(stderr).toContain(`did you mean "${name}"?`);
   });
 
   // The compiler looks at all sources, which takes seconds, and a minute where other tests take the cores.

@@ -127,7 +127,9 @@ async function training() {
   const dataset = measuredData(name, data);
   const fields = data.fields.flatMap((spec) => {
     const buffer = others.get(`field ${spec.name}`);
-    return buffer === undefined || buffer instanceof Uint16Array ? [] : [{ ...spec, shape: [B, ...spec.shape], buffer }];
+    return buffer === undefined || buffer instanceof Uint16Array
+      ? []
+      : [{ ...spec, shape: [B, ...spec.shape], buffer }];
   });
   for (const { name: field, buffer } of fields) fillField(dataset, field, ids, buffer);
   const weight = others.get('field #weight');

@@ -107,7 +107,8 @@ function tellStart(event: EventOf<'run.started'>): Story {
     `model: ${plural(layers, 'layer')} in ${plural(event.blocks.length, 'block')}, ${count(parameters)} parameters`,
     `data: ${count(event.numTrain)} training and ${count(event.numValidation)} validation samples`,
     `run: ${plural(event.stepsPlanned, 'step')} (${count(event.stepsPerEpoch)} per epoch) of ${event.batch} ` +
-      `samples in micro-batches of ${event.microBatch}, seed ${event.seed}`,
+      `samples in micro-batches of ${event.microBatch}, seed ${event.seed}` +
+      (event.precision === 'bf16' ? ', in bf16' : ''),
     `machine: ${event.machine}`,
   ]);
 }

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { DURATION_OR_NEVER_PATTERN, DURATION_PATTERN } from './duration.js';
 import { MEMORY_LIMIT_PATTERN } from './memory-limit.js';
+import { PRECISIONS } from './precision.js';
 
 const positive = z.number().int().positive();
 /** A name in a registry; which there are is known higher up (engine/run/run-config.ts). */
@@ -64,6 +65,12 @@ export const trainConfigSchema = z.strictObject({
     .describe(
       'machine code for the heavy operations: auto, where the devices are cpu and the processor has AVX-512; ' +
         'off: the operators of ONNX Runtime alone (other bits)',
+    ),
+  precision: choice(PRECISIONS)
+    .default('fp32')
+    .describe(
+      'numbers that a run computes with: fp32, or bf16 (products of bfloat16 summed in float32, activations in ' +
+        'bfloat16, weights and sums in float32)',
     ),
   epochs: positive.optional().describe('epochs to train'),
   steps: positive.optional().describe('steps to train, instead of epochs'),

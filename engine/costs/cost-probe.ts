@@ -5,16 +5,18 @@ import { type CacheCodec, type CodecName, CODECS } from '../../cache/codec.js';
 import { median } from '../../pipeline/measured-step.js';
 import { present } from '../core/invariant.js';
 import type { Dataset } from '../data/dataset.js';
-import type { Block, Model } from '../model/block.js';
+import { activationDtype, type Block, type Model } from '../model/block.js';
 import { ProgramBinding, type TensorPlaces } from '../model/program-binding.js';
+import { RoundedParameters } from '../model/rounded-parameters.js';
 import { initializeSlab, type SlabLayout } from '../model/slab.js';
 import type { StageCompiler } from '../model/stage-compiler.js';
 import type { ReportOf } from '../protocol/messages.js';
+import { roundToBfloat16 } from '../tensor/bfloat16.js';
 import type { Executor } from '../tensor/executor.js';
 import { type Optimizer, stateCount } from '../tensor/optimizer.js';
 import { type Port, type Program, roleName } from '../tensor/program.js';
 import { atPlace } from '../tensor/run-failure.js';
-import { type HostArray, hostArray, type Shape, sizeOf } from '../tensor/shape.js';
+import { type HostArray, hostArray, type Shape, sizeOf, tensorBytes } from '../tensor/shape.js';
 import { Timings } from './cost-trust.js';
 import { type Crowd, othersShare, readLoad } from './machine-load.js';
 
@@ -77,6 +79,7 @@ function likeness(block: Block, index: number, { shapes, model }: CostProbeOptio
   return JSON.stringify([
     place,
     block.kind,
+    block.precision ?? null,
     Object.values(block.params).map((spec) => spec.shape),
     shapes[index - 1],
     shapes[index],
@@ -105,6 +108,7 @@ function measureBlock(options: CostProbeOptions, index: number, timings: Timings
     bound.free();
     loaded.free();
   }
+  places.rounded?.close();
   return {
     forwardMs: ms.forward,
     backwardMs: ms.backward,
@@ -112,8 +116,17 @@ function measureBlock(options: CostProbeOptions, index: number, timings: Timings
     weightGradientMs: ms.weight,
     savedBytes: programs.savedBytes,
     carriedBytes: programs.split.carriedBytes,
-    outputBytes: 4 * sizeOf(present(shapes[index], 'shape')),
+    copyBytes: copyBytes([...programs.forward.inputs, ...programs.backward.inputs]),
+    outputBytes: tensorBytes({ shape: present(shapes[index], 'shape'), dtype: activationDtype(options.model, index) }),
   };
+}
+
+/** Bytes of the bfloat16 copies of parameters among the ports. */
+function copyBytes(ports: readonly Port[]): number {
+  const copies = new Map(
+    ports.filter(({ role }) => role.kind === 'rounded').map((port) => [roleName(port.role), port]),
+  );
+  return [...copies.values()].reduce((sum, port) => sum + tensorBytes(port), 0);
 }
 
 /** The initial parameters of a block. */
@@ -129,9 +142,10 @@ function initialSlab({ model, layouts, seed }: CostProbeOptions, block: number):
  * the input of the same role.
  */
 function probePlaces(options: CostProbeOptions, index: number): TensorPlaces {
-  const { layouts } = options;
+  const { layouts, executor } = options;
   const slab = initialSlab(options, index);
   const gradient = new Float32Array(slab.length);
+  const parameters = { layouts, of: () => slab };
   const buffers = new Map<string, HostArray>();
   const kept = (key: string, port: Port): HostArray => {
     const buffer = buffers.get(key) ?? filled(port);
@@ -139,7 +153,8 @@ function probePlaces(options: CostProbeOptions, index: number): TensorPlaces {
     return buffer;
   };
   return {
-    parameters: { layouts, of: () => slab },
+    parameters,
+    rounded: new RoundedParameters(executor, parameters),
     gradients: { layouts, of: () => gradient },
     border: (kind, way, port) => kept(`${kind} ${way}`, port),
     buffer: (port) => kept(roleName(port.role), port),
@@ -147,7 +162,13 @@ function probePlaces(options: CostProbeOptions, index: number): TensorPlaces {
 }
 
 /** A buffer with plausible content: small numbers (zeros would flatter, denormals would not). */
-function filled({ dtype, shape }: Port): HostArray {
+function filled(port: Port): HostArray {
+  const { dtype, shape } = port;
+  if (dtype === 'bfloat16') {
+    const rounded = new Uint16Array(sizeOf(shape));
+    roundToBfloat16(filled({ ...port, dtype: 'float32' }) as Float32Array, rounded);
+    return rounded;
+  }
   const data = hostArray(dtype, shape);
   for (let i = 0; i < data.length; i++) data[i] = ((i * 37) % 101) / 101 - 0.5;
   return data;

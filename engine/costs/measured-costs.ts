@@ -13,12 +13,12 @@ export function measuredCosts(
   { blocks }: Pick<ReportOf<'costs'>, 'blocks'>,
 ): BlockCost[] {
   const numStates = stateCount(optimizerSpec(config));
-  return blocks.map((cost, index) => {
+  return blocks.map(({ copyBytes, ...cost }, index) => {
     const bytes = 4 * present(layouts[index], 'layout').length;
     return {
       ...cost,
       name: present(model.blocks[index], 'block').name,
-      parameterBytes: bytes,
+      parameterBytes: bytes + copyBytes,
       gradientBytes: bytes,
       optimizerBytes: bytes * numStates,
     };

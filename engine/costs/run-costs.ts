@@ -116,7 +116,7 @@ export function costKey(
     Object.values(params).map(({ shape }) => shape),
   ]);
   const file = existsSync(config.model) ? digestOf(config.model) : null;
-  const computing = [machine, executorOf(config.devices), hasKernels(config)];
+  const computing = [machine, executorOf(config.devices), hasKernels(config), config.precision];
   const trained = [config.model, file, config.modelOptions, blocks, dataset.info, microBatch, optimizerSpec(config)];
   return `costs ${codeDigest} ${JSON.stringify([...computing, ...trained, CODECS.names, workers.length])}`;
 }

@@ -1,6 +1,7 @@
 // RunEvent: one line of events.jsonl. Every table, chart and summary is a pure function of these lines. Not a log: free
 // text lives only in `reason` and `message` fields.
 import { z } from 'zod';
+import { PRECISIONS } from '../core/precision.js';
 import { dataSummarySchema } from '../data/data-summary.js';
 import { lossDigestSchema } from './loss-digest.js';
 
@@ -22,6 +23,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     model: text,
     data: text,
     seed: figure,
+    /** Absent: fp32. */
+    precision: z.enum(PRECISIONS).optional(),
     blocks: z.array(z.object({ name: text, kind: text, layer: whole.nullable(), parameters: whole })),
     /** Leading layers that, with all that lies before them, start from pretrained weights. */
     pretrainedLayers: whole.optional(),

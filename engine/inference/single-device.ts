@@ -64,7 +64,8 @@ export class SingleDevice {
     const compiled = compilePrefix(this.#model, this.#dataset.info, 0, this.#model.blocks.length, 1);
     const program = new StandaloneProgram(this.#executor, compiled, this.#parameters);
     const input = program.field(name);
-    const { output } = program;
+    // The output of the last block is float32 in every run.
+    const output = program.output as Float32Array;
     return {
       run: (values) => {
         input.set(values);

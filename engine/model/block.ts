@@ -1,7 +1,9 @@
 // Block: the smallest piece of a model that may move between workers: an embedding, one attention sub-layer, one MLP
 // sub-layer, a head. A block never splits a residual branch. It declares its parameters; it does not hold them.
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Shape } from '../tensor/shape.js';
+import { present } from '../core/invariant.js';
+import type { Precision } from '../core/precision.js';
+import type { PortDType, Shape } from '../tensor/shape.js';
 import type { FloatRange } from './float-range.js';
 import type { ModelPlaces } from './model-places.js';
 
@@ -48,6 +50,8 @@ export interface Block {
   /** The transformer layer it belongs to (0-based), or null for what lies before and behind the layers. */
   readonly layer: number | null;
   readonly params: Readonly<Record<string, ParamSpec>>;
+  /** `fp32`: computed in float32 in a bf16 run too, its output and the gradient it gives included. */
+  readonly precision?: 'fp32';
   /**
    * `x` is null for the first block, which reads its input from the context. All axes of the result but the first are
    * per sample.
@@ -64,9 +68,23 @@ export interface Model {
   /** Score of every sample, shape [B], e.g. 1 where the class is right; null where the metric is the loss itself. */
   readonly score: ((y: Tensor, context: BlockContext) => Tensor) | null;
   readonly metric: { readonly name: string; readonly higherIsBetter: boolean };
+  /** In which numbers the run computes; default: fp32. A setting of the run, not to be given by a model file. */
+  readonly precision?: Precision;
   /** Where its lines stand, for messages; of a model that was loaded from a file. Not to be given by hand. */
   readonly places?: ModelPlaces;
 }
+
+/** Whether block `index` computes with bfloat16. */
+export const isRounded = ({ precision, blocks }: Model, index: number): boolean =>
+  precision === 'bf16' && present(blocks[index], `block ${index}`).precision !== 'fp32';
+
+/** Element type in which the output of block `index` goes to the block above, which is not there for the last one. */
+export const activationDtype = (model: Model, index: number): PortDType =>
+  isRounded(model, index) && index < model.blocks.length - 1 ? 'bfloat16' : 'float32';
+
+/** Element type in which block `index` gives the gradient of its input to the block below. */
+export const gradientDtype = (model: Model, index: number): PortDType =>
+  isRounded(model, index) ? 'bfloat16' : 'float32';
 
 /** Canonical name of a parameter; their order as strings is the order of the blocks. */
 export const parameterName = (blockIndex: number, block: Block, param: string): string =>

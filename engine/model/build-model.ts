@@ -3,6 +3,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { ModelError, PipetrainError } from '../core/errors.js';
 import { checkOptions, optionNames } from '../core/options.js';
+import type { Precision } from '../core/precision.js';
 import type { DataInfo } from '../data/dataset.js';
 import type { Block, Init, Model, ParamSpec } from './block.js';
 import type { ModelDefinition } from './define.js';
@@ -12,10 +13,16 @@ import { ModelPlaces } from './model-places.js';
 const NAME = /^[A-Za-z0-9._-]+$/;
 
 /**
- * Validates the options, builds the model and checks its blocks. Throws ModelError PT_MODEL_OPTIONS, PT_MODEL_DATA (of
- * built-in models), PT_MODEL_THREW (whatever else the definition throws) or PT_MODEL_BLOCKS.
+ * Validates the options, builds the model for a run of that precision and checks its blocks. Throws ModelError
+ * PT_MODEL_OPTIONS, PT_MODEL_DATA (of built-in models), PT_MODEL_THREW (whatever else the definition throws) or
+ * PT_MODEL_BLOCKS.
  */
-export function buildModel(definition: ModelDefinition, options: Record<string, unknown>, info: DataInfo): Model {
+export function buildModel(
+  definition: ModelDefinition,
+  options: Record<string, unknown>,
+  info: DataInfo,
+  precision: Precision = 'fp32',
+): Model {
   const { value, problem } = checkOptions(definition.options, options);
   if (problem !== null) {
     const names = optionNames(definition.options);
@@ -38,7 +45,7 @@ export function buildModel(definition: ModelDefinition, options: Record<string, 
     );
   }
   checkModel(definition.name, model);
-  return definition.places === undefined ? model : placed(model, definition.places);
+  return given(model, precision, definition.places);
 }
 
 const at = (places: ModelPlaces | undefined, error: unknown): string => {
@@ -47,13 +54,14 @@ const at = (places: ModelPlaces | undefined, error: unknown): string => {
 };
 
 /** The same model; what somebody wrote may be an object of a class, or frozen. */
-const placed = (model: Model, places: ModelPlaces): Model => ({
+const given = (model: Model, precision: Precision, places: ModelPlaces | undefined): Model => ({
   name: model.name,
   blocks: model.blocks,
   loss: (y, context) => model.loss(y, context),
   score: model.score === null ? null : (y, context) => model.score?.(y, context) as Tensor,
   metric: model.metric,
-  places,
+  precision,
+  ...(places === undefined ? {} : { places }),
 });
 
 export const describeThrown = (error: unknown): string =>
@@ -106,6 +114,11 @@ function checkBlock(block: Block, index: number, wrong: Wrong): void {
       'the layer is a whole number from 0, or null',
     );
   }
+  if (block.precision !== undefined && (block.precision as unknown) !== 'fp32')
+    throw wrong(
+      `block "${block.name}" has the precision ${JSON.stringify(block.precision)}`,
+      'precision is "fp32", for a block that a bf16 run computes in float32 too, or absent',
+    );
   for (const [param, spec] of Object.entries(block.params)) checkParam(block, param, spec, wrong);
 }
 

@@ -68,7 +68,7 @@ export function compileStage(spec: StageSpec): StagePrograms {
   const isLast = to === model.blocks.length;
   const activationIn = activationShape(spec);
   const stage = new StageGraph({ model, data, microBatch, isTraining: true, traces }, from, to, activationIn);
-  const forwardOutputs = isLast ? [stage.objective('loss')] : [stage.activation];
+  const forwardOutputs = isLast ? [stage.objective('loss')] : [stage.activation()];
   const { numForwardNodes, gradients } = stage.differentiate();
   const graph = stage.graph();
   const wanted = gradients.filter(({ role }) => role.kind === 'paramGrad' || (spec.needsInputGradient && from > 0));
@@ -116,7 +116,7 @@ function compileEvaluation(spec: StageSpec, activationIn: Shape | null, name: st
   const score = model.score === null ? [] : (['score'] as const);
   const outputs = hasObjectives
     ? (['loss', ...score] as const).map((kind) => stage.objective(kind))
-    : [stage.activation];
+    : [stage.activation()];
   return programOf(name, stage.graph(), stage.roles, outputs);
 }
 

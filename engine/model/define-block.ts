@@ -9,6 +9,8 @@ interface BlockParts<Name extends string> {
   readonly name: string;
   readonly kind: BlockKind;
   readonly layer?: number | null;
+  /** See Block. */
+  readonly precision?: 'fp32';
   readonly params: Readonly<Record<Name, ParamSpec>>;
 }
 

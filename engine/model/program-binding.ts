@@ -8,6 +8,7 @@ import type { BoundProgram, LoadedProgram } from '../tensor/executor.js';
 import { type Port, roleName } from '../tensor/program.js';
 import { thrownByRun } from '../tensor/run-failure.js';
 import type { HostArray, NumberArray } from '../tensor/shape.js';
+import type { RoundedParameters } from './rounded-parameters.js';
 import { type ParameterSlabs, parameterView } from './slab.js';
 import { WEIGHT_FIELD } from './tracing-context.js';
 
@@ -21,6 +22,8 @@ export type BorderKind = 'activation' | 'gradient';
 export interface TensorPlaces {
   /** The parameters. */
   readonly parameters: ParameterSlabs;
+  /** Their copies in bfloat16; null where no program reads any. */
+  readonly rounded: RoundedParameters | null;
   /** The gradients of the parameters; null where nobody takes them. */
   readonly gradients: ParameterSlabs | null;
   /** What comes over a border or goes over one. */
@@ -105,6 +108,8 @@ export class ProgramBinding {
         return places.border(role.kind, way, port);
       case 'param':
         return parameterView(places.parameters, role);
+      case 'rounded':
+        return present(places.rounded, `rounded parameters for "${roleName(role)}" of ${this.#name}`).of(role);
       case 'paramGrad':
         return parameterView(present(places.gradients, `a place for "${roleName(role)}" of ${this.#name}`), role);
       case 'field': {

@@ -2,9 +2,9 @@
 // half of a split backward for the second (`carried`). Booleans travel as integers, since no buffer holds booleans.
 import { present } from '../core/invariant.js';
 import { inputsOf, subgraph } from '../tensor/cut.js';
-import type { Graph, Node, ValueId } from '../tensor/graph.js';
+import type { Graph, Node, Value, ValueId } from '../tensor/graph.js';
 import type { PortRole } from '../tensor/program.js';
-import { type DType, sizeOf } from '../tensor/shape.js';
+import { type DType, tensorBytes } from '../tensor/shape.js';
 import type { RoleValue } from './stage-graph.js';
 
 const castNode = (from: ValueId, to: ValueId, dtype: DType): Node => ({
@@ -13,6 +13,9 @@ const castNode = (from: ValueId, to: ValueId, dtype: DType): Node => ({
   outputs: [to],
   attrs: { dtype },
 });
+
+/** Of a value as it is stored. */
+const bytesOf = ({ shape, dtype }: Value): number => tensorBytes({ shape, dtype: dtype === 'bool' ? 'int32' : dtype });
 
 export class SavedTensors {
   /** The saved values as they cross the border, numbered in order of computation. */
@@ -38,10 +41,7 @@ export class SavedTensors {
     this.#graph = { ...graph, values };
     this.forward = { ...this.#graph, nodes: [...graph.nodes, ...casts] };
     this.outputs = this.#saved.map(({ stored }, id) => ({ role: { kind, id }, value: stored }));
-    this.bytes = this.#saved.reduce(
-      (sum, { stored }) => sum + 4 * sizeOf(present(values[stored], `value ${stored}`).shape),
-      0,
-    );
+    this.bytes = this.#saved.reduce((sum, { stored }) => sum + bytesOf(present(values[stored], `value ${stored}`)), 0);
   }
 
   /** What the inputs of a backward stand for, given the roles of the inputs of the stage. */

@@ -2,12 +2,15 @@
 // computation of its own.
 import { invariant, present } from '../core/invariant.js';
 import { inputsOf, subgraph } from '../tensor/cut.js';
+import { ROUND, WIDEN } from '../tensor/fused/rounding.js';
 import type { Graph, ValueId } from '../tensor/graph.js';
 import { type Port, type PortRole, type Program, roleName } from '../tensor/program.js';
 import { GraphRecorder } from '../tensor/recorder.js';
-import type { Shape } from '../tensor/shape.js';
+import type { DType, PortDType, Shape } from '../tensor/shape.js';
 import { Stitch } from '../tensor/stitch.js';
+import { activationDtype, gradientDtype } from './block.js';
 import { type BlockGraph, type BlockTraceOptions, traceBlock, traceObjective } from './block-graph.js';
+import { roundedGraph } from './rounded-graph.js';
 
 /** A value and what it stands for outside of the graph. */
 export interface RoleValue {
@@ -20,6 +23,8 @@ export class StageGraph {
   /** What the inputs of the graph stand for. */
   readonly roles = new Map<ValueId, PortRole>();
   readonly #options: BlockTraceOptions;
+  readonly #from: number;
+  readonly #to: number;
   readonly #recorder = new GraphRecorder();
   readonly #ports = new Map<string, ValueId>();
   readonly #parts: { readonly block: BlockGraph; readonly stitch: Stitch }[] = [];
@@ -33,20 +38,32 @@ export class StageGraph {
       () => `blocks ${from} to ${to} of ${model.blocks.length} make no stage`,
     );
     this.#options = options;
-    if (activationIn !== null) this.#value = this.#port({ kind: 'activation' }, activationIn, 'float32');
+    this.#from = from;
+    this.#to = to;
+    if (activationIn !== null)
+      this.#value = this.#wide(this.#port({ kind: 'activation' }, activationIn, activationDtype(model, from - 1)));
     for (let index = from; index < to; index++)
       this.#value = this.#append(
-        traceBlock(this.#options, index, this.#value === null ? null : this.activationShape),
+        roundedGraph(
+          traceBlock(this.#options, index, this.#value === null ? null : this.activationShape),
+          model,
+          index,
+        ),
         `block ${index} (${present(model.blocks[index], `block ${index}`).name})`,
       );
   }
 
-  get activation(): RoleValue {
-    return { role: { kind: 'activation' }, value: present(this.#value, 'the activation') };
+  get activationShape(): Shape {
+    return this.#recorder.value(present(this.#value, 'the activation')).shape;
   }
 
-  get activationShape(): Shape {
-    return this.#recorder.value(this.activation.value).shape;
+  /** The output of the last block, as it goes to the stage above. */
+  activation(): RoleValue {
+    const value = present(this.#value, 'the activation');
+    return {
+      role: { kind: 'activation' },
+      value: this.#stored(value, activationDtype(this.#options.model, this.#to - 1)),
+    };
   }
 
   graph(): Graph {
@@ -69,7 +86,7 @@ export class StageGraph {
     let dy: ValueId | undefined =
       last.outputShape.length === 0
         ? this.#recorder.literal({ shape: [], dtype: 'float32' }, Float32Array.of(1))
-        : this.#port({ kind: 'gradient' }, last.outputShape, 'float32');
+        : this.#wide(this.#port({ kind: 'gradient' }, last.outputShape, gradientDtype(this.#options.model, this.#to)));
     const parameters: RoleValue[] = [];
     for (const { block, stitch } of this.#parts.toReversed()) {
       const backward = present(block.backward, 'the backward of a block');
@@ -81,7 +98,17 @@ export class StageGraph {
     }
     return {
       numForwardNodes,
-      gradients: [...(dy === undefined ? [] : [{ role: { kind: 'gradient' } as const, value: dy }]), ...parameters],
+      gradients: [
+        ...(dy === undefined
+          ? []
+          : [
+              {
+                role: { kind: 'gradient' } as const,
+                value: this.#stored(dy, gradientDtype(this.#options.model, this.#from)),
+              },
+            ]),
+        ...parameters,
+      ],
     };
   }
 
@@ -91,8 +118,8 @@ export class StageGraph {
       const spec = present(block.graph.values[value], `value ${value}`);
       const place =
         role.kind === 'activation'
-          ? this.activation.value
-          : this.#port(role, spec.shape, spec.dtype === 'int32' ? 'int32' : 'float32');
+          ? present(this.#value, 'the activation')
+          : this.#port(role, spec.shape, portDtype(spec.dtype));
       return [value, place] as const;
     });
     const stitch = new Stitch(this.#recorder, block.graph, inputs, origin);
@@ -101,8 +128,22 @@ export class StageGraph {
     return stitch.at(block.output);
   }
 
+  /** The float32 that a value stands for. */
+  #wide(value: ValueId): ValueId {
+    return this.#recorder.value(value).dtype === 'bfloat16'
+      ? present(this.#recorder.call(WIDEN, [value], {})[0], 'the widened value')
+      : value;
+  }
+
+  /** A value as it crosses a border; where that is a bfloat16, the value is rounded already. */
+  #stored(value: ValueId, dtype: PortDType): ValueId {
+    if (dtype === 'float32') return value;
+    const widening = this.#recorder.graph().nodes.find(({ op, outputs }) => op === WIDEN && outputs[0] === value);
+    return present((widening?.inputs ?? this.#recorder.call(ROUND, [value], {}))[0], 'the rounded value');
+  }
+
   /** The input that stands for `role`; one for all who ask. */
-  #port(role: PortRole, shape: Shape, dtype: 'float32' | 'int32'): ValueId {
+  #port(role: PortRole, shape: Shape, dtype: PortDType): ValueId {
     const name = roleName(role);
     const value = this.#ports.get(name) ?? this.#recorder.declare({ shape, dtype });
     this.#ports.set(name, value);
@@ -111,12 +152,19 @@ export class StageGraph {
   }
 }
 
+/** The type of a block's input; booleans are no input of one. */
+function portDtype(dtype: DType): PortDType {
+  invariant(dtype !== 'bool', () => 'a block reads booleans');
+  return dtype;
+}
+
 /** Order of the inputs of a program. */
 const PORT_ORDER: readonly PortRole['kind'][] = [
   'activation',
   'gradient',
   'field',
   'param',
+  'rounded',
   'noise',
   'saved',
   'carried',

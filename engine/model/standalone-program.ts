@@ -6,17 +6,21 @@ import type { Executor, LoadedProgram } from '../tensor/executor.js';
 import { type Port, type Program, roleName } from '../tensor/program.js';
 import { type HostArray, hostArray } from '../tensor/shape.js';
 import { ProgramBinding } from './program-binding.js';
+import { RoundedParameters } from './rounded-parameters.js';
 import type { ParameterSlabs } from './slab.js';
 
 export class StandaloneProgram {
   readonly #loaded: LoadedProgram;
   readonly #binding: ProgramBinding;
+  readonly #rounded: RoundedParameters;
   readonly #buffers = new Map<string, HostArray>();
 
   constructor(executor: Executor, program: Program, parameters: ParameterSlabs) {
     this.#loaded = executor.load(program);
+    this.#rounded = new RoundedParameters(executor, parameters);
     this.#binding = new ProgramBinding(this.#loaded, {
       parameters,
+      rounded: this.#rounded,
       gradients: null,
       border: (kind, way, port) => this.#buffer(`${kind} ${way}`, port),
       buffer: (port) => this.#buffer(roleName(port.role), port),
@@ -24,13 +28,13 @@ export class StandaloneProgram {
   }
 
   /** The activation that the program reads, to be written before a run; null where it begins with data. */
-  get input(): Float32Array | null {
-    return (this.#buffers.get('activation in') ?? null) as Float32Array | null;
+  get input(): Float32Array | Uint16Array | null {
+    return (this.#buffers.get('activation in') ?? null) as Float32Array | Uint16Array | null;
   }
 
   /** The activation that the last run has left; overwritten by the next. */
-  get output(): Float32Array {
-    return present(this.#buffers.get('activation out'), 'the output of a program') as Float32Array;
+  get output(): Float32Array | Uint16Array {
+    return present(this.#buffers.get('activation out'), 'the output of a program') as Float32Array | Uint16Array;
   }
 
   /** The buffer of a field that the program reads, for who writes it by hand. */
@@ -56,6 +60,7 @@ export class StandaloneProgram {
   close(): void {
     this.#binding.free();
     this.#loaded.free();
+    this.#rounded.close();
   }
 
   #buffer(key: string, port: Port): HostArray {

@@ -1,11 +1,12 @@
 // CacheSize: what the cache of a level would hold, what a sample of it costs to read, and what samples cost with it by
 // epoch. From the settings and measured rates; whether to cache at all is decided in cache/admission.ts.
-import { codecOf } from '../../cache/codec.js';
+import { codecFor } from '../../cache/codec.js';
 import type { BlockCost } from '../../pipeline/costs.js';
 import { sumCosts } from '../../pipeline/costs.js';
 import type { TrainConfig } from '../core/config.js';
 import { present } from '../core/invariant.js';
 import type { MeasuredRates } from '../costs/measured-rates.js';
+import { elementBytes } from '../tensor/shape.js';
 import { type CacheForecast, cacheForecast } from './cache-forecast.js';
 import type { CacheReads } from './cache-reads.js';
 
@@ -30,13 +31,16 @@ export function cacheSize({ config, costs, microBatch, rates, reads }: CacheInpu
   const { numSamples } = reads;
   const { readMsPerMb, diskReadMsPerMb } = rates;
   const activationBytes = present(costs[frozen - 1], 'cost').outputBytes / microBatch;
-  const recordBytes = 4 * codecOf(config.cacheCodec).words(activationBytes / 4);
+  const dtype = config.precision === 'bf16' ? 'bfloat16' : 'float32';
+  const codec = codecFor(config.cacheCodec, dtype);
+  const floats = activationBytes / elementBytes(dtype);
+  const recordBytes = 4 * codec.words(floats);
   // Two levels exist while the depth changes.
   const memoryBytes = (config.cacheMb * 2 ** 20) / 2;
   const diskBytes = diskReadMsPerMb === null ? 0 : (config.cacheDiskMb * 2 ** 20) / 2;
   const inMemory = Math.min(numSamples, Math.floor(memoryBytes / recordBytes));
   const onDisk = Math.min(numSamples - inMemory, Math.floor(diskBytes / recordBytes));
-  const decodeMs = (present(readMsPerMb[config.cacheCodec], 'reads of the codec') * activationBytes) / 1e6;
+  const decodeMs = (present(readMsPerMb[codec.name], 'reads of the codec') * 4 * floats) / 1e6;
   const diskMs = onDisk === 0 ? 0 : ((diskReadMsPerMb ?? 0) * recordBytes) / 1e6;
   return {
     recordBytes,

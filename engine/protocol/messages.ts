@@ -147,6 +147,7 @@ export const reportSchema = z.discriminatedUnion('type', [
           savedBytes: amount,
           carriedBytes: amount,
           outputBytes: amount,
+          copyBytes: amount,
         }),
       )
       .max(MAX_BLOCKS),

@@ -25,6 +25,7 @@ const numbers = {
   augmentPixels: true,
   views: true,
   kernels: true,
+  precision: true,
   epochs: true,
   steps: true,
   batch: true,

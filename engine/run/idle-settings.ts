@@ -96,6 +96,7 @@ export const SETTING_READERS: Readonly<Record<Name, Reader>> = {
   limitSamples: 'always',
   devices: 'always',
   kernels: 'always',
+  precision: 'always',
   epochs: ({ steps }) => unless(steps === undefined, 'steps', `steps is ${steps}, which says how long to train`),
   steps: 'always',
   batch: 'always',

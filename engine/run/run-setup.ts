@@ -84,7 +84,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const { definition, source } = await loadModel(config.model);
   const dataset = openRunDataset(config, definition.dataDefaults);
   requireBatch(config.batch, dataset);
-  const model = buildModel(definition, config.modelOptions, dataset.info);
+  const model = buildModel(definition, config.modelOptions, dataset.info, config.precision);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);
   checkTraces(model, dataset.info, microBatch);

@@ -1,5 +1,5 @@
-// bfloat16: float32 numbers as their upper halves, rounded to nearest, ties to even (IEEE 754). Conversions of arrays in
-// JavaScript; programs have ops for it (fused/rounding.ts).
+// bfloat16: float32 numbers as their upper halves, rounded to nearest, ties to even (IEEE 754). Conversions of arrays
+// in JavaScript; programs have ops for it (fused/rounding.ts).
 import { invariant } from '../core/invariant.js';
 
 const QUIET = 0x40;

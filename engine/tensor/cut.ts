@@ -3,8 +3,8 @@
 import { present } from '../core/invariant.js';
 import type { Graph, Node, ValueId } from './graph.js';
 
-/** Only another shape over the same numbers: never worth saving, done again where it is needed. */
-const VIEWS = new Set(['Reshape', 'ExpandDims']);
+/** The same numbers under another shape or in more bytes: never worth saving, done again where it is needed. */
+const VIEWS = new Set(['Reshape', 'ExpandDims', 'PtWiden']);
 
 /**
  * Cheaper to do again than to keep, as long as what they read is there anyway. A layer norm is done again from its
@@ -79,6 +79,8 @@ export function savedValues(graph: Graph, numForwardNodes: number, outputs: read
   };
   const isRedone = (id: ValueId): boolean => {
     const node = present(producers.get(id), `the node of value ${id}`);
+    // What was rounded is done again where what was rounded is.
+    if (node.op === 'PtRound') return node.inputs.every((input) => isAvailable(input) || isRedone(input));
     return CHEAP.has(node.op) && node.inputs.every(isAvailable);
   };
   return forward.flatMap((node) => node.outputs).filter((id) => candidates.has(id) && !isRedone(id));

@@ -19,6 +19,8 @@ export type PortRole =
   | { readonly kind: 'field'; readonly name: string }
   /** A parameter of a block. */
   | { readonly kind: 'param'; readonly block: number; readonly name: string }
+  /** The bfloat16 copy of a parameter, which products of a bf16 run read. */
+  | { readonly kind: 'rounded'; readonly block: number; readonly name: string }
   /** Gradient with respect to a parameter. */
   | { readonly kind: 'paramGrad'; readonly block: number; readonly name: string }
   /** A tensor that the forward leaves for the backward; `id` is unique within the stage. */
@@ -60,6 +62,7 @@ export function roleName(role: PortRole): string {
     case 'plain':
       return `${role.kind} ${role.name}`;
     case 'param':
+    case 'rounded':
     case 'paramGrad':
       return `${role.kind} ${role.block}/${role.name}`;
     case 'noise':

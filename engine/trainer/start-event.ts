@@ -33,6 +33,7 @@ export function startEvent({
     model: model.name,
     data: dataset.source,
     seed: config.seed,
+    precision: config.precision,
     blocks: model.blocks.map(({ name, kind, layer }, index) => ({
       name,
       kind,

@@ -9,7 +9,9 @@ import type { Dataset } from '../data/dataset.js';
 import type { ParameterSlabs } from '../model/slab.js';
 import type { StageCompiler } from '../model/stage-compiler.js';
 import { StandaloneProgram } from '../model/standalone-program.js';
+import { roundToBfloat16, widenBfloat16 } from '../tensor/bfloat16.js';
 import type { Executor } from '../tensor/executor.js';
+import type { HostArray } from '../tensor/shape.js';
 
 /** How the activations of the frozen blocks are kept. */
 export interface PrefixRecords {
@@ -40,6 +42,8 @@ export class FrozenPrefix {
   /** All frozen blocks, and those above the level before where there is one. */
   readonly #whole: StandaloneProgram;
   readonly #rest: StandaloneProgram | null;
+  /** Where activations are put together that leave as bfloat16. */
+  #wide: Float32Array | null = null;
   hits = 0;
   misses = 0;
   /** Milliseconds in the cache: reading and writing, without what was computed. */
@@ -57,7 +61,20 @@ export class FrozenPrefix {
   }
 
   /** Writes the activations of `ids` (-1 is padding) into `out`, shape [microBatch, ...]. */
-  load(ids: Int32Array, out: Float32Array): void {
+  load(ids: Int32Array, out: HostArray): void {
+    if (!(out instanceof Uint16Array)) return this.#load(ids, out as Float32Array);
+    const wide = (this.#wide ??= new Float32Array(out.length));
+    this.#load(ids, wide);
+    roundToBfloat16(wide, out);
+  }
+
+  close(): void {
+    this.#whole.close();
+    this.#rest?.close();
+    this.#options.records.cache?.close();
+  }
+
+  #load(ids: Int32Array, out: Float32Array): void {
     const { cache, codec, verifies } = this.#options.records;
     const firstReal = ids.findIndex((id) => id >= 0);
     if (cache === null || firstReal < 0) {
@@ -82,12 +99,6 @@ export class FrozenPrefix {
       if (id < 0) out.copyWithin(row * rowLength, firstReal * rowLength, (firstReal + 1) * rowLength);
   }
 
-  close(): void {
-    this.#whole.close();
-    this.#rest?.close();
-    this.#options.records.cache?.close();
-  }
-
   #compute(ids: Int32Array, out: Float32Array): void {
     out.set(this.#run(this.#whole, ids));
     const { codec } = this.#options.records;
@@ -105,12 +116,12 @@ export class FrozenPrefix {
    */
   #computeMissing(cache: ActivationCache, ids: Int32Array, missing: readonly number[]): Float32Array {
     const input = this.#rest?.input ?? null;
-    if (
-      this.#rest !== null &&
-      input !== null &&
-      this.#timed(() => cache.loadPrevious(ids, missing, input)).missing.length === 0
-    )
-      return this.#run(this.#rest, ids);
+    if (this.#rest !== null && input !== null) {
+      const rows = input instanceof Uint16Array ? new Float32Array(input.length) : input;
+      const isThere = this.#timed(() => cache.loadPrevious(ids, missing, rows)).missing.length === 0;
+      if (input instanceof Uint16Array) roundToBfloat16(rows, input);
+      if (isThere) return this.#run(this.#rest, ids);
+    }
     return this.#run(this.#whole, ids);
   }
 
@@ -118,7 +129,11 @@ export class FrozenPrefix {
   #run(program: StandaloneProgram, ids: Int32Array): Float32Array {
     program.fillFields(this.#options.dataset, ids, 1);
     program.run();
-    return program.output;
+    const { output } = program;
+    if (!(output instanceof Uint16Array)) return output;
+    const wide = new Float32Array(output.length);
+    widenBfloat16(output, wide);
+    return wide;
   }
 
   #timed<T>(work: () => T): T {

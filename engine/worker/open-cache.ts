@@ -4,13 +4,13 @@ import { existsSync } from 'node:fs';
 import { ActivationCache } from '../../cache/activation-cache.js';
 import { ActivationStore } from '../../cache/activation-store.js';
 import type { ActivationTier } from '../../cache/activation-tier.js';
-import { codecOf } from '../../cache/codec.js';
+import { codecFor } from '../../cache/codec.js';
 import { levelDigest, weightsDigest } from '../../cache/key.js';
 import { StackedTiers } from '../../cache/stacked-tiers.js';
 import { messageOf } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { cacheFile, diskFile, diskIndexFile } from '../dp/memory-names.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
+import { type PortDType, type Shape, sizeOf } from '../tensor/shape.js';
 import type { CacheSettings } from './cache-settings.js';
 
 export interface CacheRequest {
@@ -19,6 +19,8 @@ export interface CacheRequest {
   readonly folder: string;
   /** Output shape of every block, first axis the micro-batch. */
   readonly shapes: readonly Shape[];
+  /** Element type of the output of a block. */
+  readonly dtypeOf: (block: number) => PortDType;
   readonly numSamples: number;
   readonly weights: (block: number) => Float32Array;
   readonly depth: number;
@@ -37,7 +39,9 @@ export function openCache(request: CacheRequest): ActivationCache | null {
     // What a lossy record lost, the blocks in between would carry on: the numbers would depend on what happened to be
     // cached.
     const hasPrevious =
-      previousDepth !== null && codecOf(settings.codec).isExact && existsSync(cacheFile(folder, previousDepth));
+      previousDepth !== null &&
+      codecFor(settings.codec, request.dtypeOf(previousDepth - 1)).isExact &&
+      existsSync(cacheFile(folder, previousDepth));
     return new ActivationCache({ current, previous: hasPrevious ? attach(request, previousDepth) : undefined, onOff });
   } catch (error) {
     onOff(messageOf(error));
@@ -45,8 +49,10 @@ export function openCache(request: CacheRequest): ActivationCache | null {
   }
 }
 
-function attach({ settings, folder, shapes, numSamples, weights }: CacheRequest, depth: number): ActivationTier {
-  const { codec, diskFolder, augmentation } = settings;
+function attach(request: CacheRequest, depth: number): ActivationTier {
+  const { settings, folder, shapes, numSamples, weights } = request;
+  const { diskFolder, augmentation } = settings;
+  const codec = codecFor(settings.codec, request.dtypeOf(depth - 1)).name;
   const shape = present(shapes[depth - 1], `output shape of block ${depth - 1}`);
   const digest = levelDigest({
     depth,

@@ -4,8 +4,9 @@ import type { StageBorders } from '../../pipeline/stage-bindings.js';
 import type { StageSignals } from '../../pipeline/stage-runner.js';
 import { present } from '../core/invariant.js';
 import type { Plan, Seat } from '../core/plan.js';
+import { activationDtype, gradientDtype, type Model } from '../model/block.js';
 import { bellKey } from '../protocol/bells.js';
-import type { Shape } from '../tensor/shape.js';
+import type { HostArray, Shape } from '../tensor/shape.js';
 import { Border } from './border.js';
 import type { Neighbours } from './neighbours.js';
 
@@ -15,6 +16,7 @@ export interface StageLinksOptions {
   readonly seat: Seat;
   readonly stage: number;
   readonly worker: string;
+  readonly model: Model;
   /** Shape of the activation that enters a block. */
   readonly shapeAt: (block: number) => Shape;
   readonly neighbours: Neighbours;
@@ -50,7 +52,7 @@ export class StageLinks {
   }
 
   /** What crosses the borders; `below` stands in for the activation of a stage that is not there. */
-  borders(below: readonly Float32Array[] | null): StageBorders {
+  borders(below: readonly HostArray[] | null): StageBorders {
     return {
       activationIn: this.#upper?.arriving ?? below,
       activationOut: this.#lower?.leaving ?? null,
@@ -127,7 +129,7 @@ export class StageLinks {
 
   /** The border to a neighbouring stage, over which the input of `block` goes. */
   #borderTo(stage: number, block: number): Border {
-    const { folder, plan, seat, worker, neighbours, shapeAt, stage: own } = this.#options;
+    const { folder, plan, seat, worker, neighbours, model, shapeAt, stage: own } = this.#options;
     return new Border({
       folder,
       generation: plan.generation,
@@ -136,6 +138,7 @@ export class StageLinks {
       neighbour: { worker: this.#workerAt(stage), stage },
       numPlaces: seat.count,
       shape: shapeAt(block),
+      dtypes: { in: activationDtype(model, block - 1), back: gradientDtype(model, block) },
       neighbours,
     });
   }

@@ -2,18 +2,20 @@
 // exchange, frozen prefix, updates. Made in two halves, so that everybody's memory exists before anybody maps it. The
 // order in which the stages of a worker act is not its business.
 import type { ActivationCache } from '../../cache/activation-cache.js';
-import { codecOf } from '../../cache/codec.js';
+import { codecFor } from '../../cache/codec.js';
 import type { Action } from '../../pipeline/action.js';
 import { StageRunner } from '../../pipeline/stage-runner.js';
 import { invariant, present } from '../core/invariant.js';
 import type { StageAssignment } from '../core/plan.js';
 import { countIds } from '../data/dataset.js';
 import { type ChunkSquares, GradientExchange } from '../dp/gradient-exchange.js';
+import { activationDtype } from '../model/block.js';
 import type { StagePrograms } from '../model/compile.js';
+import { RoundedParameters } from '../model/rounded-parameters.js';
 import type { ParameterSlabs } from '../model/slab.js';
 import { bellKey } from '../protocol/bells.js';
 import type { Order } from '../protocol/messages.js';
-import { type Shape, sizeOf } from '../tensor/shape.js';
+import { type HostArray, hostArray, type Shape } from '../tensor/shape.js';
 import { FrozenPrefix } from './frozen-prefix.js';
 import { openCache } from './open-cache.js';
 import type { SeatingOptions } from './seating-options.js';
@@ -39,6 +41,7 @@ export class StageSeat {
   readonly #programs: StagePrograms;
   readonly #exchange: GradientExchange;
   readonly #links: StageLinks;
+  readonly #rounded: RoundedParameters;
   #prefix: FrozenPrefix | null = null;
   #runner: StageRunner | null = null;
   #updates: StageUpdates | null = null;
@@ -53,8 +56,10 @@ export class StageSeat {
     const { microBatch } = plan;
     this.#programs = device.compiler.stage({ from, to, microBatch, needsInputGradient: stage > 0 });
     this.#exchange = this.#newExchange();
+    this.#rounded = new RoundedParameters(device.executor, this.#parameters);
     const shapeAt = (block: number): Shape => this.#shapeAt(block);
-    this.#links = new StageLinks({ folder, plan, seat, stage, worker, shapeAt, neighbours });
+    const { model } = options.subject;
+    this.#links = new StageLinks({ folder, plan, seat, stage, worker, model, shapeAt, neighbours });
   }
 
   /** The workers that this stage rings. */
@@ -81,6 +86,7 @@ export class StageSeat {
       programs: this.#programs,
       tensors: {
         parameters: this.#parameters,
+        rounded: this.#rounded,
         gradientOffset: (block) => this.#exchange.offset(block),
         borders: this.#links.borders(prefix === null ? null : this.#prefixOutputs()),
       },
@@ -122,6 +128,7 @@ export class StageSeat {
   /** Applies the update of a step that the coordinator has committed, when its reduction is settled. */
   apply(commit: Extract<Order, { type: 'commit' }>): void {
     present(this.#updates, 'updates').apply(commit);
+    this.#rounded.refresh();
   }
 
   /** Evaluates one micro-batch, as soon as the neighbours let it. */
@@ -141,6 +148,7 @@ export class StageSeat {
   close(): void {
     this.#updates?.free();
     this.#runner?.close();
+    this.#rounded.close();
     this.#prefix?.close();
     this.#exchange.close();
     this.#links.close();
@@ -184,9 +192,10 @@ export class StageSeat {
   }
 
   /** Where the output of the frozen prefix lies, one array per micro-batch. */
-  #prefixOutputs(): Float32Array[] {
-    const length = sizeOf(this.#shapeAt(this.#blocks.from));
-    return Array.from({ length: this.#options.seat.count }, () => new Float32Array(length));
+  #prefixOutputs(): HostArray[] {
+    const { from } = this.#blocks;
+    const dtype = activationDtype(this.#options.subject.model, from - 1);
+    return Array.from({ length: this.#options.seat.count }, () => hostArray(dtype, this.#shapeAt(from)));
   }
 
   #openPrefix(): FrozenPrefix | null {
@@ -207,7 +216,7 @@ export class StageSeat {
       microBatch: plan.microBatch,
       records: {
         cache: plan.usesCache ? this.#openCache() : null,
-        codec: codecOf(cache.isWanted ? cache.codec : 'f32'),
+        codec: codecFor(cache.isWanted ? cache.codec : 'f32', activationDtype(subject.model, plan.frozen - 1)),
         verifies: cache.isVerified,
       },
     });
@@ -219,6 +228,7 @@ export class StageSeat {
       settings: cache,
       folder: place.folder,
       shapes,
+      dtypeOf: (block) => activationDtype(subject.model, block),
       numSamples: countIds(subject.dataset),
       weights: (block) => place.store.weights(block),
       depth: plan.frozen,

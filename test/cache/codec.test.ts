@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CodecName, codecOf, CODECS, throughCodec } from '../../cache/codec.js';
+import { codecFor, type CodecName, codecOf, CODECS, throughCodec } from '../../cache/codec.js';
 
 const roundTrip = (name: CodecName, values: Float32Array): Float32Array => {
   const codec = codecOf(name);
@@ -50,6 +50,32 @@ describe('a codec', () => {
     expect(again).toEqual(halves);
   });
 
+  it.each([
+    [1, 1],
+    [1 + 2 ** -8, 1], // a tie goes to the even mantissa
+    [1 + 3 * 2 ** -8, 1 + 2 ** -6],
+    [-3e38, -226 * 2 ** 120],
+    [3 * 2 ** -134, 2 ** -132], // below the normal range a bfloat16 has steps of 2^-133
+    [0.1, 0.10009765625],
+  ])('bf16 stores %d as the nearest bfloat16, %d', (value, stored) => {
+    expect(roundTrip('bf16', Float32Array.of(value))[0]).toBe(stored);
+  });
+
+  it('of activations that are bfloat16 keeps every bit in half the memory, asked for or not', () => {
+    const halves = Uint16Array.from({ length: 2 ** 16 }, (_, i) => i).filter((half) => (half & 0x7f80) !== 0x7f80);
+    const wide = new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer);
+    for (const name of ['f32', 'bf16']) {
+      const codec = codecFor(name, 'bfloat16');
+      const words = new Int32Array(codec.words(wide.length));
+      codec.encode(wide, words);
+      const out = new Float32Array(wide.length);
+      codec.decode(words, out);
+      expect([codec.isExact, words.byteLength]).toEqual([true, wide.byteLength / 2]);
+      expect(new Uint32Array(out.buffer)).toEqual(new Uint32Array(wide.buffer));
+    }
+    expect([codecFor('bf16', 'float32').isExact, codecFor('i8', 'bfloat16').name]).toEqual([false, 'i8']);
+  });
+
   it('i8 is off by at most half a step of its group of 64', () => {
     fc.assert(
       fc.property(floats, (values) => {
@@ -83,6 +109,6 @@ describe('a codec', () => {
   });
 
   it('is as small as promised', () => {
-    expect(CODECS.all.map((codec) => codec.words(3136))).toEqual([3136, 1568, 833]);
+    expect(CODECS.all.map((codec) => codec.words(3136))).toEqual([3136, 1568, 1568, 833]);
   });
 });

@@ -12,6 +12,7 @@ const report = (factor: number): Parameters<typeof jointCosts>[0][number] => ({
     savedBytes: 10,
     carriedBytes: 20,
     outputBytes: 30,
+    copyBytes: 5,
   })),
   readMsPerMb: { f32: factor, f16: 2 * factor, i8: 3 * factor },
   updateMsPerMb: factor,

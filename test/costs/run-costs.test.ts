@@ -24,6 +24,7 @@ const measuring = (othersShare: number): CostSource => ({
         weightGradientMs: 1,
         savedBytes: 1,
         carriedBytes: 0,
+        copyBytes: 0,
         outputBytes: 1,
       })),
       readMsPerMb: { none: 1, bf16: 1, int8: 1 },

@@ -48,7 +48,7 @@ describe('a compiled model', () => {
   it.each([[[]], [[3]], [[1, 2, 3, 4, 5]]])(
     'gives the same bits when input and weight gradients are computed apart, cuts %j',
     (cuts) => {
-      expect(step(executor, cuts, true)).toEqual(step(executor, []));
+      expect(step(executor, cuts, { split: true })).toEqual(step(executor, []));
     },
   );
 

@@ -3,6 +3,7 @@ import { normalAt, randomKey, uniformAt } from '../../engine/core/random.js';
 import type { DataInfo } from '../../engine/data/dataset.js';
 import type { Block, BlockContext, Model } from '../../engine/model/block.js';
 import { compileStage, type StagePrograms } from '../../engine/model/compile.js';
+import { roundToBfloat16 } from '../../engine/tensor/bfloat16.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import * as nn from '../../engine/tensor/nn.js';
 import { type Program, roleName } from '../../engine/tensor/program.js';
@@ -101,6 +102,11 @@ export class Store {
   read(name: string, kind: string, shape: readonly number[], dtype: string): HostArray {
     const known = this.buffers.get(name);
     if (known !== undefined) return known;
+    if (kind === 'rounded') {
+      const rounded = new Uint16Array(sizeOf(shape));
+      roundToBfloat16(this.read(name.replace(kind, 'param'), 'param', shape, 'float32') as Float32Array, rounded);
+      return rounded;
+    }
     const key = randomKey(7, name);
     const n = sizeOf(shape);
     if (dtype === 'int32') return Int32Array.from({ length: n }, (_, i) => Math.floor(uniformAt(key, i) * V));
@@ -122,13 +128,23 @@ interface StepResult {
   readonly gradients: ReadonlyMap<string, HostArray>;
 }
 
+export interface StepOptions {
+  /** Whether backwards run in two halves. */
+  readonly split?: boolean;
+  readonly model?: Model;
+}
+
 /** One training step through the stages that `cuts` make, each with its own saved tensors. */
-export function step(executor: Executor, cuts: readonly number[], split = false): StepResult {
+export function step(
+  executor: Executor,
+  cuts: readonly number[],
+  { split = false, model: subject = model }: StepOptions = {},
+): StepResult {
   const bounds = [0, ...cuts, N];
   const stages = bounds
     .slice(1)
     .map((to, i) =>
-      compileStage({ model, data, from: bounds[i] as number, to, microBatch: B, needsInputGradient: true }),
+      compileStage({ model: subject, data, from: bounds[i] as number, to, microBatch: B, needsInputGradient: true }),
     );
   const stores = stages.map(() => new Store());
   let activation: HostArray | undefined;

@@ -134,6 +134,7 @@ it.each([
     programs,
     tensors: {
       parameters: { layouts, of: (block) => slabs[block]! },
+      rounded: null,
       gradientOffset: () => 0,
       borders: { activationIn: arrays(), activationOut: null, gradientIn: null, gradientOut },
     },

@@ -107,6 +107,7 @@ export function stageOf(
     programs: compileStage({ model, data: info, from, to, microBatch: B, needsInputGradient: true }),
     tensors: {
       parameters,
+      rounded: null,
       gradientOffset: () => 0,
       borders: { activationIn: arrays(), activationOut: null, gradientIn: null, gradientOut: arrays() },
     },

@@ -6,6 +6,7 @@ import { compilePrefix } from '../../engine/model/compile.js';
 import { StandaloneProgram } from '../../engine/model/standalone-program.js';
 import type { Executor } from '../../engine/tensor/executor.js';
 import { openExecutorOf } from '../../engine/tensor/open-executor.js';
+import type { HostArray } from '../../engine/tensor/shape.js';
 import type { StageRunner } from '../../pipeline/stage-runner.js';
 import { B, dataOf, info, model, parameters, sink, stageOf, stepFrom, WRONG_FROM } from './failing-stage.js';
 
@@ -100,7 +101,7 @@ describe.each(['ort-cpu', 'tfjs-cpu'] as const)('a stage on %s', (kind) => {
   it('names a frozen prefix by the action that wants it', async () => {
     const frozen = new StandaloneProgram(executor, compilePrefix(model, info, 0, 2, B), parameters);
     const dataset = dataOf('forwardAt');
-    const prefix = (ids: Int32Array, out: Float32Array): void => {
+    const prefix = (ids: Int32Array, out: HostArray): void => {
       frozen.fillFields(dataset, ids, 1);
       frozen.run();
       out.set(frozen.output);

@@ -20,6 +20,9 @@ export interface TrainedRun {
   readonly finished: EventOf<'run.finished'>;
 }
 
+/** `PIPETRAIN_TEST_PRECISION=bf16` lets all runs that do not say otherwise compute in bf16 (`npm run test:bf16`). */
+const precision = process.env['PIPETRAIN_TEST_PRECISION'] === 'bf16' ? 'bf16' : 'fp32';
+
 /** A tiny run that takes about a second: a two-layer transformer on drawn digits, 12 steps. */
 export const TINY: TrainConfigInput = {
   model: 'vit',
@@ -31,6 +34,7 @@ export const TINY: TrainConfigInput = {
   batch: 16,
   microBatch: 2,
   evalEvery: 'never',
+  precision,
   // Tests say how many plans there are, on machines of any speed.
   replan: 'off',
 };

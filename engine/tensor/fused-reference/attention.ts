@@ -3,8 +3,11 @@ import { flagAttr, numberAttr } from '../ops/attributes.js';
 import { at } from '../ops/shapes.js';
 import * as tf from '../tf.js';
 import type { Reference } from './reference.js';
+import { round } from './rounding.js';
 
 type T = tf.Tensor;
+
+const rounded = (x: T): T => round([x], {})[0] as T;
 
 /** Added to scores that must not count; far below any score, and finite. */
 const BLOCKED = -1e9;
@@ -39,7 +42,8 @@ export const attention: Reference = ([q, k, v, mask], attrs) => {
   if (flagAttr(attrs, 'causal')) scores = tf.add(scores, causalMask(t, s));
   if (mask !== undefined)
     scores = tf.add(scores, tf.reshape(tf.mul(tf.sub(1, mask), BLOCKED), [at(mask.shape, 0), 1, 1, s]));
-  const probabilities = tf.softmax(scores);
+  const soft = tf.softmax(scores);
+  const probabilities = flagAttr(attrs, 'rounds') ? rounded(soft) : soft;
   return [mergeHeads(tf.matMul(probabilities, value)), probabilities];
 };
 
@@ -49,6 +53,12 @@ export const attentionGradient: Reference = ([dy, q, k, v, y, probabilities], at
   const [dO, query, key, value, output] = [dy, q, k, v, y].map((x) => splitHeads(x as T, heads)) as [T, T, T, T, T];
   const p = probabilities as T;
   const rowSums = tf.sum(tf.mul(dO, output), -1, true);
-  const dS = tf.mul(tf.mul(p, tf.sub(tf.matMul(dO, value, false, true), rowSums)), 1 / Math.sqrt(at(query.shape, 3)));
-  return [tf.matMul(dS, key), tf.matMul(dS, query, true), tf.matMul(p, dO, true)].map(mergeHeads);
+  const scale = 1 / Math.sqrt(at(query.shape, 3));
+  const dS = tf.mul(p, tf.sub(tf.matMul(dO, value, false, true), rowSums));
+  // A bf16 run rounds what it multiplies, and scales what comes of it.
+  const isRounded = flagAttr(attrs, 'rounds');
+  const left = isRounded ? rounded(dS) : tf.mul(dS, scale);
+  const [dQ, dK] = [tf.matMul(left, key), tf.matMul(left, query, true)];
+  const dV = tf.matMul(p, dO, true);
+  return [...[dQ, dK].map((x) => (isRounded ? tf.mul(x, scale) : x)), dV].map(mergeHeads);
 };

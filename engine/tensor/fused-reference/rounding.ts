@@ -1,5 +1,5 @@
-// References of rounding to bfloat16 and back. TensorFlow.js has no such type: there a bfloat16 is a float32 whose lower
-// half is zero.
+// References of rounding to bfloat16 and back. TensorFlow.js has no such type: there a bfloat16 is a float32 whose
+// lower half is zero.
 import { roundToBfloat16, widenBfloat16 } from '../bfloat16.js';
 import * as tf from '../tf.js';
 import type { Reference } from './reference.js';

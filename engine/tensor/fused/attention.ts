@@ -4,10 +4,10 @@ import { ModelError } from '../../core/errors.js';
 import type { AttentionSpec } from '../jit/attention.js';
 import { flagAttr, numberAttr } from '../ops/attributes.js';
 import { defineOp, type EmitContext, type NodeWriter, type OpDefinition, type Operand } from '../ops/definition.js';
-import { finishReshape, int64s, reshape, scalar } from '../ops/emit.js';
+import { cast, castAttributes, finishReshape, int64s, reshape, scalar } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
 import { type Shape, sizeOf } from '../shape.js';
-import { cast, type GradConfig, type Tensor, zeros } from '../tf.js';
+import { cast as castTensor, type GradConfig, type Tensor, zeros } from '../tf.js';
 import { defineGradient, firstOf, runOp } from './gradient.js';
 
 /**
@@ -45,6 +45,19 @@ interface ProductOptions {
 
 const product = (e: NodeWriter, a: string, b: string, options: ProductOptions): string =>
   e.node('FusedMatMul', [a, b], { ...options }, MICROSOFT);
+
+/** Whether a bf16 run computes it: then what it multiplies of its own is rounded before. */
+const rounds = (e: EmitContext): boolean => flagAttr(e.attrs, 'rounds');
+
+/** A value of its own as a product reads it: rounded in a bf16 run. */
+const operand = (e: NodeWriter, x: string, isRounded: boolean): string =>
+  isRounded ? cast(e, cast(e, x, 'bfloat16'), 'float32') : x;
+
+/** The probabilities as the backward reads them. */
+const probabilitiesOf = (e: EmitContext): Operand => {
+  const x = e.input(5);
+  return { ...x, name: rounds(e) ? cast(e, x.name, 'float32') : x.name, dtype: 'float32' };
+};
 
 /** What is added to the scores: [T, S] for causal, or null. */
 function causalMask(e: EmitContext): string | null {
@@ -98,11 +111,13 @@ function emitTiledForward(e: EmitContext): void {
       });
       if (causal !== null) scores = body.node('Add', [scores, causal]);
       if (keys !== null) scores = body.node('Add', [scores, at(slices, 3)]);
-      const probabilities = body.node('Softmax', [scores], { axis: -1 });
+      const soft = body.node('Softmax', [scores], { axis: -1 });
+      const left = rounds(e) ? cast(body, soft, 'bfloat16') : soft;
+      const probabilities = rounds(e) ? cast(body, left, 'float32') : soft;
       const merged = body.node('Transpose', [product(body, probabilities, v, { transBatchB: 1 })], { perm: [1, 0, 2] });
       return [
         { name: reshape(body, merged, [t, d]), shape: [t, d], dtype: 'float32' },
-        { name: probabilities, shape: [h, t, at(e.input(1).shape, 1)], dtype: 'float32' },
+        { name: left, shape: [h, t, at(e.input(1).shape, 1)], dtype: e.output(1).dtype },
       ];
     },
     [0, 1],
@@ -113,7 +128,7 @@ function emitTiledBackward(e: EmitContext): void {
   const { h, width, t } = dimensions(e, e.input(0));
   const s = at(e.input(2).shape, 1);
   const alpha = { float: 1 / Math.sqrt(width) };
-  const stacked = [...[0, 1, 2, 3, 4].map((i) => perSample(e, e.input(i))), e.input(5)];
+  const stacked = [...[0, 1, 2, 3, 4].map((i) => perSample(e, e.input(i))), probabilitiesOf(e)];
   const stacks = e.tiled(stacked, (body, slices) => {
     const [dO, q, k, v, o, probabilities] = slices as [string, string, string, string, string, string];
     const split = (heads: string, rows: number): Operand => ({
@@ -124,7 +139,7 @@ function emitTiledBackward(e: EmitContext): void {
     const rowSums = body.node('ReduceSum', [body.node('Mul', [dO, o]), int64s(body, [-1])], { keepdims: 1 });
     const dP = product(body, dO, v, { transBatchA: 1, transBatchB: 1, transB: 1 });
     const centred = body.node('Sub', [dP, body.node('Transpose', [rowSums], { perm: [1, 0, 2] })]);
-    const dS = body.node('Mul', [centred, probabilities]);
+    const dS = operand(body, body.node('Mul', [centred, probabilities]), rounds(e));
     return [
       split(product(body, dS, k, { transBatchB: 1, alpha }), t),
       split(product(body, dS, q, { transA: 1, transBatchB: 1, alpha }), s),
@@ -139,7 +154,7 @@ function kernelSpec(e: EmitContext, q: Operand, k: Operand, hasMask: boolean): A
   const { b: batch, t: queries, h: heads, width } = dimensions(e, q);
   const keys = at(k.shape, 1);
   const causal = flagAttr(e.attrs, 'causal');
-  if (!e.hasKernels || batch * queries * keys * width === 0 || (causal && keys < queries)) return null;
+  if (!e.hasKernels || rounds(e) || batch * queries * keys * width === 0 || (causal && keys < queries)) return null;
   return { batch, queries, keys, heads, width, causal, hasMask };
 }
 
@@ -149,11 +164,15 @@ export const attentionOps: readonly OpDefinition[] = [
   defineOp({
     name: 'PtAttention',
     inputs: ['q', 'k', 'v', 'mask?'],
+    rounds: { operands: [0, 1, 2], results: [0], inside: true },
     infer: (inputs, attrs) => {
       const [q, k] = [at(inputs, 0), at(inputs, 1)];
       return [
         { shape: q.shape, dtype: 'float32' },
-        { shape: probabilityShape(q.shape, k.shape, numberAttr(attrs, 'heads')), dtype: 'float32' },
+        {
+          shape: probabilityShape(q.shape, k.shape, numberAttr(attrs, 'heads')),
+          dtype: flagAttr(attrs, 'rounds') ? 'bfloat16' : 'float32',
+        },
       ];
     },
     emit: (e) => {
@@ -169,8 +188,13 @@ export const attentionOps: readonly OpDefinition[] = [
       let scores = product(e, splitHeads(e, e.input(0)), splitHeads(e, e.input(1)), { transB: 1, alpha });
       for (const mask of [causalMask(e), keyMask(e)?.name ?? null])
         if (mask !== null) scores = e.node('Add', [scores, mask]);
+      const value = splitHeads(e, e.input(2));
+      if (rounds(e)) {
+        e.finish('Cast', [e.node('Softmax', [scores], { axis: -1 })], castAttributes('bfloat16'), '', [1]);
+        return finishMerged(e, e.node('MatMul', [cast(e, e.output(1).name, 'float32'), value]), 0);
+      }
       e.finish('Softmax', [scores], { axis: -1 }, '', [1]);
-      finishMerged(e, e.node('MatMul', [e.output(1).name, splitHeads(e, e.input(2))]), 0);
+      finishMerged(e, e.node('MatMul', [e.output(1).name, value]), 0);
     },
   }),
   // With P the probabilities and O = P V: dV = P' dO; dS = P (dO V' - rowsum(dO O)); dQ = dS K; dK = dS' Q, both
@@ -178,6 +202,7 @@ export const attentionOps: readonly OpDefinition[] = [
   defineOp({
     name: 'PtAttentionGrad',
     inputs: ['dy', 'q', 'k', 'v', 'y', 'probabilities'],
+    rounds: { operands: [0, 1, 2, 3], results: [0, 1, 2], inside: true },
     infer: (inputs) => [at(inputs, 1), at(inputs, 2), at(inputs, 3)],
     emit: (e) => {
       const kernel = kernelSpec(e, e.input(1), e.input(2), false);
@@ -189,7 +214,7 @@ export const attentionOps: readonly OpDefinition[] = [
       if (isTiled(e.input(5).shape)) return emitTiledBackward(e);
       const { b, t, h, width } = dimensions(e, e.input(0));
       const alpha = { float: 1 / Math.sqrt(width) };
-      const probabilities = e.input(5).name;
+      const probabilities = probabilitiesOf(e).name;
       const dO = splitHeads(e, e.input(0));
       finishMerged(e, product(e, probabilities, dO, { transA: 1 }), 2);
       const perHead = reshape(e, e.node('Mul', [e.input(0).name, e.input(4).name]), [b, t, h, width]);
@@ -199,7 +224,7 @@ export const attentionOps: readonly OpDefinition[] = [
         SWAP_HEADS,
       );
       const dP = product(e, dO, splitHeads(e, e.input(3)), { transB: 1 });
-      const dS = e.node('Mul', [e.node('Sub', [dP, rowSums]), probabilities]);
+      const dS = operand(e, e.node('Mul', [e.node('Sub', [dP, rowSums]), probabilities]), rounds(e));
       finishMerged(e, product(e, dS, splitHeads(e, e.input(2)), { alpha }), 0);
       finishMerged(e, product(e, dS, splitHeads(e, e.input(1)), { transA: 1, alpha }), 1);
     },
@@ -250,7 +275,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, { heads, causal = fal
     );
   defineGradient(attentionGradient);
   return at(
-    runOp('PtAttention', mask === undefined ? { q, k, v } : { q, k, v, mask: cast(mask, 'float32') }, {
+    runOp('PtAttention', mask === undefined ? { q, k, v } : { q, k, v, mask: castTensor(mask, 'float32') }, {
       heads,
       causal,
     }),

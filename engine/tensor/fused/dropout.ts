@@ -10,6 +10,7 @@ export const dropoutOps: readonly OpDefinition[] = [
   defineOp({
     name: 'PtDropout',
     inputs: ['x', 'noise'],
+    rounds: { operands: [0], results: [0] },
     infer: likeFirst,
     emit: (e) => {
       const rate = numberAttr(e.attrs, 'rate');

@@ -23,6 +23,7 @@ export const geluOps: readonly OpDefinition[] = [
   defineOp({
     name: 'PtGelu',
     inputs: ['x'],
+    rounds: { operands: [0], results: [0] },
     infer: likeFirst,
     emit: (e) => {
       const size = sizeOf(e.input(0).shape);
@@ -33,6 +34,7 @@ export const geluOps: readonly OpDefinition[] = [
   defineOp({
     name: 'PtGeluGrad',
     inputs: ['dy', 'x'],
+    rounds: { operands: [0, 1], results: [0] },
     infer: likeFirst,
     emit: (e) => {
       const [dy, x] = [e.input(0), e.input(1)];

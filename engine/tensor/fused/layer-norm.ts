@@ -47,6 +47,7 @@ export const layerNormOps: readonly OpDefinition[] = [
   defineOp({
     name: 'PtLayerNorm',
     inputs: ['x', 'gain', 'bias'],
+    rounds: { operands: [0], results: [0] },
     infer: (inputs) => {
       const { shape } = at(inputs, 0);
       const statistic = { shape: withAt(shape, shape.length - 1, 1), dtype: 'float32' as const };
@@ -64,6 +65,7 @@ export const layerNormOps: readonly OpDefinition[] = [
   defineOp({
     name: 'PtLayerNormGrad',
     inputs: ['dy', 'x', 'gain', 'mean', 'deviation'],
+    rounds: { operands: [0, 1], results: [0] },
     infer: (inputs) => [at(inputs, 1), at(inputs, 2), at(inputs, 2)],
     emit: (e) => {
       const { shape } = e.input(1);

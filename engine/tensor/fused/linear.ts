@@ -11,6 +11,7 @@ export const linearOps: readonly OpDefinition[] = [
   defineOp({
     name: 'PtLinear',
     inputs: ['x', 'w', 'b?'],
+    rounds: { operands: [0, 1], results: [0] },
     infer: (inputs) => [{ shape: [at(at(inputs, 0).shape, 0), at(at(inputs, 1).shape, 1)], dtype: 'float32' }],
     emit: (e) => {
       const names = e.inputs.map(({ name }) => name);

@@ -1,5 +1,5 @@
-// rounding: float32 to bfloat16 and back. The only ops whose result or operand is a bfloat16; a pass over the graph of a
-// block puts them where docs/precision.md says, no model calls them.
+// rounding: float32 to bfloat16 and back. A pass over the graph of a block puts these ops where docs/precision.md says;
+// no model calls them.
 import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { castAttributes } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';

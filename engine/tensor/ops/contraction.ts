@@ -47,6 +47,7 @@ export const contractionOps: readonly OpDefinition[] = [
   defineOp({
     name: 'Einsum',
     inputs: 'list',
+    rounds: { operands: 'all', results: [0] },
     infer: (inputs, attrs) => [contracted(inputs, attrs)],
     emit: (e) =>
       e.finish(
@@ -58,6 +59,7 @@ export const contractionOps: readonly OpDefinition[] = [
   defineOp({
     name: '_FusedMatMul',
     inputs: ['a', 'b', 'bias?', 'preluActivationWeights?'],
+    rounds: { operands: [0, 1], results: [0] },
     infer: (inputs, attrs) => batchMatMul.infer(inputs.slice(0, 2), attrs),
     emit: (e) => {
       const rest = e.inputs.slice(2).map((x) => x.name);

@@ -48,7 +48,8 @@ export const creationOps: readonly OpDefinition[] = [
     name: 'Range',
     inputs: [],
     infer: (_, attrs) => [{ shape: [rangeValues(attrs).length], dtype: dtypeAttr(attrs, 'dtype') }],
-    emit: (e) => e.finish('Identity', [e.constant(dtypeAttr(e.attrs, 'dtype'), e.output(0).shape, rangeValues(e.attrs))]),
+    emit: (e) =>
+      e.finish('Identity', [e.constant(dtypeAttr(e.attrs, 'dtype'), e.output(0).shape, rangeValues(e.attrs))]),
   }),
   defineOp({
     name: 'LinSpace',

@@ -66,6 +66,16 @@ export interface EmitContext extends NodeWriter {
 /** A call that is the same as a simpler one: an input passed through, or another op. */
 export type Simplification = { readonly alias: number } | { readonly op: string; readonly attrs: Attrs };
 
+/** Where an op rounds to bfloat16 in a bf16 run; see docs/precision.md. */
+export interface RoundingRule {
+  /** Operands, by index. */
+  readonly operands: 'all' | readonly number[];
+  /** Results, by index. */
+  readonly results: readonly number[];
+  /** It multiplies results of its own, and rounds them before where its attribute `rounds` is set. */
+  readonly inside?: true;
+}
+
 export interface OpDefinition {
   /** Kernel name, as TensorFlow.js calls it. */
   readonly name: string;
@@ -82,6 +92,8 @@ export interface OpDefinition {
   emit(context: EmitContext): void;
   /** Names the op together with its attributes; equal keys and equal input shapes mean an equal program. */
   key(attrs: Attrs): string;
+  /** What a bf16 run rounds; absent: nothing, the op computes with float32 as it comes and leaves it so. */
+  readonly rounds?: RoundingRule;
   /** Where the call does no work of its own. `op` replacements take no tensors. */
   readonly simplify?: (inputs: readonly TensorSpec[], attrs: Attrs) => Simplification | null;
 }

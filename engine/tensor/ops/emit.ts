@@ -7,7 +7,8 @@ import type { EmitContext, NodeWriter, Operand } from './definition.js';
 const ONNX_CAST = { float32: 1, int32: 6, int64: 7, bool: 9, bfloat16: 16 } as const;
 
 /** A constant scalar of an element type. */
-export const scalar = (e: NodeWriter, dtype: DType, value: number): string => e.constant(computeDtype(dtype), [], [value]);
+export const scalar = (e: NodeWriter, dtype: DType, value: number): string =>
+  e.constant(computeDtype(dtype), [], [value]);
 
 /** A constant vector of 64-bit integers (shapes, axes, pads). */
 export const int64s = (e: NodeWriter, values: readonly number[]): string =>

@@ -36,6 +36,7 @@ export const matmulOps: readonly OpDefinition[] = [
   defineOp({
     name: 'BatchMatMul',
     inputs: ['a', 'b'],
+    rounds: { operands: [0, 1], results: [0] },
     infer: (inputs, attrs) => {
       const [a, b] = [at(inputs, 0), at(inputs, 1)];
       const rows = at(a.shape, flagAttr(attrs, 'transposeA') ? -1 : -2);
