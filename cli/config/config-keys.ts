@@ -38,6 +38,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
       'modelOptions',
       'initFrom',
       'initStrict',
+      'initOtherProgram',
       'data',
       'dataOptions',
       'augment',

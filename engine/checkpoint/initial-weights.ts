@@ -64,6 +64,7 @@ export function findCheckpoint(path: string): { readonly folder: string; readonl
 export function initialWeights(subject: InitialSubject): InitialWeights {
   const { model, config } = subject;
   const { folder, step } = findCheckpoint(config.initFrom);
+  const { trained, programs } = readManifest(folder);
   const other = otherMeaning(subject, folder);
   const stored = storedBlocks(
     folder,
@@ -73,13 +74,17 @@ export function initialWeights(subject: InitialSubject): InitialWeights {
   const fresh: { block: string; why: string }[] = [];
   const blocks = model.blocks.map((block): Block => {
     const tensors = stored.get(block.name);
-    const why = other.get(block.name) ?? mismatch(block, tensors);
-    if (why !== null || tensors === undefined) {
-      fresh.push({ block: block.name, why: why ?? '' });
+    const isThere = programs.blocks.some(({ name }) => name === block.name);
+    const why = isThere
+      ? (other.get(block.name) ?? mismatch(block, tensors))
+      : 'the checkpoint has no block of this name';
+    if (why !== null) {
+      fresh.push({ block: block.name, why });
       return block;
     }
-    // A block without parameters is neither.
-    if (Object.keys(block.params).length > 0) loaded.push(block.name);
+    // A block without parameters, that the checkpoint has, too, is neither.
+    if (tensors === undefined || Object.keys(block.params).length === 0) return block;
+    loaded.push(block.name);
     return {
       ...block,
       params: Object.fromEntries(
@@ -97,8 +102,8 @@ export function initialWeights(subject: InitialSubject): InitialWeights {
     blocks,
     loaded,
     fresh,
-    unused: [...stored.keys()].filter((name) => !names.has(name)),
-    trained: trainedBy(blocks, new Set(loaded), readManifest(folder).trained),
+    unused: programs.blocks.map(({ name }) => name).filter((name) => !names.has(name)),
+    trained: trainedBy(blocks, new Set(loaded), trained),
   };
   if (loaded.length > 0 && (!config.initStrict || fresh.length === 0)) return result;
   const missing = fresh.map(({ block, why }) => `${block}: ${why}`).join('; ');
@@ -175,10 +180,8 @@ function trainedBy(blocks: readonly Block[], loaded: ReadonlySet<string>, there:
 
 /** Why a block cannot take these tensors, or null. */
 function mismatch(block: Block, tensors: ReadonlyMap<string, Found> | undefined): string | null {
-  const params = Object.entries(block.params);
-  if (tensors === undefined) return params.length === 0 ? null : 'the checkpoint has no block of this name';
-  for (const [name, { shape }] of params) {
-    const found = tensors.get(name);
+  for (const [name, { shape }] of Object.entries(block.params)) {
+    const found = tensors?.get(name);
     if (found === undefined) return `the checkpoint has no ${name}`;
     if (found.dtype !== 'F32' || found.shape.join() !== shape.join())
       return `${name} is [${shape.join(', ')}] here and [${found.shape.join(', ')}] there`;

@@ -8,6 +8,7 @@ import { readBoundedText } from '../core/bounded-file.js';
 import { DataError, messageOf } from '../core/errors.js';
 import { LEGEND_FILE } from '../data/legend.js';
 import { freezerStateSchema } from '../freezing/freezer-state.js';
+import { blockProgramsSchema } from '../model/block-programs.js';
 import { modelSourceSchema } from '../model/model-source.js';
 import { arithmeticSchema } from '../run/arithmetic.js';
 import type { OwnKey } from '../run/own-key.js';
@@ -15,7 +16,7 @@ import { progressSchema } from '../run/progress.js';
 import { trainedStartSchema } from '../run/trained-start.js';
 import { MANIFEST_FILE } from './checkpoint-folder.js';
 
-const FORMAT = 'pipetrain-checkpoint-3';
+const FORMAT = 'pipetrain-checkpoint-4';
 /** Text of this length is the longest that there is; a run of ten million steps has less. */
 const LIMIT = { maxBytes: 500 * 2 ** 20, remedy: 'Use another checkpoint of the run.' };
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -29,6 +30,8 @@ const manifestSchema = z.object({
   plan: z.record(z.string(), z.unknown()),
   /** Where the model came from. */
   model: modelSourceSchema,
+  /** What its blocks compute. */
+  programs: blockProgramsSchema,
   arithmetic: arithmeticSchema,
   dataDigest: z.string(),
   /** The file that tells what tokens and classes the numbers of the data stand for (engine/data/legend.ts). */

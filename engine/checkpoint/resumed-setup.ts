@@ -7,21 +7,26 @@ import { findModelSource } from '../model/load-model.js';
 import { changedFiles, type ModelSource } from '../model/model-source.js';
 import { arithmeticDifferences, arithmeticOf } from '../run/arithmetic.js';
 import { type RunSetup, setUpRun } from '../run/run-setup.js';
+import { UNTRAINED } from '../run/trained-start.js';
 import { initialWeights } from './initial-weights.js';
 import { brokenFile } from './manifest.js';
+import { otherProgramsText } from './other-programs.js';
 import type { ResumePoint } from './run-checkpoint.js';
 
 /**
  * As `setUpRun`, with the weights that a new run starts from, or with what a checkpoint remembers. Throws a ModelError
  * (PT_MODEL_CHANGED) or a DataError (PT_DATA_CHANGED) where model or data are not what the checkpoint was made with,
- * PT_CHECKPOINT_BROKEN where it has other blocks than the model, and what `initialWeights` throws.
+ * PT_CHECKPOINT_BROKEN where it has other blocks than the model, and what `initialWeights` and `otherProgramsText`
+ * throw.
  */
 export async function setUpRunFrom(config: TrainConfig, from: ResumePoint | null): Promise<RunSetup> {
   if (from === null) {
     const setup = await setUpRun(config);
     if (config.initFrom === '') return setup;
-    const { blocks, trained } = initialWeights(setup);
-    return { ...setup, model: { ...setup.model, blocks }, trained };
+    const initial = initialWeights(setup);
+    // What was trained for something else is not trained.
+    const trained = otherProgramsText(setup, initial) === null ? initial.trained : UNTRAINED;
+    return { ...setup, model: { ...setup.model, blocks: initial.blocks }, trained };
   }
   // Before it is run.
   await sameModel(config.model, from);

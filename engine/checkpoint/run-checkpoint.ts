@@ -73,7 +73,7 @@ export async function saveCheckpoint({
   sources,
   key,
 }: CheckpointRequest): Promise<SavedCheckpoint> {
-  const { config, dataset, modelSource, trained } = setup;
+  const { config, dataset, modelSource, trained, programs } = setup;
   const target = await CheckpointFolder.begin(files, folder, state.step);
   try {
     const { blocks, weightsSha256 } = await writeBlocks(target, setup, sources);
@@ -93,6 +93,7 @@ export async function saveCheckpoint({
           seed: config.seed,
           config,
           model: modelSource,
+          programs: programs(),
           arithmetic: arithmeticOf(config),
           dataDigest: dataset.digest,
           legend,

@@ -33,6 +33,12 @@ export const trainConfigSchema = z.strictObject({
         'tokens mean the same; texts are read with its vocabulary unless data-options ask for another (legend=none)',
     ),
   initStrict: z.boolean().default(false).describe('init-from: every parameter of the model must be found'),
+  initOtherProgram: z
+    .boolean()
+    .default(false)
+    .describe(
+      'init-from: blocks may compute something else than what their weights were trained for (other heads ...)',
+    ),
   data: z.string().min(1).describe('data set as KIND:PATH, e.g. mnist:DIR, sst2:DIR, text:FILE'),
   dataOptions: z
     .record(z.string(), z.unknown())

@@ -16,18 +16,22 @@ export function modelDigest(model: Model, data: DataInfo, microBatch: number): s
     layer,
     Object.entries(params).map(([param, { shape, decay }]) => [param, shape, decay]),
   ]);
-  return createHash('sha256')
-    .update(JSON.stringify([model.name, blocks, [...stage.roles], stage.graph()], plain))
-    .digest('hex');
+  return digestOf([model.name, blocks, [...stage.roles], stage.graph()]);
 }
 
+/** SHA-256, as hex, over graphs and what belongs to them. */
+export const digestOf = (content: unknown): string =>
+  createHash('sha256').update(JSON.stringify(content, plain)).digest('hex');
+
 /**
- * Typed arrays as their bytes: numbers as text would lose none, but take longer. Where a node came from is for messages
- * and says nothing that names and graph do not.
+ * Typed arrays as their bytes: numbers as text would lose none, but take longer; what JSON has no number for by its
+ * name. Where a node came from is for messages and says nothing that names and graph do not.
  */
 const plain = (key: string, value: unknown): unknown =>
   key === 'origin'
     ? undefined
     : ArrayBuffer.isView(value)
       ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
-      : value;
+      : typeof value === 'number' && !Number.isFinite(value)
+        ? String(value)
+        : value;

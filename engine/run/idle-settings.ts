@@ -82,12 +82,15 @@ const diskCached: Reader = (config) =>
 /** One stage needs no cut and no order. */
 const stages: Reader = ({ pipeline }) => unless(pipeline !== 1, 'pipeline', 'a pipeline of length 1 has one stage');
 
+const fromWeights: Reader = ({ initFrom }) => unless(initFrom !== '', 'initFrom', 'no init-from is given');
+
 /** Who reads each setting. */
 export const SETTING_READERS: Readonly<Record<Name, Reader>> = {
   model: 'always',
   modelOptions: 'always',
   initFrom: 'always',
-  initStrict: ({ initFrom }) => unless(initFrom !== '', 'initFrom', 'no init-from is given'),
+  initStrict: fromWeights,
+  initOtherProgram: fromWeights,
   data: 'always',
   dataOptions: 'always',
   augment: 'always',

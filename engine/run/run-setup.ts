@@ -9,6 +9,7 @@ import { invariant } from '../core/invariant.js';
 import type { Dataset } from '../data/dataset.js';
 import { Sampler } from '../data/sampler.js';
 import type { Model } from '../model/block.js';
+import { type BlockPrograms, blockPrograms } from '../model/block-programs.js';
 import { buildModel } from '../model/build-model.js';
 import type { ModelDefinition } from '../model/define.js';
 import { loadModel } from '../model/load-model.js';
@@ -30,6 +31,8 @@ export interface RunSetup {
   readonly definition: ModelDefinition;
   readonly model: Model;
   readonly modelSource: ModelSource;
+  /** What its blocks compute; found when it is asked for the first time. */
+  readonly programs: () => BlockPrograms;
   readonly trained: TrainedStart;
   readonly dataset: Dataset;
   readonly layouts: readonly SlabLayout[];
@@ -88,6 +91,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);
   checkTraces(model, dataset.info, microBatch);
+  let programs: BlockPrograms | null = null;
   const sampler = new Sampler({
     numTrain: dataset.numTrain,
     numValidation: dataset.numValidation,
@@ -100,6 +104,8 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
     definition,
     model,
     modelSource: source,
+    programs: () =>
+      (programs ??= blockPrograms({ definition, modelOptions: config.modelOptions, model, data: dataset.info })),
     trained: trainedByFiles(model.blocks),
     dataset,
     layouts: model.blocks.map(slabLayout),

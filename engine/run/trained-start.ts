@@ -15,6 +15,9 @@ export const trainedStartSchema = z.object({
 
 export type TrainedStart = z.infer<typeof trainedStartSchema>;
 
+/** Nothing of the model was. */
+export const UNTRAINED: TrainedStart = { trainedLayers: 0, pretrainedLayers: 0 };
+
 /**
  * Whether a block starts from trained weights: some of its parameters are read from a file, and none is drawn at
  * random. What has no parameters needs no training.

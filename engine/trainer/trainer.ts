@@ -3,6 +3,7 @@
 // the way is an event.
 import { basename } from 'node:path';
 import { type InitialWeights, initialWeights, weightsEvent } from '../checkpoint/initial-weights.js';
+import { otherProgramsText } from '../checkpoint/other-programs.js';
 import { restoreFrom, type ResumePoint } from '../checkpoint/run-checkpoint.js';
 import type { Coordinator } from '../coordinator/coordinator.js';
 import { type RunCosts, runCosts } from '../costs/run-costs.js';
@@ -91,12 +92,19 @@ export class Trainer {
     requireMemory(coordinator.memoryFolder, setup);
     host.emit(startEvent(setup));
     for (const event of dataEvents(setup)) host.emit(event);
-    if (this.#initial !== null) host.emit(weightsEvent(this.#initial));
+    if (this.#initial !== null) this.#tellOfWeights(this.#initial);
     for (const member of await coordinator.launch()) host.emit(joinedEvent(member));
     host.onOpen?.(coordinator.entrance);
     const known = await runCosts(setup, coordinator, this.#kept);
     host.emit(known.event);
     return known;
+  }
+
+  #tellOfWeights(initial: InitialWeights): void {
+    const { setup, host } = this.#scene;
+    host.emit(weightsEvent(initial));
+    const other = otherProgramsText(setup, initial);
+    if (other !== null) host.emit({ type: 'warning', message: other });
   }
 
   /** Where the run begins or goes on, and what the first plan has to respect there. */

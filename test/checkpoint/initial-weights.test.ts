@@ -3,7 +3,9 @@
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { setUpRunFrom } from '../../engine/checkpoint/resumed-setup.js';
 import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { startingConfig } from '../../engine/checkpoint/starting-config.js';
 import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
 import { evaluateCheckpoint } from '../../engine/inference/evaluate.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
@@ -154,6 +156,31 @@ export const model = defineModel({
       message: expect.stringContaining('the labels are bad, fine here and bad, good there') as string,
     });
   }, 60_000);
+});
+
+describe('a model that computes something else with the same shapes', () => {
+  const setUp = (changes: Partial<TrainConfigInput>) =>
+    setUpRunFrom(
+      startingConfig(trainConfigSchema.parse({ ...AS_IT_IS, data: data(FIRST), initFrom: first, ...changes })),
+      null,
+    );
+  const heads = { modelOptions: { layers: 1, width: 16, heads: 1 } };
+
+  it('is refused with what differs, and taken as untrained where it is meant', async () => {
+    expect((await setUp({})).trained.trainedLayers).toBe(1);
+    await expect(setUp({ ...heads, initStrict: true })).rejects.toMatchObject({
+      code: 'PT_INIT_PROGRAM',
+      message: expect.stringMatching(
+        /^1 of the 4 blocks .*\(layer0.attention\).*: heads is 1 here and 2 there$/,
+      ) as string,
+      hint: expect.stringContaining('--model-options heads=2') as string,
+    });
+    expect((await setUp({ ...heads, initOtherProgram: true })).trained.trainedLayers).toBe(0);
+    // What starts fresh may compute what it will.
+    expect(
+      (await setUp({ modelOptions: { layers: 1, width: 16, heads: 2, dropout: 0.2 } })).trained.trainedLayers,
+    ).toBe(1);
+  });
 });
 
 describe('the legend of a checkpoint', () => {
