@@ -4,6 +4,7 @@
 import { messageOf, ModelError, PipetrainError } from '../core/errors.js';
 import { InvariantError } from '../core/invariant.js';
 import type { Node } from './graph.js';
+import { FAR_BELOW } from './ops/emit.js';
 
 const FOREIGN_HINT = 'Run "pipetrain doctor"; if it finds nothing, report this with the model.';
 
@@ -25,7 +26,7 @@ export interface RunFailure {
 export function runFailure({ program, executor, reason, hint, node, cause }: RunFailure): ModelError {
   const at = node ?? namedNode(reason);
   const call = at === null ? '' : ` in ${at.origin === undefined ? '' : `${at.origin}, `}op ${at.op}`;
-  const message = `Program "${program}" fails on ${executor}${call}: ${reason}`;
+  const message = `Program "${program}" fails on ${executor}${call}: ${withPlainIndex(reason)}`;
   return new ModelError('PT_EXECUTOR', message, hint, cause === undefined ? {} : { cause });
 }
 
@@ -57,6 +58,15 @@ export function atPlace(error: unknown, place: string): unknown {
  * further slash. Ops have no slash in their names.
  */
 export const nodeLabel = ({ op, origin }: Node): string => (origin === undefined ? op : `${origin}/${op}`);
+
+/**
+ * The same with a negative index as it was before it was moved away from those that count from the end, and without the
+ * range of these.
+ */
+const withPlainIndex = (reason: string): string =>
+  reason
+    .replace(/-1\d{9}\b/g, (found) => (Number(found) < FAR_BELOW ? String(Number(found) - FAR_BELOW) : found))
+    .replace(/inclusive range \[-\d+,/, 'inclusive range [0,');
 
 /** The call behind the first node that a message of ONNX Runtime names; null where it names none of a call. */
 function namedNode(message: string): Pick<Node, 'op' | 'origin'> | null {

@@ -285,6 +285,51 @@ export function executorSuite(
       loaded.free();
     });
 
+    // ONNX counts negative indices from the end: a label of -1 would train towards the last class.
+    it.runIf(seesIndices).each<[op: string, index: readonly number[], wrong: readonly number[], attrs: Attrs]>([
+      ['GatherV2', [2, 0], [-1, 0], { axis: 0, batchDims: 0 }],
+      ['GatherV2', [2, 0], [3, 0], { axis: 0, batchDims: 0 }],
+      ['GatherV2', [2, 0, 1], [2, 0, -1], { axis: 1, batchDims: 1 }],
+      ['GatherNd', [2, 0], [2, -1], {}],
+      ['PtEmbedding', [2, 0], [2, -3], {}],
+      ['PtCrossEntropy', [2, 0, 1], [2, 0, -1], {}],
+      ['ScatterNd', [2, 0], [2, -1], { shape: [3, 3] }],
+      ['ScatterNd', [1, 0], [1, 3], { shape: [3, 3] }],
+      ['TensorScatterUpdate', [1, 0], [1, -1], {}],
+    ])('%s refuses an index outside of its axis, also from the end: %j, not %j', (op, right, wrong, attrs) => {
+      const values = [{ shape: [3, 3] }];
+      const isPath = op.endsWith('Nd') || op === 'TensorScatterUpdate';
+      const indices = [
+        { shape: isPath ? [1, 2] : attrs['axis'] === 1 ? [3, 1] : [right.length], dtype: 'int32' as const },
+      ];
+      const updates = [{ shape: [1] }];
+      const inputs =
+        op === 'ScatterNd'
+          ? [...indices, ...updates]
+          : op === 'TensorScatterUpdate'
+            ? [...values, ...indices, ...updates]
+            : op === 'PtEmbedding'
+              ? [...indices, ...values]
+              : [...values, ...indices];
+      const program = programOf(op, inputs, (x, call) => [call(op, x, attrs)]);
+      const loaded = executor.load(program);
+      const index = Int32Array.from(right);
+      const size = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
+      const given = inputs.map((input) => ('dtype' in input ? index : new Float32Array(size(input.shape)).fill(1)));
+      const bound = loaded.bind(
+        given,
+        program.outputs.map(({ shape }) => new Float32Array(size(shape))),
+      );
+      bound.run();
+      index.set(wrong);
+      expect(() => bound.run()).toThrow(ModelError);
+      // As it was given, and never a range from the end.
+      if (op === 'PtEmbedding') expect(() => bound.run()).toThrow(/(?<![-\d])-3\b(?!.*\[-)/s);
+      index.set(right);
+      bound.run();
+      loaded.free();
+    });
+
     it('does not run what is freed; freeing twice is fine', () => {
       const loaded = executor.load(addition);
       const four = (): Float32Array => new Float32Array(4);

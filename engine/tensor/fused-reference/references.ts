@@ -1,6 +1,6 @@
 // Which reference stands in for which op, and checks of indices for kernels that backends run without one.
 import type { Attrs } from '../graph.js';
-import { normalAxis, numberAttr } from '../ops/attributes.js';
+import { normalAxis, numberAttr, numbersAttr } from '../ops/attributes.js';
 import { at } from '../ops/shapes.js';
 import type { Tensor } from '../tf.js';
 import { attention, attentionGradient } from './attention.js';
@@ -65,6 +65,10 @@ export const replacement = (op: string, backend: string): Reference | undefined 
   // Its kernels do not agree on what they take; the composition costs the same.
   op === '_FusedMatMul' ? fusedMatMul : replacements[backend]?.get(op);
 
+/** A list of numbers is a list of paths of one. */
+const requirePaths = (what: string, paths: Tensor, shape: readonly number[]): void =>
+  requireInside(what, paths, shape.slice(0, paths.rank > 1 ? at(paths.shape, -1) : 1));
+
 /** Throws a RangeError where a kernel of that name would read outside of its table. */
 export const checks: ReadonlyMap<string, (inputs: readonly Tensor[], attrs: Attrs) => void> = new Map([
   [
@@ -78,5 +82,10 @@ export const checks: ReadonlyMap<string, (inputs: readonly Tensor[], attrs: Attr
     'GatherNd',
     ([x, indices]) =>
       requireInside('GatherNd', indices as Tensor, (x as Tensor).shape.slice(0, at((indices as Tensor).shape, -1))),
+  ],
+  ['ScatterNd', ([indices], attrs) => requirePaths('ScatterNd', indices as Tensor, numbersAttr(attrs, 'shape'))],
+  [
+    'TensorScatterUpdate',
+    ([tensor, indices]) => requirePaths('TensorScatterUpdate', indices as Tensor, (tensor as Tensor).shape),
   ],
 ]);

@@ -1,7 +1,7 @@
 // crossEntropy: -log softmax at the label, per row. The forward leaves the log-probabilities for the backward.
 import { noGradient } from '../gradients/broadcasting.js';
 import { defineOp, type OpDefinition } from '../ops/definition.js';
-import { filled, finishReshape, reshape as emitReshape } from '../ops/emit.js';
+import { filled, finishReshape, inside, reshape as emitReshape } from '../ops/emit.js';
 import { at } from '../ops/shapes.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { type GradConfig, reshape, type Tensor } from '../tf.js';
@@ -22,7 +22,7 @@ export const crossEntropyOps: readonly OpDefinition[] = [
     },
     emit: (e) => {
       const [n, c] = flatSize(e.input(0).shape);
-      const inputs = [emitReshape(e, e.input(0).name, [n, c]), emitReshape(e, e.input(1).name, [n, 1])];
+      const inputs = [emitReshape(e, e.input(0).name, [n, c]), emitReshape(e, inside(e, e.input(1).name), [n, 1])];
       e.finish('LogSoftmax', [at(inputs, 0)], { axis: -1 }, '', [1]);
       const atLabel = e.node('GatherElements', [e.output(1).name, at(inputs, 1)], { axis: 1 });
       finishReshape(e, e.node('Neg', [atLabel]), 0);
@@ -60,7 +60,10 @@ const crossEntropyGradient: GradConfig = {
   },
 };
 
-/** Cross entropy in nats of `logits` [..., C] against `labels` int32 [...] in 0..C-1, per row: [...]. */
+/**
+ * Cross entropy in nats of `logits` [..., C] against `labels` int32 [...], per row: [...]. Every label must lie in
+ * 0..C-1; the run fails otherwise.
+ */
 export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
   defineGradient(crossEntropyGradient);
   return at(runOp('PtCrossEntropy', { logits, labels }), 0);

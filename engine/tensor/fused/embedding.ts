@@ -2,7 +2,7 @@
 import { noGradient } from '../gradients/broadcasting.js';
 import { numberAttr } from '../ops/attributes.js';
 import { defineOp, type OpDefinition } from '../ops/definition.js';
-import { reshape } from '../ops/emit.js';
+import { inside, reshape } from '../ops/emit.js';
 import { sumByIndex } from '../ops/gather.js';
 import { at } from '../ops/shapes.js';
 import { sizeOf } from '../shape.js';
@@ -14,7 +14,7 @@ export const embeddingOps: readonly OpDefinition[] = [
     name: 'PtEmbedding',
     inputs: ['ids', 'table'],
     infer: (inputs) => [{ shape: [...at(inputs, 0).shape, at(at(inputs, 1).shape, 1)], dtype: 'float32' }],
-    emit: (e) => e.finish('Gather', [e.input(1).name, e.input(0).name], { axis: 0 }),
+    emit: (e) => e.finish('Gather', [e.input(1).name, inside(e, e.input(0).name)], { axis: 0 }),
   }),
   defineOp({
     name: 'PtEmbeddingGrad',

@@ -76,3 +76,15 @@ export const rowSumOperands = (e: NodeWriter, x: string, rows: number): readonly
   e.constant('float32', [rows], new Float32Array(rows).fill(1)),
   x,
 ];
+
+/** Far below any index; the distance at which `inside` leaves one that is negative. */
+export const FAR_BELOW = -1_000_000_000;
+
+/**
+ * Indices into an axis, int32. ONNX counts negative ones from its end, so that a label of -1 would name the last class;
+ * here they go where the runtime refuses them, as it does those that are too large.
+ */
+export function inside(e: NodeWriter, indices: string): string {
+  const isBelow = e.node('Less', [indices, scalar(e, 'int32', 0)]);
+  return e.node('Where', [isBelow, e.node('Add', [indices, scalar(e, 'int32', FAR_BELOW)]), indices]);
+}

@@ -5,7 +5,7 @@ import { computeDtype, type Shape, sizeOf } from '../shape.js';
 import { backend_util, type TensorInfo } from '../tf.js';
 import { dtypeAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type Operand, type TensorSpec } from './definition.js';
-import { cast, castAttributes, filled, finishReshape, int64s, reshape, scalar } from './emit.js';
+import { cast, castAttributes, filled, finishReshape, inside, int64s, reshape, scalar } from './emit.js';
 import { at } from './shapes.js';
 
 /** Axes and output shape. TensorFlow.js checks them and says in its own words what does not fit. */
@@ -30,7 +30,7 @@ function gatherShapes(
  * is moved there and back.
  */
 function batchGather(e: EmitContext, x: Operand, indices: Operand, axis: number, batchDims: number): void {
-  const paths = reshape(e, cast(e, indices.name, 'int64'), [...indices.shape, 1]);
+  const paths = reshape(e, cast(e, inside(e, indices.name), 'int64'), [...indices.shape, 1]);
   const attributes = { batch_dims: batchDims };
   if (axis === batchDims) return e.finish('GatherND', [x.name, paths], attributes);
   const [source, rank, between] = [x.shape.map((_, i) => i), e.output(0).shape.length, axis - batchDims];
@@ -88,7 +88,7 @@ export const gatherOps: readonly OpDefinition[] = [
     emit: (e) => {
       const [x, indices] = [e.input(0), e.input(1)];
       const { axis, batchDims } = gatherShapes(x, indices, e.attrs);
-      if (batchDims === 0) return e.finish('Gather', [x.name, indices.name], { axis });
+      if (batchDims === 0) return e.finish('Gather', [x.name, inside(e, indices.name)], { axis });
       batchGather(e, x, indices, axis, batchDims);
     },
   }),
@@ -99,7 +99,7 @@ export const gatherOps: readonly OpDefinition[] = [
       const [x, indices] = [at(inputs, 0), at(inputs, 1)];
       return [{ shape: [...indices.shape.slice(0, -1), ...x.shape.slice(at(indices.shape, -1))], dtype: x.dtype }];
     },
-    emit: (e) => e.finish('GatherND', [e.input(0).name, cast(e, e.input(1).name, 'int64')]),
+    emit: (e) => e.finish('GatherND', [e.input(0).name, cast(e, inside(e, e.input(1).name), 'int64')]),
   }),
   defineOp({
     name: 'UnsortedSegmentSum',

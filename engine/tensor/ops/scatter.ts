@@ -3,7 +3,7 @@
 import { type Shape, sizeOf } from '../shape.js';
 import { numbersAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type Operand } from './definition.js';
-import { cast, filled, finishReshape, int64s, numeric, reshape, scalar } from './emit.js';
+import { cast, FAR_BELOW, filled, finishReshape, int64s, numeric, reshape, scalar } from './emit.js';
 import { at } from './shapes.js';
 
 /**
@@ -22,7 +22,15 @@ function scatter(
   const count = sizeOf(indices.shape) / Math.max(depth, 1);
   const [rows, width] = [sizeOf(shape.slice(0, depth)), sizeOf(shape.slice(depth))];
   const strides = Array.from({ length: depth }, (_, i) => sizeOf(shape.slice(i + 1, depth)));
-  const steps = e.node('Mul', [reshape(e, cast(e, indices.name, 'int64'), [count, depth]), int64s(e, strides)]);
+  const paths = reshape(e, indices.name, [count, depth]);
+  const sizes = e.constant('int32', [depth], shape.slice(0, depth));
+  // Each on its own axis: summed up, an index that is too large would be a place of the next row.
+  const isInside = e.node('And', [
+    e.node('GreaterOrEqual', [paths, scalar(e, 'int32', 0)]),
+    e.node('Less', [paths, sizes]),
+  ]);
+  const refused = e.node('Where', [isInside, paths, scalar(e, 'int32', FAR_BELOW)]);
+  const steps = e.node('Mul', [cast(e, refused, 'int64'), int64s(e, strides)]);
   const row = e.node('ReduceSum', [steps, int64s(e, [1])], { keepdims: 1 });
   const places = e.node('Expand', [row, int64s(e, [count, width])]);
   finishReshape(
