@@ -2,6 +2,7 @@
 // know which field is what, nor whether the first row is a heading.
 import { CsvError, parse } from 'csv-parse/sync';
 import { DataError } from '../core/errors.js';
+import { jsonLine } from './json-line.js';
 
 export interface Row {
   readonly fields: readonly string[];
@@ -195,7 +196,7 @@ function jsonRows(path: string, content: string): Rows {
   const nested = new Set<number>();
   for (const [at, text] of content.split('\n').entries()) {
     if (text.trim() === '') continue;
-    const object = jsonObject(path, at + 1, text);
+    const object = jsonLine(path, at + 1, text);
     names ??= Object.keys(object);
     const keys = names;
     if (Object.keys(object).length !== keys.length || !keys.every((key) => Object.hasOwn(object, key)))
@@ -214,21 +215,6 @@ function jsonRows(path: string, content: string): Rows {
     );
   }
   return { rows: list.rows, names: names ?? [], nested };
-}
-
-function jsonObject(path: string, line: number, text: string): Record<string, unknown> {
-  let value: unknown = null;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // Told below, like what is no object.
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new DataError(
-    'PT_DATA_JSON',
-    `${path}:${line}: not a JSON object on a line of its own`,
-    'JSON Lines have one object per line, e.g. {"text": "a good film", "label": "good"}',
-  );
 }
 
 /** Lists and objects stay JSON; where they are the text or the label they are refused. */

@@ -237,6 +237,11 @@ describe('JSON Lines', () => {
       open(lines.replaceAll('"label":"pos"', '"label":1').replaceAll('"label":"neg"', '"label":0')).labels,
     ).toEqual(['0', '1']);
     expect(open(lines.replaceAll('"text"', '"remark"'), { text: 'remark' }).labels).toEqual(['neg', 'pos']);
+    // One and the same double.
+    const ids = lines.replaceAll('"pos"', '9007199254740992').replaceAll('"neg"', '9007199254740993');
+    expect(open(ids).labels).toEqual(['9007199254740992', '9007199254740993']);
+    // What looks like the key inside a text is none.
+    expect(open(lines.replace('film 2', 'a \\"label\\": \\u00e9')).numTrain).toBe(36);
   });
 
   it.each([
@@ -244,6 +249,9 @@ describe('JSON Lines', () => {
     ['other keys', `${lines}\n{"text":"a"}`, 'd.jsonl:41: the keys are text'],
     ['a list as label', lines.replaceAll('"label":"pos"', '"label":["pos"]'), '"label" holds lists'],
     ['JSON over several lines', '{\n"text": "a"\n}', 'd.jsonl:1'],
+    ['a key twice', lines.replace('"id":2', '"label":"neg"'), 'd.jsonl:3: the key "label" is given twice'],
+    ['a key twice, once escaped', lines.replace('"id":2', '"\\u006cabel":"neg"'), 'd.jsonl:3: the key "label"'],
+    ['a number out of range', lines.replace('"id":2', '"id":1e400'), 'a number is out of range'],
   ])('are refused with %s', (_, content, place) => {
     expect(errorOf(() => open(content))).toMatchObject({
       code: 'PT_DATA_JSON',
