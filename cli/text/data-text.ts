@@ -94,7 +94,7 @@ const limitText = ({ part, kept, of, setting, isDrawn }: DataSummary['limits'][n
   `${part}: ${count(kept)} of ${count(of)} samples, ${isDrawn ? 'drawn by class' : 'the first ones'} (${setting})`;
 
 function tokenLines(tokens: NonNullable<DataSummary['tokens']>): string[] {
-  const { tokenizer, size, file, unknown, sequence, isGiven } = tokens;
+  const { tokenizer, size, file, unknown, sequence } = tokens;
   const from = file === null ? (tokenizer === 'bytes' ? '' : ' from the texts themselves') : ` of ${file}`;
   const unknowns =
     unknown === null
@@ -102,14 +102,19 @@ function tokenLines(tokens: NonNullable<DataSummary['tokens']>): string[] {
       : `; unknown: ${share(unknown.train)} of the training and ${share(unknown.validation)} of the validation tokens`;
   return [
     `tokens: ${tokenizer}, a vocabulary of ${count(size)}${from}${unknowns}`,
-    `length: ${plural(sequence, 'token')}, ${isGiven ? 'as given' : 'chosen by the training texts'}` +
-      cutText(tokens, true),
+    `length: ${plural(sequence, 'token')}, ${lengthSource(tokens)}` + cutText(tokens, true),
   ];
 }
 
-function cutText({ cut }: NonNullable<DataSummary['tokens']>, withOption: boolean): string {
+function lengthSource({ sequence, isGiven, most }: NonNullable<DataSummary['tokens']>): string {
+  if (isGiven) return 'as given';
+  return sequence === most ? 'the most that the tokenizer allows' : 'chosen by the training texts';
+}
+
+function cutText({ cut, sequence, most }: NonNullable<DataSummary['tokens']>, withOption: boolean): string {
   if (cut === null) return '';
   if (cut.samples === 0) return ', no text is cut';
-  const option = withOption ? `; the longest has ${count(cut.longest)} (sequence=N changes it)` : '';
+  const remedy = sequence === most ? '' : ' (sequence=N changes it)';
+  const option = withOption ? `; the longest has ${count(cut.longest)}${remedy}` : '';
   return `, ${share(cut.share)} of the texts are cut${option}`;
 }

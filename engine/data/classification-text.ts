@@ -53,19 +53,19 @@ const frame = ({ tokenizer, prefix, suffix }: Framing, text: string): number[] =
 
 /** Throws UsageError PT_DATA_OPTION where a sample of so many tokens is none that the tokenizer makes. */
 function requireLength({ tokenizer, prefix, suffix, mostTokens }: Framing, sequence: number | null): void {
-  const T = sequence ?? Infinity;
+  if (sequence === null) return;
   const frameLength = prefix.length + suffix.length;
   const whose = `the tokenizer ${tokenizer.file ?? tokenizer.name}`;
-  if (T < frameLength)
+  if (sequence <= frameLength)
     throw new UsageError(
       'PT_DATA_OPTION',
-      `sequence=${T} does not hold the ${frameLength} tokens that ${whose} frames a text with`,
+      `sequence=${sequence} leaves no place for a text: ${whose} frames it with ${frameLength} tokens`,
       `use sequence=${frameLength + 1} or more`,
     );
-  if (sequence !== null && mostTokens !== null && sequence > mostTokens)
+  if (mostTokens !== null && sequence > mostTokens)
     throw new UsageError(
       'PT_DATA_OPTION',
-      `sequence=${sequence} is above the ${mostTokens} tokens (model_max_length) of ${whose}`,
+      `sequence=${sequence} is above the ${mostTokens} tokens that the files of ${whose} allow (model_max_length)`,
       `use sequence=${mostTokens} or less`,
     );
 }
@@ -178,6 +178,7 @@ export function encodeClassification({
         unknown: framing.tokenizer.unknown === null ? null : encoded.unknownShares(train.length),
         sequence: T,
         isGiven: sequence !== null,
+        most: framing.mostTokens,
         cut: cutFacts(encoded.lengths, T),
       },
     },

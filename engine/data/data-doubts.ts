@@ -21,9 +21,9 @@ export function dataDoubts(summary: DataSummary): string[] {
   );
 }
 
-function classDoubts({ classes, numTrain, numValidation }: DataSummary): string[] {
+function classDoubts({ classes, columns, image, numTrain, numValidation }: DataSummary): string[] {
   if (classes === undefined) return [];
-  const { count, most, least, absent, alike } = classes;
+  const { count, most, least, absent, untrained, alike } = classes;
   const doubts = alike.map(
     (names) =>
       `the labels ${names.map((name) => `"${name}"`).join(' and ')} differ only in case or spaces, and are ` +
@@ -41,23 +41,37 @@ function classDoubts({ classes, numTrain, numValidation }: DataSummary): string[
         'who always says that is right as often',
     );
   if (numTrain < FEW_PER_CLASS * count && numTrain >= 2 * FEW_PER_CLASS)
-    doubts.push(`${count} classes for ${numTrain} training samples; check that the right column is the label`);
+    doubts.push(
+      `${count} classes for ${numTrain} training samples; ` +
+        (columns === undefined ? 'train on more' : 'check that the right column is the label'),
+    );
   if (absent.count > 0 && numValidation > 0)
     doubts.push(
-      `${absent.count} of ${count} classes have no validation sample (${absent.names.join(', ')}` +
-        `${absent.count > absent.names.length ? ', ...' : ''}); the metric says nothing about them`,
+      `${absent.count} of ${count} classes have no validation sample (${some(absent)}); ` +
+        'the metric says nothing about them',
+    );
+  // Of other data only those that read by the classes of a checkpoint have such, and these are meant.
+  if (untrained.count > 0 && image !== undefined)
+    doubts.push(
+      `${untrained.count} of ${count} classes have no training sample (${some(untrained)}); nothing is learned of them`,
     );
   return doubts;
 }
 
+const some = ({ count, names }: { readonly count: number; readonly names: readonly string[] }): string =>
+  `${names.join(', ')}${count > names.length ? ', ...' : ''}`;
+
 function tokenDoubts({ tokens }: DataSummary): string[] {
   if (tokens === undefined) return [];
   const doubts: string[] = [];
-  const { cut, unknown, sequence, file } = tokens;
+  const { cut, unknown, sequence, most, file } = tokens;
   if (cut !== null && cut.share > MUCH_CUT)
     doubts.push(
       `${percent(cut.share)} of the texts are cut at ${sequence} tokens (the longest has ${cut.longest}); ` +
-        'what stands behind is not seen; --data-options sequence=N sets the length',
+        'what stands behind is not seen; ' +
+        (sequence === most
+          ? 'the tokenizer allows no more (model_max_length)'
+          : '--data-options sequence=N sets the length'),
     );
   for (const part of ['train', 'validation'] as const)
     if (unknown !== null && unknown[part] > (part === 'validation' && file === null ? MUCH_NEW : MUCH_UNKNOWN))

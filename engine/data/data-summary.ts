@@ -41,6 +41,8 @@ export const dataSummarySchema = z.object({
       least: z.array(classCount).max(64),
       /** Training classes without a validation sample: how many, and the first of them. */
       absent: z.object({ count: whole, names: z.array(text).max(16) }),
+      /** Classes without a training sample: how many, and the first of them. */
+      untrained: z.object({ count: whole, names: z.array(text).max(16) }),
       /** Names that differ in case or white space alone. */
       alike: z.array(z.array(text)).max(16),
     })
@@ -61,6 +63,8 @@ export const dataSummarySchema = z.object({
       sequence: whole,
       /** Whether the length was given, or chosen by the texts. */
       isGiven: z.boolean(),
+      /** What the tokenizer allows a sample at most; null where there is no limit. */
+      most: whole.nullable(),
       /** Samples longer than that, of all, and tokens of the longest; null where nothing is cut by its nature. */
       cut: z.object({ samples: whole, share, longest: whole }).nullable(),
     })
@@ -99,13 +103,19 @@ export function classFacts(
   }
   const all = names.map((name, id) => ({ name: short(name), train: train[id] ?? 0, validation: validation[id] ?? 0 }));
   const absent = all.filter((counts) => counts.train > 0 && counts.validation === 0);
+  const untrained = all.filter((counts) => counts.train === 0);
+  const told = (list: typeof all): ClassFacts['absent'] => ({
+    count: list.length,
+    names: list.slice(0, LISTED_ABSENT).map(({ name }) => name),
+  });
   const byCount = [...all].sort((a, b) => b.train - a.train);
   const isFew = all.length <= FEW_CLASSES;
   return {
     count: all.length,
     most: isFew ? all : byCount.slice(0, LISTED_MOST),
     least: isFew ? [] : byCount.slice(-LISTED_LEAST),
-    absent: { count: absent.length, names: absent.slice(0, LISTED_ABSENT).map(({ name }) => name) },
+    absent: told(absent),
+    untrained: told(untrained),
     alike: alike.slice(0, LISTED_ABSENT).map((group) => group.slice(0, LISTED_ABSENT).map(short)),
   };
 }

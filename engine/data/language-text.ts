@@ -42,7 +42,7 @@ function tokenFacts(
 ): TokenFacts {
   const unknowns =
     unknown === null ? null : { train: shareOf(train, unknown), validation: shareOf(validation, unknown) };
-  return { tokenizer: name, size, file, unknown: unknowns, sequence, isGiven, cut: null };
+  return { tokenizer: name, size, file, unknown: unknowns, sequence, isGiven, most: null, cut: null };
 }
 
 export interface RunningText {

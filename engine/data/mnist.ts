@@ -6,6 +6,7 @@ import { DataError } from '../core/errors.js';
 import { byteColumn, packedColumn } from './column.js';
 import { classFacts, type DataSummary } from './data-summary.js';
 import { readIdx } from './idx.js';
+import { imageClasses } from './image-labels.js';
 import type { DataKind } from './kind.js';
 import { dataOptions } from './kind.js';
 import { labelsBy } from './legend.js';
@@ -23,6 +24,13 @@ const options = z.strictObject({
       'one pair of files: the last fifth validates, or a fifth drawn by class (default: last, if it has all classes)',
     ),
   splitSeed: z.number().int().nonnegative().default(1).describe('seed of what is drawn; not that of the run'),
+  classes: z
+    .number()
+    .int()
+    .min(2)
+    .max(256)
+    .optional()
+    .describe('how many classes there are (default: up to the highest label, where most of these have images)'),
 });
 
 /** Mean and standard deviation of the pixels of MNIST's training images, scaled to [0, 1]. */
@@ -183,7 +191,7 @@ export const mnist: DataKind = {
   name: 'mnist',
   summary: 'DIR with IDX images and labels (MNIST and its relatives)',
   open(request) {
-    const { maxTrain, maxValidation, split, splitSeed } = dataOptions(options, request);
+    const { maxTrain, maxValidation, split, splitSeed, classes } = dataOptions(options, request);
     if (!isFolder(request.path)) {
       throw new DataError(
         'PT_DATA_FOLDER',
@@ -199,9 +207,13 @@ export const mnist: DataKind = {
     ] as const;
     const [train, validation] = [limited[0].pair, limited[1].pair];
     const labels = concat(train.labels, validation.labels);
-    const own = Array.from({ length: labels.reduce((most, label) => Math.max(most, label), 0) + 1 }, (_, id) =>
-      String(id),
-    );
+    // Before some are drawn: a class that is left out then is none that is missing.
+    const own = imageClasses({
+      source: request.path,
+      train: found.train.labels,
+      validation: found.validation.labels,
+      classes,
+    });
     // Labels are their own numbers, so that only a legend of such numbers fits.
     const known = labelsBy(own, request.legend);
     const names = own.every((name, id) => known[id] === name) ? known : own;

@@ -125,6 +125,19 @@ describe('what is told', () => {
     expect(dataDoubts(open(lines).summary!).join()).toMatch(/25 % of the texts are cut at 256 tokens.*sequence=N/);
   });
 
+  it('says where the tokenizer sets the length, and takes none that holds its frame alone', () => {
+    const files = (most: number) => ({
+      'd.tsv': Array.from({ length: 40 }, (_, i) => `a b a b${' a'.repeat(i % 3)}\t${i % 2}`).join('\n'),
+      'vocab.txt': '[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\n',
+      'tokenizer_config.json': JSON.stringify({ model_max_length: most }),
+    });
+    const { summary } = openDataset(`tsv:${join(scratchWith(files(4)), 'd.tsv')}`, {});
+    expect(summary?.tokens).toMatchObject({ sequence: 4, most: 4, isGiven: false });
+    expect(dataDoubts(summary!).join()).toMatch(/are cut at 4 tokens.*the tokenizer allows no more/);
+    const short = join(scratchWith(files(8)), 'd.tsv');
+    expect(() => openDataset(`tsv:${short}`, { sequence: 2 })).toThrow(/sequence=2 leaves no place for a text/);
+  });
+
   it.each([
     ['a class that nearly all have', sorted({ a: 200, b: 5 }), /98 % of the training samples have the label "a"/],
     ['texts on both sides', 'same\ta\nlike\tb\n'.repeat(20), /4 of 4 validation texts stand among the training/],

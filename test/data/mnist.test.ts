@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { dataDoubts } from '../../engine/data/data-doubts.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { errorOf } from '../error-of.js';
 import { realData } from '../real-data.js';
@@ -155,6 +156,38 @@ describe('mnist', () => {
     expect(error.code).toBe('PT_DATA_SIZE');
     expect(error.message).toContain('2x3');
     expect(error.message).toContain('2x2');
+  });
+
+  describe('labels', () => {
+    const labelled = (train: readonly number[], test: readonly number[], options = {}) =>
+      open(
+        scratchWith({
+          'train-images-idx3-ubyte': images(train.length).images,
+          'train-labels-idx1-ubyte': idx([train.length], train),
+          't10k-images-idx3-ubyte': images(test.length).images,
+          't10k-labels-idx1-ubyte': idx([test.length], test),
+        }),
+        options,
+      );
+
+    it.each<[string, number[], number[], object, string, string]>([
+      ['are at least two', [1, 1, 1], [1], {}, 'PT_DATA_CLASSES', 'have 1 label (1)'],
+      ['are all trained', [0, 1, 0, 1], [0, 2], {}, 'PT_DATA_LABEL', 'validation image 1 has the label 2'],
+      ['have few gaps', [0, 7, 255, 0], [0], {}, 'PT_DATA_CLASSES', '3 labels (0, 7, 255) that go up to 255'],
+      ['are as many as said', [0, 7, 0, 7], [0], { classes: 4 }, 'PT_DATA_CLASSES', 'a label is 7'],
+    ])('%s', (_, train, test, options, code, message) => {
+      const error = errorOf(() => labelled(train, test, options));
+      expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
+    });
+
+    it('may have gaps, which are told; many where somebody says so', () => {
+      const gaps = labelled([0, 1, 3, 0, 1, 3], [0]);
+      expect(gaps.info.classes).toBe(4);
+      const doubts = dataDoubts(gaps.summary!).join('\n');
+      expect(doubts).toContain('1 of 4 classes have no training sample (2); nothing is learned of them');
+      expect(doubts).not.toContain('column');
+      expect(labelled([0, 7], [7], { classes: 10 }).info.classes).toBe(10);
+    });
   });
 
   it('names the nearest option for one that does not exist', () => {
