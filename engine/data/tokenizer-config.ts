@@ -1,5 +1,6 @@
 // TokenizerConfig: what stands beside a vocabulary about its tokenizer (tokenizer_config.json, special_tokens_map.json,
-// added_tokens.json). Every setting is honoured, known to decide no id, or refused by its name.
+// added_tokens.json, sentence_bert_config.json). Every setting is honoured, known to decide no id, or refused by its
+// name.
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -28,8 +29,10 @@ export interface TokenizerConfig {
   readonly additional: readonly string[];
   /** Tokens that are found in a text, as far as they are listed. */
   readonly added: readonly AddedToken[];
-  /** Tokens of a sample at most; null where nothing is said. */
-  readonly mostTokens: number | null;
+  /** Tokens of a sample at most, and which file says so by which key; null where nothing is said. */
+  readonly most: { readonly tokens: number; readonly file: string; readonly key: string } | null;
+  /** The file that has every text folded to small letters before the tokenizer sees it, or null. */
+  readonly folding: string | null;
 }
 
 const LIMIT: FileLimit = { maxBytes: DESCRIPTION_BYTES, remedy: 'Download it again; a real one has some kilobytes.' };
@@ -46,6 +49,10 @@ const flags = {
 const token = z.union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)]);
 const right = z.literal('right', { error: 'only "right" is supported' }).optional();
 const flag = z.boolean().nullish();
+const length = z
+  .number()
+  .refine((value) => Number.isInteger(value) && value > 0, { error: 'it has to be a whole number from 1' })
+  .nullish();
 
 const schema = z.looseObject({
   tokenizer_class: z.string().nullish(),
@@ -59,8 +66,8 @@ const schema = z.looseObject({
   wordpieces_prefix: z.literal('##', { error: 'only "##" is supported' }).nullish(),
   padding_side: right,
   truncation_side: right,
-  model_max_length: z.number().nullish(),
-  max_len: z.number().nullish(),
+  model_max_length: length,
+  max_len: length,
   added_tokens_decoder: z
     .record(z.string().regex(/^\d+$/), z.strictObject({ content: z.string(), ...flags }))
     .optional(),
@@ -68,6 +75,9 @@ const schema = z.looseObject({
   extra_special_tokens: z.union([z.array(token), z.record(z.string(), token)]).nullish(),
   ...Object.fromEntries(ROLES.map((role) => [`${role}_token`, token.nullish()])),
 });
+
+/** How sentence-transformers reads texts for a model. */
+const sentenceSchema = z.looseObject({ max_seq_length: length, do_lower_case: flag });
 
 /** Settings that decide no id of one text that is encoded for training. */
 const NEUTRAL = new Set([
@@ -120,7 +130,16 @@ export function readTokenizerConfig(folder: string, files: SourceFiles): Tokeniz
   if (neverSplit.length > 0) throw unsupported(file, `never_split ${JSON.stringify(neverSplit)}`);
   const added = Object.entries(config.added_tokens_decoder ?? {}).map(([id, rest]) => ({ id: Number(id), ...rest }));
   requireListed(join(folder, 'added_tokens.json'), added, files);
-  const most = Math.min(config.model_max_length ?? Infinity, config.max_len ?? Infinity);
+  const sentence = join(folder, 'sentence_bert_config.json');
+  const settings = existsSync(sentence) ? readJson(sentence, LIMIT, files) : {};
+  const { max_seq_length, do_lower_case } = checked(sentence, basename(sentence), sentenceSchema, settings);
+  const [most] = [
+    { tokens: config.model_max_length, file, key: 'model_max_length' },
+    { tokens: config.max_len, file, key: 'max_len' },
+    { tokens: max_seq_length, file: sentence, key: 'max_seq_length' },
+  ]
+    .flatMap((limit) => (limit.tokens != null && limit.tokens < NO_LIMIT ? [{ ...limit, tokens: limit.tokens }] : []))
+    .sort((a, b) => a.tokens - b.tokens);
   return {
     file,
     className: config.tokenizer_class?.replace(/Fast$/, '') ?? null,
@@ -133,7 +152,8 @@ export function readTokenizerConfig(folder: string, files: SourceFiles): Tokeniz
       Object.values(list ?? {}),
     ),
     added,
-    mostTokens: most < NO_LIMIT ? Math.floor(most) : null,
+    most: most ?? null,
+    folding: do_lower_case === true ? sentence : null,
   };
 }
 

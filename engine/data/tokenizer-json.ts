@@ -93,7 +93,7 @@ export function readTokenizerJson(file: string, config: TokenizerConfig, files: 
       frame: settings,
     });
   }
-  return { tokenizer, ...frame, pad, mostTokens: config.mostTokens };
+  return { tokenizer, ...frame, pad, mostTokens: config.most?.tokens ?? null };
 }
 
 /** What the file says, for comparisons. */

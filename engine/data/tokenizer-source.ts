@@ -6,10 +6,10 @@ import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../core/errors.js';
 import type { Framing } from './sample-frame.js';
 import type { SourceFiles } from './source-files.js';
-import { readTokenizerConfig } from './tokenizer-config.js';
+import { readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.js';
 import type { TokenizerIdentity } from './tokenizer-identity.js';
 import { readTokenizerJson } from './tokenizer-json.js';
-import { refused } from './tokenizer-refusal.js';
+import { refused, unsupported } from './tokenizer-refusal.js';
 import { readVocabularyFile, vocabularyLines } from './vocabulary-file.js';
 
 const JSON_NAME = 'tokenizer.json';
@@ -40,7 +40,25 @@ export function readTokenizer(path: string, lowercase: boolean | null, files: So
       ? readTokenizerJson(isPair ? json : file, config, files)
       : readVocabularyFile(file, config, lowercase, files);
   if (isPair) requireSameTokens(framing, lines, files);
+  requirePlace(framing, config);
+  requireFolding(framing, config);
   return framing;
+}
+
+/** A sample that holds the frame alone would be the same one for every text. */
+function requirePlace({ prefix, suffix }: Framing, { most }: TokenizerConfig): void {
+  const frame = prefix.length + suffix.length;
+  if (most === null || most.tokens > frame) return;
+  throw refused(
+    most.file,
+    `${most.key} is ${most.tokens}; a sample is framed with ${frame} tokens, which leaves no place for its text`,
+    `correct ${most.key} to the number of tokens that the model was trained with, or remove it`,
+  );
+}
+
+function requireFolding({ tokenizer }: Framing, { folding }: TokenizerConfig): void {
+  if (folding !== null && tokenizer.identity.settings['lowercase'] !== true)
+    throw unsupported(folding, 'do_lower_case true with a tokenizer that tells capital letters from small ones');
 }
 
 /** Where both are there, each line has to be the token with its number. */

@@ -65,7 +65,7 @@ export function readVocabularyFile(
     added,
     frame: frameSettings(frame, pad),
   });
-  return { tokenizer, ...frame, pad, mostTokens: config.mostTokens };
+  return { tokenizer, ...frame, pad, mostTokens: config.most?.tokens ?? null };
 }
 
 /** The tokens of the file, and behind them those that are added to it. */
@@ -89,7 +89,7 @@ function specialTokens(
   tokens: readonly string[],
   config: TokenizerConfig,
 ): { readonly special: ReadonlyMap<TokenRole, number>; readonly added: readonly AddedToken[] } {
-  const idOf = new Map(tokens.map((token, id) => [token, id]));
+  const idOf = uniqueIds(file, tokens);
   const added = [...config.added];
   const special = new Map<TokenRole, number>();
   const roles = new Map<TokenRole, string>([...NAMES, ...config.names]);
@@ -106,6 +106,22 @@ function specialTokens(
   if (lost !== undefined)
     throw unsupported(config.file, `the special token ${JSON.stringify(lost)}, which is not listed as added,`);
   return { special, added };
+}
+
+/** The id of each token. Throws PT_TOKENIZER where one has two: which of the rows was trained cannot be known. */
+function uniqueIds(file: string, tokens: readonly string[]): ReadonlyMap<string, number> {
+  const idOf = new Map<string, number>();
+  for (const [id, token] of tokens.entries()) {
+    const other = idOf.get(token);
+    if (other !== undefined)
+      throw refused(
+        file,
+        `the token ${JSON.stringify(token)} stands in line ${other + 1} and in line ${id + 1}`,
+        'use the vocabulary as it came with the weights; a token has one line, and its number is the row of the table',
+      );
+    idOf.set(token, id);
+  }
+  return idOf;
 }
 
 /** Whether case is folded where nobody says so: as BERT's tokenizer does, but not where capitals would be lost. */

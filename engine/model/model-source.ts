@@ -24,7 +24,14 @@ export const modelSourceSchema = z.object({
 export type ModelSource = z.infer<typeof modelSourceSchema>;
 
 /** What of a folder decides what is computed, besides the weights. */
-const FOLDER_FILES = ['config.json', 'tokenizer_config.json', 'tokenizer.json', 'special_tokens_map.json', 'vocab.txt'];
+const FOLDER_FILES = [
+  'config.json',
+  'tokenizer_config.json',
+  'tokenizer.json',
+  'special_tokens_map.json',
+  'sentence_bert_config.json',
+  'vocab.txt',
+];
 
 export const builtInSource = (name: string): ModelSource => ({
   kind: 'built-in',

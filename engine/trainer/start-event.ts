@@ -12,7 +12,11 @@ import type { RunSetup } from '../run/run-setup.js';
 export function dataEvents(setup: RunSetup): RunEventBody[] {
   const { summary } = setup.dataset;
   const known: RunEventBody[] = summary === undefined ? [] : [{ type: 'data.read', ...summary }];
-  const doubts = [...(summary === undefined ? [] : dataDoubts(summary)), ...runDoubts(setup)];
+  const doubts = [
+    ...(summary === undefined ? [] : dataDoubts(summary)),
+    ...(setup.model.doubts ?? []),
+    ...runDoubts(setup),
+  ];
   return [...known, ...doubts.map((message): RunEventBody => ({ type: 'warning', message }))];
 }
 

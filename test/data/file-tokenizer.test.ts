@@ -193,6 +193,43 @@ describe('what stands beside a vocabulary', () => {
     expect(named.tokenizer.encode('a<new>')).toEqual([vocabulary().indexOf('a'), vocabulary().length]);
   });
 
+  it.each([
+    [0, 'it has to be a whole number from 1'],
+    [-1, 'it has to be a whole number from 1'],
+    [0.5, 'it has to be a whole number from 1'],
+    [2, 'model_max_length is 2; a sample is framed with 2 tokens, which leaves no place for its text'],
+  ])('has a model_max_length that leaves a place for a text, not %d', (model_max_length, message) => {
+    const error = errorOf(() => read({ 'vocab.txt': lines, 'tokenizer_config.json': { model_max_length } }, false));
+    expect(error.message).toMatch(/tokenizer_config\.json/);
+    expect(error.message).toContain('model_max_length');
+    expect(error.message).toContain(message);
+    const most = (value: unknown): number | null =>
+      read({ 'vocab.txt': lines, 'tokenizer_config.json': { model_max_length: value } }, false).mostTokens;
+    expect([most(3), most(1e30), most(null)]).toEqual([3, null, null]);
+  });
+
+  it('is read as sentence-transformers would', () => {
+    const withFile = (settings: Json, lowercase: boolean) =>
+      read({ 'vocab.txt': lines, 'sentence_bert_config.json': settings, 'tokenizer_config.json': LONG }, lowercase);
+    const LONG = { model_max_length: 512 };
+    expect(withFile({ max_seq_length: 256, do_lower_case: false }, false).mostTokens).toBe(256);
+    expect(withFile({ max_seq_length: 1000, do_lower_case: true }, true).mostTokens).toBe(512);
+    expect(errorOf(() => withFile({ max_seq_length: 1 }, true)).message).toMatch(
+      /sentence_bert_config\.json: max_seq_length is 1;/,
+    );
+    expect(errorOf(() => withFile({ do_lower_case: true }, false)).message).toMatch(
+      /sentence_bert_config\.json: do_lower_case true with a tokenizer that tells capital letters/,
+    );
+  });
+
+  it('has a token in one line only', () => {
+    const twice = [...vocabulary(), 'boat'].join('\n');
+    const at = vocabulary().indexOf('boat') + 1;
+    expect(errorOf(() => read({ 'vocab.txt': twice }, false)).message).toContain(
+      `the token "boat" stands in line ${at} and in line ${vocabulary().length + 1}`,
+    );
+  });
+
   it('has to say whether case is folded where the vocabulary has capitals', () => {
     expect(errorOf(() => read({ 'vocab.txt': lines })).message).toContain('capital letters ("The")');
     const idsOf = (framing: ReturnType<typeof read>): number[] => framing.tokenizer.encode('The');

@@ -10,6 +10,7 @@ import { PipetrainError } from '../../engine/core/errors.js';
 import { present } from '../../engine/core/invariant.js';
 import { readFloatRange } from '../../engine/model/float-range.js';
 import { readEncoderConfig } from '../../engine/model/hf/encoder-config.js';
+import { PretrainedWeights } from '../../engine/model/hf/pretrained-weights.js';
 import { readTensorPickle } from '../../engine/model/hf/tensor-pickle.js';
 import { readWeightFiles } from '../../engine/model/hf/weight-files.js';
 import { errorOf } from '../error-of.js';
@@ -177,6 +178,44 @@ describe('weights that say more than they have', () => {
     execFileSync('mkfifo', [join(folder, name)]);
     const read = name === 'config.json' ? () => readEncoderConfig(folder) : () => readWeightFiles(folder);
     expect(errorOf(read).code).toBe('PT_NOT_A_FILE');
+  });
+});
+
+describe('a folder', () => {
+  const config = JSON.parse(readFileSync(join(TINY, 'config.json'), 'utf8')) as object;
+  const withFiles = (settings: object, files: Readonly<Record<string, string>> = {}) =>
+    readEncoderConfig(scratchWith({ 'config.json': JSON.stringify({ ...config, ...settings }), ...files }));
+
+  it.each<[string, object]>([
+    ['pruned_heads', { pruned_heads: { 0: [1] } }],
+    ['quantization_config', { quantization_config: { bits: 4 } }],
+    ['auto_map', { auto_map: { AutoModel: 'modeling.Model' } }],
+    ['is_encoder_decoder', { is_encoder_decoder: true }],
+    ['add_cross_attention', { add_cross_attention: true }],
+  ])('is refused where %s would be passed over', (key, settings) => {
+    const error = errorOf(() => withFiles(settings));
+    expect([error.code, error.message]).toEqual(['PT_HF_CONFIG', expect.stringContaining(`${key}: `)]);
+  });
+
+  it('is taken where these say that there is nothing', () => {
+    const nothing = {
+      pruned_heads: {},
+      quantization_config: null,
+      is_encoder_decoder: false,
+      add_cross_attention: false,
+    };
+    expect(withFiles(nothing).hidden_size).toBe(32);
+  });
+
+  it('is refused with an adapter, and with a tensor under two names', () => {
+    expect(errorOf(() => withFiles({}, { 'adapter_config.json': '{}' })).message).toContain('adapter_config.json');
+    const tensor = present(readWeightFiles(TINY).get('pooler.dense.bias'), 'a tensor');
+    const index = (...names: string[]) => new PretrainedWeights('x', new Map(names.map((name) => [name, tensor])));
+    expect(index('bert.a.bias').has('a.bias')).toBe(true);
+    for (const other of ['bert.a.LayerNorm.bias', 'a.LayerNorm.beta'])
+      expect(errorOf(() => index('a.LayerNorm.bias', other).has('a.LayerNorm.bias')).message).toContain(
+        `twice, as a.LayerNorm.bias and as ${other}`,
+      );
   });
 });
 

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { compileStage } from '../../engine/model/compile.js';
+import { readEncoderConfig } from '../../engine/model/hf/encoder-config.js';
+import { spareRows } from '../../engine/model/hf/encoder-tokens.js';
 import { pretrainedEncoder } from '../../engine/model/hf/pretrained-encoder.js';
 import { readWeightFiles } from '../../engine/model/hf/weight-files.js';
 import { buildModel, loadModelDefinition } from '../../engine/model/load-model.js';
@@ -303,6 +305,15 @@ describe('ids that mean other rows', () => {
     // The same tokens from another place are the same.
     const same = data({ vocab: vocab(vocabulary) }, TINY);
     expect(buildModel(pretrainedEncoder(TINY), {}, same).blocks).toHaveLength(6);
+  });
+
+  it('may be fewer than rows; so many fewer that they are no filling, it is told with both numbers', () => {
+    const doubtsOf = (rows: number, tokens: number) =>
+      spareRows({ name: 'x', folder: '', config: { ...readEncoderConfig(TINY), vocab_size: rows } }, tokens);
+    expect([doubtsOf(64, 64), doubtsOf(64, 61), doubtsOf(30528, 30522)]).toEqual([null, null, null]);
+    expect(doubtsOf(37, 21)).toContain('has rows for 37 tokens (vocab_size), its tokenizer has 21');
+    expect(doubtsOf(30520, 21000)).toContain('21000');
+    expect(build().doubts).toEqual([]);
   });
 
   it('are refused where config.json names another id for padding', () => {

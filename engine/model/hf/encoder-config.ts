@@ -28,6 +28,16 @@ const schema = z.object({
   layer_norm_eps: z.number().positive().default(1e-12),
   position_embedding_type: z.literal('absolute').default('absolute'),
   is_decoder: z.literal(false).default(false),
+  is_encoder_decoder: z.literal(false, { error: 'only an encoder alone is supported' }).nullish(),
+  add_cross_attention: z.literal(false, { error: 'only false is supported' }).nullish(),
+  pruned_heads: z
+    .record(z.string(), z.unknown())
+    .refine((heads) => Object.keys(heads).length === 0, {
+      error: 'weights without some of their heads are not supported',
+    })
+    .nullish(),
+  quantization_config: z.null({ error: 'quantized weights are not supported; save them as float32' }).optional(),
+  auto_map: z.null({ error: 'it names code of its own (auto_map), which is not run' }).optional(),
   pad_token_id: z.number().int().nullish(),
   cls_token_id: z.number().int().nullish(),
   sep_token_id: z.number().int().nullish(),
@@ -44,6 +54,15 @@ export function readEncoderConfig(folder: string): EncoderConfig {
       'PT_HF_FOLDER',
       `no such folder: ${folder}`,
       'name a folder with config.json, the weights and vocab.txt after hf:; it is relative to the current folder',
+    );
+  const adapter = join(folder, 'adapter_config.json');
+  if (existsSync(adapter))
+    throw new ModelError(
+      'PT_HF_CONFIG',
+      `${adapter} says that the folder has an adapter (such as LoRA), whose weights would not be added to those of ` +
+        'the model',
+      'merge it into the model and save that (model.merge_and_unload().save_pretrained(DIR)), or use the model ' +
+        'without it',
     );
   if (!existsSync(path))
     throw new ModelError(

@@ -34,6 +34,21 @@ export function requireTokens({ name, folder, config }: EncoderFolder, data: Dat
   if (ids !== undefined) requireSpecial(folder, config, ids.settings);
 }
 
+/** Tables are filled up to such multiples, for speed; then nothing is lacking. */
+const FILLED_TO = 8;
+/** By fewer rows than this. */
+const MOST_FILLING = 128;
+
+/** What is said of a table with more rows than the tokenizer has tokens, unless it was filled up; or null. */
+export function spareRows({ name, config }: EncoderFolder, vocabulary: number): string | null {
+  const spare = config.vocab_size - vocabulary;
+  if (spare === 0 || (spare < MOST_FILLING && config.vocab_size % FILLED_TO === 0)) return null;
+  return (
+    `the model ${name} has rows for ${config.vocab_size} tokens (vocab_size), its tokenizer has ${vocabulary}: check ` +
+    'that the tokenizer is the one that the weights were trained with; another one gives ids that mean other rows'
+  );
+}
+
 function ownIds(name: string, folder: string, kind: string, file: string | null): ModelError {
   const what = `the ids of the tokenizer ${kind} mean other rows than those that the model ${name} was trained with`;
   return file === null

@@ -14,7 +14,7 @@ import { bias, defineBlock, matrix } from '../define-block.js';
 import { classLoss, classScore } from '../transformer-blocks.js';
 import { encoderBlocks } from './encoder-blocks.js';
 import { readEncoderConfig } from './encoder-config.js';
-import { type EncoderFolder, requireTokens } from './encoder-tokens.js';
+import { type EncoderFolder, requireTokens, spareRows } from './encoder-tokens.js';
 import { PretrainedWeights } from './pretrained-weights.js';
 import { readWeightFiles } from './weight-files.js';
 
@@ -74,7 +74,9 @@ export function pretrainedEncoder(folder: string): ModelDefinition {
     ...(vocab === null ? {} : { dataDefaults: { vocab } }),
     build({ pooling, dropout, layers }, data) {
       const C = requireCount(name, data, 'classes', WANTS);
-      const sequence = checkText({ name, folder: resolve(folder), config }, data);
+      const encoder = { name, folder: resolve(folder), config };
+      const sequence = checkText(encoder, data);
+      const doubt = spareRows(encoder, requireCount(name, data, 'vocabulary', WANTS));
       const weights = new PretrainedWeights(folder, readWeightFiles(resolve(folder)));
       const hasTypes = data.fields.some((field) => field.name === 'types');
       return {
@@ -86,6 +88,7 @@ export function pretrainedEncoder(folder: string): ModelDefinition {
         loss: classLoss,
         score: classScore,
         metric: { name: 'accuracy', higherIsBetter: true },
+        doubts: doubt === null ? [] : [doubt],
       };
     },
   });

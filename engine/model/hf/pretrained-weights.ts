@@ -41,10 +41,18 @@ export class PretrainedWeights {
     return { ...this.#param(name, [size], [size], false), decay: false };
   }
 
+  /** Throws where it is there under two names: which one was trained cannot be known. */
   #find(name: string): ReturnType<TensorIndex['get']> {
     const old = OLD_SPELLINGS.map(([now, then]) => name.replace(now, then));
-    const names = [name, ...old].flatMap((spelling) => PREFIXES.map((prefix) => prefix + spelling));
-    return names.map((candidate) => this.#index.get(candidate)).find((tensor) => tensor !== undefined);
+    const names = new Set([name, ...old].flatMap((spelling) => PREFIXES.map((prefix) => prefix + spelling)));
+    const [first, second] = [...names].filter((candidate) => this.#index.has(candidate));
+    if (first !== undefined && second !== undefined)
+      throw new ModelError(
+        'PT_MODEL_WEIGHTS',
+        `the weights in ${this.#folder} have ${name} twice, as ${first} and as ${second}`,
+        'keep only the tensors of the model that config.json describes (model.save_pretrained(DIR) of one model)',
+      );
+    return first === undefined ? undefined : this.#index.get(first);
   }
 
   #param(
