@@ -102,6 +102,8 @@ const typed = writeTypes({
   to: resolve('dist/types'),
   installed: Object.keys(dependencies),
   inlined: { '#tfjs': tfjs, '@tensorflow/tfjs-core': tfjs },
+  // The ops as methods of tensors, which scripts/vendor/tfjs.mjs has as well.
+  added: { [tfjs]: './public/chained_ops/register_all_chained_ops' },
   // zod has a schema that takes them.
   globals: ['URL'],
 });

@@ -156,6 +156,8 @@ export const model = defineModel({
     return { name: 'small', blocks, loss: (y) => tf.mean(y, [1, 2]), score: null, metric };
   },
 });
+export const chained = (x: tf.Tensor): tf.Tensor => tf.tensor2d([[1, 2]]).add(1).relu().mul(x);
+export const chained = (x: tf.Tensor): tf.Tensor => tf.tensor2d([[1, 2]]).add(1).relu().mul(x);
 export const isOurs = (error: unknown): boolean => error instanceof PipetrainError && error.hint !== '';
 `;
   const { ModuleKind, ModuleResolutionKind } = ts;

@@ -27,6 +27,8 @@ const CANNOT_FIND = new Set([2304, 2503, 2552, 2580, 2583, 2584]);
  * @property {readonly string[]} installed Packages that are installed with this one.
  * @property {Readonly<Record<string, string>>} inlined Declarations of the entry of each package to copy, by the
  *   specifiers that name it.
+ * @property {Readonly<Record<string, string>>} added By files that are copied: what else they import, for what that
+ *   declares of theirs.
  * @property {readonly string[]} globals Names of browsers and Node that installed packages take for granted; each is
  *   declared as an interface, which adds nothing to a project that has it.
  */
@@ -36,7 +38,7 @@ const CANNOT_FIND = new Set([2304, 2503, 2552, 2580, 2583, 2584]);
  * @param {TypesOptions} options
  * @returns {readonly string[]}
  */
-export function writeTypes({ entry, from, to, installed, inlined, globals }) {
+export function writeTypes({ entry, from, to, installed, inlined, added, globals }) {
   rmSync(to, { recursive: true, force: true });
   const packages = Object.values(inlined).map((file) => packageOf(file));
   /** @param {string} file */
@@ -48,11 +50,14 @@ export function writeTypes({ entry, from, to, installed, inlined, globals }) {
   };
   /** @type {Map<string, string>} */
   const texts = new Map();
+  const imported = new Map(Object.entries(added).map(([file, specifier]) => [resolve(file), specifier]));
   const waiting = [resolve(entry)];
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     const place = placeOf(file);
     if (texts.has(place)) continue;
-    const text = readFileSync(file, 'utf8').replace(/^\/\/\/ <(reference|amd-module).*\n/gm, '');
+    const more = imported.get(file);
+    const own = readFileSync(file, 'utf8').replace(/^\/\/\/ <(reference|amd-module).*\n/gm, '');
+    const text = more === undefined ? own : `${own}import '${more}';\n`;
     /** @type {[start: number, end: number, specifier: string][]} */
     const edits = [];
     for (const { text: specifier, start, end } of specifiersOf(file, text)) {

@@ -15,5 +15,6 @@ const { blocks } = model.build(options, {
 });
 const size: number = tf.util.sizeFromShape([2, 3]);
 export const sum = (x: tf.Tensor): tf.Scalar => tf.sum(x);
+export const chained = (x: tf.Tensor): tf.Tensor => x.add(1).relu();
 if (!(PipetrainError.prototype instanceof Error)) throw new TypeError('an error of pipetrain is no Error');
 console.log(`${blocks.map(({ name }) => name).join(', ')}; ${size} numbers`);
