@@ -1,7 +1,8 @@
 // Slab: how the parameters of one block lie in one flat Float32Array, so that a block moves, is reduced and is updated
 // as a whole. Optimizer states and gradients use the same layout. It holds no memory itself.
 import { present } from '../core/invariant.js';
-import { normalAt, randomKey, uniformAt } from '../core/random.js';
+import { fillNormal } from '../core/normals.js';
+import { randomKey, uniformAt } from '../core/random.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Block } from './block.js';
 import { readFloatRange } from './float-range.js';
@@ -86,7 +87,7 @@ export function initializeSlab(block: Block, layout: SlabLayout, seed: number, s
         view.fill(1);
         break;
       case 'normal':
-        for (let i = 0; i < view.length; i++) view[i] = init.std * normalAt(key, i);
+        fillNormal(key, init.std, view);
         break;
       case 'uniform':
         for (let i = 0; i < view.length; i++) view[i] = init.limit * (2 * uniformAt(key, i) - 1);
