@@ -1,6 +1,6 @@
 // Checkpointer: when checkpoints are written, and what becomes of it. It writes them beside training, one at a time,
 // and tells of each what it cost or why it failed. How one is written is run-checkpoint.ts.
-import { DataError, messageOf } from '../core/errors.js';
+import { DataError, messageOf, PipetrainError } from '../core/errors.js';
 import type { RunEventBody } from '../events/events.js';
 import type { OwnKey } from '../run/own-key.js';
 import type { RunSetup } from '../run/run-setup.js';
@@ -17,6 +17,12 @@ export interface CheckpointerOptions {
   readonly setup: RunSetup;
   readonly key: OwnKey | null;
   readonly emit: (event: RunEventBody) => void;
+}
+
+/** Where the state of every block will lie, and when: training may wait so many milliseconds for that. */
+export interface CopiedState {
+  readonly sources: readonly BlockSource[];
+  readonly whole: Promise<number>;
 }
 
 export class Checkpointer {
@@ -36,11 +42,11 @@ export class Checkpointer {
   }
 
   /**
-   * Writes a checkpoint beside training, from sources that training does not touch; `stallMs` is for how long training
-   * stood still for it so far. A failure is an event, not an error. Only when `idle`.
+   * Writes a checkpoint beside training, from sources that training does not touch, once they are whole; `stallMs` is
+   * for how long training stood still for it so far. A failure is an event, not an error. Only when `idle`.
    */
-  start(state: RunState, sources: readonly BlockSource[], stallMs: number): void {
-    this.#writing = this.#write(state, sources, stallMs).then(
+  start(state: RunState, copy: CopiedState, stallMs: number): void {
+    this.#writing = this.#write(state, copy, stallMs).then(
       () => undefined,
       (error: unknown) => {
         this.#failure ??= error;
@@ -52,7 +58,7 @@ export class Checkpointer {
    * Writes a checkpoint while training stands still. A failure is an event, and null is the answer. Only when `idle`.
    */
   async write(state: RunState, sources: readonly BlockSource[]): Promise<SavedCheckpoint | null> {
-    return this.#write(state, sources, null);
+    return this.#write(state, { sources, whole: Promise.resolve(0) }, null);
   }
 
   /** Waits for the checkpoint that is being written; whatever becomes of it. */
@@ -62,17 +68,20 @@ export class Checkpointer {
 
   async #write(
     state: RunState,
-    sources: readonly BlockSource[],
+    { sources, whole }: CopiedState,
     stallMs: number | null,
   ): Promise<SavedCheckpoint | null> {
     const { files = realFiles, emit, ...options } = this.#options;
     const { step } = state;
-    const begin = performance.now();
+    let begin = performance.now();
+    let waitedMs: number;
     let saved: SavedCheckpoint;
     try {
+      waitedMs = await whole;
+      begin = performance.now();
       saved = await saveCheckpoint({ files, ...options, state, sources });
     } catch (error) {
-      const code = errnoOf(error) ?? 'PT_INTERNAL';
+      const code = errnoOf(error) ?? (error instanceof PipetrainError ? error.code : 'PT_INTERNAL');
       emit({
         type: 'checkpoint.failed',
         step,
@@ -90,7 +99,7 @@ export class Checkpointer {
       path,
       bytes,
       seconds: writeMs / 1000,
-      stallMs: stallMs ?? writeMs,
+      stallMs: stallMs === null ? writeMs : stallMs + waitedMs,
       writeMs,
     });
     if (pruneProblem !== null)

@@ -140,6 +140,8 @@ export class Coordinator {
   /** Makes every worker adopt a plan; to be called between steps only. Resolves to what it took. */
   async adopt(plan: Plan): Promise<Adoption> {
     const { plans, state } = this.#parts;
+    // What is still copied belongs to the plan before.
+    await state.settled();
     plans.prepare(plan);
     const { roster } = this.#membership;
     const keeper = state.chooseKeeper(plan);

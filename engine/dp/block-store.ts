@@ -6,7 +6,7 @@ import { invariant, present } from '../core/invariant.js';
 import type { Block } from '../model/block.js';
 import { initializeSlab, type SlabLayout } from '../model/slab.js';
 import { MappedFile } from '../tensor/mapped-file.js';
-import { readMemory, writeMemory } from '../tensor/memory-copy.js';
+import { type MemoryCopy, readMemory, writeMemory } from '../tensor/memory-copy.js';
 import { snapshotFile, stateCopyFile, statesFile, weightsFile } from './memory-names.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
@@ -129,17 +129,19 @@ export class BlockStore {
     this.#held.delete(block);
   }
 
-  /** Copies every held block into a snapshot; states only of those that train. */
-  writeSnapshot(version: number): void {
-    this.#copyHeld((block, part) => snapshotFile(this.#options.folder, version, block, part));
+  /**
+   * Copies every held block into a snapshot; states only of those that train. None of them may change meanwhile. Rejects
+   * with PT_SHM_FULL where there is no room.
+   */
+  writeSnapshot(version: number): Promise<void> {
+    return this.#copyHeld((block, part) => snapshotFile(this.#options.folder, version, block, part));
   }
 
   /**
-   * Copies every held block to where a checkpoint is written from; states only of those that train. Throws PT_SHM_FULL
-   * where there is no room.
+   * As `writeSnapshot`, to where a checkpoint is written from.
    */
-  copyState(): void {
-    this.#copyHeld((block, part) => stateCopyFile(this.#options.folder, block, part));
+  copyState(): Promise<void> {
+    return this.#copyHeld((block, part) => stateCopyFile(this.#options.folder, block, part));
   }
 
   /** Fills a block from a snapshot; states that the snapshot lacks (the block was frozen then) start at zero. */
@@ -192,13 +194,15 @@ export class BlockStore {
     );
   }
 
-  #copyHeld(pathOf: (block: number, part: 'weights' | 'states') => string): void {
-    for (const [block, { weights, states }] of this.#held) {
-      const { length } = this.#layout(block);
-      writeMemory(pathOf(block, 'weights'), weights.float32(0, length), LEAST_BYTES);
-      if (states !== null)
-        writeMemory(pathOf(block, 'states'), states.float32(0, length * this.#options.numStates), LEAST_BYTES);
-    }
+  #copyHeld(pathOf: (block: number, part: 'weights' | 'states') => string): Promise<void> {
+    const copies = [...this.#held.keys()].flatMap((block): MemoryCopy[] => {
+      const { weights, states } = this.parts(block);
+      return [
+        { path: pathOf(block, 'weights'), data: weights },
+        ...(states === null ? [] : [{ path: pathOf(block, 'states'), data: states }]),
+      ];
+    });
+    return writeMemory(copies, LEAST_BYTES);
   }
 
   #get(block: number): Held {

@@ -103,7 +103,7 @@ export const orderSchema = z.discriminatedUnion('type', [
     goesOn: z.boolean(),
     snapshot: index.nullable(),
   }),
-  /** Write a snapshot of this worker's blocks, between steps. */
+  /** Begin a snapshot of this worker's blocks, between steps; the next step may compute meanwhile. */
   z.object({ type: z.literal('snapshot'), generation: index, step: index, version: index }),
   /** Give up whatever is being done for a generation; state is restored afterwards. */
   z.object({ type: z.literal('abort') }),
@@ -111,7 +111,7 @@ export const orderSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ping') }),
   /** On every `stride`-th micro-batch of the validation samples. */
   z.object({ type: z.literal('evaluate'), generation: index, stride: z.number().int().positive() }),
-  /** Copy the state of this worker's blocks to where a checkpoint is written from while training goes on. */
+  /** Begin to copy the state of this worker's blocks to where a checkpoint is written from while training goes on. */
   z.object({ type: z.literal('copy-state'), generation: index }),
   /** Plans that may come next: their programs may be compiled while nothing else is to be done. */
   z.object({ type: z.literal('prewarm'), plans: z.array(planSchema).max(64) }),
@@ -217,8 +217,8 @@ export const reportSchema = z.discriminatedUnion('type', [
     generation: index,
     results: z.array(z.object({ index, loss: float, score: float.nullable() })).max(MAX_EVALUATIONS),
   }),
-  /** `problem`: why there is no memory for a copy. */
-  z.object({ type: z.literal('state-copied'), generation: index, problem: text.nullable() }),
+  /** `problem`: why there is no copy. `waitedMs`: for how long an update waited for it. */
+  z.object({ type: z.literal('state-copied'), generation: index, problem: text.nullable(), waitedMs: amount }),
   z.object({ type: z.literal('cache-off'), reason: text }),
   z.object({ type: z.literal('failed'), error: errorSchema }),
   /** Somebody wants this worker to go: it works on until its state is with others and it is told to stop. */

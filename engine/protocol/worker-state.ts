@@ -65,7 +65,7 @@ export const WORKER_TRANSITIONS: Readonly<Record<WorkerState, Row>> = {
     abort: 'draining',
   },
   training: {
-    ...between('training', 'commit', 'prewarm', 'step-ready', 'snapshot-written', 'cache-off'),
+    ...between('training', 'commit', 'prewarm', 'step-ready', 'snapshot-written', 'state-copied', 'cache-off'),
     ...END,
     paused: 'idle',
     stuck: 'draining',

@@ -6,11 +6,14 @@ import type { Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
 import { WRITE } from '../comm/remote-write.js';
 import { isMemoryShortage } from '../core/conditions.js';
+import { WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import type { Plan } from '../core/plan.js';
 import type { Order, Report, ReportOf } from '../protocol/messages.js';
 import type { PlanInForce } from '../protocol/plan-in-force.js';
+import { requireRoom } from '../tensor/memory-room.js';
 import { blockSources } from './block-sources.js';
+import { bytesToMake } from './copy-room.js';
 import { Depot, type ModelState } from './depot.js';
 import { snapshotProblem } from './snapshots.js';
 
@@ -41,12 +44,25 @@ export interface StateKeeperOptions {
   readonly isHome: (worker: string) => boolean;
 }
 
+/** A copy of the state of every block on its way to where it is then written from. */
+export interface StateCopy {
+  /** Where every block lies once the copy is whole, for as long as nobody copies again. */
+  readonly sources: readonly BlockSource[];
+  /**
+   * Resolves when it is whole, to for how long an update waited for it, milliseconds. Rejects with a WorkerError where
+   * it cannot become so: there was no memory after all (PT_SHM_FULL, PT_SHM_FILE), or a worker is lost.
+   */
+  readonly whole: Promise<number>;
+}
+
 export class StateKeeper {
   readonly #options: StateKeeperOptions;
   readonly #depot: Depot;
   #keeper = 0;
   /** Why a snapshot that was wanted was not even ordered. */
   #problem: string | null = null;
+  /** Settles when the last snapshot and the last copy are whole or given up. */
+  #underWay: Promise<unknown> = Promise.resolve();
 
   constructor(options: StateKeeperOptions) {
     this.#options = options;
@@ -64,7 +80,10 @@ export class StateKeeper {
     return (this.#keeper = numRemote.indexOf(Math.min(...numRemote)));
   }
 
-  /** Lets the keeper write a snapshot between steps. Resolves to why it is not whole, or null. */
+  /**
+   * Lets the keeper begin a snapshot between steps; the steps after it may follow at once. Resolves to why it is not
+   * whole, or null.
+   */
   async snapshot(step: number, version: number): Promise<string | null> {
     if (this.expectSnapshot(version) === null) return this.snapshotWritten();
     this.#options.calls.tell(this.#writers, { type: 'snapshot', generation: this.#current.generation, step, version });
@@ -87,10 +106,14 @@ export class StateKeeper {
 
   /** Waits for the snapshot that was asked for; as `snapshot`. */
   async snapshotWritten(): Promise<string | null> {
-    return (
-      this.#problem ??
-      snapshotProblem(await this.#options.calls.collect(this.#writers, 'snapshot-written', this.#options.timeoutMs))
-    );
+    if (this.#problem !== null) return this.#problem;
+    const { calls, timeoutMs } = this.#options;
+    return snapshotProblem(await this.#follow(calls.collect(this.#writers, 'snapshot-written', timeoutMs)));
+  }
+
+  /** Resolves when no snapshot and no copy is on its way any more, whatever became of it: another plan may follow. */
+  async settled(): Promise<void> {
+    await this.#underWay;
   }
 
   /**
@@ -99,22 +122,27 @@ export class StateKeeper {
    */
   async live(): Promise<BlockSource[]> {
     const remote = this.#remoteWriters;
-    await this.#copy(remote);
+    if (remote.length > 0) await this.#copied(this.#orderCopy(remote));
     return blockSources(this.#current, this.#keeper, this.#options.folder, (worker) => remote.includes(worker));
   }
 
   /**
-   * Lets the keeper copy the state of every block, between steps; where it then lies for as long as nobody copies
-   * again. Null: no memory for it.
+   * Lets the keeper begin to copy the state of every block, between steps; the steps after it may follow at once. Null:
+   * no memory for it.
    */
-  async copy(): Promise<BlockSource[] | null> {
+  copy(): StateCopy | null {
+    const { folder, model } = this.#options;
+    const sources = blockSources(this.#current, this.#keeper, folder, () => true);
     try {
-      if (!(await this.#copy(this.#writers))) return null;
+      requireRoom(folder, bytesToMake(sources, model()));
+      const whole = this.#copied(this.#orderCopy(this.#writers));
+      // Whoever waits for it may not have begun to.
+      whole.catch(() => undefined);
+      return { sources, whole };
     } catch (error) {
       if (!isMemoryShortage(error)) throw error;
       return null;
     }
-    return blockSources(this.#current, this.#keeper, this.#options.folder, () => true);
   }
 
   /**
@@ -135,21 +163,33 @@ export class StateKeeper {
     this.#depot.close();
   }
 
-  /** Whether every one of `workers` has copied what it holds. */
-  async #copy(workers: readonly string[]): Promise<boolean> {
-    if (workers.length === 0) return true;
+  /** Orders a copy. Throws a WorkerError (PT_SHM_FULL) where what comes from other hosts finds no room here. */
+  #orderCopy(workers: readonly string[]): Promise<Map<string, ReportOf<'state-copied'>>> {
+    const { calls, isHome, timeoutMs } = this.#options;
     const plan = this.#current;
     this.#depot.expectCopy(
       plan,
-      workers.filter((worker) => !this.#options.isHome(worker)),
+      workers.filter((worker) => !isHome(worker)),
     );
-    const copied = await this.#options.calls.ask(
-      workers,
-      { type: 'copy-state', generation: plan.generation },
-      'state-copied',
-      this.#options.timeoutMs,
-    );
-    return [...copied.values()].every(({ problem }) => problem === null);
+    const order = { type: 'copy-state', generation: plan.generation } as const;
+    return this.#follow(calls.ask(workers, order, 'state-copied', timeoutMs));
+  }
+
+  async #copied(ordered: Promise<Map<string, ReportOf<'state-copied'>>>): Promise<number> {
+    const copied = [...(await ordered).values()];
+    const problem = copied.find((one) => one.problem !== null)?.problem ?? null;
+    if (problem !== null)
+      throw new WorkerError(
+        'PT_SHM_FULL',
+        `the state could not be copied: ${problem}`,
+        'Free or enlarge shared memory; the next checkpoint is tried when it is due.',
+      );
+    return Math.max(0, ...copied.map(({ waitedMs }) => waitedMs));
+  }
+
+  #follow<T>(work: Promise<T>): Promise<T> {
+    this.#underWay = Promise.allSettled([this.#underWay, work]);
+    return work;
   }
 
   get #current(): Plan {

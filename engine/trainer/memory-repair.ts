@@ -22,6 +22,7 @@ export async function repairMemory(
   } catch (error) {
     throw memoryGone(path, `it cannot be made anew: ${messageOf(error)}`, error);
   }
+  await coordinator.state.settled();
   const snapshot = stand.snapshots.begin(stand.step, stand.freezer.save(), performance.now(), stand.progress.save());
   const problem = await coordinator.state.snapshot(stand.step, snapshot.version);
   adoption.snapshotEnded(snapshot, problem);

@@ -136,11 +136,24 @@ export class PlanAdoption {
     coordinator.prewarm(previews);
   }
 
+  /** The snapshot that the last commit asked for; its step is recorded. */
+  followSnapshot(snapshot: Snapshot): void {
+    this.#follow(snapshot, this.#scene.coordinator.state.snapshotWritten());
+  }
+
   /** A snapshot of the current step was written, or `problem` says why not. */
   snapshotEnded(snapshot: Snapshot, problem: string | null): void {
     const { host, stand } = this.#scene;
     const warning = stand.snapshots.end(snapshot, problem);
     if (warning !== null) host.emit({ type: 'warning', message: warning });
+  }
+
+  /** A failure here also ends the next wait for a step; it must not end the process before that. */
+  #follow(snapshot: Snapshot, written: Promise<string | null>): void {
+    written.then(
+      (problem) => this.snapshotEnded(snapshot, problem),
+      () => undefined,
+    );
   }
 
   async #adopt(planned: Planned, begin: number): Promise<void> {
@@ -167,7 +180,7 @@ export class PlanAdoption {
     host.emit({ type: 'programs.ready', generation: plan.generation, seconds: ms / 1000, ...counts });
     if (before?.usesCache === true) coordinator.removeOldCaches(plan);
     if (plan.frozen > 0) host.emit(cacheEvent(setup, this.#basis.costs, plan, step, cacheReason));
-    this.snapshotEnded(snapshot, await written);
+    this.#follow(snapshot, written);
     const drainMs = this.#drainMs;
     if (before !== null) host.emit(transitionEvent({ step, before, plan, begin, adopted, planMs, drainMs, adoption }));
     this.#isPrewarmDue = true;

@@ -36,17 +36,25 @@ export class Saves {
     this.#savedAt = step;
   }
 
-  /** Training stands still while the state is copied, and goes on while the copy is written. */
+  /** Training goes on while the state is copied, and while the copy is written. */
   async onTheWay(plan: Plan): Promise<void> {
     const begin = performance.now();
-    this.#savedAt = this.#scene.stand.step;
+    const { step } = this.#scene.stand;
+    this.#savedAt = step;
     // More checkpoints than the disk can take: training waits, and the event says for how long.
     await this.#checkpointer.idle();
     const { state } = this.#scene.coordinator;
     const run = this.#runState(plan);
-    const copy = await state.copy();
-    if (copy === null) await this.#checkpointer.write(run, await state.live());
-    else this.#checkpointer.start(run, copy, performance.now() - begin);
+    const copy = state.copy();
+    if (copy === null) {
+      await this.#checkpointer.write(run, await state.live());
+      return;
+    }
+    this.#checkpointer.start(run, copy, performance.now() - begin);
+    // Where the run comes by again, after a loss, it is due again.
+    copy.whole.catch(() => {
+      if (this.#savedAt === step) this.#savedAt = -1;
+    });
   }
 
   /** A checkpoint of now, or null where it could not be written; the event says why. */

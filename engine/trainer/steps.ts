@@ -1,7 +1,6 @@
 // Steps: runs steps under the plan in force until a boundary. For each it awaits what the workers report, commits the
 // update, and tells what the step did. What happens at a boundary is the training loop's business.
 import { assembleStep, clipScale, requireFinite, type StepResult } from '../protocol/step-result.js';
-import type { Snapshot } from '../state/snapshots.js';
 import type { PlanAdoption } from './plan-adoption.js';
 import type { Recovery } from './recovery.js';
 import type { RunScene } from './run-scene.js';
@@ -71,21 +70,13 @@ export class Steps {
     const now = performance.now();
     this.#adoption.drained(now - drainFrom);
     this.#record(step, result, learningRate, (now - begin) / 1000);
-    if (snapshot !== null) this.#followSnapshot(snapshot);
+    if (snapshot !== null) {
+      // From now on it may become whole: its step is recorded.
+      snapshot.progress = stand.progress.save();
+      this.#adoption.followSnapshot(snapshot);
+    }
     if (signals !== null) host.emit(signals);
     return now;
-  }
-
-  /**
-   * From now on it may become whole: its step is recorded. A failure here also ends the next wait for a step; it must
-   * not end the process before that.
-   */
-  #followSnapshot(snapshot: Snapshot): void {
-    snapshot.progress = this.#scene.stand.progress.save();
-    this.#scene.coordinator.state.snapshotWritten().then(
-      (problem) => this.#adoption.snapshotEnded(snapshot, problem),
-      () => undefined,
-    );
   }
 
   #record(step: number, result: StepResult, lr: number, seconds: number): void {

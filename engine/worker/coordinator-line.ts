@@ -49,6 +49,18 @@ export class CoordinatorLine {
     this.#send(clippedReport(report));
   }
 
+  /**
+   * Reports what a promise resolves to, if anything; whatever else becomes of it ends the work, as a failure to obey
+   * does.
+   */
+  reportLater(report: Promise<Report | null>): void {
+    report
+      .then((made) => {
+        if (made !== null) this.report(made);
+      })
+      .catch((error: unknown) => this.fail(error instanceof Error ? error : new Error(String(error))));
+  }
+
   /** The error for an order that is due, but not here. */
   outOfPlace(order: Order): WorkerError {
     return new WorkerError(

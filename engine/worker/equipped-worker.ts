@@ -157,14 +157,13 @@ export class EquippedWorker implements WorkerPhase {
     this.#line.report({ type: 'evaluated', generation, results });
   }
 
-  /** Without memory for a copy the checkpoint is written from here, and training waits for it. */
+  /** The steps that follow do not wait for the copy. */
   #copyState(generation: number): void {
-    this.#line.report({ type: 'state-copied', generation, problem: this.#workplace.copyState(generation) });
+    this.#line.reportLater(this.#workplace.copyState(generation));
   }
 
   #snapshot({ generation, step, version }: OrderOf<'snapshot'>): void {
-    const written = this.#workplace.writeSnapshot(generation, step, version);
-    if (written !== null) this.#line.report(written);
+    this.#line.reportLater(this.#workplace.writeSnapshot(generation, step, version));
     this.#workplace.leaveFormer();
   }
 

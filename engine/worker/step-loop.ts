@@ -35,9 +35,8 @@ export class StepLoop {
           'Report this.',
         );
       line.obeys(order);
-      await seating.apply(order);
-      const written = order.snapshot === null ? null : this.#workplace.writeSnapshot(generation, step, order.snapshot);
-      if (written !== null) line.report(written);
+      await this.#workplace.apply(order);
+      if (order.snapshot !== null) line.reportLater(this.#workplace.writeSnapshot(generation, step, order.snapshot));
       if (!order.goesOn) return line.report({ type: 'paused', generation, step });
     }
   }

@@ -1,9 +1,10 @@
 // Workplace: a worker's equipment, its neighbours, and the plan in force: all that it takes to hold the seats of one
 // plan after another. It takes no orders and sends no reports: a worker lets those of its coordinator reach it;
 // benchmarks and tests hold seats in their own process by it.
+import { present } from '../core/invariant.js';
 import { blocksOf, type Plan, seatOf } from '../core/plan.js';
 import { removeOldCaches } from '../memory/old-caches.js';
-import type { Colleague, ReportOf } from '../protocol/messages.js';
+import type { Colleague, Order, ReportOf } from '../protocol/messages.js';
 import { requirePlanFits } from '../protocol/plan-fit.js';
 import { StateTransfer } from '../state/state-transfer.js';
 import type { Equipment } from './equipment.js';
@@ -58,6 +59,8 @@ export class Workplace {
   async prepare({ plan, keeper, colleagues }: NextPlan): Promise<{ movedBytes: number; stateMs: number }> {
     this.requireFits(plan);
     this.#plans.begin(plan.generation);
+    // What is still copied for the plan before must neither be restored over nor go away.
+    await this.#copies.settled();
     const { subject, device, place, cache } = this.equipment;
     const { neighbours } = this;
     // What is not ready by now is needed now, or not at all.
@@ -127,27 +130,40 @@ export class Workplace {
   /** Gives up the plan in force, or the change to the next; the plan after it restores state. */
   abandon(): void {
     this.#plans.abandon();
+    this.#copies.abandon();
     this.neighbours.reset();
   }
 
   /**
-   * Keeps what one replica holds, each block once, where it outlives this process. Returns what there is to report of
-   * it: nothing where another replica keeps it.
+   * Begins to keep what one replica holds, each block once, where it outlives this process. Resolves, when that is done,
+   * to what there is to report of it: nothing where another replica keeps it, or the plan was given up meanwhile. Throws
+   * as `at`.
    */
-  writeSnapshot(generation: number, step: number, version: number): ReportOf<'snapshot-written'> | null {
-    if (!isKeeper(this.at(generation), this.equipment.place.worker)) return null;
-    return { type: 'snapshot-written', step, version, problem: this.#copies.writeSnapshot(version) };
+  writeSnapshot(generation: number, step: number, version: number): Promise<ReportOf<'snapshot-written'> | null> {
+    if (!isKeeper(this.at(generation), this.equipment.place.worker)) return Promise.resolve(null);
+    return this.#copies
+      .writeSnapshot(version)
+      .then((end) => end && { type: 'snapshot-written', step, version, problem: end.problem });
   }
 
-  /** Keeps a copy of what this worker holds; returns why there is none, or null. */
-  copyState(generation: number): string | null {
+  /** As `writeSnapshot`, for a copy of what this worker holds. */
+  copyState(generation: number): Promise<ReportOf<'state-copied'> | null> {
     this.at(generation);
-    return this.#copies.copy(generation);
+    return this.#copies.copy(generation).then((end) => end && { type: 'state-copied', generation, ...end });
+  }
+
+  /** Applies the update of a step that the coordinator has committed, once nothing is copied of the state before it. */
+  async apply(commit: Extract<Order, { type: 'commit' }>): Promise<void> {
+    const { seating } = this.at(commit.generation);
+    await this.#copies.settled();
+    await present(seating, 'seat').apply(commit);
   }
 
   async close(): Promise<void> {
     const { device, place } = this.equipment;
     device.prewarmer.stop();
+    this.#copies.abandon();
+    await this.#copies.settled();
     this.#plans.close();
     place.store.release([], []);
     await this.neighbours.close();

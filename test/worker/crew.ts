@@ -109,7 +109,7 @@ export class Crew {
       const reports = new Map<string, ReportOf<'step-ready'>>();
       const seats = [...this.#workplaces].flatMap(([worker, one]) => {
         const { seating } = one.at(generation);
-        return seating === null ? [] : [{ worker, seating, ids: one.equipment.subject.sampler.batchAt(step).ids }];
+        return seating === null ? [] : [{ worker, one, seating, ids: one.equipment.subject.sampler.batchAt(step).ids }];
       });
       await Promise.all(
         seats.map(async ({ worker, seating, ids }) => {
@@ -118,7 +118,7 @@ export class Crew {
         }),
       );
       losses.push(assembleStep(reports, model.blocks.length, NUM_MICRO_BATCHES).loss);
-      await Promise.all(seats.map(({ seating }) => seating.apply({ ...rest, step, updateCount: step + 1 })));
+      await Promise.all(seats.map(({ one }) => one.apply({ ...rest, step, updateCount: step + 1 })));
     }
     return losses;
   }

@@ -1,6 +1,10 @@
 // Workplaces hold the seats of a plan without a coordinator: every shape has the bits of every other, a change of plan
 // loses none, and a plan that is not in force is not obeyed.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stateCopyFile } from '../../engine/dp/memory-names.js';
+import { readMemory } from '../../engine/tensor/memory-copy.js';
+import { busySystemThreads } from './busy-threads.js';
 import { ALONE, Crew, holders, PIPELINE, planOf, REPLICAS, type Shape } from './crew.js';
 
 let crew: Crew;
@@ -19,6 +23,13 @@ async function fourStepsAlone(): Promise<{ losses: number[]; weights: number[][]
   } finally {
     await other.close();
   }
+}
+
+/** The parameters of a block as its copy has them. */
+function readCopy(block: number, length: number): number[] {
+  const copy = new Float32Array(length);
+  readMemory(stateCopyFile(crew.at('w0').equipment.place.folder, block, 'weights'), 0, copy);
+  return [...copy];
 }
 
 describe('the seats of a plan', () => {
@@ -48,13 +59,9 @@ describe('the seats of a plan', () => {
     const first = planOf(1, ALONE);
     await crew.adopt(first);
     const begun = await crew.train(first, 0, 2);
-    expect(crew.at('w0').writeSnapshot(1, 1, 7)).toEqual({
-      type: 'snapshot-written',
-      step: 1,
-      version: 7,
-      problem: null,
-    });
+    const written = crew.at('w0').writeSnapshot(1, 1, 7);
     await crew.train(first, 2, 3);
+    expect(await written).toEqual({ type: 'snapshot-written', step: 1, version: 7, problem: null });
     const lost = planOf(2, PIPELINE, { sources: holders(first) });
     await crew.prepare('w0', lost);
     for (const worker of ['w0', 'w1']) crew.at(worker).abandon();
@@ -62,6 +69,51 @@ describe('the seats of a plan', () => {
     await crew.adopt(third);
     const losses = [...begun, ...(await crew.train(third, 2, 4))];
     expect({ losses, weights: crew.weights(third) }).toEqual(await fourStepsAlone());
+  });
+});
+
+describe('a copy of the state', () => {
+  it('is made beside the next step, whose update waits for it', async () => {
+    const plan = planOf(1, ALONE);
+    const w0 = crew.at('w0');
+    await crew.adopt(plan);
+    await crew.train(plan, 0, 1);
+    const before = crew.weights(plan);
+    const release = await busySystemThreads();
+    const copied = w0.copyState(1);
+    let isTrained = false;
+    const trained = crew.train(plan, 1, 2).then(() => (isTrained = true));
+    // Far longer than the step takes; that it is not over may be true by accident, what is copied may not.
+    await sleep(100);
+    expect(isTrained).toBe(false);
+    expect(crew.weights(plan)).toEqual(before);
+    release();
+    await trained;
+    expect(await copied).toMatchObject({ type: 'state-copied', generation: 1, problem: null });
+    expect(before.map((weights, block) => readCopy(block, weights.length))).toEqual(before);
+    expect(crew.weights(plan)).not.toEqual(before);
+  });
+
+  it('is told of by nobody once the work was given up, and is over before state is restored', async () => {
+    const plan = planOf(1, ALONE);
+    const w0 = crew.at('w0');
+    await crew.adopt(plan);
+    await crew.train(plan, 0, 1);
+    await w0.writeSnapshot(1, 0, 2);
+    const weights = crew.weights(plan);
+    await crew.train(plan, 1, 2);
+    const release = await busySystemThreads();
+    const copied = w0.copyState(1);
+    w0.abandon();
+    crew.at('w1').abandon();
+    const next = planOf(2, ALONE, { restore: { kind: 'snapshot', version: 2 } });
+    const adopted = crew.adopt(next);
+    await sleep(50);
+    expect(crew.weights(plan)).not.toEqual(weights);
+    release();
+    await adopted;
+    expect(await copied).toBeNull();
+    expect(crew.weights(next)).toEqual(weights);
   });
 });
 
@@ -85,6 +137,6 @@ describe('a plan that is not in force', () => {
     await crew.adopt(planOf(1, ALONE));
     expect(crew.at('w1').at(1).seating).toBeNull();
     expect(crew.at('w1').equipment.place.store.blocks).toEqual([]);
-    expect(crew.at('w1').writeSnapshot(1, 0, 1)).toBeNull();
+    expect(await crew.at('w1').writeSnapshot(1, 0, 1)).toBeNull();
   });
 });
