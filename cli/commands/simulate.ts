@@ -22,7 +22,7 @@ import {
 } from '../simulate/options.js';
 import { scheduleLines, simulateSchedule } from '../simulate/schedule.js';
 import { comparisonLines, headLines, notModelledLines, PUBLISHED, runLines, sweepLines } from '../simulate/text.js';
-import { plural } from '../text/format.js';
+import { plural, rate } from '../text/format.js';
 
 /** What a mode of the command says: as text and as data. */
 interface Answer {
@@ -131,7 +131,7 @@ function oneAnswer(options: SimulateOptions, rules: 'paper' | 'pipetrain'): Answ
       ...runLines(run, columns - 2),
       '',
       `${run.computeSeconds.toFixed(1)} s in steps, ${run.transitionSeconds.toFixed(1)} s in ` +
-        `${plural(run.transitions, 'change')} of shape and new depths, ${run.samplesPerSecond.toFixed(0)} ` +
+        `${plural(run.transitions, 'change')} of shape and new depths, ${rate(run.samplesPerSecond)} ` +
         'samples/s',
       ...new Set(run.epochs.map(({ frozenLayers, reason }) => `  ${frozenLayers} frozen: ${reason}`)),
       '',

@@ -14,6 +14,8 @@ export interface Progress {
   readonly layers: number;
   /** Most memory that a worker has needed so far, bytes; 0 where it is not known. */
   readonly peakBytes: number;
+  /** Of a language model, else null. */
+  readonly tokensPerSample: number | null;
 }
 
 /** Long enough to be calm, short enough to follow a transition. */
@@ -27,13 +29,15 @@ export const startOfProgress: Progress = {
   frozenLayers: 0,
   layers: 0,
   peakBytes: 0,
+  tokensPerSample: null,
 };
 
 export function advance(progress: Progress, event: RunEvent): Progress {
   switch (event.type) {
     case 'run.started': {
       const layers = new Set(event.blocks.flatMap(({ layer }) => (layer === null ? [] : [layer]))).size;
-      return { ...progress, stepsPlanned: event.stepsPlanned, metricName: event.metricName, layers };
+      const { stepsPlanned, metricName, tokensPerSample = null } = event;
+      return { ...progress, stepsPlanned, metricName, tokensPerSample, layers };
     }
     case 'plan.made':
       // Rates of the old shape say nothing of the new one; the last step stays for its loss.
@@ -52,9 +56,11 @@ export function advance(progress: Progress, event: RunEvent): Progress {
 }
 
 /** Averages over the recent steps; null before the first one. */
-export function rates({ recent, stepsPlanned }: Progress): {
+export function rates({ recent, stepsPlanned, tokensPerSample }: Progress): {
   readonly last: StepEvent;
   readonly samplesPerSecond: number;
+  /** Null where samples are not told in tokens. */
+  readonly tokensPerSecond: number | null;
   /** Of the samples that could be in the cache, or null where none could. */
   readonly hitShare: number | null;
   readonly bubbleShare: number;
@@ -64,10 +70,12 @@ export function rates({ recent, stepsPlanned }: Progress): {
   if (last === undefined) return null;
   const sum = (of: (step: StepEvent) => number): number => recent.reduce((total, step) => total + of(step), 0);
   const seconds = sum((step) => step.seconds);
+  const samplesPerSecond = seconds > 0 ? sum((step) => step.samples) / seconds : 0;
   const looked = sum((step) => step.cacheHits + step.cacheMisses);
   return {
     last,
-    samplesPerSecond: seconds > 0 ? sum((step) => step.samples) / seconds : 0,
+    samplesPerSecond,
+    tokensPerSecond: tokensPerSample === null ? null : samplesPerSecond * tokensPerSample,
     hitShare: looked > 0 ? sum((step) => step.cacheHits) / looked : null,
     bubbleShare: sum((step) => step.bubbleShare) / recent.length,
     secondsLeft: (Math.max(0, stepsPlanned - last.step - 1) * seconds) / recent.length,

@@ -1,5 +1,5 @@
 // StatusLine: the one line that says how a run is doing, for any width. Pure text; console.ts decides when it is drawn.
-import { bytes, clip, count, number } from '../text/format.js';
+import { bytes, clip, number, rate } from '../text/format.js';
 import { type Progress, rates } from './progress.js';
 
 /** Names of metrics that would not fit, or that would read like the training loss. */
@@ -28,7 +28,8 @@ export function statusLine(progress: Progress, columns: number): string {
       : [
           [`${SHORT[progress.metricName] ?? progress.metricName} ${number(progress.metric, 3)}`, 4] as [string, number],
         ]),
-    [`${count(now.samplesPerSecond)}/s`, 6],
+    // Sequences differ in length from model to model; tokens can be compared.
+    [now.tokensPerSecond === null ? `${rate(now.samplesPerSecond)}/s` : `${rate(now.tokensPerSecond)} tok/s`, 6],
     [`${last.K}x${last.R}`, 0],
     [`frozen ${progress.frozenLayers}/${progress.layers}`, 5],
     ...(now.hitShare === null ? [] : [[`hits ${Math.round(now.hitShare * 100)}%`, 3] as [string, number]]),

@@ -2,7 +2,7 @@
 import type { SimulatedComparison } from '../../engine/simulate/comparison.js';
 import { NOT_MODELLED, type SimulatedRun } from '../../engine/simulate/simulator.js';
 import { scheduleName } from '../../pipeline/schedules/registry.js';
-import { bytes, count, duration, millis, percent, plural, wrap } from '../text/format.js';
+import { bytes, count, duration, millis, percent, plural, rate, wrap } from '../text/format.js';
 import { textColumns } from '../text/text-columns.js';
 import type { SimulateOptions } from './options.js';
 
@@ -41,7 +41,7 @@ export function runLines(run: SimulatedRun, columns: number): string[] {
     `${scheduleName(epoch.schedule)} ${epoch.micros}`,
     millis(epoch.stepMs),
     percent(epoch.bubble),
-    count(epoch.samplesPerSecond),
+    rate(epoch.samplesPerSecond),
     bytes(Math.max(...epoch.memoryPerWorker)),
     epoch.cache,
     duration(epoch.seconds),
@@ -93,7 +93,7 @@ export function comparisonLines(
     name,
     duration(run.computeSeconds),
     run.transitionSeconds === 0 ? '-' : duration(run.transitionSeconds),
-    count(run.samplesPerSecond),
+    rate(run.samplesPerSecond),
     times(speedup),
     times(speedupWithTransitions),
   ]);

@@ -15,6 +15,10 @@ export const count = (value: number): string =>
     .toString()
     .replace(/\B(?=(\d{3})+$)/g, ',');
 
+/** So many in a second: 1,234, 42, 3.1, 0.064. */
+export const rate = (perSecond: number): string =>
+  perSecond >= 10 ? count(perSecond) : Number(perSecond.toPrecision(2)).toString();
+
 /** 0.1234 as 12 % */
 export const percent = (share: number): string => `${share > 0 && share < 0.01 ? '<1' : Math.round(share * 100)} %`;
 

@@ -31,6 +31,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     numTrain: whole,
     numViews: whole.optional(),
     numValidation: whole,
+    /** Of a language model: the tokens that it is asked to foretell. */
+    tokensPerSample: whole.optional(),
     stepsPlanned: whole,
     stepsPerEpoch: whole,
     batch: whole,

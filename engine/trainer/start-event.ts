@@ -48,6 +48,9 @@ export function startEvent({
     numTrain: dataset.numTrain,
     ...(dataset.numViews === undefined ? {} : { numViews: dataset.numViews }),
     numValidation: dataset.numValidation,
+    ...(dataset.info.task === 'language-model'
+      ? { tokensPerSample: present(dataset.info.sequence, 'sequence length') }
+      : {}),
     stepsPlanned: totalSteps,
     stepsPerEpoch: sampler.stepsPerEpoch,
     batch: config.batch,

@@ -105,6 +105,27 @@ describe('the status line', () => {
     expect(statusLine(progress, 140)).toMatch(new RegExp([...parts, ...rest].join(' {2}')));
   });
 
+  test.each([
+    [1234, '1,234/s'],
+    [12, '12/s'],
+    [3.14, '3.1/s'],
+    [0.62, '0.62/s'],
+    [0.064, '0.064/s'],
+  ])('tells %d samples a second, and never that there are none', (samples, text) => {
+    const slow = { ...progress, recent: progress.recent.map((step) => ({ ...step, samples, seconds: 1 })) };
+    expect(statusLine(slow, 140)).toContain(`  ${text}  2x1`);
+  });
+
+  test('tells tokens of a language model', () => {
+    const slow = { ...progress, recent: progress.recent.map((step) => ({ ...step, samples: 0.5, seconds: 1 })) };
+    expect(statusLine({ ...slow, tokensPerSample: 256 }, 140)).toContain('  128 tok/s  2x1');
+    const events = sampleRun().map((event) =>
+      event.type === 'run.started' ? { ...event, tokensPerSample: 64 } : event,
+    );
+    expect(events.reduce(advance, startOfProgress).tokensPerSample).toBe(64);
+    expect(progress.tokensPerSample).toBeNull();
+  });
+
   test('is empty before the first step', () => {
     expect(statusLine(startOfProgress, 80)).toBe('');
   });
