@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { invariant, present } from '../core/invariant.js';
 import type { Block } from '../model/block.js';
-import { initializeSlab, type SlabLayout } from '../model/slab.js';
+import { drawnRanges, type DrawnShare, initializeSlab, type SlabLayout } from '../model/slab.js';
 import { MappedFile } from '../tensor/mapped-file.js';
 import { type MemoryCopy, readMemory, writeMemory } from '../tensor/memory-copy.js';
 import { snapshotFile, stateCopyFile, statesFile, weightsFile } from './memory-names.js';
@@ -43,9 +43,10 @@ export class BlockStore {
 
   /**
    * Makes sure a block is here: kept where it is held already, else copied from `source` (a worker whose memory is this
-   * one), else started from its initial values. Returns the bytes that were copied.
+   * one), else started from its initial values; of what is drawn for those only a share where one is named. Returns the
+   * bytes that were copied.
    */
-  hold(block: number, source: string | null, trains: boolean): number {
+  hold(block: number, source: string | null, trains: boolean, share?: DrawnShare): number {
     const { folder, worker } = this.#options;
     const { weights, states } = this.makeRoom(block, trains);
     let moved = 0;
@@ -56,6 +57,7 @@ export class BlockStore {
           this.#layout(block),
           this.#options.seed,
           weights,
+          share,
         );
       else moved += copyFrom(weightsFile(folder, source, block), weights);
     }
@@ -64,6 +66,14 @@ export class BlockStore {
     if (states !== null && source !== null && source !== worker && existsSync(statesFile(folder, source, block)))
       moved += copyFrom(statesFile(folder, source, block), states);
     return moved;
+  }
+
+  /** Copies what `worker`, whose memory is this one, has drawn as its share of the initial values of a block. */
+  takeDrawn(block: number, worker: string, share: DrawnShare): void {
+    const path = weightsFile(this.#options.folder, worker, block);
+    const weights = this.weights(block);
+    for (const { from, to } of drawnRanges(present(this.#options.blocks[block], 'block'), this.#layout(block), share))
+      readMemory(path, from * BYTES, weights.subarray(from, to));
   }
 
   /**

@@ -73,13 +73,51 @@ export function parameterView(
   return entryView(of(block), present(entry, `parameter ${name} of block ${block}`));
 }
 
-/** Writes the initial parameters of a block: the same numbers on every worker, for every plan. */
-export function initializeSlab(block: Block, layout: SlabLayout, seed: number, slab: Float32Array): void {
+/** The part `index` of `of` parts of what is drawn at random for a block. */
+export interface DrawnShare {
+  readonly index: number;
+  readonly of: number;
+}
+
+const ALL: DrawnShare = { index: 0, of: 1 };
+
+const shareOf = (size: number, { index, of }: DrawnShare): { readonly from: number; readonly to: number } => ({
+  from: Math.floor((size * index) / of),
+  to: Math.floor((size * (index + 1)) / of),
+});
+
+/** The elements of the slab of a block that belong to a share. */
+export function drawnRanges(
+  block: Block,
+  { entries }: SlabLayout,
+  share: DrawnShare,
+): { readonly from: number; readonly to: number }[] {
+  return entries
+    .filter(({ name }) => ['normal', 'uniform'].includes(block.params[name]?.init.kind ?? ''))
+    .map(({ offset, size }) => {
+      const { from, to } = shareOf(size, share);
+      return { from: offset + from, to: offset + to };
+    })
+    .filter(({ from, to }) => to > from);
+}
+
+/**
+ * Writes the initial parameters of a block: the same numbers on every worker, for every plan. Of what is drawn only a
+ * share where one is named: the rest of it is zero.
+ */
+export function initializeSlab(
+  block: Block,
+  layout: SlabLayout,
+  seed: number,
+  slab: Float32Array,
+  share: DrawnShare = ALL,
+): void {
   slab.fill(0);
   for (const entry of layout.entries) {
     const init = present(block.params[entry.name], `parameter ${entry.name} of ${block.name}`).init;
     const view = entryView(slab, entry);
     const key = randomKey(seed, 'init', block.name, entry.name);
+    const { from, to } = shareOf(entry.size, share);
     switch (init.kind) {
       case 'zeros':
         break;
@@ -87,10 +125,10 @@ export function initializeSlab(block: Block, layout: SlabLayout, seed: number, s
         view.fill(1);
         break;
       case 'normal':
-        fillNormal(key, init.std, view);
+        fillNormal(key, init.std, view, { from, first: from, n: to - from });
         break;
       case 'uniform':
-        for (let i = 0; i < view.length; i++) view[i] = init.limit * (2 * uniformAt(key, i) - 1);
+        for (let i = from; i < to; i++) view[i] = init.limit * (2 * uniformAt(key, i) - 1);
         break;
       case 'file':
         readFloatRange(init.range, entry.shape, view);

@@ -24,6 +24,8 @@ export interface PlanBlocksOptions {
 
 export class PlanBlocks {
   readonly #options: PlanBlocksOptions;
+  /** Blocks of whose initial values this worker has drawn a share only, and all that draw one, in order. */
+  readonly #shared = new Map<number, readonly string[]>();
 
   constructor(options: PlanBlocksOptions) {
     this.#options = options;
@@ -35,6 +37,7 @@ export class PlanBlocks {
    */
   async bring(plan: Plan): Promise<number> {
     const { place, neighbours } = this.#options;
+    this.#shared.clear();
     const { frozen, active } = blocksOf(plan, place.worker);
     const blocks = [...frozen, ...active];
     const bring = plan.restore === null ? this.#copying(plan) : this.#restoring(plan.generation, plan.restore);
@@ -44,6 +47,19 @@ export class PlanBlocks {
     return movedBytes;
   }
 
+  /**
+   * Brings what other workers have drawn of initial values; they have brought their own shares, and nothing was trained.
+   * Throws a WorkerError where one of them is gone.
+   */
+  complete(): void {
+    const { place, neighbours } = this.#options;
+    for (const [block, workers] of this.#shared)
+      for (const [index, worker] of workers.entries())
+        if (worker !== place.worker)
+          neighbours.mapping(worker, () => place.store.takeDrawn(block, worker, { index, of: workers.length }));
+    this.#shared.clear();
+  }
+
   /** From whoever held the block in the plan before. */
   #copying(plan: Plan): (block: number, trains: boolean) => Promise<number> | number {
     const { place, transfer, neighbours } = this.#options;
@@ -51,8 +67,20 @@ export class PlanBlocks {
       const remote = this.#remoteSource(plan, block);
       if (remote !== null) return transfer.hold(plan.generation, block, remote, trains);
       const source = plan.sources[block] ?? null;
-      return neighbours.mapping(source ?? place.worker, () => place.store.hold(block, source, trains));
+      if (source === null) return this.#draw(plan, block, trains);
+      return neighbours.mapping(source, () => place.store.hold(block, source, trains));
     };
+  }
+
+  /** Nobody has the block: those that need it and share memory draw a part of it each. */
+  #draw(plan: Plan, block: number, trains: boolean): number {
+    const { place, neighbours } = this.#options;
+    if (place.store.blocks.includes(block)) return place.store.hold(block, null, trains);
+    const workers = keepersOf(plan, block).filter(
+      (worker) => worker === place.worker || neighbours.sharesMemory(worker),
+    );
+    if (workers.length > 1) this.#shared.set(block, workers);
+    return place.store.hold(block, null, trains, { index: workers.indexOf(place.worker), of: workers.length });
   }
 
   /** From where the coordinator's host keeps it. */
@@ -82,3 +110,10 @@ export class PlanBlocks {
     return source === null || this.#options.neighbours.sharesMemory(source) ? null : source;
   }
 }
+
+/** The workers that hold a block by a plan, each once, in order. */
+const keepersOf = (plan: Plan, block: number): string[] =>
+  [...new Set(plan.replicas.flatMap(({ stages }) => stages.map(({ worker }) => worker)))].filter((worker) => {
+    const { frozen, active } = blocksOf(plan, worker);
+    return frozen.includes(block) || active.includes(block);
+  });

@@ -109,6 +109,7 @@ export class Workplace {
     const { place, device } = this.equipment;
     const { frozen, active } = blocksOf(plan, place.worker);
     place.store.release(frozen, active);
+    this.#blocks.complete();
     const taken = seating === null ? null : await seating.activate();
     if (!place.isHome) removeOldCaches(place.folder, plan);
     this.#plans.activated(taken);

@@ -72,6 +72,30 @@ describe('the seats of a plan', () => {
   });
 });
 
+describe('initial values', () => {
+  it('are drawn in shares by the workers that need them, and are those that one draws alone', async () => {
+    await crew.adopt(planOf(1, ALONE));
+    const alone = crew.weights(planOf(1, ALONE));
+    const other = await Crew.open();
+    try {
+      const plan = planOf(1, REPLICAS);
+      const weightsOf = (worker: string): number[][] =>
+        alone.map((_, block) => [...other.at(worker).equipment.place.store.weights(block)]);
+      for (const worker of ['w0', 'w1']) await other.prepare(worker, plan);
+      const [zeros = 0, zerosOfBoth = 0] = [alone, [...weightsOf('w0'), ...weightsOf('w1')]].map(
+        (weights) => weights.flat().filter((value) => value === 0).length,
+      );
+      // What is not drawn is not shared, and each has drawn a half.
+      const drawn = alone.flat().length - zeros;
+      expect(zerosOfBoth).toBeGreaterThan(2 * zeros + 0.9 * drawn);
+      for (const worker of ['w0', 'w1']) await other.at(worker).activate(1);
+      expect([weightsOf('w0'), weightsOf('w1')]).toEqual([alone, alone]);
+    } finally {
+      await other.close();
+    }
+  });
+});
+
 describe('a copy of the state', () => {
   it('is made beside the next step, whose update waits for it', async () => {
     const plan = planOf(1, ALONE);
