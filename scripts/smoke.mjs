@@ -33,6 +33,7 @@ const onData = ['--data', data ?? '', '--seeds', '1', '--out'];
 const TRIALS = {
   'bench:bubble': { isBench: true, command: ['bench/bubble/run.mjs'] },
   'bench:cache': { isBench: true, command: ['bench/cache/run.mjs'] },
+  'bench:larger': { isBench: true, command: ['bench/larger/run.mjs'] },
   'bench:startup': { isBench: true, command: ['bench/startup/run.mjs'] },
   'bench:parts': { isBench: true, command: ['bench/compute/parts.mjs', ...torch], ...withoutTorch },
   'bench:compute': { isBench: true, command: ['bench/compute/run.mjs', ...torch], ...withoutTorch },

@@ -225,7 +225,9 @@ export const trainConfigSchema = z.strictObject({
     .string()
     .regex(MEMORY_LIMIT_PATTERN)
     .default('auto')
-    .describe('most memory of a worker for plans, e.g. 512MB or 2GiB; auto: the memory of the machine / workers'),
+    .describe(
+      'most memory of a worker for plans, e.g. 512MB or 2GiB; auto: the memory of the machine, less copies of the state, / workers',
+    ),
   poolMb: positive
     .default(256)
     .describe(

@@ -43,6 +43,15 @@ export function parseMemoryLimit(text: string): number | null {
 /** Memory of this machine, or of the container that this process is in. */
 export const machineBytes = (): number => allowance().memory;
 
-/** Bytes per worker: those asked for, or the worker's share of the machine. */
-export const memoryLimitPerWorker = (text: string, workers: number): number =>
-  parseMemoryLimit(text) ?? Math.floor(machineBytes() / Math.max(1, workers));
+/** A run does without copies of its state where it must, so they get no more of the machine than this. */
+const MOST_FOR_COPIES = 1 / 2;
+
+/**
+ * Bytes per worker: those asked for, or the worker's share of what the machine has beside `copyBytes` for copies of the
+ * state.
+ */
+export function memoryLimitPerWorker(text: string, workers: number, copyBytes: number): number {
+  const machine = machineBytes();
+  const left = machine - Math.min(copyBytes, machine * MOST_FOR_COPIES);
+  return parseMemoryLimit(text) ?? Math.floor(left / Math.max(1, workers));
+}

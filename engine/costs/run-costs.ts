@@ -38,6 +38,8 @@ interface Contradiction {
 
 /** Measurements that are made at most where none of them can be trusted: the machine may stay busy. */
 const MOST_MEASUREMENTS = 3;
+/** After so many milliseconds none is begun again: the steps of a large model soon tell more, and it would start late. */
+const MOST_MS = 3000;
 
 /** Who can measure, and where the cache of the run lies on a disk, if anywhere. */
 export interface CostSource {
@@ -87,12 +89,14 @@ export async function runCosts(setup: RunSetup, source: CostSource, kept: KeptRe
   return { costs, rates: ratesOf(report, source.cacheFolder?.path ?? null), keep, event };
 }
 
-/** Measures until the result can be trusted, a few times at most; the most trusted one. */
+/** Measures until the result can be trusted, a few times at most and not for long; the most trusted one. */
 export async function trustedMeasurement<T extends { readonly trust: CostTrust }>(
   measure: () => Promise<T>,
+  clock = (): number => performance.now(),
 ): Promise<T> {
+  const end = clock() + MOST_MS;
   let best = await measure();
-  for (let made = 1; made < MOST_MEASUREMENTS && !isTrusted(best.trust); made++)
+  for (let made = 1; made < MOST_MEASUREMENTS && !isTrusted(best.trust) && clock() < end; made++)
     best = moreTrusted(best, await measure());
   return best;
 }

@@ -1,6 +1,6 @@
 // PlanBasis: all that plans are made from besides what is frozen and what came before: settings, measured costs and
 // rates, and who is there. A value: corrected costs or other workers make a new one. It plans nothing.
-import type { BlockCost } from '../../pipeline/costs.js';
+import { type BlockCost, sumCosts } from '../../pipeline/costs.js';
 import type { ScheduleSource } from '../../pipeline/schedules/registry.js';
 import type { TrainConfig } from '../core/config.js';
 import { memoryLimitPerWorker } from '../core/memory-limit.js';
@@ -39,6 +39,9 @@ export interface MeasuredBasis {
   readonly slownessOf?: (worker: string) => number;
 }
 
+/** Copies of the whole state that a run keeps beside its workers: two snapshots, and what a checkpoint is written from. */
+const STATE_COPIES = 3;
+
 type Facts = Pick<
   RunSetup,
   'config' | 'schedule' | 'microBatch' | 'numMicroBatches' | 'workers' | 'dataset' | 'sampler'
@@ -47,7 +50,9 @@ type Facts = Pick<
 /** What the plans of a run are made from at its start. */
 export function planBasis(setup: Facts, { costs, rates, slownessOf = () => 1 }: MeasuredBasis): PlanBasis {
   const { config, schedule, microBatch, numMicroBatches, workers } = setup;
-  const memoryLimit = memoryLimitPerWorker(config.memoryLimit, workers.length);
+  const { parameterBytes, optimizerBytes } = sumCosts(costs, 0, costs.length);
+  const copyBytes = STATE_COPIES * (parameterBytes + optimizerBytes);
+  const memoryLimit = memoryLimitPerWorker(config.memoryLimit, workers.length, copyBytes);
   const crew = { workers, slownessOf, memoryLimit };
   return { config, schedule, microBatch, numMicroBatches, costs, rates, reads: readsOf(setup), crew };
 }

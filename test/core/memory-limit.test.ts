@@ -25,7 +25,13 @@ describe('a memory limit', () => {
   });
 
   it('is the share of the machine where nobody asks', () => {
-    expect(memoryLimitPerWorker('auto', 4)).toBe(Math.floor(machineBytes() / 4));
-    expect(memoryLimitPerWorker('1kB', 4)).toBe(1000);
+    expect(memoryLimitPerWorker('auto', 4, 0)).toBe(Math.floor(machineBytes() / 4));
+    expect(memoryLimitPerWorker('1kB', 4, 0)).toBe(1000);
+  });
+
+  it('leaves room for copies of the state, up to a half of the machine, unless somebody asks', () => {
+    expect(memoryLimitPerWorker('auto', 4, 4e6)).toBe(Math.floor((machineBytes() - 4e6) / 4));
+    expect(memoryLimitPerWorker('auto', 4, machineBytes())).toBe(Math.floor(machineBytes() / 8));
+    expect(memoryLimitPerWorker('1GB', 4, machineBytes())).toBe(1e9);
   });
 });

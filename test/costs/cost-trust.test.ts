@@ -88,6 +88,15 @@ describe('the trust in a measurement', () => {
     expect([best, measured]).toEqual([made(taken), count]);
   });
 
+  test('is not sought for long where a measurement takes long', async () => {
+    let seconds = 0;
+    const best = await trustedMeasurement(
+      () => Promise.resolve(made(0.5 - (seconds += 2) / 100)),
+      () => 1000 * seconds,
+    );
+    expect([best, seconds]).toEqual([made(0.46), 4]);
+  });
+
   test('is told where there is none', () => {
     expect(distrustText({ othersShare: 0.34, spread: 1.2 })).toBe(
       "costs measured under load (34 % of the time was others', timings of the same program lie 120 % apart): " +

@@ -37,7 +37,7 @@ export function basisOf(
     reads: { numSamples: 1000 },
     crew: {
       slownessOf: () => 1,
-      memoryLimit: memoryLimitPerWorker(parsed.memoryLimit, crew.workers.length),
+      memoryLimit: memoryLimitPerWorker(parsed.memoryLimit, crew.workers.length, 0),
       ...crew,
     },
   };
