@@ -1,7 +1,7 @@
 // Measures what becomes of a larger model: the time line of a run with a validation and checkpoints on the way, and how
 // much of what the processor can do its steps reach, beside a small model. Ratios say whether something falls off: they
 // hardly depend on the machine. Prints tables and writes them to RESULT.md beside this file. Usage: node
-// bench/larger/run.mjs [--parts line,rates] [--devices LIST] [--results FOLDER] [--smoke]; --smoke takes tiny models and
+// bench/larger/run.mjs [--parts line,rates,largest] [--devices LIST] [--results FOLDER] [--smoke]; --smoke takes tiny models and
 // writes to --results only.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -160,7 +160,8 @@ by the time of the processor, which hardly depends on what else runs.
 | model | parameters | step, CPU s | GFLOP/s | beside the small one |
 | --- | ---: | ---: | ---: | ---: |`);
   let small = NaN;
-  for (const sizes of options.smoke ? [TINY, { ...TINY, layers: 3 }] : [SMALL, LARGER, LARGEST]) {
+  const large = [LARGER, ...(parts.includes('largest') ? [LARGEST] : [])];
+  for (const sizes of options.smoke ? [TINY, { ...TINY, layers: 3 }] : [SMALL, ...large]) {
     const plain = ['--optimizer', 'sgd', '--momentum', '0', '--eval-every', 'never', '--checkpoint-every', 'never'];
     const steps = sizes === SMALL ? '12' : '4';
     const events = await run([...modelOf(sizes), ...plain, '--devices', 'cpu:1', '--steps', steps]);
@@ -180,10 +181,11 @@ by the time of the processor, which hardly depends on what else runs.
 const { values: options } = parseArgs({
   options: {
     ...BENCH_OPTIONS,
-    parts: { type: 'string', default: 'line,rates' },
+    parts: { type: 'string', default: 'line,rates,largest' },
     devices: { type: 'string', default: 'cpu:1,cpu:2' },
   },
 });
+const parts = options.parts.split(',');
 const scratch = scratchFolder('larger');
 let runs = 0;
 const page = new Page();
@@ -193,7 +195,6 @@ Machine: ${machineAndNode()}.
 Load of the machine when this began (1, 5, 15 minutes): ${loads()}; on a quiet machine it is near 0.
 Command: \`npm run bench:larger -- ${process.argv.slice(2).join(' ')}\`
 `);
-const parts = options.parts.split(',');
 if (parts.includes('line')) await measureLine();
 if (parts.includes('rates')) await compareRates();
 page.say(`\nLoad of the machine at the end: ${loads()}.`);
