@@ -1,8 +1,8 @@
 // Measures what becomes of a larger model: the time line of a run with a validation and checkpoints on the way, and how
 // much of what the processor can do its steps reach, beside a small model. Ratios say whether something falls off: they
 // hardly depend on the machine. Prints tables and writes them to RESULT.md beside this file. Usage: node
-// bench/larger/run.mjs [--parts line,rates,largest] [--devices LIST] [--results FOLDER] [--smoke]; --smoke takes tiny models and
-// writes to --results only.
+// bench/larger/run.mjs [--parts line,rates,largest] [--devices LIST] [--results FOLDER] [--smoke]; --smoke takes tiny
+// models and writes to --results only.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -108,8 +108,8 @@ function findings(events, microBatch) {
 }
 
 /**
- * Runs the command to its end. Its events have `at`, milliseconds since it was started, and `cpu`, what its first worker
- * has used of a processor, seconds.
+ * Runs the command to its end. Its events have `at`, milliseconds since it was started, and `cpu`, what its first
+ * worker has used of a processor, seconds.
  * @param {readonly string[]} args
  * @returns {Promise<TimedEvent[]>}
  */
@@ -141,7 +141,8 @@ async function measureLine() {
   }
   page.say(`## The time line
 
-GPT of ${sizes.layers} layers, width ${sizes.width}, ${sizes.sequence} tokens, batch ${sizes.batch} in micro-batches of ${sizes.microBatch}; nothing kept from earlier runs.
+GPT of ${sizes.layers} layers, width ${sizes.width}, ${sizes.sequence} tokens, batch ${sizes.batch} in micro-batches of
+${sizes.microBatch}; nothing kept from earlier runs.
 
 | | ${devices.map((name) => `--devices ${name}`).join(' | ')} |
 | --- |${' ---: |'.repeat(devices.length)}`);
@@ -154,8 +155,8 @@ async function compareRates() {
   page.say(`
 ## Steps
 
-One worker, SGD without momentum (350 M parameters with two states each, and their copies, would need 20 GB), the fastest step after the first,
-by the time of the processor, which hardly depends on what else runs.
+One worker, SGD without momentum (350 M parameters with two states each, and their copies, would need 20 GB), the
+fastest step after the first, by the time of the processor, which hardly depends on what else runs.
 
 | model | parameters | step, CPU s | GFLOP/s | beside the small one |
 | --- | ---: | ---: | ---: | ---: |`);

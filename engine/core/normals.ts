@@ -23,7 +23,7 @@ const MOST_OFF = 1e-13;
 /** Below it the differences would be lost to the smallest numbers. */
 const LEAST_SCALE = 2 ** -100;
 
-/** By cell: the logarithm of its middle, as a share of the largest draw, and what makes a distance from there relative. */
+/** By cell: the logarithm of its middle, and what makes a distance from there relative. */
 const LOGARITHMS = Float64Array.from({ length: 2 * CELLS }, (_, i) => {
   const middle = 2 ** 24 + (i >> 1) * PER_CELL + HALF;
   return i % 2 === 0 ? Math.log(middle / 2 ** 24) : 1 / middle;
@@ -35,8 +35,8 @@ const TURNS = Float64Array.from({ length: 2 * CELLS }, (_, i) => {
 });
 
 /**
- * Fills out[from, from + n) with `scale` times the standard normals of positions first..first+n-1 of the key, rounded to
- * 32 bits.
+ * Fills out[from, from + n) with `scale` times the standard normals of positions first..first+n-1 of the key, rounded
+ * to 32 bits.
  */
 export function fillNormal(
   key: RandomKey,

@@ -38,7 +38,7 @@ interface Contradiction {
 
 /** Measurements that are made at most where none of them can be trusted: the machine may stay busy. */
 const MOST_MEASUREMENTS = 3;
-/** After so many milliseconds none is begun again: the steps of a large model soon tell more, and it would start late. */
+/** After so many milliseconds none is begun again: a large model would start late, and its steps soon tell more. */
 const MOST_MS = 3000;
 
 /** Who can measure, and where the cache of the run lies on a disk, if anywhere. */

@@ -140,8 +140,8 @@ export class BlockStore {
   }
 
   /**
-   * Copies every held block into a snapshot; states only of those that train. None of them may change meanwhile. Rejects
-   * with PT_SHM_FULL where there is no room.
+   * Copies every held block into a snapshot; states only of those that train. None of them may change meanwhile.
+   * Rejects with PT_SHM_FULL where there is no room.
    */
   writeSnapshot(version: number): Promise<void> {
     return this.#copyHeld((block, part) => snapshotFile(this.#options.folder, version, block, part));

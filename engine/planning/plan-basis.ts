@@ -39,7 +39,7 @@ export interface MeasuredBasis {
   readonly slownessOf?: (worker: string) => number;
 }
 
-/** Copies of the whole state that a run keeps beside its workers: two snapshots, and what a checkpoint is written from. */
+/** Copies of the whole state that a run keeps beside its workers: two snapshots, and the one for checkpoints. */
 const STATE_COPIES = 3;
 
 type Facts = Pick<

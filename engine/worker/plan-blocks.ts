@@ -48,8 +48,8 @@ export class PlanBlocks {
   }
 
   /**
-   * Brings what other workers have drawn of initial values; they have brought their own shares, and nothing was trained.
-   * Throws a WorkerError where one of them is gone.
+   * Brings what other workers have drawn of initial values; they have brought their own shares, and nothing was
+   * trained. Throws a WorkerError where one of them is gone.
    */
   complete(): void {
     const { place, neighbours } = this.#options;

@@ -136,9 +136,9 @@ export class Workplace {
   }
 
   /**
-   * Begins to keep what one replica holds, each block once, where it outlives this process. Resolves, when that is done,
-   * to what there is to report of it: nothing where another replica keeps it, or the plan was given up meanwhile. Throws
-   * as `at`.
+   * Begins to keep what one replica holds, each block once, where it outlives this process. Resolves, when that is
+   * done, to what there is to report of it: nothing where another replica keeps it, or the plan was given up meanwhile.
+   * Throws as `at`.
    */
   writeSnapshot(generation: number, step: number, version: number): Promise<ReportOf<'snapshot-written'> | null> {
     if (!isKeeper(this.at(generation), this.equipment.place.worker)) return Promise.resolve(null);

@@ -1,5 +1,5 @@
-// The threads of the system that Node lets copy files, kept busy for as long as a test wants: each waits for somebody to
-// write into a pipe.
+// The threads of the system that Node lets copy files, kept busy for as long as a test wants: each waits for somebody
+// to write into a pipe.
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
