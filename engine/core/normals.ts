@@ -16,8 +16,8 @@ const UNIT = (2 * Math.PI) / 2 ** 24;
 const LEAST_DRAW = 2 ** 14;
 /**
  * Most by which a draw here and one of `normalAt` differ before rounding, as a share of the scale: the radius is off by
- * 1e-14 (its logarithm by 4e-15, or 4e-16 where the radius is 0.045), the cosine by 1e-15 times a radius of at most 5.8;
- * six times their sum.
+ * 1e-14 (its logarithm by 4e-15, or 4e-16 where the radius is 0.045), the cosine by 1e-15 times a radius of at most
+ * 5.8; six times their sum.
  */
 const MOST_OFF = 1e-13;
 /** Below it the differences would be lost to the smallest numbers. */
