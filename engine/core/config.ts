@@ -226,7 +226,7 @@ export const trainConfigSchema = z.strictObject({
     .regex(MEMORY_LIMIT_PATTERN)
     .default('auto')
     .describe(
-      'most memory of a worker for plans, e.g. 512MB or 2GiB; auto: that of the machine, less copies of the state, / workers',
+      "most memory of a worker for plans, e.g. 512MB or 2GiB; auto: the machine's, less copies of the state, / workers",
     ),
   poolMb: positive
     .default(256)
