@@ -199,4 +199,5 @@ Command: \`npm run bench:larger -- ${process.argv.slice(2).join(' ')}\`
 if (parts.includes('line')) await measureLine();
 if (parts.includes('rates')) await compareRates();
 page.say(`\nLoad of the machine at the end: ${loads()}.`);
-new BenchResults(import.meta.dirname, options).write('RESULT.md', page.text());
+const notes = readFileSync(join(import.meta.dirname, 'NOTES.md'), 'utf8');
+new BenchResults(import.meta.dirname, options).write('RESULT.md', `${page.text()}\n${notes}`);
