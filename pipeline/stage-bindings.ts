@@ -3,10 +3,11 @@
 import { present } from '../engine/core/invariant.js';
 import { ProgramBinding, type TensorPlaces } from '../engine/model/program-binding.js';
 import type { RoundedParameters } from '../engine/model/rounded-parameters.js';
+import type { RowTable } from '../engine/model/row-table.js';
 import type { ParameterSlabs } from '../engine/model/slab.js';
 import type { BufferPool } from '../engine/tensor/buffer-pool.js';
 import type { LoadedProgram } from '../engine/tensor/executor.js';
-import { type Program, roleName } from '../engine/tensor/program.js';
+import { type Port, type Program, roleName } from '../engine/tensor/program.js';
 import type { HostArray } from '../engine/tensor/shape.js';
 import { SlotBuffers } from './slot-buffers.js';
 
@@ -26,8 +27,10 @@ export interface StageTensors {
   readonly parameters: ParameterSlabs;
   /** Their copies in bfloat16; null where the run has none. */
   readonly rounded: RoundedParameters | null;
-  /** Elements from the start of the stage's gradient to the slab of a block. */
+  /** Elements from the start of the stage's gradient to that of a block. */
   readonly gradientOffset: (block: number) => number;
+  /** Where the gradients of the parameters of every block lie in that of the block; row tables are left out. */
+  readonly gradientLayouts: ParameterSlabs['layouts'];
   readonly borders: StageBorders;
 }
 
@@ -39,12 +42,15 @@ export interface SlotCounts {
   readonly carried: number;
 }
 
+/** Gradients of rows are taken as soon as they are there: one buffer serves all micro-batches. */
+const ROWS_SLOT = 0;
+
 export class StageBindings {
   readonly #tensors: StageTensors;
   readonly #buffers: SlotBuffers;
   readonly #counts: SlotCounts;
-  /** Names of what the forward is given. */
-  readonly #given: ReadonlySet<string>;
+  /** What the forward is given, by the names of the roles. */
+  readonly #given: ReadonlyMap<string, Port>;
   readonly #bound = new Map<string, ProgramBinding>();
   readonly #gradientIds = new Map<ArrayBufferLike, number>();
 
@@ -56,7 +62,7 @@ export class StageBindings {
     this.#tensors = tensors;
     this.#buffers = new SlotBuffers(pool);
     this.#counts = counts;
-    this.#given = new Set(forward.inputs.map(({ role }) => roleName(role)));
+    this.#given = new Map(forward.inputs.map((port) => [roleName(port.role), port]));
   }
 
   forward(loaded: LoadedProgram, micro: number): ProgramBinding {
@@ -96,6 +102,27 @@ export class StageBindings {
     return this.#bind(key, loaded, { ...places, isFilled: ({ role }) => this.#given.has(roleName(role)) });
   }
 
+  /**
+   * What the last backward or weight half, `program`, has left of a table: the rows that micro-batch `micro` read, and
+   * a gradient for each. Good until the next one runs.
+   */
+  rows(
+    program: Program,
+    { block, name, field }: RowTable,
+    micro: number,
+  ): { indices: Int32Array; values: Float32Array } {
+    const role = roleName({ kind: 'rowGrad', block, name });
+    const port = present(
+      program.outputs.find((output) => roleName(output.role) === role),
+      `output "${role}" of ${program.name}`,
+    );
+    const read = present(this.#given.get(roleName({ kind: 'field', name: field })), `field ${field} of the forward`);
+    return {
+      indices: this.#buffers.of(read, micro % this.#counts.held) as Int32Array,
+      values: this.#buffers.of(port, ROWS_SLOT) as Float32Array,
+    };
+  }
+
   /** Frees the bindings and gives the buffers back. */
   close(): void {
     for (const bound of this.#bound.values()) bound.free();
@@ -111,8 +138,7 @@ export class StageBindings {
 
   /** Where the tensors of a micro-batch lie. */
   #places(micro: number, slot: number, gradient: Float32Array | null = null): TensorPlaces {
-    const { parameters, rounded, gradientOffset, borders } = this.#tensors;
-    const { layouts } = parameters;
+    const { parameters, rounded, gradientOffset, gradientLayouts: layouts, borders } = this.#tensors;
     return {
       parameters,
       rounded,
@@ -122,7 +148,7 @@ export class StageBindings {
           borders[`${kind}${way === 'in' ? 'In' : 'Out'}`]?.[micro],
           `place ${micro} for "${roleName(port.role)}" ${way}`,
         ),
-      buffer: (port) => this.#buffers.of(port, slot),
+      buffer: (port) => this.#buffers.of(port, port.role.kind === 'rowGrad' ? ROWS_SLOT : slot),
       carried: (port) => this.#buffers.of(port, micro % this.#counts.carried),
     };
   }

@@ -5,6 +5,7 @@ import { present } from '../engine/core/invariant.js';
 import type { Dataset } from '../engine/data/dataset.js';
 import type { StagePrograms } from '../engine/model/compile.js';
 import type { ProgramBinding } from '../engine/model/program-binding.js';
+import type { RowTable } from '../engine/model/row-table.js';
 import type { BufferPool } from '../engine/tensor/buffer-pool.js';
 import type { Executor, LoadedProgram } from '../engine/tensor/executor.js';
 import { atPlace } from '../engine/tensor/run-failure.js';
@@ -57,11 +58,17 @@ export interface StageSignals {
   ring(kind: 'F' | 'B', step: number, micro: number): void;
 }
 
-/**
- * Where the gradients of micro-batches go: one buffer per micro-batch, laid out as the stage's slabs one after another.
- */
+/** Where the gradient of one micro-batch goes. */
+export interface StageGradient {
+  /** That of all parameters but row tables, the blocks one after another. All of it is written. */
+  readonly dense: Float32Array;
+  /** Takes that of a row table: row indices[i] gets values[i * width...]; rows of one index are added in order. */
+  takeRows(table: RowTable, indices: Int32Array, values: Float32Array): void;
+}
+
+/** Where the gradients of micro-batches go, one after the other. */
 export interface GradientSink {
-  acquire(): Float32Array;
+  acquire(): StageGradient;
   commit(micro: number): void;
 }
 
@@ -202,7 +209,13 @@ export class StageRunner {
   /** Runs a program whose parameter gradients go to the sink; a stage without parameters still counts there. */
   #runInto(loaded: LoadedProgram | null, kind: 'B' | 'W', input: StepInput, micro: number, sink: GradientSink): void {
     const gradient = sink.acquire();
-    if (loaded !== null) this.#run(loaded, kind, input, micro, gradient);
+    if (loaded !== null) {
+      this.#run(loaded, kind, input, micro, gradient.dense);
+      for (const table of this.#options.programs.tables) {
+        const { indices, values } = this.#bindings.rows(loaded.program, table, micro);
+        gradient.takeRows(table, indices, values);
+      }
+    }
     sink.commit(this.#options.duty.start + micro);
   }
 

@@ -3,7 +3,7 @@
 import { invariant, present } from '../core/invariant.js';
 import { HostAdder, type VectorAdder } from '../tensor/vector-adder.js';
 import type { Range } from './chunks.js';
-import { applyToNames, climbTop, rootLevel, slotCount, type TreeNode } from './tree.js';
+import { additionsOf, applyToNames, climbTop, RESULT, slotCount, type TreeNode } from './tree.js';
 
 export { CHUNK, chunkSquares, numChunks, type Range, shardChunks } from './chunks.js';
 export { coverOf, decompose, rootLevel, slotCount, type TreeNode } from './tree.js';
@@ -19,40 +19,40 @@ export interface Subtotal {
  * at any time it holds the nodes that cover what has come. The gradient is written straight into a slot, so nothing is
  * copied. Slots are used as a stack: at the end slot k holds node k of `decompose(start, count, G)`.
  */
-export class TreeAccumulator {
+export class TreeAccumulator<Slot> {
   readonly G: number;
   readonly start: number;
   readonly count: number;
   /** Slots that exist: `slotCount(start, count, G)`. */
   readonly numSlots: number;
-  readonly #adder: VectorAdder;
-  readonly #provide: (index: number) => Float32Array;
-  readonly #slots: (Float32Array | undefined)[];
+  readonly #provide: (index: number) => Slot;
+  readonly #addInto: (left: Slot, right: Slot) => void;
+  readonly #slots: (Slot | undefined)[];
   readonly #row: TreeNode[] = [];
   #next: number;
 
   /**
-   * `slots` gives the buffer of a slot, all of one length; asked once per slot, when it is first needed. A number
-   * allocates buffers of that length.
+   * `slots` gives the buffer of a slot; asked once per slot, when it is first needed. `addInto` makes left + right of
+   * left.
    */
   constructor(
     G: number,
     start: number,
     count: number,
-    slots: ((index: number) => Float32Array) | number,
-    adder: VectorAdder = new HostAdder(),
+    slots: (index: number) => Slot,
+    addInto: (left: Slot, right: Slot) => void,
   ) {
     invariant(
       start >= 0 && count >= 1 && start + count <= G,
       () => `micro-batches [${start}, ${start + count}) are no part of ${G}`,
     );
     this.G = G;
-    this.#adder = adder;
     this.start = start;
     this.count = count;
     this.numSlots = slotCount(start, count, G);
-    this.#provide = typeof slots === 'number' ? () => new Float32Array(slots) : slots;
-    this.#slots = new Array<Float32Array | undefined>(this.numSlots).fill(undefined);
+    this.#provide = slots;
+    this.#addInto = addInto;
+    this.#slots = new Array<Slot | undefined>(this.numSlots).fill(undefined);
     this.#next = start;
   }
 
@@ -67,13 +67,13 @@ export class TreeAccumulator {
   }
 
   /** The buffer of a slot. */
-  slot(index: number): Float32Array {
+  slot(index: number): Slot {
     invariant(index >= 0 && index < this.numSlots, () => `slot ${index} of ${this.numSlots}`);
     return (this.#slots[index] ??= this.#provide(index));
   }
 
   /** The buffer for the gradient of the next micro-batch, with undefined content: write all of it, then `commit`. */
-  acquire(): Float32Array {
+  acquire(): Slot {
     return this.slot(this.freeSlot);
   }
 
@@ -86,17 +86,10 @@ export class TreeAccumulator {
     const row = this.#row;
     row.push({ level: 0, index: micro });
     for (let move = climbTop(row, this.G); move !== 'stay'; move = climbTop(row, this.G)) {
-      if (move === 'add')
-        this.#adder.add(this.slot(row.length - 2), this.slot(row.length - 2), this.slot(row.length - 1));
+      if (move === 'add') this.#addInto(this.slot(row.length - 2), this.slot(row.length - 1));
       applyToNames(row, move);
     }
     this.#next++;
-  }
-
-  /** `acquire`, copy, `commit`. */
-  push(micro: number, gradient: Float32Array): void {
-    this.acquire().set(gradient);
-    this.commit(micro);
   }
 
   /** Starts over, for the next step; the slots stay. */
@@ -108,49 +101,6 @@ export class TreeAccumulator {
 
 /** Elements summed at a time, so that partial sums stay in the first-level cache. */
 const TILE = 4096;
-
-/** One addition of a summation plan; a place is a node (0, 1, ...), a scratch tile (-1, -2, ...) or the result. */
-interface Addition {
-  readonly target: number;
-  readonly left: number;
-  readonly right: number;
-}
-const RESULT = -Infinity;
-
-/** The additions that bring a row of nodes to the root, in tree order. The last one goes to the result. */
-function plan(
-  nodes: readonly TreeNode[],
-  G: number,
-): { readonly additions: readonly Addition[]; readonly scratch: number } {
-  const additions: Addition[] = [];
-  const row: TreeNode[] = [];
-  const places: number[] = [];
-  let scratch = 0;
-  for (const [position, node] of nodes.entries()) {
-    row.push(node);
-    places.push(position);
-    for (let move = climbTop(row, G); move !== 'stay'; move = climbTop(row, G)) {
-      if (move === 'add') {
-        const right = present(places.pop(), 'right place');
-        const left = present(places.pop(), 'left place');
-        // The place of a partial sum is its depth in the row, so a row of n nodes needs at most n tiles.
-        const target = -1 - places.length;
-        scratch = Math.max(scratch, -target);
-        additions.push({ target, left, right });
-        places.push(target);
-      }
-      applyToNames(row, move);
-    }
-  }
-  const root = row[0];
-  invariant(
-    row.length === 1 && root?.level === rootLevel(G) && root.index === 0,
-    () => `${nodes.length} nodes do not cover ${G} micro-batches: ${JSON.stringify(nodes)}`,
-  );
-  const last = additions.pop();
-  if (last !== undefined) additions.push({ ...last, target: RESULT });
-  return { additions, scratch };
-}
 
 /**
  * Adds elements [from, to) of the nodes of all owners (in order, covering [0, G) exactly) up to the root, into
@@ -165,7 +115,7 @@ export function combine(
   outFrom: number = from,
   adder: VectorAdder = new HostAdder(),
 ): void {
-  const { additions, scratch } = plan(
+  const { additions, scratch } = additionsOf(
     nodes.map(({ node }) => node),
     G,
   );

@@ -2,7 +2,7 @@
 // l, index i) covers micro-batches [i * 2^l, min((i + 1) * 2^l, G)); its value is left child + right child, or the left
 // child alone where G cuts the right one off. Because the tree depends on G alone, the sum has the same bits for every
 // split of the micro-batches over replicas. Pure indices: the arithmetic is in reduction.ts.
-import { invariant } from '../core/invariant.js';
+import { invariant, present } from '../core/invariant.js';
 
 export interface TreeNode {
   readonly level: number;
@@ -83,4 +83,51 @@ export function applyToNames(row: TreeNode[], move: 'add' | 'rename'): void {
   const top = row.pop() as TreeNode;
   if (move === 'add') row.pop();
   row.push(parentOf(top));
+}
+
+/** One addition of a summation plan; a place is a node (0, 1, ...), a partial sum (-1, -2, ...) or the result. */
+export interface Addition {
+  readonly target: number;
+  readonly left: number;
+  readonly right: number;
+}
+/** The place of the last addition of a plan. */
+export const RESULT = -Infinity;
+
+/**
+ * The additions that bring a row of nodes to the root, in tree order; `scratch` partial sums are needed at a time. The
+ * last addition goes to the result; a target that is no result may be the left one of what is added.
+ */
+export function additionsOf(
+  nodes: readonly TreeNode[],
+  G: number,
+): { readonly additions: readonly Addition[]; readonly scratch: number } {
+  const additions: Addition[] = [];
+  const row: TreeNode[] = [];
+  const places: number[] = [];
+  let scratch = 0;
+  for (const [position, node] of nodes.entries()) {
+    row.push(node);
+    places.push(position);
+    for (let move = climbTop(row, G); move !== 'stay'; move = climbTop(row, G)) {
+      if (move === 'add') {
+        const right = present(places.pop(), 'right place');
+        const left = present(places.pop(), 'left place');
+        // The place of a partial sum is its depth in the row, so a row of n nodes needs at most n of them.
+        const target = -1 - places.length;
+        scratch = Math.max(scratch, -target);
+        additions.push({ target, left, right });
+        places.push(target);
+      }
+      applyToNames(row, move);
+    }
+  }
+  const root = row[0];
+  invariant(
+    row.length === 1 && root?.level === rootLevel(G) && root.index === 0,
+    () => `${nodes.length} nodes do not cover ${G} micro-batches: ${JSON.stringify(nodes)}`,
+  );
+  const last = additions.pop();
+  if (last !== undefined) additions.push({ ...last, target: RESULT });
+  return { additions, scratch };
 }

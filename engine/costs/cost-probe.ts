@@ -6,6 +6,7 @@ import { median } from '../../pipeline/measured-step.js';
 import { present } from '../core/invariant.js';
 import type { Dataset } from '../data/dataset.js';
 import { activationDtype, type Block, type Model } from '../model/block.js';
+import { gradientElements, gradientLayout } from '../model/gradient-layout.js';
 import { ProgramBinding, type TensorPlaces } from '../model/program-binding.js';
 import { RoundedParameters } from '../model/rounded-parameters.js';
 import { initializeSlab, type SlabLayout } from '../model/slab.js';
@@ -41,6 +42,8 @@ export interface CostProbeOptions {
   readonly shapes: readonly Shape[];
   readonly optimizer: Optimizer;
   readonly microBatch: number;
+  /** Of a step. */
+  readonly microBatches: number;
   readonly seed: number;
   /** Those who measure on this machine at the same time. */
   readonly crowd: Crowd;
@@ -87,7 +90,8 @@ function likeness(block: Block, index: number, { shapes, model }: CostProbeOptio
 }
 
 function measureBlock(options: CostProbeOptions, index: number, timings: Timings): BlockMeasurement {
-  const { compiler, dataset, executor, microBatch, shapes } = options;
+  const { compiler, dataset, executor, microBatch, microBatches, shapes, layouts } = options;
+  const layout = present(layouts[index], 'layout');
   const programs = compiler.stage({ from: index, to: index + 1, microBatch, needsInputGradient: index > 0 });
   const places = probePlaces(options, index);
   // Any samples will do, as long as there are as many as in training.
@@ -114,6 +118,7 @@ function measureBlock(options: CostProbeOptions, index: number, timings: Timings
     backwardMs: ms.backward,
     inputGradientMs: ms.input,
     weightGradientMs: ms.weight,
+    gradientBytes: 4 * gradientElements(gradientLayout(layout, compiler.rowTables(index, microBatch)), microBatches),
     savedBytes: programs.savedBytes,
     carriedBytes: programs.split.carriedBytes,
     copyBytes: copyBytes([...programs.forward.inputs, ...programs.backward.inputs]),

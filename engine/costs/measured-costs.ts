@@ -19,7 +19,6 @@ export function measuredCosts(
       ...cost,
       name: present(model.blocks[index], 'block').name,
       parameterBytes: bytes + copyBytes,
-      gradientBytes: bytes,
       optimizerBytes: bytes * numStates,
     };
   });

@@ -1,25 +1,21 @@
 // GradientExchange: the training group of one stage. It keeps the gradient slots of this stage, reduces them with those
 // of the other replicas in the order of the fixed tree (direct reduce-scatter), and shows where every reduced chunk
-// lies. On one host the members read each other's mapped memory; of a member on another host there is a mirror here,
-// into which it sends what is read. Doorbells travel on the caller's signals. It does not know what a gradient is for.
-import {
-  CHUNK,
-  chunkSquares,
-  combine,
-  decompose,
-  numChunks,
-  slotCount,
-  type Subtotal,
-  TreeAccumulator,
-} from '../comm/reduction.js';
+// lies. Of a row table (row-table.ts) there are the rows that have a gradient and no others. On one host the members
+// read each other's mapped memory; of a member on another host there is a mirror here, into which it sends what is
+// read. Doorbells travel on the caller's signals. It does not know what a gradient is for.
+import { CHUNK, combine, decompose, type Range, TreeAccumulator } from '../comm/reduction.js';
+import type { Rows, RowSet } from '../comm/row-set.js';
+import { RowAdder } from '../comm/row-sums.js';
+import type { TreeNode } from '../comm/tree.js';
 import { present } from '../core/invariant.js';
 import { type Holder, holdersOf, type Plan } from '../core/plan.js';
-import { MappedFile } from '../tensor/mapped-file.js';
+import type { DenseRun, GradientLayout, PlacedTable } from '../model/gradient-layout.js';
+import type { RowTable } from '../model/row-table.js';
 import type { VectorAdder } from '../tensor/vector-adder.js';
+import { GroupMember, type TableRows } from './group-member.js';
 import { gradientsFile } from './memory-names.js';
 import { shardOf } from './shards.js';
-
-const BYTES = Float32Array.BYTES_PER_ELEMENT;
+import { SlabSquares } from './slab-squares.js';
 
 /** Doorbells of the group: `G` my sums are there, `R` my shards are reduced. */
 export interface ExchangeSignals {
@@ -34,9 +30,13 @@ export interface RemoteMembers {
   mapping<T>(worker: string, map: () => T): T;
   /** Lets `worker` write into `mirror`. */
   land(place: string, worker: string, mirror: Float32Array): void;
+  /** Lets `worker` write `mirror`. */
+  landRows(place: string, worker: string, mirror: RowSet): void;
   leave(place: string): void;
   /** Writes into the mirror that `worker` has landed, ahead of everything that is rung later. */
   write(worker: string, place: string, data: Float32Array, offset: number): void;
+  /** As `write`, with rows that take the place of those that were there. */
+  writeRows(worker: string, place: string, rows: Rows): void;
 }
 
 export interface ExchangeOptions {
@@ -44,8 +44,8 @@ export interface ExchangeOptions {
   readonly plan: Plan;
   /** The stage whose gradients these are. */
   readonly of: Holder;
-  /** Slab length of every block of the model. */
-  readonly lengths: readonly number[];
+  /** How the gradient of a block of the model is laid out; asked for the blocks of this stage and of its peers. */
+  readonly layoutOf: (block: number) => GradientLayout;
   readonly signals: ExchangeSignals;
   readonly adder: VectorAdder;
   readonly remote: RemoteMembers;
@@ -58,128 +58,52 @@ export interface ChunkSquares {
   readonly values: number[];
 }
 
-/** Elements [from, to) of a block's reduced gradient, and where they lie. */
-export interface ReducedShard {
-  readonly from: number;
-  readonly to: number;
-  readonly data: Float32Array;
-}
+/**
+ * Elements [from, to) of a block's reduced gradient, and where they lie: all of them in `data`, or those of a row table
+ * in its rows, which may begin before `from` and end behind `to`.
+ */
+export type ReducedShard = Range & ({ readonly data: Float32Array } | TableRows);
 
-/** Where one member of the group, a stage of some replica, keeps its sums: everything follows from the plan. */
-class Member {
-  readonly holder: Holder;
-  /** Blocks [from, to). */
-  readonly from: number;
-  readonly to: number;
-  readonly start: number;
-  readonly count: number;
-  readonly #lengths: readonly number[];
-  readonly stageLength: number;
-  readonly numSlots: number;
-  /** Whether its memory is on another host: then this is a mirror of what it has sent. */
-  readonly isRemote: boolean;
-  #file: MappedFile | null = null;
-  #memory: Float32Array | null = null;
-
-  constructor(plan: Plan, holder: Holder, lengths: readonly number[], isRemote: boolean) {
-    this.holder = holder;
-    this.isRemote = isRemote;
-    const { start, count, stages } = present(plan.replicas[holder.replica], `replica ${holder.replica}`);
-    const { from, to } = present(stages[holder.stage], `stage ${holder.stage}`);
-    this.from = from;
-    this.to = to;
-    this.start = start;
-    this.count = count;
-    this.#lengths = lengths;
-    this.stageLength = this.offset(to);
-    this.numSlots = slotCount(start, count, plan.numMicroBatches);
-  }
-
-  /** Elements from the start of the stage's gradient to a block's slab. */
-  offset(block: number): number {
-    let offset = 0;
-    for (let b = this.from; b < block; b++) offset += present(this.#lengths[b], `length of block ${b}`);
-    return offset;
-  }
-
-  create(path: string): void {
-    // A stage without parameters has nothing to reduce, but a file cannot be empty.
-    this.#file = MappedFile.create(path, Math.max(1, this.#length) * BYTES);
-    this.#memory = this.#file.float32(0, this.#length);
-  }
-
-  open(path: string): void {
-    this.#file = MappedFile.open(path, this.#length * BYTES);
-    this.#memory = this.#file.float32(0, this.#length);
-  }
-
-  /** Memory like that of the member, of which only what it sends is ever touched. */
-  mirror(): Float32Array {
-    return (this.#memory = new Float32Array(this.#length));
-  }
-
-  slot(index: number): Float32Array {
-    return this.range(index * this.stageLength, this.stageLength);
-  }
-
-  /** Where in the memory the reduced gradient of elements `from`... of a block lies. */
-  reducedAt(block: number, from: number): number {
-    return this.numSlots * this.stageLength + this.offset(block) + from;
-  }
-
-  /** The reduced gradient of the chunks this member owns; the rest of it is never written. */
-  reduced(block: number, from: number, to: number): Float32Array {
-    return this.range(this.reducedAt(block, from), to - from);
-  }
-
-  range(from: number, length: number): Float32Array {
-    return present(this.#memory, `gradients of ${this.holder.worker}`).subarray(from, from + length);
-  }
-
-  close(): void {
-    this.#file?.close();
-    this.#file = null;
-    this.#memory = null;
-  }
-
-  unlink(): void {
-    this.#file?.unlink();
-  }
-
-  /** The sums, slot by slot, and the reduced gradient. */
-  get #length(): number {
-    return (this.numSlots + 1) * this.stageLength;
-  }
+/** The sum of a step in one slot of this stage. */
+export interface SlotSums {
+  readonly dense: Float32Array;
+  readonly tables: readonly TableRows[];
+  /** Makes a table the sum of rows of values by index. */
+  takeRows(table: RowTable, indices: Int32Array, values: Float32Array): void;
 }
 
 export class GradientExchange {
   readonly #options: ExchangeOptions;
-  readonly #me: Member;
-  readonly #members = new Map<string, Member>();
+  readonly #me: GroupMember;
+  readonly #members = new Map<string, GroupMember>();
   /** Members in replica order, by block. */
-  readonly #groups = new Map<number, readonly Member[]>();
-  /** A member's sums after its backwards: slot k holds node k of its range. */
-  readonly #sums = new Map<Member, readonly Subtotal[]>();
-  #accumulator: TreeAccumulator | null = null;
+  readonly #groups = new Map<number, readonly GroupMember[]>();
+  /** The nodes of a member's range after its backwards: node k is in slot k. */
+  readonly #nodes = new Map<GroupMember, readonly TreeNode[]>();
+  readonly #rowAdder: RowAdder;
+  readonly #squares: SlabSquares;
+  #accumulator: TreeAccumulator<SlotSums> | null = null;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    const { plan, of: own, lengths, remote } = options;
-    this.#me = new Member(plan, own, lengths, false);
+    const { plan, of: own, layoutOf, remote, adder } = options;
+    this.#rowAdder = new RowAdder(adder);
+    this.#squares = new SlabSquares(adder);
+    this.#me = new GroupMember(plan, own, layoutOf, false);
     this.#members.set('own', this.#me);
     for (let block = this.#me.from; block < this.#me.to; block++) {
       const group = holdersOf(plan, block).map((holder) => {
         if (holder.replica === own.replica) return this.#me;
         const key = `${holder.worker} ${holder.stage}`;
-        const member = this.#members.get(key) ?? new Member(plan, holder, lengths, !remote.sharesMemory(holder.worker));
+        const member =
+          this.#members.get(key) ?? new GroupMember(plan, holder, layoutOf, !remote.sharesMemory(holder.worker));
         this.#members.set(key, member);
         return member;
       });
       this.#groups.set(block, group);
     }
     this.#me.create(this.#fileOf(this.#me));
-    for (const member of this.#remote)
-      remote.land(this.#mirrorOf(member.holder, own), member.holder.worker, member.mirror());
+    for (const member of this.#remote) this.#land(member);
   }
 
   /** The other stages of the group, all of other workers. */
@@ -189,32 +113,33 @@ export class GradientExchange {
 
   /** Maps the memory of the other members; to be called when all of them exist. */
   open(): void {
-    const { plan } = this.#options;
+    const { plan, adder } = this.#options;
     for (const member of this.#members.values()) {
       if (member !== this.#me && !member.isRemote)
         this.#options.remote.mapping(member.holder.worker, () => member.open(this.#fileOf(member)));
-      const nodes = decompose(member.start, member.count, plan.numMicroBatches);
-      this.#sums.set(
-        member,
-        nodes.map((node, k) => ({ node, data: member.slot(k) })),
-      );
+      this.#nodes.set(member, decompose(member.start, member.count, plan.numMicroBatches));
     }
-    this.#accumulator = new TreeAccumulator(
+    this.#accumulator = new TreeAccumulator<SlotSums>(
       plan.numMicroBatches,
       this.#me.start,
       this.#me.count,
-      (index) => this.#me.slot(index),
-      this.#options.adder,
+      (index) => this.#slot(index),
+      (left, right) => {
+        adder.add(left.dense, left.dense, right.dense);
+        left.tables.forEach(({ rows }, i) =>
+          this.#rowAdder.addInto(rows, present(right.tables[i], 'the same table').rows.all),
+        );
+      },
     );
   }
 
-  /** Elements from the start of this stage's gradient to the slab of a block. */
+  /** Elements from the start of this stage's gradient, without row tables, to that of a block. */
   offset(block: number): number {
     return this.#me.offset(block);
   }
 
   /** Where the gradients of a step's micro-batches are summed. */
-  beginStep(): TreeAccumulator {
+  beginStep(): TreeAccumulator<SlotSums> {
     const accumulator = present(this.#accumulator, 'accumulator');
     accumulator.reset();
     return accumulator;
@@ -223,39 +148,35 @@ export class GradientExchange {
   /** Tells the group that the sums of this stage are there. */
   announce(step: number): void {
     for (const peer of this.#remote)
-      for (const { block, from, to } of this.#sharesOf(peer))
-        for (const [slot] of present(this.#sums.get(this.#me), 'sums').entries())
-          this.#send(peer, slot * this.#me.stageLength + this.#me.offset(block) + from, to - from);
+      for (const [block, group] of this.#groups)
+        if (group.includes(peer))
+          for (const [slot] of this.#nodesOf(this.#me).entries())
+            this.#sendShard(peer, slot, block, this.#shardOf(block, peer));
     for (const peer of this.peers) this.#options.signals.ring('G', step, peer);
   }
 
   /** Reduces the chunks that this stage owns, after `announce`; returns their sums of squares. */
   async reduce(step: number): Promise<ChunkSquares[]> {
-    const { signals } = this.#options;
+    const { signals, layoutOf } = this.#options;
     for (const peer of this.peers) await signals.arrived('G', step, peer);
     const squares: ChunkSquares[] = [];
     for (const [block, group] of this.#groups) {
-      const length = present(this.#options.lengths[block], `length of block ${block}`);
-      const shard = shardOf(block, length, group.indexOf(this.#me), group.length);
+      const shard = this.#shardOf(block, this.#me);
       if (shard.from === shard.to) continue;
-      const sums = group.flatMap((member) =>
-        present(this.#sums.get(member), 'sums').map(({ node, data }) => ({
-          node,
-          data: data.subarray(member.offset(block) + shard.from, member.offset(block) + shard.to),
-        })),
-      );
-      const out = this.#me.reduced(block, shard.from, shard.to);
-      combine(sums, this.#options.plan.numMicroBatches, { from: 0, to: out.length }, out, 0, this.#options.adder);
+      const layout = layoutOf(block);
+      for (const run of layout.dense) this.#reduceRun(block, group, run, shard);
+      for (const [i, table] of layout.tables.entries()) this.#reduceTable(block, group, i, rowsIn(table, shard));
+      const { reduced } = this.#me;
+      const dense = this.#me.range(this.#me.denseAt(reduced, block, 0), layout.denseLength);
       squares.push({
         block,
         fromChunk: shard.from / CHUNK,
-        values: [...chunkSquares(out, 0, numChunks(out.length), this.#options.adder)],
+        values: this.#squares.of({ layout, dense, tables: this.#me.tables(reduced, block) }, shard.from, shard.to),
       });
     }
     for (const peer of this.#remote)
-      for (const { block, from, to } of this.#sharesOf(this.#me))
-        if (this.#groups.get(block)?.includes(peer) === true)
-          this.#send(peer, this.#me.reducedAt(block, from), to - from);
+      for (const [block, group] of this.#groups)
+        if (group.includes(peer)) this.#sendShard(peer, this.#me.reduced, block, this.#shardOf(block, this.#me));
     for (const peer of this.peers) signals.ring('R', step, peer);
     return squares;
   }
@@ -265,39 +186,102 @@ export class GradientExchange {
     for (const peer of this.peers) await this.#options.signals.arrived('R', step, peer);
   }
 
-  /** The reduced gradient of a block, shard by shard, in order. */
+  /** The reduced gradient of a block, shard by shard, each in its parts, in order. */
   shards(block: number): ReducedShard[] {
-    const group = present(this.#groups.get(block), `group of block ${block}`);
-    const length = present(this.#options.lengths[block], `length of block ${block}`);
-    return group
-      .map((member, replica) => ({ member, ...shardOf(block, length, replica, group.length) }))
+    const { dense } = this.#options.layoutOf(block);
+    return present(this.#groups.get(block), `group of block ${block}`)
+      .flatMap((member) => {
+        const shard = this.#shardOf(block, member);
+        const runs = dense.map((run) => {
+          const { from, to } = overlap(run, shard);
+          const at = member.denseAt(member.reduced, block, run.at + from - run.from);
+          return { from, to, data: member.range(at, to - from) };
+        });
+        const tables = member.tables(member.reduced, block).map((one) => ({ ...one, ...overlap(one.table, shard) }));
+        return [...runs, ...tables];
+      })
       .filter(({ from, to }) => to > from)
-      .sort((a, b) => a.from - b.from)
-      .map(({ member, from, to }) => ({ from, to, data: member.reduced(block, from, to) }));
+      .sort((a, b) => a.from - b.from);
   }
 
-  get #remote(): Member[] {
+  #slot(index: number): SlotSums {
+    const tables = this.#me.tables(index);
+    return {
+      dense: this.#me.dense(index),
+      tables,
+      takeRows: ({ block, name }, indices, values) => {
+        const place = tables.find(({ table }) => table.block === block && table.name === name);
+        this.#rowAdder.gather(present(place, `table ${name} of block ${block}`).rows, indices, values);
+      },
+    };
+  }
+
+  /** Adds up what is in `shard` of a run of elements of a block. */
+  #reduceRun(block: number, group: readonly GroupMember[], run: DenseRun, shard: Range): void {
+    const { from, to } = overlap(run, shard);
+    if (to <= from) return;
+    const dataOf = (member: GroupMember, part: number): Float32Array =>
+      member.range(member.denseAt(part, block, run.at + from - run.from), to - from);
+    const sums = group.flatMap((member) =>
+      this.#nodesOf(member).map((node, slot) => ({ node, data: dataOf(member, slot) })),
+    );
+    const { plan, adder } = this.#options;
+    combine(sums, plan.numMicroBatches, { from: 0, to: to - from }, dataOf(this.#me, this.#me.reduced), 0, adder);
+  }
+
+  /** Adds up rows [from, to) of table `index` of a block. */
+  #reduceTable(block: number, group: readonly GroupMember[], index: number, { from, to }: Range): void {
+    const setOf = (member: GroupMember, part: number): RowSet =>
+      present(member.tables(part, block)[index], `table ${index} of block ${block}`).rows;
+    const sums = group.flatMap((member) =>
+      this.#nodesOf(member).map((node, slot) => ({ node, rows: setOf(member, slot).between(from, to) })),
+    );
+    this.#rowAdder.combine(sums, this.#options.plan.numMicroBatches, setOf(this.#me, this.#me.reduced));
+  }
+
+  get #remote(): GroupMember[] {
     return [...this.#members.values()].filter(({ isRemote }) => isRemote);
   }
 
-  /** What a member reduces of the blocks of this stage. */
-  #sharesOf(member: Member): { readonly block: number; readonly from: number; readonly to: number }[] {
-    return [...this.#groups]
-      .filter(([, group]) => group.includes(member))
-      .map(([block, group]) => ({
-        block,
-        ...shardOf(block, present(this.#options.lengths[block], 'length'), group.indexOf(member), group.length),
-      }));
+  #nodesOf(member: GroupMember): readonly TreeNode[] {
+    return present(this.#nodes.get(member), 'sums');
   }
 
-  /** Sends elements of this member's memory to the mirror of it at a peer. */
-  #send({ holder }: Member, from: number, length: number): void {
-    this.#options.remote.write(
-      holder.worker,
-      this.#mirrorOf(this.#me.holder, holder),
-      this.#me.range(from, length),
-      from,
-    );
+  /** What a member reduces of a block. */
+  #shardOf(block: number, member: GroupMember): Range {
+    const group = present(this.#groups.get(block), `group of block ${block}`);
+    return shardOf(block, this.#options.layoutOf(block).length, group.indexOf(member), group.length);
+  }
+
+  /** Sends what one part of this member's memory has of a shard to the mirror of it at a peer. */
+  #sendShard({ holder }: GroupMember, part: number, block: number, shard: Range): void {
+    const { remote, layoutOf } = this.#options;
+    const mirror = this.#mirrorOf(this.#me.holder, holder);
+    for (const run of layoutOf(block).dense) {
+      const { from, to } = overlap(run, shard);
+      const at = this.#me.denseAt(part, block, run.at + from - run.from);
+      if (to > from) remote.write(holder.worker, mirror, this.#me.range(at, to - from), at);
+    }
+    for (const { table, rows } of this.#me.tables(part, block)) {
+      const { from, to } = rowsIn(table, shard);
+      if (to > from) remote.writeRows(holder.worker, rowsPlace(mirror, part, table), rows.between(from, to));
+    }
+  }
+
+  /** Lets a member on another host write into its mirror. */
+  #land(member: GroupMember): void {
+    const { remote } = this.#options;
+    const { worker } = member.holder;
+    const name = this.#mirrorOf(member.holder, this.#me.holder);
+    remote.land(name, worker, member.mirror());
+    for (const { place, rows } of this.#rowPlaces(member, name)) remote.landRows(place, worker, rows);
+  }
+
+  /** The row sets of a member, and the names by which they are written at `mirror`. */
+  #rowPlaces(member: GroupMember, mirror: string): { readonly place: string; readonly rows: RowSet }[] {
+    return Array.from({ length: member.reduced + 1 }, (_, part) =>
+      member.tables(part).map(({ table, rows }) => ({ place: rowsPlace(mirror, part, table), rows })),
+    ).flat();
   }
 
   /** The name of the mirror of a member at another one. */
@@ -305,14 +289,36 @@ export class GradientExchange {
     return `gradients ${this.#options.plan.generation} ${of.worker} ${of.stage} ${at.stage}`;
   }
 
-  #fileOf({ holder }: Member): string {
+  #fileOf({ holder }: GroupMember): string {
     const { folder, plan } = this.#options;
     return gradientsFile(folder, holder.worker, plan.generation, holder.stage);
   }
 
   close(): void {
+    const { remote } = this.#options;
     this.#me.unlink();
-    for (const { holder } of this.#remote) this.#options.remote.leave(this.#mirrorOf(holder, this.#me.holder));
+    for (const member of this.#remote) {
+      const mirror = this.#mirrorOf(member.holder, this.#me.holder);
+      remote.leave(mirror);
+      for (const { place } of this.#rowPlaces(member, mirror)) remote.leave(place);
+    }
     for (const member of this.#members.values()) member.close();
   }
 }
+
+/** What two ranges have in common; nothing where `to` is not above `from`. */
+const overlap = (a: Range, b: Range): Range => ({ from: Math.max(a.from, b.from), to: Math.min(a.to, b.to) });
+
+/** The rows of a table of which elements are in a range of the slab. */
+function rowsIn(table: PlacedTable, shard: Range): Range {
+  const { from, to } = overlap(table, shard);
+  if (to <= from) return { from: 0, to: 0 };
+  return {
+    from: Math.floor((from - table.from) / table.width),
+    to: Math.min(table.rows, Math.ceil((to - table.from) / table.width)),
+  };
+}
+
+/** Where a row set of a part is written, at a mirror: a table is named by its block and its place in the slab. */
+const rowsPlace = (mirror: string, part: number, { block, from }: PlacedTable): string =>
+  `${mirror} rows ${part} ${block} ${from}`;

@@ -10,9 +10,10 @@ import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Model } from './block.js';
 import { traceBlock } from './block-graph.js';
 import type { BlockTraces } from './block-traces.js';
+import { type RowTable, rowTableOf } from './row-table.js';
 import { SavedTensors } from './saved-tensors.js';
 import { type SplitBackward, splitBackward } from './split-backward.js';
-import { programOf, StageGraph } from './stage-graph.js';
+import { programOf, type RoleValue, StageGraph } from './stage-graph.js';
 
 export interface StageSpec {
   readonly model: Model;
@@ -27,6 +28,8 @@ export interface StageSpec {
   readonly needsInputGradient: boolean;
   /** Where graphs of blocks that are known already are found. */
   readonly traces?: BlockTraces | undefined;
+  /** Whether the gradients of row tables are left as gradients of rows. Default: no, as whole tables. */
+  readonly keepsRows?: boolean;
 }
 
 export interface StagePrograms {
@@ -34,13 +37,15 @@ export interface StagePrograms {
   readonly forward: Program;
   /**
    * (gradient unless last, activation, fields, params, noise, saved) -> (gradient if wanted, paramGrad of every
-   * parameter).
+   * parameter, or rowGrad).
    */
   readonly backward: Program;
   /** `backward` in two halves, for schedules that delay weight gradients. */
   readonly split: SplitBackward;
   /** Forward without dropout: the activation, or loss and score. */
   readonly evaluate: Program;
+  /** The tables of which the backward leaves gradients of rows. */
+  readonly tables: readonly RowTable[];
   /** Shape of the activation that comes in; null for the first stage. */
   readonly activationIn: Shape | null;
   /** Shape of the activation that goes out; null for the last stage. */
@@ -71,7 +76,17 @@ export function compileStage(spec: StageSpec): StagePrograms {
   const forwardOutputs = isLast ? [stage.objective('loss')] : [stage.activation()];
   const { numForwardNodes, gradients } = stage.differentiate();
   const graph = stage.graph();
-  const wanted = gradients.filter(({ role }) => role.kind === 'paramGrad' || (spec.needsInputGradient && from > 0));
+  const found = gradients.map((gradient) => ({
+    gradient,
+    rows: spec.keepsRows === true ? rowTableOf(graph, stage.roles, gradient) : null,
+  }));
+  const wanted = found
+    .filter(({ gradient: { role } }) => role.kind === 'paramGrad' || (spec.needsInputGradient && from > 0))
+    .map(({ gradient, rows }): RoleValue =>
+      rows === null
+        ? gradient
+        : { role: { kind: 'rowGrad', block: rows.table.block, name: rows.table.name }, value: rows.rows },
+    );
   const saved = new SavedTensors(
     graph,
     savedValues(
@@ -88,6 +103,7 @@ export function compileStage(spec: StageSpec): StagePrograms {
     backward: programOf(named('backward'), backward, roles, wanted),
     split: splitBackward({ input: named('backward-input'), weight: named('backward-weight') }, backward, roles, wanted),
     evaluate: compileEvaluation(spec, activationIn, named('evaluate'), isLast),
+    tables: found.flatMap(({ rows }) => rows?.table ?? []),
     activationIn,
     activationOut: isLast ? null : stage.activationShape,
     savedBytes: saved.bytes + noiseBytes(saved.backward(wanted.map(({ value }) => value)), stage.roles),

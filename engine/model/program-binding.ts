@@ -28,7 +28,10 @@ export interface TensorPlaces {
   readonly gradients: ParameterSlabs | null;
   /** What comes over a border or goes over one. */
   border(kind: BorderKind, way: Way, port: Port): HostArray;
-  /** What lives from the forward of a micro-batch to its backward, or less: fields, noise, saved tensors, results. */
+  /**
+   * What lives from the forward of a micro-batch to its backward, or less: fields, noise, saved tensors, results,
+   * gradients of rows.
+   */
   buffer(port: Port): HostArray;
   /** What lives from the input half of a backward to its weight half; default: as `buffer`. */
   carried?(port: Port): HostArray;
@@ -129,6 +132,7 @@ export class ProgramBinding {
         return data;
       }
       case 'saved':
+      case 'rowGrad':
         return places.buffer(port);
       case 'carried':
         return places.carried?.(port) ?? places.buffer(port);

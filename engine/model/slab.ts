@@ -8,7 +8,7 @@ import type { Block } from './block.js';
 import { readFloatRange } from './float-range.js';
 
 /** Parameters start at multiples of 16 elements (64 bytes), which keeps vector loads aligned. */
-const ALIGNMENT = 16;
+export const ALIGNMENT = 16;
 
 export interface SlabEntry {
   readonly name: string;
@@ -58,8 +58,8 @@ export function entryView(slab: Float32Array, entry: SlabEntry): Float32Array {
 
 /** The slabs of a model. */
 export interface ParameterSlabs {
-  /** Of every block. */
-  readonly layouts: readonly SlabLayout[];
+  /** Where the parameters of every block lie in its slab. */
+  readonly layouts: readonly Pick<SlabLayout, 'entries'>[];
   /** The slab of one block: its parameters, or their gradients. */
   readonly of: (block: number) => Float32Array;
 }

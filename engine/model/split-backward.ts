@@ -27,7 +27,7 @@ export function splitBackward(
   gradients: readonly RoleValue[],
 ): SplitBackward {
   const below = gradients.filter(({ role }) => role.kind === 'gradient');
-  const parameters = gradients.filter(({ role }) => role.kind === 'paramGrad');
+  const parameters = gradients.filter(({ role }) => role.kind !== 'gradient');
   const valuesOf = (list: readonly RoleValue[]): ValueId[] => list.map(({ value }) => value);
   if (below.length === 0)
     return { input: null, weight: programOf(names.weight, backward, roles, parameters), carriedBytes: 0 };

@@ -1,14 +1,19 @@
 // StageCompiler: compiles the stages of one model and remembers what it compiled, so that a plan that asks for a stage
 // again, or for one that differs in a border only, costs little. The same programs come out as from compile.ts.
+import { present } from '../core/invariant.js';
 import type { DataInfo } from '../data/dataset.js';
 import type { Program } from '../tensor/program.js';
 import type { Shape } from '../tensor/shape.js';
 import type { Model } from './block.js';
+import { traceBlock } from './block-graph.js';
 import type { BlockTraces } from './block-traces.js';
 import { blockOutputShapes, compilePrefix, compileStage, type StagePrograms } from './compile.js';
+import { type RowTable, rowTablesOf } from './row-table.js';
 
 /** Stages and prefixes that are remembered. They hold graphs, no tensors: some hundred kilobytes each. */
 const MOST_REMEMBERED = 32;
+/** Blocks whose tables are remembered: a few numbers each. */
+const MOST_TABLES = 4096;
 
 /** A stage within the model; see StageSpec. */
 export interface StageRequest {
@@ -24,6 +29,7 @@ export class StageCompiler {
   readonly traces: BlockTraces;
   readonly #stages = new Recent<StagePrograms>(MOST_REMEMBERED);
   readonly #prefixes = new Recent<Program>(MOST_REMEMBERED);
+  readonly #tables = new Recent<readonly RowTable[]>(MOST_TABLES);
   readonly #shapes = new Recent<Shape[]>(MOST_REMEMBERED);
   #ms = 0;
 
@@ -46,7 +52,7 @@ export class StageCompiler {
     const { from, to, microBatch, needsInputGradient } = request;
     return this.#timed(() =>
       this.#stages.get(`${from} ${to} ${microBatch} ${needsInputGradient}`, () =>
-        compileStage({ model, data, from, to, microBatch, needsInputGradient, traces }),
+        compileStage({ model, data, from, to, microBatch, needsInputGradient, traces, keepsRows: true }),
       ),
     );
   }
@@ -56,6 +62,17 @@ export class StageCompiler {
     return this.#timed(() =>
       this.#prefixes.get(`${from} ${to} ${microBatch}`, () =>
         compilePrefix(this.model, this.data, from, to, microBatch, this.traces),
+      ),
+    );
+  }
+
+  /** The tables of a block whose gradients are kept by rows, in whatever stage it is. */
+  rowTables(block: number, microBatch: number): readonly RowTable[] {
+    const { model, data, traces } = this;
+    const input = block === 0 ? null : present(this.outputShapes(microBatch)[block - 1], 'shape');
+    return this.#timed(() =>
+      this.#tables.get(`${block} ${microBatch}`, () =>
+        rowTablesOf(traceBlock({ model, data, microBatch, isTraining: true, traces }, block, input)),
       ),
     );
   }

@@ -144,6 +144,7 @@ export const reportSchema = z.discriminatedUnion('type', [
           backwardMs: amount,
           inputGradientMs: amount,
           weightGradientMs: amount,
+          gradientBytes: amount,
           savedBytes: amount,
           carriedBytes: amount,
           outputBytes: amount,

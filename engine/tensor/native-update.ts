@@ -1,11 +1,14 @@
 // NativeUpdate: an update rule as machine code on memory of this process, all segments in one call. The bits are those
 // of the rule's ONNX model.
+import { AddressRecords, numericAddressOf } from './jit/address-records.js';
 import type { Lanes } from './jit/cpu-features.js';
 import { elementwise, recordBytes } from './jit/elementwise.js';
 import { NativeRoutine } from './jit/native-routine.js';
 import { addressOf } from './native.js';
 import type { UpdateRule } from './update-rule.js';
 
+/** Runs per call of machine code, where they are not known beforehand. */
+const RUNS_AT_A_TIME = 512;
 const WORD = BigUint64Array.BYTES_PER_ELEMENT;
 
 /** A run of elements and the scalars that it takes, in the order of the rule. */
@@ -46,6 +49,37 @@ export class NativeUpdate {
     const held = [vectors, runs, records];
     return () => {
       if (held.length > 0) this.#routine.call(address, count);
+    };
+  }
+
+  /**
+   * As `bind` without the gradient, for runs that are only known when they are updated: `each` is called with what
+   * updates a run of them by the gradient that begins at an address.
+   */
+  bindRuns(
+    vectors: readonly Float32Array[],
+    scalars: Float32Array,
+  ): (each: (update: (offset: number, length: number, gradient: number) => void) => void) => void {
+    const records = new AddressRecords(recordBytes(this.#rule.pass), RUNS_AT_A_TIME);
+    const bases = vectors.map(numericAddressOf);
+    const [weights = 0, ...states] = bases;
+    const scalarsAt = numericAddressOf(scalars);
+    // The closure keeps the memory alive that the records point to.
+    const held = [vectors, scalars];
+    const update = (offset: number, length: number, gradient: number): void => {
+      const bytes = offset * Float32Array.BYTES_PER_ELEMENT;
+      records.push(weights + bytes);
+      records.push(gradient);
+      for (const state of states) records.push(state + bytes);
+      for (const base of bases) records.push(base + bytes);
+      records.push(scalarsAt);
+      records.push(length);
+      if (records.isFull) records.flush(this.#routine);
+    };
+    return (each) => {
+      if (held.length === 0) return;
+      each(update);
+      records.flush(this.#routine);
     };
   }
 

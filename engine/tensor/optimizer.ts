@@ -4,10 +4,12 @@
 import { invariant, present } from '../core/invariant.js';
 import type { BoundProgram, Executor } from './executor.js';
 import { hostUpdate } from './host-update.js';
+import { numericAddressOf } from './jit/address-records.js';
 import { type Lanes, vectorLanes } from './jit/cpu-features.js';
 import { NativeUpdate } from './native-update.js';
 import { type HostTensor, type OnnxSession, runsOnnx } from './onnx-executor.js';
 import { type OptimizerSpec, updateRule } from './optimizers/registry.js';
+import { leavesResting, RestingRows, type RowGradient, updateTiles } from './row-update.js';
 import type { UpdateRule, UpdateSettings } from './update-rule.js';
 
 export { type OptimizerSpec, stateCount } from './optimizers/registry.js';
@@ -38,6 +40,9 @@ export interface BoundUpdate {
  * ms.
  */
 const TILE_ELEMENTS = 32 * 1024;
+
+/** Elements of a gradient of zeros, by which rows without one are updated: they stay in the first-level cache. */
+const ZEROS = 4096;
 
 /** What changes from step to step, for weights with and without weight decay; read at every run. */
 interface Scalars {
@@ -132,6 +137,66 @@ export class Optimizer {
         for (const bound of tiles) bound.run();
       },
       free: freeTiles,
+    };
+  }
+
+  /**
+   * As `bind`, for a table, or a part of one, whose gradient is kept by rows: the same bits as from the whole gradient,
+   * which nobody writes down. The states are read here: they must be what the next update shall find.
+   */
+  bindRows(
+    weights: Float32Array,
+    gradient: RowGradient,
+    states: readonly Float32Array[],
+    segments: readonly Segment[],
+  ): BoundUpdate {
+    const rule = this.#rule;
+    const [segment, ...others] = segments;
+    invariant(
+      segment?.length === weights.length && others.length === 0,
+      () => `${segments.length} segments for a table of ${weights.length} elements`,
+    );
+    if (this.#native === null) return this.#tiledRows(weights, gradient, states, segments);
+    const scalars = new Float32Array(rule.scalarCount);
+    const zeros = new Float32Array(ZEROS);
+    const resting = new RestingRows(gradient, weights, states);
+    const bound = this.#native.bindRuns([weights, ...states], scalars);
+    return nativeBinding(
+      () =>
+        bound((update) => {
+          const [none, some] = [numericAddressOf(zeros), numericAddressOf(gradient.rows().values)];
+          const rests = leavesResting(rule, [...scalars]);
+          resting.forEachRun(rests, ZEROS, (offset, length, at) =>
+            update(offset, length, at === null ? none : some + at * Float32Array.BYTES_PER_ELEMENT),
+          );
+        }),
+      (settings) => scalars.set(rule.scalars(settings, segment.decays)),
+    );
+  }
+
+  /** A tile's gradient is written down before it is updated, in memory that all tiles share. */
+  #tiledRows(
+    weights: Float32Array,
+    gradient: RowGradient,
+    states: readonly Float32Array[],
+    segments: readonly Segment[],
+  ): BoundUpdate {
+    const scratch = new Float32Array(Math.min(weights.length, this.#tileElements));
+    const tiles = tilesOf(segments, this.#tileElements, weights.length).map(({ offset, length, decays }) => {
+      const part = (data: Float32Array): Float32Array => data.subarray(offset, offset + length);
+      const own = [{ offset: 0, length, decays }];
+      return { offset, length, bound: this.bind(part(weights), scratch.subarray(0, length), states.map(part), own) };
+    });
+    return {
+      run: (settings) =>
+        updateTiles(
+          gradient,
+          scratch,
+          tiles.map(({ offset, length, bound }) => ({ offset, length, run: () => bound.run(settings) })),
+        ),
+      free() {
+        for (const { bound } of tiles.splice(0)) bound.free();
+      },
     };
   }
 

@@ -23,6 +23,8 @@ export type PortRole =
   | { readonly kind: 'rounded'; readonly block: number; readonly name: string }
   /** Gradient with respect to a parameter. */
   | { readonly kind: 'paramGrad'; readonly block: number; readonly name: string }
+  /** Gradients of the rows of a parameter that were read, one for each number of the field that names them. */
+  | { readonly kind: 'rowGrad'; readonly block: number; readonly name: string }
   /** A tensor that the forward leaves for the backward; `id` is unique within the stage. */
   | { readonly kind: 'saved'; readonly id: number }
   /** A tensor that the input half of a split backward leaves for the weight half; `id` is unique within the stage. */
@@ -64,6 +66,7 @@ export function roleName(role: PortRole): string {
     case 'param':
     case 'rounded':
     case 'paramGrad':
+    case 'rowGrad':
       return `${role.kind} ${role.block}/${role.name}`;
     case 'noise':
       return `noise ${role.block}/${role.tag}`;

@@ -54,6 +54,11 @@ export interface UpdateRule {
   readonly scalarCount: number;
   /** The scalars of a step, in input order. `decays` is false for weights without weight decay. */
   scalars(settings: UpdateSettings, decays: boolean): readonly number[];
+  /**
+   * Whether with these scalars, finite and as 32-bit floats, a weight whose gradient and states are +0 stays what it
+   * is, and the states +0, bit for bit.
+   */
+  rests(scalars: readonly number[]): boolean;
 }
 
 /**
@@ -66,7 +71,7 @@ export function writeRule(
   states: readonly string[],
   scalars: readonly string[],
   write: (call: (operator: string, result: string, ...inputs: readonly string[]) => string) => void,
-): Omit<UpdateRule, 'scalars'> {
+): Omit<UpdateRule, 'scalars' | 'rests'> {
   const onnx = new OnnxBuilder();
   const operations: Operation[] = [];
   const vectors = ['weight', 'gradient', ...states];

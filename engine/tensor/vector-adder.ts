@@ -1,15 +1,32 @@
 // VectorAdder: sums of two vectors, element by element, each rounded once to 32 bits, as IEEE addition is, and sums of
 // squares: the same bits from every adder. Which vectors are added in which order is decided elsewhere.
 import { invariant } from '../core/invariant.js';
+import { AddressRecords, numericAddressOf } from './jit/address-records.js';
 import type { Lanes } from './jit/cpu-features.js';
 import { elementwise, recordBytes } from './jit/elementwise.js';
 import { NativeRoutine } from './jit/native-routine.js';
 import { SUMS, sumsOfSquares } from './jit/sum-of-squares.js';
 import { addressOf } from './native.js';
 
+/** Sums of rows of one width, done one after the other. */
+export interface RowSums {
+  readonly target: Float32Array;
+  readonly a: Float32Array;
+  readonly b: Float32Array;
+  /** Elements of a row. */
+  readonly width: number;
+  /** Three numbers for each sum: its row of `target`, those of `a` and `b`; NO_ROW of `a` or `b` is a row of +0. */
+  readonly sums: Int32Array;
+}
+
+/** Stands for a row of zeros. */
+export const NO_ROW = -1;
+
 export interface VectorAdder {
   /** target[i] = a[i] + b[i]. All have one length; `target` may be `a` or `b`. */
   add(target: Float32Array, a: Float32Array, b: Float32Array): void;
+  /** As `add`, row by row; a row may be read that an earlier sum has written. */
+  addRows(rows: RowSums): void;
   /**
    * In float64: element i goes to sum i modulo 8, in order; then sums are added that lie 4, 2 and 1 apart. Eight sums,
    * because one is a chain of additions that wait for each other.
@@ -23,6 +40,20 @@ function requireEqualLengths(target: Float32Array, a: Float32Array, b: Float32Ar
     a.length === target.length && b.length === target.length,
     () => `${a.length} and ${b.length} elements are added into ${target.length}`,
   );
+}
+
+const SUM_WORDS = 3;
+
+/** Machine code believes what it is told: every row must lie in its array. */
+function requireRows({ target, a, b, width, sums }: RowSums): void {
+  const rows = [target, a, b].map(({ length }) => Math.floor(length / width));
+  let isInside = sums.length % SUM_WORDS === 0;
+  for (let i = 0; i < sums.length; i++) {
+    const row = sums[i] as number;
+    const part = i % SUM_WORDS;
+    isInside &&= row < (rows[part] as number) && row >= (part === 0 ? 0 : NO_ROW);
+  }
+  invariant(isInside, () => `sums of rows outside of arrays of ${rows.join(', ')} rows`);
 }
 
 /** The sum of eight sums, after the squares of the elements from `from` on, fewer than eight, are added. */
@@ -46,6 +77,15 @@ export class HostAdder implements VectorAdder {
       target[i + 3] = Math.fround((a[i + 3] as number) + (b[i + 3] as number));
     }
     for (; i < length; i++) target[i] = Math.fround((a[i] as number) + (b[i] as number));
+  }
+
+  addRows({ target, a, b, width, sums }: RowSums): void {
+    requireRows({ target, a, b, width, sums });
+    const zeros = new Float32Array(width);
+    const rowOf = (data: Float32Array, row: number): Float32Array =>
+      row === NO_ROW ? zeros : data.subarray(row * width, (row + 1) * width);
+    for (let i = 0; i < sums.length; i += SUM_WORDS)
+      this.add(rowOf(target, sums[i] as number), rowOf(a, sums[i + 1] as number), rowOf(b, sums[i + 2] as number));
   }
 
   sumOfSquares(data: Float32Array): number {
@@ -91,6 +131,9 @@ const SUM = {
   outputs: ['sum'],
 } as const;
 
+/** Sums of rows per call of machine code. */
+const ROWS_AT_A_TIME = 512;
+
 /** In machine code. */
 export class NativeAdder implements VectorAdder {
   readonly #sum: NativeRoutine;
@@ -101,6 +144,8 @@ export class NativeAdder implements VectorAdder {
   readonly #record = new BigUint64Array(recordBytes(SUM) / BigUint64Array.BYTES_PER_ELEMENT);
   /** The code wants an address of scalars, and reads none. */
   readonly #address = addressOf(this.#record);
+  readonly #rows = new AddressRecords(recordBytes(SUM), ROWS_AT_A_TIME);
+  #zeros = new Float32Array(0);
 
   /** `lanes` as `vectorLanes` has them. Throws where the system forbids executable memory. */
   constructor(lanes: Lanes) {
@@ -114,6 +159,29 @@ export class NativeAdder implements VectorAdder {
     if (target.length === 0) return;
     this.#record.set([addressOf(a), addressOf(b), addressOf(target), this.#address, BigInt(target.length)]);
     this.#sum.call(this.#address, 1n);
+  }
+
+  addRows({ target, a, b, width, sums }: RowSums): void {
+    requireRows({ target, a, b, width, sums });
+    if (this.#zeros.length < width) this.#zeros = new Float32Array(width);
+    const [to, left, right, zeros] = [target, a, b, this.#zeros].map(numericAddressOf) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const bytes = width * Float32Array.BYTES_PER_ELEMENT;
+    const records = this.#rows;
+    const rowOf = (base: number, row: number): number => (row === NO_ROW ? zeros : base + row * bytes);
+    for (let i = 0; i < sums.length; i += SUM_WORDS) {
+      records.push(rowOf(left, sums[i + 1] as number));
+      records.push(rowOf(right, sums[i + 2] as number));
+      records.push(rowOf(to, sums[i] as number));
+      records.push(records.address);
+      records.push(width);
+      if (records.isFull) records.flush(this.#sum);
+    }
+    records.flush(this.#sum);
   }
 
   sumOfSquares(data: Float32Array): number {

@@ -13,7 +13,7 @@ export function measureOwnCosts(
   microBatch: number,
   workers: number,
 ): ReturnType<typeof measureCosts> {
-  const { model, dataset, layouts, seed } = subject;
+  const { model, dataset, layouts, sampler, seed } = subject;
   const { compiler, executor, optimizer } = device;
   const shapes = compiler.outputShapes(microBatch);
   const options: CostProbeOptions = {
@@ -26,6 +26,7 @@ export function measureOwnCosts(
     optimizer,
     shapes,
     microBatch,
+    microBatches: Math.ceil(sampler.batch / microBatch),
     crowd: { workers, cores: allowance().cores },
   };
   return measureCosts(options);

@@ -6,7 +6,9 @@ import { z } from 'zod';
 import { FrameError, type Message } from '../comm/frame.js';
 import { Inbox } from '../comm/inbox.js';
 import type { Peer } from '../comm/peer.js';
+import { RowLandings, ROWS, writeRowsTo } from '../comm/remote-rows.js';
 import { Landings, WRITE, writeTo } from '../comm/remote-write.js';
+import type { Rows, RowSet } from '../comm/row-set.js';
 import { PipetrainError, WorkerError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { type BellTime, MAX_KEY, standingOf, timeOf } from '../protocol/bells.js';
@@ -34,6 +36,7 @@ export class Neighbours {
   readonly #home: Peer | null;
   readonly #inbox = new Inbox();
   readonly #landings = new Landings();
+  readonly #rowLandings = new RowLandings();
   readonly #dialled = new Map<string, Peer>();
   /** Who has dialled this worker. */
   readonly #heard = new Map<string, Peer>();
@@ -152,8 +155,19 @@ export class Neighbours {
     this.#landings.open(place, writer, data);
   }
 
+  /** As `write`, with rows, which take the place of those that were there. */
+  writeRows(worker: string, place: string, rows: Rows): void {
+    writeRowsTo(this.#peer(worker), place, rows);
+  }
+
+  /** Opens a row set of this worker to one writer. */
+  landRows(place: string, writer: string, set: RowSet): void {
+    this.#rowLandings.open(place, writer, set);
+  }
+
   leave(place: string): void {
     this.#landings.close(place);
+    this.#rowLandings.close(place);
   }
 
   /** Asks a worker that is connected, or HOME, for something that it will write and then ring for. */
@@ -196,6 +210,7 @@ export class Neighbours {
     this.#needed.clear();
     this.#faulty.clear();
     this.#landings.closeAll();
+    this.#rowLandings.closeAll();
     this.#inbox.clear();
   }
 
@@ -232,6 +247,7 @@ export class Neighbours {
       peer.close(message);
     });
     peer.route(WRITE, (message) => this.#landings.accept(worker, message));
+    peer.route(ROWS, (message) => this.#rowLandings.accept(worker, message));
     peer.route('beat', () => undefined);
     peer.onMessage((message) => {
       if (message.type === 'bell') this.#takeBell(worker, message);

@@ -11,6 +11,7 @@ import { countIds } from '../data/dataset.js';
 import { type ChunkSquares, GradientExchange } from '../dp/gradient-exchange.js';
 import { activationDtype } from '../model/block.js';
 import type { StagePrograms } from '../model/compile.js';
+import { type GradientLayout, gradientLayout } from '../model/gradient-layout.js';
 import { RoundedParameters } from '../model/rounded-parameters.js';
 import type { ParameterSlabs } from '../model/slab.js';
 import { bellKey } from '../protocol/bells.js';
@@ -42,6 +43,7 @@ export class StageSeat {
   readonly #exchange: GradientExchange;
   readonly #links: StageLinks;
   readonly #rounded: RoundedParameters;
+  readonly #gradientLayouts = new Map<number, GradientLayout>();
   #prefix: FrozenPrefix | null = null;
   #runner: StageRunner | null = null;
   #updates: StageUpdates | null = null;
@@ -88,6 +90,7 @@ export class StageSeat {
         parameters: this.#parameters,
         rounded: this.#rounded,
         gradientOffset: (block) => this.#exchange.offset(block),
+        gradientLayouts: layouts.map((layout, block) => (this.#trains(block) ? this.#gradientLayout(block) : layout)),
         borders: this.#links.borders(prefix === null ? null : this.#prefixOutputs()),
       },
       source: { dataset, seed, prefix: prefix === null ? null : (ids, out) => prefix.load(ids, out) },
@@ -166,7 +169,7 @@ export class StageSeat {
   }
 
   #newExchange(): GradientExchange {
-    const { plan, seat, subject, device, place, neighbours } = this.#options;
+    const { plan, seat, device, place, neighbours } = this.#options;
     const { folder, worker } = place;
     const { generation } = plan;
     const { stage } = this;
@@ -174,7 +177,7 @@ export class StageSeat {
       folder,
       plan,
       of: { replica: seat.replica, stage, worker },
-      lengths: subject.layouts.map((layout) => layout.length),
+      layoutOf: (block) => this.#gradientLayout(block),
       adder: device.adder,
       signals: {
         arrived: (kind, step, peer) =>
@@ -184,6 +187,23 @@ export class StageSeat {
       },
       remote: neighbours,
     });
+  }
+
+  /** How the gradient of a block is kept, by whichever worker. */
+  #gradientLayout(block: number): GradientLayout {
+    const known = this.#gradientLayouts.get(block);
+    if (known !== undefined) return known;
+    const { plan, subject, device } = this.#options;
+    const slab = present(subject.layouts[block], `layout of block ${block}`);
+    const layout = gradientLayout(slab, device.compiler.rowTables(block, plan.microBatch));
+    this.#gradientLayouts.set(block, layout);
+    return layout;
+  }
+
+  /** Whether a block is one of this stage. */
+  #trains(block: number): boolean {
+    const { from, to } = this.#blocks;
+    return from <= block && block < to;
   }
 
   /** Shape of the activation that enters block `block`. */

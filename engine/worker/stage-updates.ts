@@ -43,10 +43,18 @@ export class StageUpdates {
 }
 
 function bind({ store, optimizer, layouts }: StageUpdatesOptions, block: number, shard: ReducedShard): BoundUpdate {
-  const { from, to, data } = shard;
-  const { segments } = present(layouts[block], `layout of block ${block}`);
+  const { from, to } = shard;
+  const segments = clipped(present(layouts[block], `layout of block ${block}`).segments, from, to);
   const states = store.states(block).map((state) => state.subarray(from, to));
-  return optimizer.bind(store.weights(block).subarray(from, to), data, states, clipped(segments, from, to));
+  const weights = store.weights(block).subarray(from, to);
+  if ('data' in shard) return optimizer.bind(weights, shard.data, states, segments);
+  const { table, rows } = shard;
+  return optimizer.bindRows(
+    weights,
+    { width: table.width, first: from - table.from, rows: () => rows.all },
+    states,
+    segments,
+  );
 }
 
 /** The segments within the elements [from, to) of a slab, counted from `from`. */

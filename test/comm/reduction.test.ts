@@ -45,14 +45,28 @@ function reference(gradients: readonly Float32Array[], level: number, index: num
 
 const words = (data: Float32Array): Uint32Array => new Uint32Array(data.buffer, data.byteOffset, data.length);
 
+const adder = new HostAdder();
+const accumulatorOf = (
+  G: number,
+  start: number,
+  count: number,
+  slots: (index: number) => Float32Array,
+): TreeAccumulator<Float32Array> =>
+  new TreeAccumulator(G, start, count, slots, (left, right) => adder.add(left, left, right));
+
+function push(accumulator: TreeAccumulator<Float32Array>, micro: number, value: number): void {
+  accumulator.acquire()[0] = value;
+  accumulator.commit(micro);
+}
+
 /** The nodes of a full accumulator: node k of the split is in slot k. */
-const subtotalsOf = (accumulator: TreeAccumulator): Subtotal[] => {
+const subtotalsOf = (accumulator: TreeAccumulator<Float32Array>): Subtotal[] => {
   const { start, count, G } = accumulator;
   return decompose(start, count, G).map((node, k) => ({ node, data: accumulator.slot(k) }));
 };
 
 const accumulate = (gradients: readonly Float32Array[], start: number, count: number): Subtotal[] => {
-  const accumulator = new TreeAccumulator(gradients.length, start, count, LENGTH);
+  const accumulator = accumulatorOf(gradients.length, start, count, () => new Float32Array(LENGTH));
   for (let micro = start; micro < start + count; micro++) {
     accumulator.acquire().set(gradients[micro] as Float32Array);
     accumulator.commit(micro);
@@ -224,8 +238,8 @@ describe('TreeAccumulator', () => {
       fc.property(split, ({ G, ranges }) => {
         for (const { start, count } of ranges) {
           const asked: Float32Array[] = [];
-          const accumulator = new TreeAccumulator(G, start, count, (index) => (asked[index] = new Float32Array(1)));
-          for (let micro = start; micro < start + count; micro++) accumulator.push(micro, Float32Array.of(1));
+          const accumulator = accumulatorOf(G, start, count, (index) => (asked[index] = new Float32Array(1)));
+          for (let micro = start; micro < start + count; micro++) push(accumulator, micro, 1);
           expect(asked).toHaveLength(slotCount(start, count, G));
           for (const [k, { node, data }] of subtotalsOf(accumulator).entries()) {
             expect(data).toBe(asked[k]);
@@ -242,18 +256,18 @@ describe('TreeAccumulator', () => {
   });
 
   it('refuses a micro-batch out of order, and one too many', () => {
-    const accumulator = new TreeAccumulator(4, 2, 2, 1);
-    accumulator.push(2, Float32Array.of(1));
+    const accumulator = accumulatorOf(4, 2, 2, () => new Float32Array(1));
+    push(accumulator, 2, 1);
     expect(() => accumulator.commit(2)).toThrow('micro-batch 2 comes where 3');
     expect(accumulator.isComplete).toBe(false);
-    accumulator.push(3, Float32Array.of(1));
+    push(accumulator, 3, 1);
     expect(() => accumulator.acquire()).toThrow('all 2 micro-batches have come');
   });
 
   it('starts over with the same buffers', () => {
-    const accumulator = new TreeAccumulator(4, 0, 4, 1);
+    const accumulator = accumulatorOf(4, 0, 4, () => new Float32Array(1));
     for (const value of [1, 2]) {
-      for (let micro = 0; micro < 4; micro++) accumulator.push(micro, Float32Array.of(value));
+      for (let micro = 0; micro < 4; micro++) push(accumulator, micro, value);
       expect(accumulator.slot(0)[0]).toBe(4 * value);
       accumulator.reset();
     }

@@ -9,6 +9,7 @@ const report = (factor: number): Parameters<typeof jointCosts>[0][number] => ({
     backwardMs: 2 * factor * ms,
     inputGradientMs: factor * ms,
     weightGradientMs: factor * ms,
+    gradientBytes: 10,
     savedBytes: 10,
     carriedBytes: 20,
     outputBytes: 30,

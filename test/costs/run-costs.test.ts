@@ -22,6 +22,7 @@ const measuring = (othersShare: number): CostSource => ({
         backwardMs: 2,
         inputGradientMs: 1,
         weightGradientMs: 1,
+        gradientBytes: 1,
         savedBytes: 1,
         carriedBytes: 0,
         copyBytes: 0,

@@ -124,7 +124,7 @@ it.each([
   const gradients = new Map<number, Float32Array>();
   let last = new Float32Array(0);
   const sink = {
-    acquire: () => (last = new Float32Array(layouts[1]!.length)),
+    acquire: () => ({ dense: (last = new Float32Array(layouts[1]!.length)), takeRows: () => undefined }),
     commit: (micro: number) => void gradients.set(micro, last),
   };
   const actions = [...kinds].map((kind, i) => ({ stage: 1, kind, micro: i % M }) as Action);
@@ -136,6 +136,7 @@ it.each([
       parameters: { layouts, of: (block) => slabs[block]! },
       rounded: null,
       gradientOffset: () => 0,
+      gradientLayouts: layouts,
       borders: { activationIn: arrays(), activationOut: null, gradientIn: null, gradientOut },
     },
     source: { dataset, seed: SEED, prefix: null },

@@ -109,6 +109,7 @@ export function stageOf(
       parameters,
       rounded: null,
       gradientOffset: () => 0,
+      gradientLayouts: layouts,
       borders: { activationIn: arrays(), activationOut: null, gradientIn: null, gradientOut: arrays() },
     },
     source: { seed: 1, ...source },
@@ -125,6 +126,6 @@ export const stepFrom = (id: number): StepInput => ({
 });
 
 export const sink: GradientSink = {
-  acquire: () => new Float32Array(layouts[1]!.length),
+  acquire: () => ({ dense: new Float32Array(layouts[1]!.length), takeRows: () => undefined }),
   commit: () => undefined,
 };

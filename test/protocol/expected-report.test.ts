@@ -143,7 +143,7 @@ describe('other reports', () => {
 
   it('of costs are about as many blocks as the model has, and every codec', () => {
     const block = { forwardMs: 1, backwardMs: 1, inputGradientMs: 1, weightGradientMs: 1 };
-    const sizes = { savedBytes: 1, carriedBytes: 1, outputBytes: 1, copyBytes: 0 };
+    const sizes = { gradientBytes: 1, savedBytes: 1, carriedBytes: 1, outputBytes: 1, copyBytes: 0 };
     const blocks = Array.from({ length: 4 }, () => ({ ...block, ...sizes }));
     const readMsPerMb = Object.fromEntries(CODECS.all.map(({ name }) => [name, 1]));
     const trust = { othersShare: 0, spread: 0 };

@@ -58,6 +58,22 @@ describe('without freezing, every shape of the run gives the same bits as one wo
   });
 });
 
+it('where texts name few rows of a table, a pipeline and replicas give the bits of one worker', async () => {
+  const words: Partial<TrainConfigInput> = {
+    model: 'gpt',
+    modelOptions: { layers: 1, width: 16, heads: 2, ff: 16 },
+    data: 'synthetic:copy',
+    dataOptions: { symbols: 1000, sequence: 8, samples: 60 },
+    steps: 5,
+  };
+  const alone = hashesOf(await trainRun({ ...words, devices: 'cpu:1' }));
+  for (const [pipeline, replicas] of [
+    [2, 1],
+    [1, 2],
+  ] as const)
+    expect(hashesOf(await trainRun({ ...words, devices: 'cpu:2', pipeline, replicas }))).toEqual(alone);
+});
+
 describe('with the same freeze decisions, elasticity and cache change no bit', () => {
   // 95 training samples are 6 steps an epoch, the last one with 15 real samples of 16: the cache serves whole and
   // partial micro-batches.

@@ -123,6 +123,7 @@ describe('a run that begins with wrong costs', () => {
         backwardMs: ms,
         inputGradientMs: ms,
         weightGradientMs: ms,
+        gradientBytes: 1000,
         savedBytes: 1000,
         carriedBytes: 0,
         outputBytes: 1000,

@@ -1,24 +1,44 @@
 // Crew: two workers in the process of a test, and the orders that a coordinator would give them: both halves of a
-// transition, steps, commits. Their model is tiny and their tensors lie in a shared folder of their own.
+// transition, steps, commits. Their model is tiny and their tensors lie in a shared folder of their own, unless they
+// are said to be on hosts of their own.
 import type { Plan } from '../../engine/core/plan.js';
+import type { Dataset } from '../../engine/data/dataset.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { MemoryFolder } from '../../engine/memory/memory-folder.js';
+import type { Model } from '../../engine/model/block.js';
 import type { ModelDefinition } from '../../engine/model/define.js';
 import { buildModel } from '../../engine/model/load-model.js';
 import { builtInModel } from '../../engine/model/registry.js';
 import { colleaguesFor, type Introduction } from '../../engine/protocol/colleagues.js';
 import type { ReportOf } from '../../engine/protocol/messages.js';
 import { assembleStep } from '../../engine/protocol/step-result.js';
+import type { Lanes } from '../../engine/tensor/jit/cpu-features.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
+import type { OptimizerSpec } from '../../engine/tensor/optimizer.js';
 import { NO_CACHE } from '../../engine/worker/cache-settings.js';
 import { assembleEquipment } from '../../engine/worker/equipment.js';
 import { Workplace } from '../../engine/worker/workplace.js';
 
-const dataset = openDataset('synthetic:digits', { samples: 40, size: 8 });
-const definition = builtInModel('vit') as ModelDefinition;
-const model = buildModel(definition, { layers: 2, width: 8, heads: 2, patch: 4 }, dataset.info);
-const MICRO_BATCH = 2;
-const NUM_MICRO_BATCHES = 4;
+/** What a crew trains. */
+export interface CrewSubject {
+  readonly dataset: Dataset;
+  readonly model: Model;
+  /** Width of machine code for sums and updates; default: none. */
+  readonly lanes?: Lanes | null;
+}
+
+/** A built-in model on data of a kind that makes them up. */
+export function subjectOf(name: string, options: object, kind: string, dataOptions: object): CrewSubject {
+  const dataset = openDataset(`synthetic:${kind}`, { ...dataOptions });
+  return { dataset, model: buildModel(builtInModel(name) as ModelDefinition, { ...options }, dataset.info) };
+}
+
+const PICTURES = subjectOf('vit', { layers: 2, width: 8, heads: 2, patch: 4 }, 'digits', { samples: 40, size: 8 });
+export const MICRO_BATCH = 2;
+export const NUM_MICRO_BATCHES = 4;
+export const CREW_OPTIMIZER: OptimizerSpec = { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 0 };
+/** Of every update. */
+export const CREW_SETTINGS = { learningRate: 0.1, gradientScale: 1 } as const;
 
 /** The stages of every replica: a worker, and the first of its blocks. */
 export type Shape = readonly (readonly (readonly [worker: string, from: number])[])[];
@@ -28,7 +48,12 @@ export const PIPELINE: Shape = [[['w0', 0], ['w1', 2]]];
 export const REPLICAS: Shape = [[['w0', 0]], [['w1', 0]]];
 
 /** A plan of that shape in which all blocks train and start from their initial values, unless `more` says otherwise. */
-export function planOf(generation: number, shape: Shape, more: Partial<Plan> = {}): Plan {
+export function planOf(
+  generation: number,
+  shape: Shape,
+  more: Partial<Plan> = {},
+  { model }: CrewSubject = PICTURES,
+): Plan {
   const count = NUM_MICRO_BATCHES / shape.length;
   return {
     generation,
@@ -51,8 +76,8 @@ export function planOf(generation: number, shape: Shape, more: Partial<Plan> = {
 }
 
 /** The worker of the first replica that holds each block. */
-export const holders = ({ replicas }: Plan): string[] =>
-  model.blocks.map((_, block) => replicas[0]?.stages.find(({ from, to }) => from <= block && block < to)?.worker ?? '');
+export const holders = ({ replicas, sources }: Plan): string[] =>
+  sources.map((_, block) => replicas[0]?.stages.find(({ from, to }) => from <= block && block < to)?.worker ?? '');
 
 export class Crew {
   readonly #memory: MemoryFolder;
@@ -69,12 +94,14 @@ export class Crew {
     this.#introductions = introductions;
   }
 
-  static async open(): Promise<Crew> {
+  static async open(subject: CrewSubject = PICTURES, isApart = false): Promise<Crew> {
     const memory = new MemoryFolder();
-    const workplaces = new Map(['w0', 'w1'].map((worker) => [worker, openWorkplace(worker, memory.path)] as const));
+    const workplaces = new Map(
+      ['w0', 'w1'].map((worker) => [worker, openWorkplace(worker, memory.path, subject)] as const),
+    );
     const introductions = new Map<string, Introduction>();
     for (const [worker, { neighbours }] of workplaces)
-      introductions.set(worker, { ...(await neighbours.open()), domain: 'here' });
+      introductions.set(worker, { ...(await neighbours.open()), domain: isApart ? worker : 'here' });
     return new Crew(memory, workplaces, introductions);
   }
 
@@ -95,13 +122,12 @@ export class Crew {
   }
 
   /** Runs steps [from, to) of the plan in force. Returns their losses. */
-  async train({ generation }: Plan, from: number, to: number): Promise<number[]> {
+  async train({ generation, sources }: Plan, from: number, to: number): Promise<number[]> {
     const losses: number[] = [];
     const rest = {
       type: 'commit',
       generation,
-      learningRate: 0.1,
-      gradientScale: 1,
+      ...CREW_SETTINGS,
       goesOn: true,
       snapshot: null,
     } as const;
@@ -117,7 +143,7 @@ export class Crew {
           if (report.type === 'step-ready') reports.set(worker, report);
         }),
       );
-      losses.push(assembleStep(reports, model.blocks.length, NUM_MICRO_BATCHES).loss);
+      losses.push(assembleStep(reports, sources.length, NUM_MICRO_BATCHES).loss);
       await Promise.all(seats.map(({ one }) => one.apply({ ...rest, step, updateCount: step + 1 })));
     }
     return losses;
@@ -134,14 +160,14 @@ export class Crew {
   }
 }
 
-function openWorkplace(worker: string, folder: string): Workplace {
+function openWorkplace(worker: string, folder: string, { model, dataset, lanes = null }: CrewSubject): Workplace {
   return new Workplace({
     equipment: assembleEquipment({
       worker,
       memory: { folder, domain: 'here', isHome: true },
       subject: { model, dataset, batch: MICRO_BATCH * NUM_MICRO_BATCHES, seed: 1 },
-      device: { executor: openExecutor({ threads: 1 }), lanes: null, poolBytes: 2 ** 20 },
-      optimizer: { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 0 },
+      device: { executor: openExecutor({ threads: 1 }), lanes, poolBytes: 2 ** 20 },
+      optimizer: CREW_OPTIMIZER,
       kept: { results: null, identity: null },
       cache: NO_CACHE,
     }),

@@ -32,6 +32,8 @@ export const adamw = defineOptimizer({
         const step = (learningRate * correction2) / correction1;
         return [gradientScale, beta1, 1 - beta1, beta2, 1 - beta2, keep, step, epsilon * correction2];
       },
+      // Both moments stay +0, so the direction is +0 / epsilon and the change +0: weight * 1 - 0.
+      rests: ([scale = -1, , , , , keep, step = -1, small = 0]) => scale >= 0 && keep === 1 && step >= 0 && small > 0,
     };
   },
 });

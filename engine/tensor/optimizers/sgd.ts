@@ -28,6 +28,8 @@ export const sgd = defineOptimizer({
         learningRate,
         ...(hasMomentum ? [momentum] : []),
       ],
+      // The gradient is +0 + weight * 0, which is +0 for either sign, and so are velocity and change: weight - 0.
+      rests: ([scale = -1, decay, rate = -1]) => scale >= 0 && decay === 0 && rate >= 0,
     };
   },
 });
