@@ -35,6 +35,7 @@ const TRIALS = {
   'bench:cache': { isBench: true, command: ['bench/cache/run.mjs'] },
   'bench:larger': { isBench: true, command: ['bench/larger/run.mjs'] },
   'bench:startup': { isBench: true, command: ['bench/startup/run.mjs'] },
+  'bench:embedding': { isBench: true, command: ['bench/embedding/run.mjs'], leftOut: pretrained },
   'bench:parts': { isBench: true, command: ['bench/compute/parts.mjs', ...torch], ...withoutTorch },
   'bench:compute': { isBench: true, command: ['bench/compute/run.mjs', ...torch], ...withoutTorch },
   'bench:ablate': {

@@ -7,14 +7,22 @@ import { pathToFileURL } from 'node:url';
  * @typedef {{
  *   'engine/data/micro-batch.js': typeof import('#dist/engine/data/micro-batch.js'),
  *   'engine/index.js': typeof import('#dist/engine/index.js'),
+ *   'engine/memory/memory-folder.js': typeof import('#dist/engine/memory/memory-folder.js'),
  *   'engine/model/build-model.js': typeof import('#dist/engine/model/build-model.js'),
  *   'engine/model/compile.js': typeof import('#dist/engine/model/compile.js'),
+ *   'engine/model/hf/pretrained-encoder.js': typeof import('#dist/engine/model/hf/pretrained-encoder.js'),
  *   'engine/model/registry.js': typeof import('#dist/engine/model/registry.js'),
  *   'engine/model/slab.js': typeof import('#dist/engine/model/slab.js'),
+ *   'engine/protocol/colleagues.js': typeof import('#dist/engine/protocol/colleagues.js'),
+ *   'engine/protocol/step-result.js': typeof import('#dist/engine/protocol/step-result.js'),
+ *   'engine/tensor/jit/cpu-features.js': typeof import('#dist/engine/tensor/jit/cpu-features.js'),
  *   'engine/tensor/open-executor.js': typeof import('#dist/engine/tensor/open-executor.js'),
  *   'engine/tensor/optimizer.js': typeof import('#dist/engine/tensor/optimizer.js'),
  *   'engine/tensor/program.js': typeof import('#dist/engine/tensor/program.js'),
  *   'engine/tensor/shape.js': typeof import('#dist/engine/tensor/shape.js'),
+ *   'engine/worker/cache-settings.js': typeof import('#dist/engine/worker/cache-settings.js'),
+ *   'engine/worker/equipment.js': typeof import('#dist/engine/worker/equipment.js'),
+ *   'engine/worker/workplace.js': typeof import('#dist/engine/worker/workplace.js'),
  * }} EngineModules
  */
 
