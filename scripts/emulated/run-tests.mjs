@@ -1,0 +1,60 @@
+// Runs the test files that its arguments name, bundled, in this process; says what failed, and how many did not.
+import { startTests } from '@vitest/runner';
+
+const files = process.argv.slice(2);
+/** @type {import('@vitest/runner').VitestRunnerConfig} */
+const config = {
+  root: process.cwd(),
+  setupFiles: [],
+  name: undefined,
+  passWithNoTests: false,
+  testNamePattern: undefined,
+  allowOnly: false,
+  sequence: { seed: 0, hooks: 'stack', setupFiles: 'list' },
+  chaiConfig: undefined,
+  maxConcurrency: 1,
+  testTimeout: 600_000,
+  hookTimeout: 600_000,
+  retry: 0,
+  includeTaskLocation: false,
+  tags: [],
+  tagsFilter: undefined,
+  strictTags: false,
+};
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+/**
+ * @param {string} name
+ * @param {import('@vitest/runner').TaskResult | undefined} result
+ */
+function judge(name, result) {
+  if (result?.state !== 'fail') return;
+  counts.failed++;
+  console.log(`FAILED ${name}`);
+  for (const error of result.errors ?? []) console.log(`  ${error.stack ?? error.message}`);
+}
+
+/**
+ * @param {import('@vitest/runner').Task} task
+ * @param {string} within
+ */
+function count(task, within) {
+  const name = within === '' ? task.name : `${within} > ${task.name}`;
+  judge(name, task.result);
+  if (task.type === 'suite') for (const inner of task.tasks) count(inner, name);
+  else if (task.result?.state === 'pass') counts.passed++;
+  else if (task.result?.state !== 'fail') counts.skipped++;
+}
+
+/** @type {import('@vitest/runner').VitestRunner} */
+const runner = {
+  config,
+  importFile: (/** @type {string} */ path) => import(path),
+};
+for (const filepath of files) {
+  const from = Date.now();
+  for (const file of await startTests([{ filepath }], runner)) count(file, '');
+  console.log(`${filepath}: ${((Date.now() - from) / 1000).toFixed(1)} s`);
+}
+console.log(JSON.stringify(counts));
+process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
