@@ -1,4 +1,5 @@
 // Runs the test files that its arguments name, bundled, in this process; says what failed, and how many did not.
+import { resolve } from 'node:path';
 import { startTests } from '@vitest/runner';
 
 const files = process.argv.slice(2);
@@ -51,10 +52,10 @@ const runner = {
   config,
   importFile: (/** @type {string} */ path) => import(path),
 };
-for (const filepath of files) {
+for (const name of files) {
   const from = Date.now();
-  for (const file of await startTests([{ filepath }], runner)) count(file, '');
-  console.log(`${filepath}: ${((Date.now() - from) / 1000).toFixed(1)} s`);
+  for (const file of await startTests([{ filepath: resolve(name) }], runner)) count(file, '');
+  console.log(`${name}: ${((Date.now() - from) / 1000).toFixed(1)} s`);
 }
-console.log(JSON.stringify(counts));
+console.log(`passed: ${counts.passed}, failed: ${counts.failed}, skipped: ${counts.skipped}`);
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
