@@ -19,8 +19,8 @@ const USAGE = `Usage: npm run emulated [-- FILES] [--script FILE.mjs] [--jobs 2]
 
 Runs the test files that are named, those of ${KERNEL_TESTS} where none is, on an emulated processor with AVX-512,
 AVX512-BF16 and AMX. --script runs a module instead, with dist/ and koffi beside it, as /project/dist and 'koffi'.
-The first call builds Bochs from Debian's sources (three minutes of processor time, 350 MB while it is made, 20 MB kept in
-the user's cache). Needs Linux on x64 with Debian's apt, patch, make, gcc and g++; elsewhere it says so and skips.
+The first call builds Bochs from Debian's sources (three minutes of processor time, 350 MB while it is made, 20 MB kept
+in the user's cache). Needs Linux on x64 with Debian's apt, patch, make, gcc and g++; elsewhere it says so and skips.
 --verbose prints what the kernel says, and the end of the emulator's log.`;
 
 const { values, positionals } = parse();

@@ -1,5 +1,5 @@
-// Guest: what lies in the file system of an emulated machine: its first process, this Node.js with the libraries that it
-// needs, and below /project what is to be run there.
+// Guest: what lies in the file system of an emulated machine: its first process, this Node.js with the libraries that
+// it needs, and below /project what is to be run there.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

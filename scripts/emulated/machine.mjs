@@ -1,6 +1,6 @@
-// Machine: an emulated computer with AVX-512 and AMX. It has no firmware and no disk: the kernel, its parameters and the
-// first file system lie in memory when it starts, and the ROM holds nothing but the way into 64-bit mode. What it writes
-// to its serial port is what it says.
+// Machine: an emulated computer with AVX-512 and AMX. It has no firmware and no disk: the kernel, its parameters and
+// the first file system lie in memory when it starts, and the ROM holds nothing but the way into 64-bit mode. What it
+// writes to its serial port is what it says.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 // Vitest, the part of it that tests of kernels call: its own runner and its own `expect`, without the processes, the
-// transforms and the watching around them, which take minutes by emulated instructions. Test files are bundled with this
-// module in place of 'vitest'.
+// transforms and the watching around them, which take minutes by emulated instructions. Test files are bundled with
+// this module in place of 'vitest'.
 import {
   addCustomEqualityTesters,
   ASYMMETRIC_MATCHERS_OBJECT,
