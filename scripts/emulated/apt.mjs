@@ -6,20 +6,22 @@ import { join } from 'node:path';
 
 const SOURCES = '/etc/apt/sources.list';
 const SOURCES_FOLDER = '/etc/apt/sources.list.d';
+const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 export class Apt {
   #options;
 
   /**
    * @param {string} folder for its lists and what it fetches
+   * @param {string} mirror
    * @param {readonly string[]} sources lines of a sources.list, with MIRROR in place of the mirror
    */
-  constructor(folder, sources) {
+  constructor(folder, mirror, sources) {
     const list = join(folder, 'sources.list');
     for (const needed of ['lists/partial', 'cache/archives/partial'])
       mkdirSync(join(folder, needed), { recursive: true });
-    const mirror = debianMirror();
-    writeFileSync(list, sources.map((line) => `${line.replace('MIRROR', mirror)}\n`).join(''));
+    const signed = existsSync(KEYS) ? `[signed-by=${KEYS}] ` : '';
+    writeFileSync(list, sources.map((line) => `${line.replace('MIRROR', signed + mirror)}\n`).join(''));
     this.#options = [
       `Dir::Etc::sourcelist=${list}`,
       'Dir::Etc::sourceparts=-',
@@ -87,11 +89,9 @@ export class Apt {
   }
 }
 
-/** Where this system fetches Debian from. */
-function debianMirror() {
+/** Where this system fetches Debian from; null where it does not. */
+export function debianMirror() {
   const files = existsSync(SOURCES_FOLDER) ? readdirSync(SOURCES_FOLDER).map((name) => join(SOURCES_FOLDER, name)) : [];
   const texts = [SOURCES, ...files].filter((path) => existsSync(path)).map((path) => readFileSync(path, 'utf8'));
-  const mirror = /^(?!#).*?\b(https?:\/\/\S+\/debian)\/?(?:\s|$)/m.exec(texts.join('\n'))?.[1];
-  if (mirror === undefined) throw new Error('apt is not set up for Debian here');
-  return mirror;
+  return /^(?!#).*?\b(https?:\/\/\S+\/debian)\/?(?:\s|$)/m.exec(texts.join('\n'))?.[1] ?? null;
 }

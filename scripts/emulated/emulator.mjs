@@ -15,7 +15,7 @@ import {
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Apt } from './apt.mjs';
+import { Apt, debianMirror } from './apt.mjs';
 
 const BOCHS = 'bochs=3.0+dfsg-1';
 /** Bochs 3.0 came with Debian 13; the kernel of Debian 12 is packed in a way that is read in a few lines. */
@@ -42,7 +42,8 @@ export function missingForEmulator() {
     return `it runs on Linux on x64, this is ${process.platform} on ${process.arch}`;
   const path = (process.env.PATH ?? '').split(':');
   const lacks = TOOLS.filter((tool) => !path.some((folder) => existsSync(join(folder, tool))));
-  return lacks.length === 0 ? null : `it is made with ${lacks.join(', ')}, which this system lacks`;
+  if (lacks.length > 0) return `it is made with ${lacks.join(', ')}, which this system lacks`;
+  return debianMirror() === null ? 'it is made of packages of Debian, and apt is set up for another system' : null;
 }
 
 /**
@@ -65,7 +66,7 @@ export function makeEmulator(jobs, tell) {
   const forget = () => rmSync(work, { recursive: true, force: true });
   process.on('exit', forget);
   mkdirSync(made);
-  const apt = new Apt(join(work, 'apt'), SOURCES);
+  const apt = new Apt(join(work, 'apt'), debianMirror() ?? '', SOURCES);
   tell(`fetching ${BOCHS} (sources) and ${KERNEL} with apt-get`);
   apt.update();
   fetchKernel(apt, work, join(made, 'vmlinuz'));
