@@ -25,26 +25,21 @@ const config = {
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 /**
- * @param {string} name
- * @param {import('@vitest/runner').TaskResult | undefined} result
- */
-function judge(name, result) {
-  if (result?.state !== 'fail') return;
-  counts.failed++;
-  console.log(`FAILED ${name}`);
-  for (const error of result.errors ?? []) console.log(`  ${error.stack ?? error.message}`);
-}
-
-/**
  * @param {import('@vitest/runner').Task} task
  * @param {string} within
  */
 function count(task, within) {
   const name = within === '' ? task.name : `${within} > ${task.name}`;
-  judge(name, task.result);
+  const { state, errors = [] } = task.result ?? {};
+  // A suite fails with what is in it, and with errors of its own where it cannot be loaded or prepared.
+  if (state === 'fail' && (task.type === 'test' || errors.length > 0)) {
+    counts.failed++;
+    console.log(`FAILED ${name}`);
+    for (const error of errors) console.log(`  ${error.stack ?? error.message}`);
+  }
   if (task.type === 'suite') for (const inner of task.tasks) count(inner, name);
-  else if (task.result?.state === 'pass') counts.passed++;
-  else if (task.result?.state !== 'fail') counts.skipped++;
+  else if (state === 'pass') counts.passed++;
+  else if (state !== 'fail') counts.skipped++;
 }
 
 /** @type {import('@vitest/runner').VitestRunner} */
