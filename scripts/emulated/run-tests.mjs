@@ -34,7 +34,7 @@ function count(task, within) {
   // A suite fails with what is in it, and with errors of its own where it cannot be loaded or prepared.
   if (state === 'fail' && (task.type === 'test' || errors.length > 0)) {
     counts.failed++;
-    console.log(`FAILED ${name}`);
+    console.log(`\n${name}`);
     for (const error of errors) console.log(`  ${error.stack ?? error.message}`);
   }
   if (task.type === 'suite') for (const inner of task.tasks) count(inner, name);
@@ -46,6 +46,10 @@ function count(task, within) {
 const runner = {
   config,
   importFile: (/** @type {string} */ path) => import(path),
+  // As it goes: by emulation one test may take a minute.
+  onAfterRunTask: ({ name, result }) => {
+    console.log(`${result?.state === 'pass' ? 'ok    ' : 'FAILED'} ${name} (${Math.round(result?.duration ?? 0)} ms)`);
+  },
 };
 for (const name of files) {
   const from = Date.now();
