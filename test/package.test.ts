@@ -157,7 +157,6 @@ export const model = defineModel({
   },
 });
 export const chained = (x: tf.Tensor): tf.Tensor => tf.tensor2d([[1, 2]]).add(1).relu().mul(x);
-export const chained = (x: tf.Tensor): tf.Tensor => tf.tensor2d([[1, 2]]).add(1).relu().mul(x);
 export const isOurs = (error: unknown): boolean => error instanceof PipetrainError && error.hint !== '';
 `;
   const { ModuleKind, ModuleResolutionKind } = ts;

@@ -53,8 +53,13 @@ function filesText({ files, running }: DataSummary): string {
     .join('; ');
 }
 
-const columnsText = ({ text, label, separator }: NonNullable<DataSummary['columns']>): string =>
-  `the text is ${text}, the label ${label}${separator === 'keys' ? '' : `, separated by ${separator}s`}`;
+function columnsText({ text, label, separator, unused }: NonNullable<DataSummary['columns']>): string {
+  const others = unused.names.join(', ') + (unused.count > unused.names.length ? ', ...' : '');
+  return (
+    `the text is ${text}, the label ${label}${separator === 'keys' ? '' : `, separated by ${separator}s`}` +
+    (unused.count === 0 ? '' : `; not used: ${others}`)
+  );
+}
 
 /** Each class with its samples for training and for validation. */
 function classesText({ count: total, most, least }: NonNullable<DataSummary['classes']>): string {

@@ -3,10 +3,11 @@
 import { UsageError } from '../core/errors.js';
 import type { TokenArray } from './column.js';
 import { maskColumn, packedColumn, tokenArray } from './column.js';
-import type { DataSummary, TokenFacts } from './data-summary.js';
+import type { DataSummary } from './data-summary.js';
 import type { Framing } from './sample-frame.js';
-import type { SourceFiles } from './source-files.js';
+import { type SourceFiles, TOKENS_LIMIT } from './source-files.js';
 import { TableDataset } from './table-dataset.js';
+import { TextFacts } from './text-facts.js';
 import type { TokenizerOptions } from './tokenizer-choice.js';
 import { classificationTokenizer } from './tokenizer-choice.js';
 
@@ -29,7 +30,7 @@ export interface ClassificationOptions {
   readonly choice: TokenizerOptions;
   readonly files: SourceFiles;
   /** What is known of the texts before they are encoded. */
-  readonly facts: Omit<DataSummary, 'tokens'>;
+  readonly facts: Omit<DataSummary, 'tokens' | 'shared' | 'empty'>;
   /** Asked for after the vocabulary was read. */
   readonly digest: () => string;
 }
@@ -70,17 +71,22 @@ function requireLength({ tokenizer, prefix, suffix, mostTokens }: Framing, seque
     );
 }
 
-function cutFacts(lengths: readonly number[], sequence: number): TokenFacts['cut'] {
-  const samples = lengths.filter((length) => length > sequence).length;
-  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
-  return { samples, share: samples / Math.max(1, lengths.length), longest };
+/** Throws a UsageError (PT_DATA_OPTION) where so many samples of so many tokens are more than is held. */
+function requireRoomFor(source: string, numSamples: number, T: number, vocabulary: number): void {
+  const bytes = numSamples * T * tokenArray(vocabulary, 0).BYTES_PER_ELEMENT;
+  if (bytes <= TOKENS_LIMIT) return;
+  throw new UsageError(
+    'PT_DATA_OPTION',
+    `data ${source}: ${numSamples} samples of sequence=${T} tokens take ${bytes} bytes, at most ${TOKENS_LIMIT} are held`,
+    `use sequence=${Math.floor((T * TOKENS_LIMIT) / bytes)} or less, or fewer samples (maxTrain=N)`,
+  );
 }
 
 /** The ids of samples, one behind the other, each as far as a sample can hold it, and how many it had. */
 class EncodedTexts {
   readonly lengths: number[] = [];
   /** How many of a sample's tokens the tokenizer does not know. */
-  readonly #unknowns: number[] = [];
+  readonly unknowns: number[] = [];
   readonly #most: number;
   readonly #unknown: number | null;
   #ids: TokenArray;
@@ -112,17 +118,29 @@ class EncodedTexts {
     for (let i = 0; i < kept; i++) this.#ids[this.#used + i] = ids[i] as number;
     this.#used += kept;
     this.lengths.push(ids.length);
-    this.#unknowns.push(ids.reduce((sum, id) => sum + (id === this.#unknown ? 1 : 0), 0));
+    this.unknowns.push(ids.reduce((sum, id) => sum + (id === this.#unknown ? 1 : 0), 0));
   }
+}
 
-  /** Of all tokens of each part, the `numTrain` first samples being those that train. */
-  unknownShares(numTrain: number): NonNullable<TokenFacts['unknown']> {
-    const total = (list: readonly number[], from: number, to?: number): number =>
-      list.slice(from, to).reduce((sum, value) => sum + value, 0);
-    const share = (from: number, to?: number): number =>
-      total(this.#unknowns, from, to) / Math.max(1, total(this.lengths, from, to));
-    return { train: share(0, numTrain), validation: share(numTrain) };
-  }
+/** Rows of T ids, filled up or cut, one behind the other, and how many of each are of the text and its frame. */
+function rowsOf(
+  encoded: EncodedTexts,
+  framing: Framing,
+  T: number,
+): { readonly tokens: TokenArray; readonly lengths: Int32Array } {
+  const tokens: TokenArray = tokenArray(framing.tokenizer.size, encoded.lengths.length * T).fill(framing.pad);
+  const lengths = new Int32Array(encoded.lengths.length);
+  let at = 0;
+  encoded.lengths.forEach((length, row) => {
+    const kept = encoded.keptOf(length);
+    const ids = encoded.ids.subarray(at, at + Math.min(kept, T));
+    tokens.set(ids, row * T);
+    // What is cut is the text; what stands behind it stays.
+    if (length > T) tokens.set(framing.suffix, row * T + T - framing.suffix.length);
+    lengths[row] = ids.length;
+    at += kept;
+  });
+  return { tokens, lengths };
 }
 
 /** Makes the data set. */
@@ -144,18 +162,18 @@ export function encodeClassification({
   for (const text of validation) encoded.add(frame(framing, text));
   const T = sequence ?? Math.min(longest, automaticSequence(encoded.lengths.slice(0, train.length)));
   const numSamples = encoded.lengths.length;
-  const tokens: TokenArray = tokenArray(framing.tokenizer.size, numSamples * T).fill(framing.pad);
-  const lengths = new Int32Array(numSamples);
-  let at = 0;
-  encoded.lengths.forEach((length, row) => {
-    const kept = encoded.keptOf(length);
-    const cut = encoded.ids.subarray(at, at + Math.min(kept, T));
-    tokens.set(cut, row * T);
-    // What is cut is the text; what stands behind it stays.
-    if (length > T) tokens.set(framing.suffix, row * T + T - framing.suffix.length);
-    lengths[row] = cut.length;
-    at += kept;
-  });
+  requireRoomFor(source, numSamples, T, framing.tokenizer.size);
+  const { tokens, lengths } = rowsOf(encoded, framing, T);
+  const knowsAll = framing.tokenizer.unknown === null;
+  const textFacts = new TextFacts(
+    [...train, ...validation],
+    { lengths: encoded.lengths, unknowns: knowsAll ? null : encoded.unknowns },
+    T,
+  );
+  const { unknown, cut, ...of } = textFacts.of(
+    Int32Array.from({ length: numSamples }, (_, id) => id),
+    train.length,
+  );
   return new TableDataset({
     source,
     info: { task: 'text-classification', classes: names.length, vocabulary: framing.tokenizer.size, sequence: T },
@@ -169,17 +187,19 @@ export function encodeClassification({
     digest: digest(),
     tokenizer: framing.tokenizer,
     labels: names,
+    textFacts,
     summary: {
       ...facts,
+      ...(facts.split.how === 'made' ? {} : of),
       tokens: {
         tokenizer: framing.tokenizer.name,
         size: framing.tokenizer.size,
         file: framing.tokenizer.file,
-        unknown: framing.tokenizer.unknown === null ? null : encoded.unknownShares(train.length),
+        unknown,
         sequence: T,
         isGiven: sequence !== null,
         most: framing.mostTokens,
-        cut: cutFacts(encoded.lengths, T),
+        cut,
       },
     },
   });

@@ -5,9 +5,12 @@ const TEXTS = new Set(
   (
     'text texts sentence sentences review reviews comment comments content contents tweet tweets title body message ' +
     'messages msg document documents doc description headline question utterance query phrase passage article input ' +
-    'post email mail sms abstract summary statement prompt news verbatim transcript feedback'
+    'post email mail sms abstract summary statement prompt news verbatim transcript feedback ' +
+    'premise hypothesis context paragraph passages'
   ).split(' '),
 );
+/** Of the second half of a pair; alone they are as often the label. */
+const REPLIES = new Set('answer answers response responses reply replies completion claim evidence'.split(' '));
 const LABELS = new Set(
   (
     'label labels sentiment sentiments class classes category categories target targets star stars rating ratings ' +
@@ -31,6 +34,10 @@ export function textNameFit(field: string): NameFit {
   return TEXTS.has(last) ? 'part' : null;
 }
 
+/** Whether a column of texts may be called so, beside another one. */
+export const isNameOfTexts = (field: string): boolean =>
+  textNameFit(field) !== null || REPLIES.has(wordsOf(field).at(-1) ?? '');
+
 export function labelNameFit(field: string): NameFit {
   const words = wordsOf(field);
   if (LABELS.has(words.join(''))) return 'whole';
@@ -49,7 +56,8 @@ function wordsOf(field: string): string[] {
   const words = trimmed
     .replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
     .toLowerCase()
-    .replace(/\d+$/, '')
+    // Of pairs: `sentence1`, `question_2`, `text_b`.
+    .replace(/(?:\d+|[\s_\-.]+(?:\d+|[ab]|pair))$/, '')
     .split(/[\s_\-.]+/)
     .filter((word) => word !== '');
   return words.length > MOST_WORDS ? [] : words;

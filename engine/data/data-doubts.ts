@@ -40,10 +40,10 @@ function classDoubts({ classes, columns, image, numTrain, numValidation }: DataS
       `${percent(largest.train / numTrain)} of the training samples have the label "${largest.name}"; ` +
         'who always says that is right as often',
     );
-  if (numTrain < FEW_PER_CLASS * count && numTrain >= 2 * FEW_PER_CLASS)
+  if (numTrain < FEW_PER_CLASS * count)
     doubts.push(
-      `${count} classes for ${numTrain} training samples; ` +
-        (columns === undefined ? 'train on more' : 'check that the right column is the label'),
+      `${count} classes for ${numTrain} training samples, fewer than ${FEW_PER_CLASS} each; of so few little is ` +
+        `learned; ${columns === undefined ? '' : 'check that the right column is the label, or '}train on more`,
     );
   if (absent.count > 0 && numValidation > 0)
     doubts.push(

@@ -25,7 +25,15 @@ export const dataSummarySchema = z.object({
     )
     .max(16),
   /** Name or number of the columns of labelled rows, and what separates them. */
-  columns: z.object({ text, label: text, separator: text }).optional(),
+  columns: z
+    .object({
+      text,
+      label: text,
+      separator: text,
+      /** The columns that are neither: how many, and the first of them. */
+      unused: z.object({ count: whole, names: z.array(text).max(16) }),
+    })
+    .optional(),
   /** How the validation part came about: of files of its own, drawn by class, the end of what there is, or made. */
   split: z.object({ how: z.enum(['file', 'drawn', 'last', 'made']), share: share.optional(), seed: whole.optional() }),
   /** Parts of which only some samples were drawn, and the setting that wants it. */

@@ -3,6 +3,7 @@
 // (see sampler.ts).
 import type { NumberArray } from '../tensor/shape.js';
 import type { DataSummary } from './data-summary.js';
+import type { TextFacts } from './text-facts.js';
 import type { TokenizerIdentity } from './tokenizer-identity.js';
 
 /** Shape of one field of one sample, without the batch axis. */
@@ -25,6 +26,9 @@ export interface DataInfo {
   /** Whose ids those are, for text; without the tokens themselves, which would be copied about with it. */
   readonly tokenizer?: Omit<TokenizerIdentity, 'tokens'> & { readonly file: string | null };
 }
+
+/** Tokens of a sample at most: the longest that anybody trains on are shorter, and attention is over all pairs. */
+export const MOST_TOKENS = 2 ** 20;
 
 /** Turns text into token ids and back. */
 export interface Tokenizer {
@@ -57,6 +61,8 @@ export interface Dataset {
   readonly labels: readonly string[];
   /** What was understood, to be said at the start; for data that were read or made by a kind. */
   readonly summary?: DataSummary;
+  /** What is known of single texts, for the summary of a part of them; for labelled texts. */
+  readonly textFacts?: TextFacts;
   /**
    * Writes field `name` of sample `id` into `out` at row `row` (out holds B samples of that field one after another).
    */

@@ -25,6 +25,9 @@ export interface LabelColumns {
   readonly isNamed: boolean;
 }
 
+/** Words of the name of a column at most. */
+const MOST_WORDS_OF_NAME = 3;
+
 type Pair = Pick<LabelColumns, 'text' | 'label' | 'isNamed'>;
 
 /**
@@ -196,12 +199,30 @@ function unknownColumns(file: RowFile, names: readonly string[] | null, missing:
       : `they are called ${shown.map(quoted).join(', ')}`;
   const text = shown.find((name) => textNameFit(name) !== null) ?? shown[0];
   const label = shown.find((name) => name !== text && labelNameFit(name) !== null) ?? shown.at(-1);
-  const example = names === null ? 'text=2,label=3' : `text=${optionName(text)},label=${optionName(label)}`;
+  // Where line 1 may be a heading, its words name the columns; else nothing tells one column from another.
+  const isHeading = names === null && isLikelyHeading(file);
+  const example = isHeading
+    ? `text=${optionName(text)},label=${optionName(label)},heading=true, or text=1,label=${file.width},heading=false`
+    : names === null
+      ? `text=1,label=${file.width}`
+      : `text=${optionName(text)},label=${optionName(label)}`;
   const quotes = names === null && file.separator !== 'tab' ? ', or put texts that hold the separator into quotes' : '';
   return new DataError(
     'PT_DATA_COLUMNS',
     `${file.path} has ${file.width} columns, and which of them is the ${missing} cannot be known: ${what}`,
     `say it by name or by number from 1, e.g. --data-options ${example} (a sample has one text and one label)${quotes}`,
+  );
+}
+
+/** Whether line 1 has short fields, none of them a number, and none that another line has in its place. */
+function isLikelyHeading({ rows, width }: RowFile): boolean {
+  const first = rows[0]?.fields.slice(0, width) ?? [];
+  return first.every(
+    (name, at) =>
+      name.trim() !== '' &&
+      name.trim().split(/\s+/).length <= MOST_WORDS_OF_NAME &&
+      !isNumeric(name) &&
+      rows.slice(1).every(({ fields }) => fields[at] !== name),
   );
 }
 
@@ -233,7 +254,8 @@ const sameColumn = (file: RowFile, column: number): UsageError =>
 
 const lineOf = (file: RowFile): number => file.rows[0]?.line ?? 1;
 const quoted = (text: string): string => `"${text.trim()}"`;
-const optionName = (name: string | undefined): string => (name ?? '').trim().replaceAll(/[\s,=]+/g, '_') || '1';
+/** A name as it is written in an option: what separates options is left out of it. */
+export const optionName = (name: string | undefined): string => (name ?? '').trim().replaceAll(/[\s,=]+/g, '_') || '1';
 
 /** A row for a message, not longer than helps. */
 function clipped(row: Row | undefined): string {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { DataError } from '../core/errors.js';
 import { encodeClassification } from './classification-text.js';
 import { classFacts, type DataSummary } from './data-summary.js';
+import { MOST_TOKENS } from './dataset.js';
 import type { DataKind, DataRequest } from './kind.js';
 import { dataOptions } from './kind.js';
 import { type LabelColumns, labelColumns, requireOrder } from './label-columns.js';
@@ -12,6 +13,7 @@ import { alikeNames, classNames, labelledLines, requireClasses } from './labelle
 import { classIds, type LabelledPart, type LabelledParts, labelledParts } from './labelled-parts.js';
 import { labelsBy } from './legend.js';
 import { legendTokenizer } from './legend-tokenizer.js';
+import { columnName, otherColumns, requireOneText } from './other-columns.js';
 import { readRows, type RowFile, type RowFormat } from './separated-rows.js';
 import { firstExisting, isFolder, SourceFiles } from './source-files.js';
 import { TOKENIZER_NAMES } from './tokenizer-choice.js';
@@ -42,6 +44,7 @@ const options = z.strictObject({
     .number()
     .int()
     .min(2)
+    .max(MOST_TOKENS)
     .optional()
     .describe('tokens per sample, class token included (default: enough for 99 % of the training texts, at most 256)'),
   tokenizer: z
@@ -67,6 +70,8 @@ const options = z.strictObject({
 });
 
 const PRESETS = ['tokenizer', 'vocab', 'lowercase'] as const;
+/** Columns that are not used and named all the same. */
+const LISTED_UNUSED = 8;
 const VALIDATION_NAMES = ['dev', 'valid', 'validation', 'val', 'test'];
 
 /** Paths of the file that trains and the one that validates; null where one file has all. */
@@ -107,6 +112,7 @@ function open(request: DataRequest, format: RowFormat) {
   const parts = tables.map((table, at): LabelledPart => {
     const own = columns[at] as LabelColumns;
     requireOrder(table, own);
+    requireOneText(table, own, { text, label, heading });
     return { path: table.path, lines: labelledLines(table, own) };
   });
   const [first] = parts as [LabelledPart, LabelledPart?];
@@ -149,14 +155,18 @@ interface Reading {
   readonly labels: Int32Array;
 }
 
-function factsOf({ source, tables, columns, parts, names, found, labels }: Reading): DataSummary {
+function factsOf({
+  source,
+  tables,
+  columns,
+  parts,
+  names,
+  found,
+  labels,
+}: Reading): Omit<DataSummary, 'shared' | 'empty'> {
   const { train, validation, split, limits } = found;
   const [first] = columns as [LabelColumns];
-  const nameOf = (at: number): string => {
-    const name = first.heading?.[at]?.trim() ?? '';
-    return name === '' ? `column ${at + 1}` : `"${name.slice(0, 60)}" (column ${at + 1})`;
-  };
-  const texts = new Set(train.lines.map((line) => line.text));
+  const others = otherColumns(tables[0] as RowFile, first);
   return {
     source,
     numTrain: train.lines.length,
@@ -167,12 +177,15 @@ function factsOf({ source, tables, columns, parts, names, found, labels }: Readi
       part: parts.length === 1 ? 'both' : at === 0 ? 'training' : 'validation',
       heading: tables[at]?.names !== null ? null : columns[at]?.isFirstRow === true ? 'taken' : 'none',
     })),
-    columns: { text: nameOf(first.text), label: nameOf(first.label), separator: tables[0]?.separator ?? '' },
+    columns: {
+      text: columnName(first, first.text),
+      label: columnName(first, first.label),
+      separator: tables[0]?.separator ?? '',
+      unused: { count: others.length, names: others.slice(0, LISTED_UNUSED).map((at) => columnName(first, at)) },
+    },
     split,
     limits,
     classes: classFacts(names, labels, train.lines.length, alikeNames(names)),
-    shared: validation.lines.filter((line) => texts.has(line.text)).length,
-    empty: [...train.lines, ...validation.lines].filter((line) => line.text === '').length,
   };
 }
 

@@ -1,7 +1,7 @@
 // LimitedDataset: some samples of a data set, for a run that is only meant to try something out. Of classes, every one
 // keeps its share: the first samples of a file may all be of one.
 import { createHash } from 'node:crypto';
-import type { DataSummary } from './data-summary.js';
+import { classFacts, type DataSummary } from './data-summary.js';
 import type { Dataset } from './dataset.js';
 import { stratifiedDraw } from './stratified-draw.js';
 
@@ -25,7 +25,7 @@ export function limitDataset(dataset: Dataset, limit: number | undefined): Datas
     numTrain,
     numValidation,
     digest: createHash('sha256').update(`${dataset.digest} ${limit}`).update(places[0]).update(places[1]).digest('hex'),
-    ...(summary === undefined ? {} : { summary: limited(summary, dataset, numTrain, numValidation) }),
+    ...(summary === undefined ? {} : { summary: limited(summary, dataset, places) }),
     // Validation samples keep following on the training samples.
     read: (id, name, out, row) => {
       const place = id < numTrain ? places[0][id] : places[1][id - numTrain];
@@ -46,18 +46,51 @@ function placesOf(dataset: Dataset, purpose: string, from: number, length: numbe
 const hasClasses = ({ info }: Dataset): boolean =>
   info.classes !== null && info.fields.some(({ name, shape }) => name === 'label' && shape.length === 0);
 
-function limited(summary: DataSummary, whole: Dataset, numTrain: number, numValidation: number): DataSummary {
+/** Of what is kept; what is said of the files, of running text as well, stays. */
+function limited(
+  summary: DataSummary,
+  whole: Dataset,
+  [train, validation]: readonly [Int32Array, Int32Array],
+): DataSummary {
   const isDrawn = hasClasses(whole);
   const told = (part: 'training' | 'validation', kept: number, of: number): DataSummary['limits'] =>
     kept === of ? [] : [{ part, kept, of, setting: 'limit-samples', isDrawn }];
+  const ids = Int32Array.from([...train, ...validation]);
   return {
     ...summary,
-    numTrain,
-    numValidation,
+    ...classesOf(summary, whole, ids, train.length),
+    ...textsOf(summary, whole, ids, train.length),
+    numTrain: train.length,
+    numValidation: validation.length,
     limits: [
       ...summary.limits,
-      ...told('training', numTrain, whole.numTrain),
-      ...told('validation', numValidation, whole.numValidation),
+      ...told('training', train.length, whole.numTrain),
+      ...told('validation', validation.length, whole.numValidation),
     ],
   };
+}
+
+function classesOf(
+  { classes }: DataSummary,
+  whole: Dataset,
+  ids: Int32Array,
+  numTrain: number,
+): Pick<DataSummary, 'classes'> {
+  if (classes === undefined || !hasClasses(whole)) return {};
+  const labels = new Int32Array(ids.length);
+  ids.forEach((id, row) => {
+    whole.read(id, 'label', labels, row);
+  });
+  return { classes: classFacts(whole.labels, labels, numTrain, classes.alike) };
+}
+
+function textsOf(
+  { tokens, shared }: DataSummary,
+  { textFacts }: Dataset,
+  ids: Int32Array,
+  numTrain: number,
+): Pick<DataSummary, 'tokens' | 'shared' | 'empty'> {
+  if (textFacts === undefined || tokens === undefined) return {};
+  const { unknown, cut, ...rest } = textFacts.of(ids, numTrain);
+  return { tokens: { ...tokens, unknown, cut }, ...(shared === undefined ? {} : rest) };
 }

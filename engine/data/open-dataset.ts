@@ -83,8 +83,9 @@ function legendFile(source: string, given: unknown): string | null {
 
 /** Two readings of the same files are different data: the digest says by which numbers they were read. */
 function readByLegend(dataset: Dataset): Dataset {
-  const { source, info, numTrain, numValidation, tokenizer, labels, summary } = dataset;
+  const { source, info, numTrain, numValidation, tokenizer, labels, summary, textFacts } = dataset;
   return {
+    ...(textFacts === undefined ? {} : { textFacts }),
     ...(summary === undefined ? {} : { summary }),
     source,
     info,

@@ -24,6 +24,9 @@ export const BINARY_LIMIT: FileLimit = {
   remedy: 'Take a part of the set: files with fewer samples.',
 };
 
+/** Tokens of all samples, as they are held to be read: padding included. */
+export const TOKENS_LIMIT = Math.min(2 ** 31, Math.floor(machineBytes() / 4));
+
 /** The largest vocabularies in use, of 250,000 tokens in many languages, have 5 MB. */
 export const VOCABULARY_LIMIT: FileLimit = {
   maxBytes: 16e6,

@@ -9,7 +9,7 @@ import { CharTokenizer } from './char-tokenizer.js';
 import { encodeClassification } from './classification-text.js';
 import { packedColumn } from './column.js';
 import { classFacts, type DataSummary } from './data-summary.js';
-import type { Dataset, Tokenizer } from './dataset.js';
+import { type Dataset, MOST_TOKENS, type Tokenizer } from './dataset.js';
 import { drawDigits } from './drawn-digits.js';
 import type { DataKind, DataRequest } from './kind.js';
 import { dataOptions } from './kind.js';
@@ -29,7 +29,7 @@ const imageOptions = z.strictObject({
 });
 const textOptions = z.strictObject({
   ...common,
-  sequence: z.number().int().min(4).optional().describe('tokens per sample'),
+  sequence: z.number().int().min(4).max(MOST_TOKENS).optional().describe('tokens per sample'),
 });
 const copyOptions = z.strictObject({
   ...textOptions.shape,

@@ -5,6 +5,7 @@ import { sizeOf } from '../tensor/shape.js';
 import type { Column } from './column.js';
 import type { DataSummary } from './data-summary.js';
 import type { DataInfo, Dataset, Tokenizer } from './dataset.js';
+import type { TextFacts } from './text-facts.js';
 
 export interface TableParts {
   readonly source: string;
@@ -16,6 +17,7 @@ export interface TableParts {
   readonly tokenizer?: Tokenizer;
   readonly labels?: readonly string[];
   readonly summary?: DataSummary;
+  readonly textFacts?: TextFacts;
 }
 
 const idsOf = ({ file, identity: { kind, settings, sha256 } }: Tokenizer): NonNullable<DataInfo['tokenizer']> => ({
@@ -34,9 +36,21 @@ export class TableDataset implements Dataset {
   readonly tokenizer: Tokenizer | null;
   readonly labels: readonly string[];
   readonly summary?: DataSummary;
+  readonly textFacts?: TextFacts;
   readonly #columns: ReadonlyMap<string, Column>;
 
-  constructor({ source, info, columns, numTrain, numValidation, digest, tokenizer, labels, summary }: TableParts) {
+  constructor({
+    source,
+    info,
+    columns,
+    numTrain,
+    numValidation,
+    digest,
+    tokenizer,
+    labels,
+    summary,
+    textFacts,
+  }: TableParts) {
     this.source = source;
     const fields = columns.map((column) => column.spec);
     this.info = { ...info, fields, ...(tokenizer === undefined ? {} : { tokenizer: idsOf(tokenizer) }) };
@@ -46,6 +60,7 @@ export class TableDataset implements Dataset {
     this.tokenizer = tokenizer ?? null;
     this.labels = labels ?? [];
     if (summary !== undefined) this.summary = summary;
+    if (textFacts !== undefined) this.textFacts = textFacts;
     this.#columns = new Map(columns.map((column) => [column.spec.name, column]));
   }
 

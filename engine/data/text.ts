@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../core/errors.js';
+import { MOST_TOKENS } from './dataset.js';
 import type { DataKind } from './kind.js';
 import { dataOptions } from './kind.js';
 import { encodeLanguage } from './language-text.js';
@@ -11,7 +12,7 @@ import { isFolder, SourceFiles, TEXT_LIMIT, tooLarge } from './source-files.js';
 import { languageTokenizer, TOKENIZER_NAMES } from './tokenizer-choice.js';
 
 const options = z.strictObject({
-  sequence: z.number().int().positive().optional().describe('tokens per sample (default 128)'),
+  sequence: z.number().int().positive().max(MOST_TOKENS).optional().describe('tokens per sample (default 128)'),
   tokenizer: z.enum(TOKENIZER_NAMES).optional().describe('default: chars, or bytes above 256 different characters'),
   vocab: z
     .string()

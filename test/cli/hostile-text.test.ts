@@ -83,7 +83,7 @@ const hostileData: DataSummary = {
   numTrain: 1,
   numValidation: 1,
   files: [{ path: HOSTILE, samples: 1, part: 'both', heading: 'none' }],
-  columns: { text: HOSTILE, label: HOSTILE, separator: HOSTILE },
+  columns: { text: HOSTILE, label: HOSTILE, separator: HOSTILE, unused: { count: 1, names: [HOSTILE] } },
   split: { how: 'drawn', share: 0.1, seed: 1 },
   limits: [],
 };

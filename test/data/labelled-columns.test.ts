@@ -134,6 +134,49 @@ describe('columns', () => {
     }
   });
 
+  it.each([
+    ['question', 'answer'],
+    ['sentence', 'text_pair'],
+    ['text', 'text_b'],
+    ['premise', 'hypothesis'],
+    ['context', 'question'],
+    ['prompt', 'response'],
+    ['satz', 'sentence'],
+  ])('of two texts are asked for, whatever they are called: %s, %s', (first, second) => {
+    const pairs = rows(40, (text, label, i) => `${text},it was the ${i}th time,${label}`);
+    const content = `${first},${second},label\n${pairs}`;
+    const error = errorOf(() => openCsv(content));
+    expect(error.code).toBe('PT_DATA_COLUMNS');
+    expect(error.message).toContain(`"${first}"`);
+    expect(error.message).toContain(`"${second}"`);
+    expect(error.hint).toMatch(new RegExp(`--data-options text=(${first}|${second}),label=label`));
+    expect(openCsv(content, { text: second, label: 'label' }).summary?.columns?.unused).toEqual({
+      count: 1,
+      names: [`"${first}" (column 1)`],
+    });
+  });
+
+  it('of ids, dates, places, addresses and numbers beside a text are named, and not taken for texts', () => {
+    const place = (i: number): string => ['"Bath, United Kingdom"', '"Nice, South of France"'][i % 2] ?? '';
+    const others = (i: number): string =>
+      `a${i},Mon Apr 0${i % 7} 2${i % 3}:19:45 PDT 2009,${place(i)},http://a.b/${i}`;
+    const data = openCsv(
+      `id,date,place,url,text,label\n${rows(40, (text, label, i) => `${others(i)},${text},${label}`)}`,
+    );
+    expect(data.summary?.columns?.unused).toEqual({
+      count: 4,
+      names: ['"id" (column 1)', '"date" (column 2)', '"place" (column 3)', '"url" (column 4)'],
+    });
+  });
+
+  it('below a line that looks like a heading of unknown names are asked for by its words', () => {
+    const content = `no,remark,mark\n${three}`;
+    expect(errorOf(() => openCsv(content)).hint).toContain(
+      'text=no,label=mark,heading=true, or text=1,label=3,heading=false',
+    );
+    expect(errorOf(() => openCsv(three)).hint).toContain('--data-options text=1,label=3');
+  });
+
   it('without content at the end are none', () => {
     expect(openCsv(`text,label,\n${rows(40, (text, label) => `${text},${label},`)}`).labels).toEqual(['neg', 'pos']);
     expect(openCsv(`text;label;;\n${rows(40, (text, label) => `${text};${label};;`)}\n;;;`).labels).toEqual([

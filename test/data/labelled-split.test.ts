@@ -61,6 +61,33 @@ describe('a limit on sorted samples', () => {
     expect([countOf(labelsOf(few, 0, 6), 0), countOf(validationOf(few), 0)]).toEqual([3, 3]);
   });
 
+  it('tells the same of what is left, whichever setting limits', () => {
+    const content = `${sorted({ a: 60, b: 60 })}\n${'said twice and more\ta\n'.repeat(40)}\n\ta`;
+    const whole = open(content, { sequence: 4 });
+    const few = limitDataset(whole, 12);
+    const { classes, tokens, shared, empty, numTrain, limits } = few.summary!;
+    expect(numTrain).toBe(12);
+    const labels = [...labelsOf(few, 0, 12), ...validationOf(few)];
+    for (const [id, name] of ['a', 'b'].entries())
+      expect(classes?.most[id]).toEqual({
+        name,
+        train: countOf(labels.slice(0, 12), id),
+        validation: countOf(labels.slice(12), id),
+      });
+    // Four words and the class token are cut at 4 tokens, and are the only texts that stand there twice.
+    const isLong = Array.from({ length: few.numTrain + few.numValidation }, (_, i) =>
+      (few.tokenizer?.decode(fieldOf(few, i, 'tokens')) ?? '').includes('said'),
+    );
+    const isLongCount = isLong.filter(Boolean).length;
+    expect(isLongCount).toBeGreaterThan(0);
+    expect(tokens?.cut).toEqual({ samples: isLongCount, share: isLongCount / isLong.length, longest: 5 });
+    expect(shared).toBe(isLong.slice(0, 12).some(Boolean) ? isLong.slice(12).filter(Boolean).length : 0);
+    expect(empty).toBeLessThanOrEqual(1);
+    expect(limits.map(({ kept }) => kept)).toEqual([12, few.numValidation]);
+    const doubts = dataDoubts(few.summary!).join();
+    for (const [, percent] of doubts.matchAll(/([\d.]+) %/g)) expect(Number(percent)).toBeLessThanOrEqual(100);
+  });
+
   it('keeps every class of images, and so does their validation part', () => {
     const labels = Array.from({ length: 40 }, (_, i) => Math.floor(i / 10));
     const images = labels.flatMap((label) => Array<number>(6).fill(label));
@@ -140,6 +167,7 @@ describe('what is told', () => {
 
   it.each([
     ['a class that nearly all have', sorted({ a: 200, b: 5 }), /98 % of the training samples have the label "a"/],
+    ['few samples of each class', sorted({ a: 3, b: 3, c: 4 }), /3 classes for 9 training samples, fewer than 5 each/],
     ['texts on both sides', 'same\ta\nlike\tb\n'.repeat(20), /4 of 4 validation texts stand among the training/],
     ['labels that differ in case', sorted({ a: 20, A: 20 }), /"A" and "a" differ only in case/],
     ['a label for no value', sorted({ a: 20, nan: 20 }), /the label "nan" is a class of its own/],

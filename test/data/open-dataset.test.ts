@@ -1,7 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { errorOf } from '../error-of.js';
+import { scratchWith } from '../scratch.js';
 import { fieldOf } from './field-of.js';
+
+describe('a length', () => {
+  const rows = Array.from({ length: 5000 }, (_, i) => `text ${i}\t${i % 2}`).join('\n');
+  it.each(['tsv:d.tsv', 'text:d.tsv', 'synthetic:text', 'synthetic:copy', 'synthetic:sentiment'])(
+    'of a sample that nobody could hold is refused with both numbers: %s',
+    (source) => {
+      const folder = scratchWith({ 'd.tsv': rows });
+      for (const sequence of [2 ** 20 + 1, 100_000_000, 1e9])
+        expect(errorOf(() => openDataset(source.replace(':d', `:${folder}/d`), { sequence }))).toMatchObject({
+          code: 'PT_DATA_OPTION',
+          message: expect.stringMatching(/sequence.*1048576/) as string,
+        });
+    },
+  );
+
+  it('of all samples that together nobody could hold is refused before they are made', () => {
+    const source = `tsv:${scratchWith({ 'd.tsv': rows })}/d.tsv`;
+    expect(errorOf(() => openDataset(source, { sequence: 2 ** 20 }))).toMatchObject({
+      code: 'PT_DATA_OPTION',
+      message: expect.stringMatching(
+        /5000 samples of sequence=1048576 tokens take 10485760000 bytes, at most/,
+      ) as string,
+      hint: expect.stringMatching(/use sequence=\d+ or less/) as string,
+    });
+  });
+});
 
 describe('openDataset', () => {
   it('names the nearest kind for one that does not exist', () => {
