@@ -31,6 +31,7 @@ const plan = {
   replicas: ids.map((worker, i) => ({ start: i, count: 1, stages: [{ worker, from: 0, to: model.blocks.length }] })),
   usesCache: false,
   previousCacheDepth: null,
+  frozenBefore: 0,
   sources: model.blocks.map(() => null),
   restore: null,
   reason: 'benchmark',

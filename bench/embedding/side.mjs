@@ -144,6 +144,7 @@ function countSent({ neighbours }) {
 const plan = {
   generation: 1,
   frozen: 0,
+  frozenBefore: 0,
   microBatch,
   numMicroBatches: microBatches,
   schedule: 'gpipe',

@@ -54,6 +54,8 @@ export const planSchema = z.object({
   previousCacheDepth: block.nullable(),
   /** Per block a worker that holds it in generation - 1, or null where it starts from its initial values. */
   sources: z.array(workerName.nullable()).max(MAX_BLOCKS),
+  /** Blocks [0, frozenBefore) were frozen in generation - 1: nobody has optimizer states of them to copy. */
+  frozenBefore: block,
   /**
    * Where every block comes from instead, when state has to be restored: a snapshot in shared memory, or a checkpoint
    * of the run, by its name.

@@ -28,6 +28,12 @@ export interface BlockStoreOptions {
   readonly seed: number;
 }
 
+/** Who held a block under the plan before, and whether it trained there: then it has optimizer states. */
+export interface BlockSeat {
+  readonly worker: string;
+  readonly trained: boolean;
+}
+
 export class BlockStore {
   readonly #options: BlockStoreOptions;
   readonly #held = new Map<number, Held>();
@@ -42,11 +48,11 @@ export class BlockStore {
   }
 
   /**
-   * Makes sure a block is here: kept where it is held already, else copied from `source` (a worker whose memory is this
-   * one), else started from its initial values; of what is drawn for those only a share where one is named. Returns the
-   * bytes that were copied.
+   * Makes sure a block is here: kept where it is held already, else copied from `source` (whose memory is this one),
+   * else started from its initial values; of what is drawn for those only a share where one is named. Returns the bytes
+   * that were copied.
    */
-  hold(block: number, source: string | null, trains: boolean, share?: DrawnShare): number {
+  hold(block: number, source: BlockSeat | null, trains: boolean, share?: DrawnShare): number {
     const { folder, worker } = this.#options;
     const { weights, states } = this.makeRoom(block, trains);
     let moved = 0;
@@ -59,12 +65,11 @@ export class BlockStore {
           weights,
           share,
         );
-      else moved += copyFrom(weightsFile(folder, source, block), weights);
+      else moved += copyFrom(weightsFile(folder, source.worker, block), weights);
     }
-    // A source without states (its copy was frozen, or the block is new) means states that start at zero, as the new
-    // file does.
-    if (states !== null && source !== null && source !== worker && existsSync(statesFile(folder, source, block)))
-      moved += copyFrom(statesFile(folder, source, block), states);
+    // Where its copy was frozen, states start at zero, as the new file does: the source may be making its own just now.
+    if (states !== null && source?.trained === true && source.worker !== worker)
+      moved += copyFrom(statesFile(folder, source.worker, block), states);
     return moved;
   }
 

@@ -38,6 +38,7 @@ export function makePlan(
     usesCache: cache.isOn,
     previousCacheDepth: cache.isOn && depth !== null && depth < request.frozen ? depth : null,
     sources: basis.costs.map((_, block) => (previous === null ? null : sourceOf(previous, block))),
+    frozenBefore: previous?.frozen ?? 0,
     restore: request.restore ?? null,
     reason: `${request.because}: ${choice.reason}${paceClause(basis, choice)}`,
   };

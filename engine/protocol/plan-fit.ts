@@ -21,8 +21,10 @@ export function requirePlanFits(plan: Plan, subject: PlanSubject): void {
   );
 }
 
-function blocksProblem({ frozen, sources, previousCacheDepth, replicas }: Plan, numBlocks: number): string | null {
+function blocksProblem(plan: Plan, numBlocks: number): string | null {
+  const { frozen, frozenBefore, sources, previousCacheDepth, replicas } = plan;
   if (frozen >= numBlocks) return `${frozen} blocks are frozen, the model has ${numBlocks}`;
+  if (frozenBefore >= numBlocks) return `${frozenBefore} blocks were frozen, the model has ${numBlocks}`;
   if (sources.length !== numBlocks) return `it says where ${sources.length} blocks come from, there are ${numBlocks}`;
   if ((previousCacheDepth ?? 0) > frozen)
     return `a cache of depth ${previousCacheDepth} is above ${frozen} frozen blocks`;

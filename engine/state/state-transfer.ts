@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { FrameError, type Message } from '../comm/frame.js';
 import type { Peer } from '../comm/peer.js';
 import { writeSlowlyTo } from '../comm/remote-write.js';
-import type { BlockStore } from '../dp/block-store.js';
+import type { BlockSeat, BlockStore } from '../dp/block-store.js';
 import { bellKey } from '../protocol/bells.js';
 import { HOME } from '../protocol/home.js';
 
@@ -86,8 +86,9 @@ export class StateTransfer {
   }
 
   /** As `BlockStore.hold`, from a worker on another host that is connected. */
-  async hold(generation: number, block: number, source: string, trains: boolean): Promise<number> {
-    return this.#fetch(generation, block, source, this.#store.makeRoom(block, trains));
+  async hold(generation: number, block: number, source: BlockSeat, trains: boolean): Promise<number> {
+    const { weights, states } = this.#store.makeRoom(block, trains);
+    return this.#fetch(generation, block, source.worker, { weights, states: source.trained ? states : null });
   }
 
   /** As `BlockStore.restore`, from the coordinator. States that it has not start at zero. */

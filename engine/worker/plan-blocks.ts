@@ -64,11 +64,11 @@ export class PlanBlocks {
   #copying(plan: Plan): (block: number, trains: boolean) => Promise<number> | number {
     const { place, transfer, neighbours } = this.#options;
     return (block, trains) => {
-      const remote = this.#remoteSource(plan, block);
-      if (remote !== null) return transfer.hold(plan.generation, block, remote, trains);
-      const source = plan.sources[block] ?? null;
-      if (source === null) return this.#draw(plan, block, trains);
-      return neighbours.mapping(source, () => place.store.hold(block, source, trains));
+      const worker = plan.sources[block] ?? null;
+      if (worker === null) return this.#draw(plan, block, trains);
+      const source = { worker, trained: block >= plan.frozenBefore };
+      if (this.#remoteSource(plan, block) !== null) return transfer.hold(plan.generation, block, source, trains);
+      return neighbours.mapping(worker, () => place.store.hold(block, source, trains));
     };
   }
 

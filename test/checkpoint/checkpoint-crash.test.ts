@@ -62,6 +62,7 @@ async function save(files: FileLayer, folder: string, step: number): Promise<voi
     replicas: [],
     usesCache: false,
     previousCacheDepth: null,
+    frozenBefore: 0,
     sources: [],
     restore: null,
     reason: 'test',

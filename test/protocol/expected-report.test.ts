@@ -34,6 +34,7 @@ const PLAN: Plan = {
   })),
   usesCache: true,
   previousCacheDepth: null,
+  frozenBefore: 0,
   sources: [null, null, null, null],
   restore: null,
   reason: 'a test',

@@ -19,6 +19,7 @@ const PLAN: Plan = {
   })),
   usesCache: false,
   previousCacheDepth: null,
+  frozenBefore: 0,
   sources: [null, null, null, null],
   restore: null,
   reason: '',
@@ -49,6 +50,7 @@ describe('a plan', () => {
     ],
     ['leaves samples out', { replicas: [first] }, /end at micro-batch 2 of 4/],
     ['seats a worker twice', { replicas: [first, { ...second, stages: first.stages }] }, /a0 is in two replicas/],
+    ['had more frozen than there is', { frozenBefore: 4 }, /4 blocks were frozen, the model has 4/],
     ['reads a deeper cache', { previousCacheDepth: 3 }, /depth 3 is above 1 frozen/],
   ])('that %s is refused by PT_PROTOCOL', (_, changes, reason) =>
     expect(() => requirePlanFits({ ...PLAN, ...changes }, SUBJECT)).toThrow(

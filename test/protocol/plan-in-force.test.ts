@@ -12,6 +12,7 @@ const planOf = (generation: number, worker: string): Plan => ({
   replicas: [{ start: 0, count: 1, stages: [{ worker, from: 0, to: 1 }] }],
   usesCache: false,
   previousCacheDepth: null,
+  frozenBefore: 0,
   sources: [null],
   restore: null,
   reason: 'a test',

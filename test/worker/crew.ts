@@ -68,6 +68,7 @@ export function planOf(
     })),
     usesCache: false,
     previousCacheDepth: null,
+    frozenBefore: 0,
     sources: model.blocks.map(() => null),
     restore: null,
     reason: 'a test',

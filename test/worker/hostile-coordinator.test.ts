@@ -262,6 +262,7 @@ function planOf(restore: object): object {
     replicas: [{ start: 0, count: config.batch / 2, stages: [{ worker: 'w7', from: 0, to: 6 }] }],
     usesCache: false,
     previousCacheDepth: null,
+    frozenBefore: 0,
     sources: Array(6).fill(null),
     restore,
     reason: 'a trap',

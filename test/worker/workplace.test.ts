@@ -1,8 +1,9 @@
 // Workplaces hold the seats of a plan without a coordinator: every shape has the bits of every other, a change of plan
 // loses none, and a plan that is not in force is not obeyed.
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { stateCopyFile } from '../../engine/dp/memory-names.js';
+import { stateCopyFile, statesFile } from '../../engine/dp/memory-names.js';
 import { readMemory } from '../../engine/tensor/memory-copy.js';
 import { busySystemThreads } from './busy-threads.js';
 import { ALONE, Crew, holders, PIPELINE, planOf, REPLICAS, type Shape } from './crew.js';
@@ -53,6 +54,22 @@ describe('the seats of a plan', () => {
     crew.at('w0').leaveFormer();
     const losses = [...begun, ...(await crew.train(second, 2, 4))];
     expect({ losses, weights: crew.weights(second) }).toEqual(await fourStepsAlone());
+  });
+
+  it('train blocks that were frozen without a look at states that another worker is making just now', async () => {
+    const frozen: Shape = [[['w0', 2]], [['w1', 2]]];
+    await crew.adopt(planOf(1, frozen, { frozen: 2 }));
+    const { folder } = crew.at('w1').equipment.place;
+    for (const block of [0, 1]) writeFileSync(statesFile(folder, 'w0', block), '');
+    const sources = holders(planOf(1, ALONE));
+    await crew.prepare('w1', planOf(2, REPLICAS, { sources, frozenBefore: 2 }));
+    for (const block of [0, 1])
+      expect(
+        crew
+          .at('w1')
+          .equipment.place.store.parts(block)
+          .states?.every((state) => state === 0),
+      ).toBe(true);
   });
 
   it('keep them where the work was given up and state is restored from a snapshot', async () => {
