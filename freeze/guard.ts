@@ -66,8 +66,9 @@ export function judgeFreeze({ before, now, higherIsBetter, tolerance, samples }:
     allowed,
     reason:
       `${show(now.metric)} at step ${now.step}, ${show(at.metric)} at the freeze (step ${at.step}), ` +
-      `${show(earlier.metric)} at step ${earlier.step} before it; at least ${show(expected)} could be ` +
-      `expected, ${show(allowed)} less is accepted`,
+      `${show(earlier.metric)} at step ${earlier.step} before it; ` +
+      `${higherIsBetter ? 'at least' : 'at most'} ${show(expected)} could be expected, ${show(allowed)} ` +
+      `${higherIsBetter ? 'less' : 'more'} is accepted`,
   };
 }
 

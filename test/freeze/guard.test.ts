@@ -59,6 +59,17 @@ describe('the judgement of a freeze', () => {
         'expected, 0.01506 less is accepted',
     );
   });
+  it('says which way is worse where lower is better', () => {
+    const before = [
+      { step: 0, metric: 2 },
+      { step: 100, metric: 1 },
+    ];
+    const verdict = judgeFreeze(
+      question({ before, higherIsBetter: false, tolerance: 1, now: { step: 200, metric: 1 } }),
+    );
+    expect(verdict).toMatchObject({ hurts: true, allowed: 0.01 });
+    expect(verdict.reason).toMatch(/; at most 0\.7071 could be expected, 0\.01 more is accepted$/);
+  });
 
   const metric = fc.double({ min: 0, max: 1, noNaN: true });
   it('never turns from harm to no harm as the metric gets worse, and gives a reason always', () => {
