@@ -63,9 +63,11 @@ export interface MachineRates {
 
 /** Which pipelines and replicas are considered. */
 export interface ShapeBounds {
-  /** K and R the user asked for, or null. */
+  /** K and R that are given, or null. */
   readonly fixedK: number | null;
   readonly fixedR: number | null;
+  /** Why they are, as a clause of the reason. Default: they were asked for. */
+  readonly fixedBecause?: string;
   /**
    * Longest pipeline to consider where K is free, or null. A run that has started shrinks its pipeline, it never grows
    * it.

@@ -256,7 +256,8 @@ function reasonOf(
       ? `${given.name} is for ${sizesOf(given)} and has no place here; `
       : '';
   const chosen =
-    `${replaced}K=${K}, R=${R} (${scheduleName(prediction.schedule)}, ${prediction.micros} micro-batches of ` +
+    `${replaced}K=${K}, R=${R} (${scheduleName(prediction.schedule)}, ${prediction.micros} ` +
+    `${prediction.micros === 1 ? 'micro-batch' : 'micro-batches'} of ` +
     `${input.batch.microBatch}) is predicted to take ${milliseconds(prediction.stepMs)} a step, bubble ` +
     `${(prediction.bubble * 100).toFixed(1)} %${recomputeClause(input.memory, prediction)}`;
   if (second !== undefined)
@@ -266,7 +267,10 @@ function reasonOf(
     );
   if (impossible !== undefined) return `${chosen}; K=${impossible.K}, R=${impossible.R} ${impossible.why}`;
   const { workers } = input.crew;
-  const { fixedK, fixedR } = input.shape;
-  const asked = fixedK === null && fixedR === null ? '' : ' and the shape asked for';
+  const { fixedK, fixedR, fixedBecause, maxK } = input.shape;
+  const isFree = fixedK === null && fixedR === null;
+  if (!isFree && fixedBecause !== undefined) return `${chosen}; ${fixedBecause}`;
+  const longest = fixedK === null && maxK !== null ? ` and at most ${maxK} ${maxK === 1 ? 'stage' : 'stages'}` : '';
+  const asked = isFree ? longest : ' and the shape asked for';
   return `${chosen}; it is the only choice for ${workers} ${workers === 1 ? 'worker' : 'workers'}${asked}`;
 }

@@ -63,6 +63,10 @@ function laterInput(
     shape: {
       fixedK: shape?.K ?? null,
       fixedR: shape?.R ?? (config.dp === 'pipe' ? R : null),
+      fixedBecause:
+        earlier === null
+          ? `--dp ${config.dp} keeps ${kept === null ? 'the number of replicas' : 'the shape'}`
+          : `the shape goes back to the one that it had with ${earlier.frozen} blocks frozen`,
       maxK: frozen < history.current.frozen ? null : K,
     },
   };

@@ -20,7 +20,12 @@ export function planForFewer(basis: PlanBasis, history: PlanHistory, request: Pl
   const cache = admitCache(basis, history, request);
   const fits = K * R <= crew.workers.length && K <= costs.length - request.frozen;
   const input = plannerInput(basis, history, request, cache.isOn);
-  const shape = { fixedK: fits ? K : null, fixedR: fits ? R : null, maxK: null };
+  const shape = {
+    fixedK: fits ? K : null,
+    fixedR: fits ? R : null,
+    maxK: null,
+    fixedBecause: 'the shape stays as it was',
+  };
   const choice = chooseWithin(crew.memoryLimit, { ...input, shape });
   return makePlan(basis, history, request, inExactness(config, choice), cache);
 }

@@ -93,6 +93,13 @@ describe('the planner', () => {
       { K: 1, R: 1, predictedStepMs: 192, why: '100.0 % slower' },
     ]);
     expect(choosePipeline(asking(base, { crew: { workers: 1 } })).reason).toContain('the only choice for 1 worker');
+    const fixed = { fixedK: 2, fixedR: 1 };
+    expect(choosePipeline(asking(base, { shape: fixed })).reason).toMatch(
+      /only choice for .* and the shape asked for$/,
+    );
+    // Nobody asked for it where something else fixes it.
+    const kept = choosePipeline(asking(base, { shape: { ...fixed, fixedBecause: 'the shape stays as it was' } }));
+    expect(kept.reason).toMatch(/; the shape stays as it was$/);
   });
 
   it('uses fewer replicas than fit where more would not help', () => {

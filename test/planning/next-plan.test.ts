@@ -123,6 +123,7 @@ describe('a plan after freezing', () => {
     expect(shapeOf(short)).toEqual({ K: 1, R: 2 });
     const long = run.next(at(5)).plan;
     expect(shapeOf(long)).toEqual({ K: 2, R: 1 });
+    expect(long.reason).toMatch(/; the shape goes back to the one that it had with 5 blocks frozen$/);
     expect(long).toMatchObject({ frozen: 5, previousCacheDepth: null, generation: short.generation + 1 });
     expect(long.replicas[0]?.stages[0]?.from).toBe(5);
     // and from there on as before
