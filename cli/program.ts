@@ -21,7 +21,9 @@ import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
 import { versionCommand } from './commands/version.js';
 import { workerCommand } from './commands/worker.js';
+import { isSetting } from './config/config-layers.js';
 import { refuseRepeatedFlags } from './config/flag-checks.js';
+import { saidHere } from './config/foreign-names.js';
 import type { CliIo } from './console/io.js';
 import type { CommandContext } from './session/command-context.js';
 import { reportError } from './session/exit.js';
@@ -79,7 +81,13 @@ export async function runCli(
     if (error.exitCode === 0) return EXIT.done;
     // Commander has printed the help already.
     if (error.code === 'commander.help') return EXIT.usage;
-    return reportError(usageError(error), io.stderr);
+    return reportError(
+      usageError(
+        error,
+        program.commands.find((command) => command.name() === argv[0]),
+      ),
+      io.stderr,
+    );
   }
 }
 
@@ -105,12 +113,26 @@ function prepare(command: Command, io: CliIo): void {
 }
 
 /** "error: unknown option '--bach'\n(Did you mean --batch?)" as one of our errors. */
-function usageError({ message }: CommanderError): UsageError {
+function usageError({ message }: CommanderError, command: Command | undefined): UsageError {
   const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
-  const suggestion = rest.join(' ').replace(/^\((.*)\)$/, '$1');
+  const suggestion = otherOption(first, command) ?? rest.join(' ').replace(/^\((.*)\)$/, '$1');
   return new UsageError(
     'PT_USAGE',
     first,
     suggestion === '' ? '`pipetrain --help` lists the commands, `pipetrain COMMAND --help` their flags.' : suggestion,
   );
+}
+
+/** What to say in place of an option that the command has not, where more is known than which names are alike. */
+function otherOption(message: string, command: Command | undefined): string | null {
+  const name = /^unknown option '--?([^'=]+)/.exec(message)?.[1];
+  if (name === undefined || command === undefined) return null;
+  const ours = isSetting(name) ? `--${name}` : saidHere(name, isSetting);
+  const flag = ours?.split(' ')[0] ?? '';
+  if (ours === null || command.options.some(({ long }) => long === flag) || !flag.startsWith('--'))
+    return ours === null || ours === `--${name}` ? null : `Did you mean ${ours}?`;
+  return command.name() === 'resume' || command.name() === 'eval'
+    ? `A run keeps the ${flag} that it was begun with. To train on from its weights with another: pipetrain train ` +
+        `${ours}${ours === flag ? ' ...' : ''} --init-from RUN`
+    : null;
 }

@@ -7,6 +7,7 @@ import { messageOf, PipetrainError, UsageError } from '../../engine/core/errors.
 import { suggest } from '../../engine/core/suggest.js';
 import { type ConfigKey, configKeys, toCamel, toKebab } from './config-keys.js';
 import { decimalIn, isDecimal } from './decimal.js';
+import { saidHere } from './foreign-names.js';
 
 export interface Setting {
   readonly value: unknown;
@@ -21,6 +22,10 @@ export type Layer = ReadonlyMap<string, Setting>;
 export type FlagValue = string | boolean | readonly string[];
 
 const byKebab = new Map(configKeys.map((key) => [key.kebab, key]));
+
+/** Whether there is a setting of that name, in kebab-case. */
+export const isSetting = (kebab: string): boolean => byKebab.has(kebab);
+
 const byVariable = new Map(configKeys.map((key) => [key.variable, key]));
 
 /** The token of a run is no setting: it must not end up in the run folder. */
@@ -216,7 +221,17 @@ const twice = (what: string, first: unknown, second: unknown): UsageError =>
 /** A YAML value (number, boolean, list, text); what YAML cannot read is text. */
 function readValue(text: string): unknown {
   const document = parseDocument(text, { prettyErrors: false });
-  return document.errors.length > 0 ? text : plainValue(document.contents, document);
+  return document.errors.length > 0 || isSwallowed(document.contents, text)
+    ? text
+    : plainValue(document.contents, document);
+}
+
+/** Whether YAML takes the text for the beginning of something that does not follow: `|`, `#`, `&a`. */
+function isSwallowed(contents: Document['contents'], text: string): boolean {
+  if (contents === null) return text.trim() !== '';
+  if (!isScalar(contents)) return false;
+  const { type, source = '' } = contents;
+  return type === 'BLOCK_LITERAL' || type === 'BLOCK_FOLDED' || (source === '' && !/^["']/.test(text.trim()));
 }
 
 /** A part of a document; numbers that are no decimal ones (0x10, .inf) stay the texts that they are. */
@@ -232,7 +247,11 @@ function plainValue(node: unknown, document: Document): unknown {
 
 function unknownKey(name: string, origin: string): UsageError {
   const kebab = toKebab(name).replaceAll('_', '-').replace(/^-+/, '');
-  const near = name === 'fast' ? 'exact: false' : byKebab.has(kebab) ? kebab : suggest(kebab, [...byKebab.keys()]);
+  const known = name === 'fast' ? 'exact: false' : byKebab.has(kebab) ? kebab : null;
+  // `--data-options sequence=128` is `data-options: {sequence: 128}` in a file.
+  const [flag, option] = (known === null ? saidHere(name, isSetting) : null)?.split(' ') ?? [];
+  const foreign = flag === undefined || option === undefined ? flag : `${flag}: {${option.replace('=', ': ')}}`;
+  const near = known ?? foreign?.replace(/^--/, '') ?? suggest(kebab, [...byKebab.keys()]);
   return new UsageError(
     'PT_CONFIG_KEY',
     `${origin}: there is no setting "${name}"`,

@@ -41,6 +41,18 @@ describe('usage', () => {
   test.each([
     [['trian'], /unknown command 'trian'/, /train/],
     [['train', '--bach', '3'], /unknown option '--bach'/, /--batch/],
+    [['train', '--learning-rate', '1e-3'], /unknown option '--learning-rate'/, /^Did you mean --lr\?/],
+    [['train', '--num_train_epochs', '3'], /unknown option/, /^Did you mean --epochs\?/],
+    [['train', '--gpus', '2'], /unknown option '--gpus'/, /^Did you mean --devices\?/],
+    [['train', '--dropout=0.2'], /unknown option '--dropout/, /^Did you mean --model-options dropout=0\.1\?/],
+    [['train', '--resume', 'run'], /unknown option '--resume'/, /^Did you mean `pipetrain resume RUN`\?/],
+    [
+      ['resume', 'run', '--epochs', '4'],
+      /unknown option '--epochs'/,
+      /pipetrain train --epochs \.\.\. --init-from RUN/,
+    ],
+    [['resume', 'run', '--learning-rate', '1'], /unknown option/, /pipetrain train --lr \.\.\. --init-from RUN/],
+    [['resume', 'run', '--kep', '4'], /unknown option '--kep'/, /--keep/],
     [['train', '--batch'], /--batch <n>.*argument missing/, /./],
     [['train', '--exact', '--fast'], /cannot be used with/, /./],
     [['compare', 'a'], /missing required argument 'b'/, /./],

@@ -146,6 +146,20 @@ describe('mistakes', () => {
       /"microBatch"/,
       /Did you mean "micro-batch"/,
     ],
+    [
+      'a name of other programs in a file',
+      { file: 'learning-rate: 1e-3', flags: NEEDED },
+      'PT_CONFIG_KEY',
+      /"learning-rate"/,
+      /Did you mean "lr"/,
+    ],
+    [
+      'an option of the data in a file',
+      { file: 'max_length: 64', flags: NEEDED },
+      'PT_CONFIG_KEY',
+      /"max_length"/,
+      /Did you mean "data-options: \{sequence: 128\}"/,
+    ],
     ['fast in a file', { file: 'fast: true', flags: NEEDED }, 'PT_CONFIG_KEY', /"fast"/, /exact: false/],
     [
       'a wrong variable',
