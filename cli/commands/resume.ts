@@ -1,6 +1,8 @@
 // pipetrain resume: an interrupted run goes on from its newest whole checkpoint, in any shape.
 import { Command } from 'commander';
-import type { ExitCode } from '../../engine/core/errors.js';
+import { EXIT, type ExitCode } from '../../engine/core/errors.js';
+import { EventFile } from '../../engine/events/event-file.js';
+import { summarize } from '../../engine/events/summary.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import type { ConfigName } from '../config/config-keys.js';
@@ -9,6 +11,7 @@ import { addTokenFlags, refuseIdleToken, TOKEN_OF_JOINERS, type TokenFlags, toke
 import type { CommandContext } from '../session/command-context.js';
 import { approveModel, isOwn, ownKeyOf, withoutPlaces } from '../session/foreign-run.js';
 import { runSession } from '../session/run-session.js';
+import { plural } from '../text/format.js';
 
 /**
  * What may be different from before: it changes the shape and the speed of the run, never its result. Model and data
@@ -55,7 +58,8 @@ export function resumeCommand(context: CommandContext): Command {
     .summary('go on with an interrupted run')
     .description(
       'Goes on with a run from its newest whole checkpoint, in the same folder. Workers, stages and replicas ' +
-        'may be others than before: the result is the one of a run that was never interrupted.',
+        'may be others than before: the result is the one of a run that was never interrupted. A run that is ' +
+        'finished is left as it is.',
     )
     .argument('<run>', 'run folder')
     .option('--json', 'print the events as JSON lines instead of the console view')
@@ -93,6 +97,16 @@ async function goOn(
 ): Promise<ExitCode> {
   const flags = configFlagsOf(asked);
   const { point, refused } = await services.resumePoint(folder);
+  const { status, steps } = summarize(new EventFile(folder.eventsPath));
+  if (status === 'finished' && point.manifest.step >= steps) {
+    // Events alone go to the output of --json.
+    const output = options.json === true ? io.stderr : io.stdout;
+    output.lines([
+      `${folder.path} is finished: all ${plural(steps, 'step')} are done, nothing is left to do and nothing was changed`,
+      `to train on from its weights: pipetrain train ... --init-from ${folder.path}`,
+    ]);
+    return EXIT.done;
+  }
   for (const problem of refused) io.stderr.lines([`warning: ${problem}; the checkpoint before it is used`]);
   const key = ownKeyOf(io);
   const { config, dropped } = isOwn(point, key)

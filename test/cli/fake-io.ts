@@ -52,7 +52,7 @@ export function fakeIo(env: Record<string, string> = {}): FakeIo {
 /** A checkpoint of which only what a command looks at is there. */
 export const POINT = {
   folder: 'checkpoints/step-00000300',
-  manifest: { config: { model: 'gpt', data: 'text:x', steps: 300 }, digest: 'cd'.repeat(32), seal: null },
+  manifest: { step: 300, config: { model: 'gpt', data: 'text:x', steps: 300 }, digest: 'cd'.repeat(32), seal: null },
 } as unknown as ResumePoint;
 
 /** An engine that knows one model and does what it is told. */

@@ -28,11 +28,22 @@ const content = (path: string): unknown =>
     .sort()
     .map((name) => [name, readFileSync(join(path, name), 'utf8'), statSync(join(path, name)).mtimeMs]);
 
-async function finishedRun(): Promise<string> {
+/** Plays the sample run as one that was stopped after its last step. */
+const interrupted: CliServices['runTraining'] = (config, host, from) => {
+  const emit: typeof host.emit = (event) => {
+    host.emit(event.type === 'run.finished' ? { ...event, isInterrupted: true } : event);
+  };
+  return replay(config, { ...host, emit }, from);
+};
+
+async function recorded(runTraining: CliServices['runTraining']): Promise<string> {
   const path = join(scratch(), 'run');
-  await cli([...TRAIN, '--out', path], { runTraining: replay });
+  await cli([...TRAIN, '--out', path], { runTraining });
   return path;
 }
+
+const finishedRun = (): Promise<string> => recorded(replay);
+const interruptedRun = (): Promise<string> => recorded(interrupted);
 
 const started = runEventSchema.parse(sampleRun()[0]);
 
@@ -40,8 +51,8 @@ describe('resume', () => {
   test.each([
     ['before anything', []],
     ['after the workers have come', [started, { type: 'warning', message: 'the memory folder is small' } as const]],
-  ])('that fails %s leaves a finished run as it was', async (_when, events) => {
-    const path = await finishedRun();
+  ])('that fails %s leaves the run as it was', async (_when, events) => {
+    const path = await interruptedRun();
     const before = content(path);
     const { code, io } = await resume(path, (_config, host) => {
       for (const event of events) host.emit(event);
@@ -52,8 +63,22 @@ describe('resume', () => {
     expect(content(path)).toEqual(before);
   });
 
+  test.each([[[]], [['--json']], [['--devices', 'cpu:4']]])(
+    'of a finished run says that nothing is left to do, and changes nothing: %j',
+    async (flags) => {
+      const [path, io] = [await finishedRun(), fakeIo()];
+      const before = content(path);
+      const services = fakeServices(() => Promise.reject(new Error('nothing is to be trained')));
+      expect(await runCli(['resume', path, ...flags], io, services)).toBe(0);
+      expect(io.stdout.text + io.stderr.text).toContain(`${path} is finished: all 300 steps are done`);
+      expect(io.stdout.text + io.stderr.text).toContain(`pipetrain train ... --init-from ${path}`);
+      expect(flags.includes('--json') ? io.stdout.text : '').toBe('');
+      expect(content(path)).toEqual(before);
+    },
+  );
+
   test('refuses a token where nobody can join', async () => {
-    const [path, io] = [await finishedRun(), fakeIo()];
+    const [path, io] = [await interruptedRun(), fakeIo()];
     const before = content(path);
     expect(await runCli(['resume', path, '--token-file', 'none'], io, fakeServices(replay))).toBe(2);
     expect(io.stderr.text).toMatch(/--token-file has no effect: nobody can join without --listen.*\[PT_CONFIG_IDLE\]/);
@@ -63,7 +88,7 @@ describe('resume', () => {
   test('and eval take model and data from where they lie now', async () => {
     const flags = ['--data', 'text:there', '--data-options', 'vocab=v.txt'];
     const places = { model: 'gpt', data: 'text:there', dataOptions: { vocab: 'v.txt' }, steps: 300 };
-    const [path, io, seen] = [await finishedRun(), fakeIo(), [] as unknown[]];
+    const [path, io, seen] = [await interruptedRun(), fakeIo(), [] as unknown[]];
     const services: CliServices = {
       ...fakeServices((config) => {
         seen.push(config);
@@ -80,14 +105,14 @@ describe('resume', () => {
   });
 
   test('with an option that cannot be read leaves the run as it was', async () => {
-    const path = await finishedRun();
+    const path = await interruptedRun();
     const before = content(path);
     expect((await cli(['resume', path, '--keep', 'many'])).code).toBe(2);
     expect(content(path)).toEqual(before);
   });
 
   test('that has gone on records its failure, after all that came before', async () => {
-    const path = await finishedRun();
+    const path = await interruptedRun();
     const numBefore = [...new EventFile(join(path, 'events.jsonl'))].length;
     const { code } = await resume(path, (_config, host) => {
       host.emit(started);
@@ -106,7 +131,7 @@ describe('resume', () => {
     const path = join(scratch(), 'run');
     const seconds: (number | string)[] = [];
     const during: CliServices['runTraining'] = async (config, host, from) => {
-      await replay(config, host, from);
+      await interrupted(config, host, from);
       const before = content(path);
       for (const args of [
         ['resume', path],
@@ -117,8 +142,8 @@ describe('resume', () => {
       }
       expect(content(path)).toEqual(before);
     };
-    expect((await cli([...TRAIN, '--out', path], { runTraining: during })).code).toBe(0);
-    expect((await resume(path, during)).code).toBe(0);
+    expect((await cli([...TRAIN, '--out', path], { runTraining: during })).code).toBe(130);
+    expect((await resume(path, during)).code).toBe(130);
     const refused = [2, expect.stringMatching(/being written by process \d+ .*\[PT_RUN_HELD\]/) as string];
     expect(seconds).toEqual([...refused, ...refused, ...refused, ...refused]);
     expect(readdirSync(path)).not.toContain('lock');
