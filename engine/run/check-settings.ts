@@ -57,7 +57,7 @@ function requireWorkers({ pipeline, replicas, devices }: TrainConfig, workers: n
 function requireKnownRates({ lr, steps, epochs }: TrainConfig): void {
   const rate = compileLearningRate(lr, 0);
   const used = learningRateVariables(lr);
-  const first = { step: 0, epoch: 0, steps: steps ?? 1, epochs: epochs ?? 1 };
+  const first = { step: 0, epoch: 0, steps: steps ?? Number.NaN, epochs: epochs ?? Number.NaN };
   const look = (at: Partial<TrainingTime>): void => void rate({ ...first, ...at });
   const dependsOn = (...names: readonly string[]): boolean => names.some((name) => used.has(name));
   if (steps !== undefined ? !dependsOn('epochs') : !dependsOn('steps')) look({});

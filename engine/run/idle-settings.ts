@@ -32,7 +32,7 @@ const optimizerReads =
   (setting: keyof OptimizerSettings): Reader =>
   ({ optimizer }) => {
     const readers = OPTIMIZERS.all.filter(({ reads }) => reads.includes(setting)).map(({ name }) => name);
-    const why = `only the optimizer ${listed(readers)} reads it, and the optimizer is ${optimizer}`;
+    const why = `only the optimizer${readers.length === 1 ? '' : 's'} ${listed(readers)} read${readers.length === 1 ? 's' : ''} it, and the optimizer is ${optimizer}`;
     return unless(readers.includes(optimizer), 'optimizer', why);
   };
 
@@ -44,7 +44,7 @@ const policyReads =
   (option: keyof FreezePolicyOptions): Reader =>
   (config) => {
     const readers = FREEZE_POLICIES.all.filter(({ reads }) => reads.includes(option)).map(({ name }) => name);
-    const why = `only the freeze policy ${listed(readers)} reads it, and freeze is ${config.freeze}`;
+    const why = `only the freeze polic${readers.length === 1 ? 'y' : 'ies'} ${listed(readers)} read${readers.length === 1 ? 's' : ''} it, and freeze is ${config.freeze}`;
     return unless(readers.includes(config.freeze), 'freeze', why) ?? frozen(config);
   };
 

@@ -104,16 +104,24 @@ export function compileLearningRate(expression: string, warmup: number): Learnin
   const evaluate = compileExpression(expression.trim());
   return (at) => {
     const value = evaluate(at);
-    if (!isRate(value))
-      throw new UsageError(
-        'PT_LR_EXPRESSION',
-        `the learning rate "${expression}" is ${String(value)} at step ${at.step} of ${at.steps} (epoch ` +
-          `${at.epoch}); it must be a finite number and at least 0`,
-        `Change the expression so that it has a rate at every step from 0 to ${at.steps - 1}.`,
-      );
+    if (!isRate(value)) throw noRate(expression, String(value), at);
     const warmupSteps = warmup < 1 ? warmup * at.steps : warmup;
     return value * (warmupSteps > 0 ? Math.min(1, (at.step + 1) / warmupSteps) : 1);
   };
+}
+
+/** `steps` is NaN where the length of the run is not known yet. */
+function noRate(expression: string, value: string, { step, steps, epoch }: TrainingTime): UsageError {
+  const isConstant = learningRateVariables(expression).size === 0;
+  const isKnown = Number.isFinite(steps);
+  const place = isConstant ? '' : ` at step ${step}${isKnown ? ` of ${steps}` : ''} (epoch ${epoch})`;
+  return new UsageError(
+    'PT_LR_EXPRESSION',
+    `the learning rate "${expression}" is ${value}${place}; it must be a finite number and at least 0`,
+    isConstant
+      ? 'Use a number of at least 0, such as 1e-3.'
+      : `Change the expression so that it has a rate at every step${isKnown ? ` from 0 to ${steps - 1}` : ''}.`,
+  );
 }
 
 /** The optimizers compute with 32 bits: what is finite only with 64 would be infinite there. */

@@ -1,6 +1,7 @@
 // RunDoubts: settings of a run that come to nothing in it, or to less than they say, because of how long it is and how
 // many samples there are: one sentence each, with both numbers and what to do. It refuses nothing; what nobody reads
 // whatever the data is in idle-settings.ts.
+import { countLayers } from '../../freeze/layers.js';
 import { parseFreezeSchedule } from '../../freeze/manual.js';
 import { FREEZE_POLICIES } from '../../freeze/registry.js';
 import { durationInSteps } from '../core/duration.js';
@@ -8,7 +9,7 @@ import { runLearningRate } from './run-learning-rate.js';
 import type { RunSetup } from './run-setup.js';
 
 type Sampler = Pick<RunSetup['sampler'], 'stepsPerEpoch'>;
-type Run = Pick<RunSetup, 'config' | 'totalSteps' | 'workers'> & {
+type Run = Pick<RunSetup, 'config' | 'model' | 'totalSteps' | 'workers'> & {
   readonly dataset: Pick<RunSetup['dataset'], 'numTrain' | 'numValidation' | 'numViews'>;
   readonly sampler: Sampler;
 };
@@ -17,6 +18,9 @@ type Run = Pick<RunSetup, 'config' | 'totalSteps' | 'workers'> & {
 export function runDoubts(run: Run): string[] {
   const doubts = [
     rateDoubt(run),
+    clipDoubt(run),
+    epsilonDoubt(run),
+    decayDoubt(run),
     warmupDoubt(run),
     freezeDoubt(run),
     batchDoubt(run),
@@ -37,16 +41,45 @@ const precisionDoubt = ({ config }: Run): string | null =>
 
 /** Steps at which a rate is looked at. */
 const MOST_LOOKS = 100;
+/** Above the root of any mean square of gradients that are clipped. */
+const MOST_EPSILON = 1e3;
 
 const stepsText = (steps: number): string => `${steps} ${steps === 1 ? 'step' : 'steps'}`;
 
-/** A rate of 0 wherever it is looked at. */
-function rateDoubt(run: Run): string | null {
-  const { config, totalSteps } = run;
+/** Rates of the run, as far as they are looked at. */
+function ratesOf(run: Run): number[] {
   const rateAt = runLearningRate(run);
-  const looks = Math.min(totalSteps, MOST_LOOKS);
-  for (let i = 0; i < looks; i++) if (rateAt(Math.floor((i / looks) * totalSteps)) > 0) return null;
-  return `the learning rate is 0 at every step (lr is "${config.lr}"): nothing is learned`;
+  const looks = Math.min(run.totalSteps, MOST_LOOKS);
+  return Array.from({ length: looks }, (_, i) => rateAt(Math.floor((i / looks) * run.totalSteps)));
+}
+
+/** A rate of 0 wherever it is looked at; optimizers compute with 32 bits. */
+function rateDoubt(run: Run): string | null {
+  const rates = ratesOf(run);
+  if (rates.some((rate) => Math.fround(rate) > 0)) return null;
+  const why = rates.some((rate) => rate > 0) ? ', too small for the 32 bits that it is computed with' : '';
+  return `the learning rate is 0 at every step (lr is "${run.config.lr}"${why}): nothing is learned`;
+}
+
+function clipDoubt({ config: { clip } }: Run): string | null {
+  if (clip === 0 || Math.fround(clip) > 0) return null;
+  return `clip is ${clip}, which is 0 with 32 bits: every gradient is cut down to nothing; 0 switches clipping off`;
+}
+
+function epsilonDoubt({ config: { epsilon, optimizer } }: Run): string | null {
+  if (optimizer !== 'adamw' || epsilon <= MOST_EPSILON) return null;
+  return `epsilon is ${epsilon}: gradients are divided by so much, and next to nothing is learned; usual is 1e-8`;
+}
+
+/** Weights that one step takes away whole. */
+function decayDoubt(run: Run): string | null {
+  const { weightDecay } = run.config;
+  const rate = Math.max(...ratesOf(run));
+  if (rate * weightDecay < 1) return null;
+  return (
+    `weight-decay is ${weightDecay}, the learning rate gets to ${rate}: a step takes away ` +
+    `${Number((rate * weightDecay).toPrecision(3))} times the weights themselves; usual is 0.01`
+  );
 }
 
 function warmupDoubt({ config: { warmup }, totalSteps }: Run): string | null {
@@ -60,10 +93,16 @@ function warmupDoubt({ config: { warmup }, totalSteps }: Run): string | null {
 }
 
 /** A freeze that is due when the run is over. */
-function freezeDoubt({ config, totalSteps, sampler: { stepsPerEpoch } }: Run): string | null {
+function freezeDoubt({ config, model, totalSteps, sampler: { stepsPerEpoch } }: Run): string | null {
   const { freeze, freezeSchedule, freezeInterval } = config;
   if (freeze === 'manual') {
-    const late = parseFreezeSchedule(freezeSchedule).find(({ step }) => step >= totalSteps);
+    const entries = parseFreezeSchedule(freezeSchedule);
+    const most = countLayers(model.blocks);
+    const deep = entries.find(({ layers }) => layers > most);
+    if (deep !== undefined)
+      return `freeze-schedule freezes ${deep.layers} layers after step ${deep.step}, the model has ${most}`;
+    if (entries.every(({ layers }) => layers === 0)) return `freeze-schedule "${freezeSchedule}" freezes 0 layers`;
+    const late = entries.find(({ step }) => step >= totalSteps);
     if (late === undefined) return null;
     return (
       `freeze-schedule freezes ${late.layers} layers after step ${late.step}, the run has ` +

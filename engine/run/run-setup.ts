@@ -80,6 +80,20 @@ function requireBatch(batch: number, { source, numTrain }: Dataset): void {
   );
 }
 
+/** Metrics that are shares, by their names: of samples that are right, say. */
+const SHARES = /accuracy|precision|recall|\bf1\b|\bauc\b/i;
+
+/** Throws a UsageError (PT_CONFIG_VALUE) where no value of the metric could reach the target. */
+function requireTarget({ targetMetric: target }: TrainConfig, { name, metric }: Model): void {
+  if (target === undefined || !SHARES.test(metric.name) || (target >= 0 && target <= 1)) return;
+  const isPercent = target > 1 && target <= 100;
+  throw new UsageError(
+    'PT_CONFIG_VALUE',
+    `--target-metric is ${target}; the metric of ${name} is ${metric.name}, a share from 0 to 1`,
+    isPercent ? `Use --target-metric ${target / 100} for ${target} %.` : 'Use a number from 0 to 1.',
+  );
+}
+
 /** Loads what the configuration names and checks that it fits together. */
 export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const schedule = readScheduleSetting(config.schedule);
@@ -88,6 +102,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const dataset = openRunDataset(config, definition.dataDefaults);
   requireBatch(config.batch, dataset);
   const model = buildModel(definition, config.modelOptions, dataset.info, config.precision);
+  requireTarget(config, model);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);
   checkTraces(model, dataset.info, microBatch);

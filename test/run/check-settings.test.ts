@@ -11,9 +11,9 @@ const check = (settings: Partial<TrainConfigInput>): void =>
 
 describe('settings are refused before anything is started', () => {
   it.each<[Partial<TrainConfigInput>, string, string]>([
-    [{ lr: '-1e-3' }, 'PT_LR_EXPRESSION', '"-1e-3" is -0.001 at step 0'],
+    [{ lr: '-1e-3' }, 'PT_LR_EXPRESSION', '"-1e-3" is -0.001; it must be a finite number'],
     [{ lr: 'max()' }, 'PT_LR_EXPRESSION', '"max()" cannot be computed'],
-    [{ lr: 'progress - 0.5' }, 'PT_LR_EXPRESSION', 'is -0.5 at step 0'],
+    [{ lr: 'progress - 0.5' }, 'PT_LR_EXPRESSION', 'is -0.5 at step 0 (epoch 0); it must'],
     [{ lr: '0.5 - progress', epochs: undefined, steps: 100 }, 'PT_LR_EXPRESSION', 'at step 74 of 100'],
     [{ lr: '1e-3 steps' }, 'PT_LR_EXPRESSION', 'two values without an operator between them'],
     [{ lr: '0x10' }, 'PT_LR_EXPRESSION', 'contains 0x10'],

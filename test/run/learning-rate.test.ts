@@ -155,15 +155,21 @@ describe('a rate that cannot be used', () => {
     ['1 / step', 'Infinity'],
     ['log(progress - 2)', 'NaN'],
     ['step < 3', 'true'],
-    ['sqrt(0 - 1)', 'NaN'],
+    ['sqrt(0 - 1 - step)', 'NaN'],
     ['step - 1', '-1'],
-    ['1e39', '1e\\+39'],
-    ['1e200 * 1e200', 'Infinity'],
+    ['1e39 + step', '1e\\+39'],
+    ['1e200 * 1e200 + step', 'Infinity'],
   ])('%s is refused as %s, with the step', (text, value) => {
     const error = failure(() => compileLearningRate(text, 0)(at(0)));
     expect(error.code).toBe('PT_LR_EXPRESSION');
     expect(error.message).toMatch(new RegExp(`is ${value} at step 0 of 100 \\(epoch 0\\); it must be a finite number`));
     expect(error.hint).toContain('every step from 0 to 99');
+  });
+
+  it.each(['-1', '1e39', '1e200 * 1e200'])('%s, the same at every step, is refused without one', (text) => {
+    const error = failure(() => compileLearningRate(text, 0)(at(0)));
+    expect(error.message).toMatch(/^the learning rate ".*" is [^ ]+; it must be a finite number and at least 0$/);
+    expect(error.hint).toContain('a number of at least 0');
   });
 
   const run = (lr: string, totalSteps: number, stepsPerEpoch = 10) => ({

@@ -24,6 +24,12 @@ const doubtsOf = async (settings: Partial<TrainConfigInput>): Promise<string[]> 
 describe('doubts about the settings of a run', () => {
   it.each<[Partial<TrainConfigInput>, string]>([
     [{ lr: '0 * step' }, 'the learning rate is 0 at every step (lr is "0 * step")'],
+    [{ lr: '1e-46' }, 'the learning rate is 0 at every step (lr is "1e-46", too small for the 32 bits'],
+    [{ clip: 1e-300 }, 'clip is 1e-300, which is 0 with 32 bits'],
+    [{ epsilon: 1e30 }, 'epsilon is 1e+30: gradients are divided by so much'],
+    [{ lr: '0.001', weightDecay: 1e9 }, 'gets to 0.001: a step takes away 1000000 times the weights'],
+    [{ freeze: 'manual', freezeSchedule: '1:99' }, 'freezes 99 layers after step 1, the model has 2'],
+    [{ freeze: 'manual', freezeSchedule: '1:0' }, 'freeze-schedule "1:0" freezes 0 layers'],
     [{ warmup: 20 }, 'warmup takes 20 steps, the run has 8: the learning rate gets no further than 40 %'],
     [{ freeze: 'manual', freezeSchedule: '2:1,8:2' }, 'freezes 2 layers after step 8, the run has 8 steps'],
     [{ freeze: 'paper', freezeInterval: '2 epochs' }, '"2 epochs" is 8 steps, the run has 8: the freeze policy paper'],
@@ -51,6 +57,18 @@ describe('doubts about the settings of a run', () => {
     [{ recompute: '0' }],
   ])('none about %j', async (settings) => {
     expect(await doubtsOf(settings)).toEqual([]);
+  });
+
+  it.each([
+    [90, 'Use --target-metric 0.9 for 90 %.'],
+    [2, 'Use --target-metric 0.02 for 2 %.'],
+    [-1, 'Use a number from 0 to 1.'],
+  ])('refuses a target of %d for an accuracy', async (targetMetric, hint) => {
+    await expect(doubtsOf({ targetMetric })).rejects.toMatchObject({
+      code: 'PT_CONFIG_VALUE',
+      message: `--target-metric is ${targetMetric}; the metric of vit is accuracy, a share from 0 to 1`,
+      hint,
+    });
   });
 
   it('refuses a batch that is larger than the usual one and than the data', async () => {
