@@ -7,6 +7,9 @@ const MUCH_CUT = 0.05;
 const MUCH_UNKNOWN = 0.1;
 /** Of validation texts, by a vocabulary that was made from the training texts: rare words are never in it. */
 const MUCH_NEW = 0.3;
+/** A given length that is so many times that of the longest text, unless it is short anyway. */
+const MUCH_FILLED = 4;
+const LONG = 64;
 /** How programs write that there is no value. */
 const MISSING = /^(nan|null|undefined|n\/a|na|<na>|#n\/a)$/i;
 /** Below so many samples per class on average, a classifier learns little of each. */
@@ -26,8 +29,8 @@ function classDoubts({ classes, columns, image, numTrain, numValidation }: DataS
   const { count, most, least, absent, untrained, alike } = classes;
   const doubts = alike.map(
     (names) =>
-      `the labels ${names.map((name) => `"${name}"`).join(' and ')} differ only in case or spaces, and are ` +
-      `${names.length} classes; write them alike if they are one`,
+      `the labels ${names.map((name) => `"${name}"`).join(' and ')} differ only in how they are ` +
+      `written, and are ${names.length} classes; write them alike if they are one`,
   );
   const missing = [...most, ...least].find(({ name }) => MISSING.test(name));
   if (missing !== undefined)
@@ -72,6 +75,11 @@ function tokenDoubts({ tokens }: DataSummary): string[] {
         (sequence === most
           ? 'the tokenizer allows no more (model_max_length)'
           : '--data-options sequence=N sets the length'),
+    );
+  if (tokens.isGiven && cut !== null && cut.longest > 0 && sequence >= LONG && sequence > MUCH_FILLED * cut.longest)
+    doubts.push(
+      `the longest text has ${cut.longest} tokens, every sample takes ${sequence}: the rest is filled up and computed ` +
+        `all the same; --data-options sequence=${cut.longest} holds all`,
     );
   for (const part of ['train', 'validation'] as const)
     if (unknown !== null && unknown[part] > (part === 'validation' && file === null ? MUCH_NEW : MUCH_UNKNOWN))

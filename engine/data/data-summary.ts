@@ -51,7 +51,7 @@ export const dataSummarySchema = z.object({
       absent: z.object({ count: whole, names: z.array(text).max(16) }),
       /** Classes without a training sample: how many, and the first of them. */
       untrained: z.object({ count: whole, names: z.array(text).max(16) }),
-      /** Names that differ in case or white space alone. */
+      /** Names that differ in case, white space or marks alone, and equal numbers. */
       alike: z.array(z.array(text)).max(16),
     })
     .optional(),

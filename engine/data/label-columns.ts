@@ -172,8 +172,9 @@ function hasHeading(
   isNamed: boolean,
 ): boolean {
   const word = first[label]?.trim() ?? '';
-  if (word === '' || isNumeric(word)) return isNamed && word === '';
   const others = files.flatMap(({ rows, names }) => (names === null ? rows.slice(1) : rows));
+  if (isNumeric(word) && !isNamed) requireLikeOthers(file, others, { text, label });
+  if (word === '' || isNumeric(word)) return isNamed && word === '';
   const recurs = others.some(({ fields }) => fields[label]?.trim() === word);
   if (recurs && !isNamed) return false;
   if (recurs) throw unknownHeading(file, word, 'looks like the name of a column, and other samples have it too');
@@ -183,10 +184,23 @@ function hasHeading(
   throw unknownHeading(file, word, 'occurs nowhere else');
 }
 
-const unknownHeading = (file: RowFile, word: string, why: string): DataError =>
+/** Numbers in line 1 where all others have words are as likely names of columns: programs number those without one. */
+function requireLikeOthers(file: RowFile, others: readonly Row[], columns: Pick<Pair, 'text' | 'label'>): void {
+  const [first] = file.rows;
+  for (const role of ['label', 'text'] as const) {
+    const column = columns[role];
+    const word = first?.fields[column]?.trim() ?? '';
+    if (!isNumeric(word) || others.length === 0) continue;
+    const like = others.some(({ fields }) => isNumeric(fields[column] ?? '') || (fields[column] ?? '').trim() === '');
+    if (like) continue;
+    throw unknownHeading(file, word, 'is a number, and that of all other lines is none', role);
+  }
+}
+
+const unknownHeading = (file: RowFile, word: string, why: string, role: 'text' | 'label' = 'label'): DataError =>
   new DataError(
     'PT_DATA_HEADING',
-    `${file.path}:${lineOf(file)}: ${clipped(file.rows[0])} may be a heading or a sample: its label ` +
+    `${file.path}:${lineOf(file)}: ${clipped(file.rows[0])} may be a heading or a sample: its ${role} ` +
       `${quoted(word)} ${why}`,
     'say which: --data-options heading=true, or heading=false',
   );

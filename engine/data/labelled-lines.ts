@@ -101,12 +101,19 @@ export const listed = (names: readonly string[], most = 10): string =>
     .map((name) => (name.length > 40 ? `${name.slice(0, 37)}...` : name))
     .join(', ') + (names.length > most ? ', ...' : '');
 
-/** Groups of names that differ in case and white space alone. */
+/** Groups of names that differ in case, white space, marks at the end and what cannot be seen; or are equal numbers. */
 export function alikeNames(names: readonly string[]): string[][] {
   const groups = new Map<string, string[]>();
   for (const name of names) {
-    const plain = name.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ').trim();
+    const plain = plainName(name);
     groups.set(plain, [...(groups.get(plain) ?? []), name]);
   }
   return [...groups.values()].filter((group) => group.length > 1);
+}
+
+function plainName(name: string): string {
+  const seen = name.normalize('NFKC').replace(/\p{Cf}/gu, '');
+  if (isNumeric(seen)) return String(Number(seen.trim().replace(',', '.')));
+  const words = seen.toLowerCase().replace(/\s+/g, ' ').trim();
+  return words.replace(/[\s.,;:!]+$/, '') || words;
 }

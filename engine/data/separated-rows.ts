@@ -257,7 +257,7 @@ function otherSeparator(
 ): string {
   if (others.length > 0 || separator === 'keys') return '';
   if (separator === 'tab' && /[,;]/.test(only)) return `; where commas or semicolons separate: --data csv:${path}`;
-  return only.includes('|') ? '; where | separates, write tabs in its place, and read the file as tsv' : '';
+  return only.includes('|') ? `; where | separates: tr '|' '\\t' < ${path} > NEW.tsv, and --data tsv:NEW.tsv` : '';
 }
 
 const everyLine = (separator: SeparatorName | 'keys'): string =>

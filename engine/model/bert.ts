@@ -7,7 +7,15 @@ import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
 import { defineModel } from './define.js';
 import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
-import { checkHeads, classLoss, classScore, MOST_LAYERS, MOST_WIDTH, transformerLayers } from './transformer-blocks.js';
+import {
+  checkHeads,
+  checkScores,
+  classLoss,
+  classScore,
+  MOST_LAYERS,
+  MOST_WIDTH,
+  transformerLayers,
+} from './transformer-blocks.js';
 
 const options = z.strictObject({
   width: z.number().int().positive().max(MOST_WIDTH).default(64).describe('width of the residual stream'),
@@ -45,6 +53,7 @@ export const bert = defineModel({
     const C = requireCount('bert', data, 'classes', WANTS);
     const V = requireCount('bert', data, 'vocabulary', WANTS);
     checkHeads('bert', given);
+    checkScores('bert', given, T);
     const embed = defineInputBlock({
       name: 'embed',
       kind: 'embedding',

@@ -7,7 +7,7 @@ import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
 import { defineModel } from './define.js';
 import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
-import { checkHeads, MOST_LAYERS, MOST_WIDTH, transformerLayers } from './transformer-blocks.js';
+import { checkHeads, checkScores, MOST_LAYERS, MOST_WIDTH, transformerLayers } from './transformer-blocks.js';
 
 const options = z.strictObject({
   width: z.number().int().positive().max(MOST_WIDTH).default(128).describe('width of the residual stream'),
@@ -45,6 +45,7 @@ export const gpt = defineModel({
     requireField('gpt', data, 'targets', 1, WANTS);
     const V = requireCount('gpt', data, 'vocabulary', WANTS);
     checkHeads('gpt', given);
+    checkScores('gpt', given, T);
     const embed = defineInputBlock({
       name: 'embed',
       kind: 'embedding',

@@ -73,6 +73,6 @@ function contentsOf(path: string, inputs: readonly string[]): Map<string, Uint8A
 function syntaxError(file: string, { text, location }: Message, cause: unknown): ModelError {
   const place =
     location === null ? '' : `${location.file === '' ? file : location.file}:${location.line}:${location.column + 1}: `;
-  const line = location === null ? '' : ` in the line: ${location.lineText.trim()}`;
+  const line = location === null || location.lineText.trim() === '' ? '' : ` in the line: ${location.lineText.trim()}`;
   return new ModelError('PT_MODEL_SYNTAX', `${file} does not compile: ${place}${text}`, `correct it${line}`, { cause });
 }

@@ -1,6 +1,7 @@
 // Transformer blocks: the attention and the MLP sub-layer that the built-in models share, pre-norm as in GPT-2. A
 // residual branch is one block. Shape suffixes: B samples of a micro-batch, T tokens, D width, F width inside the MLP.
 import { ModelError } from '../core/errors.js';
+import { machineBytes } from '../core/memory-limit.js';
 import * as nn from '../tensor/nn.js';
 import * as tf from '../tensor/tf.js';
 import type { Block, BlockContext, ParamSpec } from './block.js';
@@ -18,6 +19,25 @@ export interface TransformerOptions {
 /** Far above any that one machine trains; more would be listed until the memory is full. */
 export const MOST_LAYERS = 4096;
 export const MOST_WIDTH = 65_536;
+
+/** Scores that one sample has in one block at most: each is a number of 32 bits, several times in a backward pass. */
+const mostScores = (): number => Math.min(2 ** 31, Math.floor(machineBytes() / 16));
+
+/**
+ * Throws ModelError PT_MODEL_DATA where one sample of T tokens has more scores (each token against each other one, in
+ * every head) than can be held.
+ */
+export function checkScores(model: string, { heads }: TransformerOptions, T: number): void {
+  const scores = T * T * heads;
+  const most = mostScores();
+  if (scores <= most) return;
+  throw new ModelError(
+    'PT_MODEL_DATA',
+    `${model}: a sample of ${T} tokens has ${scores} scores in ${heads} ${heads === 1 ? 'head' : 'heads'}, ` +
+      `${4 * scores} bytes; at most ${4 * most} are held`,
+    `use shorter samples: --data-options sequence=${Math.floor(Math.sqrt(most / heads))} or less`,
+  );
+}
 
 /** Where attention may look. */
 export interface Reach {

@@ -56,6 +56,17 @@ describe('a heading', () => {
     expect(openCsv(content, { heading: true }).labels).toEqual(['neg', 'pos', 'topic']);
   });
 
+  it.each([
+    ['0,1', rows(40, (text, label) => `${text},${label}`), 'its label "1" is a number'],
+    ['0,1', rows(40, (text, _, i) => `${text},${i % 2}`), 'its text "0" is a number'],
+  ])('is asked for where line 1 has numbers in place of words: %s', (first, content, words) => {
+    const error = errorOf(() => openCsv(`${first}\n${content}`));
+    expect(error.code).toBe('PT_DATA_HEADING');
+    expect(error.message).toContain(words);
+    expect(numSamples(openCsv(`${first}\n${content}`, { heading: true }))).toBe(40);
+    expect(numSamples(openCsv(`${first}\n${content}`, { heading: false }))).toBe(41);
+  });
+
   it('is none where line 1 is like the others', () => {
     expect(openCsv(commas()).summary?.files).toMatchObject([{ samples: 40, heading: 'none' }]);
     // A text may be a word that others use as a heading.

@@ -165,11 +165,21 @@ describe('what is told', () => {
     expect(() => openDataset(`tsv:${short}`, { sequence: 2 })).toThrow(/sequence=2 leaves no place for a text/);
   });
 
+  it('says of a length that no text comes near that it is filled up', () => {
+    const { summary } = open(sorted({ a: 20, b: 20 }), { sequence: 64 });
+    expect(dataDoubts(summary!).join()).toMatch(
+      /longest text has 4 tokens, every sample takes 64.*sequence=4 holds all/,
+    );
+  });
+
   it.each([
     ['a class that nearly all have', sorted({ a: 200, b: 5 }), /98 % of the training samples have the label "a"/],
     ['few samples of each class', sorted({ a: 3, b: 3, c: 4 }), /3 classes for 9 training samples, fewer than 5 each/],
     ['texts on both sides', 'same\ta\nlike\tb\n'.repeat(20), /4 of 4 validation texts stand among the training/],
-    ['labels that differ in case', sorted({ a: 20, A: 20 }), /"A" and "a" differ only in case/],
+    ['labels that differ in case', sorted({ a: 20, A: 20 }), /"A" and "a" differ only in how they are/],
+    ['labels that are the same number', sorted({ '0': 20, '0.0': 20, '1': 20 }), /"0" and "0\.0" differ only in how/],
+    ['labels with a mark at the end', sorted({ pos: 20, 'pos.': 20 }), /"pos" and "pos\." differ only in how/],
+    ['labels with what cannot be seen', sorted({ pos: 20, 'pos\u200b': 20 }), /differ only in how they are written/],
     ['a label for no value', sorted({ a: 20, nan: 20 }), /the label "nan" is a class of its own/],
     ['texts without words', `${sorted({ a: 20, b: 20 })}\n\ta`, /texts without a word: 1 of/],
     ['classes without validation', sorted({ a: 30, b: 30, c: 1 }), /1 of 3 classes have no validation sample \(c\)/],

@@ -6,10 +6,10 @@ import { fieldOf } from './field-of.js';
 
 describe('a length', () => {
   const rows = Array.from({ length: 5000 }, (_, i) => `text ${i}\t${i % 2}`).join('\n');
-  it.each(['tsv:d.tsv', 'text:d.tsv', 'synthetic:text', 'synthetic:copy', 'synthetic:sentiment'])(
+  it.each(['tsv:d.tsv', 'text:d.txt', 'synthetic:text', 'synthetic:copy', 'synthetic:sentiment'])(
     'of a sample that nobody could hold is refused with both numbers: %s',
     (source) => {
-      const folder = scratchWith({ 'd.tsv': rows });
+      const folder = scratchWith({ 'd.tsv': rows, 'd.txt': rows });
       for (const sequence of [2 ** 20 + 1, 100_000_000, 1e9])
         expect(errorOf(() => openDataset(source.replace(':d', `:${folder}/d`), { sequence }))).toMatchObject({
           code: 'PT_DATA_OPTION',
