@@ -85,7 +85,7 @@ function tiles(data: ReportData): [value: string, label: string][] {
             `time to ${summary.metric?.name ?? 'metric'} ${number(summary.timeToAccuracy.target)}`,
           ] as [string, string],
         ]),
-    [summary.finalLoss === null ? '-' : summary.finalLoss.toFixed(4), 'final training loss'],
+    ...lossTile(summary),
     [duration(summary.wallSeconds), `${count(summary.steps)} steps, ${count(summary.samplesSeen)} samples`],
     [summary.samplesPerSecond === null ? '-' : number(summary.samplesPerSecond, 3), 'samples per second'],
     ...(speed === null
@@ -110,24 +110,34 @@ function tiles(data: ReportData): [value: string, label: string][] {
     ...(summary.guard === null
       ? []
       : [
-          [String(summary.guard.rollbacks), `freezes rolled back; guard ${duration(summary.guard.seconds)}`] as [
-            string,
-            string,
-          ],
+          [
+            String(summary.guard.rollbacks),
+            `${summary.guard.rollbacks === 1 ? 'freeze' : 'freezes'} rolled back; guard ${duration(summary.guard.seconds)}`,
+          ] as [string, string],
         ]),
     ...(summary.failures === 0 ? [] : [[String(summary.failures), 'workers lost and survived'] as [string, string]]),
   ];
 }
 
-function memoryTile({ peakMemory }: Summary): [value: string, label: string][] {
+/** Over the last epoch: the last step alone may be of a few samples that are left over. */
+function lossTile({ finalLoss, lastEpoch }: Summary): [value: string, label: string][] {
+  if (finalLoss === null || lastEpoch === null || lastEpoch.steps === 1)
+    return [[finalLoss === null ? '-' : finalLoss.toFixed(4), 'training loss of the last step']];
+  const { loss, samplesOfLastStep: samples } = lastEpoch;
+  return [
+    [
+      loss.toFixed(4),
+      `training loss, mean of the last epoch; last step ${finalLoss.toFixed(4)} ` +
+        `(${count(samples)} ${samples === 1 ? 'sample' : 'samples'})`,
+    ],
+  ];
+}
+
+function memoryTile({ peakMemory, peakTogether }: Summary): [value: string, label: string][] {
   const sizes = Object.values(peakMemory);
   if (sizes.length === 0) return [];
   return [
-    [
-      bytes(Math.max(...sizes)),
-      `peak memory of a worker; all ${count(sizes.length)} together ` +
-        `${bytes(sizes.reduce((sum, size) => sum + size, 0))}`,
-    ],
+    [bytes(Math.max(...sizes)), `peak memory of a worker; all ${count(sizes.length)} together ` + bytes(peakTogether)],
   ];
 }
 

@@ -196,11 +196,14 @@ function tellDropped({ peer, reason, count: times }: EventOf<'peer.dropped'>): S
   return story(`connection of ${peer} dropped: ${reason}${times > 1 ? ` (the ${times}th)` : ''}`, [], 'bad');
 }
 
-const tellRecovery = ({ seconds, step, fromStep, workers }: EventOf<'recovered'>): Story =>
-  story(
-    `recovered in ${duration(seconds)}: step ${step} goes on from the snapshot after ${fromStep} steps, ` +
-      plural(workers, 'worker'),
+function tellRecovery({ seconds, step, fromStep, workers, lost, started = [] }: EventOf<'recovered'>): Story {
+  const again = step > fromStep ? `, ${plural(step - fromStep, 'step')} are done again` : '';
+  const replaced = started.length === 0 ? '' : `${started.join(', ')} started in place of ${lost.join(', ')}; `;
+  return story(
+    `recovered in ${duration(seconds)}: back to the snapshot after ${plural(fromStep, 'step')}${again}; ` +
+      `${replaced}${plural(workers, 'worker')}`,
   );
+}
 
 function tellPrograms({ generation, seconds, traced, kept, fromDisk, compiled }: EventOf<'programs.ready'>): Story {
   const parts = [

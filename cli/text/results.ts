@@ -20,7 +20,7 @@ export function resultRows(summary: Summary): [string, string][] {
     ...(summary.timeToAccuracy === null
       ? []
       : [['time to target', timeToTarget(summary.timeToAccuracy)] as [string, string]]),
-    ['training loss', summary.finalLoss === null ? '-' : summary.finalLoss.toFixed(4)],
+    ['training loss', trainingLoss(summary)],
     ['time', `${duration(summary.wallSeconds)}, of it ${duration(summary.trainSeconds)} in steps`],
     ['throughput', summary.samplesPerSecond === null ? '-' : `${number(summary.samplesPerSecond)} samples/s`],
     [
@@ -42,7 +42,7 @@ export function resultRows(summary: Summary): [string, string][] {
       : [
           [
             'guard',
-            `${plural(summary.guard.looks, 'look')} in ${duration(summary.guard.seconds)}, ` +
+            `${looksText(summary.guard)}, ` +
               `${summary.guard.rollbacks} rolled back (${plural(summary.guard.stepsAgain, 'step')} done again)`,
           ] as [string, string],
         ]),
@@ -53,13 +53,29 @@ export function resultRows(summary: Summary): [string, string][] {
 }
 
 /** The most that each worker needed; only the largest ones where there are many. */
-function memoryRow({ peakMemory }: Summary): [string, string][] {
+function memoryRow({ peakMemory, peakTogether }: Summary): [string, string][] {
   const workers = Object.entries(peakMemory).sort(([, a], [, b]) => b - a);
   if (workers.length === 0) return [];
-  const total = workers.reduce((sum, [, size]) => sum + size, 0);
   const shown = workers.slice(0, 4).map(([worker, size]) => `${worker} ${bytes(size)}`);
   if (workers.length > 4) shown.push('...');
-  return [['peak memory', `${shown.join(', ')}${workers.length > 1 ? `; together ${bytes(total)}` : ''}`]];
+  return [['peak memory', `${shown.join(', ')}${workers.length > 1 ? `; together ${bytes(peakTogether)}` : ''}`]];
+}
+
+/** The last step alone may be of a few samples that are left over. */
+function trainingLoss({ finalLoss, lastEpoch }: Summary): string {
+  if (finalLoss === null) return '-';
+  if (lastEpoch === null || lastEpoch.steps === 1) return finalLoss.toFixed(4);
+  return (
+    `${lastEpoch.loss.toFixed(4)}, mean of the ${count(lastEpoch.steps)} steps of the last epoch; last step ` +
+    `${finalLoss.toFixed(4)} (${plural(lastEpoch.samplesOfLastStep, 'sample')})`
+  );
+}
+
+/** Looks that were whole validations took nothing beside those. */
+function looksText({ looks, wholeLooks, seconds }: NonNullable<Summary['guard']>): string {
+  if (wholeLooks === looks) return `${plural(looks, 'look')} at the whole validations`;
+  const whole = wholeLooks === 0 ? '' : ` (${count(wholeLooks)} of them at whole validations)`;
+  return `${plural(looks, 'look')}${whole} in ${duration(seconds)}`;
 }
 
 const timeToTarget = ({ target, seconds, step }: NonNullable<Summary['timeToAccuracy']>): string =>

@@ -102,6 +102,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     step: whole,
     fromStep: whole,
     lost: z.array(text),
+    /** Workers that were started in place of those. */
+    started: z.array(text).optional(),
     workers: whole,
     seconds,
   }),

@@ -43,9 +43,10 @@ export class Ledger {
     const { steps, samples, transitions } = this.#checks;
     const first = steps.end('steps', () => {
       walk.end();
-      const { again, recoveries, resumes, lost } = walk.counts;
+      const { again, recoveries, resumes, lost, rollbacks, undone } = walk.counts;
       const gap = lost === 0 ? '' : `; the events of ${lost} steps are lost, a checkpoint had them`;
-      return `${walk.numDone} steps, ${again} done again, ${recoveries} recoveries, ${resumes} resumes${gap}`;
+      const anew = rollbacks === 0 ? '' : `, ${undone} done anew after ${rollbacks} roll-backs of freezes`;
+      return `${walk.numDone} steps, ${again} done again, ${recoveries} recoveries, ${resumes} resumes${anew}${gap}`;
     });
     return [
       first,

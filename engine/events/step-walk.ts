@@ -16,8 +16,11 @@ export class StepWalk {
   numDone = 0;
   /** What each step gave when it was done last. */
   readonly losses = new LossList();
-  /** Steps done again, recoveries and resumes, and steps of which no event tells. */
-  readonly counts = { again: 0, recoveries: 0, resumes: 0, lost: 0 };
+  /**
+   * Steps done again, recoveries and resumes, and steps of which no event tells; roll-backs of freezes and the steps
+   * that they undid, which are done anew.
+   */
+  readonly counts = { again: 0, recoveries: 0, resumes: 0, lost: 0, rollbacks: 0, undone: 0 };
   readonly #isExact: boolean;
   #highest = -1;
   #hasStarted = false;
@@ -48,6 +51,8 @@ export class StepWalk {
         break;
       case 'freeze.rolledBack':
         this.#goBack(event.toStep, `the roll-back at step ${event.step}`);
+        this.counts.rollbacks++;
+        this.counts.undone += event.step - event.toStep;
         // What follows is done without the freeze, and so with other losses.
         this.losses.cut(event.toStep);
         break;

@@ -19,7 +19,18 @@ export interface Summary {
   readonly seed: number | null;
   readonly version: string | null;
   readonly machine: string | null;
+  /** Training loss of the last step, which may be of few samples. */
   readonly finalLoss: number | null;
+  /**
+   * Training loss over the steps of the last epoch, each sample counting as much, and how many steps and samples that
+   * are; and the samples of the last step.
+   */
+  readonly lastEpoch: {
+    readonly loss: number;
+    readonly steps: number;
+    readonly samples: number;
+    readonly samplesOfLastStep: number;
+  } | null;
   /** On the whole validation set. */
   readonly metric: { readonly name: string; readonly value: number } | null;
   readonly steps: number;
@@ -40,6 +51,8 @@ export interface Summary {
   readonly cache: { readonly hits: number; readonly misses: number; readonly bytes: number };
   /** Most memory that each worker needed, bytes; workers that never had a seat are missing. */
   readonly peakMemory: Readonly<Record<string, number>>;
+  /** Most that the workers needed which were there at one time, bytes. */
+  readonly peakTogether: number;
   /** Workers lost. */
   readonly failures: number;
   readonly bubbleShare: number;
@@ -54,11 +67,12 @@ export interface Summary {
     readonly step: number | null;
   } | null;
   /**
-   * Looks of the guard, what they took, freezes rolled back, and the steps that were done again because of it. Null: it
+   * Looks of the guard, how many of them were whole validations, what the others took, freezes rolled back, and the steps that were done again because of it. Null: it
    * was not on.
    */
   readonly guard: {
     readonly looks: number;
+    readonly wholeLooks: number;
     readonly seconds: number;
     readonly rollbacks: number;
     readonly stepsAgain: number;
@@ -133,9 +147,10 @@ export class Tally {
     bubbleSeconds: 0,
     commSeconds: 0,
   };
-  readonly #peaks = new Map<string, number>();
+  readonly #memory = new PeakMemory();
+  readonly #epoch = new EpochLoss();
   readonly #transitions: Summary['transitions'][number][] = [];
-  readonly #guard = { looks: 0, seconds: 0, rollbacks: 0, stepsAgain: 0 };
+  readonly #guard = { looks: 0, wholeLooks: 0, seconds: 0, rollbacks: 0, stepsAgain: 0 };
   readonly #store = new StoreSize();
   #started: EventOf<'run.started'> | undefined;
   // How an earlier attempt ended says nothing about a run that was taken up again since.
@@ -186,6 +201,7 @@ export class Tally {
     switch (event.type) {
       case 'run.started':
         this.#started = event;
+        this.#memory.forget();
         this.#finished = undefined;
         this.#hasFailed = false;
         break;
@@ -199,6 +215,10 @@ export class Tally {
       }
       case 'worker.lost':
         this.#failures++;
+        this.#memory.leave(event.worker);
+        break;
+      case 'worker.left':
+        this.#memory.leave(event.worker);
         break;
       case 'run.finished':
         this.#finished = event;
@@ -223,6 +243,7 @@ export class Tally {
       status: this.#status,
       ...identityOf(started),
       finalLoss: known(finished?.finalLoss) ?? known(this.#lastLoss),
+      lastEpoch: this.#epoch.last,
       metric: metricOf(finished, this.#evaluation),
       steps,
       samplesSeen,
@@ -232,7 +253,8 @@ export class Tally {
       samplesPerSecond: sums.seconds > 0 ? sums.samples / sums.seconds : null,
       transitions: this.#transitions,
       cache: { hits: sums.hits, misses: sums.misses, bytes: this.#store.most },
-      peakMemory: Object.fromEntries(this.#peaks),
+      peakMemory: Object.fromEntries(this.#memory.peaks),
+      peakTogether: this.#memory.together,
       failures: this.#failures,
       bubbleShare: share(sums.bubbleSeconds),
       commShare: share(sums.commSeconds),
@@ -249,7 +271,8 @@ export class Tally {
     return this.#finished.isInterrupted ? 'interrupted' : 'finished';
   }
 
-  #step({ samples, seconds, cacheHits, cacheMisses, bubbleShare, commShare, peakMemory, loss }: EventOf<'step'>): void {
+  #step(event: EventOf<'step'>): void {
+    const { samples, seconds, cacheHits, cacheMisses, bubbleShare, commShare, peakMemory, loss } = event;
     const sums = this.#sums;
     sums.steps++;
     sums.samples += samples;
@@ -258,14 +281,15 @@ export class Tally {
     sums.misses += cacheMisses;
     sums.bubbleSeconds += bubbleShare * seconds;
     sums.commSeconds += commShare * seconds;
-    for (const [worker, bytes] of Object.entries(peakMemory ?? {}))
-      this.#peaks.set(worker, Math.max(bytes, this.#peaks.get(worker) ?? 0));
+    this.#memory.take(peakMemory ?? {});
+    this.#epoch.take(event, this.#started?.stepsPerEpoch ?? Infinity);
     this.#lastLoss = loss;
   }
 
   #guarded(event: RunEvent): void {
     if (event.type === 'guard.looked') {
       this.#guard.looks++;
+      if (this.#evaluation?.step === event.step && this.#evaluation.samples === event.samples) this.#guard.wholeLooks++;
       this.#guard.seconds += event.seconds;
     }
     if (event.type === 'freeze.rolledBack') {
@@ -307,6 +331,58 @@ function metricOf(
 /** A run without steps or without validation data has NaN or null here, which JSON turns into null. */
 const known = (value: number | null | undefined): number | null =>
   typeof value === 'number' && Number.isFinite(value) ? value : null;
+
+/** The mean training loss of the epoch of the last step that came. */
+class EpochLoss {
+  #epoch = -1;
+  #sum = 0;
+  #steps = 0;
+  #samples = 0;
+  #samplesOfLastStep = 0;
+
+  take({ step, loss, samples }: EventOf<'step'>, stepsPerEpoch: number): void {
+    const epoch = Math.floor(step / stepsPerEpoch);
+    if (epoch !== this.#epoch) [this.#epoch, this.#sum, this.#steps, this.#samples] = [epoch, 0, 0, 0];
+    this.#sum += loss * samples;
+    this.#steps++;
+    this.#samples += samples;
+    this.#samplesOfLastStep = samples;
+  }
+
+  get last(): Summary['lastEpoch'] {
+    const loss = known(this.#sum / this.#samples);
+    if (loss === null) return null;
+    return { loss, steps: this.#steps, samples: this.#samples, samplesOfLastStep: this.#samplesOfLastStep };
+  }
+}
+
+/** Most memory of each worker, and of those that were there at one time. */
+class PeakMemory {
+  readonly peaks = new Map<string, number>();
+  readonly #present = new Map<string, number>();
+  together = 0;
+
+  take(peaks: Readonly<Record<string, number>>): void {
+    for (const [worker, bytes] of Object.entries(peaks)) {
+      const most = Math.max(bytes, this.peaks.get(worker) ?? 0);
+      this.peaks.set(worker, most);
+      this.#present.set(worker, most);
+    }
+    this.together = Math.max(
+      this.together,
+      [...this.#present.values()].reduce((sum, bytes) => sum + bytes, 0),
+    );
+  }
+
+  leave(worker: string): void {
+    this.#present.delete(worker);
+  }
+
+  /** Another session begins, with workers of its own. */
+  forget(): void {
+    this.#present.clear();
+  }
+}
 
 /**
  * Bytes stored at the fullest moment: every miss stores a record, up to the capacity; a new depth starts an empty

@@ -9,6 +9,13 @@ import type { PlanAdoption } from './plan-adoption.js';
 import type { RunScene } from './run-scene.js';
 import { Setbacks } from './setbacks.js';
 
+interface Regrouped {
+  readonly lost: string[];
+  /** In place of those. */
+  readonly started: string[];
+  readonly workers: string[];
+}
+
 export class Recovery {
   readonly #scene: RunScene;
   readonly #adoption: PlanAdoption;
@@ -43,7 +50,7 @@ export class Recovery {
     const failedAt = stand.step;
     stand.snapshots.abandon();
     const snapshot = present(stand.snapshots.last, 'snapshot');
-    const { lost, workers } = await this.#regroup(cause);
+    const { lost, started, workers } = await this.#regroup(cause);
     stand.rewind(snapshot);
     const request = { ...stand.request('workers were lost'), restore: snapshot.restore };
     try {
@@ -57,6 +64,7 @@ export class Recovery {
       step: failedAt,
       fromStep: snapshot.steps,
       lost,
+      started,
       workers: workers.length,
       seconds: (performance.now() - begin) / 1000,
     });
@@ -64,7 +72,7 @@ export class Recovery {
   }
 
   /** Lets everybody give up what they do, starts replacements, and tells who is gone and who is new. */
-  async #regroup(cause: WorkerError): Promise<{ readonly lost: string[]; readonly workers: string[] }> {
+  async #regroup(cause: WorkerError): Promise<Regrouped> {
     const { setup, host, coordinator } = this.#scene;
     const { maxRestarts } = setup.config;
     const { lost, joined, numStarted } = await coordinator.regroup(maxRestarts - this.#numRestarts);
@@ -82,6 +90,7 @@ export class Recovery {
           `${workers.length} of ${setup.workers.length} workers are left and ${this.#numRestarts} of at most ` +
           `${maxRestarts} were replaced; the run goes on with those (--max-restarts)`,
       });
-    return { lost: lost.map(({ worker }) => worker), workers };
+    const started = joined.map(({ worker }) => worker);
+    return { lost: lost.map(({ worker }) => worker), started, workers };
   }
 }

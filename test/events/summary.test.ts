@@ -1,5 +1,6 @@
 // Summary: a run in numbers, from its events alone.
 import { describe, expect, test } from 'vitest';
+import { resultRows } from '../../cli/text/results.js';
 import type { RunEvent } from '../../engine/events/events.js';
 import { effectiveSteps } from '../../engine/events/steps-that-count.js';
 import { summarize } from '../../engine/events/summary.js';
@@ -118,6 +119,57 @@ test('a step that was done again counts once, with its last result', () => {
     status: 'unfinished',
     finalLoss: 2,
   });
+});
+
+test('the training loss is that of the last epoch, each sample counting as much', () => {
+  const [start] = sampleRun();
+  if (start?.type !== 'run.started') throw new Error('a sample run starts');
+  const events: RunEvent[] = [
+    { ...start, stepsPerEpoch: 2 },
+    step(0, { loss: 9, samples: 8 }),
+    step(1, { loss: 9, samples: 2 }),
+    step(2, { loss: 1, samples: 8 }),
+    step(3, { loss: 6, samples: 2 }),
+  ];
+  expect(summarize(events)).toMatchObject({
+    finalLoss: 6,
+    lastEpoch: { loss: 2, steps: 2, samples: 10, samplesOfLastStep: 2 },
+  });
+  expect(resultRows(summarize(events)).find(([label]) => label === 'training loss')?.[1]).toBe(
+    '2.0000, mean of the 2 steps of the last epoch; last step 6.0000 (2 samples)',
+  );
+});
+
+test('memory is added of workers that were there at one time', () => {
+  const lost: RunEvent = { time: 1, type: 'worker.lost', worker: 'w1', reason: 'killed' };
+  const { peakMemory, peakTogether } = summarize([
+    step(0, { peakMemory: { w0: 10, w1: 30 } }),
+    lost,
+    step(1, { peakMemory: { w0: 15, w2: 20 } }),
+  ]);
+  expect(peakMemory).toEqual({ w0: 15, w1: 30, w2: 20 });
+  expect(peakTogether).toBe(40);
+});
+
+test('looks of the guard that were whole validations are told from those that took time', () => {
+  const [start] = sampleRun();
+  const validated = {
+    time: 1,
+    type: 'evaluation',
+    step: 10,
+    epoch: 1,
+    loss: 1,
+    metric: 0.5,
+    metricName: 'accuracy',
+  } as const;
+  const looked = { time: 1, type: 'guard.looked', metric: 0.5, metricName: 'accuracy', reason: '' } as const;
+  const { guard } = summarize([
+    start as RunEvent,
+    { ...validated, samples: 100, seconds: 3 },
+    { ...looked, step: 10, samples: 100, seconds: 0 },
+    { ...looked, step: 15, samples: 20, seconds: 1 },
+  ]);
+  expect(guard).toMatchObject({ looks: 2, wholeLooks: 1, seconds: 1 });
 });
 
 describe('the time of a run that was resumed', () => {
