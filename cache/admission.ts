@@ -51,7 +51,7 @@ export function shouldCache(input: AdmissionInput): Admission {
   if (perSampleMs <= 0)
     return verdict(
       false,
-      `${count(expectedReads)} reads save ${ms(expectedReads * (recomputeMs - readMs))} per sample, writing ` +
+      `${count(expectedReads)} ${expectedReads === 1 ? 'read saves' : 'reads save'} ${ms(expectedReads * (recomputeMs - readMs))} per sample, writing ` +
         `costs ${ms(writeMs)}`,
     );
   const share =

@@ -1,6 +1,7 @@
 // The rule of FreezeOut (Brock et al. 2017): every layer has a learning rate of its own, which falls to zero along a
 // cosine by a time of its own, the lowest layers first; then the layer is frozen, which changes nothing any more. Looks
 // at no gradient.
+import { layerText } from './layers.js';
 import { decision, type FreezePolicy, type FreezePolicyKind, type RateInput } from './policy.js';
 
 /**
@@ -37,7 +38,7 @@ export const annealFreeze = (start: number): FreezePolicy => ({
     const then =
       resting >= numLayers || next >= 1
         ? 'the others train to the end'
-        : `layer ${resting + 1} of ${numLayers} comes to rest at ${percent(next)}`;
+        : `${layerText(resting, numLayers)} comes to rest at ${percent(next)}`;
     return decision(
       input,
       resting,

@@ -1,6 +1,7 @@
 // The rule of AutoFreeze (Liu, Agarwal, Venkataraman 2021): a layer has converged when its gradient norm changes little
 // from one interval to the next, compared with the other active layers. How far a norm is from zero does not matter.
 import { ceilLayers } from './alpha.js';
+import { layerText } from './layers.js';
 import { decision, type FreezeInput, type FreezePolicy, type FreezePolicyKind } from './policy.js';
 
 /** Share of the active layers that a decision is expected to freeze; one layer is the least that it can. */
@@ -59,7 +60,7 @@ export const changeFreeze = (percent: number): FreezePolicy => ({
     return decision(
       input,
       stopper.layer,
-      `${limit}; the norm of layer ${stopper.layer + 1} of ${numLayers} changed by ${share(stopper.change)}${calm}`,
+      `${limit}; the norm of ${layerText(stopper.layer, numLayers)} changed by ${share(stopper.change)}${calm}`,
     );
   },
   expected: ({ layers, numLayers }) => [ceilLayers(layers + USUAL_SHARE * (numLayers - layers)), layers + 1],

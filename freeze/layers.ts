@@ -10,6 +10,9 @@ export interface LayeredBlock {
   readonly layer: number | null;
 }
 
+/** A layer for people, counted as blocks are named (`layer0.attention`): "layer 2 (of 0-5)". */
+export const layerText = (layer: number, numLayers: number): string => `layer ${layer} (of 0-${numLayers - 1})`;
+
 /** L, the number of transformer layers. */
 export const countLayers = (blocks: readonly LayeredBlock[]): number =>
   Math.max(-1, ...blocks.map(({ layer }) => layer ?? -1)) + 1;

@@ -12,6 +12,7 @@
 // - L_f is whole from one decision to the next, and the bound is rounded up as in the released schedule; rounded down
 // it would never freeze the last 1 / alpha layers.
 import { ceilLayers } from './alpha.js';
+import { layerText } from './layers.js';
 import { decision, type FreezeInput, type FreezePolicy, type FreezePolicyKind } from './policy.js';
 
 /**
@@ -50,7 +51,7 @@ export const paperFreeze = (alpha: number): FreezePolicy => ({
       Math.min(bound, calmest.layer),
       `the bound with alpha ${alpha.toFixed(3)} is ceil(${frozenLayers} + ${alpha.toFixed(3)} * ` +
         `${numLayers - frozenLayers}) = ${bound}, the smallest gradient norm is ${calmest.norm.toPrecision(3)} ` +
-        `at layer ${calmest.layer} of ${numLayers}`,
+        `in ${layerText(calmest.layer - 1, numLayers)}`,
     );
   },
   // Bounded from above; one more layer is the least that it can do.

@@ -20,7 +20,7 @@ export function exportCommand({ io, services, exitWith }: CommandContext): Comma
         'canonical names (0003.layer1.attention.wq), without optimizer states.',
     )
     .argument('<run>', 'run folder')
-    .requiredOption('--out <file>', 'the file to write; it must not exist')
+    .requiredOption('--out <file>', 'the file to write, FILE.safetensors; it must not exist')
     .addOption(
       new Option('--dtype <type>', 'numbers of the file: f32 as the run has them, bf16 or f16 rounded to the nearest')
         .choices(EXPORT_DTYPES)

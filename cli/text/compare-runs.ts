@@ -66,10 +66,7 @@ export function compareRuns(
 const tail = (path: string, width: number): string => (path.length <= width ? path : `…${path.slice(1 - width)}`);
 
 function verdict(left: Summary, right: Summary, a: NamedRun, b: NamedRun, isEqual: boolean): string[] {
-  const faster =
-    left.trainSeconds > 0 && right.trainSeconds > 0
-      ? [`B took ${(right.trainSeconds / left.trainSeconds).toFixed(2)} times as long as A in steps.`]
-      : [];
+  const faster = slower(left, right);
   if (isEqual) return ['Equal: the same weights and the same loss in every step, bit for bit.', ...faster];
   if (left.weightsSha256 === null || right.weightsSha256 === null)
     return [
@@ -77,6 +74,15 @@ function verdict(left: Summary, right: Summary, a: NamedRun, b: NamedRun, isEqua
       ...firstDifference(a, b),
     ];
   return ['Different.', ...firstDifference(a, b), ...faster];
+}
+
+/** How long B took against A: in all its steps, or where they did not train on equally much, per sample. */
+function slower(left: Summary, right: Summary): string[] {
+  if (!(left.trainSeconds > 0 && right.trainSeconds > 0)) return [];
+  if (left.steps === right.steps && left.samplesSeen === right.samplesSeen)
+    return [`B took ${(right.trainSeconds / left.trainSeconds).toFixed(2)} times as long as A in steps.`];
+  const [one, two] = [left.trainSeconds / left.samplesSeen, right.trainSeconds / right.samplesSeen];
+  return [`A sample took B ${(two / one).toFixed(2)} times as long as A in steps; the runs have not equally many.`];
 }
 
 /** Goes through both runs side by side. */

@@ -107,7 +107,7 @@ function planSection(plan: PreviewedPlan, { costs, numLayers, memoryLimit }: Pla
     `${frozen}: ${plural(K, 'stage')} x ${plural(R, 'replica')}, ${schedule}`,
     ...wrap(
       `  ${millis(predictedStepMs)} a step predicted, bubble ${percent(predictedBubble)}, ` +
-        `${count(microBatches)} micro-batches per replica`,
+        `${count(microBatches)} micro-batch${microBatches === 1 ? '' : 'es'} per replica`,
       columns,
       2,
     ),

@@ -2,7 +2,7 @@
 // Optimizer states stay behind.
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, lstatSync, openSync, readSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { DataError, messageOf, PipetrainError, UsageError } from '../core/errors.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { readSafetensorsHeader, type StoredTensor } from '../tensor/safetensors-header.js';
@@ -30,7 +30,10 @@ export interface ExportOptions {
 
 const CHUNK_BYTES = 1 << 20;
 
-/** Throws a UsageError (PT_OUT_IN_USE) where no new file can be made at `out`. */
+/** Whoever gets the file takes it for what its name says. */
+const ENDING = '.safetensors';
+
+/** Throws a UsageError where it has another ending (PT_EXPORT_NAME), or no new file can be made there (PT_OUT_IN_USE). */
 function requireFree(out: string): void {
   const there = lstatSync(out, { throwIfNoEntry: false });
   if (there !== undefined)
@@ -46,10 +49,17 @@ function requireFree(out: string): void {
       `there is no folder ${dirname(out)} for ${out}`,
       'Make the folder, or name another file with --out.',
     );
+  const ending = extname(out);
+  if (ending !== ENDING)
+    throw new UsageError(
+      'PT_EXPORT_NAME',
+      `--out ${out} is to be a safetensors file, whose name ends in ${ENDING}, not in "${ending}"`,
+      `Use --out ${out.slice(0, out.length - ending.length)}${ENDING}.`,
+    );
 }
 
 /**
- * Writes `out`, whole or not at all. Throws a UsageError (PT_OUT_IN_USE) where it exists, a DataError where the run has
+ * Writes `out`, whole or not at all. Throws a UsageError where it exists (PT_OUT_IN_USE) or has another ending (PT_EXPORT_NAME), a DataError where the run has
  * no whole checkpoint.
  */
 export async function exportWeights(

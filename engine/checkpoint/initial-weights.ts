@@ -106,7 +106,7 @@ export function initialWeights(subject: InitialSubject): InitialWeights {
     trained: trainedBy(blocks, new Set(loaded), trained),
   };
   if (loaded.length > 0 && (!config.initStrict || fresh.length === 0)) return result;
-  const missing = fresh.map(({ block, why }) => `${block}: ${why}`).join('; ');
+  const missing = mismatches(fresh);
   throw new DataError(
     'PT_INIT_MISMATCH',
     loaded.length === 0
@@ -117,6 +117,16 @@ export function initialWeights(subject: InitialSubject): InitialWeights {
       ? 'Name a run of the same model, with the same --model-options.'
       : 'Train without --init-strict: those blocks then start fresh.',
   );
+}
+
+/** Blocks that do not match and are told of one by one. */
+const LISTED = 3;
+
+/** The first of many: most often one number is another one, and all blocks say so. */
+function mismatches(fresh: readonly { readonly block: string; readonly why: string }[]): string {
+  const more = fresh.length - LISTED;
+  const listed = fresh.slice(0, LISTED).map(({ block, why }) => `${block}: ${why}`);
+  return [...listed, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
 /** The event that tells what was found. */

@@ -83,6 +83,17 @@ describe('exported weights', () => {
     expect(inDType('bf16', Float32Array.of(1e38), '0001.w')).toHaveLength(2);
   });
 
+  it('have the ending of what they are', async () => {
+    for (const [name, right] of [
+      ['weights.pt', 'weights.safetensors'],
+      ['weights', 'weights.safetensors'],
+    ] as const)
+      await expect(exportWeights(run, join(folder, name))).rejects.toMatchObject({
+        code: 'PT_EXPORT_NAME',
+        hint: `Use --out ${join(folder, right)}.`,
+      });
+  });
+
   it('are whole or not there: a disk that fills leaves no file', async () => {
     const out = join(folder, 'full.safetensors');
     const full = {

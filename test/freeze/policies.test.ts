@@ -117,7 +117,7 @@ describe('Eq. 1 of the paper', () => {
       layers: 6,
       reason:
         'freezes 6 of 12 layers (4 before): the bound with alpha 0.333 is ceil(4 + 0.333 * 8) = 7, the ' +
-        'smallest gradient norm is 0.125 at layer 9 of 12; at most 6 may be frozen',
+        'smallest gradient norm is 0.125 in layer 8 (of 0-11); at most 6 may be frozen',
     });
   });
 });
@@ -189,7 +189,7 @@ describe('the change of the gradient norm', () => {
   it('gives the numbers as its reason', () => {
     expect(ask([1.01, 0.98, 1.5, 0.9], [1, 1, 1, 1]).reason).toBe(
       'freezes 2 of 4 layers (0 before): percentile 50 of the changes of 4 active layers is 6.00 %; the norm ' +
-        'of layer 3 of 4 changed by 50.0 %; the 2 layers before it changed less',
+        'of layer 2 (of 0-3) changed by 50.0 %; the 2 layers before it changed less',
     );
   });
   it('takes percentiles between values by linear interpolation', () => {
