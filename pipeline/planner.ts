@@ -229,7 +229,7 @@ function nothingFits(input: PlannerInput, impossible: readonly RejectedChoice[],
 }
 
 const megabytes = (bytes: number): string =>
-  bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  bytes < 1e3 ? `${bytes} bytes` : bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 const milliseconds = (ms: number): string => `${ms.toFixed(1)} ms`;
 const slowness = (ms: number, best: number): string =>
   best > 0 && ms > best

@@ -264,8 +264,14 @@ export function breakdownSection(data: ReportData): Markup | null {
     const width = ((speedup / best) * 100).toFixed(1);
     return markup`<div class="track"><div class="fill c2" style="width:${width}%"></div></div>`;
   };
-  const rows = breakdown.rows.map(({ name, K, R, stepMs, speedup }) =>
-    row([[name], [`${K} x ${R}`, 'n'], [millis(stepMs), 'n'], [`${speedup.toFixed(2)}x`, 'n'], [bar(speedup), 'wide']]),
+  const rows = breakdown.rows.map(({ name, K, R, stepMs, speedup, isUnchanged = false }) =>
+    row([
+      [isUnchanged ? `${name} (the plan of the row above)` : name],
+      [`${K} x ${R}`, 'n'],
+      [millis(stepMs), 'n'],
+      [`${speedup.toFixed(2)}x`, 'n'],
+      [bar(speedup), 'wide'],
+    ]),
   );
   const head = row([['configuration'], ['K x R', 'n'], ['step time', 'n'], ['speed-up', 'n'], ['']], 'th');
   return card('What each part brings', breakdown.note, markup`<table>${head}${rows}</table>`);

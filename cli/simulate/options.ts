@@ -55,7 +55,7 @@ const fail = (flag: string, text: string, allowed: string): never => {
   throw new UsageError(
     'PT_SIMULATION',
     `--${flag} is "${text}"; it must be ${allowed}`,
-    '`pipetrain simulate --help` lists the options.',
+    `Write --${flag} with ${allowed}.`,
   );
 };
 

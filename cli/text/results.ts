@@ -65,10 +65,7 @@ function memoryRow({ peakMemory, peakTogether }: Summary): [string, string][] {
 function trainingLoss({ finalLoss, lastEpoch }: Summary): string {
   if (finalLoss === null) return '-';
   if (lastEpoch === null || lastEpoch.steps === 1) return finalLoss.toFixed(4);
-  return (
-    `${lastEpoch.loss.toFixed(4)}, mean of the ${count(lastEpoch.steps)} steps of the last epoch; last step ` +
-    `${finalLoss.toFixed(4)} (${plural(lastEpoch.samplesOfLastStep, 'sample')})`
-  );
+  return `${lastEpoch.loss.toFixed(4)} over the last epoch; last step ${finalLoss.toFixed(4)} (${plural(lastEpoch.samplesOfLastStep, 'sample')})`;
 }
 
 /** Looks that were whole validations took nothing beside those. */
@@ -95,7 +92,7 @@ export function breakdownLines(event: Extract<RunEvent, { type: 'breakdown' }>, 
       const bar = '█'.repeat(Math.max(1, Math.round((row.speedup / best) * room)));
       return clip(
         `  ${row.name.padEnd(name)}  ${`${row.K} x ${row.R}`.padStart(5)}  ${millis(row.stepMs).padStart(9)} ` +
-          ` ${`${row.speedup.toFixed(2)}x`.padStart(8)}  ${bar}`,
+          ` ${`${row.speedup.toFixed(2)}x`.padStart(8)}  ${row.isUnchanged === true ? 'the plan of the row above' : bar}`,
         columns,
       );
     }),

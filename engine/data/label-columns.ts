@@ -175,9 +175,10 @@ function hasHeading(
   const others = files.flatMap(({ rows, names }) => (names === null ? rows.slice(1) : rows));
   if (isNumeric(word) && !isNamed) requireLikeOthers(file, others, { text, label });
   if (word === '' || isNumeric(word)) return isNamed && word === '';
-  const recurs = others.some(({ fields }) => fields[label]?.trim() === word);
-  if (recurs && !isNamed) return false;
-  if (recurs) throw unknownHeading(file, word, 'looks like the name of a column, and other samples have it too');
+  const again = others.find(({ fields }) => fields[label]?.trim() === word);
+  if (again !== undefined && !isNamed) return false;
+  if (again !== undefined)
+    throw unknownHeading(file, word, `looks like the name of a column, and line ${again.line} has it too`);
   const isKnown = isNamed || labelNameFit(word) === 'whole' || textNameFit(first[text] ?? '') === 'whole';
   const areNumbers = others.length > 0 && others.every(({ fields }) => isNumeric(fields[label] ?? ''));
   if (isKnown || areNumbers) return true;

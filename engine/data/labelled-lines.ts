@@ -34,13 +34,14 @@ export function labelledLines({ path, rows, names, nested }: RowFile, columns: L
       `${path} has no samples (0 lines with text and label, and a heading)`,
       'write lines of text and label below the heading; where the first line is a sample: --data-options heading=false',
     );
-  return samples.map(({ fields, line }) => {
+  return samples.map(({ fields, line }, at) => {
     const label = (fields[columns.label] ?? '').trim();
     if (label === '')
       throw new DataError(
         'PT_DATA_LABEL',
         `${path}:${line}: the label is empty (column ${columns.label + 1})`,
-        'write a label there, or leave the line out',
+        'write a label there, or leave the line out' +
+          (at === 0 && columns.heading === null ? '; where it is a heading: --data-options heading=true' : ''),
       );
     return { text: (fields[columns.text] ?? '').trim(), label, line };
   });

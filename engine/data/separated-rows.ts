@@ -52,8 +52,20 @@ export function readRows(
   requireText(path, content);
   if (format === 'jsonl') return evened(path, jsonRows(path, content), 'keys');
   if (format === 'tsv') return evened(path, { rows: tsvRows(path, content), names: null, nested: NOTHING }, 'tab');
-  const chosen = separator ?? separatorOf(path, content);
-  return evened(path, { rows: csvRows(path, content, chosen), names: null, nested: NOTHING }, chosen);
+  const said = saidSeparator(content);
+  // A blank line in its place keeps the numbers of the others.
+  const rest = said === null ? content : content.replace(SEPARATOR_LINE, '');
+  const chosen = separator ?? said ?? separatorOf(path, rest);
+  return evened(path, { rows: csvRows(path, rest, chosen), names: null, nested: NOTHING }, chosen);
+}
+
+/** The first line by which spreadsheets tell each other what separates the fields. */
+const SEPARATOR_LINE = /^sep=([,;\t])(?=\r?\n|\r)/i;
+
+function saidSeparator(content: string): SeparatorName | null {
+  const mark = SEPARATOR_LINE.exec(content)?.[1];
+  const names: readonly SeparatorName[] = ['tab', 'comma', 'semicolon'];
+  return names.find((name) => SEPARATORS[name] === mark) ?? null;
 }
 
 /** A zero is in no text, and in every file of two bytes a character. */

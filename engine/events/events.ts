@@ -299,7 +299,17 @@ export const runEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('checkpoint.failed'), step: whole, code: text, reason: text, seconds }),
   z.object({
     type: z.literal('breakdown'),
-    rows: z.array(z.object({ name: text, K: whole, R: whole, stepMs: figure, speedup: figure })),
+    rows: z.array(
+      z.object({
+        name: text,
+        K: whole,
+        R: whole,
+        stepMs: figure,
+        speedup: figure,
+        /** The plan is that of the row before: what differs in time is chance. */
+        isUnchanged: z.boolean().optional(),
+      }),
+    ),
     note: text,
   }),
   z.object({ type: z.literal('sample'), prompt: text, text: text }),

@@ -1,8 +1,9 @@
 // loadModelDefinition: a built-in model by name, the pretrained one of a folder, or the export `model` of a file. The
 // file is bundled with what it imports; `pipetrain`, TensorFlow.js and zod become the very modules that run here, since
 // two copies of TensorFlow.js would not know each other's tensors.
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { compileFunction } from 'node:vm';
 import { ModelError, PipetrainError, UsageError } from '../core/errors.js';
 import { didYouMean } from '../core/suggest.js';
@@ -70,6 +71,12 @@ const isFolder = (name: string): boolean => name.startsWith(PRETRAINED);
 const folderOf = (name: string): string => name.slice(PRETRAINED.length);
 
 function requireFile(nameOrFile: string): void {
+  if (existsSync(join(nameOrFile, 'config.json')))
+    throw new UsageError(
+      'PT_MODEL_UNKNOWN',
+      `${nameOrFile} is a folder, as of pretrained weights, and no model file`,
+      `write hf:${nameOrFile}`,
+    );
   if (FILE.test(nameOrFile) || /[/\\]/.test(nameOrFile)) return;
   const names = BUILT_IN_MODELS.map((model) => model.name);
   throw new UsageError(

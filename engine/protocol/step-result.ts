@@ -124,6 +124,6 @@ export function requireFinite({ loss, gradNorm, blockNorms }: StepResult, step: 
       : `; the first block whose gradient is not finite is ${block} (${present(blocks[block], 'block').name})`;
   throw new NonFiniteError(
     `step ${step}: the loss is ${loss} and the gradient norm ${gradNorm}${where}. The update was not applied`,
-    'Use a smaller --lr, a longer --warmup, or --clip 1; check the data for values that are not numbers.',
+    'Use a smaller --lr, a longer --warmup, or --clip 1 or less; check the data for values that are not numbers.',
   );
 }

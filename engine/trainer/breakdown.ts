@@ -1,9 +1,10 @@
 // Breakdown: what freezing, repartitioning, replicas and cache each contribute, measured one after the other with the
 // real workers on the real data when the training is over and saved. The steps are whole steps with a learning rate of
 // zero, so nothing is learnt and frozen activations stay valid.
+import { isDeepStrictEqual } from 'node:util';
 import type { Coordinator } from '../coordinator/coordinator.js';
 import { present } from '../core/invariant.js';
-import { shapeOf } from '../core/plan.js';
+import { type Plan, shapeOf } from '../core/plan.js';
 import type { RunEventBody } from '../events/events.js';
 import { type FixedShape, planOfShape } from '../planning/next-plan.js';
 import type { PlanBasis } from '../planning/plan-basis.js';
@@ -62,8 +63,9 @@ export async function measureBreakdown(
     { name: '+ replicas', request: request(last.frozen, 'final shape'), shape: { ...end, usesCache: false } },
     { name: '+ cache', request: request(last.frozen, 'final plan'), shape: { ...end, usesCache: true } },
   ];
-  const rows: { name: string; K: number; R: number; stepMs: number; speedup: number }[] = [];
+  const rows: Breakdown['rows'] = [];
   let history = before;
+  let former: Plan | null = null;
   for (const { name, request: planRequest, shape } of variants) {
     const planned = planOfShape(basis, history, planRequest, shape);
     history = planned.history;
@@ -72,13 +74,29 @@ export async function measureBreakdown(
     if (shape.usesCache) await runSteps(setup, coordinator, WARM_UP + STEPS);
     const times = (await runSteps(setup, coordinator, WARM_UP + STEPS)).slice(WARM_UP).sort((a, b) => a - b);
     const stepMs = present(times[Math.floor(times.length / 2)], 'median');
-    rows.push({ name, K: shape.K, R: shape.R, stepMs, speedup: (rows[0]?.stepMs ?? stepMs) / stepMs });
+    const { plan } = planned;
+    rows.push({
+      name,
+      K: shape.K,
+      R: shape.R,
+      stepMs,
+      speedup: (rows[0]?.stepMs ?? stepMs) / stepMs,
+      ...(former !== null && isSameWork(former, plan) ? { isUnchanged: true } : {}),
+    });
+    former = plan;
   }
   const note =
     `Median of ${STEPS} whole steps each, one after the other on this machine, ${last.frozen} of ` +
     `${setup.model.blocks.length} blocks frozen; cumulative.`;
   return { type: 'breakdown', rows, note };
 }
+
+/** Whether two plans let the same workers do the same. */
+const isSameWork = (a: Plan, b: Plan): boolean =>
+  a.frozen === b.frozen &&
+  a.schedule === b.schedule &&
+  a.usesCache === b.usesCache &&
+  isDeepStrictEqual(a.replicas, b.replicas);
 
 /** Cuts that a frozen prefix has pushed up, each stage keeping at least one block. */
 function clip(cuts: readonly number[], frozen: number, numBlocks: number): number[] {

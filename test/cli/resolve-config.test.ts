@@ -103,6 +103,17 @@ describe('spelling', () => {
     expect(origins.get('exact')).toBe('flag --fast');
   });
 
+  test('a value that YAML takes for the beginning of something is the text that it is', async () => {
+    for (const mark of ['|', '>', '#', '&a', '!'])
+      expect((await resolve({ flags: { ...NEEDED, dataOptions: [`separator=${mark}`] } })).config.dataOptions).toEqual({
+        separator: mark,
+      });
+    expect((await resolve({ flags: { ...NEEDED, dataOptions: ['a="",b=null'] } })).config.dataOptions).toEqual({
+      a: '',
+      b: null,
+    });
+  });
+
   test('a learning rate may be a number in a file', async () => {
     expect((await resolve({ file: 'lr: 1e-3', flags: NEEDED })).config.lr).toBe('0.001');
   });
@@ -210,7 +221,7 @@ describe('mistakes', () => {
       /2 settings are wrong:\n {2}batch is 0 .*\n {2}clip is -1/,
       /./,
     ],
-    ...(['0x10', '1_000', '1e-3x', 'Infinity', 'NaN', ' 8', '1e999'] as const).map(
+    ...(['0x10', '1_000', '1e-3x', 'Infinity', 'NaN', ' 8', '1e999', '9007199254740993'] as const).map(
       (text) =>
         [
           `the number "${text}"`,

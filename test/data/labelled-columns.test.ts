@@ -254,6 +254,7 @@ describe('a table of another make', () => {
     ],
     ['blank lines', `\n\n${both(commas()).replaceAll('\n', '\n\n')}\n\n`, 'd.csv'],
     ['semicolons', both(commas()).replaceAll(',', ';'), 'd.csv'],
+    ['a first line that names the separator', `sep=;\r\n${both(commas()).replaceAll(',', ';')}`, 'd.csv'],
     ['a byte order mark and tabs', `\ufeff${both(commas()).replaceAll(',', '\t')}`, 'd.tsv'],
     ['tabs and line ends of old Macs', both(commas()).replaceAll(',', '\t').replaceAll('\n', '\r'), 'd.tsv'],
     ['tabs and line ends of Windows', both(commas()).replaceAll(',', '\t').replaceAll('\n', '\r\n'), 'd.tsv'],
