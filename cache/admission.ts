@@ -51,15 +51,16 @@ export function shouldCache(input: AdmissionInput): Admission {
   if (perSampleMs <= 0)
     return verdict(
       false,
-      `${count(expectedReads)} ${expectedReads === 1 ? 'read saves' : 'reads save'} ${ms(expectedReads * (recomputeMs - readMs))} per sample, writing ` +
-        `costs ${ms(writeMs)}`,
+      `${count(expectedReads)} ${expectedReads === 1 ? 'read saves' : 'reads save'} ` +
+        `${ms(expectedReads * (recomputeMs - readMs))} per sample, writing costs ${ms(writeMs)}`,
     );
   const share =
     cachedSamples === numSamples ? `all ${numSamples} samples fit` : `${cachedSamples} of ${numSamples} samples fit`;
   const inherited = inheritedMs > 0 ? ' and the level before' : '';
   return verdict(
     true,
-    `${each}; ${count(expectedReads)} reads${inherited} save ${ms(perSampleMs)} per sample after writing ` +
+    `${each}; ${count(expectedReads)} ${expectedReads === 1 ? 'read' : 'reads'}${inherited} ` +
+      `${expectedReads === 1 && inherited === '' ? 'saves' : 'save'} ${ms(perSampleMs)} per sample after writing ` +
       `(${ms(writeMs)}); ${share} into ${mib(capBytes)}`,
   );
 }

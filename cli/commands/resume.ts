@@ -102,7 +102,7 @@ async function goOn(
     // Events alone go to the output of --json.
     const output = options.json === true ? io.stderr : io.stdout;
     output.lines([
-      `${folder.path} is finished: all ${plural(steps, 'step')} are done, nothing is left to do and nothing was changed`,
+      `${folder.path} is finished: all ${plural(steps, 'step')} are done, nothing is left to do, nothing was changed`,
       `to train on from its weights: pipetrain train ... --init-from ${folder.path}`,
     ]);
     return EXIT.done;

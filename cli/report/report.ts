@@ -112,7 +112,8 @@ function tiles(data: ReportData): [value: string, label: string][] {
       : [
           [
             String(summary.guard.rollbacks),
-            `${summary.guard.rollbacks === 1 ? 'freeze' : 'freezes'} rolled back; guard ${duration(summary.guard.seconds)}`,
+            `${summary.guard.rollbacks === 1 ? 'freeze' : 'freezes'} rolled back; guard ` +
+              duration(summary.guard.seconds),
           ] as [string, string],
         ]),
     ...(summary.failures === 0 ? [] : [[String(summary.failures), 'workers lost and survived'] as [string, string]]),

@@ -65,7 +65,9 @@ function memoryRow({ peakMemory, peakTogether }: Summary): [string, string][] {
 function trainingLoss({ finalLoss, lastEpoch }: Summary): string {
   if (finalLoss === null) return '-';
   if (lastEpoch === null || lastEpoch.steps === 1) return finalLoss.toFixed(4);
-  return `${lastEpoch.loss.toFixed(4)} over the last epoch; last step ${finalLoss.toFixed(4)} (${plural(lastEpoch.samplesOfLastStep, 'sample')})`;
+  const { loss, samplesOfLastStep } = lastEpoch;
+  const last = `${finalLoss.toFixed(4)} (${plural(samplesOfLastStep, 'sample')})`;
+  return `${loss.toFixed(4)} over the last epoch; last step ${last}`;
 }
 
 /** Looks that were whole validations took nothing beside those. */
@@ -89,10 +91,11 @@ export function breakdownLines(event: Extract<RunEvent, { type: 'breakdown' }>, 
   return [
     clip(head, columns),
     ...event.rows.map((row) => {
-      const bar = '█'.repeat(Math.max(1, Math.round((row.speedup / best) * room)));
+      const share = Math.round((row.speedup / best) * room);
+      const bar = row.isUnchanged === true ? 'the plan of the row above' : '█'.repeat(Math.max(1, share));
       return clip(
         `  ${row.name.padEnd(name)}  ${`${row.K} x ${row.R}`.padStart(5)}  ${millis(row.stepMs).padStart(9)} ` +
-          ` ${`${row.speedup.toFixed(2)}x`.padStart(8)}  ${row.isUnchanged === true ? 'the plan of the row above' : bar}`,
+          ` ${`${row.speedup.toFixed(2)}x`.padStart(8)}  ${bar}`,
         columns,
       );
     }),

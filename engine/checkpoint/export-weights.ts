@@ -33,7 +33,7 @@ const CHUNK_BYTES = 1 << 20;
 /** Whoever gets the file takes it for what its name says. */
 const ENDING = '.safetensors';
 
-/** Throws a UsageError where it has another ending (PT_EXPORT_NAME), or no new file can be made there (PT_OUT_IN_USE). */
+/** Throws a UsageError: PT_OUT_IN_USE where no new file can be made at `out`, PT_EXPORT_NAME for another ending. */
 function requireFree(out: string): void {
   const there = lstatSync(out, { throwIfNoEntry: false });
   if (there !== undefined)
@@ -59,8 +59,8 @@ function requireFree(out: string): void {
 }
 
 /**
- * Writes `out`, whole or not at all. Throws a UsageError where it exists (PT_OUT_IN_USE) or has another ending (PT_EXPORT_NAME), a DataError where the run has
- * no whole checkpoint.
+ * Writes `out`, whole or not at all. Throws a UsageError where it exists (PT_OUT_IN_USE) or has another ending
+ * (PT_EXPORT_NAME), a DataError where the run has no whole checkpoint.
  */
 export async function exportWeights(
   run: RunFolder,

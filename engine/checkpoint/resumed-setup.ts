@@ -38,9 +38,9 @@ export async function setUpRunFrom(config: TrainConfig, from: ResumePoint | null
       'PT_DATA_CHANGED',
       `the data ${config.data} changed since the checkpoint was written: its digest is ` +
         `${setup.dataset.digest.slice(0, 12)}, it was ${manifest.dataDigest.slice(0, 12)}`,
-      '`resume` and `eval` work on the data that the run began with (name a copy of it with --data; of several files the ' +
-        'names count, too). eval measures on its validation part alone, not on a set of its own; to train on other ' +
-        'data, start a new run: `pipetrain train --init-from RUN`.',
+      '`resume` and `eval` work on the data that the run began with (name a copy of it with --data; of several files ' +
+        'the names count, too). eval measures on its validation part alone, not on a set of its own; to train on ' +
+        'other data, start a new run: `pipetrain train --init-from RUN`.',
     );
   const [found, needed] = [manifest.files.length, setup.model.blocks.length];
   if (found !== needed) throw brokenFile(folder, `it has the files of ${found} blocks, the model has ${needed}`);

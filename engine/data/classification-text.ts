@@ -77,7 +77,8 @@ function requireRoomFor(source: string, numSamples: number, T: number, vocabular
   if (bytes <= TOKENS_LIMIT) return;
   throw new UsageError(
     'PT_DATA_OPTION',
-    `data ${source}: ${numSamples} samples of sequence=${T} tokens take ${bytes} bytes, at most ${TOKENS_LIMIT} are held`,
+    `data ${source}: ${numSamples} samples of sequence=${T} tokens take ${bytes} bytes, at most ${TOKENS_LIMIT} are ` +
+      'held',
     `use sequence=${Math.floor((T * TOKENS_LIMIT) / bytes)} or less, or fewer samples (maxTrain=N)`,
   );
 }

@@ -1,6 +1,6 @@
 // DataDoubts: what looks wrong about data that could be read: one sentence each, with what to do. It refuses nothing:
 // what cannot be right is an error where it is read.
-import type { DataSummary } from './data-summary.js';
+import type { DataSummary, TokenFacts } from './data-summary.js';
 
 const MAJORITY = 0.95;
 const MUCH_CUT = 0.05;
@@ -76,11 +76,7 @@ function tokenDoubts({ tokens }: DataSummary): string[] {
           ? 'the tokenizer allows no more (model_max_length)'
           : '--data-options sequence=N sets the length'),
     );
-  if (tokens.isGiven && cut !== null && cut.longest > 0 && sequence >= LONG && sequence > MUCH_FILLED * cut.longest)
-    doubts.push(
-      `the longest text has ${cut.longest} tokens, every sample takes ${sequence}: the rest is filled up and computed ` +
-        `all the same; --data-options sequence=${cut.longest} holds all`,
-    );
+  if (cut !== null) doubts.push(...fillDoubts(tokens, cut));
   for (const part of ['train', 'validation'] as const)
     if (unknown !== null && unknown[part] > (part === 'validation' && file === null ? MUCH_NEW : MUCH_UNKNOWN))
       doubts.push(
@@ -91,6 +87,14 @@ function tokenDoubts({ tokens }: DataSummary): string[] {
             : `check that the vocabulary ${file} suits their language and case`),
       );
   return doubts;
+}
+
+function fillDoubts({ isGiven, sequence }: TokenFacts, { longest }: NonNullable<TokenFacts['cut']>): string[] {
+  if (!isGiven || longest === 0 || sequence < LONG || sequence <= MUCH_FILLED * longest) return [];
+  return [
+    `the longest text has ${longest} tokens, every sample takes ${sequence}: the rest is filled up and computed all ` +
+      `the same; --data-options sequence=${longest} holds all`,
+  ];
 }
 
 function textDoubts({ shared = 0, empty = 0, numValidation }: DataSummary): string[] {

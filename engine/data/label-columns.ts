@@ -173,12 +173,16 @@ function hasHeading(
 ): boolean {
   const word = first[label]?.trim() ?? '';
   const others = files.flatMap(({ rows, names }) => (names === null ? rows.slice(1) : rows));
-  if (isNumeric(word) && !isNamed) requireLikeOthers(file, others, { text, label });
-  if (word === '' || isNumeric(word)) return isNamed && word === '';
+  if (word === '') return isNamed;
+  if (isNumeric(word)) {
+    if (!isNamed) requireLikeOthers(file, others, { text, label });
+    return false;
+  }
   const again = others.find(({ fields }) => fields[label]?.trim() === word);
-  if (again !== undefined && !isNamed) return false;
-  if (again !== undefined)
+  if (again !== undefined) {
+    if (!isNamed) return false;
     throw unknownHeading(file, word, `looks like the name of a column, and line ${again.line} has it too`);
+  }
   const isKnown = isNamed || labelNameFit(word) === 'whole' || textNameFit(first[text] ?? '') === 'whole';
   const areNumbers = others.length > 0 && others.every(({ fields }) => isNumeric(fields[label] ?? ''));
   if (isKnown || areNumbers) return true;

@@ -1,6 +1,8 @@
 // Summary: a run in numbers, as summary.json holds it. A pure function of the events; nothing is measured here, and no
 // step is kept on the way.
+import { EpochLoss, type LossOfEpoch } from './epoch-loss.js';
 import type { RunEvent } from './events.js';
+import { PeakMemory } from './peak-memory.js';
 import { type Events, StepsThatCount } from './steps-that-count.js';
 
 export interface Shape {
@@ -21,16 +23,8 @@ export interface Summary {
   readonly machine: string | null;
   /** Training loss of the last step, which may be of few samples. */
   readonly finalLoss: number | null;
-  /**
-   * Training loss over the steps of the last epoch, each sample counting as much, and how many steps and samples that
-   * are; and the samples of the last step.
-   */
-  readonly lastEpoch: {
-    readonly loss: number;
-    readonly steps: number;
-    readonly samples: number;
-    readonly samplesOfLastStep: number;
-  } | null;
+  /** Over the steps of the last epoch. */
+  readonly lastEpoch: LossOfEpoch | null;
   /** On the whole validation set. */
   readonly metric: { readonly name: string; readonly value: number } | null;
   readonly steps: number;
@@ -67,8 +61,8 @@ export interface Summary {
     readonly step: number | null;
   } | null;
   /**
-   * Looks of the guard, how many of them were whole validations, what the others took, freezes rolled back, and the steps that were done again because of it. Null: it
-   * was not on.
+   * Looks of the guard, how many of them were whole validations, what the others took, freezes rolled back, and the
+   * steps that were done again because of it. Null: it was not on.
    */
   readonly guard: {
     readonly looks: number;
@@ -331,58 +325,6 @@ function metricOf(
 /** A run without steps or without validation data has NaN or null here, which JSON turns into null. */
 const known = (value: number | null | undefined): number | null =>
   typeof value === 'number' && Number.isFinite(value) ? value : null;
-
-/** The mean training loss of the epoch of the last step that came. */
-class EpochLoss {
-  #epoch = -1;
-  #sum = 0;
-  #steps = 0;
-  #samples = 0;
-  #samplesOfLastStep = 0;
-
-  take({ step, loss, samples }: EventOf<'step'>, stepsPerEpoch: number): void {
-    const epoch = Math.floor(step / stepsPerEpoch);
-    if (epoch !== this.#epoch) [this.#epoch, this.#sum, this.#steps, this.#samples] = [epoch, 0, 0, 0];
-    this.#sum += loss * samples;
-    this.#steps++;
-    this.#samples += samples;
-    this.#samplesOfLastStep = samples;
-  }
-
-  get last(): Summary['lastEpoch'] {
-    const loss = known(this.#sum / this.#samples);
-    if (loss === null) return null;
-    return { loss, steps: this.#steps, samples: this.#samples, samplesOfLastStep: this.#samplesOfLastStep };
-  }
-}
-
-/** Most memory of each worker, and of those that were there at one time. */
-class PeakMemory {
-  readonly peaks = new Map<string, number>();
-  readonly #present = new Map<string, number>();
-  together = 0;
-
-  take(peaks: Readonly<Record<string, number>>): void {
-    for (const [worker, bytes] of Object.entries(peaks)) {
-      const most = Math.max(bytes, this.peaks.get(worker) ?? 0);
-      this.peaks.set(worker, most);
-      this.#present.set(worker, most);
-    }
-    this.together = Math.max(
-      this.together,
-      [...this.#present.values()].reduce((sum, bytes) => sum + bytes, 0),
-    );
-  }
-
-  leave(worker: string): void {
-    this.#present.delete(worker);
-  }
-
-  /** Another session begins, with workers of its own. */
-  forget(): void {
-    this.#present.clear();
-  }
-}
 
 /**
  * Bytes stored at the fullest moment: every miss stores a record, up to the capacity; a new depth starts an empty

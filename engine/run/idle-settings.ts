@@ -28,11 +28,15 @@ const unless = (isRead: boolean, decidedBy: Name, why: string): Idleness | null 
 
 const listed = (names: readonly string[]): string => new Intl.ListFormat('en-GB').format(names);
 
+/** "optimizer sgd reads", "freeze policies paper and alpha read" */
+const readersText = (one: string, many: string, readers: readonly string[]): string =>
+  readers.length === 1 ? `${one} ${listed(readers)} reads` : `${many} ${listed(readers)} read`;
+
 const optimizerReads =
   (setting: keyof OptimizerSettings): Reader =>
   ({ optimizer }) => {
     const readers = OPTIMIZERS.all.filter(({ reads }) => reads.includes(setting)).map(({ name }) => name);
-    const why = `only the optimizer${readers.length === 1 ? '' : 's'} ${listed(readers)} read${readers.length === 1 ? 's' : ''} it, and the optimizer is ${optimizer}`;
+    const why = `only the ${readersText('optimizer', 'optimizers', readers)} it, and the optimizer is ${optimizer}`;
     return unless(readers.includes(optimizer), 'optimizer', why);
   };
 
@@ -44,7 +48,8 @@ const policyReads =
   (option: keyof FreezePolicyOptions): Reader =>
   (config) => {
     const readers = FREEZE_POLICIES.all.filter(({ reads }) => reads.includes(option)).map(({ name }) => name);
-    const why = `only the freeze polic${readers.length === 1 ? 'y' : 'ies'} ${listed(readers)} read${readers.length === 1 ? 's' : ''} it, and freeze is ${config.freeze}`;
+    const who = readersText('freeze policy', 'freeze policies', readers);
+    const why = `only the ${who} it, and freeze is ${config.freeze}`;
     return unless(readers.includes(config.freeze), 'freeze', why) ?? frozen(config);
   };
 

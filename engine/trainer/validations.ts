@@ -43,7 +43,8 @@ export class Validations {
     throw new NonFiniteError(
       `the validation after step ${this.#scene.stand.step}: the loss is ${this.#loss}. The weights are saved as they ` +
         'are',
-      'Use a smaller --lr or --weight-decay, or --clip 1 or less; check the validation data for values that are not numbers.',
+      'Use a smaller --lr or --weight-decay, or --clip 1 or less; check the validation data for values that are ' +
+        'not numbers.',
     );
   }
 
