@@ -60,7 +60,7 @@ function isText({ rows }: RowFile, { heading, isFirstRow }: LabelColumns, at: nu
   const words = mean(counts.map(({ words }) => words));
   // Dates, coordinates and lists of numbers have more marks and digits than words.
   if (2 * words <= mean(counts.map(({ pieces }) => pieces))) return false;
-  if (isNamed) return words > 1;
+  if (isNamed && (words > 1 || different > MOSTLY_DIFFERENT)) return true;
   return (
     (words >= WORDS_OF_TEXT && different > MOSTLY_DIFFERENT) ||
     (words >= WORDS_OF_LONG_TEXT && different > OFTEN_DIFFERENT)

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ConsoleView } from '../../cli/console/console.js';
 import { advance, startOfProgress } from '../../cli/console/progress.js';
 import { statusLine } from '../../cli/console/status-line.js';
+import type { RunEvent } from '../../engine/events/events.js';
 import { summarize } from '../../engine/events/summary.js';
 import { sampleRun } from '../events/sample-run.js';
 import { type FakeOutput, fakeOutput } from './fake-io.js';
@@ -25,6 +26,25 @@ function screen(text: string): string[] {
     return shown.join('').trimEnd();
   });
 }
+
+test('a recovery says where it goes on, and who was started in place of whom', () => {
+  const told: RunEvent = { time: 9, type: 'recovered', step: 28, fromStep: 24, lost: ['w1'], workers: 2, seconds: 1 };
+  expect(play(fakeOutput({ columns: 200 }), [{ ...told, started: ['w2'] }])).toContain(
+    'back to the snapshot after 24 steps, 4 steps are done again; w2 started in place of w1; 2 workers',
+  );
+  expect(play(fakeOutput({ columns: 200 }), [{ ...told, lost: [] }])).toContain('done again; 2 workers');
+});
+
+test('a row of a breakdown with the plan of the row above says so', () => {
+  const row = { K: 1, R: 2, stepMs: 9, speedup: 1.1 };
+  const rows = [
+    { ...row, name: 'nothing frozen' },
+    { ...row, name: '+ replicas', isUnchanged: true },
+  ];
+  const text = play(fakeOutput(), [{ time: 9, type: 'breakdown', rows, note: 'measured' }]);
+  expect(text).toMatch(/nothing frozen .*1\.10x +█/);
+  expect(text).toMatch(/\+ replicas .*1\.10x +the plan of the row above/);
+});
 
 describe('in a file', () => {
   const text = play(fakeOutput());

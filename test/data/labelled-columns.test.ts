@@ -180,6 +180,17 @@ describe('columns', () => {
     });
   });
 
+  it('of answers of one word are texts where most differ, and categories where few do', () => {
+    const answers = (answer: (i: number) => string): string =>
+      `question,answer,label\n${rows(40, (text, label, i) => `${text},${answer(i)},${label}`)}`;
+    expect(errorOf(() => openCsv(answers((i) => `word${'abcdefghij'.charAt(i % 10)}${i}`))).code).toBe(
+      'PT_DATA_COLUMNS',
+    );
+    expect(openCsv(answers((i) => (i % 3 === 0 ? 'yes' : 'no'))).summary?.columns?.unused.names).toEqual([
+      '"answer" (column 2)',
+    ]);
+  });
+
   it('below a line that looks like a heading of unknown names are asked for by its words', () => {
     const content = `no,remark,mark\n${three}`;
     expect(errorOf(() => openCsv(content)).hint).toContain(
