@@ -83,6 +83,21 @@ function requireRoomFor(source: string, numSamples: number, T: number, vocabular
   );
 }
 
+/** Tokens of a sample from which a length that no text comes near is none that anybody means. */
+const MUCH = 8192;
+const TIMES_LONGEST = 16;
+
+/** Throws a UsageError (PT_DATA_OPTION) where samples would be many times as long as the longest text. */
+function requireNearTexts(source: string, T: number, lengths: readonly number[]): void {
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 1);
+  if (T <= MUCH || T <= TIMES_LONGEST * longest) return;
+  throw new UsageError(
+    'PT_DATA_OPTION',
+    `data ${source}: sequence=${T} is ${Math.floor(T / longest)} times the longest text, which has ${longest} tokens`,
+    `use sequence=${longest}, which holds all`,
+  );
+}
+
 /** The ids of samples, one behind the other, each as far as a sample can hold it, and how many it had. */
 class EncodedTexts {
   readonly lengths: number[] = [];
@@ -164,6 +179,7 @@ export function encodeClassification({
   const T = sequence ?? Math.min(longest, automaticSequence(encoded.lengths.slice(0, train.length)));
   const numSamples = encoded.lengths.length;
   requireRoomFor(source, numSamples, T, framing.tokenizer.size);
+  requireNearTexts(source, T, encoded.lengths);
   const { tokens, lengths } = rowsOf(encoded, framing, T);
   const knowsAll = framing.tokenizer.unknown === null;
   const textFacts = new TextFacts(

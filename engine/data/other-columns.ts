@@ -3,7 +3,7 @@
 import { DataError } from '../core/errors.js';
 import { isNameOfTexts } from './column-names.js';
 import { type ColumnOptions, type LabelColumns, optionName } from './label-columns.js';
-import type { RowFile } from './separated-rows.js';
+import type { Row, RowFile } from './separated-rows.js';
 
 /** Rows that are looked at, spread over the file. */
 const PROBED_ROWS = 1000;
@@ -48,11 +48,7 @@ export function requireOneText(file: RowFile, columns: LabelColumns, options: Co
 }
 
 function isText({ rows }: RowFile, { heading, isFirstRow }: LabelColumns, at: number): boolean {
-  const from = isFirstRow ? 1 : 0;
-  const every = Math.max(1, Math.floor((rows.length - from) / PROBED_ROWS));
-  const fields: string[] = [];
-  for (let i = from; i < rows.length; i += every) fields.push(rows[i]?.fields[at]?.trim() ?? '');
-  const filled = fields.filter((field) => field !== '');
+  const filled = probedFields(isFirstRow ? rows.slice(1) : rows, at);
   if (filled.length === 0) return false;
   const different = new Set(filled).size / filled.length;
   const isNamed = isNameOfTexts(heading?.[at] ?? '');
@@ -65,6 +61,13 @@ function isText({ rows }: RowFile, { heading, isFirstRow }: LabelColumns, at: nu
     (words >= WORDS_OF_TEXT && different > MOSTLY_DIFFERENT) ||
     (words >= WORDS_OF_LONG_TEXT && different > OFTEN_DIFFERENT)
   );
+}
+
+/** Fields of a column that have something, of rows that are spread over the file. */
+function probedFields(rows: readonly Row[], at: number): string[] {
+  const every = Math.max(1, Math.floor(rows.length / PROBED_ROWS));
+  const fields = rows.flatMap(({ fields }, i) => (i % every === 0 ? [fields[at]?.trim() ?? ''] : []));
+  return fields.filter((field) => field !== '');
 }
 
 const mean = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0) / counts.length;

@@ -18,6 +18,15 @@ describe('a length', () => {
     },
   );
 
+  it('that is many times the longest text is refused with both numbers', () => {
+    const source = `tsv:${scratchWith({ 'd.tsv': rows })}/d.tsv`;
+    expect(errorOf(() => openDataset(source, { sequence: 10_000 }))).toMatchObject({
+      code: 'PT_DATA_OPTION',
+      message: expect.stringContaining('sequence=10000 is 3333 times the longest text, which has 3 tokens') as string,
+      hint: 'use sequence=3, which holds all',
+    });
+  });
+
   it('of all samples that together nobody could hold is refused before they are made', () => {
     const source = `tsv:${scratchWith({ 'd.tsv': rows })}/d.tsv`;
     expect(errorOf(() => openDataset(source, { sequence: 2 ** 20 }))).toMatchObject({
