@@ -67,12 +67,12 @@ function trainingLoss({ finalLoss, lastEpoch }: Summary): string {
   if (lastEpoch === null || lastEpoch.steps === 1) return finalLoss.toFixed(4);
   const { loss, samplesOfLastStep } = lastEpoch;
   const last = `${finalLoss.toFixed(4)} (${plural(samplesOfLastStep, 'sample')})`;
-  return `${loss.toFixed(4)} over the last epoch; last step ${last}`;
+  return `${loss.toFixed(4)} in the last epoch; last step ${last}`;
 }
 
 /** Looks that were whole validations took nothing beside those. */
 function looksText({ looks, wholeLooks, seconds }: NonNullable<Summary['guard']>): string {
-  if (wholeLooks === looks) return `${plural(looks, 'look')} at the whole validations`;
+  if (wholeLooks === looks) return plural(looks, 'whole validation');
   const whole = wholeLooks === 0 ? '' : ` (${count(wholeLooks)} of them at whole validations)`;
   return `${plural(looks, 'look')}${whole} in ${duration(seconds)}`;
 }

@@ -136,7 +136,7 @@ test('the training loss is that of the last epoch, each sample counting as much'
     lastEpoch: { loss: 2, steps: 2, samples: 10, samplesOfLastStep: 2 },
   });
   expect(resultRows(summarize(events)).find(([label]) => label === 'training loss')?.[1]).toBe(
-    '2.0000 over the last epoch; last step 6.0000 (2 samples)',
+    '2.0000 in the last epoch; last step 6.0000 (2 samples)',
   );
 });
 
