@@ -82,7 +82,7 @@ describe('the package', () => {
     const known = new Set([...DEPENDENCIES, ...optional, ...builtinModules]);
     const foreign = packed
       .filter((path) => path.endsWith('.js'))
-      .flatMap((path) => [...read(path).matchAll(/\b(?:from *|import *\(?|require\d*\()"(@?[\w/:-]+)"/g)])
+      .flatMap((path) => [...read(path).matchAll(/\b(?:from *|import *\(?|require\d*\()"(@?\w[\w/:-]*)"/g)])
       .map(([, name = '']) => name.replace(/^node:/, ''));
     expect(foreign).toContain('koffi');
     expect(foreign.filter((name) => !known.has(name))).toEqual([]);

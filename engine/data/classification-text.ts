@@ -187,10 +187,8 @@ export function encodeClassification({
     { lengths: encoded.lengths, unknowns: knowsAll ? null : encoded.unknowns },
     T,
   );
-  const { unknown, cut, ...of } = textFacts.of(
-    Int32Array.from({ length: numSamples }, (_, id) => id),
-    train.length,
-  );
+  const ids = Int32Array.from({ length: numSamples }, (_, id) => id);
+  const { unknown, cut, ...of } = textFacts.of(ids, train.length);
   return new TableDataset({
     source,
     info: { task: 'text-classification', classes: names.length, vocabulary: framing.tokenizer.size, sequence: T },
