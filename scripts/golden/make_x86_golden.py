@@ -104,6 +104,8 @@ def general():
             yield f"kmovw {k}, {register}"
             yield f"kmovw {register}, {k}"
         yield f"kmovw {k}, k2"
+        for register in ["eax", "r9d"]:
+            yield f"kmovd {k}, {register}"
 
 
 def vector(bits):
@@ -136,6 +138,9 @@ ARITHMETIC = [
     "vxorps",
     "vpxord",
     "vpaddd",
+    "vpandd",
+    "vpord",
+    "vdpbf16ps",
     "vscalefps",
     "vunpcklps",
     "vunpckhps",
@@ -170,13 +175,15 @@ def vectors():
     for name in DOUBLES:
         yield from lines(name, 512, 1, repeats=64)
     yield from lines("vsqrtps", 512, 0, repeats=32)
-    for name, tail in [("vrndscaleps", ", 8"), ("vpermilps", ", 177")]:
+    for name, tail in [("vrndscaleps", ", 8"), ("vpermilps", ", 177"), ("vpslld", ", 16"), ("vpsrld", ", 16")]:
         yield from lines(name, 512, 0, tail, repeats=32)
     yield from lines("vshuff32x4", 512, 1, ", 136", repeats=32)
     for mask in ["k2", "k5{k3}"]:
         yield f"vpcmpd {mask}, {vector(512)}, {vector(512)}, 1"
         yield f"vpcmpd {mask}, {vector(512)}, [{next(MIXED)}], 1"
         yield f"vpcmpd {mask}, {vector(512)}, dword ptr [{next(MIXED)}]{{1to16}}, 1"
+        yield f"vcmpps {mask}, {vector(512)}, {vector(512)}, 3"
+        yield f"vcmpps {mask}, {vector(512)}, [{next(MIXED)}], 3"
     for bits in [512, 256]:
         yield from lines("vbroadcastss", bits, 0, size="dword ptr ", last=128)
         yield from lines("vpbroadcastd", bits, 0, size="dword ptr ", last=128)
@@ -190,8 +197,40 @@ def vectors():
         yield f"vmovss dword ptr [{at}]{{k1}}, {vector(128)}"
         yield f"vcvtps2pd {vector(512)}, [{at}]"
     yield "vcvtps2pd zmm3, dword ptr [rdi+4]{1to8}"
+    yield from halves()
     for _ in range(3):
         yield f"vcvtps2pd {vector(512)}, {vector(256)}"
+
+
+def halves():
+    """Elements of 16 bits, and vectors of which one is half as long as the other."""
+    yield from lines("vmovdqu16", 512, 0)
+    for at in [next(MIXED), next(MIXED)]:
+        yield f"vmovdqu16 [{at}], {vector(512)}"
+        yield f"vmovdqu16 [{at}]{{k1}}, {vector(512)}"
+        yield f"vmovdqu16 [{at}]{{k1}}, {vector(256)}"
+    yield from lines("vpmovzxwd", 512, 0, last=256)
+    for mask in ["", "{k1}", "{k7}{z}"]:
+        yield f"vpmovdw {vector(256)}{mask}, {vector(512)}"
+        yield f"vcvtneps2bf16 {vector(256)}{mask}, {vector(512)}"
+    for at in ["rdi+32", "r13+64", "rsp+r9*4-4096", next(MIXED)]:
+        yield f"vpmovdw [{at}], {vector(512)}"
+        yield f"vpmovdw [{at}]{{k1}}, {vector(512)}"
+        yield f"vcvtneps2bf16 {vector(256)}, zmmword ptr [{at}]"
+        yield f"vcvtneps2bf16 {vector(256)}, dword ptr [{at}]{{1to16}}"
+
+
+def tiles():
+    yield "tilerelease"
+    for at in ADDRESSES:
+        yield f"ldtilecfg [{at}]"
+    for tile in [0, 3, 7]:
+        yield f"tilezero tmm{tile}"
+        for other in [1, 6]:
+            yield f"tdpbf16ps tmm{tile}, tmm{other}, tmm{7 - other}"
+        for at in [at for at in ADDRESSES if re.search("[+]r", at)]:
+            yield f"tileloadd tmm{tile}, [{at}]"
+            yield f"tilestored [{at}], tmm{tile}"
 
 
 def short(bits):
@@ -279,7 +318,7 @@ def write(name, texts, source):
 
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
-    texts = list(dict.fromkeys([*general(), *vectors()]))
+    texts = list(dict.fromkeys([*general(), *vectors(), *tiles()]))
     # Short vectors in low registers have older encodings, which ours uses only where it is told to.
     # One word, so that every line is one of a name and operands.
     write(

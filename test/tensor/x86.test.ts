@@ -17,7 +17,13 @@ const golden = (name: string): string => readFileSync(join(GOLDEN, name), 'utf8'
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 type Operand =
-  registers.GeneralRegister | registers.VectorRegister | registers.MaskRegister | MemoryOperand | number | bigint;
+  | registers.GeneralRegister
+  | registers.VectorRegister
+  | registers.MaskRegister
+  | registers.TileRegister
+  | MemoryOperand
+  | number
+  | bigint;
 
 const GENERAL = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'];
 
@@ -39,6 +45,18 @@ function address(text: string, broadcast: boolean): MemoryOperand {
   return mem(general(base) as registers.GeneralRegister, options);
 }
 
+/** A register that has a number, with the mask that a destination has. */
+function numbered(text: string, mask: registers.MaskRegister | null, marks: string): Operand | null {
+  const [, kind, digits] = /^([xyzt]mm|k)(\d+)$/.exec(text) ?? [];
+  const index = Number(digits);
+  if (kind === undefined) return null;
+  if (kind === 'k') return new registers.MaskRegister(index);
+  if (kind === 'tmm') return registers.tmm(index);
+  const vector = new registers.VectorRegister(index, ({ xmm: 128, ymm: 256, zmm: 512 } as const)[kind as 'xmm']);
+  if (mask === null) return vector;
+  return marks.includes('{z}') ? vector.zeroed(mask) : vector.masked(mask);
+}
+
 /** An operand as Intel writes it, with the mask that a store has. */
 function operandOf(text: string): { readonly operand: Operand; readonly mask: registers.MaskRegister | null } {
   const [, body = '', marks = ''] = /^([^{]*)(.*)$/.exec(text) ?? [];
@@ -46,15 +64,8 @@ function operandOf(text: string): { readonly operand: Operand; readonly mask: re
   const k = mask === undefined ? null : new registers.MaskRegister(Number(mask));
   const inMemory = /\[(.*)\]/.exec(body)?.[1];
   if (inMemory !== undefined) return { operand: address(inMemory, marks.includes('1to')), mask: k };
-  const [, kind, index] = /^([xyz]mm|k)(\d+)$/.exec(body) ?? [];
-  if (kind === 'k') return { operand: new registers.MaskRegister(Number(index)), mask: k };
-  if (kind !== undefined) {
-    const vector = new registers.VectorRegister(
-      Number(index),
-      ({ xmm: 128, ymm: 256, zmm: 512 } as const)[kind as 'xmm'],
-    );
-    return { operand: k === null ? vector : marks.includes('{z}') ? vector.zeroed(k) : vector.masked(k), mask: null };
-  }
+  const register = numbered(body, k, marks);
+  if (register !== null) return { operand: register, mask: body.startsWith('k') ? k : null };
   return { operand: general(body) ?? (Number.isSafeInteger(Number(body)) ? Number(body) : BigInt(body)), mask: null };
 }
 
@@ -96,8 +107,8 @@ test('every instruction has the bytes that GNU as gives it', () => {
   for (let part: object = Assembler.prototype; part !== Object.prototype; part = Object.getPrototypeOf(part) as object)
     methods.push(...Object.getOwnPropertyNames(part));
   const other = new RegExp(
-    '^(constructor|emit.*|two|one|store|shift|compare|transfer|size|label|bind|align|float|splat|int|double|table|' +
-      'finish|j.*)$',
+    '^(constructor|emit.*|two|one|narrow|store|shift|compare|transfer|size|label|bind|align|float|splat|int|double|' +
+      'table|finish|j.*)$',
   );
   expect(methods.filter((name) => !seen.has(name) && !other.test(name))).toEqual([]);
 });
@@ -186,6 +197,8 @@ describe('what cannot be encoded is refused', () => {
     ['two operands in memory', (a) => a.vmovups(mem(rax), mem(rcx))],
     ['a repeated element where there is no such form', (a) => a.vbroadcastss(zmm(1), mem(rax, { broadcast: true }))],
     ['zmm32', () => zmm(32)],
+    ['tmm8', () => registers.tmm(8)],
+    ['a tile in memory without an index', (a) => a.tileloadd(registers.tmm(0), mem(rax))],
   ])('%s', (_, write) => {
     const a = new Assembler();
     expect(() => {

@@ -3,9 +3,9 @@
 import { invariant } from '../../core/invariant.js';
 import type { Label } from './label.js';
 import { MemoryOperand } from './memory.js';
-import type { GeneralRegister, MaskRegister, VectorRegister } from './registers.js';
+import type { GeneralRegister, MaskRegister, TileRegister, VectorRegister } from './registers.js';
 
-export type AnyRegister = GeneralRegister | VectorRegister | MaskRegister;
+export type AnyRegister = GeneralRegister | VectorRegister | MaskRegister | TileRegister;
 
 /** What an instruction is made of, before labels are known. */
 export interface Instruction {

@@ -1,5 +1,5 @@
-// MaskCode: code with the instructions on the mask registers of AVX-512, 16 bits of them: one per 32-bit element of a
-// zmm register, and what makes such masks.
+// MaskCode: code with the instructions on the mask registers of AVX-512, 16 or 32 bits of them: one per element of 32
+// or 16 bits of a zmm register, and what makes such masks.
 import { vex } from './encoding.js';
 import { GeneralCode } from './general-code.js';
 import type { GeneralRegister, MaskRegister } from './registers.js';
@@ -11,6 +11,11 @@ export class MaskCode extends GeneralCode {
   kmovw(to: MaskRegister | GeneralRegister, from: MaskRegister | GeneralRegister): void {
     const code = 'bits' in from ? 0x92 : 'bits' in to ? 0x93 : 0x90;
     this.emitInstruction(vex({ ...WORD, code }, 0, to.index, 0, from));
+  }
+
+  /** 32 bits, from a general register. */
+  kmovd(to: MaskRegister, from: GeneralRegister): void {
+    this.emitInstruction(vex({ ...WORD, prefix: 3, code: 0x92 }, 0, to.index, 0, from));
   }
 
   /** The lowest `count` bits of `from`: makes the mask of a tail whose length is not known before. */

@@ -1,5 +1,5 @@
-// Registers of x86-64: general ones, vector ones (xmm, ymm, zmm: the same register at three widths) and the mask
-// registers of AVX-512. Names only; how they are encoded is for encoding.ts.
+// Registers of x86-64: general ones, vector ones (xmm, ymm, zmm: the same register at three widths), the mask registers
+// of AVX-512 and the tiles of AMX. Names only; how they are encoded is for encoding.ts.
 import { invariant } from '../../core/invariant.js';
 
 export class GeneralRegister {
@@ -21,6 +21,16 @@ export class MaskRegister {
   readonly index: number;
 
   constructor(index: number) {
+    this.index = index;
+  }
+}
+
+/** A tile: up to 16 rows of 64 bytes. */
+export class TileRegister {
+  readonly index: number;
+
+  constructor(index: number) {
+    invariant(Number.isInteger(index) && index >= 0 && index < 8, () => `tile register ${index}`);
     this.index = index;
   }
 }
@@ -55,8 +65,14 @@ export class VectorRegister {
   get xmm(): VectorRegister {
     return new VectorRegister(this.index, 128);
   }
+
+  /** Its lowest 256 bits. */
+  get ymm(): VectorRegister {
+    return new VectorRegister(this.index, 256);
+  }
 }
 export const ymm = (index: number): VectorRegister => new VectorRegister(index, 256);
+export const tmm = (index: number): TileRegister => new TileRegister(index);
 export const zmm = (index: number): VectorRegister => new VectorRegister(index, 512);
 
 export const rax = new GeneralRegister(0, 64);
@@ -80,3 +96,4 @@ export const ecx = rcx.low;
 export const edx = rdx.low;
 export const k1 = new MaskRegister(1);
 export const k2 = new MaskRegister(2);
+export const k3 = new MaskRegister(3);

@@ -2,22 +2,24 @@
 // instructions themselves are its subclasses.
 import { invariant } from '../../core/invariant.js';
 import { type AnyRegister, evex, type EvexState, type Instruction, int8, type VectorOpcode, vex } from './encoding.js';
-import { MaskCode } from './mask-code.js';
 import { MemoryOperand } from './memory.js';
 import { type MaskRegister, VectorRegister } from './registers.js';
+import { TileCode } from './tile-code.js';
 
 export type Vector = VectorRegister;
 /** What a last operand may be. */
 export type Source = VectorRegister | MemoryOperand;
 
 /**
- * Opcodes by prefix, map and element: `ps` is 0F with 32-bit floats, `i38` is 66 0F38 with 32-bit elements, and so on.
+ * Opcodes by prefix, map and element: `ps` is 0F with 32-bit floats, `i38` is 66 0F38 with 32-bit elements, `f3` is
+ * F3 0F38, and so on.
  */
 export const ps = (code: number): VectorOpcode => ({ map: 1, prefix: 0, w: 0, code, reads: 'vector' });
 export const pd = (code: number): VectorOpcode => ({ map: 1, prefix: 1, w: 1, code, reads: 'vector' });
 export const ss = (code: number): VectorOpcode => ({ map: 1, prefix: 2, w: 0, code, reads: 'element' });
 export const i0f = (code: number): VectorOpcode => ({ map: 1, prefix: 1, w: 0, code, reads: 'vector' });
 export const i38 = (code: number): VectorOpcode => ({ map: 2, prefix: 1, w: 0, code, reads: 'vector' });
+export const f3 = (code: number): VectorOpcode => ({ map: 2, prefix: 2, w: 0, code, reads: 'vector' });
 export const i3a = (code: number): VectorOpcode => ({ map: 3, prefix: 1, w: 0, code, reads: 'vector' });
 /** The same with 64-bit elements. */
 export const wide = (opcode: VectorOpcode): VectorOpcode => ({ ...opcode, w: 1 });
@@ -34,7 +36,7 @@ const noMask = { mask: null, isZeroing: false };
  */
 export type VectorEncoding = 'evex' | 'vex';
 
-export class VectorCode extends MaskCode {
+export class VectorCode extends TileCode {
   readonly #encoding: VectorEncoding;
 
   constructor(encoding: VectorEncoding = 'evex') {
@@ -55,6 +57,13 @@ export class VectorCode extends MaskCode {
     ...immediate: readonly number[]
   ): void {
     this.emitInstruction(this.#encoded(opcode, to, to.index, 0, from, immediate.flatMap(int8)));
+  }
+
+  /** to = f(from), elements of half the size: `from` is twice as long as `to`. */
+  protected narrow(opcode: VectorOpcode, to: Vector, from: Source): void {
+    const { mask, isZeroing } = to;
+    invariant(to.bits !== 512, () => 'a vector of 1024 bits');
+    this.emitInstruction(evex(opcode, { bits: to.bits === 128 ? 256 : 512, mask, isZeroing }, to.index, 0, from));
   }
 
   /** Writes (a part of) a vector into memory, under a mask if there is one, or into another register. */

@@ -1,7 +1,7 @@
 // VectorMoves: code with the instructions that move and rearrange the elements of vectors. Each method appends one
 // instruction, named as in Intel's manual, destination first.
 import { GeneralRegister, type MaskRegister } from './registers.js';
-import { i3a, i38, pd, ps, single, type Source, ss, type Vector, VectorCode } from './vector-code.js';
+import { f3, i3a, i38, pd, ps, reading, single, type Source, ss, type Vector, VectorCode } from './vector-code.js';
 
 type General = GeneralRegister;
 
@@ -17,6 +17,22 @@ export class VectorMoves extends VectorCode {
 
   vmovupd(to: Source, from: Source, mask: MaskRegister | null = null): void {
     this.transfer(pd(0x10), pd(0x11), to, from, mask);
+  }
+
+  /** Elements of 16 bits, as many as the mask has bits. */
+  vmovdqu16(to: Source, from: Source, mask: MaskRegister | null = null): void {
+    const words = { map: 1, prefix: 3, w: 1, reads: 'vector' } as const;
+    this.transfer({ ...words, code: 0x6f }, { ...words, code: 0x7f }, to, from, mask);
+  }
+
+  /** 16-bit integers, without sign, to 32 bits: `from` is half as long. */
+  vpmovzxwd(to: Vector, from: Source): void {
+    this.one(reading(i38(0x33), 'half'), to, from);
+  }
+
+  /** The lower halves of 32-bit integers: `to` is half as long as `from`. */
+  vpmovdw(to: Source, from: Vector, mask: MaskRegister | null = null): void {
+    this.store(reading(f3(0x33), 'half'), to, from, mask);
   }
 
   /** Between memory and the lowest element; a load makes the others 0. */
