@@ -10,9 +10,16 @@ export interface SystemCalls {
   munmap(address: Pointer, bytes: number): number;
   /** 0, or the number of an error. Linux only. */
   fallocate(file: number, offset: number, bytes: number): number;
+  /** 0, or -1. Linux on x64 only. */
+  archPrctl(code: number, argument: number): number;
   /** 0, or -1. */
   flock(file: number, operation: number): number;
 }
+
+type SystemCall = (number: number, first: number, second: number) => number | bigint;
+
+/** Number of the call on x64, which has no function in the C library. */
+const ARCH_PRCTL = 158;
 
 export const MAP_FAILED = 2n ** 64n - 1n;
 
@@ -36,6 +43,8 @@ export const systemCalls = once((): SystemCalls => {
       process.platform === 'linux'
         ? (library.func('posix_fallocate', 'int', ['int', 'int64_t', 'int64_t']) as SystemCalls['fallocate'])
         : () => -1,
+    archPrctl: (code, argument) =>
+      Number((library.func('syscall', 'long', ['long', 'long', 'long']) as SystemCall)(ARCH_PRCTL, code, argument)),
     flock: library.func('flock', 'int', ['int', 'int']) as SystemCalls['flock'],
   };
 });

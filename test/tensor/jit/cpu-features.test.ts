@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { missingForKernels, vectorLanes } from '../../../engine/tensor/jit/cpu-features.js';
+import { halfWay, missingForKernels, vectorLanes } from '../../../engine/tensor/jit/cpu-features.js';
 
 describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('what machine code needs', () => {
   it('names what a processor lacks', () => {
@@ -13,6 +13,28 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('what ma
     expect(
       ['fpu avx fma', 'fpu avx2 fma avx512f', 'avx2 fma bmi2 avx512f avx512dq avx512bw avx512vl'].map(lanes),
     ).toEqual([null, 8, 16]);
+  });
+
+  it('of products of bfloat16: the fastest way that processor and kernel allow, and why no faster one', () => {
+    const way = (flags: string, refused: string | null = null) =>
+      halfWay(
+        () => `flags\t\t: ${flags}\n`,
+        () => refused,
+      );
+    expect(way('avx512f avx512_bf16 amx_tile amx_bf16')).toEqual({ way: 'tiles', because: null });
+    expect(way('avx512f avx512_bf16 amx_tile amx_bf16', 'no leave')).toEqual({ way: 'pairs', because: 'no leave' });
+    expect(way('avx512f avx512_bf16')).toEqual({
+      way: 'pairs',
+      because: 'this processor lacks amx_tile, amx_bf16',
+    });
+    expect(way('avx512f').way).toBe('widened');
+  });
+
+  it('asks the kernel for tiles only where the processor has them', () => {
+    const refused = () => {
+      throw new Error('asked');
+    };
+    expect(halfWay(() => 'flags: avx512f\n', refused).way).toBe('widened');
   });
 
   it('says so where the processor cannot be asked', () => {
