@@ -13,7 +13,7 @@ import { findPython, PYTHON_OPTIONS } from './python.mjs';
 import { Runner } from './runner.mjs';
 
 /** @typedef {import('#dist/engine/tensor/jit/catalogue.js').KernelSpec} KernelSpec */
-/** @typedef {Exclude<KernelSpec, { kind: 'embedding gradient' }>} PartKernel */
+/** @typedef {Exclude<KernelSpec, { kind: 'embedding gradient' } | { kind: `half ${string}` }>} PartKernel */
 
 /**
  * A part of a step, and the column it stands in.

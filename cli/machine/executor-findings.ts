@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { type Allowance, allowance, coresText } from '../../engine/core/allowance.js';
 import { toErrorRecord } from '../../engine/core/errors.js';
 import type { ExecutorKind } from '../../engine/tensor/executor-kind.js';
-import { missingForKernels, vectorLanes } from '../../engine/tensor/jit/cpu-features.js';
+import { type HalfWay, halfWay, missingForKernels, vectorLanes } from '../../engine/tensor/jit/cpu-features.js';
 import { memoryText } from './memory-text.js';
 
 export interface ExecutorFinding {
@@ -50,11 +50,23 @@ function whatComputes({ what, takesKernels }: ExecutorKind, allowed: Allowance):
   const missing = missingForKernels();
   const kernels =
     missing === null
-      ? 'with machine code for AVX-512'
+      ? `with machine code for AVX-512 (${halfText()})`
       : `${
           vectorLanes() === null
             ? 'without machine code of our own'
             : 'with machine code for the optimizer and for sums of gradients (AVX2), without for the rest'
         }: ${missing}`;
   return `${what} on ${processor}, ${kernels}, ${coresText(allowed)}, ${memoryText(allowed)}`;
+}
+
+const HALF_TEXT: Readonly<Record<HalfWay, string>> = {
+  tiles: 'bf16 by AMX',
+  pairs: 'bf16 by AVX512-BF16',
+  widened: 'bf16 as fast as fp32',
+};
+
+/** What multiplies in a bf16 run, and why nothing faster does. */
+function halfText(): string {
+  const { way, because } = halfWay();
+  return because === null ? HALF_TEXT[way] : `${HALF_TEXT[way]}: ${because}`;
 }

@@ -5,6 +5,8 @@ import { countLayers } from '../../freeze/layers.js';
 import { parseFreezeSchedule } from '../../freeze/manual.js';
 import { FREEZE_POLICIES } from '../../freeze/registry.js';
 import { durationInSteps } from '../core/duration.js';
+import { halfWay } from '../tensor/jit/cpu-features.js';
+import { hasKernels } from './devices.js';
 import { runLearningRate } from './run-learning-rate.js';
 import type { RunSetup } from './run-setup.js';
 
@@ -34,7 +36,7 @@ export function runDoubts(run: Run): string[] {
 
 /** What a bf16 run has none of where products are computed in float32. */
 const precisionDoubt = ({ config }: Run): string | null =>
-  config.precision === 'bf16'
+  config.precision === 'bf16' && !(hasKernels(config) && halfWay().way !== 'widened')
     ? 'precision is bf16, and products are computed in float32 from rounded operands here: activations take half the ' +
       'memory, steps no less time than in fp32'
     : null;

@@ -1,6 +1,7 @@
-// Lowering: a program to an ONNX model, by the op table. Nothing is fused or reordered here; ONNX nodes that no output
-// depends on are left out.
+// Lowering: a program to an ONNX model, by the op table. Nothing is reordered here, and nothing fused but roundings
+// with what they round (fusions.ts); ONNX nodes that no output depends on are left out.
 import { invariant, present } from '../core/invariant.js';
+import { Fusions } from './fusions.js';
 import type { Literal, Node, Value, ValueId } from './graph.js';
 import { KERNEL_DOMAIN, operatorName } from './jit/catalogue.js';
 import { capturedBy, type OnnxAttributes, OnnxBuilder, type OnnxData } from './onnx.js';
@@ -28,8 +29,8 @@ interface OnnxNode {
   readonly domain: string;
   /** What it is named after; see nodeLabel. */
   readonly label: string;
-  /** Shapes of the outputs, where the runtime cannot infer them. */
-  readonly shapes?: readonly Shape[];
+  /** The outputs, where the runtime cannot infer their shapes. */
+  readonly results?: readonly Operand[];
 }
 
 interface Constant {
@@ -53,6 +54,9 @@ class Lowering {
   readonly #program: Program;
   readonly #kernelThreads: number;
   readonly #given: ReadonlySet<ValueId>;
+  readonly #fusions: Fusions;
+  /** Nodes whose outputs are written already. */
+  readonly #isDone = new Set<Node>();
   readonly #names = new Map<ValueId, string>();
   readonly #nodes: OnnxNode[] = [];
   readonly #constants = new Map<string, Constant>();
@@ -64,6 +68,7 @@ class Lowering {
     this.#program = program;
     this.#kernelThreads = kernelThreads;
     this.#given = new Set(program.inputs.map((port) => port.value));
+    this.#fusions = new Fusions(program);
   }
 
   encode(): LoweredProgram {
@@ -89,7 +94,7 @@ class Lowering {
           label: 'output',
         });
     });
-    for (const node of graph.nodes) this.#emit(node);
+    for (const node of graph.nodes) if (!this.#isDone.has(node)) this.#emit(node);
     this.#nodes.push(...copies);
 
     const onnx = new OnnxBuilder();
@@ -101,9 +106,8 @@ class Lowering {
     const declared = new Set(outputNames);
     for (const node of live) {
       onnx.node(node.operator, node.inputs, node.outputs, node.attributes, node);
-      node.shapes?.forEach((shape, i) => {
-        if (!declared.has(at(node.outputs, i))) onnx.shape(at(node.outputs, i), 'float32', shape);
-      });
+      for (const { name: result, dtype, shape } of node.results ?? [])
+        if (!declared.has(result)) onnx.shape(result, dtype, shape);
     }
     outputs.forEach((port, i) => onnx.output(at(outputNames, i), port.dtype, port.shape));
     const kernels = [...new Set(live.filter(({ domain }) => domain === KERNEL_DOMAIN).map(({ operator }) => operator))];
@@ -113,17 +117,26 @@ class Lowering {
   #emit(node: Node): void {
     const inputs = node.inputs.map((id): Operand => {
       const { shape, dtype } = this.#value(id);
-      return { name: present(this.#names.get(id), `input ${id} of ${node.op} in ${this.#program.name}`), shape, dtype };
+      const half = this.#fusions.halfOf(id);
+      return {
+        name: present(this.#names.get(id), `input ${id} of ${node.op} in ${this.#program.name}`),
+        shape,
+        dtype,
+        ...(half === null ? {} : { half: present(this.#names.get(half), `value ${half} of ${this.#program.name}`) }),
+      };
     });
-    const outputs = node.outputs.map((id): Operand => {
-      const { shape, dtype } = this.#value(id);
-      // A cut may hand in one output of a node that is run for another one; what the node says about it goes nowhere.
-      const name = this.#given.has(id) ? `unused${id}` : (this.#names.get(id) ?? `v${id}`);
-      if (!this.#given.has(id)) this.#names.set(id, name);
-      return { name, shape, dtype };
-    });
+    const outputs = node.outputs.map((id) => this.#result(id));
     this.#label = nodeLabel(node);
     definitionOf(node.op).emit(this.#context(node, inputs, outputs));
+  }
+
+  /** A value that is about to be written. */
+  #result(id: ValueId): Operand {
+    const { shape, dtype } = this.#value(id);
+    // A cut may hand in one output of a node that is run for another one; what the node says about it goes nowhere.
+    const name = this.#given.has(id) ? `unused${id}` : (this.#names.get(id) ?? `v${id}`);
+    if (!this.#given.has(id)) this.#names.set(id, name);
+    return { name, shape, dtype };
   }
 
   #context(node: Node, inputs: readonly Operand[], outputs: readonly Operand[]): EmitContext {
@@ -136,6 +149,7 @@ class Lowering {
     ): void => {
       this.#nodes.push({ operator, inputs: names, outputs: results, attributes, domain, label: this.#label });
     };
+    const roundings = node.outputs.map((id) => this.#fusions.roundingOf(id));
     return {
       ...this.#writer(this.#nodes),
       inputs,
@@ -152,16 +166,21 @@ class Lowering {
           domain,
         ),
       hasKernels: this.#kernelThreads > 0,
-      finishKernel: (kernel, names) => {
-        const shapes = outputs.map(({ shape }) => shape);
+      isOnlyRounded: (i) => (roundings[i] ?? null) !== null,
+      finishKernel: (kernel, names, rounds = []) => {
+        const results = outputs.map((output, i) => (rounds.includes(i) ? this.#rounded(roundings[i] ?? null) : output));
         this.#nodes.push({
-          operator: operatorName({ kernel, threads: this.#kernelThreads, outputs: shapes }),
+          operator: operatorName({
+            kernel,
+            threads: this.#kernelThreads,
+            outputs: results.map(({ shape }) => shape),
+          }),
           inputs: names,
-          outputs: outputs.map((output) => output.name),
+          outputs: results.map((output) => output.name),
           attributes: {},
           domain: KERNEL_DOMAIN,
           label: this.#label,
-          shapes,
+          results,
         });
       },
       tiled: (stacked, write, which = []) =>
@@ -171,6 +190,13 @@ class Lowering {
           which.map((i) => at(outputs, i).name),
         ),
     };
+  }
+
+  /** What a rounding would write, which nobody else writes then. */
+  #rounded(rounding: Node | null): Operand {
+    const node = present(rounding, 'the rounding of a result');
+    this.#isDone.add(node);
+    return this.#result(at(node.outputs, 0));
   }
 
   #writer(nodes: OnnxNode[]): NodeWriter {

@@ -1,7 +1,8 @@
 // attention: multi-head scaled dot-product attention. The forward leaves the probabilities for the backward.
 // B samples, T positions, H heads, E = D / H features per head.
 import { ModelError } from '../../core/errors.js';
-import type { AttentionSpec } from '../jit/attention.js';
+import { present } from '../../core/invariant.js';
+import type { AttentionSpec } from '../jit/head-loop.js';
 import { flagAttr, numberAttr } from '../ops/attributes.js';
 import { defineOp, type EmitContext, type NodeWriter, type OpDefinition, type Operand } from '../ops/definition.js';
 import { cast, castAttributes, finishReshape, int64s, reshape, scalar } from '../ops/emit.js';
@@ -154,8 +155,37 @@ function kernelSpec(e: EmitContext, q: Operand, k: Operand, hasMask: boolean): A
   const { b: batch, t: queries, h: heads, width } = dimensions(e, q);
   const keys = at(k.shape, 1);
   const causal = flagAttr(e.attrs, 'causal');
-  if (!e.hasKernels || rounds(e) || batch * queries * keys * width === 0 || (causal && keys < queries)) return null;
+  if (!e.hasKernels || batch * queries * keys * width === 0 || (causal && keys < queries)) return null;
   return { batch, queries, keys, heads, width, causal, hasMask };
+}
+
+/**
+ * Appends our kernel, if there is one for these operands: in a bf16 run those that are multiplied must be there as
+ * bfloat16; `which` says which inputs those are. Returns whether there is.
+ */
+function finishOwn(
+  e: EmitContext,
+  spec: AttentionSpec | null,
+  kind: 'attention' | 'attention gradient',
+  which: readonly number[],
+): boolean {
+  if (spec === null) return false;
+  if (!rounds(e)) {
+    e.finishKernel(
+      { kind, ...spec },
+      e.inputs.map(({ name }) => name),
+    );
+    return true;
+  }
+  if (which.some((i) => e.input(i).half === undefined)) return false;
+  const names = e.inputs.map(({ name, half }, i) => (which.includes(i) ? present(half, 'a bfloat16') : name));
+  const results = (kind === 'attention' ? [0] : [0, 1, 2]).map((i) => e.isOnlyRounded(i));
+  e.finishKernel(
+    { kind: `half ${kind}`, ...spec, rounds: results },
+    names,
+    results.flatMap((isHalf, i) => (isHalf ? [i] : [])),
+  );
+  return true;
 }
 
 const probabilityShape = (q: Shape, k: Shape, heads: number): Shape => [at(q, 0), heads, at(q, 1), at(k, 1)];
@@ -177,11 +207,7 @@ export const attentionOps: readonly OpDefinition[] = [
     },
     emit: (e) => {
       const kernel = kernelSpec(e, e.input(0), e.input(1), e.inputs.length === 4);
-      if (kernel !== null)
-        return e.finishKernel(
-          { kind: 'attention', ...kernel },
-          e.inputs.map(({ name }) => name),
-        );
+      if (finishOwn(e, kernel, 'attention', [0, 1, 2])) return;
       if (isTiled(e.output(1).shape)) return emitTiledForward(e);
       const { width } = dimensions(e, e.input(0));
       const alpha = { float: 1 / Math.sqrt(width) };
@@ -206,11 +232,7 @@ export const attentionOps: readonly OpDefinition[] = [
     infer: (inputs) => [at(inputs, 1), at(inputs, 2), at(inputs, 3)],
     emit: (e) => {
       const kernel = kernelSpec(e, e.input(1), e.input(2), false);
-      if (kernel !== null)
-        return e.finishKernel(
-          { kind: 'attention gradient', ...kernel },
-          e.inputs.map(({ name }) => name),
-        );
+      if (finishOwn(e, kernel, 'attention gradient', [0, 1, 2, 3, 4])) return;
       if (isTiled(e.input(5).shape)) return emitTiledBackward(e);
       const { b, t, h, width } = dimensions(e, e.input(0));
       const alpha = { float: 1 / Math.sqrt(width) };

@@ -1,6 +1,7 @@
 // gelu: x times the normal distribution function of x, exact (with erf, not with tanh).
 import { present } from '../../core/invariant.js';
 import { defineOp, type NodeWriter, type OpDefinition } from '../ops/definition.js';
+import { finishElements } from '../ops/elements.js';
 import { finishReshape, reshape, scalar } from '../ops/emit.js';
 import { at, likeFirst } from '../ops/shapes.js';
 import { tileCount } from '../ops/tile.js';
@@ -27,7 +28,7 @@ export const geluOps: readonly OpDefinition[] = [
     infer: likeFirst,
     emit: (e) => {
       const size = sizeOf(e.input(0).shape);
-      if (e.hasKernels && size > 0) e.finishKernel({ kind: 'gelu', size }, [e.input(0).name]);
+      if (e.hasKernels && size > 0) finishElements(e, { kind: 'gelu', size }, 1);
       else e.finish('Gelu', [e.input(0).name]);
     },
   }),
@@ -39,7 +40,7 @@ export const geluOps: readonly OpDefinition[] = [
     emit: (e) => {
       const [dy, x] = [e.input(0), e.input(1)];
       const size = sizeOf(x.shape);
-      if (e.hasKernels && size > 0) return e.finishKernel({ kind: 'gelu gradient', size }, [dy.name, x.name]);
+      if (e.hasKernels && size > 0) return finishElements(e, { kind: 'gelu gradient', size }, 2);
       const count = tileCount(size, 1);
       if (count === 1) return e.finish('Mul', slope(e, dy.name, x.name));
       const shape = [count, size / count];

@@ -3,6 +3,7 @@
 import { invariant, present } from '../../core/invariant.js';
 import { numberAttr } from '../ops/attributes.js';
 import { defineOp, type NodeWriter, type OpDefinition } from '../ops/definition.js';
+import { finishElements } from '../ops/elements.js';
 import { finishReshape, reshape, rowSumOperands } from '../ops/emit.js';
 import { at, withAt } from '../ops/shapes.js';
 import { tileCount } from '../ops/tile.js';
@@ -58,7 +59,7 @@ export const layerNormOps: readonly OpDefinition[] = [
       const { shape } = e.input(0);
       const [names, width] = [e.inputs.map((x) => x.name), at(shape, -1)];
       if (e.hasKernels && sizeOf(shape) > 0)
-        e.finishKernel({ kind: 'layer norm', rows: sizeOf(shape) / width, width, epsilon }, names);
+        finishElements(e, { kind: 'layer norm', rows: sizeOf(shape) / width, width, epsilon }, 1);
       else e.finish('LayerNormalization', names, { axis: -1, epsilon: { float: epsilon } }, '', [0, 1, 2]);
     },
   }),
@@ -71,11 +72,7 @@ export const layerNormOps: readonly OpDefinition[] = [
       const { shape } = e.input(1);
       const width = at(shape, -1);
       const rows = sizeOf(shape) / width;
-      if (e.hasKernels && sizeOf(shape) > 0)
-        return e.finishKernel(
-          { kind: 'layer norm gradient', rows, width },
-          e.inputs.map(({ name }) => name),
-        );
+      if (e.hasKernels && sizeOf(shape) > 0) return finishElements(e, { kind: 'layer norm gradient', rows, width }, 2);
       const count = tileCount(rows, width);
       const perRow = [e.input(0), e.input(1), e.input(3), e.input(4)];
       const gain = e.input(2).name;

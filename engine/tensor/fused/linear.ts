@@ -3,6 +3,7 @@
 import { invariant } from '../../core/invariant.js';
 import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { rowSumOperands } from '../ops/emit.js';
+import { finishProduct } from '../ops/matmul.js';
 import { at } from '../ops/shapes.js';
 import { type GradConfig, matMul, reshape, type Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOne } from './gradient.js';
@@ -19,9 +20,10 @@ export const linearOps: readonly OpDefinition[] = [
       const inner = at(e.input(0).shape, 1);
       if (!e.hasKernels || rows * columns * inner === 0) e.finish('Gemm', names);
       else
-        e.finishKernel(
-          { kind: 'gemm', rows, columns, inner, transA: false, transB: false, hasBias: names.length === 3 },
-          names,
+        finishProduct(
+          e,
+          { rows, columns, inner, transA: false, transB: false, hasBias: names.length === 3 },
+          e.inputs.slice(2).map(({ name }) => name),
         );
     },
   }),

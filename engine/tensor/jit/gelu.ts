@@ -4,6 +4,8 @@
 import { Assembler, COMPARE } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
 import { type GeneralRegister, k2, r8, rax, rdi, rdx, rsi, zmm } from '../x86/registers.js';
+import type { HalfWay } from './cpu-features.js';
+import { type HalfArrays, HalfElements } from './half-elements.js';
 import type { Kernel } from './kernel.js';
 import { emitParts, type Range, rangesOf } from './parts.js';
 import { type PiecewiseFunction, PiecewiseTables } from './piecewise.js';
@@ -12,10 +14,11 @@ import { emitSpan, type Lane } from './span.js';
 export interface GeluSpec {
   /** Number of elements. */
   readonly size: number;
+  /** Of x and y; of dy, x and dx. */
+  readonly halves?: HalfArrays;
 }
 
 const POINTER = 8;
-const FLOAT = 4;
 /** Elements that are worth a thread, and the unit of the cut. */
 const UNIT = 1024;
 const FIRST_TABLE = 16;
@@ -48,17 +51,19 @@ const ABSOLUTE = 0x7fffffff;
 function elementsKernel(
   size: number,
   threads: number,
-  inputs: number,
+  elements: HalfElements,
   pointers: readonly GeneralRegister[],
   begin: (a: Assembler) => (lane: Lane, registers: Six) => void,
 ): Kernel {
   const a = new Assembler();
   const ranges = rangesOf(size, threads, UNIT);
+  const inputs = pointers.slice(1).map((_, i) => elements.read(i));
   emitParts(a, ranges.length, rdx, (part) => {
     const { from, to } = ranges[part] as Range;
     pointers.forEach((pointer, i) => {
       a.mov(pointer, mem(rdi, { disp: i * POINTER }));
-      if (from > 0) a.add(pointer, from * FLOAT);
+      const bytes = i < inputs.length ? elements.readBytes(i) : elements.writtenBytes;
+      if (from > 0) a.add(pointer, from * bytes);
     });
     const each = begin(a);
     emitSpan(a, to - from, { counter: rax, unrolled: 2 }, (lanes) =>
@@ -69,50 +74,53 @@ function elementsKernel(
   });
   return {
     code: a.finish(),
-    inputs: new Array<'float32'>(inputs).fill('float32'),
+    inputs,
     outputs: [size],
+    outputTypes: [elements.written],
     scratchBytes: 0,
     parts: ranges.length,
   };
 }
 
 /** Buffers: x, y. */
-export function geluKernel({ size }: GeluSpec, threads = 1): Kernel {
+export function geluKernel({ size, halves }: GeluSpec, threads: number, way: () => HalfWay): Kernel {
   const [x, y] = [rsi, rdx];
-  return elementsKernel(size, threads, 1, [x, y], (a) => {
+  const elements = new HalfElements(halves, way);
+  return elementsKernel(size, threads, elements, [x, y], (a) => {
     const tail = new PiecewiseTables(a, TAIL, FIRST_TABLE);
     const [zero, absolute] = [zmm(30), zmm(31)];
     a.vpxord(zero, zero, zero);
     a.vpbroadcastd(absolute, a.int(ABSOLUTE));
     return (lane, [value, t, q, piece, distance, coefficient]) => {
-      lane.load(value, x);
+      elements.load(lane, 0, value, x);
       a.vandps(t, value, absolute);
       a.vmaxps(value, zero, value);
       tail.emit(q, t, piece, distance, coefficient);
       a.vfnmadd231ps(value, t, q);
-      lane.store(y, value);
+      elements.store(lane, y, value, [t, q]);
     };
   });
 }
 
 /** Buffers: dy, x, dx. */
-export function geluGradientKernel({ size }: GeluSpec, threads = 1): Kernel {
+export function geluGradientKernel({ size, halves }: GeluSpec, threads: number, way: () => HalfWay): Kernel {
   const [dy, x, dx] = [rsi, rdx, r8];
-  return elementsKernel(size, threads, 2, [dy, x, dx], (a) => {
+  const elements = new HalfElements(halves, way);
+  return elementsKernel(size, threads, elements, [dy, x, dx], (a) => {
     const slope = new PiecewiseTables(a, SLOPE, FIRST_TABLE);
     const [one, absolute, zero] = [zmm(29), zmm(30), zmm(31)];
     a.vbroadcastss(one, a.float(1));
     a.vpbroadcastd(absolute, a.int(ABSOLUTE));
     a.vpxord(zero, zero, zero);
     return (lane, [t, s, piece, distance, coefficient, gradient]) => {
-      lane.load(t, x);
+      elements.load(lane, 1, t, x);
       a.vpcmpd(k2, t, zero, COMPARE.notLess);
       a.vandps(t, t, absolute);
       slope.emit(s, t, piece, distance, coefficient);
       a.vsubps(s.masked(k2), one, s);
-      lane.load(gradient, dy);
+      elements.load(lane, 0, gradient, dy);
       a.vmulps(s, s, gradient);
-      lane.store(dx, s);
+      elements.store(lane, dx, s, [piece, distance]);
     };
   });
 }

@@ -48,14 +48,14 @@ export const RECORD = {
   stride: 320,
   parallelFor: 328,
   inputTypes: 512,
-  bytes: 640,
+  outputTypes: 640,
+  bytes: 704,
 } as const;
 /** Bytes of an output's entry: address of its sizes, their number. */
 export const OUTPUT_BYTES = 16;
 export const MOST_OUTPUTS = (RECORD.inputTypes - RECORD.outputs) / OUTPUT_BYTES;
-export const MOST_INPUTS = (RECORD.bytes - RECORD.inputTypes) / 4;
+export const MOST_INPUTS = (RECORD.outputTypes - RECORD.inputTypes) / 4;
 
-const FLOAT = 1;
 /** On the stack: a cell for results, the address of the record, the buffers. */
 const CALL = POINTER;
 const BUFFERS = 2 * POINTER;
@@ -84,7 +84,7 @@ export function glue(): { readonly code: Uint8Array; readonly offsets: Readonly<
     zero: returning(() => a.xor(eax, eax)),
     inputType: returning(() => a.mov(eax, mem(rdi, { index: rsi, scale: 4, disp: RECORD.inputTypes }))),
     inputCount: returning(() => a.mov(eax, mem(rdi, { disp: RECORD.inputCount }))),
-    outputType: returning(() => a.mov(eax, FLOAT)),
+    outputType: returning(() => a.mov(eax, mem(rdi, { index: rsi, scale: 4, disp: RECORD.outputTypes }))),
     outputCount: returning(() => a.mov(eax, mem(rdi, { disp: RECORD.outputCount }))),
     // The state of a kernel is its record.
     create: returning(() => {

@@ -20,7 +20,7 @@ import type { Kernel } from './kernel.js';
 
 const LINE = 64;
 const SMALLEST_SCRATCH = 4 * 2 ** 20;
-const ELEMENT_TYPE = { float32: 1, int32: 6 } as const;
+const ELEMENT_TYPE = { float32: 1, int32: 6, bfloat16: 16 } as const;
 const HINT = 'Switch kernels off (--kernels off) and report this.';
 
 /** A record (see glue.ts) and what it points to. */
@@ -131,6 +131,9 @@ export class KernelLibrary {
     pointer(RECORD.kernel, address);
     pointer(RECORD.scratch, scratch);
     inputs.forEach((dtype, i) => record.setUint32(RECORD.inputTypes + 4 * i, ELEMENT_TYPE[dtype], true));
+    outputs.forEach((_, i) =>
+      record.setUint32(RECORD.outputTypes + 4 * i, ELEMENT_TYPE[kernel.outputTypes?.[i] ?? 'float32'], true),
+    );
     const sizes = outputs.map((shape) => BigInt64Array.from(shape.length === 0 ? [1] : shape, BigInt));
     sizes.forEach((dims, i) => {
       pointer(RECORD.outputs + i * OUTPUT_BYTES, addressOf(dims));

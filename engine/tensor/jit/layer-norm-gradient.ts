@@ -21,7 +21,9 @@ import {
   type VectorRegister,
   zmm,
 } from '../x86/registers.js';
+import type { HalfWay } from './cpu-features.js';
 import { Frame } from './frame.js';
+import { type HalfArrays, HalfElements } from './half-elements.js';
 import { emitAcross } from './horizontal.js';
 import type { Kernel } from './kernel.js';
 import { emitParts, type Range, rangesOf } from './parts.js';
@@ -30,6 +32,8 @@ import { emitSpan, emitTailMask, type Lane, rowUnrolling, type SpanOptions, VECT
 export interface LayerNormGradientSpec {
   readonly rows: number;
   readonly width: number;
+  /** Of dy, x and dx. */
+  readonly halves?: HalfArrays;
 }
 
 const POINTER = 8;
@@ -49,36 +53,59 @@ const [counter, groupsLeft, untilFlush] = [rax, r14, r15];
  * Buffers: dy [rows, width], x [rows, width], gain [width], mean [rows], 1 / deviation [rows]; dx [rows, width], dgain
  * [width], dbias [width].
  */
-export function layerNormGradientKernel({ rows, width }: LayerNormGradientSpec, threads = 1): Kernel {
+export function layerNormGradientKernel(
+  { rows, width, halves }: LayerNormGradientSpec,
+  threads: number,
+  way: () => HalfWay,
+): Kernel {
+  const elements = new HalfElements(halves, way);
   const a = new Assembler();
   // One thread does all in one pass. Of several, each has rows of its own for dx and columns of its own for the sums.
   const [ownRows, ownColumns] = [rangesOf(rows, threads, GROUP), rangesOf(width, threads, VECTOR)];
   const parts = Math.max(ownRows.length, ownColumns.length);
+  const whole = { from: 0, to: width };
   emitParts(a, parts, rdx, (part) => {
     const frame = new Frame();
     frame.enter(a);
     a.mov(sums, rsi);
-    if (parts === 1) emitPass(a, width, { from: 0, to: rows }, { from: 0, to: width }, true, true);
+    if (parts === 1)
+      emitPass(a, elements, { rows: { from: 0, to: rows }, columns: whole, width, hasRows: true, hasSums: true });
     else {
       const [some, columns] = [ownRows[part], ownColumns[part]];
-      if (some !== undefined) emitPass(a, width, some, { from: 0, to: width }, true, false);
-      if (columns !== undefined) emitPass(a, width, { from: 0, to: rows }, columns, false, true);
+      if (some !== undefined)
+        emitPass(a, elements, { rows: some, columns: whole, width, hasRows: true, hasSums: false });
+      if (columns !== undefined)
+        emitPass(a, elements, { rows: { from: 0, to: rows }, columns, width, hasRows: false, hasSums: true });
     }
     frame.leave(a);
   });
-  const inputs = ['float32', 'float32', 'float32', 'float32', 'float32'] as const;
-  return { code: a.finish(), inputs, outputs: [rows * width, width, width], scratchBytes: 2 * sumBytes(width), parts };
+  return {
+    code: a.finish(),
+    inputs: [elements.read(0), elements.read(1), 'float32', 'float32', 'float32'],
+    outputs: [rows * width, width, width],
+    outputTypes: [elements.written, 'float32', 'float32'],
+    scratchBytes: 2 * sumBytes(width),
+    parts,
+  };
 }
 
 /** Bytes of one of the two rows of sums. */
 const sumBytes = (columns: number): number => Math.ceil((columns * FLOAT) / LINE) * LINE;
 
+interface Pass {
+  readonly rows: Range;
+  readonly columns: Range;
+  readonly width: number;
+  readonly hasRows: boolean;
+  readonly hasSums: boolean;
+}
+
 /** These rows, these columns of them: `hasRows` for dx, `hasSums` for dgain and dbias. */
-function emitPass(a: Assembler, width: number, rows: Range, columns: Range, hasRows: boolean, hasSums: boolean): void {
+function emitPass(a: Assembler, elements: HalfElements, { rows, columns, width, hasRows, hasSums }: Pass): void {
   [dy, x, gain, means, reciprocals, dx, dgain, dbias].forEach((register, i) =>
     a.mov(register, mem(rdi, { disp: i * POINTER })),
   );
-  for (const pointer of [dy, x, dx]) a.add(pointer, (rows.from * width + columns.from) * FLOAT);
+  forward(a, elements, rows.from * width + columns.from);
   for (const pointer of [means, reciprocals]) a.add(pointer, rows.from * FLOAT);
   for (const pointer of [gain, dgain, dbias]) a.add(pointer, columns.from * FLOAT);
   const [count, number] = [columns.to - columns.from, rows.to - rows.from];
@@ -86,7 +113,7 @@ function emitPass(a: Assembler, width: number, rows: Range, columns: Range, hasR
   emitTailMask(a, k1, count, rax);
   const span = { counter, mask: k1, isMaskSet: true };
   const group = (size: number): void =>
-    emitGroup(a, { rows: size, stride: width * FLOAT, columns: count, half, hasRows, hasSums });
+    emitGroup(a, elements, { rows: size, stride: width * FLOAT, columns: count, half, hasRows, hasSums });
   const flush = (): void => {
     if (hasSums) emitFlush(a, count, span, half);
   };
@@ -151,7 +178,7 @@ interface Row {
 
 interface Group {
   readonly rows: number;
-  /** Bytes from a row to the next. */
+  /** Bytes from a row of float32 to the next. */
   readonly stride: number;
   readonly columns: number;
   /** Bytes of the sums of dgain. */
@@ -160,8 +187,18 @@ interface Group {
   readonly hasSums: boolean;
 }
 
+/** Moves the pointers to matrices by a number of elements. */
+function forward(a: Assembler, elements: HalfElements, count: number): void {
+  [dy, x].forEach((pointer, i) => a.add(pointer, count * elements.readBytes(i)));
+  a.add(dx, count * elements.writtenBytes);
+}
+
 /** The next rows; moves the pointers behind them. */
-function emitGroup(a: Assembler, { rows: count, stride, columns, half, hasRows, hasSums }: Group): void {
+function emitGroup(
+  a: Assembler,
+  elements: HalfElements,
+  { rows: count, stride, columns, half, hasRows, hasSums }: Group,
+): void {
   const rows: Row[] = Array.from({ length: count }, (_, i) => ({
     mean: zmm(16 + 4 * i),
     reciprocal: zmm(17 + 4 * i),
@@ -180,7 +217,7 @@ function emitGroup(a: Assembler, { rows: count, stride, columns, half, hasRows, 
       { counter, unrolled: Math.min(8, rowUnrolling(columns)), mask: k1, isMaskSet: true },
       (lanes) => lanes.forEach(write),
     );
-  if (hasRows) emitAverages(a, rows, columns, each);
+  if (hasRows) emitAverages(a, elements, rows, columns, each);
   each((lane) => {
     if (hasRows) lane.load(zmm(0), gain);
     if (hasSums) {
@@ -189,8 +226,8 @@ function emitGroup(a: Assembler, { rows: count, stride, columns, half, hasRows, 
     }
     rows.forEach(({ mean, reciprocal, level, slope, bytes }, i) => {
       const [d, c, g] = [zmm(3 + 3 * i), zmm(4 + 3 * i), zmm(5 + 3 * i)];
-      lane.load(d, dy, bytes);
-      lane.load(c, x, bytes);
+      elements.load(lane, 0, d, dy, bytes);
+      elements.load(lane, 1, c, x, bytes);
       a.vsubps(c, c, mean);
       if (hasRows) a.vmulps(g, d, zmm(0));
       if (hasSums) {
@@ -201,7 +238,7 @@ function emitGroup(a: Assembler, { rows: count, stride, columns, half, hasRows, 
       if (hasRows) {
         a.vfmsub213ps(g, reciprocal, level);
         a.vfnmadd231ps(g, c, slope);
-        lane.store(dx, g, bytes);
+        elements.store(lane, dx, g, [d, c], bytes);
       }
     });
     if (hasSums) {
@@ -209,13 +246,14 @@ function emitGroup(a: Assembler, { rows: count, stride, columns, half, hasRows, 
       lane.store(sums, zmm(2), half);
     }
   });
-  for (const pointer of [dy, x, dx]) a.add(pointer, count * stride);
+  forward(a, elements, (count * stride) / FLOAT);
   for (const pointer of [means, reciprocals]) a.add(pointer, count * FLOAT);
 }
 
 /** Level and slope of the rows. */
 function emitAverages(
   a: Assembler,
+  elements: HalfElements,
   rows: readonly Row[],
   width: number,
   each: (write: (lane: Lane) => void) => void,
@@ -225,8 +263,8 @@ function emitAverages(
     lane.load(zmm(0), gain);
     rows.forEach(({ mean, level, slope, bytes }, i) => {
       const [g, c] = [zmm(1 + 2 * i), zmm(2 + 2 * i)];
-      lane.load(g, dy, bytes);
-      lane.load(c, x, bytes);
+      elements.load(lane, 0, g, dy, bytes);
+      elements.load(lane, 1, c, x, bytes);
       a.vmulps(g, g, zmm(0));
       a.vsubps(c, c, mean);
       a.vaddps(level, level, g);

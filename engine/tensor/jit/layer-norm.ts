@@ -3,6 +3,8 @@
 import { Assembler } from '../x86/assembler.js';
 import { mem } from '../x86/memory.js';
 import { k1, r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, zmm } from '../x86/registers.js';
+import type { HalfWay } from './cpu-features.js';
+import { type HalfArrays, HalfElements } from './half-elements.js';
 import { emitAcross, emitTree } from './horizontal.js';
 import type { Kernel } from './kernel.js';
 import { emitParts, type Range, rangesOf } from './parts.js';
@@ -12,6 +14,8 @@ export interface LayerNormSpec {
   readonly rows: number;
   readonly width: number;
   readonly epsilon: number;
+  /** Of x and y. */
+  readonly halves?: HalfArrays;
 }
 
 const POINTER = 8;
@@ -21,25 +25,36 @@ const SUMS = 4;
 const UNIT = 8;
 
 /** Buffers: x [rows, width], gain [width], bias [width]; y [rows, width], mean [rows], 1 / deviation [rows]. */
-export function layerNormKernel(spec: LayerNormSpec, threads = 1): Kernel {
-  const { rows, width } = spec;
+export function layerNormKernel(spec: LayerNormSpec, threads: number, way: () => HalfWay): Kernel {
+  const { rows, width, halves } = spec;
+  const elements = new HalfElements(halves, way);
   const a = new Assembler();
   const ranges = rangesOf(rows, threads, UNIT);
-  emitParts(a, ranges.length, rdx, (part) => emitForward(a, spec, ranges[part] as Range));
+  emitParts(a, ranges.length, rdx, (part) => emitForward(a, spec, ranges[part] as Range, elements));
   return {
     code: a.finish(),
-    inputs: ['float32', 'float32', 'float32'],
+    inputs: [elements.read(0), 'float32', 'float32'],
     outputs: [rows * width, rows, rows],
+    outputTypes: [elements.written, 'float32', 'float32'],
     scratchBytes: 0,
     parts: ranges.length,
   };
 }
 
 /** The rows of a range, and the return. */
-function emitForward(a: Assembler, { width, epsilon }: LayerNormSpec, { from, to }: Range): void {
+function emitForward(
+  a: Assembler,
+  { width, epsilon }: LayerNormSpec,
+  { from, to }: Range,
+  elements: HalfElements,
+): void {
   const [x, gain, bias, y, means, reciprocals, left] = [rsi, rdx, rcx, r8, r9, r10, r11];
   [x, gain, bias, y, means, reciprocals].forEach((register, i) => a.mov(register, mem(rdi, { disp: i * POINTER })));
-  for (const pointer of [x, y]) a.add(pointer, from * width * FLOAT);
+  const forward = (rows: number): void => {
+    a.add(x, rows * width * elements.readBytes(0));
+    a.add(y, rows * width * elements.writtenBytes);
+  };
+  forward(from);
   for (const pointer of [means, reciprocals]) a.add(pointer, from * FLOAT);
   emitTailMask(a, k1, width, rax);
   a.mov(left, to - from);
@@ -57,10 +72,10 @@ function emitForward(a: Assembler, { width, epsilon }: LayerNormSpec, { from, to
   emitSpan(a, width, options, (lanes) =>
     lanes.forEach((lane, i) => {
       const sum = zmm(16 + (i % SUMS));
-      if (lane.mask === null) a.vaddps(sum, sum, lane.at(x));
+      if (lane.mask === null && elements.read(0) === 'float32') a.vaddps(sum, sum, lane.at(x));
       else {
-        lane.load(zmm(0), x);
-        a.vaddps(sum, sum, zmm(0));
+        elements.load(lane, 0, zmm(i % 8), x);
+        a.vaddps(sum, sum, zmm(i % 8));
       }
     }),
   );
@@ -70,7 +85,7 @@ function emitForward(a: Assembler, { width, epsilon }: LayerNormSpec, { from, to
   emitSpan(a, width, options, (lanes) =>
     lanes.forEach((lane, i) => {
       const [sum, centred] = [zmm(16 + (i % SUMS)), zmm(i % 8)];
-      lane.load(centred, x);
+      elements.load(lane, 0, centred, x);
       a.vsubps(lane.only(centred), centred, mean);
       a.vfmadd231ps(sum, centred, centred);
     }),
@@ -87,16 +102,16 @@ function emitForward(a: Assembler, { width, epsilon }: LayerNormSpec, { from, to
   emitSpan(a, width, options, (lanes) =>
     lanes.forEach((lane, i) => {
       const [value, factor] = [zmm(i % 8), zmm(8 + (i % 8))];
-      lane.load(value, x);
+      elements.load(lane, 0, value, x);
       lane.load(factor, gain);
       a.vsubps(value, value, mean);
       a.vmulps(factor, factor, reciprocal);
       lane.load(zmm(18 + (i % 8)), bias);
       a.vfmadd213ps(value, factor, zmm(18 + (i % 8)));
-      lane.store(y, value);
+      elements.store(lane, y, value, [zmm(26), zmm(27)]);
     }),
   );
-  for (const pointer of [x, y]) a.add(pointer, width * FLOAT);
+  forward(1);
   for (const pointer of [means, reciprocals]) a.add(pointer, FLOAT);
   a.dec(left);
   a.jne(row);

@@ -97,11 +97,18 @@ export function emitColumnPanel(
 /** [rows, inner] at r11 to [inner, 16] at r12, both at most 16; missing rows become zeros. */
 function emitTransposed(a: Assembler, rows: number, inner: number, rowBytes: number, outBytes: number): void {
   if (inner < VECTOR) emitMask(a, k2, inner);
-  const [r, t] = [(i: number) => zmm(i), (i: number) => zmm(16 + i)];
   for (let i = 0; i < VECTOR; i++) {
-    if (i < rows) a.vmovups(inner < VECTOR ? r(i).zeroed(k2) : r(i), mem(r11, { disp: i * rowBytes }));
-    else a.vpxord(r(i), r(i), r(i));
+    const r = zmm(i);
+    if (i < rows) a.vmovups(inner < VECTOR ? r.zeroed(k2) : r, mem(r11, { disp: i * rowBytes }));
+    else a.vpxord(r, r, r);
   }
+  emitTransposition(a);
+  for (let i = 0; i < inner; i++) a.vmovups(mem(r12, { disp: i * outBytes }), zmm(i));
+}
+
+/** Transposes 16 by 16 elements of 32 bits, rows in the first 16 vectors; changes the others. */
+export function emitTransposition(a: Assembler): void {
+  const [r, t] = [(i: number) => zmm(i), (i: number) => zmm(16 + i)];
   for (let i = 0; i < 8; i++) {
     a.vunpcklps(t(2 * i), r(2 * i), r(2 * i + 1));
     a.vunpckhps(t(2 * i + 1), r(2 * i), r(2 * i + 1));
@@ -122,7 +129,6 @@ function emitTransposed(a: Assembler, rows: number, inner: number, rowBytes: num
     a.vshuff32x4(r(i), t(i), t(i + 8), 0x88);
     a.vshuff32x4(r(i + 8), t(i), t(i + 8), 0xdd);
   }
-  for (let i = 0; i < inner; i++) a.vmovups(mem(r12, { disp: i * outBytes }), r(i));
 }
 
 /**

@@ -92,11 +92,17 @@ export function productScratch(spec: ProductSpec): { readonly packedB: number; r
   return { packedB, packedA: spec.transA ? (block * MOST_ROWS + VECTOR) * FLOAT : 0 };
 }
 
+/** Tiles of one height. */
+export interface HeightRun {
+  readonly height: number;
+  readonly count: number;
+}
+
 /**
  * Heights of the tiles from top to bottom, as runs. A short last tile is evened out with the one before: the work per
  * row is that of the tile.
  */
-function heights(rows: number): readonly { readonly height: number; readonly count: number }[] {
+export function heightsOf(rows: number): readonly HeightRun[] {
   const [full, rest] = [Math.floor(rows / MOST_ROWS), rows % MOST_ROWS];
   if (rest === 0) return [{ height: MOST_ROWS, count: full }];
   if (full === 0 || rest > MOST_ROWS / 2)
@@ -260,7 +266,7 @@ function emitRowsOfTiles(a: Assembler, spec: ProductSpec, cut: Cut, tiles: TileS
     a.mov(rax, 0);
     a.mov(slots.firstRow, rax);
   }
-  for (const { height, count } of heights(spec.rows)) {
+  for (const { height, count } of heightsOf(spec.rows)) {
     a.mov(rdx, count);
     const loop = a.bind();
     if (triangle !== undefined) emitLimits(a, triangle, height, slots);

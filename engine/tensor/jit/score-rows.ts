@@ -2,7 +2,7 @@
 // causal matrix only the first columns of a row count: up to its own number plus an offset; what lies behind becomes
 // zero.
 import { type Assembler, COMPARE } from '../x86/assembler.js';
-import { mem } from '../x86/memory.js';
+import { mem, type MemoryOperand } from '../x86/memory.js';
 import {
   type GeneralRegister,
   k1,
@@ -17,14 +17,17 @@ import {
   rcx,
   rdx,
   rsi,
+  type VectorRegister,
   zmm,
 } from '../x86/registers.js';
 import { emitExponential } from './exponential.js';
 import { emitAcross } from './horizontal.js';
 import { emitMask } from './packing.js';
+import { emitRounded, emitWidened, type Rounding } from './rounding.js';
 import { VECTOR } from './tile.js';
 
 const FLOAT = 4;
+const HALF = 2;
 const VECTOR_BYTES = VECTOR * FLOAT;
 
 export interface ScoreShape {
@@ -101,6 +104,38 @@ function emitStore(
   a.bind(done);
 }
 
+/** The place of the vector in a row of bfloat16 at `base`. Changes rax. */
+function halfPlace(a: Assembler, base: GeneralRegister): MemoryOperand {
+  a.mov(rax, r12);
+  a.shr(rax, 1);
+  return mem(base, { index: rax });
+}
+
+/** Writes a vector, rounded, to the row at `base`, not beyond its end. Changes rax, zmm2, zmm3, k3. */
+function emitHalfStore(
+  a: Assembler,
+  { columns }: ScoreShape,
+  base: GeneralRegister,
+  register: VectorRegister,
+  rounding: Rounding,
+): void {
+  const [half, place, done] = [zmm(3).ymm, halfPlace(a, base), a.label()];
+  emitRounded(a, rounding, half, register, zmm(2));
+  if (columns % VECTOR === 0) return a.vmovdqu16(place, half);
+  const last = a.label();
+  a.cmp(r12, Math.floor(columns / VECTOR) * VECTOR_BYTES);
+  a.je(last);
+  a.vmovdqu16(place, half);
+  a.jmp(done);
+  a.bind(last);
+  a.vmovdqu16(place, half, k1);
+  a.bind(done);
+}
+
+/** Makes all vectors of a row the next ones to loop over, not only those with valid columns. */
+const wholeRow = (a: Assembler, { columns }: ScoreShape): void =>
+  a.mov(r14, Math.ceil(columns / VECTOR) * VECTOR_BYTES);
+
 /** Zeros behind the valid vectors of a row, at most `most` vectors of them. */
 function emitZeros(a: Assembler, shape: ScoreShape, base: GeneralRegister, most: number): void {
   const end = Math.ceil(shape.columns / VECTOR) * VECTOR_BYTES;
@@ -123,10 +158,10 @@ function emitZeros(a: Assembler, shape: ScoreShape, base: GeneralRegister, most:
 }
 
 /**
- * Softmax of the rows at r11, in place. With `hasMask`, the row [columns] at rsi is added to every row before. Changes
- * general registers but rdi, r8 to r10, r15 and rsp, all vectors, k1, k2.
+ * Softmax of the rows at r11, in place, or rounded to bfloat16 at r13. With `hasMask`, the row [columns] at rsi is
+ * added to every row before. Changes general registers but rdi, r8 to r10, r15 and rsp, all vectors, k1 to k3.
  */
-export function emitSoftmaxRows(a: Assembler, shape: ScoreShape, hasMask: boolean): void {
+export function emitSoftmaxRows(a: Assembler, shape: ScoreShape, hasMask: boolean, rounding?: Rounding): void {
   const [largest, sum, x] = [zmm(27), zmm(26), zmm(0)];
   const lowest = zmm(25);
   a.vbroadcastss(lowest, a.float(-Infinity));
@@ -154,12 +189,15 @@ export function emitSoftmaxRows(a: Assembler, shape: ScoreShape, hasMask: boolea
     emitAcross(a, 'vaddps', sum, zmm(1));
     a.vbroadcastss(x, a.float(1));
     a.vdivps(sum, x, sum);
+    if (rounding !== undefined) wholeRow(a, shape);
     emitVectors(a, () => {
       a.vmulps(x.zeroed(k2), sum, mem(r11, { index: r12 }));
-      emitStore(a, shape, r11, x);
+      if (rounding === undefined) emitStore(a, shape, r11, x);
+      else emitHalfStore(a, shape, r13, x, rounding);
     });
-    if (shape.causal !== null) emitZeros(a, shape, r11, Infinity);
+    if (shape.causal !== null && rounding === undefined) emitZeros(a, shape, r11, Infinity);
     a.add(r11, shape.columns * FLOAT);
+    if (rounding !== undefined) a.add(r13, shape.columns * HALF);
   });
 }
 
@@ -191,5 +229,41 @@ export function emitScoreGradientRows(a: Assembler, shape: ScoreShape, width: nu
     a.add(r13, shape.columns * FLOAT);
     a.add(rdx, stride);
     a.add(rbp, stride);
+  });
+}
+
+/**
+ * The same where P, the rows at rdx and rbp, and dS are bfloat16; dS goes to rsi, with zeros in all columns that are
+ * not valid.
+ */
+export function emitHalfScoreGradientRows(
+  a: Assembler,
+  shape: ScoreShape,
+  width: number,
+  stride: number,
+  rounding: Rounding,
+): void {
+  const [slope, x] = [zmm(27), zmm(0)];
+  emitRows(a, shape, () => {
+    a.vpxord(slope, slope, slope);
+    for (let from = 0; from < width; from += VECTOR) {
+      const mask = width - from < VECTOR ? k2 : null;
+      if (mask !== null) emitMask(a, mask, width - from);
+      emitWidened(a, x, mem(rdx, { disp: from * HALF }), mask);
+      emitWidened(a, zmm(1), mem(rbp, { disp: from * HALF }), mask);
+      a.vfmadd231ps(slope, x, zmm(1));
+    }
+    emitAcross(a, 'vaddps', slope, zmm(1));
+    wholeRow(a, shape);
+    emitVectors(a, () => {
+      a.vmovups(x.zeroed(k2), mem(r11, { index: r12 }));
+      a.vsubps(x, x, slope);
+      emitWidened(a, zmm(1), halfPlace(a, r13), k2);
+      a.vmulps(x.zeroed(k2), x, zmm(1));
+      emitHalfStore(a, shape, rsi, x, rounding);
+    });
+    a.add(r11, shape.columns * FLOAT);
+    for (const halves of [r13, rsi]) a.add(halves, shape.columns * HALF);
+    for (const row of [rdx, rbp]) a.add(row, stride);
   });
 }

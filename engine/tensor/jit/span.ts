@@ -3,10 +3,12 @@
 import type { Assembler } from '../x86/assembler.js';
 import { mem, type MemoryOperand } from '../x86/memory.js';
 import { type GeneralRegister, k1, type MaskRegister, type VectorRegister } from '../x86/registers.js';
+import { emitRounded, emitWidened, type Rounding } from './rounding.js';
 
 /** Floats of a vector. */
 export const VECTOR = 16;
 const FLOAT = 4;
+const HALF = 2;
 
 /** A place in the span: 16 elements, or those of the mask. */
 export class Lane {
@@ -36,6 +38,27 @@ export class Lane {
   /** Elements outside the mask become 0. */
   load(to: VectorRegister, base: GeneralRegister, bytes = 0): void {
     this.#a.vmovups(this.only(to), this.at(base, bytes));
+  }
+
+  /** The same for bfloat16, widened; `bytes` as if they were float32. */
+  loadHalf(to: VectorRegister, base: GeneralRegister, bytes = 0): void {
+    emitWidened(this.#a, to, this.#halfAt(base, bytes), this.mask);
+  }
+
+  /** Rounded to bfloat16; `bytes` as if they were float32. Changes two vectors and k3. */
+  storeHalf(
+    base: GeneralRegister,
+    from: VectorRegister,
+    rounding: Rounding,
+    [half, t]: readonly [VectorRegister, VectorRegister],
+    bytes = 0,
+  ): void {
+    emitRounded(this.#a, rounding, half.ymm, from, t);
+    this.#a.vmovdqu16(this.#halfAt(base, bytes), half.ymm, this.mask);
+  }
+
+  #halfAt(base: GeneralRegister, bytes: number): MemoryOperand {
+    return mem(base, { index: this.#counter, scale: HALF, disp: (this.#offset + bytes) / 2 });
   }
 
   store(base: GeneralRegister, from: VectorRegister, bytes = 0): void {

@@ -1,10 +1,12 @@
 // Tile: the innermost loop of a matrix product: a few rows of C by one panel of columns, summed over the inner axis in
 // registers. Every element of C is one chain of fused multiply-adds in the order of the inner axis, so its bits depend
-// neither on its tile nor on its place in the matrix.
+// neither on its tile nor on its place in the matrix. An element of A and B is a float32, or a pair of bfloat16 that
+// follow each other on the inner axis.
 import type { Assembler } from '../x86/assembler.js';
 import type { Label } from '../x86/label.js';
 import { mem, type MemoryOperand } from '../x86/memory.js';
 import { k1, r11, r12, r13, r14, r15, rbp, type VectorRegister, zmm } from '../x86/registers.js';
+import { emitRounded, type Rounding } from './rounding.js';
 
 /** Floats of a vector. */
 export const VECTOR = 16;
@@ -13,6 +15,8 @@ export const PANEL = 2 * VECTOR;
 /** Rows of a tile: 28 registers of sums beside 2 of B and 2 of A. */
 export const MOST_ROWS = 14;
 const FLOAT = 4;
+const HALF = 2;
+const ROUNDED = zmm(31);
 const UNROLLED = 4;
 
 /** Bits of r15: what to do with C. */
@@ -33,6 +37,10 @@ export interface TileShape {
   /** Factor of the sums; 1 for none. */
   readonly alpha: number;
   readonly hasBias: boolean;
+  /** Elements of A and B are pairs of bfloat16. */
+  readonly hasPairs?: true;
+  /** How C becomes bfloat16; then sums cannot go on from what C holds. Absent: it is float32. */
+  readonly rounding?: Rounding;
 }
 
 /**
@@ -41,22 +49,25 @@ export interface TileShape {
  * and r12 behind what was read; changes r14 and all vectors.
  */
 export function emitTile(a: Assembler, label: Label, shape: TileShape): void {
-  const { rows, vectors } = shape;
+  const { rows, vectors, rounding } = shape;
+  const elementBytes = rounding === undefined ? FLOAT : HALF;
   const sum = (row: number, v: number): VectorRegister => zmm(row * vectors + v);
   const each = (write: (register: VectorRegister, c: MemoryOperand, v: number) => void): void => {
     for (let row = 0; row < rows; row++)
       for (let v = 0; v < vectors; v++)
-        write(sum(row, v), mem(r13, { disp: row * shape.stride + v * VECTOR * FLOAT }), v);
+        write(sum(row, v), mem(r13, { disp: row * shape.stride + v * VECTOR * elementBytes }), v);
   };
   const isPartial = (v: number): boolean => shape.isMasked && v === vectors - 1;
   a.align(64);
   a.bind(label);
   const [fresh, begin] = [a.label(), a.label()];
-  a.test(r15, KEEPS_SUMS);
-  a.je(fresh);
-  each((register, c, v) => a.vmovups(isPartial(v) ? register.zeroed(k1) : register, c));
-  a.jmp(begin);
-  a.bind(fresh);
+  if (rounding === undefined) {
+    a.test(r15, KEEPS_SUMS);
+    a.je(fresh);
+    each((register, c, v) => a.vmovups(isPartial(v) ? register.zeroed(k1) : register, c));
+    a.jmp(begin);
+    a.bind(fresh);
+  }
   each((register, c, v) => {
     a.vpxord(register, register, register);
     if (v === 0) a.prefetchw(c);
@@ -73,13 +84,20 @@ export function emitTile(a: Assembler, label: Label, shape: TileShape): void {
     each((register, _, v) => a.vaddps(register, register, zmm(28 + v)));
   }
   a.bind(partial);
-  each((register, c, v) => a.vmovups(c, register, isPartial(v) ? k1 : null));
+  each((register, c, v) => {
+    const mask = isPartial(v) ? k1 : null;
+    if (rounding === undefined) a.vmovups(c, register, mask);
+    else {
+      emitRounded(a, rounding, ROUNDED.ymm, register, zmm(30));
+      a.vmovdqu16(c, ROUNDED.ymm, mask);
+    }
+  });
   a.ret();
 }
 
 function emitLoop(
   a: Assembler,
-  { rows, vectors, rowStride, innerStride }: TileShape,
+  { rows, vectors, rowStride, innerStride, hasPairs }: TileShape,
   sum: (row: number, v: number) => VectorRegister,
 ): void {
   const panelStride = vectors * VECTOR * FLOAT;
@@ -90,7 +108,10 @@ function emitLoop(
       for (let row = 0; row < rows; row++) {
         const x = zmm(30 + (row & 1));
         a.vbroadcastss(x, mem(r11, { disp: row * rowStride + u * innerStride }));
-        for (let v = 0; v < vectors; v++) a.vfmadd231ps(sum(row, v), x, zmm(28 + v));
+        for (let v = 0; v < vectors; v++) {
+          if (hasPairs === true) a.vdpbf16ps(sum(row, v), x, zmm(28 + v));
+          else a.vfmadd231ps(sum(row, v), x, zmm(28 + v));
+        }
       }
     }
     a.add(r11, count * innerStride);

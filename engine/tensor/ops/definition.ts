@@ -14,6 +14,8 @@ export interface TensorSpec {
 /** A tensor inside an ONNX graph that is being written. */
 export interface Operand extends TensorSpec {
   readonly name: string;
+  /** The bfloat16 value that it is the widening of, element by element, if so; its shape may be another. */
+  readonly half?: string;
 }
 
 /** Where ONNX nodes can be appended. */
@@ -48,8 +50,13 @@ export interface EmitContext extends NodeWriter {
   ): void;
   /** Whether `finishKernel` may be used; else there are only the runtime's operators. */
   readonly hasKernels: boolean;
-  /** Appends a call of one of our kernels that writes all outputs of the call. */
-  finishKernel(kernel: KernelSpec, inputs: readonly string[]): void;
+  /** Whether an output is only read to be rounded to bfloat16, which a kernel may do itself. */
+  isOnlyRounded(i: number): boolean;
+  /**
+   * Appends a call of one of our kernels that writes all outputs of the call; those in `rounds`, which are only
+   * rounded, as bfloat16.
+   */
+  finishKernel(kernel: KernelSpec, inputs: readonly string[], rounds?: readonly number[]): void;
   /**
    * Appends nodes that run once per slice along the first axis of `stacked`, one slice after the other, without copying
    * slices: what they leave for each other stays in the cache. `write` gets the names of one slice of each and returns

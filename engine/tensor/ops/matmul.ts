@@ -1,6 +1,7 @@
 // Matrix products. Transposed operands are read in place by the product's own kernel, except where a transposed copy is
 // faster.
 import { invariant } from '../../core/invariant.js';
+import type { GemmSpec } from '../jit/gemm.js';
 import { sizeOf } from '../shape.js';
 import { flagAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type Operand } from './definition.js';
@@ -30,6 +31,18 @@ function emitTransposed(e: EmitContext, a: Operand, b: Operand): void {
   if (a.shape.length !== 2 || b.shape.length !== 2) e.finish('FusedMatMul', [a.name, b.name], flags, MICROSOFT);
   else if (transA && !transB && isSmallBesideLarge(a, b)) e.finish('MatMul', [swapped(e, a), b.name]);
   else e.finish('Gemm', [a.name, b.name], flags);
+}
+
+/**
+ * Output 0 as a product of inputs 0 and 1 in one of our kernels; `rest` are the names of what is added. What two
+ * bfloat16 matrices stand for is multiplied without being widened in memory.
+ */
+export function finishProduct(e: EmitContext, spec: GemmSpec, rest: readonly string[] = []): void {
+  const [a, b] = [e.input(0), e.input(1)];
+  if (a.half === undefined || b.half === undefined)
+    return e.finishKernel({ kind: 'gemm', ...spec }, [a.name, b.name, ...rest]);
+  const rounds = e.isOnlyRounded(0);
+  e.finishKernel({ kind: 'half gemm', ...spec, rounds }, [a.half, b.half, ...rest], rounds ? [0] : []);
 }
 
 export const matmulOps: readonly OpDefinition[] = [
@@ -65,10 +78,7 @@ export const matmulOps: readonly OpDefinition[] = [
         sizeOf(b.shape) > 0;
       if (e.hasKernels && isPlain && !(transA && transB)) {
         const [rows, columns] = e.output(0).shape as [number, number];
-        e.finishKernel(
-          { kind: 'gemm', rows, columns, inner: at(a.shape, transA ? 0 : 1), transA, transB, hasBias: false },
-          [a.name, b.name],
-        );
+        finishProduct(e, { rows, columns, inner: at(a.shape, transA ? 0 : 1), transA, transB, hasBias: false });
       } else if (!transA && !transB) e.finish('MatMul', [a.name, b.name]);
       else if (a.dtype !== 'float32')
         e.finish('MatMul', [transA ? swapped(e, a) : a.name, transB ? swapped(e, b) : b.name]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AttentionSpec } from '../../../engine/tensor/jit/attention.js';
+import type { AttentionSpec } from '../../../engine/tensor/jit/head-loop.js';
 import { missing, runKernel } from './run-kernel.js';
 
 /**
