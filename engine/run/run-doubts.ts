@@ -48,17 +48,23 @@ const MOST_EPSILON = 1e3;
 
 const stepsText = (steps: number): string => `${steps} ${steps === 1 ? 'step' : 'steps'}`;
 
-/** Rates of the run, as far as they are looked at. */
+/** Rates of the run, as far as they are looked at; a step that has none is refused by whoever trains it. */
 function ratesOf(run: Run): number[] {
   const rateAt = runLearningRate(run);
   const looks = Math.min(run.totalSteps, MOST_LOOKS);
-  return Array.from({ length: looks }, (_, i) => rateAt(Math.floor((i / looks) * run.totalSteps)));
+  return Array.from({ length: looks }, (_, i) => Math.floor((i / looks) * run.totalSteps)).flatMap((step) => {
+    try {
+      return [rateAt(step)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** A rate of 0 wherever it is looked at; optimizers compute with 32 bits. */
 function rateDoubt(run: Run): string | null {
   const rates = ratesOf(run);
-  if (rates.some((rate) => Math.fround(rate) > 0)) return null;
+  if (rates.length === 0 || rates.some((rate) => Math.fround(rate) > 0)) return null;
   const why = rates.some((rate) => rate > 0) ? ', too small for the 32 bits that it is computed with' : '';
   return `the learning rate is 0 at every step (lr is "${run.config.lr}"${why}): nothing is learned`;
 }
@@ -76,7 +82,7 @@ function epsilonDoubt({ config: { epsilon, optimizer } }: Run): string | null {
 /** Weights that one step takes away whole. */
 function decayDoubt(run: Run): string | null {
   const { weightDecay } = run.config;
-  const rate = Math.max(...ratesOf(run));
+  const rate = Math.max(0, ...ratesOf(run));
   if (rate * weightDecay < 1) return null;
   return (
     `weight-decay is ${weightDecay}, the learning rate gets to ${rate}: a step takes away ` +

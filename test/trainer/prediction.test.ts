@@ -126,6 +126,7 @@ describe('a run that begins with wrong costs', () => {
         gradientBytes: 1000,
         savedBytes: 1000,
         carriedBytes: 0,
+        copyBytes: 0,
         outputBytes: 1000,
       };
     });
@@ -135,7 +136,7 @@ describe('a run that begins with wrong costs', () => {
         JSON.stringify({
           type: 'costs',
           blocks,
-          readMsPerMb: { f32: 1, f16: 1, i8: 1 },
+          readMsPerMb: { f32: 1, f16: 1, bf16: 1, i8: 1 },
           updateMsPerMb: 1,
           trust: { othersShare: 0, spread: 0 },
           handover: null,
