@@ -138,4 +138,4 @@ export const areFinite = (scalars: readonly number[]): boolean =>
 
 /** Whether a rule leaves rows alone that rest; see UpdateRule. */
 export const leavesResting = (rule: UpdateRule, scalars: readonly number[]): boolean =>
-  areFinite(scalars) && rule.rests(scalars.map(Math.fround));
+  areFinite(scalars) && rule.rests?.(scalars.map(Math.fround)) === true;

@@ -56,9 +56,9 @@ export interface UpdateRule {
   scalars(settings: UpdateSettings, decays: boolean): readonly number[];
   /**
    * Whether with these scalars, finite and as 32-bit floats, a weight whose gradient and states are +0 stays what it
-   * is, and the states +0, bit for bit.
+   * is, and the states +0, bit for bit. Default: not so.
    */
-  rests(scalars: readonly number[]): boolean;
+  rests?(scalars: readonly number[]): boolean;
 }
 
 /**
