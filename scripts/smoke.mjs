@@ -56,6 +56,12 @@ const TRIALS = {
     command: ['bench/cache/accuracy.mjs', 'digits', ...onData, join(scratch, 'codecs')],
     leftOut: pretrained,
   },
+  'bench:precision': {
+    isBench: true,
+    needsData: true,
+    command: ['bench/precision/run.mjs', 'digits', 'shakespeare', ...onData, join(scratch, 'precision')],
+    leftOut: pretrained,
+  },
   soak: { command: ['scripts/soak.mjs', '--faults', '2', '--steps', '200', '--kinds', 'kill,slow'] },
   'soak:checkpoint': { command: ['scripts/soak-checkpoint.mjs', '--from', '30', '--every', '60'] },
   // Nothing has come to rest after so few steps.
