@@ -37,6 +37,7 @@ export function roundedGraph(graph: BlockGraph, model: Model, index: number): Bl
 class Rounding {
   readonly #block: BlockGraph;
   readonly #numForward: number;
+  readonly #keepsOutput: boolean;
   /** Values that everybody sees rounded. */
   readonly #everywhere: ReadonlySet<ValueId>;
   readonly #values: Value[];
@@ -55,6 +56,7 @@ class Rounding {
     const { graph, backward } = block;
     this.#numForward = backward?.numForwardNodes ?? graph.nodes.length;
     this.#values = [...graph.values];
+    this.#keepsOutput = options.keepsOutput;
     this.#everywhere = roundedValues(block, options.keepsOutput);
     if (options.isInputRounded)
       for (const { role, value } of block.inputs) if (role.kind === 'activation') this.#rounded.add(value);
@@ -65,29 +67,28 @@ class Rounding {
     const { graph, backward, inputs } = this.#block;
     for (const { role, value } of inputs)
       if (role.kind === 'activation' && this.#everywhere.has(value)) this.#roundForAll(value);
-    let numForwardNodes = 0;
-    graph.nodes.forEach((node, i) => {
-      if (i === this.#numForward) {
-        numForwardNodes = this.#nodes.length;
-        if (backward !== null && this.#everywhere.has(backward.dy)) this.#roundForAll(backward.dy);
-      }
-      this.#append(node);
-    });
-    if (graph.nodes.length <= this.#numForward) numForwardNodes = this.#nodes.length;
+    for (const node of graph.nodes.slice(0, this.#numForward)) this.#append(node);
+    const output = this.#keepsOutput ? this.#standing(this.#block.output) : this.#leaving(this.#block.output);
+    const numForwardNodes = this.#nodes.length;
+    if (backward !== null && this.#everywhere.has(backward.dy)) this.#roundForAll(backward.dy);
+    for (const node of graph.nodes.slice(this.#numForward)) this.#append(node);
+    const gradients = (backward?.gradients ?? []).map(({ role, value }) => ({
+      role,
+      value: role.kind === 'gradient' ? this.#leaving(value) : this.#standing(value),
+    }));
     return {
       ...this.#block,
       graph: { ...graph, values: this.#values, nodes: this.#nodes } satisfies Graph,
       inputs: [...inputs, ...this.#inputs],
-      output: this.#standing(this.#block.output),
-      backward:
-        backward === null
-          ? null
-          : {
-              ...backward,
-              numForwardNodes,
-              gradients: backward.gradients.map((entry) => ({ ...entry, value: this.#standing(entry.value) })),
-            },
+      output,
+      backward: backward === null ? null : { ...backward, numForwardNodes, gradients },
     };
+  }
+
+  /** What leaves the block, rounded, whatever it is: even a field of the data, handed on as it came. */
+  #leaving(id: ValueId): ValueId {
+    const now = this.#standing(id);
+    return this.#rounded.has(now) ? now : this.#roundedCopy(now);
   }
 
   #append(node: Node): void {

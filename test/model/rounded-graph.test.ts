@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
-import type { Model } from '../../engine/model/block.js';
+import type { DataInfo } from '../../engine/data/dataset.js';
+import type { Block, Model } from '../../engine/model/block.js';
 import { compilePrefix, compileStage, type StagePrograms } from '../../engine/model/compile.js';
 import type { Executor } from '../../engine/tensor/executor.js';
+import * as nn from '../../engine/tensor/nn.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import type { Port, Program } from '../../engine/tensor/program.js';
 import { sizeOf } from '../../engine/tensor/shape.js';
+import * as tf from '../../engine/tensor/tf.js';
 import { relativeError } from './stage-run.js';
 import { B, data, model as tiny, N, step, Store } from './tiny-stages.js';
 
@@ -83,6 +86,44 @@ describe('a bf16 run', () => {
     expect(whole).toBeInstanceOf(Uint16Array);
     expect(run(compilePrefix(model, data, 0, 1, B), compilePrefix(model, data, 1, 3, B))).toEqual(whole);
     expect(run(compile(0, 3).evaluate)).toEqual(whole);
+  });
+
+  it('has the same bits over a border behind a block that computes nothing', () => {
+    const same: Block = { name: 'same', kind: 'other', layer: null, params: {}, forward: (x) => x as tf.Tensor };
+    const [embedding, attention, ...rest] = tiny.blocks as [Block, Block, ...Block[]];
+    for (const blocks of [
+      // Its gradient comes from the loss, in float32, and from a block in float32.
+      [...tiny.blocks, same],
+      [embedding, same, { ...attention, precision: 'fp32' as const }, ...rest],
+    ]) {
+      const odd: Model = { ...model, blocks };
+      const whole = step(executor, [], { model: odd });
+      const cuts = blocks.map((_, i) => i).slice(1);
+      for (const cut of cuts) expect(step(executor, [cut], { model: odd }), `cut at ${cut}`).toEqual(whole);
+      expect(step(executor, cuts, { model: odd, split: true })).toEqual(whole);
+    }
+  });
+
+  it('has the same bits over a border behind a block that hands on a field of the data', () => {
+    const info: DataInfo = { ...data, fields: [{ name: 'image', shape: [2, 3], dtype: 'float32' }] };
+    const pixels: Block = {
+      name: 'pixels',
+      kind: 'other',
+      layer: null,
+      params: {},
+      forward: (_, _params, c) => tf.reshape(c.field('image'), [B, 6]),
+    };
+    const head: Block = {
+      name: 'head',
+      kind: 'head',
+      layer: null,
+      params: { w: { shape: [6, 4], init: { kind: 'normal', std: 1 }, decay: true } },
+      // Beside the product it is read as it is.
+      forward: (x, { w }) => tf.mul(nn.linear(x as tf.Tensor, w as tf.Tensor), tf.mean(x as tf.Tensor, -1, true)),
+    };
+    const odd: Model = { ...model, blocks: [pixels, head], loss: (y) => tf.mean(tf.square(y), -1), score: null };
+    const options = { model: odd, data: info };
+    expect(step(executor, [1], options)).toEqual(step(executor, [], options));
   });
 
   it('computes a block that asks for it in float32, and takes its borders as they are', () => {

@@ -115,6 +115,8 @@ export class Store {
     return Float32Array.from({ length: n }, (_, i) => 0.3 * normalAt(key, i) + (name.endsWith('gain') ? 1 : 0));
   }
   run(executor: Executor, program: Program, except: readonly string[] = []): void {
+    // No device is asked to compute nothing.
+    if (program.outputs.length === 0) return;
     const inputs = program.inputs.map((port) => this.read(roleName(port.role), port.role.kind, port.shape, port.dtype));
     runProgram(executor, program, inputs).forEach((array, i) => {
       const name = roleName((program.outputs[i] as Program['outputs'][number]).role);
@@ -132,20 +134,26 @@ export interface StepOptions {
   /** Whether backwards run in two halves. */
   readonly split?: boolean;
   readonly model?: Model;
+  readonly data?: DataInfo;
 }
 
 /** One training step through the stages that `cuts` make, each with its own saved tensors. */
 export function step(
   executor: Executor,
   cuts: readonly number[],
-  { split = false, model: subject = model }: StepOptions = {},
+  { split = false, model: subject = model, data: facts = data }: StepOptions = {},
 ): StepResult {
-  const bounds = [0, ...cuts, N];
-  const stages = bounds
-    .slice(1)
-    .map((to, i) =>
-      compileStage({ model: subject, data, from: bounds[i] as number, to, microBatch: B, needsInputGradient: true }),
-    );
+  const bounds = [0, ...cuts, subject.blocks.length];
+  const stages = bounds.slice(1).map((to, i) =>
+    compileStage({
+      model: subject,
+      data: facts,
+      from: bounds[i] as number,
+      to,
+      microBatch: B,
+      needsInputGradient: true,
+    }),
+  );
   const stores = stages.map(() => new Store());
   let activation: HostArray | undefined;
   stages.forEach((stage, s) => {
