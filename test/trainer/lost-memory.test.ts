@@ -30,9 +30,12 @@ function folderBelow(): string {
   return folder;
 }
 
+/** Workers may make files in a folder that is being emptied. */
+const REMOVING = { recursive: true, maxRetries: 20, retryDelay: 5 } as const;
+
 /** Removes every memory folder in `parent`. */
 function cleanUp(parent: string): void {
-  for (const name of readdirSync(parent)) rmSync(join(parent, name), { recursive: true });
+  for (const name of readdirSync(parent)) rmSync(join(parent, name), REMOVING);
 }
 
 describe('a run whose memory is taken away', () => {
@@ -78,7 +81,7 @@ describe('a run whose memory is taken away', () => {
     const memoryDir = folderBelow();
     const run = await trainRun(
       { ...LONG, devices: 'cpu:2', pipeline: 2, memoryDir },
-      after([20], () => rmSync(memoryDir, { recursive: true })),
+      after([20], () => rmSync(memoryDir, REMOVING)),
     );
     expect(run.of('recovered')).toHaveLength(1);
     expect(hashesOf(run)).toEqual(hashesOf(await undisturbed()));
