@@ -180,7 +180,9 @@ export class PlanAdoption {
     host.emit({ type: 'programs.ready', generation: plan.generation, seconds: ms / 1000, ...counts });
     if (before?.usesCache === true) coordinator.removeOldCaches(plan);
     if (plan.frozen > 0) host.emit(cacheEvent(setup, this.#basis.costs, plan, step, cacheReason));
-    this.#follow(snapshot, written);
+    // Nothing is trained before there is a state to go back to; once there is one, the next is copied beside the steps.
+    if (stand.snapshots.last === null) this.snapshotEnded(snapshot, await written);
+    else this.#follow(snapshot, written);
     const drainMs = this.#drainMs;
     if (before !== null) host.emit(transitionEvent({ step, before, plan, begin, adopted, planMs, drainMs, adoption }));
     this.#isPrewarmDue = true;

@@ -36,6 +36,7 @@ describe('a run whose worker is lost', () => {
     workers: number,
   ][] = [
     ['replaces the first stage of a pipeline', { devices: 'cpu:2', pipeline: 2 }, onStep(20, kill(0)), 2],
+    ['replaces a stage that is lost at the first step', { devices: 'cpu:2', pipeline: 2 }, onStep(0, kill(1)), 2],
     ['replaces the last stage of a pipeline', { devices: 'cpu:2', pipeline: 2 }, onStep(20, kill(1)), 2],
     ['replaces a replica', { devices: 'cpu:2', pipeline: 1, replicas: 2 }, onStep(40, kill(1)), 2],
     [
