@@ -6,11 +6,14 @@ import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import { executorSuite } from './executor-conformance.js';
 import { onnxSuite } from './onnx-conformance.js';
+import { placeSuite } from './place-suite.js';
 
 const open = (threads: number): OnnxExecutor => openExecutor({ threads, prefer: 'ort-cpu' });
 
 executorSuite('ort-cpu', open);
 onnxSuite('ort-cpu', open);
+placeSuite('ort-cpu', () => open(1));
+placeSuite('ort-cpu without kernels', () => openExecutor({ threads: 1, prefer: 'ort-cpu', kernels: 'off' }));
 
 describe('executor ort-cpu', () => {
   it('is the one that opens by default', () => {

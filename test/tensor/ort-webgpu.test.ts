@@ -5,6 +5,7 @@ import { NN_ROUNDING } from './nn-cases.js';
 import { obstacleTo } from './obstacle.js';
 import { onnxSuite } from './onnx-conformance.js';
 import { ROUNDING } from './op-case.js';
+import { placeSuite } from './place-suite.js';
 import { tfjsSuite } from './tfjs-executor-suite.js';
 import { WGSL_ROUGH } from './wgsl-rounding.js';
 
@@ -24,4 +25,5 @@ if (reason === null) {
     roughOps: WGSL_ROUGH,
     refused: /^Pow \[3,1\] \[2,3,4\]|^Pow \[2,1,4\] \[1,3,1\]/,
   });
+  placeSuite('ort-webgpu', () => open(1));
 } else describe('executor ort-webgpu', () => it.skip(reason, () => undefined));

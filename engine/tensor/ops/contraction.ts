@@ -5,6 +5,7 @@ import { backend_util } from '../tf.js';
 import { numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type TensorSpec } from './definition.js';
 import { scalar } from './emit.js';
+import { evenSum } from './even-rows.js';
 import { matmulOps } from './matmul.js';
 import { at } from './shapes.js';
 
@@ -19,6 +20,25 @@ function contracted(inputs: readonly TensorSpec[], attrs: Attrs): TensorSpec {
   );
   const kept = sizes.slice(0, allDims.length - summedDims.length);
   return { shape: kept.map((size) => present(size, 'the size of an axis')), dtype: at(inputs, 0).dtype };
+}
+
+/**
+ * The operands and the equation without axes that one operand alone has and the result has not: what the runtime's own
+ * sums over those are depends on where a row begins.
+ */
+function withoutLonelyAxes(e: EmitContext): { readonly names: readonly string[]; readonly equation: string } {
+  const [from = '', to = ''] = equationOf(e.attrs).replaceAll(' ', '').split('->');
+  const terms = from.split(',');
+  const isLonely = (label: string, term: number): boolean =>
+    !to.includes(label) && terms.every((other, i) => i === term || !other.includes(label));
+  const names = e.inputs.map(({ name, shape, dtype }, term) => {
+    const lonely = [...at(terms, term)].flatMap((label, axis) => (isLonely(label, term) ? [axis] : []));
+    // An operand that is summed whole has a single row.
+    if (dtype !== 'float32' || lonely.length === 0 || lonely.length === shape.length) return name;
+    terms[term] = [...at(terms, term)].filter((_, axis) => !lonely.includes(axis)).join('');
+    return evenSum(e, name, shape, lonely, false);
+  });
+  return { names, equation: `${terms.join(',')}->${to}` };
 }
 
 const batchMatMul = at(matmulOps, 0);
@@ -49,12 +69,10 @@ export const contractionOps: readonly OpDefinition[] = [
     inputs: 'list',
     rounds: { operands: 'all', results: [0] },
     infer: (inputs, attrs) => [contracted(inputs, attrs)],
-    emit: (e) =>
-      e.finish(
-        'Einsum',
-        e.inputs.map((x) => x.name),
-        { equation: equationOf(e.attrs) },
-      ),
+    emit: (e) => {
+      const { names, equation } = withoutLonelyAxes(e);
+      e.finish('Einsum', names, { equation });
+    },
   }),
   defineOp({
     name: '_FusedMatMul',

@@ -2,7 +2,8 @@
 import type { DType } from '../shape.js';
 import { axesAttr, flagAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type TensorSpec } from './definition.js';
-import { castAttributes, floating, int64s, numeric, scalar } from './emit.js';
+import { castAttributes, finishReshape, floating, int64s, numeric, scalar } from './emit.js';
+import { evenSum, hasUnevenRows } from './even-rows.js';
 import { at, reducedShape } from './shapes.js';
 
 const resultType = (x: TensorSpec, dtype: DType | 'same'): DType =>
@@ -29,9 +30,21 @@ function reduction(name: string, operator: string, dtype: DType | 'same', axisNa
       } else if (axes.length === 0) e.finish('Identity', [at(inputs, 0)]);
       else if (e.output(0).dtype === 'float32' && (name === 'Max' || name === 'Min'))
         withNaN(e, at(inputs, 0), e.node(operator, inputs, attributes), inputs.slice(1), attributes);
+      else if (isEvened(e, name, axes)) sumOfEvenRows(e, name, at(inputs, 0), axes);
       else e.finish(operator, inputs, attributes);
     },
   });
+}
+
+const isEvened = (e: EmitContext, name: string, axes: readonly number[]): boolean =>
+  (name === 'Sum' || name === 'Mean') && e.output(0).dtype === 'float32' && hasUnevenRows(e.input(0).shape, axes);
+
+/** The sum, or the mean, of rows that begin at different alignments. */
+function sumOfEvenRows(e: EmitContext, name: string, x: string, axes: readonly number[]): void {
+  const { shape } = e.input(0);
+  const sum = evenSum(e, x, shape, axes, false);
+  const count = axes.reduce((product, axis) => product * at(shape, axis), 1);
+  finishReshape(e, name === 'Mean' ? e.node('Div', [sum, scalar(e, 'float32', count)]) : sum);
 }
 
 /**

@@ -1,9 +1,12 @@
 // Elementwise ops of one tensor that an operator of the runtime or two compute; see transcendental.ts for the others.
+import { sizeOf } from '../shape.js';
 import { flagAttr, normalAxis, numberAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition } from './definition.js';
-import { floating, int64s, numeric, scalar } from './emit.js';
+import { finishReshape, floating, int64s, numeric, reshape, scalar } from './emit.js';
+import { evenMap, evenSum } from './even-rows.js';
 import { floatOp } from './float-op.js';
-import { at, likeFirst } from './shapes.js';
+import { at, likeFirst, reducedShape } from './shapes.js';
+import { emitLog } from './transcendental.js';
 
 /** Keeps the element type. */
 const sameTypeOp = (name: string, emit: (e: EmitContext, x: string) => void): OpDefinition =>
@@ -44,12 +47,22 @@ function cumulativeProduct(e: EmitContext): void {
   e.finish('Identity', [product]);
 }
 
+/** x - max - log(sum(exp(x - max))): the sums of the runtime's own depend on where a row begins. */
+function logSoftmax(e: EmitContext): void {
+  const { name, shape } = e.input(0);
+  const axis = normalAxis(numberAttr(e.attrs, 'axis'), shape.length);
+  const shifted = e.node('Sub', [name, e.node('ReduceMax', [name, int64s(e, [axis])], { keepdims: 1 })]);
+  const sum = evenSum(e, e.node('Exp', [shifted]), shape, [axis], true);
+  const sums = reducedShape(shape, [axis], true);
+  e.finish('Sub', [shifted, reshape(e, emitLog(e, sum, sizeOf(sums)), sums)]);
+}
+
 const direct = (name: string, operator: string): OpDefinition => floatOp(name, (e, x) => e.finish(operator, [x]));
 
 export const unaryOps: readonly OpDefinition[] = [
-  ...(['Exp', 'Sqrt', 'Reciprocal', 'Erf', 'Sin', 'Cos', 'Tan', 'Sinh', 'Cosh'] as const).map((name) =>
-    direct(name, name),
-  ),
+  ...(['Exp', 'Sqrt', 'Reciprocal', 'Erf', 'Sin', 'Tan', 'Sinh', 'Cosh'] as const).map((name) => direct(name, name)),
+  // The runtime's own takes another function for the elements behind the last whole vector.
+  floatOp('Cos', (e, x) => finishReshape(e, evenMap(e, 'Cos', x, sizeOf(e.output(0).shape)))),
   direct('Asinh', 'Asinh'),
   direct('Acosh', 'Acosh'),
   direct('Atanh', 'Atanh'),
@@ -126,6 +139,6 @@ export const unaryOps: readonly OpDefinition[] = [
     name: 'LogSoftmax',
     inputs: ['logits'],
     infer: likeFirst,
-    emit: (e) => e.finish('LogSoftmax', [e.input(0).name], { axis: numberAttr(e.attrs, 'axis') }),
+    emit: logSoftmax,
   }),
 ];
