@@ -16,6 +16,8 @@ const TOLERANCES: readonly (readonly [kind: string, tolerance: number])[] = [
   ['tfjs-webgpu', 1e-5],
   ['ort-webgpu', 1e-5],
   ['ort-cuda', 1e-5],
+  ['torch-cpu', 1e-5],
+  ['torch-cuda', 1e-5],
 ];
 
 describe.each(TOLERANCES)('a run on %s', async (kind, tolerance) => {

@@ -10,14 +10,14 @@ import { at } from './shapes.js';
  * start, start + step, ... up to but without stop. A step of 1 counts down where stop is below start, as TensorFlow.js
  * has it.
  */
-function rangeValues(attrs: Attrs): readonly number[] {
+export function rangeValues(attrs: Attrs): readonly number[] {
   const [start, stop, given] = [numberAttr(attrs, 'start'), numberAttr(attrs, 'stop'), numberAttr(attrs, 'step')];
   const step = stop < start && given === 1 ? -1 : given;
   const length = Math.max(0, Math.ceil((stop - start) / step));
   return Array.from({ length }, (_, i) => start + i * step);
 }
 
-function spacedValues(attrs: Attrs): readonly number[] {
+export function spacedValues(attrs: Attrs): readonly number[] {
   const [start, stop, num] = [numberAttr(attrs, 'start'), numberAttr(attrs, 'stop'), numberAttr(attrs, 'num')];
   return Array.from({ length: num }, (_, i) => (num === 1 ? start : start + (i * (stop - start)) / (num - 1)));
 }

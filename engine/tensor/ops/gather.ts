@@ -8,13 +8,17 @@ import { defineOp, type EmitContext, type OpDefinition, type Operand, type Tenso
 import { cast, castAttributes, filled, finishReshape, inside, int64s, reshape, scalar } from './emit.js';
 import { at } from './shapes.js';
 
+/** The axis that the indices of a GatherV2 count. */
+export const axisOfGather = (x: TensorSpec, attrs: Attrs): number =>
+  normalAxis(numberAttr(attrs, 'axis'), x.shape.length);
+
 /** Axes and output shape. TensorFlow.js checks them and says in its own words what does not fit. */
 function gatherShapes(
   x: TensorSpec,
   indices: TensorSpec,
   attrs: Attrs,
 ): { axis: number; batchDims: number; shape: Shape } {
-  const axis = normalAxis(numberAttr(attrs, 'axis'), x.shape.length);
+  const axis = axisOfGather(x, attrs);
   const given = attrs['batchDims'] === undefined ? 0 : numberAttr(attrs, 'batchDims');
   const info = ({ shape, dtype }: TensorSpec): TensorInfo => ({
     dataId: {},

@@ -14,7 +14,7 @@ interface Piece {
 }
 
 /** Missing and negative sizes mean: to the end. */
-function pieceOf({ shape }: TensorSpec, attrs: Attrs): Piece {
+export function pieceOf({ shape }: TensorSpec, attrs: Attrs): Piece {
   const begins = numbersAttr(attrs, 'begin');
   const sizes = attrs['size'] === undefined || attrs['size'] === null ? [] : numbersAttr(attrs, 'size');
   const begin = shape.map((_, i) => begins[i] ?? 0);
@@ -35,7 +35,7 @@ function pieceOf({ shape }: TensorSpec, attrs: Attrs): Piece {
 /** An end of -1 with a negative step means "before the first element", which ONNX would read as the last one. */
 const onnxEnd = (end: number, step: number, n: number): number => (step < 0 && end < 0 ? -n - 1 : end);
 
-function splitSizes({ shape }: TensorSpec, attrs: Attrs): { axis: number; sizes: Shape } {
+export function splitSizes({ shape }: TensorSpec, attrs: Attrs): { axis: number; sizes: Shape } {
   const axis = normalAxis(numberAttr(attrs, 'axis'), shape.length);
   const n = at(shape, axis);
   const wanted = attrs['numOrSizeSplits'];
@@ -53,7 +53,7 @@ function splitSizes({ shape }: TensorSpec, attrs: Attrs): { axis: number; sizes:
   return { axis, sizes };
 }
 
-const stridedInfo = ({ shape }: TensorSpec, attrs: Attrs): ReturnType<typeof slice_util.sliceInfo> => {
+export const stridedInfo = ({ shape }: TensorSpec, attrs: Attrs): ReturnType<typeof slice_util.sliceInfo> => {
   const mask = (name: string): number => (attrs[name] === undefined ? 0 : numberAttr(attrs, name));
   const list = (name: string): number[] => [...numbersAttr(attrs, name)];
   return slice_util.sliceInfo(
@@ -69,7 +69,7 @@ const stridedInfo = ({ shape }: TensorSpec, attrs: Attrs): ReturnType<typeof sli
   );
 };
 
-const paddings = (attrs: Attrs): readonly (readonly [number, number])[] =>
+export const paddings = (attrs: Attrs): readonly (readonly [number, number])[] =>
   attrs['paddings'] as readonly (readonly [number, number])[];
 
 export const sliceOps: readonly OpDefinition[] = [

@@ -1,0 +1,108 @@
+// Aten: the operators of PyTorch as functions of tensors. Operands are borrowed; results belong to the call that is
+// being computed (see Tensors). An operator that fails is a ModelError with what PyTorch says.
+import { present } from '../../core/invariant.js';
+import { addressOf } from '../native.js';
+import type { Shape } from '../shape.js';
+import { type Argument, encoderOf, Stack } from './stable-values.js';
+import { type Handle, Tensors } from './tensors.js';
+import type { NativeFunction } from './torch-functions.js';
+import type { TorchDType, TorchLibrary } from './torch-library.js';
+
+/** Every argument of the schema, in its order, none left out. */
+export type Operator = (...args: readonly Argument[]) => Handle;
+export type Operators = (...args: readonly Argument[]) => Handle[];
+
+export class Aten {
+  readonly tensors: Tensors;
+  readonly #operators = new Map<string, Operators>();
+  /** Tensors of one number that kernels read. */
+  readonly #numbers = new Map<string, Handle>();
+  readonly #addTensor: NativeFunction;
+  readonly #addmmOut: NativeFunction;
+
+  constructor(library: TorchLibrary) {
+    this.tensors = new Tensors(library);
+    const required = (symbol: string, args: readonly string[]): NativeFunction =>
+      present(library.typed(symbol, args), `the function ${symbol} of this PyTorch`);
+    const H = 'uint64';
+    this.#addTensor = required('add_Tensor', [H, H, 'double', 'void *']);
+    this.#addmmOut = required('addmm_out', [H, H, H, H, 'double', 'double']);
+  }
+
+  /** An operator with one result; `name` with its overload, e.g. `mul.Tensor`. */
+  op(name: string): Operator {
+    const operators = this.ops(name);
+    return (...args) => operators(...args)[0] as Handle;
+  }
+
+  /** An operator with several results; those that are whole numbers come as they are. */
+  ops(name: string): Operators {
+    const known = this.#operators.get(name);
+    if (known !== undefined) return known;
+    const operator = this.#operatorOf(name);
+    this.#operators.set(name, operator);
+    return operator;
+  }
+
+  #operatorOf(name: string): Operators {
+    const { tensors } = this;
+    const { library } = tensors;
+    const { args, results } = library.schemas.get(name);
+    const [base = '', overload = ''] = name.split('.');
+    const texts = [`aten::${base}\0`, `${overload}\0`].map((text) => new TextEncoder().encode(text));
+    const [nameAt, overloadAt] = texts.map(addressOf) as [bigint, bigint];
+    const stack = new Stack(Math.max(args.length, results.length));
+    const stackAt = addressOf(stack.words);
+    const encoders = args.map((type) => encoderOf(type, tensors, stack));
+    const { call, abi } = library;
+    // The closure keeps the memory alive that the addresses stand for.
+    const held = [texts, stack];
+    return (...values) => {
+      for (let i = 0; i < encoders.length; i++) encoders[i]?.(values[i] as Argument, i);
+      const status = call.callDispatcher(nameAt, overloadAt, stackAt, abi);
+      if (status !== 0) library.check(status, held.length > 0 ? name : '');
+      return results.map((type, i) => (type === 'Tensor' ? tensors.made(stack.address(i)) : stack.address(i)));
+    };
+  }
+
+  /** a + factor b for float32 (or float64). */
+  add(a: Handle, b: Handle, factor = 1): Handle {
+    return this.tensors.madeBy(this.#addTensor(a, b, factor, this.tensors.library.cell) as number, 'add');
+  }
+
+  /** addend + a b. */
+  addmm(addend: Handle, a: Handle, b: Handle, shape: Shape): Handle {
+    const out = this.tensors.empty(shape, 'float32');
+    this.tensors.library.check(this.#addmmOut(out, addend, a, b, 1, 1) as number, 'addmm');
+    return out;
+  }
+
+  cast(x: Handle, dtype: TorchDType): Handle {
+    return this.op('_to_copy')(x, dtype, null, null, null, false, null);
+  }
+
+  reshape(x: Handle, shape: Shape): Handle {
+    return this.op('reshape')(x, shape);
+  }
+
+  /** The same memory with its last two axes swapped. */
+  swapped(x: Handle): Handle {
+    return this.op('transpose.int')(x, -2, -1);
+  }
+
+  /** A number as a tensor, which stays ours. */
+  number(value: number, dtype: TorchDType = 'float32'): Handle {
+    const key = `${dtype} ${Object.is(value, -0) ? '-0' : value}`;
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    const handle = this.tensors.keep(this.tensors.of([value], [], dtype));
+    this.#numbers.set(key, handle);
+    return handle;
+  }
+
+  /** Frees what is ours. */
+  free(): void {
+    for (const handle of this.#numbers.values()) this.tensors.delete(handle);
+    this.#numbers.clear();
+  }
+}

@@ -1,0 +1,46 @@
+// Products of matrices and over named axes.
+import { invariant } from '../../../core/invariant.js';
+import { flagAttr, numberAttr } from '../../ops/attributes.js';
+import type { Aten } from '../aten.js';
+import { type Call, handleAt, type KernelTable } from '../kernel.js';
+import type { Handle } from '../tensors.js';
+import { clamp, elu, leakyRelu } from './unary.js';
+
+/** Transposed operands are read in place. */
+function product(aten: Aten, { attrs }: Call): (a: Handle, b: Handle) => Handle {
+  const [transA, transB] = [flagAttr(attrs, 'transposeA'), flagAttr(attrs, 'transposeB')];
+  const matmul = aten.op('matmul');
+  return (a, b) => matmul(transA ? aten.swapped(a) : a, transB ? aten.swapped(b) : b);
+}
+
+/** What layers of TensorFlow.js put behind a product. */
+function activated(aten: Aten, call: Call, x: Handle, weights: Handle | undefined): Handle {
+  const activation = call.attrs['activation'];
+  if (activation === 'relu') return aten.op('relu')(x);
+  if (activation === 'relu6') return clamp(aten, x, aten.number(0), aten.number(6));
+  if (activation === 'elu') return elu(aten, x);
+  if (activation === 'sigmoid') return aten.op('sigmoid')(x);
+  if (activation === 'leakyrelu') return leakyRelu(aten, x, aten.number(numberAttr(call.attrs, 'leakyreluAlpha')));
+  if (activation === 'prelu' && weights !== undefined) return leakyRelu(aten, x, weights);
+  invariant(activation === 'linear', () => `activation ${String(activation)} behind a matrix product is not supported`);
+  return x;
+}
+
+export const productKernels: KernelTable = {
+  BatchMatMul: (aten, call) => {
+    const multiply = product(aten, call);
+    return (x) => multiply(handleAt(x, 0), handleAt(x, 1));
+  },
+  Einsum: (aten, call) => {
+    const equation = String(call.attrs['equation']).replaceAll(' ', '');
+    return (inputs) => aten.op('einsum')(equation, inputs, null);
+  },
+  _FusedMatMul: (aten, call) => {
+    const multiply = product(aten, call);
+    return ([a, b, ...rest]) => {
+      const weights = call.attrs['activation'] === 'prelu' ? rest.pop() : undefined;
+      const y = rest.reduce((sum, bias) => aten.add(sum, bias), multiply(a as Handle, b as Handle));
+      return activated(aten, call, y, weights);
+    };
+  },
+};

@@ -1,0 +1,56 @@
+// LibtorchExecutor (`torch-cpu`, `torch-cuda`): runs programs with the kernels of the PyTorch that is installed,
+// through the C interface of its library. It needs neither Python nor a compiler.
+import { env } from 'node:process';
+import { invariant } from '../../core/invariant.js';
+import type { Executor, ExecutorOptions, LoadedProgram } from '../executor.js';
+import type { Program } from '../program.js';
+import { Aten } from './aten.js';
+import type { TorchFolder } from './find-torch.js';
+import { LibtorchProgram } from './libtorch-program.js';
+import { type TorchDevice, TorchLibrary } from './torch-library.js';
+
+/** What the matrix library of CUDA needs to give the same bits every time: two buffers of 4 MiB, and no others. */
+const CUBLAS_WORKSPACE = ':4096:8';
+
+export class LibtorchExecutor implements Executor {
+  readonly name: string;
+  readonly threads: number;
+  readonly aten: Aten;
+  readonly #programs = new Set<LibtorchProgram>();
+  #closed = false;
+
+  /** Throws a UsageError (PT_DEVICES) or a ModelError (PT_EXECUTOR) where that PyTorch is of no use here. */
+  constructor(torch: TorchFolder, device: TorchDevice, options: ExecutorOptions) {
+    this.name = `torch-${device.type}`;
+    this.threads = options.threads;
+    // It is read when the first product is computed.
+    if (device.type === 'cuda') env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE;
+    const library = new TorchLibrary(torch.folder, device);
+    this.aten = new Aten(library);
+    const { call } = library;
+    // Gradients are programs of their own. It is a setting of the thread.
+    call.setGradMode(false);
+    if (device.type === 'cpu') return;
+    const context = call.globalContext();
+    call.setDeterministicAlgorithms(context, true, false);
+    call.setAllowTf32(context, false);
+  }
+
+  load(program: Program): LoadedProgram {
+    invariant(!this.#closed, () => `${program.name}: the executor is closed`);
+    const loaded = new LibtorchProgram(program, this);
+    this.#programs.add(loaded);
+    return loaded;
+  }
+
+  forget(program: LibtorchProgram): void {
+    this.#programs.delete(program);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const program of [...this.#programs]) program.free();
+    this.aten.free();
+  }
+}
