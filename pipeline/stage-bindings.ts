@@ -1,11 +1,12 @@
 // StageBindings: the programs of a stage tied to the tensors of its micro-batches, each made when it is first asked for
 // and found again in every later step. When they run, and on what, is the stage runner's business.
 import { present } from '../engine/core/invariant.js';
-import { ProgramBinding, type TensorPlaces } from '../engine/model/program-binding.js';
+import { type BorderKind, ProgramBinding, type TensorPlaces, type Way } from '../engine/model/program-binding.js';
 import type { RoundedParameters } from '../engine/model/rounded-parameters.js';
 import type { RowTable } from '../engine/model/row-table.js';
 import type { ParameterSlabs } from '../engine/model/slab.js';
 import type { BufferPool } from '../engine/tensor/buffer-pool.js';
+import { type DeviceMemory, isOnDevice, type Vector } from '../engine/tensor/device-memory.js';
 import type { LoadedProgram } from '../engine/tensor/executor.js';
 import { type Port, type Program, roleName } from '../engine/tensor/program.js';
 import type { HostArray } from '../engine/tensor/shape.js';
@@ -42,6 +43,13 @@ export interface SlotCounts {
   readonly carried: number;
 }
 
+/** Where buffers come from. */
+export interface BufferLenders {
+  readonly pool: BufferPool;
+  /** Of the device; null where its programs compute in the host's memory. */
+  readonly memory: DeviceMemory | null;
+}
+
 /** Gradients of rows are taken as soon as they are there: one buffer serves all micro-batches. */
 const ROWS_SLOT = 0;
 
@@ -52,22 +60,27 @@ export class StageBindings {
   /** What the forward is given, by the names of the roles. */
   readonly #given: ReadonlyMap<string, Port>;
   readonly #bound = new Map<string, ProgramBinding>();
-  readonly #gradientIds = new Map<ArrayBufferLike, number>();
+  readonly #gradientIds = new Map<ArrayBufferLike | Vector, number>();
+  readonly #isResident: boolean;
 
   /**
-   * `pool` lends the buffers that live from a forward to its backward; all go back on `close`. The fields and the noise
-   * that `forward` reads are there when a backward of the same micro-batch runs.
+   * The buffers that live from a forward to its backward come from `lenders`; all go back on `close`. The fields and
+   * the noise that `forward` reads are there when a backward of the same micro-batch runs.
    */
-  constructor(tensors: StageTensors, pool: BufferPool, counts: SlotCounts, forward: Program) {
+  constructor(tensors: StageTensors, lenders: BufferLenders, counts: SlotCounts, forward: Program) {
     this.#tensors = tensors;
-    this.#buffers = new SlotBuffers(pool);
+    this.#buffers = new SlotBuffers(lenders.pool, lenders.memory);
+    this.#isResident = lenders.memory !== null;
     this.#counts = counts;
     this.#given = new Map(forward.inputs.map((port) => [roleName(port.role), port]));
   }
 
   forward(loaded: LoadedProgram, micro: number): ProgramBinding {
     const key = `f${micro}`;
-    return this.#bound.get(key) ?? this.#bind(key, loaded, this.#places(micro, micro % this.#counts.held));
+    return (
+      this.#bound.get(key) ??
+      this.#bind(key, loaded, this.#arriving(micro, this.#places(micro, micro % this.#counts.held)))
+    );
   }
 
   /**
@@ -81,7 +94,7 @@ export class StageBindings {
     const slot = micro % this.#counts.held;
     const places = this.#places(micro, slot);
     return this.#bind(key, loaded, {
-      ...places,
+      ...this.#arriving(micro, places),
       border: (kind, way, port) => (way === 'out' ? this.#buffers.of(port, slot) : places.border(kind, way, port)),
     });
   }
@@ -89,17 +102,23 @@ export class StageBindings {
   /** Evaluation of what sits at border position `place`. */
   evaluate(loaded: LoadedProgram, place: number): ProgramBinding {
     const key = `e${place}`;
-    return this.#bound.get(key) ?? this.#bind(key, loaded, this.#places(place, 0));
+    return this.#bound.get(key) ?? this.#bind(key, loaded, this.#arriving(place, this.#places(place, 0)));
   }
 
   /** A backward, whole or a half; `gradient` takes the gradients of the parameters, null where it computes none. */
-  backward(loaded: LoadedProgram, kind: 'B' | 'I' | 'W', micro: number, gradient: Float32Array | null): ProgramBinding {
+  backward(loaded: LoadedProgram, kind: 'B' | 'I' | 'W', micro: number, gradient: Vector | null): ProgramBinding {
     const key = gradient === null ? `${kind}${micro}` : `${kind}${micro}.${this.#identify(gradient)}`;
     const known = this.#bound.get(key);
     if (known !== undefined) return known;
     const places = this.#places(micro, micro % this.#counts.held, gradient);
+    const isSecondHalf = kind === 'W' && this.#bound.has(`I${micro}`);
     // What only a custom gradient reads, no forward was given.
-    return this.#bind(key, loaded, { ...places, isFilled: ({ role }) => this.#given.has(roleName(role)) });
+    return this.#bind(key, loaded, {
+      ...places,
+      isFilled: ({ role }) => this.#given.has(roleName(role)),
+      // The activation came with the forward; the gradient with the first half, where there is one.
+      arriving: (border) => (border === 'gradient' && !isSecondHalf ? this.#atBorder(border, 'in', micro) : null),
+    });
   }
 
   /**
@@ -137,26 +156,43 @@ export class StageBindings {
   }
 
   /** Where the tensors of a micro-batch lie. */
-  #places(micro: number, slot: number, gradient: Float32Array | null = null): TensorPlaces {
-    const { parameters, rounded, gradientOffset, gradientLayouts: layouts, borders } = this.#tensors;
+  #places(micro: number, slot: number, gradient: Vector | null = null): TensorPlaces {
+    const { parameters, rounded, gradientOffset, gradientLayouts: layouts } = this.#tensors;
     return {
       parameters,
       rounded,
       gradients: gradient === null ? null : { layouts, of: (block) => gradient.subarray(gradientOffset(block)) },
-      border: (kind, way, port) =>
-        present(
-          borders[`${kind}${way === 'in' ? 'In' : 'Out'}`]?.[micro],
-          `place ${micro} for "${roleName(port.role)}" ${way}`,
-        ),
-      buffer: (port) => this.#buffers.of(port, port.role.kind === 'rowGrad' ? ROWS_SLOT : slot),
+      border: (kind, way, port) => {
+        if (!this.#isResident || way === 'out') return this.#atBorder(kind, way, micro);
+        // A gradient may be read by both halves of a backward.
+        const held = kind === 'gradient' ? micro % this.#counts.carried : slot;
+        return this.#buffers.of(port, held, `${kind} from below or above`);
+      },
+      buffer: (port) => this.#buffers.of(port, this.#slotOf(port, micro, slot)),
       carried: (port) => this.#buffers.of(port, micro % this.#counts.carried),
     };
   }
 
+  /** As `places`, for a program that is the first to read what comes over the lower border. */
+  #arriving(micro: number, places: TensorPlaces): TensorPlaces {
+    return { ...places, arriving: (kind) => this.#atBorder(kind, 'in', micro) };
+  }
+
+  #atBorder(kind: BorderKind, way: Way, micro: number): HostArray {
+    const { borders } = this.#tensors;
+    return present(borders[`${kind}${way === 'in' ? 'In' : 'Out'}`]?.[micro], `place ${micro} for "${kind}" ${way}`);
+  }
+
+  /** Losses are read when the step is done, so every micro-batch keeps its own. */
+  #slotOf({ role }: Port, micro: number, slot: number): number {
+    if (role.kind === 'rowGrad') return ROWS_SLOT;
+    return role.kind === 'loss' ? micro : slot;
+  }
+
   /** A name for a gradient buffer, so that a binding to it is found again. */
-  #identify(gradient: Float32Array): string {
-    const owner = gradient.buffer;
+  #identify(gradient: Vector): string {
+    const owner = isOnDevice(gradient) ? gradient : gradient.buffer;
     if (!this.#gradientIds.has(owner)) this.#gradientIds.set(owner, this.#gradientIds.size);
-    return `${this.#gradientIds.get(owner)}+${gradient.byteOffset}`;
+    return `${this.#gradientIds.get(owner)}+${isOnDevice(gradient) ? 0 : gradient.byteOffset}`;
   }
 }

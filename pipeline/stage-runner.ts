@@ -7,6 +7,7 @@ import type { StagePrograms } from '../engine/model/compile.js';
 import type { ProgramBinding } from '../engine/model/program-binding.js';
 import type { RowTable } from '../engine/model/row-table.js';
 import type { BufferPool } from '../engine/tensor/buffer-pool.js';
+import type { Vector } from '../engine/tensor/device-memory.js';
 import type { Executor, LoadedProgram } from '../engine/tensor/executor.js';
 import { atPlace } from '../engine/tensor/run-failure.js';
 import type { HostArray } from '../engine/tensor/shape.js';
@@ -61,7 +62,7 @@ export interface StageSignals {
 /** Where the gradient of one micro-batch goes. */
 export interface StageGradient {
   /** That of all parameters but row tables, the blocks one after another. All of it is written. */
-  readonly dense: Float32Array;
+  readonly dense: Vector;
   /** Takes that of a row table: row indices[i] gets values[i * width...]; rows of one index are added in order. */
   takeRows(table: RowTable, indices: Int32Array, values: Float32Array): void;
 }
@@ -96,6 +97,12 @@ export interface StageLoss {
   readonly loss: number;
 }
 
+/** A loss that is computed, or about to be on a device: reading it waits for that. Good until the next step. */
+export interface PendingLoss {
+  readonly micro: number;
+  read(): number;
+}
+
 /** Weighted sums over a micro-batch of validation samples. */
 export interface StageEvaluation {
   readonly loss: number;
@@ -119,19 +126,21 @@ export class StageRunner {
     this.#loaded = new LoadedStage(device.executor, programs, duty.actions);
     const numLive = Math.max(1, peakLive(duty.actions));
     const counts = { held: duty.recompute ? 1 : numLive, carried: numLive };
-    this.#bindings = new StageBindings(tensors, device.pool, counts, programs.forward);
+    const { pool, executor } = device;
+    this.#bindings = new StageBindings(tensors, { pool, memory: executor.memory ?? null }, counts, programs.forward);
   }
 
   /** F: the activation goes to the neighbour; the loss is returned where this is the last stage. */
-  async forward(input: StepInput, micro: number): Promise<StageLoss | null> {
+  async forward(input: StepInput, micro: number): Promise<PendingLoss | null> {
     const { tensors, signals, source, duty } = this.#options;
     const { step, times } = input;
     if (tensors.borders.activationIn !== null && source.prefix === null)
       await noteWait(times, () => signals.arrived('F', step, micro));
     const begin = performance.now();
-    const loss = this.#computeForward(input, micro);
+    const bound = this.#computeForward(input, micro);
     noteAction(times, begin);
-    if (tensors.borders.activationOut === null) return { micro: duty.start + micro, loss: present(loss, 'loss') };
+    if (tensors.borders.activationOut === null)
+      return { micro: duty.start + micro, read: () => present(bound.result('loss'), 'loss') };
     signals.ring('F', step, micro);
     return null;
   }
@@ -194,13 +203,13 @@ export class StageRunner {
     if (tensors.borders.gradientOut !== null) signals.ring('B', step, micro);
   }
 
-  /** Returns the loss; null where this is not the last stage. */
-  #computeForward(input: StepInput, micro: number): number | null {
+  /** Returns what has the loss where this is the last stage. */
+  #computeForward(input: StepInput, micro: number): ProgramBinding {
     try {
       this.#loadPrefix(this.#idsOf(input.ids, micro), micro);
       const bound = this.#bindings.forward(this.#loaded.forward, micro);
       this.#runForward(bound, input, micro);
-      return bound.result('loss');
+      return bound;
     } catch (error) {
       throw this.#inAction(error, 'F', micro);
     }
@@ -220,13 +229,7 @@ export class StageRunner {
   }
 
   /** Runs a backward or half of one, on what its forward has saved or saves once more: the same bits. */
-  #run(
-    loaded: LoadedProgram,
-    kind: 'B' | 'I' | 'W',
-    input: StepInput,
-    micro: number,
-    gradient: Float32Array | null,
-  ): void {
+  #run(loaded: LoadedProgram, kind: 'B' | 'I' | 'W', input: StepInput, micro: number, gradient: Vector | null): void {
     const isHeld = this.#held?.step === input.step && this.#held.micro === micro;
     try {
       if (this.#options.duty.recompute && !isHeld) {

@@ -2,7 +2,7 @@
 // schedule's; what an action does is the stage runner's business.
 import { present } from '../engine/core/invariant.js';
 import type { Action } from './action.js';
-import type { GradientSink, StageLoss, StageRunner, StepInput } from './stage-runner.js';
+import type { GradientSink, PendingLoss, StageLoss, StageRunner, StepInput } from './stage-runner.js';
 
 export class StepRunner {
   readonly #actions: readonly Action[];
@@ -18,7 +18,7 @@ export class StepRunner {
    * last stage.
    */
   async runStep(input: StepInput, sinks: ReadonlyMap<number, GradientSink>): Promise<StageLoss[]> {
-    const losses: StageLoss[] = [];
+    const losses: PendingLoss[] = [];
     for (const { stage, kind, micro } of this.#actions) {
       const runner = present(this.#runners.get(stage), `runner of stage ${stage}`);
       const sink = present(sinks.get(stage), `sink of stage ${stage}`);
@@ -39,6 +39,6 @@ export class StepRunner {
           break;
       }
     }
-    return losses;
+    return losses.map((pending) => ({ micro: pending.micro, loss: pending.read() }));
   }
 }

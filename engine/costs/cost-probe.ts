@@ -13,6 +13,7 @@ import { initializeSlab, type SlabLayout } from '../model/slab.js';
 import type { StageCompiler } from '../model/stage-compiler.js';
 import type { ReportOf } from '../protocol/messages.js';
 import { roundToBfloat16 } from '../tensor/bfloat16.js';
+import { isOnDevice, placed, type PortBuffer, type Vector } from '../tensor/device-memory.js';
 import type { Executor } from '../tensor/executor.js';
 import { type Optimizer, stateCount } from '../tensor/optimizer.js';
 import { type Port, type Program, roleName } from '../tensor/program.js';
@@ -63,7 +64,7 @@ export function measureCosts(options: CostProbeOptions): Costs {
     return measured;
   });
   const readMsPerMb = measureReads(timings);
-  const updateMsPerMb = measureUpdate(options.optimizer, timings);
+  const updateMsPerMb = measureUpdate(options, timings);
   const trust = { othersShare: othersShare(from, readLoad(), options.crowd), spread: timings.spread };
   return { blocks, readMsPerMb, updateMsPerMb, trust };
 }
@@ -112,7 +113,7 @@ function measureBlock(options: CostProbeOptions, index: number, timings: Timings
     bound.free();
     loaded.free();
   }
-  places.rounded?.close();
+  places.close();
   return {
     forwardMs: ms.forward,
     backwardMs: ms.backward,
@@ -146,23 +147,30 @@ function initialSlab({ model, layouts, seed }: CostProbeOptions, block: number):
  * Memory for the programs of one block. They share what one leaves for the next; an output gradient does not overwrite
  * the input of the same role.
  */
-function probePlaces(options: CostProbeOptions, index: number): TensorPlaces {
+function probePlaces(options: CostProbeOptions, index: number): TensorPlaces & { close(): void } {
   const { layouts, executor } = options;
-  const slab = initialSlab(options, index);
-  const gradient = new Float32Array(slab.length);
+  const memory = executor.memory ?? null;
+  const initial = initialSlab(options, index);
+  const slab = placed(memory, initial);
+  const gradient = placed(memory, new Float32Array(initial.length));
   const parameters = { layouts, of: () => slab };
-  const buffers = new Map<string, HostArray>();
-  const kept = (key: string, port: Port): HostArray => {
-    const buffer = buffers.get(key) ?? filled(port);
+  const rounded = new RoundedParameters(executor, parameters);
+  const buffers = new Map<string, PortBuffer>();
+  const kept = (key: string, port: Port): PortBuffer => {
+    const buffer = buffers.get(key) ?? placed(memory, filled(port));
     buffers.set(key, buffer);
     return buffer;
   };
   return {
     parameters,
-    rounded: new RoundedParameters(executor, parameters),
+    rounded,
     gradients: { layouts, of: () => gradient },
     border: (kind, way, port) => kept(`${kind} ${way}`, port),
     buffer: (port) => kept(roleName(port.role), port),
+    close() {
+      rounded.close();
+      for (const buffer of [slab, gradient, ...buffers.values()]) if (isOnDevice(buffer)) buffer.free();
+    },
   };
 }
 
@@ -211,13 +219,13 @@ function measureReads(timings: Timings): Record<CodecName, number> {
 }
 
 /** Milliseconds per 10^6 bytes of parameters for an update. */
-function measureUpdate(optimizer: Optimizer, timings: Timings): number {
-  const slab = (): Float32Array => new Float32Array(UPDATE_ELEMENTS).fill(1e-3);
+function measureUpdate({ optimizer, executor }: CostProbeOptions, timings: Timings): number {
+  const slab = (): Vector => placed(executor.memory ?? null, new Float32Array(UPDATE_ELEMENTS).fill(1e-3));
   const numStates = stateCount(optimizer.spec);
-  const update = optimizer.bind(slab(), slab(), Array.from({ length: numStates }, slab), [
-    { offset: 0, length: UPDATE_ELEMENTS, decays: true },
-  ]);
+  const [weights, gradients, states] = [slab(), slab(), Array.from({ length: numStates }, slab)];
+  const update = optimizer.bind(weights, gradients, states, [{ offset: 0, length: UPDATE_ELEMENTS, decays: true }]);
   const ms = typical(() => update.run({ learningRate: 1e-6, gradientScale: 1, updateCount: 1 }), timings);
   update.free();
+  for (const buffer of [weights, gradients, ...states]) if (isOnDevice(buffer)) buffer.free();
   return (ms * 1e6) / (4 * UPDATE_ELEMENTS);
 }

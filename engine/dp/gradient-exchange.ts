@@ -2,18 +2,22 @@
 // of the other replicas in the order of the fixed tree (direct reduce-scatter), and shows where every reduced chunk
 // lies. Of a row table (row-table.ts) there are the rows that have a gradient and no others. On one host the members
 // read each other's mapped memory; of a member on another host there is a mirror here, into which it sends what is
-// read. Doorbells travel on the caller's signals. It does not know what a gradient is for.
+// read. Sums in the memory of a device are brought to that of the host for the other members, and what was reduced is
+// brought back. Doorbells travel on the caller's signals. It does not know what a gradient is for.
 import { CHUNK, combine, decompose, type Range, TreeAccumulator } from '../comm/reduction.js';
 import type { Rows, RowSet } from '../comm/row-set.js';
 import { RowAdder } from '../comm/row-sums.js';
 import type { TreeNode } from '../comm/tree.js';
-import { present } from '../core/invariant.js';
+import { invariant, present } from '../core/invariant.js';
 import { type Holder, holdersOf, type Plan } from '../core/plan.js';
 import type { DenseRun, GradientLayout, PlacedTable } from '../model/gradient-layout.js';
 import type { RowTable } from '../model/row-table.js';
+import type { DeviceBuffer, Vector } from '../tensor/device-memory.js';
+import type { ResidentExecutor } from '../tensor/executor.js';
 import type { VectorAdder } from '../tensor/vector-adder.js';
 import { GroupMember, type TableRows } from './group-member.js';
 import { gradientsFile } from './memory-names.js';
+import { ResidentSums } from './resident-sums.js';
 import { shardOf } from './shards.js';
 import { SlabSquares } from './slab-squares.js';
 
@@ -49,6 +53,8 @@ export interface ExchangeOptions {
   readonly signals: ExchangeSignals;
   readonly adder: VectorAdder;
   readonly remote: RemoteMembers;
+  /** Has the sums in its memory; absent where they lie in that of the host. There are no row tables then. */
+  readonly device?: ResidentExecutor | null;
 }
 
 /** Sums of squares of the chunks of a block from `fromChunk` on. */
@@ -62,11 +68,11 @@ export interface ChunkSquares {
  * Elements [from, to) of a block's reduced gradient, and where they lie: all of them in `data`, or those of a row table
  * in its rows, which may begin before `from` and end behind `to`.
  */
-export type ReducedShard = Range & ({ readonly data: Float32Array } | TableRows);
+export type ReducedShard = Range & ({ readonly data: Vector } | TableRows);
 
 /** The sum of a step in one slot of this stage. */
 export interface SlotSums {
-  readonly dense: Float32Array;
+  readonly dense: Vector;
   readonly tables: readonly TableRows[];
   /** Makes a table the sum of rows of values by index. */
   takeRows(table: RowTable, indices: Int32Array, values: Float32Array): void;
@@ -82,6 +88,8 @@ export class GradientExchange {
   readonly #nodes = new Map<GroupMember, readonly TreeNode[]>();
   readonly #rowAdder: RowAdder;
   readonly #squares: SlabSquares;
+  /** Null where the sums lie in the memory of the host. */
+  readonly #resident: ResidentSums | null;
   #accumulator: TreeAccumulator<SlotSums> | null = null;
 
   constructor(options: ExchangeOptions) {
@@ -102,7 +110,8 @@ export class GradientExchange {
       });
       this.#groups.set(block, group);
     }
-    this.#me.create(this.#fileOf(this.#me));
+    this.#resident = this.#openResident(options);
+    if (this.#resident === null || this.peers.length > 0) this.#me.create(this.#fileOf(this.#me));
     for (const member of this.#remote) this.#land(member);
   }
 
@@ -125,7 +134,12 @@ export class GradientExchange {
       this.#me.count,
       (index) => this.#slot(index),
       (left, right) => {
-        adder.add(left.dense, left.dense, right.dense);
+        if (this.#resident !== null) {
+          this.#resident.addInto(left.dense as DeviceBuffer, right.dense as DeviceBuffer);
+          return;
+        }
+        const [sum, more] = [left.dense as Float32Array, right.dense as Float32Array];
+        adder.add(sum, sum, more);
         left.tables.forEach(({ rows }, i) =>
           this.#rowAdder.addInto(rows, present(right.tables[i], 'the same table').rows.all),
         );
@@ -135,7 +149,7 @@ export class GradientExchange {
 
   /** Elements from the start of this stage's gradient, without row tables, to that of a block. */
   offset(block: number): number {
-    return this.#me.offset(block);
+    return (this.#resident ?? this.#me).offset(block);
   }
 
   /** Where the gradients of a step's micro-batches are summed. */
@@ -147,6 +161,7 @@ export class GradientExchange {
 
   /** Tells the group that the sums of this stage are there. */
   announce(step: number): void {
+    if (this.#resident !== null && this.peers.length > 0) this.#bringSums(this.#resident);
     for (const peer of this.#remote)
       for (const [block, group] of this.#groups)
         if (group.includes(peer))
@@ -163,6 +178,14 @@ export class GradientExchange {
     for (const [block, group] of this.#groups) {
       const shard = this.#shardOf(block, this.#me);
       if (shard.from === shard.to) continue;
+      if (this.#resident !== null) {
+        squares.push({
+          block,
+          fromChunk: shard.from / CHUNK,
+          values: this.#reduceResident(this.#resident, block, group),
+        });
+        continue;
+      }
       const layout = layoutOf(block);
       for (const run of layout.dense) this.#reduceRun(block, group, run, shard);
       for (const [i, table] of layout.tables.entries()) this.#reduceTable(block, group, i, rowsIn(table, shard));
@@ -184,11 +207,16 @@ export class GradientExchange {
   /** Waits until every member has reduced its shards and has read this worker's sums. */
   async settled(step: number): Promise<void> {
     for (const peer of this.peers) await this.#options.signals.arrived('R', step, peer);
+    if (this.#resident === null) return;
+    for (const [block, group] of this.#groups)
+      for (const member of group) if (member !== this.#me) this.#takeReduced(this.#resident, block, member);
   }
 
   /** The reduced gradient of a block, shard by shard, each in its parts, in order. */
   shards(block: number): ReducedShard[] {
-    const { dense } = this.#options.layoutOf(block);
+    const { dense, length } = this.#options.layoutOf(block);
+    if (this.#resident !== null)
+      return length === 0 ? [] : [{ from: 0, to: length, data: this.#resident.reduced(block) }];
     return present(this.#groups.get(block), `group of block ${block}`)
       .flatMap((member) => {
         const shard = this.#shardOf(block, member);
@@ -205,6 +233,12 @@ export class GradientExchange {
   }
 
   #slot(index: number): SlotSums {
+    if (this.#resident !== null)
+      return {
+        dense: this.#resident.slot(index),
+        tables: [],
+        takeRows: ({ name }) => invariant(false, () => `rows of ${name} come from a device`),
+      };
     const tables = this.#me.tables(index);
     return {
       dense: this.#me.dense(index),
@@ -214,6 +248,45 @@ export class GradientExchange {
         this.#rowAdder.gather(present(place, `table ${name} of block ${block}`).rows, indices, values);
       },
     };
+  }
+
+  #openResident({ device, layoutOf }: ExchangeOptions): ResidentSums | null {
+    if (device == null) return null;
+    const { from, to } = this.#me;
+    for (let block = from; block < to; block++)
+      invariant(
+        layoutOf(block).tables.length === 0,
+        () => `block ${block} has row tables, its gradient is on a device`,
+      );
+    return new ResidentSums({ executor: device, from, to, layoutOf, isAlone: this.peers.length === 0 });
+  }
+
+  /** Brings the sums of this stage to where the other members find them. */
+  #bringSums(resident: ResidentSums): void {
+    const { layoutOf } = this.#options;
+    for (const [slot] of this.#nodesOf(this.#me).entries())
+      for (const block of this.#groups.keys())
+        resident.download(slot, block, this.#me.range(this.#me.denseAt(slot, block, 0), layoutOf(block).length));
+  }
+
+  /** Reduces this stage's shard of a block, and returns the sums of squares of its chunks. */
+  #reduceResident(resident: ResidentSums, block: number, group: readonly GroupMember[]): number[] {
+    const { from, to } = this.#shardOf(block, this.#me);
+    if (this.peers.length > 0) {
+      for (const run of this.#options.layoutOf(block).dense) this.#reduceRun(block, group, run, { from, to });
+      this.#takeReduced(resident, block, this.#me);
+    }
+    return [...resident.memory.sumsOfSquares(resident.reduced(block).subarray(from, to), CHUNK)];
+  }
+
+  /** Brings what a member has reduced of a block to the device. */
+  #takeReduced(resident: ResidentSums, block: number, member: GroupMember): void {
+    const { from, to } = this.#shardOf(block, member);
+    if (to > from)
+      resident
+        .reduced(block)
+        .subarray(from, to)
+        .upload(member.range(member.denseAt(member.reduced, block, from), to - from));
   }
 
   /** Adds up what is in `shard` of a run of elements of a block. */
@@ -303,6 +376,7 @@ export class GradientExchange {
       for (const { place } of this.#rowPlaces(member, mirror)) remote.leave(place);
     }
     for (const member of this.#members.values()) member.close();
+    this.#resident?.free();
   }
 }
 

@@ -4,10 +4,11 @@ import { InvariantError, present } from '../core/invariant.js';
 import { fillUniform, randomKey } from '../core/random.js';
 import type { Dataset } from '../data/dataset.js';
 import { fillField, fillWeights } from '../data/micro-batch.js';
+import { type DeviceBuffer, isOnDevice, type PortBuffer } from '../tensor/device-memory.js';
 import type { BoundProgram, LoadedProgram } from '../tensor/executor.js';
 import { type Port, roleName } from '../tensor/program.js';
 import { thrownByRun } from '../tensor/run-failure.js';
-import type { HostArray, NumberArray } from '../tensor/shape.js';
+import { type HostArray, hostArray, type NumberArray } from '../tensor/shape.js';
 import type { RoundedParameters } from './rounded-parameters.js';
 import { type ParameterSlabs, parameterView } from './slab.js';
 import { WEIGHT_FIELD } from './tracing-context.js';
@@ -18,7 +19,7 @@ export type Way = 'in' | 'out';
 /** What crosses the border to a neighbouring stage. */
 export type BorderKind = 'activation' | 'gradient';
 
-/** Where the tensors of a program lie. Every array has exactly the elements of its port. */
+/** Where the tensors of a program lie. Every buffer has exactly the elements of its port. */
 export interface TensorPlaces {
   /** The parameters. */
   readonly parameters: ParameterSlabs;
@@ -27,14 +28,19 @@ export interface TensorPlaces {
   /** The gradients of the parameters; null where nobody takes them. */
   readonly gradients: ParameterSlabs | null;
   /** What comes over a border or goes over one. */
-  border(kind: BorderKind, way: Way, port: Port): HostArray;
+  border(kind: BorderKind, way: Way, port: Port): PortBuffer;
+  /**
+   * Where what comes over a border lies before a run brings it into a buffer on a device; null where it is in its
+   * buffer already. Default: it is.
+   */
+  arriving?(kind: BorderKind, port: Port): HostArray | null;
   /**
    * What lives from the forward of a micro-batch to its backward, or less: fields, noise, saved tensors, results,
    * gradients of rows.
    */
-  buffer(port: Port): HostArray;
+  buffer(port: Port): PortBuffer;
   /** What lives from the input half of a backward to its weight half; default: as `buffer`. */
-  carried?(port: Port): HostArray;
+  carried?(port: Port): PortBuffer;
   /**
    * Whether a field or noise is in its buffer already when the program runs, from one that ran before; default: it is
    * not.
@@ -42,18 +48,28 @@ export interface TensorPlaces {
   isFilled?(port: Port): boolean;
 }
 
-interface NoiseInput {
+/** What the host writes, and the buffer on a device that it is brought into; null where the program reads it there. */
+interface Filled<T> {
+  readonly data: T;
+  readonly device: DeviceBuffer | null;
+}
+
+interface FieldInput extends Filled<NumberArray> {
+  readonly name: string;
+}
+
+interface NoiseInput extends Filled<Float32Array> {
   readonly block: number;
   readonly tag: string;
-  readonly data: Float32Array;
 }
 
 export class ProgramBinding {
   readonly #name: string;
   readonly #bound: BoundProgram;
-  readonly #fields: { readonly name: string; readonly data: NumberArray }[] = [];
+  readonly #fields: FieldInput[] = [];
   readonly #noise: NoiseInput[] = [];
-  readonly #results = new Map<'loss' | 'score', HostArray>();
+  readonly #arriving: Filled<HostArray>[] = [];
+  readonly #results = new Map<'loss' | 'score', Filled<HostArray>>();
 
   /** Throws an InvariantError where a port has no place, or one that does not fit. */
   constructor(loaded: LoadedProgram, places: TensorPlaces) {
@@ -69,23 +85,27 @@ export class ProgramBinding {
    * padding; `total` counts the real samples of the whole batch.
    */
   fillFields(dataset: Dataset, ids: Int32Array, total: number): void {
-    for (const { name, data } of this.#fields)
+    for (const { name, data, device } of this.#fields) {
       if (name === WEIGHT_FIELD.name) fillWeights(ids, total, data as Float32Array);
       else fillField(dataset, name, ids, data);
+      device?.upload(data);
+    }
   }
 
   /** Fills the inputs that are noise: the same numbers for a sample in a step, wherever it is computed. */
   fillNoise(seed: number, step: number, ids: Int32Array): void {
-    for (const { block, tag, data } of this.#noise) {
+    for (const { block, tag, data, device } of this.#noise) {
       const perSample = data.length / ids.length;
       for (const [row, id] of ids.entries())
         fillUniform(randomKey(seed, 'dropout', step, id, block, tag), data, row * perSample, perSample);
+      device?.upload(data);
     }
   }
 
   /** Throws a ModelError (PT_EXECUTOR) where the executor fails. */
   run(): void {
     try {
+      for (const { data, device } of this.#arriving) device?.upload(data);
       this.#bound.run();
     } catch (error) {
       throw thrownByRun(error, this.#name);
@@ -94,7 +114,9 @@ export class ProgramBinding {
 
   /** The sum over the micro-batch that the last run has left; null where the program computes none. */
   result(kind: 'loss' | 'score'): number | null {
-    return this.#results.get(kind)?.[0] ?? null;
+    const result = this.#results.get(kind);
+    result?.device?.download(result.data);
+    return result?.data[0] ?? null;
   }
 
   /** Releases what the binding holds on the device; the buffers stay whose they are. */
@@ -103,12 +125,12 @@ export class ProgramBinding {
   }
 
   /** The memory of a port. A role that is not listed here does not compile. */
-  #placed(port: Port, way: Way, places: TensorPlaces): HostArray {
+  #placed(port: Port, way: Way, places: TensorPlaces): PortBuffer {
     const { role } = port;
     switch (role.kind) {
       case 'activation':
       case 'gradient':
-        return places.border(role.kind, way, port);
+        return this.#atBorder(role.kind, way, port, places);
       case 'param':
         return parameterView(places.parameters, role);
       case 'rounded':
@@ -116,20 +138,22 @@ export class ProgramBinding {
       case 'paramGrad':
         return parameterView(present(places.gradients, `a place for "${roleName(role)}" of ${this.#name}`), role);
       case 'field': {
-        const data = places.buffer(port) as NumberArray;
-        if (places.isFilled?.(port) !== true) this.#fields.push({ name: role.name, data });
-        return data;
+        const buffer = places.buffer(port);
+        if (places.isFilled?.(port) !== true)
+          this.#fields.push({ name: role.name, ...filled<NumberArray>(port, buffer) });
+        return buffer;
       }
       case 'noise': {
-        const data = places.buffer(port) as Float32Array;
-        if (places.isFilled?.(port) !== true) this.#noise.push({ block: role.block, tag: role.tag, data });
-        return data;
+        const buffer = places.buffer(port);
+        if (places.isFilled?.(port) !== true)
+          this.#noise.push({ block: role.block, tag: role.tag, ...filled<Float32Array>(port, buffer) });
+        return buffer;
       }
       case 'loss':
       case 'score': {
-        const data = places.buffer(port);
-        this.#results.set(role.kind, data);
-        return data;
+        const buffer = places.buffer(port);
+        this.#results.set(role.kind, filled(port, buffer));
+        return buffer;
       }
       case 'saved':
       case 'rowGrad':
@@ -140,4 +164,18 @@ export class ProgramBinding {
         throw new InvariantError(`a program of a stage has no "${roleName(role)}"`);
     }
   }
+
+  #atBorder(kind: BorderKind, way: Way, port: Port, places: TensorPlaces): PortBuffer {
+    const buffer = places.border(kind, way, port);
+    const data = way === 'in' && isOnDevice(buffer) ? (places.arriving?.(kind, port) ?? null) : null;
+    if (data !== null && isOnDevice(buffer)) this.#arriving.push({ data, device: buffer });
+    return buffer;
+  }
+}
+
+/** The memory in which the host writes or reads a tensor whose buffer may be on a device. */
+function filled<T extends HostArray>(port: Port, buffer: PortBuffer): Filled<T> {
+  return isOnDevice(buffer)
+    ? { data: hostArray(port.dtype, port.shape) as T, device: buffer }
+    : { data: buffer as T, device: null };
 }

@@ -2,6 +2,7 @@
 // once per update and not once per micro-batch; the parameters themselves stay float32. Whoever updates parameters says
 // so here.
 import { present } from '../core/invariant.js';
+import { type DeviceBuffer, isOnDevice } from '../tensor/device-memory.js';
 import type { BoundProgram, Executor, LoadedProgram } from '../tensor/executor.js';
 import { ROUND } from '../tensor/fused/rounding.js';
 import type { Program } from '../tensor/program.js';
@@ -9,7 +10,7 @@ import { GraphRecorder } from '../tensor/recorder.js';
 import { type ParameterSlabs, parameterView } from './slab.js';
 
 interface Copy {
-  readonly data: Uint16Array;
+  readonly data: Uint16Array | DeviceBuffer;
   readonly loaded: LoadedProgram;
   readonly bound: BoundProgram;
 }
@@ -24,8 +25,8 @@ export class RoundedParameters {
     this.#slabs = slabs;
   }
 
-  /** The copy of one parameter; the same array whenever it is asked for. */
-  of(parameter: { readonly block: number; readonly name: string }): Uint16Array {
+  /** The copy of one parameter, where the parameter lies; the same buffer whenever it is asked for. */
+  of(parameter: { readonly block: number; readonly name: string }): Uint16Array | DeviceBuffer {
     const key = `${parameter.block} ${parameter.name}`;
     const copy = this.#copies.get(key) ?? this.#made(parameter);
     this.#copies.set(key, copy);
@@ -39,16 +40,19 @@ export class RoundedParameters {
 
   /** Nobody may read a copy afterwards. */
   close(): void {
-    for (const { bound, loaded } of this.#copies.values()) {
+    for (const { bound, loaded, data } of this.#copies.values()) {
       bound.free();
       loaded.free();
+      if (isOnDevice(data)) data.free();
     }
     this.#copies.clear();
   }
 
   #made(parameter: { readonly block: number; readonly name: string }): Copy {
     const from = parameterView(this.#slabs, parameter);
-    const data = new Uint16Array(from.length);
+    const data = isOnDevice(from)
+      ? present(this.#executor.memory, 'memory of the device').allocate('bfloat16', from.length)
+      : new Uint16Array(from.length);
     const loaded = this.#executor.load(roundingOf(from.length));
     const bound = loaded.bind([from], [data]);
     bound.run();

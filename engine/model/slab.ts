@@ -3,6 +3,7 @@
 import { present } from '../core/invariant.js';
 import { fillNormal } from '../core/normals.js';
 import { randomKey, uniformAt } from '../core/random.js';
+import type { Vector } from '../tensor/device-memory.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Block } from './block.js';
 import { readFloatRange } from './float-range.js';
@@ -52,7 +53,9 @@ export function slabLayout(block: Block): SlabLayout {
 }
 
 /** The view of one parameter inside a slab (or inside a gradient or optimizer state of the same layout). */
-export function entryView(slab: Float32Array, entry: SlabEntry): Float32Array {
+export function entryView(slab: Float32Array, entry: SlabEntry): Float32Array;
+export function entryView(slab: Vector, entry: SlabEntry): Vector;
+export function entryView(slab: Vector, entry: SlabEntry): Vector {
   return slab.subarray(entry.offset, entry.offset + entry.size);
 }
 
@@ -61,14 +64,14 @@ export interface ParameterSlabs {
   /** Where the parameters of every block lie in its slab. */
   readonly layouts: readonly Pick<SlabLayout, 'entries'>[];
   /** The slab of one block: its parameters, or their gradients. */
-  readonly of: (block: number) => Float32Array;
+  readonly of: (block: number) => Vector;
 }
 
 /** The view of one parameter (or its gradient) inside the slab of its block. */
 export function parameterView(
   { layouts, of }: ParameterSlabs,
   { block, name }: { readonly block: number; readonly name: string },
-): Float32Array {
+): Vector {
   const entry = layouts[block]?.entries.find((candidate) => candidate.name === name);
   return entryView(of(block), present(entry, `parameter ${name} of block ${block}`));
 }

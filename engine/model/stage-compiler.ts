@@ -27,16 +27,19 @@ export class StageCompiler {
   readonly model: Model;
   readonly data: DataInfo;
   readonly traces: BlockTraces;
+  /** Whether gradients of row tables are kept by rows; see `compileStage`. */
+  readonly keepsRows: boolean;
   readonly #stages = new Recent<StagePrograms>(MOST_REMEMBERED);
   readonly #prefixes = new Recent<Program>(MOST_REMEMBERED);
   readonly #tables = new Recent<readonly RowTable[]>(MOST_TABLES);
   readonly #shapes = new Recent<Shape[]>(MOST_REMEMBERED);
   #ms = 0;
 
-  constructor(model: Model, data: DataInfo, traces: BlockTraces) {
+  constructor(model: Model, data: DataInfo, traces: BlockTraces, keepsRows = true) {
     this.model = model;
     this.data = data;
     this.traces = traces;
+    this.keepsRows = keepsRows;
   }
 
   /** What compiling took since the last call. */
@@ -48,11 +51,11 @@ export class StageCompiler {
 
   /** See `compileStage`. */
   stage(request: StageRequest): StagePrograms {
-    const { model, data, traces } = this;
+    const { model, data, traces, keepsRows } = this;
     const { from, to, microBatch, needsInputGradient } = request;
     return this.#timed(() =>
       this.#stages.get(`${from} ${to} ${microBatch} ${needsInputGradient}`, () =>
-        compileStage({ model, data, from, to, microBatch, needsInputGradient, traces, keepsRows: true }),
+        compileStage({ model, data, from, to, microBatch, needsInputGradient, traces, keepsRows }),
       ),
     );
   }
@@ -66,8 +69,9 @@ export class StageCompiler {
     );
   }
 
-  /** The tables of a block whose gradients are kept by rows, in whatever stage it is. */
+  /** The tables of a block whose gradients are kept by rows, in whatever stage it is; none where no rows are kept. */
   rowTables(block: number, microBatch: number): readonly RowTable[] {
+    if (!this.keepsRows) return [];
     const { model, data, traces } = this;
     const input = block === 0 ? null : present(this.outputShapes(microBatch)[block - 1], 'shape');
     return this.#timed(() =>

@@ -11,6 +11,8 @@ export interface ExecutorKind {
   readonly what: string;
   /** Whether our machine code may be among its operators. Absent: it may not. */
   readonly takesKernels?: boolean;
+  /** Whether it has memory of its own, in which all that it computes with stays. Absent: it has not. */
+  readonly hasMemory?: boolean;
   /** Throws a UsageError (PT_DEVICES) where something is not installed; opens nothing. Absent: it needs nothing. */
   find?(): void;
   /**

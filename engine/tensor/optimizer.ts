@@ -1,7 +1,9 @@
 // Optimizer: updates weights and optimizer state in place: by machine code, or tile by tile on the executor where there
-// is none, or in JavaScript where that runs no ONNX. The weights may lie anywhere, shared memory included; whose
-// gradients they get and in which order is decided elsewhere.
+// is none, or in JavaScript where that runs no ONNX. The weights may lie anywhere, shared memory included; those in the
+// memory of a device are updated there, by programs. Whose gradients they get and in which order is decided elsewhere.
 import { invariant, present } from '../core/invariant.js';
+import { DeviceUpdate } from './device-arithmetic.js';
+import { type DeviceBuffer, isOnDevice, type Vector } from './device-memory.js';
 import type { BoundProgram, Executor } from './executor.js';
 import { hostUpdate } from './host-update.js';
 import { numericAddressOf } from './jit/address-records.js';
@@ -70,6 +72,8 @@ export class Optimizer {
   readonly #native: NativeUpdate | null;
   /** Null where there is machine code, and where the executor runs no ONNX. */
   readonly #session: OnnxSession | null;
+  /** Null where the executor computes in the host's memory. */
+  readonly #device: DeviceUpdate | null;
   readonly #tileElements: number;
 
   /** Throws a UsageError (PT_OPTIMIZER) for settings that cannot train. */
@@ -82,19 +86,15 @@ export class Optimizer {
     this.#rule = updateRule(spec);
     this.#native = lanes === null ? null : nativeUpdate(this.#rule, lanes);
     this.#session = this.#native === null && runsOnnx(executor) ? executor.loadModel(this.#rule.model) : null;
+    this.#device = executor.memory === undefined ? null : new DeviceUpdate(executor, this.#rule);
     this.#tileElements = tileElements;
   }
 
   /**
    * Ties the update to buffers: `grads` and each of the `stateCount(spec)` states have the length of `weights`.
-   * Elements outside the segments are left alone.
+   * Elements outside the segments are left alone. All are in the host's memory, or all in the device's.
    */
-  bind(
-    weights: Float32Array,
-    grads: Float32Array,
-    states: readonly Float32Array[],
-    segments: readonly Segment[],
-  ): BoundUpdate {
+  bind(weights: Vector, grads: Vector, states: readonly Vector[], segments: readonly Segment[]): BoundUpdate {
     const rule = this.#rule;
     invariant(
       states.length === rule.stateCount,
@@ -110,23 +110,22 @@ export class Optimizer {
       scalars.decaying.set(rule.scalars(settings, true));
       scalars.plain.set(rule.scalars(settings, false));
     };
-    if (this.#native !== null) {
+    if (this.#native !== null && !isOnDevice(weights)) {
       const runs = tilesOf(segments, Math.max(1, weights.length), weights.length).map(({ decays, ...run }) => ({
         ...run,
         scalars: decays ? scalars.decaying : scalars.plain,
       }));
-      return nativeBinding(this.#native.bind([weights, grads, ...states], runs), setScalars);
+      return nativeBinding(this.#native.bind([weights, grads, ...states] as Float32Array[], runs), setScalars);
     }
-    const tile =
-      this.#session === null
-        ? this.#hostTiles(weights, grads, states, scalars)
-        : onnxTiles(this.#session, weights, grads, states, scalars);
+    const tile = this.#tilesOf(weights, grads, states, scalars);
+    // On a device every run of elements is a launch.
+    const most = isOnDevice(weights) ? Math.max(1, weights.length) : this.#tileElements;
     const tiles: BoundProgram[] = [];
     const freeTiles = (): void => {
       for (const bound of tiles.splice(0)) bound.free();
     };
     try {
-      for (const segment of tilesOf(segments, this.#tileElements, weights.length)) tiles.push(tile(segment));
+      for (const segment of tilesOf(segments, most, weights.length)) tiles.push(tile(segment));
     } catch (error) {
       freeTiles();
       throw error;
@@ -200,6 +199,21 @@ export class Optimizer {
     };
   }
 
+  #tilesOf(weights: Vector, grads: Vector, states: readonly Vector[], scalars: Scalars): BindTile {
+    if (isOnDevice(weights))
+      return deviceTiles(
+        present(this.#device, 'updates on the device'),
+        weights,
+        grads as DeviceBuffer,
+        states,
+        scalars,
+      );
+    const [gradients, own] = [grads as Float32Array, states as readonly Float32Array[]];
+    return this.#session === null
+      ? this.#hostTiles(weights, gradients, own, scalars)
+      : onnxTiles(this.#session, weights, gradients, own, scalars);
+  }
+
   #hostTiles(weights: Float32Array, grads: Float32Array, states: readonly Float32Array[], scalars: Scalars): BindTile {
     const update = hostUpdate(this.#rule);
     return ({ offset, length, decays }) => ({
@@ -210,6 +224,7 @@ export class Optimizer {
 
   /** Frees the program and what is still bound. */
   free(): void {
+    this.#device?.free();
     this.#native?.free();
     this.#session?.free();
   }
@@ -237,6 +252,24 @@ function nativeBinding(update: () => void, setScalars: (settings: UpdateSettings
     free() {
       bound = null;
     },
+  };
+}
+
+function deviceTiles(
+  update: DeviceUpdate,
+  weights: DeviceBuffer,
+  gradients: DeviceBuffer,
+  states: readonly Vector[],
+  scalars: Scalars,
+): BindTile {
+  return ({ offset, length, decays }) => {
+    const part = (data: Vector): DeviceBuffer => (data as DeviceBuffer).subarray(offset, offset + length);
+    return update.bind({
+      weights: part(weights),
+      gradients: part(gradients),
+      states: states.map(part),
+      scalars: decays ? scalars.decaying : scalars.plain,
+    });
   };
 }
 

@@ -4,6 +4,7 @@
 // content.
 import { deserialize, serialize } from 'node:v8';
 import type { DiskCache } from '../core/disk-cache.js';
+import type { DeviceMemory } from './device-memory.js';
 import type { Executor, LoadedProgram } from './executor.js';
 import { type LoweredProgram, lowerProgram } from './lower.js';
 import { onnxProgram, runsOnnx } from './onnx-executor.js';
@@ -38,6 +39,7 @@ interface Place {
 
 export class ProgramShelf implements Executor {
   readonly name: string;
+  readonly memory?: DeviceMemory;
   readonly #inner: Executor;
   readonly #kept: KeptResults | null;
   readonly #mostIdle: number;
@@ -46,9 +48,13 @@ export class ProgramShelf implements Executor {
   readonly #digests = new WeakMap<Program, string>();
   #counts = { kept: 0, fromDisk: 0, compiled: 0, ms: 0 };
 
-  /** Closing the shelf closes `inner`. `kept` is null where nothing outlives this process. */
-  constructor(inner: Executor, kept: KeptResults | null, mostIdle = MOST_IDLE) {
+  /**
+   * Closing the shelf closes `inner`. `kept` is null where nothing outlives this process. `usesMemory`: whether it has
+   * the memory that `inner` has of its own.
+   */
+  constructor(inner: Executor, kept: KeptResults | null, { mostIdle = MOST_IDLE, usesMemory = true } = {}) {
     this.name = inner.name;
+    if (usesMemory && inner.memory !== undefined) this.memory = inner.memory;
     this.#inner = inner;
     this.#kept = kept;
     this.#mostIdle = mostIdle;

@@ -1,6 +1,7 @@
 // Wide ports: a program whose bfloat16 tensors cross its border as float32, for devices that compute with bfloat16 but
 // can neither take nor give one. The caller's buffers stay what they are; they are converted around each run.
 import { roundToBfloat16, widenBfloat16 } from './bfloat16.js';
+import type { PortBuffer } from './device-memory.js';
 import type { LoadedProgram } from './executor.js';
 import { ROUND, WIDEN } from './fused/rounding.js';
 import type { Node, Value } from './graph.js';
@@ -37,7 +38,7 @@ function widened(program: Program): Program {
 export function loadWithWidePorts(program: Program, load: (wide: Program) => LoadedProgram): LoadedProgram {
   if (![...program.inputs, ...program.outputs].some(isNarrow)) return load(program);
   const loaded = load(widened(program));
-  const staged = (what: string, ports: readonly Port[], buffers: readonly HostArray[]): HostArray[] =>
+  const staged = (what: string, ports: readonly Port[], buffers: readonly PortBuffer[]): HostArray[] =>
     portTensors(`${program.name}: ${what}`, ports, buffers).map(({ data }) =>
       data instanceof Uint16Array ? new Float32Array(data.length) : data,
     );

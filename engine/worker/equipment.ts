@@ -74,6 +74,11 @@ export interface EquipmentParts {
     /** Width of the vectors of machine code for updates and sums, null for none; the same bits with and without. */
     readonly lanes: Lanes | null;
     readonly poolBytes: number;
+    /**
+     * Whether gradients of row tables are kept by rows, which all workers of a run do or none; default: where the
+     * executor computes in the host's memory. Where they are, everything lies there.
+     */
+    readonly keepsRows?: boolean;
   };
   readonly optimizer: OptimizerSpec;
   /** Programs and graphs of earlier runs, and what names the graphs of this model; null for none. */
@@ -85,11 +90,11 @@ export interface EquipmentParts {
 export function assembleEquipment(parts: EquipmentParts): Equipment {
   const { worker, memory, kept, cache } = parts;
   const { model, dataset, batch, seed, initial = model.blocks } = parts.subject;
-  const { lanes, poolBytes } = parts.device;
+  const { lanes, poolBytes, keepsRows = parts.device.executor.memory === undefined } = parts.device;
   const { numTrain, numValidation, numViews } = dataset;
   const layouts = model.blocks.map(slabLayout);
-  const executor = new ProgramShelf(parts.device.executor, kept.results);
-  const compiler = new StageCompiler(model, dataset.info, new BlockTraces(kept.results, kept.identity));
+  const executor = new ProgramShelf(parts.device.executor, kept.results, { usesMemory: !keepsRows });
+  const compiler = new StageCompiler(model, dataset.info, new BlockTraces(kept.results, kept.identity), keepsRows);
   const adder = lanes === null ? new HostAdder() : new NativeAdder(lanes);
   const numStates = stateCount(parts.optimizer);
   return {

@@ -83,6 +83,16 @@ export class Seating {
     this.#updateMs = performance.now() - begin;
   }
 
+  /** Whether `apply` leaves the block store as it is until `bringHome`. */
+  get isResident(): boolean {
+    return this.#stages.some((stage) => stage.isResident);
+  }
+
+  /** Makes the block store have what these stages have trained, while nobody copies from it. */
+  bringHome(): void {
+    for (const stage of this.#stages) stage.bringHome();
+  }
+
   /** Evaluates this replica's share of the validation micro-batches, in order; the results are on the last stage. */
   async evaluate(batches: readonly Omit<ValidationBatch, 'n'>[]): Promise<Evaluation[]> {
     const { seat } = this.#options;

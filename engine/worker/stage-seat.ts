@@ -9,6 +9,7 @@ import { invariant, present } from '../core/invariant.js';
 import type { StageAssignment } from '../core/plan.js';
 import { countIds } from '../data/dataset.js';
 import { type ChunkSquares, GradientExchange } from '../dp/gradient-exchange.js';
+import { ResidentBlocks } from '../dp/resident-blocks.js';
 import { activationDtype } from '../model/block.js';
 import type { StagePrograms } from '../model/compile.js';
 import { type GradientLayout, gradientLayout } from '../model/gradient-layout.js';
@@ -16,12 +17,13 @@ import { RoundedParameters } from '../model/rounded-parameters.js';
 import type { ParameterSlabs } from '../model/slab.js';
 import { bellKey } from '../protocol/bells.js';
 import type { Order } from '../protocol/messages.js';
+import { isResident } from '../tensor/executor.js';
 import { type HostArray, hostArray, type Shape } from '../tensor/shape.js';
 import { FrozenPrefix } from './frozen-prefix.js';
 import { openCache } from './open-cache.js';
 import type { SeatingOptions } from './seating-options.js';
 import { StageLinks } from './stage-links.js';
-import { StageUpdates } from './stage-updates.js';
+import { type BlockVectors, StageUpdates } from './stage-updates.js';
 
 export interface Evaluation {
   readonly index: number;
@@ -43,6 +45,8 @@ export class StageSeat {
   readonly #exchange: GradientExchange;
   readonly #links: StageLinks;
   readonly #rounded: RoundedParameters;
+  /** Null where programs compute in the host's memory. */
+  readonly #resident: ResidentBlocks | null;
   readonly #gradientLayouts = new Map<number, GradientLayout>();
   #prefix: FrozenPrefix | null = null;
   #runner: StageRunner | null = null;
@@ -58,6 +62,8 @@ export class StageSeat {
     const { microBatch } = plan;
     this.#programs = device.compiler.stage({ from, to, microBatch, needsInputGradient: stage > 0 });
     this.#exchange = this.#newExchange();
+    const { memory } = device.executor;
+    this.#resident = memory === undefined ? null : new ResidentBlocks(memory, place.store);
     this.#rounded = new RoundedParameters(device.executor, this.#parameters);
     const shapeAt = (block: number): Shape => this.#shapeAt(block);
     const { model } = options.subject;
@@ -73,10 +79,9 @@ export class StageSeat {
    * Second half: everybody's memory exists and every contact is reached. `actions` are those of this stage, in order.
    */
   open(actions: readonly Action[]): StageRunner {
-    const { plan, seat, subject, device, place } = this.#options;
+    const { plan, seat, subject, device } = this.#options;
     const { layouts, dataset, seed } = subject;
     const { executor, pool, optimizer } = device;
-    const { store } = place;
     const { stage } = this;
     const { recompute = false } = this.#blocks;
     this.#exchange.open();
@@ -96,7 +101,13 @@ export class StageSeat {
       source: { dataset, seed, prefix: prefix === null ? null : (ids, out) => prefix.load(ids, out) },
       signals: this.#links.signals,
     });
-    this.#updates = new StageUpdates({ blocks: this.#blocks, layouts, store, optimizer, exchange: this.#exchange });
+    this.#updates = new StageUpdates({
+      blocks: this.#blocks,
+      layouts,
+      store: this.#vectors,
+      optimizer,
+      exchange: this.#exchange,
+    });
     return this.#runner;
   }
 
@@ -132,6 +143,17 @@ export class StageSeat {
   apply(commit: Extract<Order, { type: 'commit' }>): void {
     present(this.#updates, 'updates').apply(commit);
     this.#rounded.refresh();
+    this.#resident?.noteUpdate();
+  }
+
+  /** Whether `apply` leaves the block store as it is until `bringHome`. */
+  get isResident(): boolean {
+    return this.#resident !== null;
+  }
+
+  /** Makes the block store have what this stage has trained, while nobody copies from it. */
+  bringHome(): void {
+    this.#resident?.bringHome();
   }
 
   /** Evaluates one micro-batch, as soon as the neighbours let it. */
@@ -154,6 +176,7 @@ export class StageSeat {
     this.#rounded.close();
     this.#prefix?.close();
     this.#exchange.close();
+    this.#resident?.free();
     this.#links.close();
   }
 
@@ -162,10 +185,11 @@ export class StageSeat {
   }
 
   get #parameters(): ParameterSlabs {
-    const { subject, place } = this.#options;
-    const { layouts } = subject;
-    const { store } = place;
-    return { layouts, of: (block) => store.weights(block) };
+    return { layouts: this.#options.subject.layouts, of: (block) => this.#vectors.weights(block) };
+  }
+
+  get #vectors(): BlockVectors {
+    return this.#resident ?? this.#options.place.store;
   }
 
   #newExchange(): GradientExchange {
@@ -179,6 +203,7 @@ export class StageSeat {
       of: { replica: seat.replica, stage, worker },
       layoutOf: (block) => this.#gradientLayout(block),
       adder: device.adder,
+      device: isResident(device.executor) ? device.executor : null,
       signals: {
         arrived: (kind, step, peer) =>
           neighbours.wait(peer.worker, bellKey(kind, { generation, step }, peer.worker, peer.stage, stage)),

@@ -1,17 +1,23 @@
 // StageUpdates: the optimizer's work on one stage: every shard of a reduced gradient tied to the parameters and the
 // optimizer states it updates. When a step is committed is not its business.
 import { present } from '../core/invariant.js';
-import type { BlockStore } from '../dp/block-store.js';
 import type { GradientExchange, ReducedShard } from '../dp/gradient-exchange.js';
 import type { SlabLayout } from '../model/slab.js';
 import type { Order } from '../protocol/messages.js';
+import type { Vector } from '../tensor/device-memory.js';
 import type { BoundUpdate, Optimizer } from '../tensor/optimizer.js';
+
+/** The parameters and optimizer states of blocks, where they are computed with. */
+export interface BlockVectors {
+  weights(block: number): Vector;
+  states(block: number): readonly Vector[];
+}
 
 export interface StageUpdatesOptions {
   /** Blocks [from, to). */
   readonly blocks: { readonly from: number; readonly to: number };
   readonly layouts: readonly SlabLayout[];
-  readonly store: BlockStore;
+  readonly store: BlockVectors;
   readonly optimizer: Optimizer;
   /** Says where the shards of a block lie. */
   readonly exchange: Pick<GradientExchange, 'shards'>;
@@ -49,10 +55,11 @@ function bind({ store, optimizer, layouts }: StageUpdatesOptions, block: number,
   const weights = store.weights(block).subarray(from, to);
   if ('data' in shard) return optimizer.bind(weights, shard.data, states, segments);
   const { table, rows } = shard;
+  // Whoever keeps gradients by rows computes in the host's memory.
   return optimizer.bindRows(
-    weights,
+    weights as Float32Array,
     { width: table.width, first: from - table.from, rows: () => rows.all },
-    states,
+    states as Float32Array[],
     segments,
   );
 }

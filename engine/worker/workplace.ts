@@ -153,11 +153,17 @@ export class Workplace {
     return this.#copies.copy(generation).then((end) => end && { type: 'state-copied', generation, ...end });
   }
 
-  /** Applies the update of a step that the coordinator has committed, once nothing is copied of the state before it. */
+  /**
+   * Applies the update of a step that the coordinator has committed, once nothing is copied of the state before it.
+   * What lies on a device is in the block store afterwards where the commit asks for a snapshot or is the last one.
+   */
   async apply(commit: Extract<Order, { type: 'commit' }>): Promise<void> {
-    const { seating } = this.at(commit.generation);
+    const seating = present(this.at(commit.generation).seating, 'seat');
+    if (!seating.isResident) await this.#copies.settled();
+    await seating.apply(commit);
+    if (!seating.isResident || (commit.goesOn && commit.snapshot === null)) return;
     await this.#copies.settled();
-    await present(seating, 'seat').apply(commit);
+    seating.bringHome();
   }
 
   async close(): Promise<void> {

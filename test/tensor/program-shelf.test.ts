@@ -63,7 +63,7 @@ describe('the shelf', () => {
   });
 
   it('shares a program among its users and frees it when there are too many idle ones', () => {
-    const shelf = new ProgramShelf(openExecutor({ threads: 1 }), null, 2);
+    const shelf = new ProgramShelf(openExecutor({ threads: 1 }), null, { mostIdle: 2 });
     const [first, second] = [shelf.load(addition(7)), shelf.load(addition(7))];
     first.free();
     first.free();

@@ -12,6 +12,7 @@ import { builtInModel } from '../../engine/model/registry.js';
 import { colleaguesFor, type Introduction } from '../../engine/protocol/colleagues.js';
 import type { ReportOf } from '../../engine/protocol/messages.js';
 import { assembleStep } from '../../engine/protocol/step-result.js';
+import type { Executor } from '../../engine/tensor/executor.js';
 import type { Lanes } from '../../engine/tensor/jit/cpu-features.js';
 import { openExecutor } from '../../engine/tensor/open-executor.js';
 import type { OptimizerSpec } from '../../engine/tensor/optimizer.js';
@@ -25,6 +26,8 @@ export interface CrewSubject {
   readonly model: Model;
   /** Width of machine code for sums and updates; default: none. */
   readonly lanes?: Lanes | null;
+  /** What each of them computes with; default: ONNX Runtime. */
+  readonly open?: () => Executor;
 }
 
 /** A built-in model on data of a kind that makes them up. */
@@ -129,7 +132,6 @@ export class Crew {
       type: 'commit',
       generation,
       ...CREW_SETTINGS,
-      goesOn: true,
       snapshot: null,
     } as const;
     for (let step = from; step < to; step++) {
@@ -145,7 +147,9 @@ export class Crew {
         }),
       );
       losses.push(assembleStep(reports, sources.length, NUM_MICRO_BATCHES).loss);
-      await Promise.all(seats.map(({ one }) => one.apply({ ...rest, step, updateCount: step + 1 })));
+      await Promise.all(
+        seats.map(({ one }) => one.apply({ ...rest, step, updateCount: step + 1, goesOn: step + 1 < to })),
+      );
     }
     return losses;
   }
@@ -161,13 +165,19 @@ export class Crew {
   }
 }
 
-function openWorkplace(worker: string, folder: string, { model, dataset, lanes = null }: CrewSubject): Workplace {
+const openCpu = (): Executor => openExecutor({ threads: 1 });
+
+function openWorkplace(
+  worker: string,
+  folder: string,
+  { model, dataset, lanes = null, open = openCpu }: CrewSubject,
+): Workplace {
   return new Workplace({
     equipment: assembleEquipment({
       worker,
       memory: { folder, domain: 'here', isHome: true },
       subject: { model, dataset, batch: MICRO_BATCH * NUM_MICRO_BATCHES, seed: 1 },
-      device: { executor: openExecutor({ threads: 1 }), lanes, poolBytes: 2 ** 20 },
+      device: { executor: open(), lanes, poolBytes: 2 ** 20 },
       optimizer: CREW_OPTIMIZER,
       kept: { results: null, identity: null },
       cache: NO_CACHE,
