@@ -1,6 +1,6 @@
-// SlotBuffers: the buffers that a stage has for its micro-batches: lent by a pool of the host's memory, or in that
-// of the device. A slot has one buffer per role, and serves one micro-batch after another; which micro-batch is in it is not
-// known here.
+// SlotBuffers: the buffers that a stage has for its micro-batches: lent by a pool of the host's memory, or in that of
+// the device. A slot has one buffer per role, and serves one micro-batch after another; which one is in it is not known
+// here.
 import type { BufferPool } from '../engine/tensor/buffer-pool.js';
 import { type DeviceMemory, isOnDevice, type PortBuffer } from '../engine/tensor/device-memory.js';
 import { type Port, roleName } from '../engine/tensor/program.js';
