@@ -1,5 +1,5 @@
 // Our side: whole steps of one model in one process, with the programs that a worker runs. Usage: node ours.mjs MODEL
-// THREADS [--dump FOLDER] [--dist FOLDER]. `--dump` writes the initial parameters and the batch, for the other side to
+// THREADS [--dump FOLDER] [--dist FOLDER] [--executor NAME]. `--dump` writes the initial parameters and the batch, for the other side to
 // start from. For every line on standard input, a number of steps, it takes that many and prints one line of JSON: the
 // times of each, in milliseconds of wall clock and of processor, the loss, the peak of the memory. MODEL `gemm`
 // measures products of square matrices instead.
@@ -22,10 +22,13 @@ import { ADAMW, buildMeasured, LEARNING_RATE, measuredData, modelOf } from './mo
 const {
   positionals: [name, threads],
   values: options,
-} = parseArgs({ allowPositionals: true, options: { dump: { type: 'string' }, dist: { type: 'string' } } });
+} = parseArgs({
+  allowPositionals: true,
+  options: { dump: { type: 'string' }, dist: { type: 'string' }, executor: { type: 'string', default: 'ort-cpu' } },
+});
 const load = engineAt(options.dist);
-const { openExecutor } = await load('engine/tensor/open-executor.js');
-const executor = openExecutor({ threads: Number(threads) });
+const { openExecutorOf } = await load('engine/tensor/open-executor.js');
+const executor = await openExecutorOf(options.executor, { threads: Number(threads) });
 
 /** @type {(work: () => void) => Times} */
 const timed = (work) => {
@@ -117,6 +120,7 @@ async function training() {
     to: model.blocks.length,
     microBatch: B,
     needsInputGradient: false,
+    logSumExp: executor.logSumExp,
   });
   const { slabs, others, bufferOf, entryView } = await buffersFor(model);
   const bind = (/** @type {Program} */ program) =>

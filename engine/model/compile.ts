@@ -4,6 +4,7 @@
 import { present } from '../core/invariant.js';
 import type { DataInfo } from '../data/dataset.js';
 import { inputsOf, savedValues } from '../tensor/cut.js';
+import { leavingLogSumExp, type LogSumExpUse } from '../tensor/fused/log-sum-exp.js';
 import type { Graph, ValueId } from '../tensor/graph.js';
 import type { PortRole, Program } from '../tensor/program.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
@@ -30,6 +31,8 @@ export interface StageSpec {
   readonly traces?: BlockTraces | undefined;
   /** Whether the gradients of row tables are left as gradients of rows. Default: no, as whole tables. */
   readonly keepsRows?: boolean;
+  /** What the executor says of its attention; default: it leaves probabilities. */
+  readonly logSumExp?: LogSumExpUse | undefined;
 }
 
 export interface StagePrograms {
@@ -75,7 +78,7 @@ export function compileStage(spec: StageSpec): StagePrograms {
   const stage = new StageGraph({ model, data, microBatch, isTraining: true, traces }, from, to, activationIn);
   const forwardOutputs = isLast ? [stage.objective('loss')] : [stage.activation()];
   const { numForwardNodes, gradients } = stage.differentiate();
-  const graph = stage.graph();
+  const graph = graphOf(stage, spec);
   const found = gradients.map((gradient) => ({
     gradient,
     rows: spec.keepsRows === true ? rowTableOf(graph, stage.roles, gradient) : null,
@@ -120,9 +123,9 @@ export function compilePrefix(
   from: number,
   to: number,
   microBatch: number,
-  traces?: BlockTraces,
+  more: Pick<StageSpec, 'traces' | 'logSumExp'> = {},
 ): Program {
-  const spec = { model, data, from, to, microBatch, needsInputGradient: false, traces };
+  const spec = { model, data, from, to, microBatch, needsInputGradient: false, ...more };
   return compileEvaluation(spec, activationShape(spec), `${model.name} blocks ${from}-${to - 1} prefix`, false);
 }
 
@@ -133,8 +136,12 @@ function compileEvaluation(spec: StageSpec, activationIn: Shape | null, name: st
   const outputs = hasObjectives
     ? (['loss', ...score] as const).map((kind) => stage.objective(kind))
     : [stage.activation()];
-  return programOf(name, stage.graph(), stage.roles, outputs);
+  return programOf(name, graphOf(stage, spec), stage.roles, outputs);
 }
+
+/** In all programs alike: a block has the same bits in each of them. */
+const graphOf = (stage: StageGraph, { logSumExp }: StageSpec): Graph =>
+  logSumExp === undefined ? stage.graph() : leavingLogSumExp(stage.graph(), logSumExp);
 
 /** Size of the noise that a graph reads. */
 function noiseBytes(graph: Graph, roles: ReadonlyMap<ValueId, PortRole>): number {

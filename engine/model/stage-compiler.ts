@@ -2,6 +2,7 @@
 // again, or for one that differs in a border only, costs little. The same programs come out as from compile.ts.
 import { present } from '../core/invariant.js';
 import type { DataInfo } from '../data/dataset.js';
+import type { LogSumExpUse } from '../tensor/fused/log-sum-exp.js';
 import type { Program } from '../tensor/program.js';
 import type { Shape } from '../tensor/shape.js';
 import type { Model } from './block.js';
@@ -29,17 +30,19 @@ export class StageCompiler {
   readonly traces: BlockTraces;
   /** Whether gradients of row tables are kept by rows; see `compileStage`. */
   readonly keepsRows: boolean;
+  readonly #logSumExp: LogSumExpUse | undefined;
   readonly #stages = new Recent<StagePrograms>(MOST_REMEMBERED);
   readonly #prefixes = new Recent<Program>(MOST_REMEMBERED);
   readonly #tables = new Recent<readonly RowTable[]>(MOST_TABLES);
   readonly #shapes = new Recent<Shape[]>(MOST_REMEMBERED);
   #ms = 0;
 
-  constructor(model: Model, data: DataInfo, traces: BlockTraces, keepsRows = true) {
+  constructor(model: Model, data: DataInfo, traces: BlockTraces, keepsRows = true, logSumExp?: LogSumExpUse) {
     this.model = model;
     this.data = data;
     this.traces = traces;
     this.keepsRows = keepsRows;
+    this.#logSumExp = logSumExp;
   }
 
   /** What compiling took since the last call. */
@@ -52,10 +55,11 @@ export class StageCompiler {
   /** See `compileStage`. */
   stage(request: StageRequest): StagePrograms {
     const { model, data, traces, keepsRows } = this;
+    const logSumExp = this.#logSumExp;
     const { from, to, microBatch, needsInputGradient } = request;
     return this.#timed(() =>
       this.#stages.get(`${from} ${to} ${microBatch} ${needsInputGradient}`, () =>
-        compileStage({ model, data, from, to, microBatch, needsInputGradient, traces, keepsRows }),
+        compileStage({ model, data, from, to, microBatch, needsInputGradient, traces, keepsRows, logSumExp }),
       ),
     );
   }
@@ -64,7 +68,7 @@ export class StageCompiler {
   prefix(from: number, to: number, microBatch: number): Program {
     return this.#timed(() =>
       this.#prefixes.get(`${from} ${to} ${microBatch}`, () =>
-        compilePrefix(this.model, this.data, from, to, microBatch, this.traces),
+        compilePrefix(this.model, this.data, from, to, microBatch, { traces: this.traces, logSumExp: this.#logSumExp }),
       ),
     );
   }

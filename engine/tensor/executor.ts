@@ -1,6 +1,7 @@
 // Executor: runs programs on a device. One small interface, one conformance suite for all; it never allocates what
 // crosses the border of a program: the caller brings the buffers, which lie in the host's memory or in the executor's.
 import type { DeviceMemory, PortBuffer } from './device-memory.js';
+import type { LogSumExpUse } from './fused/log-sum-exp.js';
 import type { Program } from './program.js';
 
 /** A program whose inputs and outputs are tied to buffers. Running it reads and writes those buffers, nothing else. */
@@ -27,6 +28,8 @@ export interface Executor {
   readonly name: string;
   /** Absent where programs compute in the memory of the host. */
   readonly memory?: DeviceMemory;
+  /** Where its attention leaves logarithms of sums for the backward. Absent: it leaves probabilities. */
+  readonly logSumExp?: LogSumExpUse;
   /**
    * Compiles a program for this device. Throws a ModelError that names program and op where the device has no kernel.
    */

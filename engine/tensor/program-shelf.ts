@@ -6,6 +6,7 @@ import { deserialize, serialize } from 'node:v8';
 import type { DiskCache } from '../core/disk-cache.js';
 import type { DeviceMemory } from './device-memory.js';
 import type { Executor, LoadedProgram } from './executor.js';
+import type { LogSumExpUse } from './fused/log-sum-exp.js';
 import { type LoweredProgram, lowerProgram } from './lower.js';
 import { onnxProgram, runsOnnx } from './onnx-executor.js';
 import type { Program } from './program.js';
@@ -40,6 +41,7 @@ interface Place {
 export class ProgramShelf implements Executor {
   readonly name: string;
   readonly memory?: DeviceMemory;
+  readonly logSumExp?: LogSumExpUse;
   readonly #inner: Executor;
   readonly #kept: KeptResults | null;
   readonly #mostIdle: number;
@@ -55,6 +57,7 @@ export class ProgramShelf implements Executor {
   constructor(inner: Executor, kept: KeptResults | null, { mostIdle = MOST_IDLE, usesMemory = true } = {}) {
     this.name = inner.name;
     if (usesMemory && inner.memory !== undefined) this.memory = inner.memory;
+    if (inner.logSumExp !== undefined) this.logSumExp = inner.logSumExp;
     this.#inner = inner;
     this.#kept = kept;
     this.#mostIdle = mostIdle;

@@ -94,7 +94,8 @@ export function assembleEquipment(parts: EquipmentParts): Equipment {
   const { numTrain, numValidation, numViews } = dataset;
   const layouts = model.blocks.map(slabLayout);
   const executor = new ProgramShelf(parts.device.executor, kept.results, { usesMemory: !keepsRows });
-  const compiler = new StageCompiler(model, dataset.info, new BlockTraces(kept.results, kept.identity), keepsRows);
+  const traces = new BlockTraces(kept.results, kept.identity);
+  const compiler = new StageCompiler(model, dataset.info, traces, keepsRows, executor.logSumExp);
   const adder = lanes === null ? new HostAdder() : new NativeAdder(lanes);
   const numStates = stateCount(parts.optimizer);
   return {

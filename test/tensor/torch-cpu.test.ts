@@ -1,17 +1,20 @@
 // torch-cpu: the conformance suite, and every op and function of nn, traced with its gradients, against the same
 // computation on TensorFlow.js' own cpu backend. Skipped where no PyTorch is installed, with the reason.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LoadedProgram } from '../../engine/tensor/executor.js';
+import { LEAVES_LOG_SUM_EXP, leavingLogSumExp } from '../../engine/tensor/fused/log-sum-exp.js';
 import { findTorch } from '../../engine/tensor/libtorch/find-torch.js';
 import { kernelTable } from '../../engine/tensor/libtorch/kernels/table.js';
 import { LibtorchExecutor } from '../../engine/tensor/libtorch/libtorch-executor.js';
 import { opTable } from '../../engine/tensor/ops/table.js';
+import type { Program } from '../../engine/tensor/program.js';
 import type { HostArray } from '../../engine/tensor/shape.js';
 import { executorSuite } from './executor-conformance.js';
-import { NN_ROUNDING, nnCases } from './nn-cases.js';
+import { NN_ROUNDING, type NnCase, nnCases } from './nn-cases.js';
 import { obstacleTo } from './obstacle.js';
 import { ROUNDING } from './op-case.js';
 import { namedOpCases } from './op-cases.js';
-import { onBackend, type Result, traced, worstError } from './parity.js';
+import { type Input, onBackend, type Result, traced, worstError } from './parity.js';
 
 it('has a kernel for every op of the table, and no other', () => {
   expect(Object.keys(kernelTable).sort()).toEqual([...opTable.keys()].sort());
@@ -21,6 +24,10 @@ const reason = await obstacleTo('torch-cpu');
 
 if (reason !== null) it.skip(`torch-cpu (skipped: ${reason})`, () => undefined);
 else suite();
+
+/** The first sample has keys; the second has none. */
+const noKeys = ({ data, shape }: Input): Float32Array =>
+  Float32Array.from(data, (x, i) => (i < (shape[1] as number) ? x : 0));
 
 function suite(): void {
   const opened: LibtorchExecutor[] = [];
@@ -55,5 +62,31 @@ function suite(): void {
     it.each(nnCases.map((c) => [c.name, c] as const))('%s', (_, { inputs, wrt, fused, plain }) => {
       compare(traced(executor, inputs, wrt, fused), onBackend('cpu', inputs, wrt, plain), NN_ROUNDING);
     });
+
+    const attention = nnCases.filter(({ name }) => name.startsWith('attention'));
+    const nobody: NnCase = { ...(attention.find(({ name }) => name === 'attention with a mask') as NnCase) };
+    const [q, k, v, mask] = nobody.inputs as [Input, Input, Input, Input];
+    const ignored = {
+      ...nobody,
+      name: 'attention with no key at all',
+      inputs: [q, k, v, { ...mask, data: noKeys(mask) }],
+    };
+
+    it.each([...attention, ignored].map((c) => [c.name, c] as const))(
+      '%s, with logarithms of sums for the backward',
+      (_, { inputs, wrt, fused, plain }) => {
+        const changed: string[] = [];
+        const load = (program: Program): LoadedProgram => {
+          const graph = leavingLogSumExp(program.graph, 'fp32');
+          changed.push(...graph.nodes.filter(({ attrs }) => attrs[LEAVES_LOG_SUM_EXP] === true).map(({ op }) => op));
+          return executor.load({ ...program, graph });
+        };
+        const leaving = { name: executor.name, load, close: () => undefined };
+        const actual = traced(leaving, inputs, wrt, fused);
+        compare(actual, onBackend('cpu', inputs, wrt, plain), NN_ROUNDING);
+        // A mask and causal at once: there PyTorch has no such kernel.
+        expect(changed).toEqual(_.includes('mask, causal') ? [] : ['PtAttention', 'PtAttentionGrad']);
+      },
+    );
   });
 }

@@ -10,6 +10,7 @@ import { at } from '../ops/shapes.js';
 import { type Shape, sizeOf } from '../shape.js';
 import { cast as castTensor, type GradConfig, type Tensor, zeros } from '../tf.js';
 import { defineGradient, firstOf, runOp } from './gradient.js';
+import { LEAVES_LOG_SUM_EXP } from './log-sum-exp.js';
 
 /**
  * Added to scores that must not count: far below any score, yet finite, so that a row without any allowed position
@@ -197,13 +198,10 @@ export const attentionOps: readonly OpDefinition[] = [
     rounds: { operands: [0, 1, 2], results: [0], inside: true },
     infer: (inputs, attrs) => {
       const [q, k] = [at(inputs, 0), at(inputs, 1)];
-      return [
-        { shape: q.shape, dtype: 'float32' },
-        {
-          shape: probabilityShape(q.shape, k.shape, numberAttr(attrs, 'heads')),
-          dtype: flagAttr(attrs, 'rounds') ? 'bfloat16' : 'float32',
-        },
-      ];
+      const probabilities = probabilityShape(q.shape, k.shape, numberAttr(attrs, 'heads'));
+      const y = { shape: q.shape, dtype: 'float32' } as const;
+      if (flagAttr(attrs, LEAVES_LOG_SUM_EXP)) return [y, { shape: probabilities.slice(0, 3), dtype: 'float32' }];
+      return [y, { shape: probabilities, dtype: flagAttr(attrs, 'rounds') ? 'bfloat16' : 'float32' }];
     },
     emit: (e) => {
       const kernel = kernelSpec(e, e.input(0), e.input(1), e.inputs.length === 4);
@@ -227,7 +225,8 @@ export const attentionOps: readonly OpDefinition[] = [
   // scaled. rowsum(P dP) equals rowsum(dO O), which is E wide instead of S.
   defineOp({
     name: 'PtAttentionGrad',
-    inputs: ['dy', 'q', 'k', 'v', 'y', 'probabilities'],
+    // The mask, where the logarithms of sums are there instead of the probabilities.
+    inputs: ['dy', 'q', 'k', 'v', 'y', 'probabilities', 'mask?'],
     rounds: { operands: [0, 1, 2, 3], results: [0, 1, 2], inside: true },
     infer: (inputs) => [at(inputs, 1), at(inputs, 2), at(inputs, 3)],
     emit: (e) => {

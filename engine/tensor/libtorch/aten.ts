@@ -4,7 +4,7 @@ import { present } from '../../core/invariant.js';
 import { addressOf } from '../native.js';
 import type { Shape } from '../shape.js';
 import { type Argument, encoderOf, Stack } from './stable-values.js';
-import { type Handle, Tensors } from './tensors.js';
+import { type Handle, int64s, stridesOf, Tensors } from './tensors.js';
 import type { NativeFunction } from './torch-functions.js';
 import type { TorchDType, TorchLibrary } from './torch-library.js';
 
@@ -15,10 +15,12 @@ export type Operators = (...args: readonly Argument[]) => Handle[];
 export class Aten {
   readonly tensors: Tensors;
   readonly #operators = new Map<string, Operators>();
+  readonly #single = new Map<string, Operator>();
   /** Tensors of one number that kernels read. */
   readonly #numbers = new Map<string, Handle>();
   readonly #addTensor: NativeFunction;
   readonly #addmmOut: NativeFunction;
+  readonly #mmOut: NativeFunction;
 
   constructor(library: TorchLibrary) {
     this.tensors = new Tensors(library);
@@ -26,13 +28,18 @@ export class Aten {
       present(library.typed(symbol, args), `the function ${symbol} of this PyTorch`);
     const H = 'uint64';
     this.#addTensor = required('add_Tensor', [H, H, 'double', 'void *']);
+    this.#mmOut = required('mm_out', [H, H, H]);
     this.#addmmOut = required('addmm_out', [H, H, H, H, 'double', 'double']);
   }
 
   /** An operator with one result; `name` with its overload, e.g. `mul.Tensor`. */
   op(name: string): Operator {
+    const known = this.#single.get(name);
+    if (known !== undefined) return known;
     const operators = this.ops(name);
-    return (...args) => operators(...args)[0] as Handle;
+    const operator: Operator = (...args) => operators(...args)[0] as Handle;
+    this.#single.set(name, operator);
+    return operator;
   }
 
   /** An operator with several results; those that are whole numbers come as they are. */
@@ -70,11 +77,16 @@ export class Aten {
     return this.tensors.madeBy(this.#addTensor(a, b, factor, this.tensors.library.cell) as number, 'add');
   }
 
-  /** addend + a b. */
-  addmm(addend: Handle, a: Handle, b: Handle, shape: Shape): Handle {
-    const out = this.tensors.empty(shape, 'float32');
-    this.tensors.library.check(this.#addmmOut(out, addend, a, b, 1, 1) as number, 'addmm');
-    return out;
+  /** addend + a b, for matrices, in `into`. */
+  addmm(into: Handle, addend: Handle, a: Handle, b: Handle): Handle {
+    this.tensors.library.check(this.#addmmOut(into, addend, a, b, 1, 1) as number, 'addmm');
+    return into;
+  }
+
+  /** a b, for matrices, in `into`. */
+  mm(into: Handle, a: Handle, b: Handle): Handle {
+    this.tensors.library.check(this.#mmOut(into, a, b) as number, 'mm');
+    return into;
   }
 
   cast(x: Handle, dtype: TorchDType): Handle {
@@ -88,6 +100,41 @@ export class Aten {
   /** The same memory with its last two axes swapped. */
   swapped(x: Handle): Handle {
     return this.op('transpose.int')(x, -2, -1);
+  }
+
+  /**
+   * What reads the memory of a tensor in another shape, with these steps between neighbours; default: without gaps. It
+   * is quicker than an operator: nothing is looked up, and the numbers are there.
+   */
+  viewer(shape: Shape, steps: Shape = stridesOf(shape)): (x: Handle) => Handle {
+    const [sizes, strides] = [int64s(shape), int64s(steps)];
+    const { tensors } = this;
+    const { call, cell } = tensors.library;
+    const rank = shape.length;
+    return (x) => tensors.madeBy(call.reinterpret(x, rank, sizes, strides, 0, cell), 'a view');
+  }
+
+  /**
+   * What applies `packed` to tensors that lie without gaps, and `other` to others. A value of a program lies in memory
+   * in the same way at every run, so it is looked at once.
+   */
+  byLayout(packed: (x: Handle) => Handle, other: (x: Handle) => Handle): (x: Handle) => Handle {
+    let chosen: ((x: Handle) => Handle) | null = null;
+    return (x) => {
+      chosen ??= this.tensors.isPacked(x) ? packed : other;
+      return chosen(x);
+    };
+  }
+
+  /** What gives a tensor of a value another shape. */
+  reshaper(shape: Shape): (x: Handle) => Handle {
+    return this.byLayout(this.viewer(shape), (x) => this.reshape(x, shape));
+  }
+
+  /** What swaps the axes of the matrices of a value of `rank` 2. */
+  transposer([rows, columns]: Shape): (x: Handle) => Handle {
+    const view = this.viewer([columns as number, rows as number], [1, columns as number]);
+    return this.byLayout(view, (x) => this.swapped(x));
   }
 
   /** A number as a tensor, which stays ours. */

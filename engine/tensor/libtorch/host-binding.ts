@@ -16,9 +16,10 @@ export interface TensorProgram {
   checkIndices(inputs: readonly HostArray[]): void;
   /**
    * The tensors of the output ports, which are the caller's, for those of the input ports, which stay the caller's. An
-   * output may share the memory of an input or of another output.
+   * output may share the memory of an input or of another output. `into` has memory for each output that may be written
+   * while it is computed, else null; an output that was written there is returned as just that.
    */
-  compute(inputs: readonly Handle[]): Handle[];
+  compute(inputs: readonly Handle[], into: readonly (Handle | null)[]): Handle[];
 }
 
 export class HostBinding implements BoundProgram {
@@ -30,6 +31,8 @@ export class HostBinding implements BoundProgram {
   readonly #to: readonly Handle[];
   /** Whether writing an output could change what another one is read from. */
   readonly #overlaps: boolean;
+  /** Memory that may be written while results are computed. */
+  readonly #into: readonly (Handle | null)[];
   #freed = false;
 
   constructor(
@@ -49,7 +52,9 @@ export class HostBinding implements BoundProgram {
     this.#inputs = inputs;
     this.#from = from.map(over);
     this.#to = to.map(over);
+    const isHost = aten.tensors.library.device.type === 'cpu';
     this.#overlaps = outputs.some((output) => inputs.some((input) => isOverlapping(input, output)));
+    this.#into = this.#to.map((handle) => (isHost && !this.#overlaps ? handle : null));
   }
 
   run(): void {
@@ -60,7 +65,7 @@ export class HostBinding implements BoundProgram {
     const isHost = tensors.library.device.type === 'cpu';
     const from = isHost ? this.#from : this.#from.map((handle) => tensors.keep(tensors.toDevice(handle)));
     try {
-      this.#leave(program.compute(from));
+      this.#leave(program.compute(from, this.#into));
     } finally {
       if (!isHost) for (const handle of from) tensors.delete(handle);
     }
@@ -78,8 +83,13 @@ export class HostBinding implements BoundProgram {
     const { tensors } = this.#aten;
     // All are read before the first is written: an output may be bound to the memory of an input, and be that input.
     const read = this.#overlaps ? results.map((handle) => tensors.keep(tensors.clone(handle))) : results;
-    read.forEach((handle, i) => tensors.copyInto(this.#to[i] as Handle, handle));
-    for (const handle of this.#overlaps ? [...results, ...read] : results) tensors.delete(handle);
+    read.forEach((handle, i) => {
+      const to = this.#to[i] as Handle;
+      if (handle === to) return;
+      tensors.copyInto(to, handle);
+      tensors.delete(handle);
+    });
+    if (this.#overlaps) for (const handle of results) tensors.delete(handle);
   }
 }
 

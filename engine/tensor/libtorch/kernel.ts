@@ -9,9 +9,10 @@ import type { Handle } from './tensors.js';
 
 /**
  * Computes the outputs of a call from its inputs, which are borrowed. An output may be an input, or the same memory in
- * another layout.
+ * another layout. `into` is memory of the first output's shape and type where that may be written, else null; a kernel
+ * that writes there returns it, others may pass over it.
  */
-export type Kernel = (inputs: readonly Handle[]) => Handle | readonly Handle[];
+export type Kernel = (inputs: readonly Handle[], into: Handle | null) => Handle | readonly Handle[];
 
 /** A call of a graph: what is known of it before its tensors are. */
 export class Call {

@@ -3,6 +3,7 @@
 import { env } from 'node:process';
 import { invariant } from '../../core/invariant.js';
 import type { Executor, ExecutorOptions, LoadedProgram } from '../executor.js';
+import type { LogSumExpUse } from '../fused/log-sum-exp.js';
 import type { Program } from '../program.js';
 import { Aten } from './aten.js';
 import type { TorchFolder } from './find-torch.js';
@@ -15,6 +16,7 @@ const CUBLAS_WORKSPACE = ':4096:8';
 export class LibtorchExecutor implements Executor {
   readonly name: string;
   readonly threads: number;
+  readonly logSumExp: LogSumExpUse;
   readonly aten: Aten;
   readonly #programs = new Set<LibtorchProgram>();
   #closed = false;
@@ -23,6 +25,8 @@ export class LibtorchExecutor implements Executor {
   constructor(torch: TorchFolder, device: TorchDevice, options: ExecutorOptions) {
     this.name = `torch-${device.type}`;
     this.threads = options.threads;
+    // The processor computes bf16 runs in float32, and there the rounded probabilities are needed.
+    this.logSumExp = device.type === 'cpu' ? 'fp32' : 'gpu';
     // It is read when the first product is computed.
     if (device.type === 'cuda') env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE;
     const library = new TorchLibrary(torch.folder, device);

@@ -29,6 +29,8 @@ interface Step {
   readonly kernel: Kernel;
   /** Indices that have to be read back from the device before the kernel runs. */
   readonly check: IndexCheck | null;
+  /** The output port of its first output; -1 where that is none. */
+  readonly port: number;
   /** Values that no later step and no output reads. */
   readonly done: readonly ValueId[];
 }
@@ -61,6 +63,8 @@ export class LibtorchProgram implements LoadedProgram, TensorProgram {
   /** Tensors of the run that is under way, by value, and which of them are its own. */
   readonly #tensors: (Handle | undefined)[];
   readonly #isOwn: Uint8Array;
+  /** Memory of outputs that the run under way has written. */
+  readonly #written = new Set<Handle>();
   /** Whether it has run: then every kernel has returned once what was traced. */
   #isProven = false;
   #freed = false;
@@ -81,7 +85,8 @@ export class LibtorchProgram implements LoadedProgram, TensorProgram {
       const port = check === null ? -1 : this.#portOf(present(node.inputs[check.input], 'the indices'));
       if (check !== null && port >= 0) checks.push({ port, sizes: check.sizes, node });
       const kernel = this.#kernelOf(call);
-      return { node, kernel, done, check: port >= 0 ? null : check };
+      const output = outputs.indexOf(present(node.outputs[0], 'an output'));
+      return { node, kernel, done, check: port >= 0 ? null : check, port: output };
     });
     this.#portChecks = checks;
     for (const { id, data } of graph.literals) this.#literals.set(id, this.#literal(data, this.#value(id)));
@@ -117,36 +122,41 @@ export class LibtorchProgram implements LoadedProgram, TensorProgram {
       this.#guarded(node, () => requireInside(inputs[port] as Int32Array, sizes));
   }
 
-  compute(inputs: readonly Handle[]): Handle[] {
+  compute(inputs: readonly Handle[], into: readonly (Handle | null)[]): Handle[] {
     const { aten, threads } = this.#owner;
     const { library } = aten.tensors;
     library.setThreads(threads);
     return library.listened(() => {
       try {
-        return this.#computed(inputs);
+        return this.#computed(inputs, into);
       } finally {
         this.#clear();
       }
     });
   }
 
-  #computed(inputs: readonly Handle[]): Handle[] {
+  #computed(inputs: readonly Handle[], into: readonly (Handle | null)[]): Handle[] {
     const [tensors, { program }] = [this.#tensors, this];
     for (const [id, handle] of this.#literals) tensors[id] = handle;
     program.inputs.forEach(({ value }, i) => (tensors[value] = inputs[i]));
-    for (const step of this.#steps) this.#perform(step);
+    for (const step of this.#steps) this.#perform(step, step.port < 0 ? null : (into[step.port] ?? null));
     this.#isProven = true;
-    return program.outputs.map(({ value }) => this.#owner.aten.tensors.duplicate(this.#tensor(value)));
+    return program.outputs.map(({ value }, i) => {
+      const place = into[i];
+      if (place != null && this.#written.delete(place)) return place;
+      return this.#owner.aten.tensors.duplicate(this.#tensor(value));
+    });
   }
 
-  #perform({ node, kernel, check, done }: Step): void {
+  #perform({ node, kernel, check, done }: Step, into: Handle | null): void {
     const { tensors } = this.#owner.aten;
     const inputs = node.inputs.map((id) => this.#tensor(id));
     tensors.begin();
     let results: readonly Handle[] = [];
     try {
       if (check !== null) this.#checkOnHost(node, check, inputs);
-      const result = kernel(inputs);
+      const result = kernel(inputs, into);
+      if (into !== null && result === into) this.#written.add(into);
       results = typeof result === 'number' ? [result] : result;
       if (!this.#isProven) this.#prove(node, results);
       results = this.#own(node, results);
@@ -178,6 +188,7 @@ export class LibtorchProgram implements LoadedProgram, TensorProgram {
   /** Frees what is left of a run. */
   #clear(): void {
     for (let id = 0; id < this.#tensors.length; id++) this.#drop(id);
+    this.#written.clear();
   }
 
   #drop(id: ValueId): void {

@@ -144,6 +144,12 @@ export class Tensors {
     if (status !== 0) this.library.check(status, 'a copy');
   }
 
+  /** None at all, which some operators take for what they need not read. */
+  undefined(): Handle {
+    const { call, cell } = this.library;
+    return this.madeBy(call.newUndefinedTensor(cell), 'no tensor');
+  }
+
   clone(handle: Handle): Handle {
     const { call, cell } = this.library;
     return this.madeBy(call.clone(handle, cell), 'a copy');
@@ -156,6 +162,14 @@ export class Tensors {
       this.library.check(call.size(handle, axis, cell), 'the shape of a tensor');
       return this.library.result;
     });
+  }
+
+  /** Whether it lies in memory without gaps, in the order of its elements. */
+  isPacked(handle: Handle): boolean {
+    const { call, cell } = this.library;
+    cell[0] = 0n;
+    this.library.check(call.isContiguous(handle, cell), 'the layout of a tensor');
+    return this.library.smallResult !== 0;
   }
 
   /** libtorch's number for its element type. */

@@ -31,6 +31,16 @@ export interface TorchFunctions {
     index: number,
     out: Cell,
   ): Status;
+  reinterpret(
+    tensor: number,
+    rank: number,
+    sizes: BigInt64Array,
+    strides: BigInt64Array,
+    offset: number,
+    out: Cell,
+  ): Status;
+  newUndefinedTensor(out: Cell): Status;
+  isContiguous(tensor: number, out: Cell): Status;
   newTensorHandle(tensor: number, out: Cell): Status;
   deleteTensor(tensor: number): Status;
   clone(tensor: number, out: Cell): Status;
@@ -65,6 +75,9 @@ const SYMBOLS: Readonly<Record<keyof TorchFunctions, readonly [symbol: string, r
   callDispatcher: ['torch_call_dispatcher', 'int', [H, H, H, 'uint64']],
   emptyStrided: ['aoti_torch_empty_strided', 'int', ['int64', P, P, 'int', 'int', 'int', P]],
   fromBlob: ['aoti_torch_create_tensor_from_blob', 'int', [H, 'int64', P, P, 'int64', 'int', 'int', 'int', P]],
+  reinterpret: ['aoti_torch__reinterpret_tensor', 'int', [H, 'int64', P, P, 'int64', P]],
+  newUndefinedTensor: ['aoti_torch_new_uninitialized_tensor', 'int', [P]],
+  isContiguous: ['aoti_torch_is_contiguous', 'int', [H, P]],
   newTensorHandle: ['aoti_torch_new_tensor_handle', 'int', [H, P]],
   deleteTensor: ['aoti_torch_delete_tensor_object', 'int', [H]],
   clone: ['aoti_torch_clone', 'int', [H, P]],

@@ -1,10 +1,12 @@
 // Attention and its gradient. B samples, T queries, S keys, H heads, E = D / H features per head.
+import { LEAVES_LOG_SUM_EXP } from '../../fused/log-sum-exp.js';
 import { flagAttr, numberAttr } from '../../ops/attributes.js';
 import { at } from '../../ops/shapes.js';
 import type { Shape } from '../../shape.js';
 import type { Aten } from '../aten.js';
 import { type Call, handleAt, type KernelMaker, type KernelTable } from '../kernel.js';
 import type { Handle } from '../tensors.js';
+import { fusedAttention, fusedAttentionGradient } from './fused-attention.js';
 
 /** Added to scores that must not count; far below any score, and finite. */
 const BLOCKED = -1e9;
@@ -84,4 +86,9 @@ const attentionGradient: KernelMaker = (aten, call) => {
   };
 };
 
-export const attentionKernels: KernelTable = { PtAttention: attention, PtAttentionGrad: attentionGradient };
+export const attentionKernels: KernelTable = {
+  PtAttention: (aten, call) => (leavesLogarithms(call) ? fusedAttention : attention)(aten, call),
+  PtAttentionGrad: (aten, call) => (leavesLogarithms(call) ? fusedAttentionGradient : attentionGradient)(aten, call),
+};
+
+const leavesLogarithms = ({ attrs }: Call): boolean => flagAttr(attrs, LEAVES_LOG_SUM_EXP);

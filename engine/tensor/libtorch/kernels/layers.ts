@@ -32,10 +32,18 @@ const crossEntropyGradient: KernelMaker = (aten, call) => {
 export const layerKernels: KernelTable = {
   PtLinear: (aten, call) => {
     const { shape } = call.output(0);
-    if (call.inputs.length === 2) return (x) => aten.op('mm')(handleAt(x, 0), handleAt(x, 1));
-    return (x) => aten.addmm(handleAt(x, 2), handleAt(x, 0), handleAt(x, 1), shape);
+    const place = (into: Handle | null): Handle => into ?? aten.tensors.empty(shape, 'float32');
+    if (call.inputs.length === 2) return (x, into) => aten.mm(place(into), handleAt(x, 0), handleAt(x, 1));
+    return (x, into) => aten.addmm(place(into), handleAt(x, 2), handleAt(x, 0), handleAt(x, 1));
   },
-  PtRowSum: (aten) => (x) => aten.op('sum.dim_IntList')(handleAt(x, 0), [0], false, null),
+  PtRowSum: (aten) => {
+    const [sum, sumInto] = [aten.op('sum.dim_IntList'), aten.op('sum.IntList_out')];
+    return (x, into) => {
+      if (into === null) return sum(handleAt(x, 0), [0], false, null);
+      sumInto(handleAt(x, 0), [0], false, null, into);
+      return into;
+    };
+  },
   PtGelu: (aten) => (x) => aten.op('gelu')(handleAt(x, 0), 'none'),
   PtGeluGrad: (aten) => (x) => aten.op('gelu_backward')(handleAt(x, 0), handleAt(x, 1), 'none'),
   PtLayerNorm: (aten, call) => {

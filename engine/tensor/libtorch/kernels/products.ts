@@ -2,7 +2,7 @@
 import { invariant } from '../../../core/invariant.js';
 import { flagAttr, numberAttr } from '../../ops/attributes.js';
 import type { Aten } from '../aten.js';
-import { type Call, handleAt, type KernelTable } from '../kernel.js';
+import { type Call, handleAt, type Kernel, type KernelTable } from '../kernel.js';
 import type { Handle } from '../tensors.js';
 import { clamp, elu, leakyRelu } from './unary.js';
 
@@ -11,6 +11,17 @@ function product(aten: Aten, { attrs }: Call): (a: Handle, b: Handle) => Handle 
   const [transA, transB] = [flagAttr(attrs, 'transposeA'), flagAttr(attrs, 'transposeB')];
   const matmul = aten.op('matmul');
   return (a, b) => matmul(transA ? aten.swapped(a) : a, transB ? aten.swapped(b) : b);
+}
+
+/** Of two matrices, without a search for what they are. */
+function matrixProduct(aten: Aten, call: Call): Kernel {
+  const { shape } = call.output(0);
+  const same = (x: Handle): Handle => x;
+  const [left, right] = ['transposeA', 'transposeB'].map((name, i) =>
+    flagAttr(call.attrs, name) ? aten.transposer(call.input(i).shape) : same,
+  ) as [typeof same, typeof same];
+  return (x, into) =>
+    aten.mm(into ?? aten.tensors.empty(shape, 'float32'), left(handleAt(x, 0)), right(handleAt(x, 1)));
 }
 
 /** What layers of TensorFlow.js put behind a product. */
@@ -28,6 +39,8 @@ function activated(aten: Aten, call: Call, x: Handle, weights: Handle | undefine
 
 export const productKernels: KernelTable = {
   BatchMatMul: (aten, call) => {
+    const [a, b] = [call.input(0), call.input(1)];
+    if (a.shape.length === 2 && b.shape.length === 2 && a.dtype === 'float32') return matrixProduct(aten, call);
     const multiply = product(aten, call);
     return (x) => multiply(handleAt(x, 0), handleAt(x, 1));
   },

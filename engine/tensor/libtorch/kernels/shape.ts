@@ -1,18 +1,21 @@
 // Ops that change shape or element type, and ops that make tensors of attributes alone.
 import { numbersAttr } from '../../ops/attributes.js';
 import { rangeValues, spacedValues } from '../../ops/creation.js';
+import { at } from '../../ops/shapes.js';
 import type { Aten } from '../aten.js';
 import { type Call, handleAt, type Kernel, type KernelMaker, type KernelTable } from '../kernel.js';
+import { stridesOf } from '../tensors.js';
 
 const reshaped: KernelMaker = (aten, call) => {
-  const { shape } = call.output(0);
-  return (x) => aten.reshape(handleAt(x, 0), shape);
+  const reshape = aten.reshaper(call.output(0).shape);
+  return (x) => reshape(handleAt(x, 0));
 };
 
 /** One number, seen in a shape. */
 function filled(aten: Aten, call: Call, value: number): Kernel {
   const { shape, dtype } = call.output(0);
-  return () => aten.op('expand')(aten.number(value, dtype), shape, false);
+  const constant = call.constant(() => aten.op('expand')(aten.number(value, dtype), shape, false));
+  return () => constant;
 }
 
 /** Numbers that the attributes tell. */
@@ -33,7 +36,13 @@ export const shapeKernels: KernelTable = {
   ExpandDims: reshaped,
   Transpose: (aten, call) => {
     const axes = numbersAttr(call.attrs, 'perm');
-    return (x) => aten.op('permute')(handleAt(x, 0), axes);
+    const steps = stridesOf(call.input(0).shape);
+    const view = aten.viewer(
+      call.output(0).shape,
+      axes.map((axis) => at(steps, axis)),
+    );
+    const permute = aten.byLayout(view, (x) => aten.op('permute')(x, axes));
+    return (x) => permute(handleAt(x, 0));
   },
   BroadcastTo: (aten, call) => (x) => aten.op('expand')(handleAt(x, 0), call.output(0).shape, false),
   Tile: (aten, call) => (x) => aten.op('repeat')(handleAt(x, 0), numbersAttr(call.attrs, 'reps')),
