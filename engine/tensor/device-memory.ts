@@ -47,7 +47,7 @@ export type PortBuffer = HostArray | DeviceBuffer;
 /** Parameters, gradients, states: elements of float32, wherever they are computed with. */
 export type Vector = Float32Array | DeviceBuffer;
 
-export const isOnDevice = (buffer: PortBuffer): buffer is DeviceBuffer => !ArrayBuffer.isView(buffer);
+export const isOnDevice = <B extends DeviceBuffer>(buffer: HostArray | B): buffer is B => !ArrayBuffer.isView(buffer);
 
 /** The element type of a buffer. */
 export const portDtypeOf = (buffer: PortBuffer): PortDType => (isOnDevice(buffer) ? buffer.dtype : dtypeOf(buffer));

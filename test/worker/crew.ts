@@ -125,8 +125,8 @@ export class Crew {
     await Promise.all(workers.map((worker) => this.at(worker).activate(plan.generation)));
   }
 
-  /** Runs steps [from, to) of the plan in force. Returns their losses. */
-  async train({ generation, sources }: Plan, from: number, to: number): Promise<number[]> {
+  /** Runs steps [from, to) of the plan in force, and pauses after the last unless told to go on. Returns losses. */
+  async train({ generation, sources }: Plan, from: number, to: number, goesOn = false): Promise<number[]> {
     const losses: number[] = [];
     const rest = {
       type: 'commit',
@@ -148,7 +148,7 @@ export class Crew {
       );
       losses.push(assembleStep(reports, sources.length, NUM_MICRO_BATCHES).loss);
       await Promise.all(
-        seats.map(({ one }) => one.apply({ ...rest, step, updateCount: step + 1, goesOn: step + 1 < to })),
+        seats.map(({ one }) => one.apply({ ...rest, step, updateCount: step + 1, goesOn: goesOn || step + 1 < to })),
       );
     }
     return losses;

@@ -6,6 +6,7 @@ import { LibtorchExecutor } from '../libtorch/libtorch-executor.js';
 export const torchCpu: ExecutorKind = {
   name: 'torch-cpu',
   what: 'PyTorch on the CPU, through the library of an installed one',
+  hasMemory: true,
   find: () => void findTorch(),
   open: (options) => new LibtorchExecutor(findTorch(), { type: 'cpu', index: 0 }, options),
 };
@@ -13,6 +14,7 @@ export const torchCpu: ExecutorKind = {
 export const torchCuda: ExecutorKind = {
   name: 'torch-cuda',
   what: 'PyTorch on NVIDIA GPUs, one worker each; not proven on a GPU yet',
+  hasMemory: true,
   find: () => void findTorch(),
   open: (options, index) => new LibtorchExecutor(findTorch(), { type: 'cuda', index }, options),
 };

@@ -9,6 +9,7 @@ import { Aten } from './aten.js';
 import type { TorchFolder } from './find-torch.js';
 import { LibtorchProgram } from './libtorch-program.js';
 import { type TorchDevice, TorchLibrary } from './torch-library.js';
+import { TorchMemory } from './torch-memory.js';
 
 /** What the matrix library of CUDA needs to give the same bits every time: two buffers of 4 MiB, and no others. */
 const CUBLAS_WORKSPACE = ':4096:8';
@@ -18,6 +19,7 @@ export class LibtorchExecutor implements Executor {
   readonly threads: number;
   readonly logSumExp: LogSumExpUse;
   readonly aten: Aten;
+  readonly memory: TorchMemory;
   readonly #programs = new Set<LibtorchProgram>();
   #closed = false;
 
@@ -31,6 +33,7 @@ export class LibtorchExecutor implements Executor {
     if (device.type === 'cuda') env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE;
     const library = new TorchLibrary(torch.folder, device);
     this.aten = new Aten(library);
+    this.memory = new TorchMemory(this.aten);
     const { call } = library;
     // Gradients are programs of their own. It is a setting of the thread.
     call.setGradMode(false);

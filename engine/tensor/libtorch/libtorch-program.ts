@@ -1,21 +1,23 @@
 // LibtorchProgram: a program made ready for libtorch: the nodes that its outputs need, the kernel of each, and what
-// is no longer needed after it. It computes tensors from tensors; memory of the host is the business of a
-// HostBinding.
+// is no longer needed after it. It computes tensors from tensors; the memory that ports are bound to is the
+// business of a TorchBinding.
 import { messageOf, ModelError, PipetrainError } from '../../core/errors.js';
 import { invariant, InvariantError, present } from '../../core/invariant.js';
 import { subgraph } from '../cut.js';
+import type { PortBuffer } from '../device-memory.js';
 import type { BoundProgram, LoadedProgram } from '../executor.js';
 import type { Graph, Node, Value, ValueId } from '../graph.js';
 import { sameShape } from '../ops/shapes.js';
 import type { Program } from '../program.js';
 import { runFailure } from '../run-failure.js';
-import type { HostArray, Shape } from '../shape.js';
+import type { Shape } from '../shape.js';
 import type { Aten } from './aten.js';
-import { HostBinding, type TensorProgram } from './host-binding.js';
 import { type IndexCheck, indexCheckOf, requireInside } from './index-checks.js';
 import { Call, type Kernel } from './kernel.js';
 import { kernelTable } from './kernels/table.js';
 import type { Handle } from './tensors.js';
+import { type TensorProgram, TorchBinding } from './torch-binding.js';
+import type { TorchMemory } from './torch-memory.js';
 
 const RUN_HINT =
   'If the message speaks of an index, some input lies outside its range, e.g. a token id beyond the vocabulary; if ' +
@@ -46,6 +48,7 @@ interface PortCheck {
 export interface Owner {
   readonly name: string;
   readonly aten: Aten;
+  readonly memory: TorchMemory;
   readonly threads: number;
   forget(program: LibtorchProgram): void;
 }
@@ -59,7 +62,7 @@ export class LibtorchProgram implements LoadedProgram, TensorProgram {
   /** Literals, and what kernels hold. */
   readonly #literals = new Map<ValueId, Handle>();
   readonly #constants: Handle[] = [];
-  readonly #bindings = new Set<HostBinding>();
+  readonly #bindings = new Set<TorchBinding>();
   /** Tensors of the run that is under way, by value, and which of them are its own. */
   readonly #tensors: (Handle | undefined)[];
   readonly #isOwn: Uint8Array;
@@ -99,9 +102,9 @@ export class LibtorchProgram implements LoadedProgram, TensorProgram {
     return this.#owner.name;
   }
 
-  bind(inputs: readonly HostArray[], outputs: readonly HostArray[]): BoundProgram {
+  bind(inputs: readonly PortBuffer[], outputs: readonly PortBuffer[]): BoundProgram {
     invariant(!this.#freed, () => `${this.program.name}: the program is freed`);
-    const binding: HostBinding = new HostBinding(this, this.#owner.aten, inputs, outputs, () =>
+    const binding: TorchBinding = new TorchBinding(this, this.#owner.memory, inputs, outputs, () =>
       this.#bindings.delete(binding),
     );
     this.#bindings.add(binding);
@@ -117,9 +120,9 @@ export class LibtorchProgram implements LoadedProgram, TensorProgram {
     this.#owner.forget(this);
   }
 
-  checkIndices(inputs: readonly HostArray[]): void {
+  checkIndices(integersOf: (port: number) => Int32Array): void {
     for (const { port, sizes, node } of this.#portChecks)
-      this.#guarded(node, () => requireInside(inputs[port] as Int32Array, sizes));
+      this.#guarded(node, () => requireInside(integersOf(port), sizes));
   }
 
   compute(inputs: readonly Handle[], into: readonly (Handle | null)[]): Handle[] {

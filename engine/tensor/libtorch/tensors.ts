@@ -107,6 +107,20 @@ export class Tensors {
     return handle;
   }
 
+  /** A tensor over elements of another one from `offset` on, which lies without gaps; no call owns it. */
+  view(handle: Handle, shape: Shape, offset: number): Handle {
+    const { call, cell } = this.library;
+    const status = call.reinterpret(handle, shape.length, int64s(shape), int64s(stridesOf(shape)), offset, cell);
+    if (status !== 0) this.library.check(status, 'a part of a tensor');
+    this.live++;
+    return this.library.result;
+  }
+
+  /** Makes all its numbers zero. */
+  zero(handle: Handle): void {
+    this.library.check(this.library.call.zero(handle), 'zeros');
+  }
+
   /** A tensor with these numbers on the device. */
   of(values: readonly number[], shape: Shape, dtype: TorchDType): Handle {
     const host = this.over(arrayOf(values, dtype), shape, dtype);
