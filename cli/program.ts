@@ -10,8 +10,10 @@ import { doctorCommand } from './commands/doctor.js';
 import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
 import { freezeReplayCommand } from './commands/freeze-replay.js';
+import { generateCommand } from './commands/generate.js';
 import { helpCommand } from './commands/help.js';
 import { planCommand } from './commands/plan.js';
+import { predictCommand } from './commands/predict.js';
 import { quickstartCommand } from './commands/quickstart.js';
 import { reportCommand } from './commands/report.js';
 import { resumeCommand } from './commands/resume.js';
@@ -38,6 +40,8 @@ const COMMANDS = [
   workerCommand,
   statusCommand,
   evalCommand,
+  predictCommand,
+  generateCommand,
   reportCommand,
   compareCommand,
   verifyCommand,

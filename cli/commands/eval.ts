@@ -1,17 +1,11 @@
 // pipetrain eval: the metric of a run, computed again from its newest checkpoint on one device.
 import { Command } from 'commander';
 import { harmlessJson } from '../../engine/core/harmless-text.js';
-import { RunFolder } from '../../engine/run/run-folder.js';
-import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
-import type { ConfigName } from '../config/config-keys.js';
-import { resolveRecorded } from '../config/resolve-config.js';
+import { addConfigFlags } from '../config/config-flags.js';
+import { askedRun, PLACES } from '../session/asked-run.js';
 import type { CommandContext } from '../session/command-context.js';
-import { approveModel, ownKeyOf } from '../session/foreign-run.js';
 import { dataLine } from '../text/data-text.js';
 import { count } from '../text/format.js';
-
-/** Where things lie may be different from before. */
-const PLACES: readonly ConfigName[] = ['model', 'data', 'dataOptions'];
 
 export function evalCommand({ io, services, exitWith }: CommandContext): Command {
   const command = new Command('eval')
@@ -29,13 +23,7 @@ export function evalCommand({ io, services, exitWith }: CommandContext): Command
     );
   return addConfigFlags(command, PLACES).action(
     exitWith(async (run: string, options: { readonly json?: boolean }) => {
-      const { point, refused } = await services.resumePoint(RunFolder.open(run));
-      for (const problem of refused) io.stderr.lines([`warning: ${problem}; the checkpoint before it is used`]);
-      const flags = configFlagsOf(command);
-      const { config } = await resolveRecorded(`run ${run}`, point.manifest.config, flags);
-      const source = await services.modelOf(config.model, point);
-      const [typed, isNamed, key] = [`pipetrain eval ${run}`, flags.has('model'), ownKeyOf(io)];
-      await approveModel(io, { command: typed, point, source, isNamed, key });
+      const { point, config } = await askedRun({ io, services }, command, run);
       const result = await services.evaluateCheckpoint(point, config);
       if (options.json === true) io.stdout.lines([harmlessJson(result)]);
       else {

@@ -6,6 +6,8 @@ import type { Trust } from '../../engine/comm/tls.js';
 import type { TrainConfig, TrainConfigInput } from '../../engine/core/config.js';
 import type { Check } from '../../engine/events/ledger.js';
 import type { RunEvaluation } from '../../engine/inference/evaluate.js';
+import type { GeneratedText, GenerateOptions } from '../../engine/inference/generate.js';
+import type { Predictions } from '../../engine/inference/predict.js';
 import type { ModelDefaults } from '../../engine/model/define.js';
 import type { ModelSource } from '../../engine/model/model-source.js';
 import type { RunFolder } from '../../engine/run/run-folder.js';
@@ -25,6 +27,15 @@ export interface CliServices {
   /** Where the model of a checkpoint comes from; nothing of it is run. Rejects where it changed. */
   modelOf(model: string, point: ResumePoint): Promise<ModelSource>;
   evaluateCheckpoint(point: ResumePoint, config: TrainConfig): Promise<RunEvaluation>;
+  predictTexts(point: ResumePoint, config: TrainConfig, texts: readonly string[]): Promise<Predictions>;
+  /** The texts of a file that has one per line. */
+  textLines(file: string): Promise<readonly string[]>;
+  generateText(
+    point: ResumePoint,
+    config: TrainConfig,
+    prompt: string,
+    options: GenerateOptions,
+  ): Promise<GeneratedText>;
   previewPlan(config: TrainConfig): Promise<PlanPreview>;
   verifyRun(run: RunFolder): Promise<readonly Check[]>;
   verifyModel(
@@ -66,6 +77,18 @@ export const engineServices: CliServices = {
   evaluateCheckpoint: async (point, config) => {
     const { evaluateCheckpoint } = await import('../../engine/inference/evaluate.js');
     return evaluateCheckpoint(point, config);
+  },
+  predictTexts: async (point, config, texts) => {
+    const { predictTexts } = await import('../../engine/inference/predict.js');
+    return predictTexts(point, config, texts);
+  },
+  textLines: async (file) => {
+    const { readTextLines } = await import('../../engine/data/text-lines.js');
+    return readTextLines(file);
+  },
+  generateText: async (point, config, prompt, options) => {
+    const { generateText } = await import('../../engine/inference/generate.js');
+    return generateText(point, config, prompt, options);
   },
   previewPlan: async (config) => {
     const { previewPlan } = await import('../../engine/trainer/plan-preview.js');

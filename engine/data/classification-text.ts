@@ -4,6 +4,7 @@ import { UsageError } from '../core/errors.js';
 import type { TokenArray } from './column.js';
 import { maskColumn, packedColumn, tokenArray } from './column.js';
 import type { DataSummary } from './data-summary.js';
+import { type FramedText, framedText } from './framed-text.js';
 import type { Framing } from './sample-frame.js';
 import { type SourceFiles, TOKENS_LIMIT } from './source-files.js';
 import { TableDataset } from './table-dataset.js';
@@ -159,6 +160,12 @@ function rowsOf(
   return { tokens, lengths };
 }
 
+/** Makes samples of T tokens of texts that are not in the data. */
+const framer =
+  (framing: Framing, T: number) =>
+  (text: string): FramedText =>
+    framedText(framing.tokenizer.encode(text), { ...framing, sequence: T, unknown: framing.tokenizer.unknown });
+
 /** Makes the data set. */
 export function encodeClassification({
   source,
@@ -203,6 +210,7 @@ export function encodeClassification({
     tokenizer: framing.tokenizer,
     labels: names,
     textFacts,
+    frameText: framer(framing, T),
     summary: {
       ...facts,
       ...(facts.split.how === 'made' ? {} : of),

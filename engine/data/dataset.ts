@@ -3,6 +3,7 @@
 // (see sampler.ts).
 import type { NumberArray } from '../tensor/shape.js';
 import type { DataSummary } from './data-summary.js';
+import type { FramedText } from './framed-text.js';
 import type { TextFacts } from './text-facts.js';
 import type { TokenizerIdentity } from './tokenizer-identity.js';
 
@@ -63,6 +64,8 @@ export interface Dataset {
   readonly summary?: DataSummary;
   /** What is known of single texts, for the summary of a part of them; for labelled texts. */
   readonly textFacts?: TextFacts;
+  /** Makes a sample of a text that need not be one of these; for labelled texts. */
+  readonly frameText?: (text: string) => FramedText;
   /**
    * Writes field `name` of sample `id` into `out` at row `row` (out holds B samples of that field one after another).
    */

@@ -11,7 +11,7 @@ const SEED = 1;
 /** At most `limit` training and `limit` validation samples; the data set itself where there is no limit. */
 export function limitDataset(dataset: Dataset, limit: number | undefined): Dataset {
   if (limit === undefined) return dataset;
-  const { source, info, tokenizer, labels, summary } = dataset;
+  const { source, info, tokenizer, labels, summary, frameText } = dataset;
   const places = [
     placesOf(dataset, 'training', 0, dataset.numTrain, limit),
     placesOf(dataset, 'validation', dataset.numTrain, dataset.numValidation, limit),
@@ -25,6 +25,7 @@ export function limitDataset(dataset: Dataset, limit: number | undefined): Datas
     numTrain,
     numValidation,
     digest: createHash('sha256').update(`${dataset.digest} ${limit}`).update(places[0]).update(places[1]).digest('hex'),
+    ...(frameText === undefined ? {} : { frameText }),
     ...(summary === undefined ? {} : { summary: limited(summary, dataset, places) }),
     // Validation samples keep following on the training samples.
     read: (id, name, out, row) => {

@@ -83,9 +83,10 @@ function legendFile(source: string, given: unknown): string | null {
 
 /** Two readings of the same files are different data: the digest says by which numbers they were read. */
 function readByLegend(dataset: Dataset): Dataset {
-  const { source, info, numTrain, numValidation, tokenizer, labels, summary, textFacts } = dataset;
+  const { source, info, numTrain, numValidation, tokenizer, labels, summary, textFacts, frameText } = dataset;
   return {
     ...(textFacts === undefined ? {} : { textFacts }),
+    ...(frameText === undefined ? {} : { frameText }),
     ...(summary === undefined ? {} : { summary }),
     source,
     info,

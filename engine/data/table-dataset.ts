@@ -5,6 +5,7 @@ import { sizeOf } from '../tensor/shape.js';
 import type { Column } from './column.js';
 import type { DataSummary } from './data-summary.js';
 import type { DataInfo, Dataset, Tokenizer } from './dataset.js';
+import type { FramedText } from './framed-text.js';
 import type { TextFacts } from './text-facts.js';
 
 export interface TableParts {
@@ -18,6 +19,7 @@ export interface TableParts {
   readonly labels?: readonly string[];
   readonly summary?: DataSummary;
   readonly textFacts?: TextFacts;
+  readonly frameText?: (text: string) => FramedText;
 }
 
 const idsOf = ({ file, identity: { kind, settings, sha256 } }: Tokenizer): NonNullable<DataInfo['tokenizer']> => ({
@@ -37,6 +39,7 @@ export class TableDataset implements Dataset {
   readonly labels: readonly string[];
   readonly summary?: DataSummary;
   readonly textFacts?: TextFacts;
+  readonly frameText?: (text: string) => FramedText;
   readonly #columns: ReadonlyMap<string, Column>;
 
   constructor({
@@ -50,6 +53,7 @@ export class TableDataset implements Dataset {
     labels,
     summary,
     textFacts,
+    frameText,
   }: TableParts) {
     this.source = source;
     const fields = columns.map((column) => column.spec);
@@ -61,6 +65,7 @@ export class TableDataset implements Dataset {
     this.labels = labels ?? [];
     if (summary !== undefined) this.summary = summary;
     if (textFacts !== undefined) this.textFacts = textFacts;
+    if (frameText !== undefined) this.frameText = frameText;
     this.#columns = new Map(columns.map((column) => [column.spec.name, column]));
   }
 

@@ -1,5 +1,5 @@
-// SingleDevice: a whole trained model in this process, for evaluation and for writing samples. It reads a checkpoint;
-// it does not train.
+// SingleDevice: a whole trained model in this process, for evaluation, predictions and writing samples. It reads a
+// checkpoint; it does not train.
 import { loadWeights } from '../checkpoint/checkpoint.js';
 import { present } from '../core/invariant.js';
 import { type Dataset, firstValidationId } from '../data/dataset.js';
@@ -10,6 +10,35 @@ import { StandaloneProgram } from '../model/standalone-program.js';
 import type { ExecutorOptions } from '../tensor/executor.js';
 import type { OnnxExecutor } from '../tensor/onnx-executor.js';
 import { openExecutor } from '../tensor/open-executor.js';
+import type { Program } from '../tensor/program.js';
+import type { HostArray } from '../tensor/shape.js';
+
+/** The forward of all blocks. Fields of the data are its inputs. */
+export class WholeForward {
+  readonly #program: StandaloneProgram;
+  /** Names of the fields that the model reads. */
+  readonly fields: readonly string[];
+
+  constructor(program: StandaloneProgram, { inputs }: Program) {
+    this.#program = program;
+    this.fields = inputs.flatMap(({ role }) => (role.kind === 'field' ? [role.name] : []));
+  }
+
+  /** The buffer [B, ...] of one of `fields`. */
+  field(name: string): HostArray {
+    return this.#program.field(name);
+  }
+
+  /** The output of the last block, which is float32 in every run. Throws a ModelError (PT_EXECUTOR). */
+  run(): Float32Array {
+    this.#program.run();
+    return this.#program.output as Float32Array;
+  }
+
+  close(): void {
+    this.#program.close();
+  }
+}
 
 export class SingleDevice {
   readonly #executor: OnnxExecutor;
@@ -57,23 +86,12 @@ export class SingleDevice {
   }
 
   /**
-   * The output of the last block for one sample whose field `name` is `values`; shape [1, ...]. The array is
-   * overwritten by the next call of the returned function.
+   * The whole model in evaluation, for B samples that are written by hand; its output [B, ...] is overwritten by the
+   * next run.
    */
-  forward(name: string): { run(values: Int32Array): Float32Array; close(): void } {
-    const compiled = compilePrefix(this.#model, this.#dataset.info, 0, this.#model.blocks.length, 1);
-    const program = new StandaloneProgram(this.#executor, compiled, this.#parameters);
-    const input = program.field(name);
-    // The output of the last block is float32 in every run.
-    const output = program.output as Float32Array;
-    return {
-      run: (values) => {
-        input.set(values);
-        program.run();
-        return output;
-      },
-      close: () => program.close(),
-    };
+  forward(B: number): WholeForward {
+    const compiled = compilePrefix(this.#model, this.#dataset.info, 0, this.#model.blocks.length, B);
+    return new WholeForward(new StandaloneProgram(this.#executor, compiled, this.#parameters), compiled);
   }
 
   close(): void {

@@ -71,6 +71,9 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
     askCoordinator: () => Promise.reject(new Error('no run here')),
     statusOfFolder: () => Promise.reject(new Error('no run here')),
     modelOf: () => Promise.resolve({ kind: 'built-in', path: null, sha256: 'ab'.repeat(32), files: [] }),
+    predictTexts: () => Promise.reject(new Error('no predictions here')),
+    generateText: () => Promise.reject(new Error('no text here')),
+    textLines: () => Promise.reject(new Error('no texts here')),
     evaluateCheckpoint: () =>
       Promise.resolve({
         checkpoint: 'c',
