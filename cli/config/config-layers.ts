@@ -31,7 +31,12 @@ const byVariable = new Map(configKeys.map((key) => [key.variable, key]));
 /** The token of a run is no setting: it must not end up in the run folder. */
 export const TOKEN_VARIABLE = 'PIPETRAIN_TOKEN';
 /** Variables with our prefix that are not settings. */
-const OTHER_VARIABLES = new Set(['PIPETRAIN_TEST_DATA', 'PIPETRAIN_TORCH', TOKEN_VARIABLE]);
+const OTHER_VARIABLES = new Set([
+  'PIPETRAIN_TEST_DATA',
+  'PIPETRAIN_TORCH',
+  'PIPETRAIN_TORCH_OF_PYTHON',
+  TOKEN_VARIABLE,
+]);
 
 /** A layer from camelCase values; undefined ones are left out. */
 export function layerOf(values: Readonly<Record<string, unknown>>, origin: string): Layer {

@@ -44,8 +44,8 @@ async function find(executor: ExecutorKind): Promise<ExecutorFinding> {
   return { kind, device, isUsable: true, text: whatComputes(executor, allowed), remedy: '' };
 }
 
-function whatComputes({ what, takesKernels }: ExecutorKind, allowed: Allowance): string {
-  if (takesKernels !== true) return what;
+function whatComputes({ what, takesKernels, here }: ExecutorKind, allowed: Allowance): string {
+  if (takesKernels !== true) return here?.() ?? what;
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
   const missing = missingForKernels();
   const kernels =

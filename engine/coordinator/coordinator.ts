@@ -128,10 +128,13 @@ export class Coordinator {
     return members;
   }
 
-  /** Lets all workers measure at the same time what every block costs: they will also train at the same time. */
+  /**
+   * Lets all workers of the first one's kind measure at the same time what every block costs: they will also train at
+   * the same time. Others have said how fast they are.
+   */
   async measureCosts(microBatch = this.#microBatch): Promise<ReportOf<'costs'>> {
-    const { workers } = this;
     const { roster } = this.#membership;
+    const workers = this.workers.filter((worker) => roster.computeMsOf(worker) === null);
     const order = (worker: string) =>
       ({ type: 'measure-costs', microBatch, workers, colleagues: roster.colleaguesOf(worker) }) as const;
     return jointCosts([...(await this.#ask(workers, order, 'costs', START_TIMEOUT_MS)).values()]);

@@ -5,7 +5,7 @@ import type { RunMemory } from '../memory/run-memory.js';
 import type { RunMeans } from '../protocol/invitation.js';
 import type { Order } from '../protocol/messages.js';
 import { sharedSettings } from '../protocol/shared-settings.js';
-import { executorOf, hasKernels } from '../run/devices.js';
+import { deviceBits, hasKernels, measuringExecutorOf } from '../run/devices.js';
 import type { CoordinatorOptions } from './coordinator-options.js';
 
 /**
@@ -22,11 +22,14 @@ export function setupOrder(
     type: 'setup',
     // The coordinator's own workers have been told all of them.
     settings: isOwn ? null : sharedSettings(config),
-    executor: executorOf(config.devices),
+    executor: measuringExecutorOf(config.devices),
     kernels: hasKernels(config),
     microBatch,
     probe: shared.probe,
-    expects: expects === null ? null : { ...expects, processor: processorKind() },
+    expects:
+      expects === null
+        ? null
+        : { ...expects, processor: processorKind(), device: deviceBits(config.devices).join(' and ') },
   };
 }
 

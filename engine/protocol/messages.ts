@@ -60,9 +60,12 @@ export const orderSchema = z.discriminatedUnion('type', [
      */
     probe: word,
     /**
-     * What a worker that joins must find on its own: the same model and the same data, and the same kind of processor.
+     * What a worker that joins must find on its own: the same model and the same data, the same kind of processor, and
+     * what devices compute with where that has versions and kinds of its own (empty where it has not).
      */
-    expects: z.object({ model: word, data: word, processor: z.string().max(2000) }).nullable(),
+    expects: z
+      .object({ model: word, data: word, processor: z.string().max(2000), device: z.string().max(2000) })
+      .nullable(),
   }),
   /**
    * Of a micro-batch of `microBatch` samples. `workers` measure at the same time, and in pairs what a hand-over between
@@ -122,7 +125,7 @@ export const orderSchema = z.discriminatedUnion('type', [
 export const reportSchema = z.discriminatedUnion('type', [
   /**
    * `computeMs`: forward and backward of a micro-batch through the whole model; null for a worker on the coordinator's
-   * host.
+   * host that computes with the same kind of device as those that measure.
    */
   z.object({
     type: z.literal('ready'),

@@ -5,7 +5,7 @@ import type { TrainConfig } from '../core/config.js';
 import { processorDifference, processorKind } from '../core/processor.js';
 import { VERSION } from '../core/version.js';
 import { ortVersion } from '../tensor/ort-library.js';
-import { executorOf, hasKernels } from './devices.js';
+import { deviceBits, executorOf, hasKernels } from './devices.js';
 
 export const arithmeticSchema = z.object({
   /** Architecture and vector instructions (core/processor.ts). */
@@ -16,6 +16,8 @@ export const arithmeticSchema = z.object({
   pipetrain: z.string(),
   /** `none` where it is not installed. */
   onnxruntime: z.string(),
+  /** What the devices compute with where that has versions and kinds of its own; `none` where it has not. */
+  device: z.string().default('none'),
 });
 export type Arithmetic = z.infer<typeof arithmeticSchema>;
 
@@ -26,6 +28,7 @@ export const arithmeticOf = (config: TrainConfig): Arithmetic => ({
   kernels: hasKernels(config),
   pipetrain: VERSION,
   onnxruntime: ortVersion() ?? 'none',
+  device: deviceBits(config.devices).join(' and ') || 'none',
 });
 
 /** What is not as it was, one sentence each; empty where the bits are the same. */
@@ -40,6 +43,7 @@ export function arithmeticDifferences(was: Arithmetic, is: Arithmetic): string[]
     ...(was.kernels === is.kernels ? [] : [kernelsDiffer(is.kernels)]),
     ...differs('pipetrain', 'pipetrain'),
     ...differs('ONNX Runtime', 'onnxruntime'),
+    ...differs('what the devices compute with', 'device'),
   ];
 }
 

@@ -7,7 +7,7 @@ import type { TrainConfig } from '../core/config.js';
 import { UsageError } from '../core/errors.js';
 import { parseMemoryLimit } from '../core/memory-limit.js';
 import { updateRule } from '../tensor/optimizers/registry.js';
-import { workersOf } from './devices.js';
+import { deviceBits, executorOf, isMixed, workersOf } from './devices.js';
 import { compileLearningRate, learningRateVariables, type TrainingTime } from './learning-rate.js';
 import { optimizerSpec } from './optimizer-spec.js';
 import { microBatchOf } from './run-setup.js';
@@ -18,6 +18,7 @@ const MOST_PORT = 65_535;
 export function checkSettings(config: TrainConfig): void {
   requireListenPort(config.listen);
   const workers = workersOf(config.devices).length;
+  requireEqualDevices(config);
   requireWorkers(config, workers);
   readScheduleSetting(config.schedule);
   updateRule(optimizerSpec(config));
@@ -36,6 +37,21 @@ function requireListenPort(listen: string): void {
       `--listen ${listen} names the port ${port}; the largest is ${MOST_PORT}`,
       'Write HOST:PORT with a port from 1024 to 65535, or 0 for a free one.',
     );
+}
+
+/** Two kinds of device round differently, so which of them computes what would show in the result. */
+function requireEqualDevices({ devices, exact }: TrainConfig): void {
+  if (!exact) return;
+  const bits = deviceBits(devices);
+  if (!isMixed(devices) && bits.length < 2) return;
+  const kinds = isMixed(devices) ? executorOf(devices).split('+') : bits;
+  throw new UsageError(
+    'PT_DEVICES',
+    `--devices ${devices} names ${kinds.join(' and ')}; in an exact run all workers compute with the same, for their ` +
+      'results differ in the last bits',
+    'Name devices of one kind (CUDA_VISIBLE_DEVICES chooses among GPUs), or add --fast: plans then know how fast ' +
+      'each is.',
+  );
 }
 
 /** Workers may join later, but a run begins with its own. */

@@ -6,7 +6,7 @@ import { parseFreezeSchedule } from '../../freeze/manual.js';
 import { FREEZE_POLICIES } from '../../freeze/registry.js';
 import { durationInSteps } from '../core/duration.js';
 import { halfWay } from '../tensor/jit/cpu-features.js';
-import { hasKernels } from './devices.js';
+import { deviceDoubt, hasKernels } from './devices.js';
 import { runLearningRate } from './run-learning-rate.js';
 import type { RunSetup } from './run-setup.js';
 
@@ -30,6 +30,7 @@ export function runDoubts(run: Run): string[] {
     viewsDoubt(run),
     recomputeDoubt(run),
     precisionDoubt(run),
+    deviceDoubt(run.config.devices),
   ];
   return doubts.filter((doubt) => doubt !== null);
 }

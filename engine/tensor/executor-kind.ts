@@ -15,6 +15,13 @@ export interface ExecutorKind {
   readonly hasMemory?: boolean;
   /** Throws a UsageError (PT_DEVICES) where something is not installed; opens nothing. Absent: it needs nothing. */
   find?(): void;
+  /** What of this machine computes, in words: versions, GPUs. Only where `find` finds all. Absent: `what` says it. */
+  here?(): string;
+  /**
+   * What its bits depend on besides its name, the processor and ONNX Runtime, for each of the first `count` devices: a
+   * version, a kind of GPU. Only where `find` finds all. Absent: nothing else.
+   */
+  bitsOf?(count: number): readonly string[];
   /**
    * Opens it on the device of that number (GPUs only). Throws a UsageError (PT_DEVICES) where this machine does not
    * have it, a ModelError (PT_EXECUTOR) where it does not work.

@@ -43,12 +43,12 @@ export class EquippedWorker implements WorkerPhase {
 
   /**
    * Opens the port and says that this worker is ready. `begin`: when it began to get ready, on the clock of
-   * `performance`.
+   * `performance`; `isOtherKind`: as in RunEquipment.
    */
-  async announce(begin: number, microBatch: number): Promise<void> {
+  async announce(begin: number, microBatch: number, isOtherKind: boolean): Promise<void> {
     const { device, place } = this.#equipment;
     const port = await this.#workplace.neighbours.open();
-    // Workers of the coordinator's host are as fast as those that measured: beside one that trains a measurement says
+    // Workers of one kind on the coordinator's host are as fast as those that measured: beside one that trains a measurement says
     // more about that.
     const isForeign = this.#host.own !== null && !place.isHome;
     this.#line.report({
@@ -56,7 +56,7 @@ export class EquippedWorker implements WorkerPhase {
       device: device.executor.name,
       ...port,
       domain: place.domain,
-      computeMs: isForeign ? measureComputeMs(this.#equipment, microBatch) : null,
+      computeMs: isForeign || isOtherKind ? measureComputeMs(this.#equipment, microBatch) : null,
       startSeconds: (performance.now() - begin) / 1000,
     });
   }

@@ -62,6 +62,21 @@ export function requireEqual(what: 'model' | 'data', source: string, found: stri
 }
 
 /**
+ * Throws a UsageError (PT_JOIN_DEVICE) where the devices of the run compute with another version of a library, or on
+ * another kind of GPU: both choose other kernels.
+ */
+export function requireDeviceBits(found: string, expected: string): void {
+  if (found === expected) return;
+  throw new UsageError(
+    'PT_JOIN_DEVICE',
+    `this worker computes with ${found || 'nothing that has a version'}, the run with ` +
+      `${expected || 'nothing that has a version'}; their results would not be equal bit for bit`,
+    'Install the version of the run here (PIPETRAIN_TORCH names the PyTorch to take), join with the same kind of GPU, ' +
+      'or train with --fast.',
+  );
+}
+
+/**
  * Throws a UsageError (PT_JOIN_DEVICE) where this host's processor has other vector instructions than that of the run:
  * libraries would choose other kernels, and the bits would differ.
  */

@@ -20,10 +20,10 @@ export class JoiningWorker implements WorkerPhase {
   async obey(order: Order): Promise<WorkerPhase> {
     if (order.type !== 'setup') throw this.#line.outOfPlace(order);
     const begin = performance.now();
-    const { equipment, heartbeatSeconds } = await equip(order, this.#host);
+    const { equipment, heartbeatSeconds, isOtherKind } = await equip(order, this.#host);
     const equipped = new EquippedWorker(this.#host, this.#line, equipment, heartbeatSeconds);
     try {
-      await equipped.announce(begin, order.microBatch);
+      await equipped.announce(begin, order.microBatch, isOtherKind);
     } catch (error) {
       await equipped.close();
       throw error;

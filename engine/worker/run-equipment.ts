@@ -8,7 +8,7 @@ import { buildModel, loadModelDefinition } from '../model/load-model.js';
 import { modelDigest } from '../model/model-digest.js';
 import type { OwnMeans, RunMeans } from '../protocol/invitation.js';
 import type { Order } from '../protocol/messages.js';
-import { deviceNumberOf } from '../run/devices.js';
+import { deviceOf } from '../run/devices.js';
 import { builtInIdentity, openKeptResults } from '../run/kept-results.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
 import { openRunDataset } from '../run/run-dataset.js';
@@ -16,11 +16,11 @@ import type { Executor } from '../tensor/executor.js';
 import { EXECUTORS } from '../tensor/executors/registry.js';
 import { missingForKernels, vectorLanes } from '../tensor/jit/cpu-features.js';
 import { runsOnnx } from '../tensor/onnx-executor.js';
-import { openExecutorOf } from '../tensor/open-executor.js';
+import { bitsOfDevice, openExecutorOf } from '../tensor/open-executor.js';
 import { cacheSettings } from './cache-settings.js';
 import { assembleEquipment, type Equipment } from './equipment.js';
 import { requireBounds, requireRoomForModel, requireRoomForOutputs } from './join-limits.js';
-import { joinConfig, requireEqual, requireProcessor } from './join-setup.js';
+import { joinConfig, requireDeviceBits, requireEqual, requireProcessor } from './join-setup.js';
 import { memoryOfJoined, memoryOfOwn } from './worker-memory.js';
 import type { WorkerHost } from './worker-phase.js';
 
@@ -31,6 +31,8 @@ type Means = Pick<WorkerHost, 'worker' | 'own' | 'run'>;
 export interface RunEquipment {
   readonly equipment: Equipment;
   readonly heartbeatSeconds: number;
+  /** Whether it computes with another kind of device than the workers that measure what blocks cost. */
+  readonly isOtherKind: boolean;
 }
 
 /**
@@ -44,7 +46,8 @@ export async function equip(setup: Setup, { worker, own, run }: Means): Promise<
   requireDevice(setup, config, own);
   const { definition, model, dataset } = await loadSubject(setup, config);
   if (setup.expects !== null) await pause();
-  const executor = await openDevice(setup, config, worker, own);
+  const place = own === null ? deviceOf(config.devices, worker) : { executor: own.executor, number: own.deviceNumber };
+  const executor = await openDevice(setup, config, place);
   const results = openKeptResults(run?.programCache ?? null, config.programCacheMb);
   // A run that goes on is told nothing of what it started from, and who joins one is given its state.
   const { blocks } =
@@ -68,7 +71,11 @@ export async function equip(setup: Setup, { worker, own, run }: Means): Promise<
   // Traces the model now, as a part of starting: a transition would wait for it.
   const shapes = equipment.device.compiler.outputShapes(setup.microBatch);
   if (own !== null) requireRoomForOutputs(shapes, setup.microBatch);
-  return { equipment, heartbeatSeconds: config.heartbeatSeconds };
+  return {
+    equipment,
+    heartbeatSeconds: config.heartbeatSeconds,
+    isOtherKind: place.executor !== setup.executor,
+  };
 }
 
 /** All settings as whoever started this worker told them, or what a worker that joins makes of those it is told. */
@@ -94,7 +101,9 @@ function requireDevice(setup: Setup, config: TrainConfig, own: OwnMeans | null):
         'equal bit for bit',
       'Name a device of the same kind with --devices, or train with --fast.',
     );
-  if (config.exact && setup.expects !== null) requireProcessor(processorKind(), setup.expects.processor);
+  if (!config.exact || setup.expects === null) return;
+  requireProcessor(processorKind(), setup.expects.processor);
+  if (own !== null) requireDeviceBits(bitsOfDevice(own.executor, own.deviceNumber), setup.expects.device);
 }
 
 async function loadSubject(setup: Setup, config: TrainConfig): Promise<Omit<InitialSubject, 'config'>> {
@@ -111,16 +120,11 @@ async function loadSubject(setup: Setup, config: TrainConfig): Promise<Omit<Init
 }
 
 async function openDevice(
-  { executor, kernels }: Setup,
+  { kernels }: Setup,
   config: TrainConfig,
-  worker: string,
-  own: OwnMeans | null,
+  { executor, number }: ReturnType<typeof deviceOf>,
 ): Promise<Executor> {
-  const device = await openExecutorOf(
-    own?.executor ?? executor,
-    { threads: 1, kernels: kernels ? 'auto' : 'off' },
-    own === null ? deviceNumberOf(config.devices, worker) : own.deviceNumber,
-  );
+  const device = await openExecutorOf(executor, { threads: 1, kernels: kernels ? 'auto' : 'off' }, number);
   // In an exact run either all workers compute with our kernels or none does.
   if (!kernels || !config.exact || (runsOnnx(device) && device.kernelThreads > 0)) return device;
   device.close();

@@ -10,7 +10,7 @@ import { MemoryFolder } from '../memory/memory-folder.js';
 import type { Invitation } from '../protocol/invitation.js';
 import { workerEntry } from '../protocol/worker-entry.js';
 import type { WorkerNews } from '../protocol/worker-news.js';
-import { executorOf, workersOf } from '../run/devices.js';
+import { deviceOf, workersOf } from '../run/devices.js';
 
 const RETRY_PAUSE_MS = 1000;
 const STDERR_TAIL = 4000;
@@ -71,8 +71,9 @@ export async function runWorkers(options: AgentOptions): Promise<void> {
   const removeMemory = (): void => memory.close();
   process.once('exit', removeMemory);
   const results = await Promise.allSettled(
-    workers.map((_, index) =>
-      serve(options, memory, {
+    workers.map((worker, index) => {
+      const device = deviceOf(options.devices, worker);
+      return serve(options, memory, {
         ...options.run,
         local: null,
         worker: null,
@@ -80,16 +81,16 @@ export async function runWorkers(options: AgentOptions): Promise<void> {
         host: null,
         own: {
           name: workers.length > 1 ? `${options.name}-${index}` : options.name,
-          executor: executorOf(options.devices),
-          deviceNumber: index,
+          executor: device.executor,
+          deviceNumber: device.number,
           ...options.material,
           host: options.listen.host,
           port: options.listen.port === 0 ? 0 : options.listen.port + index,
           memory: { path: memory.path, probe: memory.probe },
         },
         run: null,
-      }),
-    ),
+      });
+    }),
   );
   process.off('exit', removeMemory);
   memory.close();

@@ -146,6 +146,7 @@ describe('a run goes on', () => {
     ['executor', 'tfjs-cpu', /the executor is .*, it was tfjs-cpu/],
     ['pipetrain', '0.0.1', /pipetrain is .*, it was 0\.0\.1/],
     ['onnxruntime', '1.0.0', /ONNX Runtime is .*, it was 1\.0\.0/],
+    ['device', 'PyTorch 2.10.0', /what the devices compute with is none, it was PyTorch 2\.10\.0/],
   ])('with another %s only where other bits are accepted', (name, value, message) => {
     const point = pointOf();
     const other = rewritten(point, { arithmetic: { ...point.manifest.arithmetic, [name]: value } });

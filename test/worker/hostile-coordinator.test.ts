@@ -181,6 +181,7 @@ describe('what is told to a worker that joins', () => {
         'settings.optimizer',
         // Compared with what is here.
         'expects.data',
+        'expects.device',
         'expects.model',
         'expects.processor',
         'probe',

@@ -40,7 +40,7 @@ async function answerTo(
     kernels: false,
     microBatch: 1,
     probe: 'x',
-    expects: { model: '', data: '', processor: '' },
+    expects: { model: '', data: '', processor: '', device: '' },
     ...changes,
   };
   return equip(setup, { worker: 'w1', own: { ...own, ...means }, run: null }).then(

@@ -11,8 +11,7 @@ export const ortWebgpu: ExecutorKind = {
 
 export const ortCuda: ExecutorKind = {
   name: 'ort-cuda',
-  shortName: 'cuda',
-  what: 'ONNX Runtime on NVIDIA GPUs, one worker each; not proven on a GPU yet',
+  what: 'ONNX Runtime on NVIDIA GPUs, one worker each, without kernels for training; not proven on a GPU yet',
   find: () => void findCuda(),
   open: (options, device) => new OrtDeviceExecutor('ort-cuda', { kind: 'cuda', device }, options),
 };

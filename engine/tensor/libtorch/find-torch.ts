@@ -24,6 +24,11 @@ export interface TorchHost {
   readonly askPython: () => PythonAnswer;
 }
 
+/**
+ * What Python answered, for the workers that this process starts and for its own next question; the answer takes a
+ * fifth of a second.
+ */
+const ANSWER_VARIABLE = 'PIPETRAIN_TORCH_OF_PYTHON';
 /** Names a folder: of the package, of an environment for Python, or one that pip was given as its target. */
 const OWN_VARIABLE = 'PIPETRAIN_TORCH';
 /** Set by what activates an environment for Python. */
@@ -47,7 +52,7 @@ const LIBRARY =
  * of the `python3` on the path. Throws a UsageError (PT_DEVICES) that says what was looked at where there is none, where
  * PIPETRAIN_TORCH leads to none, and where the first one found is too old.
  */
-export function findTorch(host: TorchHost = { env, askPython }): TorchFolder {
+export function findTorch(host: TorchHost = { env, askPython: askOnce }): TorchFolder {
   const own = host.env[OWN_VARIABLE];
   if (own !== undefined && own !== '') return ownTorch(own);
   const looked: string[] = [];
@@ -70,6 +75,14 @@ export function findTorch(host: TorchHost = { env, askPython }): TorchFolder {
     'Run: python3 -m venv ~/torch && ~/torch/bin/pip install torch; then set PIPETRAIN_TORCH=~/torch ' +
       '(or name the folder of one that is installed).',
   );
+}
+
+function askOnce(): PythonAnswer {
+  const known = env[ANSWER_VARIABLE];
+  if (known !== undefined) return { folder: known };
+  const answer = askPython();
+  if ('folder' in answer) env[ANSWER_VARIABLE] = answer.folder;
+  return answer;
 }
 
 /** Whoever names a folder means that one: no other takes its place. */
