@@ -22,9 +22,12 @@ export interface ExecutorFinding {
 export async function executorFindings(): Promise<ExecutorFinding[]> {
   // Commands that look at no executor must not load a compute library.
   const { EXECUTORS } = await import('../../engine/tensor/executors/registry.js');
-  const findings: ExecutorFinding[] = [];
-  for (const kind of EXECUTORS.all) findings.push(await find(kind));
-  return findings;
+  const { withoutDriverNoise } = await import('../../engine/tensor/driver-noise.js');
+  return withoutDriverNoise(async () => {
+    const findings: ExecutorFinding[] = [];
+    for (const kind of EXECUTORS.all) findings.push(await find(kind));
+    return findings;
+  });
 }
 
 /** Opens an executor and lets it compute; nothing less shows that it works. */
@@ -44,8 +47,9 @@ async function find(executor: ExecutorKind): Promise<ExecutorFinding> {
   return { kind, device, isUsable: true, text: whatComputes(executor, allowed), remedy: '' };
 }
 
-function whatComputes({ what, takesKernels, here }: ExecutorKind, allowed: Allowance): string {
-  if (takesKernels !== true) return here?.() ?? what;
+function whatComputes(kind: ExecutorKind, allowed: Allowance): string {
+  const { what, takesKernels } = kind;
+  if (takesKernels !== true) return kind.here?.() ?? what;
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
   const missing = missingForKernels();
   const kernels =

@@ -27,6 +27,7 @@ export async function machineChecks(): Promise<MachineCheck[]> {
     memoryCheck(allowance()),
     await sharedMemoryCheck(),
     await runtimeCheck(),
+    await gpuCheck(),
     await executorsCheck(),
   ];
 }
@@ -99,6 +100,12 @@ async function runtimeCheck(): Promise<MachineCheck> {
     const { message, hint } = toErrorRecord(error);
     return { name, isFine: false, found: message, remedy: hint };
   }
+}
+
+/** A machine without GPUs has no problem; one whose GPUs nobody can use has one. */
+async function gpuCheck(): Promise<MachineCheck> {
+  const { gpuFinding } = await import('../../engine/tensor/libtorch/gpu-finding.js');
+  return { name: 'GPUs', ...gpuFinding() };
 }
 
 /** Which executors work; that others are not installed is no problem of the machine. */

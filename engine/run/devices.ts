@@ -97,7 +97,7 @@ export function deviceDoubt(devices: string, find = findGpus, ask: () => DriverR
     const asked = parsed(devices, find).find(({ executor }) => executor === torchCuda())?.count ?? 0;
     return asked <= length
       ? null
-      : `${asked} workers share ${length} ${length === 1 ? 'GPU' : 'GPUs'} (--devices ${devices}); one per GPU is faster`;
+      : `${asked} workers share ${length} ${length === 1 ? 'GPU' : 'GPUs'} (--devices ${devices})`;
   } catch (error) {
     const { message, hint } = toErrorRecord(error);
     const { gpus, installed } = ask();

@@ -48,8 +48,8 @@ export class EquippedWorker implements WorkerPhase {
   async announce(begin: number, microBatch: number, isOtherKind: boolean): Promise<void> {
     const { device, place } = this.#equipment;
     const port = await this.#workplace.neighbours.open();
-    // Workers of one kind on the coordinator's host are as fast as those that measured: beside one that trains a measurement says
-    // more about that.
+    // Workers of one kind on the coordinator's host are as fast as those that measured: beside one that trains a
+    // measurement says more about that.
     const isForeign = this.#host.own !== null && !place.isHome;
     this.#line.report({
       type: 'ready',

@@ -71,8 +71,8 @@ export function requireDeviceBits(found: string, expected: string): void {
     'PT_JOIN_DEVICE',
     `this worker computes with ${found || 'nothing that has a version'}, the run with ` +
       `${expected || 'nothing that has a version'}; their results would not be equal bit for bit`,
-    'Install the version of the run here (PIPETRAIN_TORCH names the PyTorch to take), join with the same kind of GPU, ' +
-      'or train with --fast.',
+    'Install the version of the run here (PIPETRAIN_TORCH names the PyTorch to take), join with the same kind of ' +
+      'GPU, or train with --fast.',
   );
 }
 

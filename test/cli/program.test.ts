@@ -122,7 +122,7 @@ describe('devices and doctor', () => {
 
   test('doctor checks each thing on a line of its own', async () => {
     const { out } = await cli(['doctor']);
-    for (const name of ['Node', 'cores', 'memory', 'shared memory', 'ONNX Runtime'])
+    for (const name of ['Node', 'cores', 'memory', 'shared memory', 'ONNX Runtime', 'GPUs'])
       expect(out).toMatch(new RegExp(`^(ok     |problem)  ${name} `, 'm'));
   });
 });

@@ -26,8 +26,8 @@ const CUDA_LIBRARY = 'libtorch_cuda.so';
 const VERSION_BYTES = 2 ** 16;
 
 /**
- * The PyTorch that `torch-cuda:N` computes with, and the GPUs. Throws a UsageError (PT_DEVICES) that names the one thing
- * that is missing, the GPU first: who has none needs no PyTorch for it.
+ * The PyTorch that `torch-cuda:N` computes with, and the GPUs. Throws a UsageError (PT_DEVICES) that names the one
+ * thing that is missing, the GPU first: who has none needs no PyTorch for it.
  */
 export function findCudaTorch(
   host: CudaHost = { findTorch: () => findTorch(), askDriver: () => askDriver(), visible: env['CUDA_VISIBLE_DEVICES'] },
@@ -83,7 +83,7 @@ function cudaOf(folder: string): string | null {
   return /^cuda\b[^=]*= ['"](\d+\.\d+)['"]/m.exec(readFileStart(file, VERSION_BYTES).toString('utf8'))?.[1] ?? null;
 }
 
-/** The pip that installed it, as a command: that of the environment that it lies in (ENV/lib/python3.x/site-packages). */
+/** The pip that installed it, as a command: that of the environment around ENV/lib/python3.x/site-packages/torch. */
 function pipOf({ folder }: TorchFolder): string {
   const python = join(dirname(dirname(dirname(dirname(folder)))), 'bin', 'python');
   return `${existsSync(python) ? python : 'python3'} -m pip`;

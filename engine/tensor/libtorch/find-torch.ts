@@ -48,9 +48,9 @@ const LIBRARY =
       : 'libtorch_cpu.so';
 
 /**
- * The PyTorch of this machine: that of PIPETRAIN_TORCH, else of the active environment (VIRTUAL_ENV, CONDA_PREFIX), else
- * of the `python3` on the path. Throws a UsageError (PT_DEVICES) that says what was looked at where there is none, where
- * PIPETRAIN_TORCH leads to none, and where the first one found is too old.
+ * The PyTorch of this machine: that of PIPETRAIN_TORCH, else of the active environment (VIRTUAL_ENV, CONDA_PREFIX),
+ * else of the `python3` on the path. Throws a UsageError (PT_DEVICES) that says what was looked at where there is none,
+ * where PIPETRAIN_TORCH leads to none, and where the first one found is too old.
  */
 export function findTorch(host: TorchHost = { env, askPython: askOnce }): TorchFolder {
   const own = host.env[OWN_VARIABLE];
@@ -92,7 +92,8 @@ function ownTorch(root: string): TorchFolder {
     throw new UsageError(
       'PT_DEVICES',
       `${OWN_VARIABLE} is ${root}, which holds no PyTorch (no lib/${LIBRARY} there, in torch, or in site-packages)`,
-      `Name the folder that this prints: python3 -c "import torch; print(torch.__path__[0])"; or unset ${OWN_VARIABLE}.`,
+      'Name the folder that this prints: python3 -c "import torch; print(torch.__path__[0])"; or unset ' +
+        `${OWN_VARIABLE}.`,
     );
   return recent(folder, OWN_VARIABLE, `Name a newer one, or unset ${OWN_VARIABLE}`);
 }

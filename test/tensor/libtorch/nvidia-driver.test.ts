@@ -18,7 +18,10 @@ int cuDeviceGetName(char *name, int length, int device) {
   return 0;
 }
 int cuDeviceTotalMem_v2(unsigned long long *bytes, int device) { *bytes = 1000000000000ull * device; return 0; }
-int cuDeviceGetAttribute(int *value, int which, int device) { *value = which == 75 ? 9 : which == 76 ? 1 : -1; return 0; }
+int cuDeviceGetAttribute(int *value, int which, int device) {
+  *value = which == 75 ? 9 : which == 76 ? 1 : -1;
+  return 0;
+}
 int cuGetErrorString(int status, const char **text) {
   *text = status == 100 ? "no CUDA-capable device is detected" : 0;
   return status == 100 ? 0 : 1;
