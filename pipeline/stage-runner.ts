@@ -184,7 +184,7 @@ export class StageRunner {
       if (tensors.borders.activationOut !== null) return null;
       return { loss: present(bound.result('loss'), 'loss'), score: bound.result('score') };
     } catch (error) {
-      throw atPlace(error, `replica ${duty.replica}, stage ${duty.stage}, evaluation of micro-batch ${index}`);
+      throw atPlace(error, `replica ${duty.replica}, stage ${duty.stage}, evaluation of micro-batch ${index}`, duty);
     }
   }
 
@@ -271,6 +271,10 @@ export class StageRunner {
   /** An error with the action in which it happened, where it is one of the executor. */
   #inAction(error: unknown, kind: ActionKind, micro: number): unknown {
     const { replica, stage } = this.#options.duty;
-    return atPlace(error, `replica ${replica}, stage ${stage}, action ${showAction({ stage, kind, micro })}`);
+    return atPlace(
+      error,
+      `replica ${replica}, stage ${stage}, action ${showAction({ stage, kind, micro })}`,
+      this.#options.duty,
+    );
   }
 }

@@ -17,6 +17,9 @@ function anyOf(...conditions: readonly Condition[]): Condition {
 /** Shared memory has no room for what was wanted: a shortage, which may pass. */
 export const isMemoryShortage = condition('PT_SHM_FULL');
 
+/** A device has no memory left for what a program needs. */
+export const isDeviceShortage = condition('PT_DEVICE_MEMORY');
+
 /** A file of shared memory cannot be made or opened; perhaps the folder was taken away. */
 export const isMemoryFileError = condition('PT_SHM_FILE');
 

@@ -73,7 +73,8 @@ function measuredBlock(options: CostProbeOptions, index: number, timings: Timing
   try {
     return measureBlock(options, index, timings);
   } catch (error) {
-    throw atPlace(error, `while the costs of block ${index} (${options.model.blocks[index]?.name}) are measured`);
+    const place = `while the costs of block ${index} (${options.model.blocks[index]?.name}) are measured`;
+    throw atPlace(error, place, { microBatch: options.microBatch, recompute: false });
   }
 }
 

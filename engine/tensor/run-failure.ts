@@ -1,12 +1,16 @@
 // RunFailure: how a program that fails while it runs is put into words: program, executor, and the call of the graph at
 // which it happened where that is known. ONNX Runtime names the node, so nodes of our models have names that lead back
 // to the call. Who ran the program, and when, is not known here.
-import { messageOf, ModelError, PipetrainError } from '../core/errors.js';
+import { isDeviceShortage } from '../core/conditions.js';
+import { messageOf, ModelError, PipetrainError, WorkerError } from '../core/errors.js';
 import { InvariantError } from '../core/invariant.js';
+import { deviceShortage, shortageText } from './device-shortage.js';
 import type { Node } from './graph.js';
 import { FAR_BELOW } from './ops/emit.js';
 
 const FOREIGN_HINT = 'Run "pipetrain doctor"; if it finds nothing, report this with the model.';
+
+const MEMORY_HINT = 'Use a smaller --micro-batch, --recompute on, or a longer --pipeline over more devices.';
 
 /** What is known about a failed run. */
 export interface RunFailure {
@@ -22,12 +26,24 @@ export interface RunFailure {
   readonly cause?: unknown;
 }
 
-/** The error of a failed run: PT_EXECUTOR, with block and op in its message as far as they are known. */
-export function runFailure({ program, executor, reason, hint, node, cause }: RunFailure): ModelError {
+/**
+ * The error of a failed run: PT_EXECUTOR, or PT_DEVICE_MEMORY where the device had too little memory, with block and op
+ * in its message as far as they are known.
+ */
+export function runFailure({ program, executor, reason, hint, node, cause }: RunFailure): PipetrainError {
   const at = node ?? namedNode(reason);
   const call = at === null ? '' : ` in ${at.origin === undefined ? '' : `${at.origin}, `}op ${at.op}`;
+  const options = cause === undefined ? {} : { cause };
+  const shortage = deviceShortage(reason);
+  if (shortage !== null)
+    return new WorkerError(
+      'PT_DEVICE_MEMORY',
+      `Program "${program}"${call} ${shortageText(shortage)} (${executor})`,
+      MEMORY_HINT,
+      options,
+    );
   const message = `Program "${program}" fails on ${executor}${call}: ${withPlainIndex(reason)}`;
-  return new ModelError('PT_EXECUTOR', message, hint, cause === undefined ? {} : { cause });
+  return new ModelError('PT_EXECUTOR', message, hint, options);
 }
 
 /**
@@ -40,17 +56,41 @@ export function thrownByRun(error: unknown, program: string): unknown {
   return new ModelError('PT_EXECUTOR', `Program "${program}" fails: ${reason}`, FOREIGN_HINT, { cause: error });
 }
 
+/** The settings of a stage that decide what it takes of a device's memory. */
+export interface StageSettings {
+  /** Samples. */
+  readonly microBatch: number;
+  readonly recompute: boolean;
+}
+
 /**
  * The same error with the place where it happened before its message, e.g. `replica 0, stage 2, action 2B3`: of a
- * failed run (PT_EXECUTOR), or of a defect. Any other error means something else and passes unchanged.
+ * failed run (PT_EXECUTOR, PT_DEVICE_MEMORY), or of a defect. Any other error means something else and passes unchanged.
  */
-export function atPlace(error: unknown, place: string): unknown {
+export function atPlace(error: unknown, place: string, settings?: StageSettings): unknown {
+  if (isDeviceShortage(error)) {
+    const { code, message, hint } = error;
+    const size = settings === undefined ? '' : ` (micro-batch of ${settings.microBatch})`;
+    const remedy = settings === undefined ? hint : smaller(settings);
+    return new WorkerError(code, `${place}${size}: ${message}`, remedy, { cause: error });
+  }
   if (error instanceof PipetrainError && error.code === 'PT_EXECUTOR')
     return new ModelError(error.code, `${place}: ${error.message}`, error.hint, { cause: error });
   if (!(error instanceof InvariantError)) return error;
   const placed = new InvariantError(`${place}: ${error.message}`, { cause: error });
   if (error.stack !== undefined) placed.stack = `${place}: ${error.stack}`;
   return placed;
+}
+
+/** What takes less memory than these settings: what is kept grows with the samples of a micro-batch. */
+function smaller({ microBatch, recompute }: StageSettings): string {
+  const half = Math.floor(microBatch / 2);
+  const ways = [
+    ...(half > 0 ? [`--micro-batch ${half}, which halves what is kept (auto finds the fastest that fits)`] : []),
+    ...(recompute ? [] : ['--recompute on, which keeps the inputs of a stage alone']),
+    'a longer --pipeline over more devices',
+  ];
+  return `Use ${ways.join('; or ')}.`;
 }
 
 /**

@@ -2,6 +2,7 @@
 // once, and the planner says what the best step would take with each. It trains nothing. The size is fixed for a run
 // from then on, because results depend on it.
 import { withWorkers } from '../coordinator/with-workers.js';
+import { isDeviceShortage } from '../core/conditions.js';
 import type { TrainConfig } from '../core/config.js';
 import { PipetrainError, UsageError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
@@ -19,6 +20,8 @@ type Trial = MicroBatchChoice['trials'][number];
 const MOST_TRIALS = 6;
 /** Micro-batches of a step at most: more only make the calls dearer than the work. */
 const MOST_MICRO_BATCHES = 64;
+/** A size that no plan can be made with. */
+const UNPLANNED = { K: 0, R: 0, schedule: '', predictedStepMs: null } as const;
 /** Share of the step that another size than the usual one must save. */
 const WORTH_IT = 0.02;
 
@@ -57,13 +60,16 @@ async function searchMicroBatch(config: TrainConfig, kept: string | null): Promi
     const found: Trial[] = [];
     await coordinator.launch();
     for (const microBatch of microBatchSizes(config.batch)) {
-      const setup = {
-        ...base,
-        config: { ...config, microBatch },
-        microBatch,
-        numMicroBatches: config.batch / microBatch,
-      };
-      found.push(trialOf(setup, await runCosts(setup, coordinator, results)));
+      const numMicroBatches = config.batch / microBatch;
+      const setup = { ...base, config: { ...config, microBatch }, microBatch, numMicroBatches };
+      try {
+        found.push(trialOf(setup, await runCosts(setup, coordinator, results)));
+      } catch (error) {
+        if (!isDeviceShortage(error)) throw error;
+        // Larger ones need more still.
+        found.push({ ...UNPLANNED, microBatch, numMicroBatches, why: error.message });
+        break;
+      }
     }
     return found;
   });
@@ -90,7 +96,7 @@ function trialOf(setup: RunSetup, costs: Awaited<ReturnType<typeof runCosts>>): 
     };
   } catch (error) {
     if (!(error instanceof PipetrainError)) throw error;
-    return { microBatch, numMicroBatches, K: 0, R: 0, schedule: '', predictedStepMs: null, why: error.message };
+    return { ...UNPLANNED, microBatch, numMicroBatches, why: error.message };
   }
 }
 
