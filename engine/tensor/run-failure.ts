@@ -68,18 +68,24 @@ export interface StageSettings {
  * failed run (PT_EXECUTOR, PT_DEVICE_MEMORY), or of a defect. Any other error means something else and passes unchanged.
  */
 export function atPlace(error: unknown, place: string, settings?: StageSettings): unknown {
-  if (isDeviceShortage(error)) {
-    const { code, message, hint } = error;
-    const size = settings === undefined ? '' : ` (micro-batch of ${settings.microBatch})`;
-    const remedy = settings === undefined ? hint : smaller(settings);
-    return new WorkerError(code, `${place}${size}: ${message}`, remedy, { cause: error });
+  if (isDeviceShortage(error)) return shortAt(error.message, place, settings, error);
+  if (error instanceof PipetrainError && error.code === 'PT_EXECUTOR') {
+    // What a device does outside of a program, such as to take in what comes from the host.
+    const shortage = deviceShortage(error.message);
+    return shortage === null
+      ? new ModelError(error.code, `${place}: ${error.message}`, error.hint, { cause: error })
+      : shortAt(`it ${shortageText(shortage)}`, place, settings, error);
   }
-  if (error instanceof PipetrainError && error.code === 'PT_EXECUTOR')
-    return new ModelError(error.code, `${place}: ${error.message}`, error.hint, { cause: error });
   if (!(error instanceof InvariantError)) return error;
   const placed = new InvariantError(`${place}: ${error.message}`, { cause: error });
   if (error.stack !== undefined) placed.stack = `${place}: ${error.stack}`;
   return placed;
+}
+
+function shortAt(what: string, place: string, settings: StageSettings | undefined, cause: unknown): WorkerError {
+  const size = settings === undefined ? '' : ` (micro-batch of ${settings.microBatch})`;
+  const hint = settings === undefined ? MEMORY_HINT : smaller(settings);
+  return new WorkerError('PT_DEVICE_MEMORY', `${place}${size}: ${what}`, hint, { cause });
 }
 
 /** What takes less memory than these settings: what is kept grows with the samples of a micro-batch. */
