@@ -1,8 +1,8 @@
 // Our side: whole steps of one model in one process, with the programs that a worker runs. Usage: node ours.mjs MODEL
-// THREADS [--dump FOLDER] [--dist FOLDER] [--executor NAME]. `--dump` writes the initial parameters and the batch, for the other side to
-// start from. For every line on standard input, a number of steps, it takes that many and prints one line of JSON: the
-// times of each, in milliseconds of wall clock and of processor, the loss, the peak of the memory. MODEL `gemm`
-// measures products of square matrices instead.
+// THREADS [--dump FOLDER] [--dist FOLDER] [--executor NAME]. `--dump` writes the initial parameters and the batch, for
+// the other side to start from. For every line on standard input, a number of steps, it takes that many and prints one
+// line of JSON: the times of each, in milliseconds of wall clock and of processor, the loss, the peak of the memory.
+// MODEL `gemm` measures products of square matrices instead.
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { peakMb, processorMs } from '../../scripts/lab/machine.mjs';

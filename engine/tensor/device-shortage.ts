@@ -1,5 +1,5 @@
-// DeviceShortage: what a runtime says when a device has no memory left, understood: what was needed, what was free, of how
-// much. It knows the words of PyTorch, of CUDA's libraries and of the allocator on the CPU.
+// DeviceShortage: what a runtime says when a device has no memory left, understood: what was needed, what was free, of
+// how much. It knows the words of PyTorch, of CUDA's libraries and of the allocator on the CPU.
 
 /** Bytes; null where they are not told. */
 export interface DeviceShortage {

@@ -65,7 +65,8 @@ export interface StageSettings {
 
 /**
  * The same error with the place where it happened before its message, e.g. `replica 0, stage 2, action 2B3`: of a
- * failed run (PT_EXECUTOR, PT_DEVICE_MEMORY), or of a defect. Any other error means something else and passes unchanged.
+ * failed run (PT_EXECUTOR, PT_DEVICE_MEMORY), or of a defect. Any other error means something else and passes
+ * unchanged.
  */
 export function atPlace(error: unknown, place: string, settings?: StageSettings): unknown {
   if (isDeviceShortage(error)) return shortAt(error.message, place, settings, error);

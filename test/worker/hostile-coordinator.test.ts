@@ -30,7 +30,15 @@ const SOMEBODY = 54_321;
 const config = trainConfigSchema.parse({ ...TINY, exact: false, devices: 'cpu:1' });
 const settings = sharedSettings(config);
 /** A setup that a worker obeys. */
-const setup = { type: 'setup', settings, executor: 'cpu', kernels: false, microBatch: 2, probe: PROBE, expects: null };
+const setup = {
+  type: 'setup',
+  settings,
+  executor: 'ort-cpu',
+  kernels: false,
+  microBatch: 2,
+  probe: PROBE,
+  expects: null,
+};
 
 /** Joins a coordinator that says `orders`, each when the one before was answered; what the worker said, and its end. */
 async function meet(
