@@ -15,6 +15,7 @@ import { pathToFileURL } from 'node:url';
  *   'engine/model/slab.js': typeof import('#dist/engine/model/slab.js'),
  *   'engine/protocol/colleagues.js': typeof import('#dist/engine/protocol/colleagues.js'),
  *   'engine/protocol/step-result.js': typeof import('#dist/engine/protocol/step-result.js'),
+ *   'engine/tensor/device-memory.js': typeof import('#dist/engine/tensor/device-memory.js'),
  *   'engine/tensor/jit/cpu-features.js': typeof import('#dist/engine/tensor/jit/cpu-features.js'),
  *   'engine/tensor/open-executor.js': typeof import('#dist/engine/tensor/open-executor.js'),
  *   'engine/tensor/optimizer.js': typeof import('#dist/engine/tensor/optimizer.js'),

@@ -15,6 +15,7 @@ import { ADAMW, buildMeasured, LEARNING_RATE, measuredData, modelOf } from './mo
 /** @typedef {import('#dist/engine/tensor/program.js').Port} Port */
 /** @typedef {import('#dist/engine/tensor/program.js').PortRole} PortRole */
 /** @typedef {import('#dist/engine/tensor/shape.js').HostArray} HostArray */
+/** @typedef {import('#dist/engine/tensor/device-memory.js').PortBuffer} PortBuffer */
 /** @typedef {import('./runner.mjs').Times} Times */
 /** @typedef {import('./runner.mjs').Turn} Turn */
 /** @typedef {import('./runner.mjs').GemmTurn} GemmTurn */
@@ -74,6 +75,12 @@ function gemm() {
   });
 }
 
+/** In the memory that the executor computes with. */
+const { placed } = await load('engine/tensor/device-memory.js');
+/** @typedef {Float32Array | import('#dist/engine/tensor/device-memory.js').DeviceBuffer} Vector */
+/** @type {(data: Float32Array) => Vector} */
+const place = (data) => placed(executor.memory ?? null, data);
+
 /** The slabs of a model, and the buffers of what its programs read and write, made when they are first asked for. */
 async function buffersFor(/** @type {import('#dist/engine/index.js').Model} */ { blocks }) {
   const { slabLayout, initializeSlab, entryView } = await load('engine/model/slab.js');
@@ -83,25 +90,40 @@ async function buffersFor(/** @type {import('#dist/engine/index.js').Model} */ {
     const layout = slabLayout(block);
     const weights = new Float32Array(layout.length);
     initializeSlab(block, layout, 1, weights);
-    return { block, layout, weights, gradients: new Float32Array(layout.length) };
+    return {
+      block,
+      layout,
+      initial: weights,
+      weights: place(weights),
+      gradients: place(new Float32Array(layout.length)),
+    };
   });
-  /** @type {Map<string, HostArray>} */
+  /** What is written and read by hand. @type {Map<string, HostArray>} */
   const others = new Map();
-  /** @type {(role: { block: number, name: string }, part: 'weights' | 'gradients') => Float32Array} */
+  /** What programs leave for each other. @type {Map<string, PortBuffer>} */
+  const between = new Map();
+  /** @type {(role: { block: number, name: string }, part: 'weights' | 'gradients') => Vector} */
   const view = (role, part) => {
     const slab = slabs[role.block];
     const entry = slab?.layout.entries.find((one) => one.name === role.name);
     if (slab === undefined || entry === undefined) throw new Error(`no parameter ${role.block}/${role.name}`);
     return entryView(slab[part], entry);
   };
-  /** @type {(port: Pick<Port, 'role' | 'dtype' | 'shape'>) => HostArray} */
+  /** @type {(port: Pick<Port, 'role' | 'dtype' | 'shape'>) => PortBuffer} */
   const bufferOf = ({ role, dtype, shape }) => {
     if (role.kind === 'param') return view(role, 'weights');
     if (role.kind === 'paramGrad') return view(role, 'gradients');
     const key = roleName(role);
-    const buffer = others.get(key) ?? hostArray(dtype, shape);
-    others.set(key, buffer);
-    return buffer;
+    const known = others.get(key) ?? between.get(key);
+    if (known !== undefined) return known;
+    const buffer = hostArray(dtype, shape);
+    if (role.kind !== 'saved') {
+      others.set(key, buffer);
+      return buffer;
+    }
+    const left = placed(executor.memory ?? null, buffer);
+    between.set(key, left);
+    return left;
   };
   return { slabs, others, bufferOf, entryView };
 }
@@ -138,10 +160,22 @@ async function training() {
   for (const { name: field, buffer } of fields) fillField(dataset, field, ids, buffer);
   const weight = others.get('field #weight');
   if (weight instanceof Float32Array) fillWeights(ids, B, weight);
-  if (options.dump !== undefined) dumpTensors(options.dump, modelOf(name), slabs, fields, entryView);
+  if (options.dump !== undefined)
+    dumpTensors(
+      options.dump,
+      modelOf(name),
+      slabs.map(({ block, layout, initial }) => ({ block, layout, weights: initial })),
+      fields,
+      entryView,
+    );
   const optimizer = new Optimizer(executor, ADAMW);
   const updates = slabs.map(({ layout: { length, segments }, weights, gradients }) =>
-    optimizer.bind(weights, gradients, [new Float32Array(length), new Float32Array(length)], segments),
+    optimizer.bind(
+      weights,
+      gradients,
+      [0, 1].map(() => place(new Float32Array(length))),
+      segments,
+    ),
   );
 
   let updateCount = 0;

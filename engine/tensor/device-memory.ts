@@ -9,6 +9,11 @@ export interface DeviceBuffer {
   readonly dtype: PortDType;
   /** In elements. */
   readonly length: number;
+  /**
+   * The elements themselves, where the device is the processor; nobody may use them after `free`. Absent or null: they
+   * cannot be seen from the host.
+   */
+  readonly onHost?: HostArray | null;
   /** Elements [begin, end) over the same memory, as of a typed array; default: to the end. */
   subarray(begin: number, end?: number): DeviceBuffer;
   /** Brings as many elements of the same type from the host. They may change as soon as this returns. */

@@ -110,12 +110,13 @@ export class Optimizer {
       scalars.decaying.set(rule.scalars(settings, true));
       scalars.plain.set(rule.scalars(settings, false));
     };
-    if (this.#native !== null && !isOnDevice(weights)) {
+    const seen = this.#native === null ? null : onHost([weights, grads, ...states]);
+    if (this.#native !== null && seen !== null) {
       const runs = tilesOf(segments, Math.max(1, weights.length), weights.length).map(({ decays, ...run }) => ({
         ...run,
         scalars: decays ? scalars.decaying : scalars.plain,
       }));
-      return nativeBinding(this.#native.bind([weights, grads, ...states] as Float32Array[], runs), setScalars);
+      return nativeBinding(this.#native.bind(seen, runs), setScalars);
     }
     const tile = this.#tilesOf(weights, grads, states, scalars);
     // On a device every run of elements is a launch.
@@ -253,6 +254,12 @@ function nativeBinding(update: () => void, setScalars: (settings: UpdateSettings
       bound = null;
     },
   };
+}
+
+/** The elements of all vectors, where each can be seen from the host. */
+function onHost(vectors: readonly Vector[]): Float32Array[] | null {
+  const seen = vectors.flatMap((vector) => (isOnDevice(vector) ? (vector.onHost ?? []) : vector));
+  return seen.length === vectors.length ? (seen as Float32Array[]) : null;
 }
 
 function deviceTiles(

@@ -126,6 +126,19 @@ export class Aten {
     };
   }
 
+  /** What takes memory for float32 of a shape. */
+  allocator(shape: Shape): () => Handle {
+    const [sizes, strides] = [int64s(shape), int64s(stridesOf(shape))];
+    const { tensors } = this;
+    const { call, cell, dtypes, deviceTypes, device } = tensors.library;
+    const [rank, type] = [shape.length, deviceTypes[device.type]];
+    return () =>
+      tensors.madeBy(
+        call.emptyStrided(rank, sizes, strides, dtypes.float32, type, device.index, cell),
+        'memory for a tensor',
+      );
+  }
+
   /** What gives a tensor of a value another shape. */
   reshaper(shape: Shape): (x: Handle) => Handle {
     return this.byLayout(this.viewer(shape), (x) => this.reshape(x, shape));

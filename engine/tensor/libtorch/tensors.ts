@@ -2,7 +2,7 @@
 // whoever is handed one owns it and deletes it, unless it says otherwise. Between `begin` and `end` they belong to
 // the call that is being computed.
 import { invariant } from '../../core/invariant.js';
-import { addressOf } from '../native.js';
+import { addressOf, loadKoffi } from '../native.js';
 import { arrayOver, elementBytes, type HostArray, type PortDType, type Shape, sizeOf } from '../shape.js';
 import type { TorchDType, TorchLibrary } from './torch-library.js';
 
@@ -114,6 +114,15 @@ export class Tensors {
     if (status !== 0) this.library.check(status, 'a part of a tensor');
     this.live++;
     return this.library.result;
+  }
+
+  /** Elements of a tensor of the processor without gaps, as they lie there. */
+  memoryOf(handle: Handle, dtype: PortDType, offset: number, elements: number): HostArray {
+    const { call, cell } = this.library;
+    this.library.check(call.dataPointer(handle, cell), 'the memory of a tensor');
+    const bytes = elementBytes(dtype);
+    const address = BigInt(this.library.result + offset * bytes);
+    return arrayOver(dtype, loadKoffi().view(address, elements * bytes), 0, elements);
   }
 
   /** Makes all its numbers zero. */

@@ -42,6 +42,7 @@ export interface TorchFunctions {
   newUndefinedTensor(out: Cell): Status;
   isContiguous(tensor: number, out: Cell): Status;
   zero(tensor: number): Status;
+  dataPointer(tensor: number, out: Cell): Status;
   newTensorHandle(tensor: number, out: Cell): Status;
   deleteTensor(tensor: number): Status;
   clone(tensor: number, out: Cell): Status;
@@ -79,6 +80,7 @@ const SYMBOLS: Readonly<Record<keyof TorchFunctions, readonly [symbol: string, r
   reinterpret: ['aoti_torch__reinterpret_tensor', 'int', [H, 'int64', P, P, 'int64', P]],
   newUndefinedTensor: ['aoti_torch_new_uninitialized_tensor', 'int', [P]],
   isContiguous: ['aoti_torch_is_contiguous', 'int', [H, P]],
+  dataPointer: ['aoti_torch_get_data_ptr', 'int', [H, P]],
   zero: ['aoti_torch_zero_', 'int', [H]],
   newTensorHandle: ['aoti_torch_new_tensor_handle', 'int', [H, P]],
   deleteTensor: ['aoti_torch_delete_tensor_object', 'int', [H]],

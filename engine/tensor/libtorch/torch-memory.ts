@@ -38,6 +38,12 @@ export class TorchBuffer implements DeviceBuffer {
     return this.#allocation.integers?.subarray(this.#offset, this.#offset + this.length) ?? null;
   }
 
+  get onHost(): HostArray | null {
+    const { tensors } = this.#memory.aten;
+    if (tensors.library.device.type !== 'cpu' || this.length === 0) return null;
+    return tensors.memoryOf(this.#allocation.handle, this.dtype, this.#offset, this.length);
+  }
+
   /** A tensor over this memory, which is the caller's. `shape` has the elements of the buffer. */
   view(shape: Shape): Handle {
     invariant(!this.#allocation.isFreed, () => `a buffer of ${this.length} elements is freed`);

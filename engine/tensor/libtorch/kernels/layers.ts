@@ -31,10 +31,9 @@ const crossEntropyGradient: KernelMaker = (aten, call) => {
 
 export const layerKernels: KernelTable = {
   PtLinear: (aten, call) => {
-    const { shape } = call.output(0);
-    const place = (into: Handle | null): Handle => into ?? aten.tensors.empty(shape, 'float32');
-    if (call.inputs.length === 2) return (x, into) => aten.mm(place(into), handleAt(x, 0), handleAt(x, 1));
-    return (x, into) => aten.addmm(place(into), handleAt(x, 2), handleAt(x, 0), handleAt(x, 1));
+    const allocate = aten.allocator(call.output(0).shape);
+    if (call.inputs.length === 2) return (x, into) => aten.mm(into ?? allocate(), handleAt(x, 0), handleAt(x, 1));
+    return (x, into) => aten.addmm(into ?? allocate(), handleAt(x, 2), handleAt(x, 0), handleAt(x, 1));
   },
   PtRowSum: (aten) => {
     const [sum, sumInto] = [aten.op('sum.dim_IntList'), aten.op('sum.IntList_out')];

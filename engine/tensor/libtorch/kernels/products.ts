@@ -15,13 +15,12 @@ function product(aten: Aten, { attrs }: Call): (a: Handle, b: Handle) => Handle 
 
 /** Of two matrices, without a search for what they are. */
 function matrixProduct(aten: Aten, call: Call): Kernel {
-  const { shape } = call.output(0);
+  const allocate = aten.allocator(call.output(0).shape);
   const same = (x: Handle): Handle => x;
   const [left, right] = ['transposeA', 'transposeB'].map((name, i) =>
     flagAttr(call.attrs, name) ? aten.transposer(call.input(i).shape) : same,
   ) as [typeof same, typeof same];
-  return (x, into) =>
-    aten.mm(into ?? aten.tensors.empty(shape, 'float32'), left(handleAt(x, 0)), right(handleAt(x, 1)));
+  return (x, into) => aten.mm(into ?? allocate(), left(handleAt(x, 0)), right(handleAt(x, 1)));
 }
 
 /** What layers of TensorFlow.js put behind a product. */
