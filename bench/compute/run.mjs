@@ -1,8 +1,8 @@
 // Compares training steps of our executor with the same steps in PyTorch, side by side: the processes take turns of a
 // few steps each, so that whatever else the machine does meets all. Prints tables and writes them to RESULT.md and
-// result.json beside this file. Usage: node bench/compute/run.mjs [--rounds N] [--threads 1,2] [--models a,b] [--python
-// PATH | --venv FOLDER | --ours-only] [--results FOLDER] [--smoke]; --smoke takes tiny models and writes to --results
-// only.
+// result.json beside this file. Usage: node bench/compute/run.mjs [--rounds N] [--threads 1,2] [--models a,b]
+// [--executor NAME] [--python PATH | --venv FOLDER | --ours-only] [--results FOLDER] [--smoke]; --smoke takes tiny
+// models and writes to --results only.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +35,8 @@ const { values: options } = parseArgs({
     rounds: { type: 'string' },
     threads: { type: 'string', default: '1,2' },
     models: { type: 'string' },
+    /** What computes on our side. */
+    executor: { type: 'string', default: 'ort-cpu' },
   },
 });
 const rounds = wholeNumber('rounds', options.rounds ?? (options.smoke ? '1' : '10'));
@@ -104,8 +106,11 @@ async function startSides(name, threads, folder) {
     const { version, baseMb, first } = await runner.start();
     sides.push({ side, runner, version, baseMb, peakMb: 0, turns: [], losses: [], adamw: first.adamw, ...more });
   };
-  await add('pipetrain', ours('ours.mjs', [name, String(threads), '--dump', folder], threads));
-  if (threads > 1 && modelOf(name).sizes.B % threads === 0)
+  await add(
+    'pipetrain',
+    ours('ours.mjs', [name, String(threads), '--dump', folder, '--executor', options.executor], threads),
+  );
+  if (threads > 1 && options.executor === 'ort-cpu' && modelOf(name).sizes.B % threads === 0)
     await add('workers', ours('workers.mjs', [name, String(threads)], threads));
   if (python.path !== undefined) {
     const policy = threads === 1 ? 'passive' : await fastestWaiting(name, threads, folder);
@@ -167,6 +172,7 @@ function commandLine() {
     ...(options['ours-only'] ? ['--ours-only'] : []),
     `--rounds ${rounds}`,
     `--threads ${options.threads}`,
+    ...(options.executor === 'ort-cpu' ? [] : [`--executor ${options.executor}`]),
     ...(models.length === Object.keys(known).length ? [] : [`--models ${models.join(',')}`]),
   ];
   return `npm run bench:compute -- ${given.join(' ')}`;
