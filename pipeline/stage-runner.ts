@@ -138,7 +138,7 @@ export class StageRunner {
       await noteWait(times, () => signals.arrived('F', step, micro));
     const begin = performance.now();
     const bound = this.#computeForward(input, micro);
-    noteAction(times, begin);
+    this.#noteAction(times, begin);
     if (tensors.borders.activationOut === null)
       return { micro: duty.start + micro, read: () => present(bound.result('loss'), 'loss') };
     signals.ring('F', step, micro);
@@ -150,7 +150,7 @@ export class StageRunner {
     await this.#gradientArrived(input, micro);
     const begin = performance.now();
     this.#runInto(this.#loaded.backward, 'B', input, micro, sink);
-    noteAction(input.times, begin);
+    this.#noteAction(input.times, begin);
     this.#sendGradient(input, micro);
   }
 
@@ -159,7 +159,7 @@ export class StageRunner {
     await this.#gradientArrived(input, micro);
     const begin = performance.now();
     if (this.#loaded.backwardInput !== null) this.#run(this.#loaded.backwardInput, 'I', input, micro, null);
-    noteAction(input.times, begin);
+    this.#noteAction(input.times, begin);
     this.#sendGradient(input, micro);
   }
 
@@ -167,7 +167,7 @@ export class StageRunner {
   backwardWeight(input: StepInput, micro: number, sink: GradientSink): void {
     const begin = performance.now();
     this.#runInto(this.#loaded.backwardWeight, 'W', input, micro, sink);
-    noteAction(input.times, begin);
+    this.#noteAction(input.times, begin);
   }
 
   /**
@@ -191,6 +191,12 @@ export class StageRunner {
   close(): void {
     this.#bindings.close();
     this.#loaded.free();
+  }
+
+  /** Plans go by what actions take, so a device that computes beside the host has to be done with this one. */
+  #noteAction(times: StepTimes, begin: number): void {
+    this.#options.device.executor.memory?.settle();
+    noteAction(times, begin);
   }
 
   async #gradientArrived({ step, times }: StepInput, micro: number): Promise<void> {

@@ -5,7 +5,7 @@ import type { RunMemory } from '../memory/run-memory.js';
 import type { RunMeans } from '../protocol/invitation.js';
 import type { Order } from '../protocol/messages.js';
 import { sharedSettings } from '../protocol/shared-settings.js';
-import { deviceBits, hasKernels, measuringExecutorOf } from '../run/devices.js';
+import { deviceBits, hasKernels, keepsRows, measuringExecutorOf } from '../run/devices.js';
 import type { CoordinatorOptions } from './coordinator-options.js';
 
 /**
@@ -24,6 +24,7 @@ export function setupOrder(
     settings: isOwn ? null : sharedSettings(config),
     executor: measuringExecutorOf(config.devices),
     kernels: hasKernels(config),
+    rows: keepsRows(config.devices),
     microBatch,
     probe: shared.probe,
     expects:

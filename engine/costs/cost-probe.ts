@@ -110,7 +110,7 @@ function measureBlock(options: CostProbeOptions, index: number, timings: Timings
     const loaded = executor.load(program);
     const bound = new ProgramBinding(loaded, places);
     bound.fillFields(dataset, ids, microBatch);
-    ms[part] = typical(() => bound.run(), timings);
+    ms[part] = typical(() => (bound.run(), executor.memory?.settle()), timings);
     bound.free();
     loaded.free();
   }
@@ -225,7 +225,8 @@ function measureUpdate({ optimizer, executor }: CostProbeOptions, timings: Timin
   const numStates = stateCount(optimizer.spec);
   const [weights, gradients, states] = [slab(), slab(), Array.from({ length: numStates }, slab)];
   const update = optimizer.bind(weights, gradients, states, [{ offset: 0, length: UPDATE_ELEMENTS, decays: true }]);
-  const ms = typical(() => update.run({ learningRate: 1e-6, gradientScale: 1, updateCount: 1 }), timings);
+  const settings = { learningRate: 1e-6, gradientScale: 1, updateCount: 1 };
+  const ms = typical(() => (update.run(settings), executor.memory?.settle()), timings);
   update.free();
   for (const buffer of [weights, gradients, ...states]) if (isOnDevice(buffer)) buffer.free();
   return (ms * 1e6) / (4 * UPDATE_ELEMENTS);

@@ -53,6 +53,8 @@ export const orderSchema = z.discriminatedUnion('type', [
     executor: word,
     /** Whether all workers compute with our kernels. */
     kernels: z.boolean(),
+    /** Whether gradients of row tables are kept by rows: all workers lay them out alike. */
+    rows: z.boolean(),
     microBatch: z.number().int().positive(),
     /**
      * What the run's shared memory can be told by (see shared-folder.ts); a worker that does not find it is on another

@@ -54,6 +54,13 @@ export const sameDevices = (devices: string, count: number): string => {
   return `${executor.shortName ?? executor.name}:${count}`;
 };
 
+/**
+ * Whether the workers of a device text keep gradients of row tables by rows: not where one has memory of its own, in
+ * which there are whole tables.
+ */
+export const keepsRows = (devices: string): boolean =>
+  parsed(devices).every(({ executor }) => executor.hasMemory !== true);
+
 /** Whether the workers of a run compute with our kernels, seen from this machine. */
 export const hasKernels = ({
   devices,

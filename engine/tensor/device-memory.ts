@@ -45,6 +45,8 @@ export interface DeviceMemory {
    * The sum of a piece depends on its elements alone, not on what else is in the buffer.
    */
   sumsOfSquares(data: DeviceBuffer, piece: number): Float64Array;
+  /** Waits until everything that was run is done: a device may compute while the host goes on. */
+  settle(): void;
 }
 
 /** What a port of a program may be bound to. */

@@ -13,7 +13,6 @@ import { builtInIdentity, openKeptResults } from '../run/kept-results.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
 import { openRunDataset } from '../run/run-dataset.js';
 import type { Executor } from '../tensor/executor.js';
-import { EXECUTORS } from '../tensor/executors/registry.js';
 import { missingForKernels, vectorLanes } from '../tensor/jit/cpu-features.js';
 import { runsOnnx } from '../tensor/onnx-executor.js';
 import { bitsOfDevice, openExecutorOf } from '../tensor/open-executor.js';
@@ -61,8 +60,7 @@ export async function equip(setup: Setup, { worker, own, run }: Means): Promise<
       // The same bits with and without: whoever joins need not have them.
       lanes: config.kernels === 'off' ? null : vectorLanes(),
       poolBytes: config.poolMb * 2 ** 20,
-      // Of the run, not of this worker: all lay gradients out alike.
-      keepsRows: EXECUTORS.get(setup.executor).hasMemory !== true,
+      keepsRows: setup.rows,
     },
     optimizer: optimizerSpec(config),
     kept: { results, identity: builtInIdentity(config, dataset.info) },

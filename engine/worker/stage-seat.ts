@@ -81,7 +81,7 @@ export class StageSeat {
   open(actions: readonly Action[]): StageRunner {
     const { plan, seat, subject, device } = this.#options;
     const { layouts, dataset, seed } = subject;
-    const { executor, pool, optimizer } = device;
+    const { executor, pool } = device;
     const { stage } = this;
     const { recompute = false } = this.#blocks;
     this.#exchange.open();
@@ -101,13 +101,8 @@ export class StageSeat {
       source: { dataset, seed, prefix: prefix === null ? null : (ids, out) => prefix.load(ids, out) },
       signals: this.#links.signals,
     });
-    this.#updates = new StageUpdates({
-      blocks: this.#blocks,
-      layouts,
-      store: this.#vectors,
-      optimizer,
-      exchange: this.#exchange,
-    });
+    // What is on a device is brought there when it is needed: the seat before may still have its own.
+    if (this.#resident === null) this.#updates = this.#newUpdates();
     return this.#runner;
   }
 
@@ -141,7 +136,7 @@ export class StageSeat {
 
   /** Applies the update of a step that the coordinator has committed, when its reduction is settled. */
   apply(commit: Extract<Order, { type: 'commit' }>): void {
-    present(this.#updates, 'updates').apply(commit);
+    (this.#updates ??= this.#newUpdates()).apply(commit);
     this.#rounded.refresh();
     this.#resident?.noteUpdate();
   }
@@ -190,6 +185,17 @@ export class StageSeat {
 
   get #vectors(): BlockVectors {
     return this.#resident ?? this.#options.place.store;
+  }
+
+  #newUpdates(): StageUpdates {
+    const { subject, device } = this.#options;
+    return new StageUpdates({
+      blocks: this.#blocks,
+      layouts: subject.layouts,
+      store: this.#vectors,
+      optimizer: device.optimizer,
+      exchange: this.#exchange,
+    });
   }
 
   #newExchange(): GradientExchange {

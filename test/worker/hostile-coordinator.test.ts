@@ -35,6 +35,7 @@ const setup = {
   settings,
   executor: 'ort-cpu',
   kernels: false,
+  rows: true,
   microBatch: 2,
   probe: PROBE,
   expects: null,

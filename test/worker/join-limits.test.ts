@@ -38,6 +38,7 @@ async function answerTo(
     settings: sharedSettings(trainConfigSchema.parse({ ...TINY, ...config })),
     executor: 'cpu',
     kernels: false,
+    rows: true,
     microBatch: 1,
     probe: 'x',
     expects: { model: '', data: '', processor: '', device: '' },

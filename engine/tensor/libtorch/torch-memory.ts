@@ -138,6 +138,13 @@ export class TorchMemory implements DeviceMemory {
     return new TorchBuffer(this, { handle, elements, integers: null, isFreed: false }, dtype, 0, elements);
   }
 
+  /** A number that is read back comes after all that was run before it. */
+  settle(): void {
+    if (this.aten.tensors.library.device.type === 'cpu') return;
+    const zero = this.aten.number(0);
+    this.aten.tensors.read(zero, [], 'float32');
+  }
+
   sumsOfSquares(data: DeviceBuffer, piece: number): Float64Array {
     const own = data as TorchBuffer;
     const sums = new Float64Array(Math.ceil(own.length / piece));
