@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
  *   'engine/memory/memory-folder.js': typeof import('#dist/engine/memory/memory-folder.js'),
  *   'engine/model/build-model.js': typeof import('#dist/engine/model/build-model.js'),
  *   'engine/model/compile.js': typeof import('#dist/engine/model/compile.js'),
- *   'engine/model/hf/pretrained-encoder.js': typeof import('#dist/engine/model/hf/pretrained-encoder.js'),
+ *   'engine/model/load-model.js': typeof import('#dist/engine/model/load-model.js'),
  *   'engine/model/registry.js': typeof import('#dist/engine/model/registry.js'),
  *   'engine/model/slab.js': typeof import('#dist/engine/model/slab.js'),
  *   'engine/protocol/colleagues.js': typeof import('#dist/engine/protocol/colleagues.js'),

@@ -45,7 +45,7 @@ const load = engineAt(process.argv[3]);
 const { MemoryFolder } = await load('engine/memory/memory-folder.js');
 const { buildModel } = await load('engine/model/build-model.js');
 const { builtInModel } = await load('engine/model/registry.js');
-const { pretrainedEncoder } = await load('engine/model/hf/pretrained-encoder.js');
+const { loadModelDefinition } = await load('engine/model/load-model.js');
 const { colleaguesFor } = await load('engine/protocol/colleagues.js');
 const { assembleStep } = await load('engine/protocol/step-result.js');
 const { vectorLanes } = await load('engine/tensor/jit/cpu-features.js');
@@ -86,7 +86,7 @@ if (bert === null) throw new Error('this build has no model "bert"');
 const model =
   given.model === null
     ? buildModel(bert, { width: 16, layers: 1, heads: 2, ff: 32, dropout: 0 }, info)
-    : buildModel(pretrainedEncoder(given.model), { dropout: 0 }, info);
+    : buildModel(await loadModelDefinition(`hf:${given.model}`), { dropout: 0 }, info);
 
 /** Floats that the stages of the embedding sent to other hosts. */
 let sent = 0;

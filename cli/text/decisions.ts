@@ -105,6 +105,7 @@ function tellStart(event: EventOf<'run.started'>): Story {
   const layers = new Set(event.blocks.flatMap(({ layer }) => (layer === null ? [] : [layer]))).size;
   return story(`pipetrain ${event.version}: ${event.model} on ${event.data}`, [
     `model: ${plural(layers, 'layer')} in ${plural(event.blocks.length, 'block')}, ${count(parameters)} parameters`,
+    ...(event.modelNotes ?? []),
     `data: ${count(event.numTrain)} training and ${count(event.numValidation)} validation samples`,
     `run: ${plural(event.stepsPlanned, 'step')} (${count(event.stepsPerEpoch)} per epoch) of ${event.batch} ` +
       `samples in micro-batches of ${event.microBatch}, seed ${event.seed}` +

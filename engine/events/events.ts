@@ -28,6 +28,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     blocks: z.array(z.object({ name: text, kind: text, layer: whole.nullable(), parameters: whole })),
     /** Leading layers that, with all that lies before them, start from pretrained weights. */
     pretrainedLayers: whole.optional(),
+    /** What was decided about the model, one sentence each. */
+    modelNotes: z.array(text).optional(),
     numTrain: whole,
     numViews: whole.optional(),
     numValidation: whole,

@@ -70,6 +70,8 @@ export interface Model {
   readonly metric: { readonly name: string; readonly higherIsBetter: boolean };
   /** In which numbers the run computes; default: fp32. A setting of the run, not to be given by a model file. */
   readonly precision?: Precision;
+  /** What was decided about it, such as where its head comes from: one sentence each, told when a run starts. */
+  readonly notes?: readonly string[];
   /** What looks wrong about it beside these data: one sentence each, told when a run starts. */
   readonly doubts?: readonly string[];
   /** Where its lines stand, for messages; of a model that was loaded from a file. Not to be given by hand. */

@@ -61,6 +61,7 @@ const given = (model: Model, precision: Precision, places: ModelPlaces | undefin
   score: model.score === null ? null : (y, context) => model.score?.(y, context) as Tensor,
   metric: model.metric,
   precision,
+  ...(model.notes === undefined ? {} : { notes: model.notes }),
   ...(model.doubts === undefined ? {} : { doubts: model.doubts }),
   ...(places === undefined ? {} : { places }),
 });

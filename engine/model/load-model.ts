@@ -9,8 +9,7 @@ import { ModelError, PipetrainError, UsageError } from '../core/errors.js';
 import { didYouMean } from '../core/suggest.js';
 import { describeThrown } from './build-model.js';
 import type { ModelDefinition } from './define.js';
-import { readEncoderConfig } from './hf/encoder-config.js';
-import { pretrainedEncoder } from './hf/pretrained-encoder.js';
+import { pretrainedModel } from './hf/families.js';
 import { bundleModel } from './model-bundle.js';
 import { ModelPlaces } from './model-places.js';
 import { builtInSource, fileSource, folderSource, type ModelSource } from './model-source.js';
@@ -43,7 +42,7 @@ export async function loadModel(nameOrFile: string): Promise<LoadedModel> {
   if (builtIn !== null) return { definition: builtIn, source: builtInSource(nameOrFile) };
   if (isFolder(nameOrFile)) {
     const folder = folderOf(nameOrFile);
-    return { definition: pretrainedEncoder(folder), source: folderSource(folder) };
+    return { definition: pretrainedModel(folder), source: folderSource(folder) };
   }
   requireFile(nameOrFile);
   const { code, contents } = await bundleModel(nameOrFile);
@@ -60,7 +59,7 @@ export async function findModelSource(nameOrFile: string): Promise<ModelSource> 
   if (isFolder(nameOrFile)) {
     const source = folderSource(folderOf(nameOrFile));
     // Says what is missing of a folder of which nothing is there.
-    if (source.files.length === 0) readEncoderConfig(folderOf(nameOrFile));
+    if (source.files.length === 0) pretrainedModel(folderOf(nameOrFile));
     return source;
   }
   requireFile(nameOrFile);

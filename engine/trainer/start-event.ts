@@ -45,6 +45,7 @@ export function startEvent({
       parameters: present(layouts[index], 'layout').numParameters,
     })),
     ...(trained.pretrainedLayers === 0 ? {} : { pretrainedLayers: trained.pretrainedLayers }),
+    ...(model.notes === undefined ? {} : { modelNotes: [...model.notes] }),
     numTrain: dataset.numTrain,
     ...(dataset.numViews === undefined ? {} : { numViews: dataset.numViews }),
     numValidation: dataset.numValidation,

@@ -9,7 +9,8 @@ import { safetensorsChunks } from '../../engine/checkpoint/safetensors.js';
 import { PipetrainError } from '../../engine/core/errors.js';
 import { present } from '../../engine/core/invariant.js';
 import { readFloatRange } from '../../engine/model/float-range.js';
-import { readEncoderConfig } from '../../engine/model/hf/encoder-config.js';
+import { pretrainedModel } from '../../engine/model/hf/families.js';
+import { ModelFolder } from '../../engine/model/hf/model-folder.js';
 import { PretrainedWeights } from '../../engine/model/hf/pretrained-weights.js';
 import { readTensorPickle } from '../../engine/model/hf/tensor-pickle.js';
 import { readWeightFiles } from '../../engine/model/hf/weight-files.js';
@@ -176,7 +177,7 @@ describe('weights that say more than they have', () => {
       ['config.json', 'model.safetensors'].filter((one) => one !== name && name !== 'pytorch_model.bin'),
     );
     execFileSync('mkfifo', [join(folder, name)]);
-    const read = name === 'config.json' ? () => readEncoderConfig(folder) : () => readWeightFiles(folder);
+    const read = name === 'config.json' ? () => new ModelFolder(folder) : () => readWeightFiles(folder);
     expect(errorOf(read).code).toBe('PT_NOT_A_FILE');
   });
 });
@@ -184,7 +185,7 @@ describe('weights that say more than they have', () => {
 describe('a folder', () => {
   const config = JSON.parse(readFileSync(join(TINY, 'config.json'), 'utf8')) as object;
   const withFiles = (settings: object, files: Readonly<Record<string, string>> = {}) =>
-    readEncoderConfig(scratchWith({ 'config.json': JSON.stringify({ ...config, ...settings }), ...files }));
+    pretrainedModel(scratchWith({ 'config.json': JSON.stringify({ ...config, ...settings }), ...files }));
 
   it.each<[string, object]>([
     ['pruned_heads', { pruned_heads: { 0: [1] } }],
@@ -194,7 +195,7 @@ describe('a folder', () => {
     ['add_cross_attention', { add_cross_attention: true }],
   ])('is refused where %s would be passed over', (key, settings) => {
     const error = errorOf(() => withFiles(settings));
-    expect([error.code, error.message]).toEqual(['PT_HF_CONFIG', expect.stringContaining(`${key}: `)]);
+    expect([error.code, error.message]).toEqual(['PT_HF_CONFIG', expect.stringContaining(`${key} is `)]);
   });
 
   it('is taken where these say that there is nothing', () => {
@@ -204,13 +205,17 @@ describe('a folder', () => {
       is_encoder_decoder: false,
       add_cross_attention: false,
     };
-    expect(withFiles(nothing).hidden_size).toBe(32);
+    expect(withFiles(nothing).summary).toContain('2 layers');
   });
 
   it('is refused with an adapter, and with a tensor under two names', () => {
     expect(errorOf(() => withFiles({}, { 'adapter_config.json': '{}' })).message).toContain('adapter_config.json');
     const tensor = present(readWeightFiles(TINY).get('pooler.dense.bias'), 'a tensor');
-    const index = (...names: string[]) => new PretrainedWeights('x', new Map(names.map((name) => [name, tensor])));
+    const index = (...names: string[]) =>
+      new PretrainedWeights('x', new Map(names.map((name) => [name, tensor])), {
+        prefixes: ['', 'bert.'],
+        spellings: [['LayerNorm.bias', 'LayerNorm.beta']],
+      });
     expect(index('bert.a.bias').has('a.bias')).toBe(true);
     for (const other of ['bert.a.LayerNorm.bias', 'a.LayerNorm.beta'])
       expect(errorOf(() => index('a.LayerNorm.bias', other).has('a.LayerNorm.bias')).message).toContain(

@@ -6,9 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
 import { openDataset } from '../../engine/data/open-dataset.js';
 import { compileStage } from '../../engine/model/compile.js';
-import { readEncoderConfig } from '../../engine/model/hf/encoder-config.js';
-import { spareRows } from '../../engine/model/hf/encoder-tokens.js';
-import { pretrainedEncoder } from '../../engine/model/hf/pretrained-encoder.js';
+import { pretrainedModel } from '../../engine/model/hf/families.js';
+import { spareRows } from '../../engine/model/hf/folder-tokens.js';
 import { readWeightFiles } from '../../engine/model/hf/weight-files.js';
 import { buildModel, loadModelDefinition } from '../../engine/model/load-model.js';
 import { entryView, initializeSlab, slabLayout } from '../../engine/model/slab.js';
@@ -29,7 +28,7 @@ const expected = readExpected(join(TINY, 'expected.json'));
 const V = 64;
 const T = expected.sequence;
 const build = (path = TINY, options: Record<string, unknown> = {}, hasTypes = false) =>
-  buildModel(pretrainedEncoder(path), options, textInfo(T, V, hasTypes));
+  buildModel(pretrainedModel(path), options, textInfo(T, V, hasTypes));
 const [oneText, twoTexts] = [present(expected.cases[0], 'case'), present(expected.cases[1], 'case')];
 
 /** As in the maker of the golden files. */
@@ -233,17 +232,17 @@ describe('a pretrained encoder as a model', () => {
 
   it('refuses data that it cannot read', () => {
     const refuse = (sequence: number, vocabulary: number) =>
-      errorOf(() => buildModel(pretrainedEncoder(TINY), {}, textInfo(sequence, vocabulary)));
+      errorOf(() => buildModel(pretrainedModel(TINY), {}, textInfo(sequence, vocabulary)));
     expect(refuse(17, V).message).toBe('the model hf:tiny has 16 positions, a sample has 17 tokens');
     expect(refuse(8, 63).message).toContain(`63 tokens) gives other ids than that of the model hf:tiny`);
     const digits = openDataset('synthetic:digits', { samples: 20 }).info;
-    expect(errorOf(() => buildModel(pretrainedEncoder(TINY), {}, digits)).code).toBe('PT_MODEL_DATA');
+    expect(errorOf(() => buildModel(pretrainedModel(TINY), {}, digits)).code).toBe('PT_MODEL_DATA');
   });
 });
 
 describe('data for a pretrained encoder', () => {
   const lines = expected.texts.map((text, i) => `${text}\t${i % 2}`).join('\n');
-  const { dataDefaults } = pretrainedEncoder(TINY);
+  const { dataDefaults } = pretrainedModel(TINY);
 
   it('is encoded with its vocabulary, framed by [CLS] and [SEP], as its own tokenizer does', () => {
     const data = openDataset(
@@ -271,10 +270,10 @@ describe('ids that mean other rows', () => {
     openDataset(
       `tsv:${at === '' ? scratchWith({ 'train.tsv': lines, 'dev.tsv': lines }) : at}`,
       { sequence: T, ...options },
-      pretrainedEncoder(folder).dataDefaults,
+      pretrainedModel(folder).dataDefaults,
     ).info;
   const refusal = (options: Record<string, unknown>, folder = TINY) =>
-    errorOf(() => buildModel(pretrainedEncoder(folder), {}, data(options, folder)));
+    errorOf(() => buildModel(pretrainedModel(folder), {}, data(options, folder)));
   const vocabulary = readFileSync(join(TINY, 'vocab.txt'), 'utf8').trimEnd().split('\n');
 
   it.each(['words', 'chars', 'bytes'])('are refused where the tokenizer is %s', (tokenizer) => {
@@ -290,7 +289,7 @@ describe('ids that mean other rows', () => {
     expect(error.message).toContain(`${bare} has neither tokenizer.json nor vocab.txt`);
     expect(error.hint).toContain('--data-options vocab=FILE');
     const named = data({ vocab: join(TINY, 'vocab.txt') }, bare);
-    expect(buildModel(pretrainedEncoder(bare), {}, named).blocks).toHaveLength(6);
+    expect(buildModel(pretrainedModel(bare), {}, named).blocks).toHaveLength(6);
   });
 
   it('are refused of another vocabulary, of the same in another order, and of one that is too large', () => {
@@ -304,12 +303,11 @@ describe('ids that mean other rows', () => {
     expect(large).toContain('has 66');
     // The same tokens from another place are the same.
     const same = data({ vocab: vocab(vocabulary) }, TINY);
-    expect(buildModel(pretrainedEncoder(TINY), {}, same).blocks).toHaveLength(6);
+    expect(buildModel(pretrainedModel(TINY), {}, same).blocks).toHaveLength(6);
   });
 
   it('may be fewer than rows; so many fewer that they are no filling, it is told with both numbers', () => {
-    const doubtsOf = (rows: number, tokens: number) =>
-      spareRows({ name: 'x', folder: '', config: { ...readEncoderConfig(TINY), vocab_size: rows } }, tokens);
+    const doubtsOf = (rows: number, tokens: number) => spareRows({ name: 'x', rows }, tokens);
     expect([doubtsOf(64, 64), doubtsOf(64, 61), doubtsOf(30528, 30522)]).toEqual([null, null, null]);
     expect(doubtsOf(37, 21)).toContain('has rows for 37 tokens (vocab_size), its tokenizer has 21');
     expect(doubtsOf(30520, 21000)).toContain('21000');
@@ -327,11 +325,11 @@ describe('ids that mean other rows', () => {
     writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(asJson(vocabulary)));
     const at = scratchWith({ 'train.tsv': lines, 'dev.tsv': lines });
     const rows = (of: string) => {
-      const opened = openDataset(`tsv:${at}`, { sequence: T }, pretrainedEncoder(of).dataDefaults);
+      const opened = openDataset(`tsv:${at}`, { sequence: T }, pretrainedModel(of).dataDefaults);
       return expected.texts.map((_, id) => [...fieldOf(opened, id, 'tokens')]);
     };
     expect(rows(folder)).toEqual(rows(TINY));
-    expect(buildModel(pretrainedEncoder(folder), {}, data({}, folder, at)).blocks).toHaveLength(6);
+    expect(buildModel(pretrainedModel(folder), {}, data({}, folder, at)).blocks).toHaveLength(6);
   });
 });
 
@@ -376,14 +374,31 @@ describe('a folder that is no such model', () => {
   it.each([
     [
       'another family, by its name and what can be loaded,',
-      { model_type: 'gpt2', architectures: ['GPT2LMHeadModel'] },
+      { model_type: 't5', architectures: ['T5ForConditionalGeneration'] },
       'PT_HF_CONFIG',
-      'is a model of the family "gpt2" (GPT2LMHeadModel); only folders of the family "bert" can be loaded',
+      'is a model of the family "t5" (T5ForConditionalGeneration); families that can be loaded: bert, roberta',
     ],
     ['no family', { model_type: undefined }, 'PT_HF_CONFIG', 'does not say which family of models it is (model_type)'],
-    ['relative positions', { position_embedding_type: 'relative_key' }, 'PT_HF_CONFIG', 'position_embedding_type'],
+    [
+      'relative positions',
+      { position_embedding_type: 'relative_key' },
+      'PT_HF_CONFIG',
+      'position_embedding_type is "relative_key"; only "absolute" is supported',
+    ],
     ['a decoder', { is_decoder: true }, 'PT_HF_CONFIG', 'is_decoder'],
-    ['an unknown activation', { hidden_act: 'swish' }, 'PT_HF_CONFIG', 'hidden_act'],
+    [
+      'an unknown activation',
+      { hidden_act: 'mish' },
+      'PT_HF_CONFIG',
+      'hidden_act is "mish"; supported are gelu, gelu_new, gelu_pytorch_tanh, relu, silu, swish',
+    ],
+    [
+      'a width that is none',
+      { hidden_size: 0.5 },
+      'PT_HF_CONFIG',
+      'hidden_size is 0.5; a whole number from 1 is needed',
+    ],
+    ['a setting that is missing', { hidden_size: undefined }, 'PT_HF_CONFIG', 'hidden_size is missing'],
     [
       'heads that do not divide the width',
       { num_attention_heads: 5 },

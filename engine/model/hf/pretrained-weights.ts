@@ -5,21 +5,23 @@ import type { ParamSpec } from '../block.js';
 import { FLOAT_BYTES, isFloatType } from '../float-range.js';
 import type { TensorIndex } from './weight-files.js';
 
-/** Classifiers and the like keep their encoder under this name. */
-const PREFIXES = ['', 'bert.'];
-/** Weights converted from the first release spell gains and biases of normalisations so. */
-const OLD_SPELLINGS: readonly (readonly [string, string])[] = [
-  ['LayerNorm.weight', 'LayerNorm.gamma'],
-  ['LayerNorm.bias', 'LayerNorm.beta'],
-];
+/** How the weights of a family are named. */
+export interface WeightNames {
+  /** Classifiers and the like keep what they are built on under one of these. */
+  readonly prefixes: readonly string[];
+  /** Spellings of parts of names now and then, of files that may have either. */
+  readonly spellings?: readonly (readonly [string, string])[];
+}
 
 export class PretrainedWeights {
   readonly #folder: string;
   readonly #index: TensorIndex;
+  readonly #names: WeightNames;
 
-  constructor(folder: string, index: TensorIndex) {
+  constructor(folder: string, index: TensorIndex, names: WeightNames) {
     this.#folder = folder;
     this.#index = index;
+    this.#names = names;
   }
 
   has(name: string): boolean {
@@ -31,9 +33,30 @@ export class PretrainedWeights {
     return { ...this.#param(name, [outputs, inputs], [inputs, outputs], true), decay: true };
   }
 
-  /** The first `rows` of a table of `storedRows`. */
-  table(name: string, [storedRows, width]: readonly [number, number], rows = storedRows): ParamSpec {
-    return { ...this.#param(name, [storedRows, width], [rows, width], false), decay: false };
+  /** A matrix that lies in the file as it is used here: [inputs, outputs]. */
+  plainMatrix(name: string, shape: readonly [number, number]): ParamSpec {
+    return { ...this.#param(name, shape, shape, false), decay: true };
+  }
+
+  /** `rows` of a table of `storedRows`, from row `first` on. */
+  table(name: string, [storedRows, width]: readonly [number, number], rows = storedRows, first = 0): ParamSpec {
+    return { ...this.#param(name, [storedRows, width], [rows, width], false, first * width), decay: false };
+  }
+
+  /** A convolution whose patches do not overlap, as a linear layer: [outputs, ...patch] in the file. */
+  patchMatrix(name: string, patch: readonly number[], outputs: number): ParamSpec {
+    const inputs = patch.reduce((product, n) => product * n, 1);
+    return { ...this.#param(name, [outputs, ...patch], [inputs, outputs], true), decay: true };
+  }
+
+  /** Rows that a file has with a first axis of 1. */
+  rows(name: string, shape: readonly [number, number]): ParamSpec {
+    return { ...this.#param(name, [1, ...shape], shape, false), decay: false };
+  }
+
+  /** The shape of a tensor, or null where there is none. */
+  shapeOf(name: string): readonly number[] | null {
+    return this.#find(name)?.shape ?? null;
   }
 
   /** A bias or a gain. */
@@ -43,8 +66,9 @@ export class PretrainedWeights {
 
   /** Throws where it is there under two names: which one was trained cannot be known. */
   #find(name: string): ReturnType<TensorIndex['get']> {
-    const old = OLD_SPELLINGS.map(([now, then]) => name.replace(now, then));
-    const names = new Set([name, ...old].flatMap((spelling) => PREFIXES.map((prefix) => prefix + spelling)));
+    const { prefixes, spellings = [] } = this.#names;
+    const old = spellings.map(([now, then]) => name.replace(now, then));
+    const names = new Set([name, ...old].flatMap((spelling) => prefixes.map((prefix) => prefix + spelling)));
     const [first, second] = [...names].filter((candidate) => this.#index.has(candidate));
     if (first !== undefined && second !== undefined)
       throw new ModelError(
@@ -60,6 +84,7 @@ export class PretrainedWeights {
     stored: readonly number[],
     shape: readonly number[],
     isTransposed: boolean,
+    skipped = 0,
   ): Omit<ParamSpec, 'decay'> {
     const wrong = (problem: string): ModelError =>
       new ModelError(
@@ -75,6 +100,7 @@ export class PretrainedWeights {
     if (!isFloatType(dtype)) throw wrong(`${name} holds ${dtype}; ${Object.keys(FLOAT_BYTES).join(', ')} can be read`);
     const expected = FLOAT_BYTES[dtype] * stored.reduce((product, n) => product * n, 1);
     if (bytes !== expected) throw wrong(`${name} has ${bytes} bytes, ${expected} are needed`);
-    return { shape, init: { kind: 'file', range: { path, offset, dtype, isTransposed } } };
+    const range = { path, offset: offset + skipped * FLOAT_BYTES[dtype], dtype, isTransposed };
+    return { shape, init: { kind: 'file', range } };
   }
 }

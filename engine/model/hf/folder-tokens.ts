@@ -1,37 +1,45 @@
-// EncoderTokens: whether the ids of the data mean the rows of a pretrained table. Ids of another vocabulary, or of the
+// FolderTokens: whether the ids of the data mean the rows of a pretrained table. Ids of another vocabulary, or of the
 // same one read by other rules, would train on rows that mean something else, with nothing to show for it.
 import { ModelError } from '../../core/errors.js';
 import type { DataInfo } from '../../data/dataset.js';
 import { SourceFiles } from '../../data/source-files.js';
 import type { TokenizerSettings } from '../../data/tokenizer-identity.js';
 import { readTokenizer, tokenizerFile } from '../../data/tokenizer-source.js';
-import type { EncoderConfig } from './encoder-config.js';
 
 /** Kinds of tokenizers that were read from a file; the others make their ids of the training texts. */
 const FROM_FILE = ['wordpiece', 'file'];
 
-export interface EncoderFolder {
+export interface TokenRows {
   /** Of the model, for messages. */
   readonly name: string;
   /** Absolute. */
   readonly folder: string;
-  readonly config: EncoderConfig;
+  /** Of the table. */
+  readonly rows: number;
+  /** Ids that config.json names, by key, and where samples have them: as filling, first or last. */
+  readonly special: readonly (readonly [string, number | null | undefined, 'pad' | 'first' | 'last'])[];
+  /** Which data to use. */
+  readonly wants: string;
 }
 
 /** Throws ModelError PT_MODEL_DATA where the `vocabulary` ids of the data are not those of the folder. */
-export function requireTokens({ name, folder, config }: EncoderFolder, data: DataInfo, vocabulary: number): void {
+export function requireTokens(
+  { name, folder, rows, special, wants }: TokenRows,
+  data: DataInfo,
+  vocabulary: number,
+): void {
   const file = tokenizerFile(folder);
   const ids = data.tokenizer;
-  if (ids !== undefined && !FROM_FILE.includes(ids.kind)) throw ownIds(name, folder, ids.kind, file);
-  if (vocabulary > config.vocab_size)
+  if (ids !== undefined && !FROM_FILE.includes(ids.kind)) throw ownIds(name, folder, ids.kind, file, wants);
+  if (vocabulary > rows)
     throw new ModelError(
       'PT_MODEL_DATA',
-      `the model ${name} has rows for ${config.vocab_size} tokens (vocab_size), the tokenizer of the data ` +
+      `the model ${name} has rows for ${rows} tokens (vocab_size), the tokenizer of the data ` +
         `(${ids?.file ?? 'unknown'}) has ${vocabulary}`,
       'use the tokenizer that the model was trained with',
     );
   if (file !== null) requireThose(name, file, data, vocabulary);
-  if (ids !== undefined) requireSpecial(folder, config, ids.settings);
+  if (ids !== undefined) requireSpecial(folder, special, ids.settings);
 }
 
 /** Tables are filled up to such multiples, for speed; then nothing is lacking. */
@@ -40,16 +48,16 @@ const FILLED_TO = 8;
 const MOST_FILLING = 128;
 
 /** What is said of a table with more rows than the tokenizer has tokens, unless it was filled up; or null. */
-export function spareRows({ name, config }: EncoderFolder, vocabulary: number): string | null {
-  const spare = config.vocab_size - vocabulary;
-  if (spare === 0 || (spare < MOST_FILLING && config.vocab_size % FILLED_TO === 0)) return null;
+export function spareRows({ name, rows }: Pick<TokenRows, 'name' | 'rows'>, vocabulary: number): string | null {
+  const spare = rows - vocabulary;
+  if (spare === 0 || (spare < MOST_FILLING && rows % FILLED_TO === 0)) return null;
   return (
-    `the model ${name} has rows for ${config.vocab_size} tokens (vocab_size), its tokenizer has ${vocabulary}: check ` +
+    `the model ${name} has rows for ${rows} tokens (vocab_size), its tokenizer has ${vocabulary}: check ` +
     'that the tokenizer is the one that the weights were trained with; another one gives ids that mean other rows'
   );
 }
 
-function ownIds(name: string, folder: string, kind: string, file: string | null): ModelError {
+function ownIds(name: string, folder: string, kind: string, file: string | null, wants: string): ModelError {
   const what = `the ids of the tokenizer ${kind} mean other rows than those that the model ${name} was trained with`;
   return file === null
     ? new ModelError(
@@ -61,7 +69,7 @@ function ownIds(name: string, folder: string, kind: string, file: string | null)
     : new ModelError(
         'PT_MODEL_DATA',
         `${what}; its own is ${file}`,
-        'leave tokenizer out of --data-options, and use labelled texts (tsv, csv, sst2)',
+        `leave tokenizer out of --data-options, and ${wants}`,
       );
 }
 
@@ -87,17 +95,21 @@ function differing(theirs: TokenizerSettings, ours: TokenizerSettings): string {
 }
 
 /** The ids of special tokens that config.json names are those that samples are made with. */
-function requireSpecial(folder: string, config: EncoderConfig, { pad, prefix, suffix }: TokenizerSettings): void {
-  const pairs: readonly (readonly [string, number | null | undefined, number])[] = [
-    ['pad_token_id', config.pad_token_id, Number(pad)],
-    ['cls_token_id', config.cls_token_id, Number(String(prefix).split(' ')[0])],
-    ['sep_token_id', config.sep_token_id, Number(String(suffix).split(' ').at(-1))],
-  ];
-  for (const [key, said, is] of pairs)
-    if (said != null && said !== is)
+function requireSpecial(
+  folder: string,
+  special: TokenRows['special'],
+  { pad, prefix, suffix }: TokenizerSettings,
+): void {
+  const used = {
+    pad: Number(pad),
+    first: Number(String(prefix).split(' ')[0]),
+    last: Number(String(suffix).split(' ').at(-1)),
+  };
+  for (const [key, said, place] of special)
+    if (said != null && said !== used[place])
       throw new ModelError(
         'PT_MODEL_DATA',
-        `${folder}/config.json says ${key} ${said}, the tokenizer of the data says ${is}`,
+        `${folder}/config.json says ${key} ${said}, the tokenizer of the data says ${used[place]}`,
         'use the tokenizer that the model was trained with, or correct the file that is wrong',
       );
 }

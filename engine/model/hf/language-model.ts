@@ -1,0 +1,164 @@
+// LanguageModel: the model `hf:DIR` where the folder holds a causal decoder: its blocks, and the matrix that gives the
+// scores of the next token. Shape suffixes: B samples, T tokens, D width, V vocabulary.
+import { z } from 'zod';
+import { ModelError } from '../../core/errors.js';
+import type { DataInfo } from '../../data/dataset.js';
+import * as nn from '../../tensor/nn.js';
+import * as tf from '../../tensor/tf.js';
+import type { Block } from '../block.js';
+import type { ParamSpec } from '../block.js';
+import { requireCount, requireField } from '../data-fit.js';
+import { defineModel, type ModelDefinition } from '../define.js';
+import { matrix } from '../define-block.js';
+import { checkScores } from '../transformer-blocks.js';
+import { requireTokens, spareRows } from './folder-tokens.js';
+import type { ModelFolder } from './model-folder.js';
+import type { PretrainedWeights, WeightNames } from './pretrained-weights.js';
+
+const WANTS = 'use running text, e.g. --data text:FILE';
+/** As in the published pretraining. */
+const HEAD_STD = 0.02;
+
+export interface DecoderParts {
+  readonly weights: PretrainedWeights;
+  /** Tokens per sample. */
+  readonly sequence: number;
+  readonly dropout: number;
+  readonly layers: number;
+  /** The output matrix [D, V]. */
+  readonly output: ParamSpec;
+}
+
+export interface DecoderFamily {
+  readonly folder: ModelFolder;
+  readonly doubts: readonly string[];
+  readonly vocabulary: number;
+  readonly width: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** Tokens of a sample at most, and the setting that says so. */
+  readonly most: { readonly tokens: number; readonly key: string };
+  /** Of the residual branches, where the user says nothing. */
+  readonly dropout: number;
+  readonly weightNames: WeightNames;
+  /** Name of the table of tokens. */
+  readonly table: string;
+  /** Whether the output matrix is the table of tokens. */
+  readonly isTied: boolean;
+  /** All of them, the last one giving [B, T, V]. */
+  readonly blocks: (parts: DecoderParts) => Block[];
+}
+
+/** Where checkpoints of all families have an output matrix of its own. */
+const OUTPUT = 'lm_head.weight';
+
+const optionsOf = ({ layers, dropout }: DecoderFamily) =>
+  z.strictObject({
+    untie: z
+      .boolean()
+      .default(false)
+      .describe(
+        'train the output matrix apart from the table of tokens, where the folder has one for both; both start with ' +
+          'its numbers',
+      ),
+    dropout: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(dropout)
+      .describe('dropout rate of the embedding and the residual branches'),
+    layers: z.number().int().positive().max(layers).default(layers).describe('use only the first so many layers'),
+  });
+
+/** The definition for a folder; weights are looked at when the model is built. */
+export function languageModel(family: DecoderFamily): ModelDefinition {
+  const { folder, layers } = family;
+  const { name, tokenizer: vocab } = folder;
+  return defineModel({
+    name,
+    summary: `pretrained decoder of ${layers} layers that predicts the next token`,
+    options: optionsOf(family),
+    defaults: {
+      epochs: 1,
+      batch: 16,
+      microBatch: 4,
+      lr: '5e-5 * (1 - progress)',
+      warmup: 0.05,
+      weightDecay: 0.01,
+      clip: 1,
+      optimizer: 'adamw',
+    },
+    ...(vocab === null ? {} : { dataDefaults: { vocab } }),
+    build(options, data) {
+      const { sequence, doubt } = checkText(family, data);
+      const weights = folder.weights(family.weightNames);
+      const { output, note } = outputOf(family, weights, options.untie);
+      return {
+        name,
+        blocks: family.blocks({ weights, sequence, output, dropout: options.dropout, layers: options.layers }),
+        loss: (y_BTV, context) => tf.mean(nn.crossEntropy(y_BTV, context.field('targets')), -1),
+        score: null,
+        metric: { name: 'loss', higherIsBetter: false },
+        notes: [note],
+        doubts: [...family.doubts, ...(doubt === null ? [] : [doubt])],
+      };
+    },
+  });
+}
+
+/** Tokens per sample of data that the decoder can read, and what looks wrong; ModelError PT_MODEL_DATA for others. */
+function checkText(
+  { folder, vocabulary, width, layers, heads, most }: DecoderFamily,
+  data: DataInfo,
+): { readonly sequence: number; readonly doubt: string | null } {
+  const { name } = folder;
+  const [T = 0] = requireField(name, data, 'tokens', 1, WANTS);
+  requireField(name, data, 'targets', 1, WANTS);
+  const V = requireCount(name, data, 'vocabulary', WANTS);
+  if (T > most.tokens)
+    throw new ModelError(
+      'PT_MODEL_DATA',
+      `the model ${name} is for ${most.tokens} tokens at most (${most.key}), a sample has ${T}`,
+      `add --data-options sequence=${most.tokens}`,
+    );
+  checkScores(name, { width, layers, heads, dropout: 0 }, T);
+  const rows = {
+    name,
+    folder: folder.path,
+    rows: vocabulary,
+    // Running text has no frame and no filling.
+    special: [],
+    wants: 'use running text (text:FILE)',
+  };
+  requireTokens(rows, data, V);
+  return { sequence: T, doubt: spareRows(rows, V) };
+}
+
+/**
+ * The output matrix, and what is said of it. Throws ModelError PT_HF_TIED where it is the table of tokens: the two lie
+ * in the first and the last block, and blocks share no parameter.
+ */
+function outputOf(
+  { folder: { name, configFile }, vocabulary: V, width: D, table, isTied }: DecoderFamily,
+  weights: PretrainedWeights,
+  untie: boolean,
+): { readonly output: ParamSpec; readonly note: string } {
+  if (isTied && !untie)
+    throw new ModelError(
+      'PT_HF_TIED',
+      `the model ${name} has one matrix as table of tokens and as output (${configFile}: tie_word_embeddings is ` +
+        'true); trained here they would be two',
+      'add --model-options untie=true to train the two apart, each from the same numbers',
+    );
+  if (isTied)
+    return {
+      output: weights.matrix(table, [D, V]),
+      note: `the output matrix starts as the table of tokens and is trained apart from it (untie=true)`,
+    };
+  if (weights.has(OUTPUT))
+    return { output: weights.matrix(OUTPUT, [D, V]), note: `the output matrix is that of the folder (${OUTPUT})` };
+  return {
+    output: matrix([D, V], HEAD_STD),
+    note: `the output matrix starts fresh: the folder has none (${OUTPUT})`,
+  };
+}
