@@ -4,7 +4,7 @@ import { type TokenizerIdentity, tokenizerIdentity } from './tokenizer-identity.
 
 export class ByteTokenizer implements Tokenizer {
   readonly name = 'bytes';
-  readonly isPerCharacter = true;
+  readonly cut = 'anywhere';
   readonly file = null;
   readonly unknown = null;
   readonly size: number;

@@ -8,7 +8,7 @@ const CODE_UNITS = 2 ** 16;
 
 export class CharTokenizer implements Tokenizer {
   readonly name = 'chars';
-  readonly isPerCharacter = true;
+  readonly cut = 'anywhere';
   readonly file = null;
   readonly size: number;
   readonly identity: TokenizerIdentity;

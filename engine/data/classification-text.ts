@@ -9,7 +9,7 @@ import type { Framing } from './sample-frame.js';
 import { type SourceFiles, TOKENS_LIMIT } from './source-files.js';
 import { TableDataset } from './table-dataset.js';
 import { TextFacts } from './text-facts.js';
-import type { TokenizerOptions } from './tokenizer-choice.js';
+import type { FilledFraming, TokenizerOptions } from './tokenizer-choice.js';
 import { classificationTokenizer } from './tokenizer-choice.js';
 
 export interface LabelledTexts {
@@ -142,7 +142,7 @@ class EncodedTexts {
 /** Rows of T ids, filled up or cut, one behind the other, and how many of each are of the text and its frame. */
 function rowsOf(
   encoded: EncodedTexts,
-  framing: Framing,
+  framing: FilledFraming,
   T: number,
 ): { readonly tokens: TokenArray; readonly lengths: Int32Array } {
   const tokens: TokenArray = tokenArray(framing.tokenizer.size, encoded.lengths.length * T).fill(framing.pad);
@@ -162,7 +162,7 @@ function rowsOf(
 
 /** Makes samples of T tokens of texts that are not in the data. */
 const framer =
-  (framing: Framing, T: number) =>
+  (framing: FilledFraming, T: number) =>
   (text: string): FramedText =>
     framedText(framing.tokenizer.encode(text), { ...framing, sequence: T, unknown: framing.tokenizer.unknown });
 

@@ -31,6 +31,9 @@ export interface DataInfo {
 /** Tokens of a sample at most: the longest that anybody trains on are shorter, and attention is over all pairs. */
 export const MOST_TOKENS = 2 ** 20;
 
+/** Where a text may be cut: anywhere, behind a line break, or in front of a space behind something else. */
+export type CutPlace = 'anywhere' | 'line' | 'space';
+
 /** Turns text into token ids and back. */
 export interface Tokenizer {
   readonly name: string;
@@ -41,8 +44,8 @@ export interface Tokenizer {
   readonly file: string | null;
   /** The id that stands for what it does not know; null where it knows everything, or has no such id. */
   readonly unknown: number | null;
-  /** Whether a text may be cut between any two characters, the tokens of the parts being those of the whole. */
-  readonly isPerCharacter?: boolean;
+  /** Where a text may be cut, the tokens of the parts being those of the whole; behind a line break where absent. */
+  readonly cut?: CutPlace;
   encode(text: string): number[];
   decode(ids: readonly number[]): string;
 }

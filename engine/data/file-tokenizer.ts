@@ -2,7 +2,8 @@
 // pre-tokenizer, model, decoder. It reads no file, and frames no sample.
 import { createHash } from 'node:crypto';
 import { addedText, type AddedToken, AddedTokens } from './added-tokens.js';
-import type { Tokenizer } from './dataset.js';
+import type { CutPlace, Tokenizer } from './dataset.js';
+import { whyNotCut } from './text-cut.js';
 import { type TokenizerIdentity, tokenizerIdentity, type TokenizerSettings } from './tokenizer-identity.js';
 import type { TokenizerModel } from './tokenizer-model.js';
 import type { Normalize } from './tokenizer-normalizer.js';
@@ -29,6 +30,9 @@ export class FileTokenizer implements Tokenizer {
   readonly size: number;
   readonly unknown: number | null;
   readonly identity: TokenizerIdentity;
+  readonly cut: CutPlace = 'space';
+  /** Why a long text may not be cut at all, or null where it may. */
+  readonly whole: string | null;
   readonly #parts: FileTokenizerParts;
   readonly #added: AddedTokens;
   readonly #special: ReadonlySet<number>;
@@ -40,6 +44,7 @@ export class FileTokenizer implements Tokenizer {
     this.file = file;
     this.size = tokens.length;
     this.unknown = model.unknown;
+    this.whole = whyNotCut({ ...pieces, added });
     this.#parts = parts;
     this.#added = new AddedTokens(added, normalize);
     this.#special = new Set(added.filter(({ special }) => special).map(({ id }) => id));

@@ -12,7 +12,7 @@ import { piecesOf } from './text-pieces.js';
 function encodeAll(tokenizer: Tokenizer, text: string): TokenArray {
   const pieces: TokenArray[] = [];
   let total = 0;
-  for (const part of piecesOf(text, tokenizer.isPerCharacter === true)) {
+  for (const part of piecesOf(text, tokenizer.cut ?? 'line')) {
     const ids = tokenizer.encode(part);
     const piece = tokenArray(tokenizer.size, ids.length);
     piece.set(ids);

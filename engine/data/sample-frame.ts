@@ -16,15 +16,15 @@ export interface SampleFrame {
 /** A tokenizer with what makes a sample of a text. */
 export interface Framing extends SampleFrame {
   readonly tokenizer: Tokenizer;
-  /** Fills a sample up. */
-  readonly pad: number;
+  /** Fills a sample up; null where the tokenizer has no token for that, as those of language models. */
+  readonly pad: number | null;
   /** Tokens of a sample at most, frame included; null where there is no limit. */
   readonly mostTokens: number | null;
 }
 
 /** The frame as settings of a tokenizer, for its identity. */
-export const frameSettings = ({ prefix, suffix }: SampleFrame, pad: number): TokenizerSettings => ({
-  pad,
+export const frameSettings = ({ prefix, suffix }: SampleFrame, pad: number | null): TokenizerSettings => ({
+  pad: pad ?? 'none',
   prefix: prefix.join(' '),
   suffix: suffix.join(' '),
 });

@@ -1,6 +1,7 @@
 // TextPieces: where a long text may be cut so that its pieces, tokenized one by one, give the tokens of the whole. It
 // tokenizes nothing.
 import { DataError } from '../core/errors.js';
+import type { CutPlace } from './dataset.js';
 
 /** Characters after which a piece ends at the next line break. */
 const PIECE = 1 << 16;
@@ -10,13 +11,14 @@ const LONGEST_PIECE = 1 << 20;
 const LONGEST_WORD = 1 << 24;
 
 /**
- * The text in pieces of about 65,536 characters, cut behind line breaks; a line break always ends a token. Lines of
- * more than a million characters are cut too: anywhere where `isPerCharacter` says that characters are tokens, else in
- * front of a space. Throws PT_DATA_LINE where there is none for too long.
+ * The text in pieces of about 65,536 characters. `line` and `anywhere`: cut behind line breaks, which end tokens; lines
+ * of more than a million characters are cut too, `anywhere` where characters are tokens, else in front of a space.
+ * `space`: cut in front of a space behind something else, and nowhere else. Throws PT_DATA_LINE where there is none for
+ * too long.
  */
-export function* piecesOf(text: string, isPerCharacter: boolean): Generator<string> {
+export function* piecesOf(text: string, cut: CutPlace): Generator<string> {
   for (let from = 0; from < text.length;) {
-    const to = endOf(text, from, isPerCharacter);
+    const to = cut === 'space' ? spaceBehind(text, from + PIECE) : endOf(text, from, cut === 'anywhere');
     yield text.slice(from, to);
     from = to;
   }
@@ -35,11 +37,23 @@ function endOf(text: string, from: number, isPerCharacter: boolean): number {
   const space = text.slice(at, at + LONGEST_WORD).search(/[ \n]/);
   if (space >= 0) return at + space;
   if (text.length <= at + LONGEST_WORD) return text.length;
-  throw new DataError(
+  throw endless(at, 'neither a space nor a line break');
+}
+
+/** The first space from `at` on with something else before it, or the end. */
+function spaceBehind(text: string, at: number): number {
+  if (at >= text.length) return text.length;
+  const space = text.slice(at, at + LONGEST_WORD).search(/(?<=\S) /);
+  if (space >= 0) return at + space;
+  if (text.length <= at + LONGEST_WORD) return text.length;
+  throw endless(at, 'no space behind a word');
+}
+
+const endless = (at: number, lacks: string): DataError =>
+  new DataError(
     'PT_DATA_LINE',
-    `${LONGEST_WORD} characters of the text, from character ${at}, have neither a space nor a line break`,
+    `${LONGEST_WORD} characters of the text, from character ${at}, have ${lacks}`,
     'use the tokenizer chars or bytes for a text without words',
   );
-}
 
 const isLowSurrogate = (code: number): boolean => code >= 0xdc00 && code <= 0xdfff;

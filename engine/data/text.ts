@@ -111,6 +111,7 @@ function readIfText(files: SourceFiles, path: string): string | null {
 export const text: DataKind = {
   name: 'text',
   summary: 'FILE, or DIR whose text files are read in order; the last 10 % validate',
+  presets: ['vocab'],
   open(request) {
     const { sequence, match, maxBytes, ...choice } = dataOptions(options, request);
     const given = sequence ?? request.defaultSequence;

@@ -4,6 +4,7 @@ import { UsageError } from '../core/errors.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
 import { CharTokenizer } from './char-tokenizer.js';
 import type { Tokenizer } from './dataset.js';
+import { FileTokenizer } from './file-tokenizer.js';
 import type { LegendTokenizer } from './legend-tokenizer.js';
 import type { Framing } from './sample-frame.js';
 import type { SourceFiles } from './source-files.js';
@@ -61,7 +62,10 @@ function fromFile({ vocab, lowercase, tokenizer }: TokenizerOptions, folder: str
 const words = (texts: readonly string[], { vocabulary, lowercase = true }: TokenizerOptions): WordTokenizer =>
   new WordTokenizer(texts, { vocabulary, lowercase, specials: CLASSIFICATION_SPECIALS, unknown: UNKNOWN });
 
-const own = (tokenizer: Tokenizer): Framing => ({
+/** A tokenizer with what makes samples of one length of texts. */
+export type FilledFraming = Framing & { readonly pad: number };
+
+const own = (tokenizer: Tokenizer): FilledFraming => ({
   tokenizer,
   pad: PAD,
   prefix: [CLASS],
@@ -74,7 +78,7 @@ function* charsOf(texts: readonly string[]): Iterable<string> {
 }
 
 /** What frames a text for a tokenizer that is known already; null where it lacks the special tokens for that. */
-function framingOf(tokenizer: LegendTokenizer): Framing | null {
+function framingOf(tokenizer: LegendTokenizer): FilledFraming | null {
   const { kind, tokens, settings } = tokenizer.identity;
   const specials = kind === 'bytes' ? String(settings['specials']) : tokens?.slice(0, Number(settings['specials']));
   const needed = kind === 'bytes' ? CLASSIFICATION_SPECIALS.join(' ') : CLASSIFICATION_SPECIALS;
@@ -88,7 +92,7 @@ export function classificationTokenizer(
   folder: string,
   train: readonly string[],
   files: SourceFiles,
-): Framing {
+): FilledFraming {
   const known = options.legend === null ? null : framingOf(options.legend);
   if (known !== null) return known;
   const hasVocabulary = options.vocab !== undefined || tokenizerFile(folder) !== null;
@@ -105,9 +109,15 @@ export function classificationTokenizer(
 }
 
 /** A classifier needs a token that is always there, or an empty text would be nothing. */
-function framed(framing: Framing): Framing {
-  const { prefix, suffix, tokenizer } = framing;
-  if (prefix.length + suffix.length > 0) return framing;
+function framed(framing: Framing): FilledFraming {
+  const { prefix, suffix, tokenizer, pad } = framing;
+  if (pad === null)
+    throw refused(
+      tokenizer.file ?? tokenizer.name,
+      'nothing names a padding token',
+      'name one of its tokens as pad_token in tokenizer_config.json',
+    );
+  if (prefix.length + suffix.length > 0) return { ...framing, pad };
   throw refused(
     tokenizer.file ?? tokenizer.name,
     'nothing frames a text (post_processor), so that an empty one would have no token',
@@ -144,9 +154,13 @@ export function languageTokenizer(
   }
 }
 
-/** Running text is cut behind line breaks, which end a word only in the tokenizer of BERT. */
+/** Running text is cut where no token goes on: behind line breaks for BERT, else in front of spaces that end words. */
 function running(options: TokenizerOptions, folder: string, files: SourceFiles): Tokenizer {
   const { tokenizer } = fromFile(options, folder, files);
-  if (tokenizer.identity.kind === 'wordpiece') return tokenizer;
-  throw unsupported(tokenizer.file ?? tokenizer.name, `a tokenizer of the kind ${tokenizer.name} for running text`);
+  const why = tokenizer instanceof FileTokenizer ? tokenizer.whole : null;
+  if (why === null) return tokenizer;
+  throw unsupported(
+    tokenizer.file ?? tokenizer.name,
+    `running text, which is taken apart piece by piece, with the ${why}`,
+  );
 }

@@ -23,6 +23,8 @@ export interface TokenizerConfig {
   readonly stripAccents: boolean | null;
   readonly splitIdeographs: boolean | null;
   readonly addPrefixSpace: boolean | null;
+  readonly addBos: boolean | null;
+  readonly addEos: boolean | null;
   /** Contents of the special tokens that are named. */
   readonly names: ReadonlyMap<TokenRole, string>;
   /** More special tokens, by content. */
@@ -60,6 +62,8 @@ const schema = z.looseObject({
   strip_accents: flag,
   tokenize_chinese_chars: flag,
   add_prefix_space: flag,
+  add_bos_token: flag,
+  add_eos_token: flag,
   never_split: z.array(z.string()).nullish(),
   do_basic_tokenize: z.literal(true, { error: 'only true is supported' }).nullish(),
   split_special_tokens: z.literal(false, { error: 'only false is supported' }).nullish(),
@@ -103,6 +107,7 @@ const NEUTRAL = new Set([
   'pad_token_type_id',
   'processor_class',
   'revision',
+  'spaces_between_special_tokens',
   'special_tokens_map_file',
   'stride',
   'tokenizer_file',
@@ -143,10 +148,7 @@ export function readTokenizerConfig(folder: string, files: SourceFiles): Tokeniz
   return {
     file,
     className: config.tokenizer_class?.replace(/Fast$/, '') ?? null,
-    lowercase: config.do_lower_case ?? null,
-    stripAccents: config.strip_accents ?? null,
-    splitIdeographs: config.tokenize_chinese_chars ?? null,
-    addPrefixSpace: config.add_prefix_space ?? null,
+    ...switchesOf(config),
     names,
     additional: [config.additional_special_tokens, config.extra_special_tokens].flatMap((list) =>
       Object.values(list ?? {}),
@@ -156,6 +158,16 @@ export function readTokenizerConfig(folder: string, files: SourceFiles): Tokeniz
     folding: do_lower_case === true ? sentence : null,
   };
 }
+
+/** What may be on, off, or not said at all. */
+const switchesOf = (config: z.infer<typeof schema>) => ({
+  lowercase: config.do_lower_case ?? null,
+  stripAccents: config.strip_accents ?? null,
+  splitIdeographs: config.tokenize_chinese_chars ?? null,
+  addPrefixSpace: config.add_prefix_space ?? null,
+  addBos: config.add_bos_token ?? null,
+  addEos: config.add_eos_token ?? null,
+});
 
 function namesOf(config: Readonly<Record<string, unknown>>): Map<TokenRole, string> {
   return new Map(

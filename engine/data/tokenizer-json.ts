@@ -124,7 +124,8 @@ function withAdded(file: string, model: readonly string[], added: readonly Added
   return tokens;
 }
 
-function padOf({ file, json, tokens }: Said, { file: configFile, names }: TokenizerConfig): number {
+/** The id of the padding token, or null where nothing names one. */
+function padOf({ file, json, tokens }: Said, { file: configFile, names }: TokenizerConfig): number | null {
   const named = names.get('pad');
   const { padding } = json;
   if (padding != null && tokens[padding.pad_id] !== padding.pad_token)
@@ -136,11 +137,12 @@ function padOf({ file, json, tokens }: Said, { file: configFile, names }: Tokeni
   if (padding != null && named !== undefined && named !== padding.pad_token)
     throw refused(file, `padding uses ${padding.pad_token}, ${configFile} names ${named}`);
   const content = padding?.pad_token ?? named ?? PADS.find((usual) => tokens.includes(usual));
-  const id = content === undefined ? -1 : tokens.indexOf(content);
+  if (content === undefined) return null;
+  const id = tokens.indexOf(content);
   if (id < 0)
     throw refused(
       file,
-      content === undefined ? 'nothing names a padding token' : `${configFile} names ${content}, which has no id`,
+      `${configFile} names ${content}, which has no id`,
       'name one of its tokens as pad_token in tokenizer_config.json',
     );
   return id;
@@ -202,8 +204,22 @@ function requireText(
       throw refused(file, `normalizer.${here} is ${is}, and in ${configFile} ${there} is ${other}`);
 }
 
+/** Whether texts begin or end with a token stands in both files as well. */
+function requireEnds(
+  { file, frame }: Pick<Said, 'file' | 'frame'>,
+  { file: configFile, addBos, addEos }: TokenizerConfig,
+): void {
+  const pairs = [
+    ['add_bos_token', addBos, frame.prefix],
+    ['add_eos_token', addEos, frame.suffix],
+  ] as const;
+  for (const [key, said, ids] of pairs)
+    if (said !== null && said !== ids.length > 0)
+      throw refused(file, `${configFile} says ${key} ${said}, post_processor adds ${ids.length} tokens there`);
+}
+
 /** Where the steps are not those of BERT, nothing beside the file may say that they are. */
-function requireOther({ file, json }: Said, config: TokenizerConfig): void {
+function requireOther({ file, json, frame }: Said, config: TokenizerConfig): void {
   const steps = `the steps ${typeOf(json.normalizer)}, ${typeOf(json.pre_tokenizer)} and ${typeOf(json.model)}`;
   if (config.className !== null && BERT_CLASSES.includes(config.className))
     throw refused(file, `${config.file} says ${config.className}, which has not ${steps}`);
@@ -211,6 +227,7 @@ function requireOther({ file, json }: Said, config: TokenizerConfig): void {
   const folds = normal.includes('"Lowercase"') || normal.includes('"lowercase":true');
   if (config.lowercase !== null && config.lowercase !== folds)
     throw refused(file, `${config.file} says do_lower_case ${config.lowercase}, ${steps} say ${folds}`);
+  requireEnds({ file, frame }, config);
   const splits = JSON.stringify(json.pre_tokenizer ?? null);
   const prefixes =
     splits.includes('"add_prefix_space":true') || splits.includes('"always"') || splits.includes('"first"');

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { checked, typeOf, UNTYPED } from './tokenizer-normalizer.js';
 import { refused, unsupported } from './tokenizer-refusal.js';
 import { BPE, Unigram } from './tokenizers-library.js';
+import { remembering } from './word-memory.js';
 import { type WordPieceModel, WordPieces } from './word-pieces.js';
 
 export interface TokenizerModel {
@@ -124,7 +125,7 @@ function bpeModel(file: string, model: z.infer<typeof bpeSchema>, isByteLevel: b
     unknown,
     rules: JSON.stringify([fuse_unk, byte_fallback, ignore_merges, merges]),
     wordPiece: null,
-    idsOf: (word) => bpe._call([word]).flatMap((token) => bpe.tokens_to_ids.get(token) ?? unknown ?? []),
+    idsOf: remembering((word) => bpe._call([word]).flatMap((token) => bpe.tokens_to_ids.get(token) ?? unknown ?? [])),
   };
 }
 
@@ -140,7 +141,7 @@ function unigramModel(file: string, { vocab, unk_id }: z.infer<typeof unigramSch
     unknown: unk_id,
     rules: JSON.stringify([unk_id, vocab.map(([, score]) => score)]),
     wordPiece: null,
-    idsOf: (word) => unigram._call([word]).map((token) => unigram.tokens_to_ids.get(token) ?? unk_id),
+    idsOf: remembering((word) => unigram._call([word]).map((token) => unigram.tokens_to_ids.get(token) ?? unk_id)),
   };
 }
 

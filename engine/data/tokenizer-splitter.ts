@@ -6,6 +6,7 @@ import { checked, typeOf } from './tokenizer-normalizer.js';
 import { refused, unsupported } from './tokenizer-refusal.js';
 import { ByteLevelPreTokenizer } from './tokenizers-library.js';
 import { LETTER, PUNCTUATION, WORD_CHARACTER } from './unicode-classes.js';
+import { remembering } from './word-memory.js';
 
 /** Takes each of the words apart. `isFirst`: the first of them begins the text. */
 export type Split = (words: readonly string[], isFirst: boolean) => string[];
@@ -28,6 +29,12 @@ const metaspaceSchema = z.strictObject({
   prepend_scheme: z.enum(['always', 'first', 'never']).optional(),
   split: z.boolean().default(true),
 });
+const splitSchema = z.strictObject({
+  type: z.string(),
+  pattern: z.strictObject({ Regex: z.string() }),
+  behavior: z.literal('Isolated'),
+  invert: z.literal(false),
+});
 const sequenceSchema = z.strictObject({ type: z.string(), pretokenizers: z.array(z.unknown()) });
 
 /** A run of word characters, or of marks that are neither those nor spaces. */
@@ -37,6 +44,23 @@ const BYTE_LEVEL = new RegExp(
   `'s|'t|'re|'ve|'m|'ll|'d| ?${LETTER}+| ?\\p{N}+| ?(?:(?!${LETTER})[^\\p{White_Space}\\p{N}])+` +
     '|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+',
   'gu',
+);
+
+/** As in Llama 3 and Qwen2, which differ in how many digits make a word. A long s counts as one, too. */
+const contractions = (digits: string): RegExp =>
+  new RegExp(
+    `'(?:[sSſ]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL][lL]|[dD])|(?:(?!${LETTER})[^\\r\\n\\p{N}])?${LETTER}+|${digits}` +
+      `| ?(?:(?!${LETTER})[^\\p{White_Space}\\p{N}])+[\\r\\n]*|\\p{White_Space}*[\\r\\n]+` +
+      '|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+',
+    'gu',
+  );
+const contractionsSource = (digits: string): string =>
+  `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+` +
+  '|\\s+(?!\\S)|\\s+';
+const DIGITS = ['\\p{N}', '\\p{N}{1,3}'];
+/** Patterns of `Split` that are done here, by how they are written there. */
+const PATTERNS: ReadonlyMap<string, RegExp> = new Map(
+  DIGITS.map((digits) => [contractionsSource(digits), contractions(digits)]),
 );
 
 /** `piece` may be null. Throws PT_TOKENIZER for a kind or a setting that is not supported. */
@@ -86,6 +110,12 @@ function single(file: string, at: string, piece: unknown, isFirstStep: boolean):
       return isolating(PUNCTUATION);
     case 'Digits':
       return isolating(checked(file, at, digitsSchema, piece).individual_digits ? /\p{N}/gu : /\p{N}+/gu);
+    case 'Split': {
+      const { pattern } = checked(file, at, splitSchema, piece);
+      const known = PATTERNS.get(pattern.Regex);
+      if (known === undefined) throw unsupported(file, `${at} "Split" by the pattern ${pattern.Regex}`);
+      return isolating(known);
+    }
     case 'ByteLevel':
       return byteLevel(checked(file, at, byteLevelSchema, piece));
     case 'Metaspace': {
@@ -100,12 +130,13 @@ function single(file: string, at: string, piece: unknown, isFirstStep: boolean):
 }
 
 function byteLevel({ add_prefix_space, use_regex }: z.infer<typeof byteLevelSchema>): Split {
-  const bytes = new ByteLevelPreTokenizer({ type: 'ByteLevel', add_prefix_space: false, use_regex: false });
+  const library = new ByteLevelPreTokenizer({ type: 'ByteLevel', add_prefix_space: false, use_regex: false });
+  const inBytes = remembering((word) => library.pre_tokenize_text(word));
   return (words) =>
     words
       .map((word) => (add_prefix_space && !word.startsWith(' ') ? ` ${word}` : word))
       .flatMap((word) => (use_regex ? (word.match(BYTE_LEVEL) ?? []) : [word]))
-      .flatMap((word) => bytes.pre_tokenize_text(word));
+      .flatMap((word) => inBytes(word));
 }
 
 function metaspace(

@@ -55,7 +55,7 @@ export class WordTokenizer implements Tokenizer {
   #countWords(texts: Iterable<string>): Map<string, number> {
     const counts = new Map<string, number>();
     for (const text of texts)
-      for (const piece of piecesOf(text, false)) {
+      for (const piece of piecesOf(text, 'line')) {
         for (const word of this.#split(piece)) counts.set(word, (counts.get(word) ?? 0) + 1);
         if (counts.size > MOST_WORDS) throw tooManyWords();
       }

@@ -41,6 +41,7 @@ TEXTS = [
     "   three   spaces   ",
     "ﬁne ㎏ ㋿ Å",
     "▁old▁boat <0x41>",
+    "It'S we'Re THEY'LL I'D'VE 'ſ'K fine.\n\n  the 1234567 slow.\r\n\tboat<|endoftext|> the(old)\n",
 ]
 
 
@@ -80,6 +81,34 @@ def byte_level():
     made.post_processor = processors.RobertaProcessing(("</s>", 3), ("<s>", 2))
     made.decoder = decoders.ByteLevel()
     return made
+
+
+END = "<|endoftext|>"
+
+
+def language(*steps, normalizer=None, ignore_merges=False):
+    """A byte-level tokenizer of a language model: no unknown characters, no frame, no padding."""
+    made = Tokenizer(models.BPE(ignore_merges=ignore_merges))
+    made.normalizer = normalizer
+    made.pre_tokenizer = pre_tokenizers.Sequence(list(steps)) if len(steps) > 1 else steps[0]
+    trainer = trainers.BpeTrainer(
+        vocab_size=330,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator(LINES, trainer)
+    made.post_processor = processors.ByteLevel(trim_offsets=False)
+    made.decoder = decoders.ByteLevel()
+    return made
+
+
+def split(digits):
+    """As in Llama 3 and Qwen2."""
+    pattern = (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    )
+    return pre_tokenizers.Split(tokenizers.Regex(pattern % digits), "isolated")
 
 
 def fused():
@@ -137,6 +166,20 @@ def main():
         "byte-level bpe": byte_level(),
         "bpe with fused unknown characters": fused(),
         "unigram": unigram(),
+        "language model, gpt2": language(pre_tokenizers.ByteLevel(add_prefix_space=False)),
+        "language model, smollm": language(
+            pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+        ),
+        "language model, qwen2": language(
+            split(r"\p{N}"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            normalizer=normalizers.NFC(),
+        ),
+        "language model, llama 3": language(
+            split(r"\p{N}{1,3}"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ignore_merges=True,
+        ),
     }
     cases = [
         {"name": name, "tokenizer": json.loads(case.to_str()), "ids": [case.encode(text).ids for text in TEXTS]}

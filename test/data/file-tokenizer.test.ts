@@ -89,9 +89,54 @@ describe('a tokenizer.json', () => {
     expect(errorOf(() => openDataset(`tsv:${at}`, { sequence: 2, tokenizer: 'wordpiece' })).message).toContain(
       'which is a tokenizer of the kind unigram',
     );
-    expect(errorOf(() => openDataset(`text:${at}/story.txt`, { vocab: join(at, 'tokenizer.json') })).message).toContain(
-      'unigram for running text is not supported',
-    );
+  });
+});
+
+describe('running text', () => {
+  // Words of all kinds, contractions, digits, line breaks of both kinds and runs of spaces, some 150,000 characters.
+  const line = "It's  the old boat, 1234 harbours:\r\n\r\n 'Ok'... zoë\u0308 你好 <|endoftext|>  x\n\t\n";
+  const story = Array.from({ length: 1600 }, (_, i) => `${line}${'ab 9'.slice(i % 4)}`).join('');
+  const ofText = (tokenizer: unknown, tokenizerConfig: Json = {}) => {
+    const files = { 'tokenizer.json': tokenizer, 'tokenizer_config.json': tokenizerConfig, 'story.txt': story };
+    const at = folderWith(files);
+    return openDataset(`text:${at}/story.txt`, { sequence: 64 }, { vocab: join(at, 'tokenizer.json') });
+  };
+
+  it.each(golden.cases.filter(({ name }) => /language model|byte-level|unigram/.test(name)))(
+    'is taken apart piece by piece into the ids of the whole: $name',
+    ({ tokenizer }) => {
+      const data = ofText(tokenizer);
+      const whole = data.tokenizer?.encode(story.slice(0, Math.floor(story.length * 0.9))) ?? [];
+      const rows = Array.from({ length: data.numTrain }, (_, id) => [...fieldOf(data, id, 'tokens')]).flat();
+      expect(rows.length).toBe(Math.floor((whole.length - 1) / 64) * 64);
+      expect(rows.findIndex((id, i) => id !== whole[i])).toBe(-1);
+    },
+  );
+
+  it.each<[string, Json, string]>([
+    [
+      'words go over spaces',
+      { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false } },
+      'does not end words',
+    ],
+    ['a step looks at the ends of a text', { normalizer: { type: 'Prepend', prepend: ' ' } }, 'normalizer "Prepend"'],
+    [
+      'a token takes in the spaces behind it',
+      { added_tokens: [{ ...caseOf('language model, gpt2').tokenizer.added_tokens[0], rstrip: true }] },
+      'added token "<|endoftext|>", which takes spaces in',
+    ],
+  ])('is refused where %s', (_, change, text) => {
+    const error = errorOf(() => ofText({ ...caseOf('language model, gpt2').tokenizer, ...change }));
+    expect([error.code, error.message]).toEqual(['PT_TOKENIZER', expect.stringContaining(text)]);
+  });
+
+  it('needs neither padding nor a frame, which labelled texts do', () => {
+    const { tokenizer } = caseOf('language model, gpt2');
+    expect(ofText(tokenizer, { add_bos_token: false }).info.tokenizer?.settings['pad']).toBe('none');
+    const at = folderWith({ 'tokenizer.json': tokenizer, 'train.tsv': 'a\t1\nb\t0\n', 'dev.tsv': 'a\t1\nb\t0\n' });
+    expect(errorOf(() => openDataset(`tsv:${at}`, {})).message).toContain('nothing names a padding token');
+    const error = errorOf(() => ofText(tokenizer, { add_bos_token: true }));
+    expect(error.message).toContain('says add_bos_token true, post_processor adds 0 tokens there');
   });
 });
 

@@ -17,8 +17,7 @@ describe('pieces of a text', () => {
     ['chars', new CharTokenizer(long)],
     ['words', words],
   ] as const)('without a line break give the %s of the whole', (_, tokenizer) => {
-    const isPerCharacter = 'isPerCharacter' in tokenizer;
-    const pieces = [...piecesOf(long, isPerCharacter)];
+    const pieces = [...piecesOf(long, 'cut' in tokenizer ? tokenizer.cut : 'line')];
     expect(pieces.length).toBeGreaterThan(2);
     expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(MILLION + 20);
     expect(pieces.join('')).toBe(long);
@@ -30,7 +29,7 @@ describe('pieces of a text', () => {
 
   test('end behind line breaks where there are some', () => {
     const text = `${'x'.repeat(99)}\n`.repeat(5000);
-    const pieces = [...piecesOf(text, false)];
+    const pieces = [...piecesOf(text, 'line')];
     expect(pieces.every((piece) => piece.endsWith('\n'))).toBe(true);
     expect(pieces.join('')).toBe(text);
     expect(pieces.length).toBe(8);
@@ -38,7 +37,8 @@ describe('pieces of a text', () => {
 
   test('of a word without end are refused where words are tokens, and cut where characters are', () => {
     const endless = 'x'.repeat(20 * MILLION);
-    expect(errorOf(() => [...piecesOf(endless, false)])).toMatchObject({ code: 'PT_DATA_LINE' });
-    expect([...piecesOf(endless, true)].length).toBe(20);
+    expect(errorOf(() => [...piecesOf(endless, 'line')])).toMatchObject({ code: 'PT_DATA_LINE' });
+    expect([...piecesOf(endless, 'anywhere')].length).toBe(20);
+    expect(errorOf(() => [...piecesOf(endless, 'space')])).toMatchObject({ code: 'PT_DATA_LINE' });
   });
 });
