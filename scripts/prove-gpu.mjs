@@ -41,13 +41,15 @@ const left = () => limit - watch.seconds();
 const folder = scratchFolder('prove-gpu');
 const { PRECISIONS } = await import('#dist/engine/core/precision.js');
 const precisions = options.precisions?.split(',') ?? [...PRECISIONS];
-const torch = await findTorch();
-if (torch.reason !== undefined) {
+const threads = device === 'torch-cpu' ? ', one thread each' : '';
+const found = await findTorch();
+if ('reason' in found) {
   // Whoever runs many scripts wants to know why this one did nothing.
-  console.log(`prove:gpu skipped: ${torch.reason}`);
+  console.log(`prove:gpu skipped: ${found.reason}`);
   process.exit(0);
 }
-console.log(`PyTorch ${torch.version} of ${torch.from}, devices ${device}:N, at most ${limit / 60} minutes`);
+const torch = found;
+console.log(`PyTorch ${torch.version} of ${torch.from}, devices ${device}:N, at most ${limit / 60} minutes${threads}`);
 /** @type {Row[]} */
 const rows = [];
 
@@ -89,7 +91,7 @@ async function row(part, what, work) {
 /** One model: a row for each precision, the sides in turn. */
 async function steps(/** @type {import('./prove-gpu/cases.mjs').Case} */ measured) {
   const count = tiny ? 10 : 30;
-  const python = options['ours-only'] ? { reason: '--ours-only' } : pythonOf(torch.folder ?? '');
+  const python = options['ours-only'] ? { reason: '--ours-only' } : pythonOf(torch.folder);
   const theirs = 'path' in python ? startTheirs(python.path, measured, device === 'torch-cuda' ? 'cuda' : 'cpu') : null;
   if ('reason' in python && python.reason !== '--ours-only')
     console.log(`PyTorch's side is left out: ${python.reason}`);

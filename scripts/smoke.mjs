@@ -74,6 +74,7 @@ const TRIALS = {
   fuzz: {
     command: ['--expose-gc', 'scripts/fuzz.mjs', '--frames', '4000', '--sockets', '200', '--workers', '1'],
   },
+  'prove:gpu': { command: ['scripts/prove-gpu.mjs', '--device', 'torch-cpu', '--tiny', '--minutes', '3'] },
   conformance: { command: ['scripts/conformance.mjs', '--only', 'ops/add_test,ops/mat_mul'] },
 };
 
@@ -122,7 +123,7 @@ const names = knownNames('script', positionals, TRIALS);
 const scripts = /** @type {{ scripts: Record<string, string> }} */ (
   parseJson(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 ).scripts;
-const forgotten = Object.keys(scripts).filter((name) => /^(bench:|soak)/.test(name) && !(name in TRIALS));
+const forgotten = Object.keys(scripts).filter((name) => /^(bench:|soak|prove:)/.test(name) && !(name in TRIALS));
 const watch = stopwatch();
 /** @type {{ passed: string[], failed: string[], skipped: string[] }} */
 const ended = { passed: [], failed: forgotten.map((name) => `${name} has no trial here`), skipped: [] };

@@ -31,8 +31,8 @@ export function startTheirs(python, { kind, sizes, V, S }, device) {
   const child = spawn(python, [join(import.meta.dirname, 'theirs.py'), spec], { stdio: ['pipe', 'pipe', 'ignore'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => {
-    const { value, done } = await lines.next();
-    return done === true ? { error: 'the process ended' } : /** @type {Turn} */ (parseJson(String(value)));
+    const line = /** @type {IteratorResult<string, undefined>} */ (await lines.next());
+    return line.done === true ? { error: 'the process ended' } : /** @type {Turn} */ (parseJson(line.value));
   };
   child.stdin.on('error', () => undefined); // its end says more
   const ready = answer();
