@@ -64,7 +64,8 @@ export const trainConfigSchema = z.strictObject({
     .string()
     .default('auto')
     .describe(
-      'cpu:N workers, auto (one per usable core, at most 8), or others that pipetrain devices lists (tfjs-wasm:N, ...)',
+      'cpu:N workers, cuda:N, others that pipetrain devices lists, or auto: one per GPU that PyTorch can use, else one ' +
+        'per usable core, at most 8; several kinds (cpu:1,cuda:1) with --fast',
     ),
   kernels: choice(['auto', 'off'])
     .default('auto')
