@@ -74,7 +74,18 @@ const TRIALS = {
   fuzz: {
     command: ['--expose-gc', 'scripts/fuzz.mjs', '--frames', '4000', '--sockets', '200', '--workers', '1'],
   },
-  'prove:gpu': { command: ['scripts/prove-gpu.mjs', '--device', 'torch-cpu', '--tiny', '--minutes', '3'] },
+  'prove:gpu': {
+    command: [
+      'scripts/prove-gpu.mjs',
+      '--device',
+      'torch-cpu',
+      '--tiny',
+      '--minutes',
+      '3',
+      '--parts',
+      'conformance,elastic,steps,bits',
+    ],
+  },
   conformance: { command: ['scripts/conformance.mjs', '--only', 'ops/add_test,ops/mat_mul'] },
 };
 

@@ -8,6 +8,7 @@ import { pipetrain } from '../lab/pipetrain.mjs';
  * @typedef {object} Run
  * @property {RunEvent[]} events
  * @property {string | null} error Why it failed; null where it did not.
+ * @property {boolean} isLate Whether it was stopped because its time was over.
  */
 
 /**
@@ -40,7 +41,7 @@ export async function trained(args, folder, seconds, onEvent = () => undefined) 
     : end === 0
       ? null
       : (errors.split('\n').find((line) => line.startsWith('error')) ?? `ended with ${end}`);
-  return { events, error };
+  return { events, error, isLate };
 }
 
 /**
