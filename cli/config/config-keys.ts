@@ -70,6 +70,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
       'guardCooldown',
     ],
   },
+  { title: 'Growing', names: ['grow', 'growFrom', 'growBy'] },
   {
     title: 'Shape of the run',
     names: [

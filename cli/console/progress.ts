@@ -12,6 +12,9 @@ export interface Progress {
   /** Transformer layers frozen in the current plan, and how many the model has. */
   readonly frozenLayers: number;
   readonly layers: number;
+  /** Layer of every block, or null; and layers that are not there yet: of a model that grows. */
+  readonly layerOf: readonly (number | null)[];
+  readonly absentLayers: number;
   /** Most memory that a worker has needed so far, bytes; 0 where it is not known. */
   readonly peakBytes: number;
   /** Of a language model, else null. */
@@ -28,6 +31,8 @@ export const startOfProgress: Progress = {
   recent: [],
   frozenLayers: 0,
   layers: 0,
+  layerOf: [],
+  absentLayers: 0,
   peakBytes: 0,
   tokensPerSample: null,
 };
@@ -35,13 +40,19 @@ export const startOfProgress: Progress = {
 export function advance(progress: Progress, event: RunEvent): Progress {
   switch (event.type) {
     case 'run.started': {
-      const layers = new Set(event.blocks.flatMap(({ layer }) => (layer === null ? [] : [layer]))).size;
+      const layerOf = event.blocks.map(({ layer }) => layer);
+      const layers = countedLayers(layerOf);
       const { stepsPlanned, metricName, tokensPerSample = null } = event;
-      return { ...progress, stepsPlanned, metricName, tokensPerSample, layers };
+      return { ...progress, stepsPlanned, metricName, tokensPerSample, layers, layerOf };
     }
     case 'plan.made':
       // Rates of the old shape say nothing of the new one; the last step stays for its loss.
-      return { ...progress, frozenLayers: event.frozenLayers, recent: progress.recent.slice(-1) };
+      return {
+        ...progress,
+        frozenLayers: event.frozenLayers,
+        absentLayers: countedLayers((event.absent ?? []).map((block) => progress.layerOf[block] ?? null)),
+        recent: progress.recent.slice(-1),
+      };
     case 'step':
       return {
         ...progress,
@@ -54,6 +65,9 @@ export function advance(progress: Progress, event: RunEvent): Progress {
       return progress;
   }
 }
+
+const countedLayers = (layers: readonly (number | null)[]): number =>
+  new Set(layers.filter((layer) => layer !== null)).size;
 
 /** Averages over the recent steps; null before the first one. */
 export function rates({ recent, stepsPlanned, tokensPerSample }: Progress): {

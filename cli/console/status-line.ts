@@ -31,7 +31,12 @@ export function statusLine(progress: Progress, columns: number): string {
     // Sequences differ in length from model to model; tokens can be compared.
     [now.tokensPerSecond === null ? `${rate(now.samplesPerSecond)}/s` : `${rate(now.tokensPerSecond)} tok/s`, 6],
     [`${last.K}x${last.R}`, 0],
-    [`frozen ${progress.frozenLayers}/${progress.layers}`, 5],
+    [
+      progress.absentLayers > 0
+        ? `layers ${progress.layers - progress.absentLayers}/${progress.layers}`
+        : `frozen ${progress.frozenLayers}/${progress.layers}`,
+      5,
+    ],
     ...(now.hitShare === null ? [] : [[`hits ${Math.round(now.hitShare * 100)}%`, 3] as [string, number]]),
     [`bubble ${Math.round(now.bubbleShare * 100)}%`, 2],
     ...(progress.peakBytes === 0 ? [] : [[`mem ${bytes(progress.peakBytes)}`, 1] as [string, number]]),

@@ -55,6 +55,8 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return tellPrograms(event);
     case 'transition':
       return tellTransition(event);
+    case 'grow.decided':
+      return tellGrowth(event);
     case 'freeze.decided':
       return tellFreeze(event);
     case 'freeze.rolledBack':
@@ -268,6 +270,23 @@ const cachedSteps = ({ predictedFillMs, predictedReadMs }: PlanMade): string =>
   predictedFillMs === undefined || predictedReadMs === undefined
     ? ''
     : `; predicted ${millis(predictedFillMs)} per step while it fills, ${millis(predictedReadMs)} afterwards`;
+
+function tellGrowth(event: EventOf<'grow.decided'>): Story {
+  const { policy, way, step, fromLayers, toLayers, born, losses } = event;
+  const copies = born.map(({ layer, like }) => `${layer} from ${like}`).join(', ');
+  return story(
+    `growth (${policy}) at step ${step}: ` +
+      (toLayers > fromLayers
+        ? `${fromLayers} -> ${plural(toLayers, 'layer')}`
+        : `stays at ${plural(toLayers, 'layer')}`),
+    [
+      ...why(event),
+      ...(born.length === 0 ? [] : [`new layers (${way}): ${copies}`]),
+      ...(losses.length === 0 ? [] : [`mean losses: ${losses.map((loss) => number(loss, 4)).join(' ')}`]),
+    ],
+    toLayers > fromLayers ? 'good' : 'plain',
+  );
+}
 
 function tellFreeze(event: EventOf<'freeze.decided'>): Story {
   const change =

@@ -29,6 +29,7 @@ export function resultRows(summary: Summary): [string, string][] {
         ? 'none'
         : `${transitions.length}, ${duration(transitions.reduce((total, { seconds }) => total + seconds, 0))} in all`,
     ],
+    ...(summary.growths === undefined ? [] : [['growth', growthText(summary.growths)] as [string, string]]),
     [
       'cache',
       looked === 0
@@ -51,6 +52,9 @@ export function resultRows(summary: Summary): [string, string][] {
     ['losses', `sha256 ${hash(summary.lossSha256)}`],
   ];
 }
+
+const growthText = (growths: NonNullable<Summary['growths']>): string =>
+  growths.map(({ step, fromLayers, toLayers }) => `${fromLayers} -> ${toLayers} layers at step ${step}`).join(', ');
 
 /** The most that each worker needed; only the largest ones where there are many. */
 function memoryRow({ peakMemory, peakTogether }: Summary): [string, string][] {

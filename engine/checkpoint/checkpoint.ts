@@ -128,9 +128,15 @@ function guarded<T>(path: string, read: () => T): T {
   }
 }
 
-/** Loads the parameters of every block into slabs of the model's layouts. */
-export function loadWeights(folder: string, model: Model, layouts: readonly SlabLayout[]): Float32Array[] {
+/** Loads the parameters of every block but those that are `absent` into slabs of the model's layouts. */
+export function loadWeights(
+  folder: string,
+  model: Model,
+  layouts: readonly SlabLayout[],
+  absent: readonly number[],
+): Float32Array[] {
   return model.blocks.map((block, index) => {
+    if (absent.includes(index)) return new Float32Array();
     const layout = present(layouts[index], 'layout');
     const slab = new Float32Array(layout.length);
     loadBlock(folder, index, block, layout, slab, []);

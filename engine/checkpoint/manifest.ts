@@ -8,6 +8,7 @@ import { readBoundedText } from '../core/bounded-file.js';
 import { DataError, messageOf } from '../core/errors.js';
 import { LEGEND_FILE } from '../data/legend.js';
 import { freezerStateSchema } from '../freezing/freezer-state.js';
+import { growerStateSchema } from '../growing/grower-state.js';
 import { blockProgramsSchema } from '../model/block-programs.js';
 import { modelSourceSchema } from '../model/model-source.js';
 import { arithmeticSchema } from '../run/arithmetic.js';
@@ -16,7 +17,7 @@ import { progressSchema } from '../run/progress.js';
 import { trainedStartSchema } from '../run/trained-start.js';
 import { MANIFEST_FILE } from './checkpoint-folder.js';
 
-const FORMAT = 'pipetrain-checkpoint-4';
+const FORMAT = 'pipetrain-checkpoint-5';
 /** Text of this length is the longest that there is; a run of ten million steps has less. */
 const LIMIT = { maxBytes: 500 * 2 ** 20, remedy: 'Use another checkpoint of the run.' };
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -41,11 +42,14 @@ const manifestSchema = z.object({
   weightsSha256: z.string(),
   progress: progressSchema,
   freezer: freezerStateSchema,
+  grower: growerStateSchema,
+  /** Blocks of the model that did not exist yet. */
+  absent: z.array(z.number().int().nonnegative()),
   /** Where the data goes on: `batch` batches of epoch `epoch` are done. */
   cursor: z.object({ epoch: z.number().int(), batch: z.number().int() }).optional(),
   /** The file that tells what the activation cache held (cache-manifest.ts). */
   cache: z.object({ file: z.literal('cache.json'), bytes: size, sha256 }).optional(),
-  /** One for each block, in their order. */
+  /** One for each block that there was, in their order. */
   files: z.array(
     z.object({
       block: z.number().int(),
@@ -98,8 +102,13 @@ export function readManifest(folder: string): Manifest {
     );
   const parsed = manifestSchema.safeParse(raw);
   if (!parsed.success) throw brokenFile(path, `it is no manifest: ${parsed.error.issues[0]?.message ?? ''}`);
-  const wrong = parsed.data.files.findIndex(({ block, file }, index) => block !== index || file !== blockFile(index));
-  if (wrong >= 0) throw brokenFile(path, `its file ${wrong} is not ${blockFile(wrong)} of block ${wrong}`);
+  const { files, absent } = parsed.data;
+  const there = Array.from({ length: files.length + absent.length }, (_, block) => block).filter(
+    (block) => !absent.includes(block),
+  );
+  const wrong = files.findIndex(({ block, file }, i) => block !== there[i] || file !== blockFile(block));
+  if (wrong >= 0)
+    throw brokenFile(path, `its file ${wrong} is not ${blockFile(there[wrong] ?? wrong)} of block ${there[wrong]}`);
   return parsed.data;
 }
 

@@ -42,7 +42,7 @@ export async function setUpRunFrom(config: TrainConfig, from: ResumePoint | null
         'the names count, too). eval measures on its validation part alone, not on a set of its own; to train on ' +
         'other data, start a new run: `pipetrain train --init-from RUN`.',
     );
-  const [found, needed] = [manifest.files.length, setup.model.blocks.length];
+  const [found, needed] = [manifest.files.length + manifest.absent.length, setup.model.blocks.length];
   if (found !== needed) throw brokenFile(folder, `it has the files of ${found} blocks, the model has ${needed}`);
   return { ...setup, trained: manifest.trained };
 }

@@ -9,6 +9,7 @@ import { present } from '../core/invariant.js';
 import type { Plan } from '../core/plan.js';
 import { LEGEND_FILE, legendOf, legendText } from '../data/legend.js';
 import type { Freezer } from '../freezing/freezer.js';
+import type { Grower } from '../growing/grower.js';
 import { arithmeticOf } from '../run/arithmetic.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
 import type { OwnKey } from '../run/own-key.js';
@@ -23,7 +24,13 @@ import type { FileLayer } from './file-layer.js';
 import { type BlockFile, type Manifest, manifestText, readManifest } from './manifest.js';
 
 /** All of a run between two steps but its tensors. It does not change when training goes on. */
-export type RunState = Pick<Manifest, 'step' | 'plan' | 'progress' | 'freezer' | 'cursor'>;
+export type RunState = Pick<Manifest, 'step' | 'plan' | 'progress' | 'freezer' | 'grower' | 'absent' | 'cursor'>;
+
+/** What decides in a run, and remembers what it decided. */
+export interface Deciders {
+  readonly freezer: Freezer;
+  readonly grower: Grower;
+}
 
 export interface CheckpointRequest {
   readonly files: FileLayer;
@@ -54,10 +61,23 @@ export interface ResumePoint {
 }
 
 /** The state of a run between two steps, as it is now. */
-export function runState({ sampler }: RunSetup, plan: Plan, progress: Progress, freezer: Freezer): RunState {
+export function runState(
+  { sampler }: RunSetup,
+  plan: Plan,
+  progress: Progress,
+  { freezer, grower }: Deciders,
+): RunState {
   const { steps } = progress;
   const cursor = { epoch: Math.floor(steps / sampler.stepsPerEpoch), batch: steps % sampler.stepsPerEpoch };
-  return { step: steps, plan, progress: progress.save(), freezer: freezer.save(), cursor };
+  return {
+    step: steps,
+    plan,
+    progress: progress.save(),
+    freezer: freezer.save(),
+    grower: grower.save(),
+    absent: [...grower.absent],
+    cursor,
+  };
 }
 
 /**
@@ -188,10 +208,15 @@ export async function removeLaterCheckpoints(files: FileLayer, folder: string, s
     if (stepOf(name) > steps) await CheckpointFolder.named(files, folder, name).prune();
 }
 
-/** Brings progress and freezing back to a checkpoint. */
-export function restoreFrom({ folder, manifest }: ResumePoint, progress: Progress, freezer: Freezer): void {
+/** Brings progress, freezing and growth back to a checkpoint. */
+export function restoreFrom(
+  { folder, manifest }: ResumePoint,
+  progress: Progress,
+  { freezer, grower }: Deciders,
+): void {
   progress.restore(manifest.progress);
   freezer.restore(manifest.freezer);
+  grower.restore(manifest.grower);
   // It was written before it had its name, so it cannot say that it is the one to go back to.
   if (freezer.guard.watch?.step === manifest.step && freezer.guard.watch.checkpoint === null)
     freezer.guard.keep(basename(folder));

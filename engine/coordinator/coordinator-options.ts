@@ -44,6 +44,8 @@ export interface Update {
   readonly updateCount: number;
   /** Factors of the learning rate per block; absent: 1 for all. */
   readonly rates?: number[] | undefined;
+  /** Updates that the optimizer states of each block have seen with this one; absent: `updateCount` for all. */
+  readonly counts?: number[] | undefined;
   /** Version of the snapshot to write after the update, or null. */
   readonly snapshot: number | null;
 }

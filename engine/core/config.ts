@@ -184,6 +184,21 @@ export const trainConfigSchema = z.strictObject({
     .regex(DURATION_OR_NEVER_PATTERN)
     .default('2 epochs')
     .describe('time without freezing after one was rolled back; doubles every time. never: no end'),
+  grow: z
+    .string()
+    .min(1)
+    .default('none')
+    .describe(
+      'start with fewer layers and grow: STEP:LAYERS pairs, e.g. 0:3,500:6 for 3 layers that become 6 at step 500; ' +
+        'auto: when the loss of the smaller model falls more slowly; none',
+    ),
+  growFrom: positive.optional().describe('grow auto: layers to start with; each growth doubles them (default: half)'),
+  growBy: name
+    .default('stack')
+    .describe(
+      'what new layers start from: stack (copies of the layers below, 1 2 1 2), interleave (1 1 2 2), or identity ' +
+        '(copies that change nothing until they have learnt to)',
+    ),
   pipeline: z
     .union([z.literal('auto'), positive])
     .default('auto')

@@ -38,6 +38,15 @@ const replicaSchema = z.object({
   stages: z.array(stageSchema).min(1).max(MAX_STAGES),
 });
 
+const growthSchema = z.object({
+  /** Blocks that do not exist in this generation, ascending. Stages have them in their ranges and compute none. */
+  absent: z.array(block).max(MAX_BLOCKS),
+  /** Blocks that come into being with this plan, and the block of generation - 1 whose state each starts from. */
+  born: z.array(z.object({ block, like: block })).max(MAX_BLOCKS),
+  /** Whether those start as the identity: what closes their branch is zero, and so are their optimizer states. */
+  asIdentity: z.boolean(),
+});
+
 export const planSchema = z.object({
   generation: index,
   /** Blocks [0, frozen) are frozen; stage 0 of every replica holds them. */
@@ -56,6 +65,8 @@ export const planSchema = z.object({
   sources: z.array(workerName.nullable()).max(MAX_BLOCKS),
   /** Blocks [0, frozenBefore) were frozen in generation - 1: nobody has optimizer states of them to copy. */
   frozenBefore: block,
+  /** Of a model that grows: what of it exists, and what is new; not there where the model is and was whole. */
+  growth: growthSchema.optional(),
   /**
    * Where every block comes from instead, when state has to be restored: a snapshot in shared memory, or a checkpoint
    * of the run, by its name.
@@ -70,6 +81,7 @@ export const planSchema = z.object({
 });
 
 export type Plan = z.infer<typeof planSchema>;
+export type PlannedGrowth = z.infer<typeof growthSchema>;
 export type Restore = NonNullable<Plan['restore']>;
 export type StageAssignment = z.infer<typeof stageSchema>;
 
@@ -92,6 +104,15 @@ export function seatOf(plan: Plan, worker: string): Seat | null {
   return null;
 }
 
+/** Blocks of the model that do not exist under a plan. */
+export const absentOf = ({ growth }: Pick<Plan, 'growth'>): readonly number[] => growth?.absent ?? [];
+
+/** Those of the blocks [from, to) that exist under a plan. */
+export function blocksIn(plan: Pick<Plan, 'growth'>, { from, to }: Pick<StageAssignment, 'from' | 'to'>): number[] {
+  const absent = new Set(absentOf(plan));
+  return Array.from({ length: to - from }, (_, i) => from + i).filter((one) => !absent.has(one));
+}
+
 /** Blocks a worker must hold under a plan: its active ones, and the frozen prefix where it runs stage 0. */
 export function blocksOf(
   plan: Plan,
@@ -99,10 +120,8 @@ export function blocksOf(
 ): { readonly frozen: readonly number[]; readonly active: readonly number[] } {
   const seat = seatOf(plan, worker);
   if (seat === null) return { frozen: [], active: [] };
-  const active = seat.stages.flatMap(({ worker: id, from, to }) =>
-    id === worker ? Array.from({ length: to - from }, (_, i) => from + i) : [],
-  );
-  return { frozen: seat.own.includes(0) ? Array.from({ length: plan.frozen }, (_, i) => i) : [], active };
+  const active = seat.stages.flatMap((stage) => (stage.worker === worker ? blocksIn(plan, stage) : []));
+  return { frozen: seat.own.includes(0) ? blocksIn(plan, { from: 0, to: plan.frozen }) : [], active };
 }
 
 /** A stage of a replica that holds a block. */

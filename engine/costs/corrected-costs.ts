@@ -4,7 +4,7 @@ import { type BlockCost, sumCosts } from '../../pipeline/costs.js';
 import { measuredTimes, type WorkerSpans } from '../../pipeline/measured-step.js';
 import { withRecompute } from '../../pipeline/recompute.js';
 import { present } from '../core/invariant.js';
-import type { Plan } from '../core/plan.js';
+import { absentOf, type Plan } from '../core/plan.js';
 import { replicaSchedule } from '../protocol/plan-schedule.js';
 
 /**
@@ -21,8 +21,9 @@ export function correctedCosts(
 ): BlockCost[] {
   const replica = present(plan.replicas[0], 'replica 0');
   const { byKind } = measuredTimes(replicaSchedule(plan, replica), steps);
+  const absent = new Set(absentOf(plan));
   const known = withRecompute(
-    costs,
+    costs.map((cost, block) => (absent.has(block) ? spent(cost) : cost)),
     replica.stages,
     replica.stages.map(({ recompute = false }) => recompute),
   );
@@ -43,6 +44,15 @@ export function correctedCosts(
   }
   return corrected;
 }
+
+/** Of a block that is not there. */
+const spent = (cost: BlockCost): BlockCost => ({
+  ...cost,
+  forwardMs: 0,
+  backwardMs: 0,
+  inputGradientMs: 0,
+  weightGradientMs: 0,
+});
 
 const ratio = (measured: number, predicted: number): number =>
   measured > 0 && predicted > 0 ? measured / predicted : 1;

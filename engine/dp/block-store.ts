@@ -32,6 +32,8 @@ export interface BlockStoreOptions {
 export interface BlockSeat {
   readonly worker: string;
   readonly trained: boolean;
+  /** Another block whose state this one starts from; default: itself. */
+  readonly like?: number;
 }
 
 export class BlockStore {
@@ -55,6 +57,7 @@ export class BlockStore {
   hold(block: number, source: BlockSeat | null, trains: boolean, share?: DrawnShare): number {
     const { folder, worker } = this.#options;
     const { weights, states } = this.makeRoom(block, trains);
+    const origin = source?.like ?? block;
     let moved = 0;
     if (weights !== null) {
       if (source === null)
@@ -65,11 +68,11 @@ export class BlockStore {
           weights,
           share,
         );
-      else moved += copyFrom(weightsFile(folder, source.worker, block), weights);
+      else moved += copyFrom(weightsFile(folder, source.worker, origin), weights);
     }
     // Where its copy was frozen, states start at zero, as the new file does: the source may be making its own just now.
-    if (states !== null && source?.trained === true && source.worker !== worker)
-      moved += copyFrom(statesFile(folder, source.worker, block), states);
+    if (states !== null && source?.trained === true && (source.worker !== worker || origin !== block))
+      moved += copyFrom(statesFile(folder, source.worker, origin), states);
     return moved;
   }
 

@@ -30,6 +30,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     pretrainedLayers: whole.optional(),
     /** What was decided about the model, one sentence each. */
     modelNotes: z.array(text).optional(),
+    /** Of a run that grows: the numbers of layers one after the other, and the steps of an interval. */
+    growth: z.object({ sizes: z.array(whole), interval: whole, way: text }).optional(),
     numTrain: whole,
     numViews: whole.optional(),
     numValidation: whole,
@@ -144,6 +146,9 @@ export const runEventSchema = z.discriminatedUnion('type', [
     predictedReadMs: figure.optional(),
     predictedBubble: figure,
     usesCache: z.boolean(),
+    /** Blocks of the model that are not there yet, and those that are new with this plan. */
+    absent: z.array(whole).optional(),
+    born: z.array(whole).optional(),
     recompute: z.array(figure).optional(),
     memoryPerWorker: z.array(figure).optional(),
     reason: text,
@@ -245,6 +250,18 @@ export const runEventSchema = z.discriminatedUnion('type', [
     norms: z.array(figure),
     reason: text,
     held: text.optional(),
+  }),
+  /** `born`: the layers that are new, and whose copies they are; `losses`: what the policy saw. */
+  z.object({
+    type: z.literal('grow.decided'),
+    step: whole,
+    policy: text,
+    way: text,
+    fromLayers: whole,
+    toLayers: whole,
+    born: z.array(z.object({ layer: whole, like: whole })),
+    losses: z.array(figure),
+    reason: text,
   }),
   z.object({
     type: z.literal('freeze.signals'),

@@ -41,6 +41,8 @@ export interface Summary {
     readonly frozen: number;
     readonly seconds: number;
   }[];
+  /** Of a run that grew: after which steps it had more layers. */
+  readonly growths?: readonly { readonly step: number; readonly fromLayers: number; readonly toLayers: number }[];
   /** Hits and misses in samples; bytes stored at the fullest moment. */
   readonly cache: { readonly hits: number; readonly misses: number; readonly bytes: number };
   /** Most memory that each worker needed, bytes; workers that never had a seat are missing. */
@@ -144,6 +146,7 @@ export class Tally {
   readonly #memory = new PeakMemory();
   readonly #epoch = new EpochLoss();
   readonly #transitions: Summary['transitions'][number][] = [];
+  readonly #growths: NonNullable<Summary['growths']>[number][] = [];
   readonly #guard = { looks: 0, wholeLooks: 0, seconds: 0, rollbacks: 0, stepsAgain: 0 };
   readonly #store = new StoreSize();
   #started: EventOf<'run.started'> | undefined;
@@ -246,6 +249,7 @@ export class Tally {
       trainSeconds,
       samplesPerSecond: sums.seconds > 0 ? sums.samples / sums.seconds : null,
       transitions: this.#transitions,
+      ...(this.#growths.length === 0 ? {} : { growths: this.#growths }),
       cache: { hits: sums.hits, misses: sums.misses, bytes: this.#store.most },
       peakMemory: Object.fromEntries(this.#memory.peaks),
       peakTogether: this.#memory.together,
@@ -281,6 +285,7 @@ export class Tally {
   }
 
   #guarded(event: RunEvent): void {
+    if (event.type === 'grow.decided') this.#grown(event);
     if (event.type === 'guard.looked') {
       this.#guard.looks++;
       if (this.#evaluation?.step === event.step && this.#evaluation.samples === event.samples) this.#guard.wholeLooks++;
@@ -290,6 +295,12 @@ export class Tally {
       this.#guard.rollbacks++;
       this.#guard.stepsAgain += event.step - event.toStep;
     }
+  }
+
+  /** One that a recovery does again replaces the first. */
+  #grown({ step, fromLayers, toLayers }: EventOf<'grow.decided'>): void {
+    while ((this.#growths.at(-1)?.step ?? -1) >= step) this.#growths.pop();
+    if (toLayers > fromLayers) this.#growths.push({ step, fromLayers, toLayers });
   }
 }
 

@@ -1,6 +1,7 @@
 // SingleDevice: a whole trained model in this process, for evaluation, predictions and writing samples. It reads a
 // checkpoint; it does not train.
 import { loadWeights } from '../checkpoint/checkpoint.js';
+import { readManifest } from '../checkpoint/manifest.js';
 import { present } from '../core/invariant.js';
 import { type Dataset, firstValidationId } from '../data/dataset.js';
 import type { Model } from '../model/block.js';
@@ -45,12 +46,15 @@ export class SingleDevice {
   readonly #parameters: ParameterSlabs;
   readonly #model: Model;
   readonly #dataset: Dataset;
+  /** Blocks that the run had not grown yet. */
+  readonly #absent: readonly number[];
 
   /** Loads the parameters of a checkpoint folder. `kernels` as in the run that trained them, for the same bits. */
   constructor(folder: string, model: Model, dataset: Dataset, kernels: NonNullable<ExecutorOptions['kernels']>) {
     this.#executor = openExecutor({ threads: 1, kernels });
     const layouts = model.blocks.map(slabLayout);
-    const slabs = loadWeights(folder, model, layouts);
+    this.#absent = readManifest(folder).absent;
+    const slabs = loadWeights(folder, model, layouts, this.#absent);
     this.#model = model;
     this.#dataset = dataset;
     this.#parameters = { layouts, of: (block) => present(slabs[block], `slab of block ${block}`) };
@@ -68,6 +72,7 @@ export class SingleDevice {
       to: model.blocks.length,
       microBatch,
       needsInputGradient: false,
+      absent: this.#absent,
     });
     const program = new StandaloneProgram(this.#executor, evaluate, this.#parameters);
     let loss = 0;
@@ -90,7 +95,9 @@ export class SingleDevice {
    * next run.
    */
   forward(B: number): WholeForward {
-    const compiled = compilePrefix(this.#model, this.#dataset.info, 0, this.#model.blocks.length, B);
+    const compiled = compilePrefix(this.#model, this.#dataset.info, 0, this.#model.blocks.length, B, {
+      absent: this.#absent,
+    });
     return new WholeForward(new StandaloneProgram(this.#executor, compiled, this.#parameters), compiled);
   }
 

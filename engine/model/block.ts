@@ -50,6 +50,11 @@ export interface Block {
   /** The transformer layer it belongs to (0-based), or null for what lies before and behind the layers. */
   readonly layer: number | null;
   readonly params: Readonly<Record<string, ParamSpec>>;
+  /**
+   * The parameters that close its residual branch: where all of them are zero, the block gives back its input. Not to
+   * be given where it does not.
+   */
+  readonly closing?: readonly string[];
   /** `fp32`: computed in float32 in a bf16 run too, its output and the gradient it gives included. */
   readonly precision?: 'fp32';
   /**

@@ -27,6 +27,8 @@ export interface StageSpec {
   readonly microBatch: number;
   /** Whether the stage below wants a gradient; false where all below is frozen. */
   readonly needsInputGradient: boolean;
+  /** Blocks of the model that are not there; default: none. */
+  readonly absent?: readonly number[] | undefined;
   /** Where graphs of blocks that are known already are found. */
   readonly traces?: BlockTraces | undefined;
   /** Whether the gradients of row tables are left as gradients of rows. Default: no, as whole tables. */
@@ -72,10 +74,10 @@ export function blockOutputShapes(model: Model, data: DataInfo, microBatch: numb
  * traced.
  */
 export function compileStage(spec: StageSpec): StagePrograms {
-  const { model, data, from, to, microBatch, traces } = spec;
+  const { model, data, from, to, microBatch, absent, traces } = spec;
   const isLast = to === model.blocks.length;
   const activationIn = activationShape(spec);
-  const stage = new StageGraph({ model, data, microBatch, isTraining: true, traces }, from, to, activationIn);
+  const stage = new StageGraph({ model, data, microBatch, absent, isTraining: true, traces }, from, to, activationIn);
   const forwardOutputs = isLast ? [stage.objective('loss')] : [stage.activation()];
   const { numForwardNodes, gradients } = stage.differentiate();
   const graph = graphOf(stage, spec);
@@ -123,15 +125,15 @@ export function compilePrefix(
   from: number,
   to: number,
   microBatch: number,
-  more: Pick<StageSpec, 'traces' | 'logSumExp'> = {},
+  more: Pick<StageSpec, 'traces' | 'logSumExp' | 'absent'> = {},
 ): Program {
   const spec = { model, data, from, to, microBatch, needsInputGradient: false, ...more };
   return compileEvaluation(spec, activationShape(spec), `${model.name} blocks ${from}-${to - 1} prefix`, false);
 }
 
 function compileEvaluation(spec: StageSpec, activationIn: Shape | null, name: string, hasObjectives: boolean): Program {
-  const { model, data, microBatch, from, to, traces } = spec;
-  const stage = new StageGraph({ model, data, microBatch, isTraining: false, traces }, from, to, activationIn);
+  const { model, data, microBatch, from, to, absent, traces } = spec;
+  const stage = new StageGraph({ model, data, microBatch, absent, isTraining: false, traces }, from, to, activationIn);
   const score = model.score === null ? [] : (['score'] as const);
   const outputs = hasObjectives
     ? (['loss', ...score] as const).map((kind) => stage.objective(kind))

@@ -11,6 +11,8 @@ interface BlockParts<Name extends string> {
   readonly layer?: number | null;
   /** See Block. */
   readonly precision?: 'fp32';
+  /** See Block. */
+  readonly closing?: readonly NoInfer<Name>[];
   readonly params: Readonly<Record<Name, ParamSpec>>;
 }
 

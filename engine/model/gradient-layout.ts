@@ -30,6 +30,9 @@ export interface GradientLayout {
   readonly entries: readonly SlabEntry[];
 }
 
+/** Of a block that is not there. */
+export const NO_GRADIENT: GradientLayout = { length: 0, denseLength: 0, dense: [], tables: [], entries: [] };
+
 /** Elements that the sum of a block's gradient over so many micro-batches takes at most. */
 export const gradientElements = ({ denseLength, tables }: GradientLayout, microBatches: number): number =>
   tables.reduce((sum, table) => sum + RowSet.size(mostRows(table, microBatches), table.width), denseLength);

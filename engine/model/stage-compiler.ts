@@ -22,6 +22,8 @@ export interface StageRequest {
   readonly to: number;
   readonly microBatch: number;
   readonly needsInputGradient: boolean;
+  /** Blocks of the model that are not there: what is below one goes to what is above it. Default: none. */
+  readonly absent?: readonly number[];
 }
 
 export class StageCompiler {
@@ -57,9 +59,10 @@ export class StageCompiler {
     const { model, data, traces, keepsRows } = this;
     const logSumExp = this.#logSumExp;
     const { from, to, microBatch, needsInputGradient } = request;
+    const absent = request.absent ?? [];
     return this.#timed(() =>
-      this.#stages.get(`${from} ${to} ${microBatch} ${needsInputGradient}`, () =>
-        compileStage({ model, data, from, to, microBatch, needsInputGradient, traces, keepsRows, logSumExp }),
+      this.#stages.get(`${from} ${to} ${microBatch} ${needsInputGradient} ${absent.join()}`, () =>
+        compileStage({ model, data, from, to, microBatch, needsInputGradient, absent, traces, keepsRows, logSumExp }),
       ),
     );
   }

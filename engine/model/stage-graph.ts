@@ -18,11 +18,16 @@ export interface RoleValue {
   readonly value: ValueId;
 }
 
+export interface StageGraphOptions extends BlockTraceOptions {
+  /** Blocks of the model that are not there: what is below one goes to what is above it. Default: none. */
+  readonly absent?: readonly number[] | undefined;
+}
+
 /** The graph of a stage while its blocks are stitched together. */
 export class StageGraph {
   /** What the inputs of the graph stand for. */
   readonly roles = new Map<ValueId, PortRole>();
-  readonly #options: BlockTraceOptions;
+  readonly #options: StageGraphOptions;
   readonly #from: number;
   readonly #to: number;
   readonly #recorder = new GraphRecorder();
@@ -31,7 +36,7 @@ export class StageGraph {
   #value: ValueId | null = null;
 
   /** Blocks `from` to `to - 1` of the model; `activationIn` is null for the first stage. */
-  constructor(options: BlockTraceOptions, from: number, to: number, activationIn: Shape | null) {
+  constructor(options: StageGraphOptions, from: number, to: number, activationIn: Shape | null) {
     const { model } = options;
     invariant(
       from >= 0 && from < to && to <= model.blocks.length,
@@ -42,15 +47,17 @@ export class StageGraph {
     this.#to = to;
     if (activationIn !== null)
       this.#value = this.#wide(this.#port({ kind: 'activation' }, activationIn, activationDtype(model, from - 1)));
-    for (let index = from; index < to; index++)
+    const there = [...model.blocks.keys()].filter((index) => options.absent?.includes(index) !== true);
+    // Who its neighbours are depends on what is there.
+    const whole = { ...model, blocks: there.map((index) => present(model.blocks[index], `block ${index}`)) };
+    for (const [place, index] of there.entries()) {
+      if (index < from || index >= to) continue;
+      const traced = traceBlock(this.#options, index, this.#value === null ? null : this.activationShape);
       this.#value = this.#append(
-        roundedGraph(
-          traceBlock(this.#options, index, this.#value === null ? null : this.activationShape),
-          model,
-          index,
-        ),
-        `block ${index} (${present(model.blocks[index], `block ${index}`).name})`,
+        roundedGraph(traced, whole, place),
+        `block ${index} (${present(whole.blocks[place], `block ${index}`).name})`,
       );
+    }
   }
 
   get activationShape(): Shape {

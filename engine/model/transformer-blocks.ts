@@ -80,6 +80,7 @@ export function attentionBlock(
       wo: branchMatrix(D, D, layers),
       bo: bias(D),
     },
+    closing: ['wo', 'bo'],
     forward(x_BTD, p, context) {
       const h_BTD = nn.layerNorm(x_BTD, p.normGain, p.normBias);
       const [q_BTD, k_BTD, v_BTD] = [nn.linear(h_BTD, p.wq), nn.linear(h_BTD, p.wk), nn.linear(h_BTD, p.wv)];
@@ -104,6 +105,7 @@ export function mlpBlock(layer: number, { width: D, layers, ff: F = 4 * D, dropo
       w2: branchMatrix(F, D, layers),
       b2: bias(D),
     },
+    closing: ['w2', 'b2'],
     forward(x_BTD, p, context) {
       const h_BTF = nn.gelu(nn.linear(nn.layerNorm(x_BTD, p.normGain, p.normBias), p.w1, p.b1));
       return tf.add(x_BTD, context.dropout(nn.linear(h_BTF, p.w2, p.b2), dropout, 'out'));

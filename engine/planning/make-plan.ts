@@ -14,6 +14,7 @@ import type { CacheDecision } from './plan-cache.js';
 import { cachedDepth, extended, type PlanHistory } from './plan-history.js';
 import type { Planned, PlanRequest } from './planned.js';
 import { plannerInput } from './planner-input.js';
+import { wholeCuts } from './present-blocks.js';
 import { seatWorkers } from './seats.js';
 
 /** The plan of that shape, one generation after the one before. */
@@ -28,17 +29,21 @@ export function makePlan(
   const schedule = drawSchedule(choice.schedule, choice.K, choice.microBatches);
   const numMicroBatches = choice.ranges.reduce((sum, { count }) => sum + count, 0);
   const depth = cachedDepth(history);
+  const { growth } = request;
+  const numBlocks = basis.costs.length;
+  const likes = new Map(growth?.born.map(({ block, like }) => [block, like]));
   const plan: Plan = {
     generation: previous === null ? 0 : previous.generation + 1,
     frozen: request.frozen,
     microBatch: basis.config.batch / numMicroBatches,
     numMicroBatches,
     ...asPlanned(choice.schedule),
-    replicas: seatedReplicas(basis, previous, choice, schedule),
+    replicas: seatedReplicas(basis, previous, { ...choice, cuts: wholeCuts(choice.cuts, numBlocks, growth) }, schedule),
     usesCache: cache.isOn,
     previousCacheDepth: cache.isOn && depth !== null && depth < request.frozen ? depth : null,
-    sources: basis.costs.map((_, block) => (previous === null ? null : sourceOf(previous, block))),
+    sources: basis.costs.map((_, block) => (previous === null ? null : sourceOf(previous, likes.get(block) ?? block))),
     frozenBefore: previous?.frozen ?? 0,
+    ...(growth === undefined ? {} : { growth }),
     restore: request.restore ?? null,
     reason: `${request.because}: ${choice.reason}${paceClause(basis, choice)}`,
   };
@@ -130,6 +135,9 @@ function madeEvent(
     predictedStepMs: choice.predictedStepMs,
     predictedBubble: choice.predictedBubble,
     usesCache: plan.usesCache,
+    ...(plan.growth === undefined
+      ? {}
+      : { absent: plan.growth.absent, born: plan.growth.born.map(({ block }) => block) }),
     recompute: choice.recompute.flatMap((isRecomputed, stage) => (isRecomputed ? [stage] : [])),
     memoryPerWorker: [...choice.memoryPerWorker],
     reason: plan.reason,

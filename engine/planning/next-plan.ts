@@ -5,6 +5,7 @@ import type { PipelineChoice } from '../../pipeline/choice.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import type { ScheduleSource } from '../../pipeline/schedules/registry.js';
 import type { TrainConfig } from '../core/config.js';
+import { absentOf, type Plan } from '../core/plan.js';
 import { makePlan } from './make-plan.js';
 import type { PlanBasis } from './plan-basis.js';
 import { admitCache } from './plan-cache.js';
@@ -29,12 +30,18 @@ export interface FixedShape {
 export function nextPlan(basis: PlanBasis, history: PlanHistory | null, request: PlanRequest): Planned {
   const earlier = earlierShape(history, request.frozen, basis.crew.workers.length);
   // Less is frozen than ever: a run that went on from a checkpoint begins with what it was asked for only now.
-  const isFirst = history === null || (earlier === null && request.frozen < history.current.frozen);
+  const hasGrown = history !== null && isOtherModel(history.current, request);
+  const isFirst =
+    history === null ||
+    (earlier === null && request.frozen < history.current.frozen) ||
+    // A model that has grown is planned for as one that starts.
+    (hasGrown && basis.config.dp === 'auto');
   const cache = admitCache(basis, history, request);
   const input = plannerInput(basis, history, request, cache.isOn);
   if (!isFirst) {
-    const choice = choosePipeline(laterInput(input, basis, history, earlier));
-    return makePlan(basis, history, request, inExactness(basis.config, choice), cache);
+    const choice = choosePipeline(laterInput(input, basis, history, earlier, hasGrown));
+    const planned = makePlan(basis, history, request, inExactness(basis.config, choice), cache);
+    return hasGrown && history.startMemory !== null ? withStartMemory(planned, choice) : planned;
   }
   const { pipeline, replicas } = askedShape(basis, history);
   const shape = { fixedK: unlessAuto(pipeline), fixedR: unlessAuto(replicas), maxK: null };
@@ -42,6 +49,10 @@ export function nextPlan(basis: PlanBasis, history: PlanHistory | null, request:
   const planned = makePlan(basis, history, request, inExactness(basis.config, choice), cache);
   return shape.fixedK === null ? planned : withStartMemory(planned, choice);
 }
+
+/** Whether a plan is wanted for more or less of the model than the one before was for. */
+export const isOtherModel = (current: Plan, { growth }: PlanRequest): boolean =>
+  absentOf(current).length !== (growth?.absent.length ?? 0);
 
 /**
  * With the shapes that a run may go on in: that of `earlier`, where less is frozen than before; else the one it has or,
@@ -52,12 +63,14 @@ function laterInput(
   { config, crew }: PlanBasis,
   history: PlanHistory,
   earlier: PastShape | null,
+  hasGrown: boolean,
 ): PlannerInput {
   const { K, R } = history.choice;
   const { costs, frozen } = input.model;
   const kept = config.dp === 'off' ? { K: Math.min(K, costs.length - frozen), R } : null;
   const shape = earlier ?? kept;
-  const limit = shape !== null ? null : (history.startMemory ?? crew.memoryLimit);
+  const most = hasGrown ? crew.memoryLimit : (history.startMemory ?? crew.memoryLimit);
+  const limit = shape !== null ? null : most;
   return {
     ...withLimit(input, limit),
     shape: {
@@ -67,7 +80,8 @@ function laterInput(
         earlier === null
           ? `--dp ${config.dp} keeps ${kept === null ? 'the number of replicas' : 'the shape'}`
           : `the shape goes back to the one that it had with ${earlier.frozen} blocks frozen`,
-      maxK: frozen < history.current.frozen ? null : K,
+      // A model that has grown needs a longer pipeline; one of which less is frozen again may.
+      maxK: frozen < history.current.frozen || hasGrown ? null : K,
     },
   };
 }

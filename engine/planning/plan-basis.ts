@@ -3,6 +3,7 @@
 import { type BlockCost, sumCosts } from '../../pipeline/costs.js';
 import type { ScheduleSource } from '../../pipeline/schedules/registry.js';
 import type { TrainConfig } from '../core/config.js';
+import { present } from '../core/invariant.js';
 import { memoryLimitPerWorker } from '../core/memory-limit.js';
 import type { MeasuredRates } from '../costs/measured-rates.js';
 import type { RunSetup } from '../run/run-setup.js';
@@ -55,6 +56,19 @@ export function planBasis(setup: Facts, { costs, rates, slownessOf = () => 1 }: 
   const memoryLimit = memoryLimitPerWorker(config.memoryLimit, workers.length, copyBytes);
   const crew = { workers, slownessOf, memoryLimit };
   return { config, schedule, microBatch, numMicroBatches, costs, rates, reads: readsOf(setup), crew };
+}
+
+/** The same once blocks have come into being: they cost what those cost that they are copies of. */
+export function withBorn(
+  basis: PlanBasis,
+  born: readonly { readonly block: number; readonly like: number }[],
+): PlanBasis {
+  const likes = new Map(born.map(({ block, like }) => [block, like]));
+  const costs = basis.costs.map((cost, block) => {
+    const like = likes.get(block);
+    return like === undefined ? cost : { ...present(basis.costs[like], 'cost'), name: cost.name };
+  });
+  return { ...basis, costs };
 }
 
 /** The same with other workers. The limit of each stays: it was a share of the machine when the run began. */

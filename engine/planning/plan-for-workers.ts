@@ -1,5 +1,6 @@
 // Plans for other workers than before: some were lost or left, or more have come. Pure, as nextPlan.
 import { makePlan } from './make-plan.js';
+import { askedShape, isOtherModel } from './next-plan.js';
 import type { PlanBasis } from './plan-basis.js';
 import { admitCache } from './plan-cache.js';
 import type { PlanHistory } from './plan-history.js';
@@ -15,14 +16,17 @@ const WORTH_A_TRANSITION = 0.03;
  * worth more than a limit of its own.
  */
 export function planForFewer(basis: PlanBasis, history: PlanHistory, request: PlanRequest): Planned {
-  const { config, costs, crew } = basis;
+  const { config, crew } = basis;
   const { K, R } = history.choice;
   const cache = admitCache(basis, history, request);
-  const fits = K * R <= crew.workers.length && K <= costs.length - request.frozen;
   const input = plannerInput(basis, history, request, cache.isOn);
+  const numBlocks = input.model.costs.length - request.frozen;
+  const fits = K * R <= crew.workers.length && K <= numBlocks && !isOtherModel(history.current, request);
+  // Where the run goes back to a model that was smaller, the shape is none of that one.
+  const asked = isOtherModel(history.current, request) ? askedShape(basis, history) : null;
   const shape = {
-    fixedK: fits ? K : null,
-    fixedR: fits ? R : null,
+    fixedK: fits ? K : unlessAuto(asked?.pipeline ?? 'auto'),
+    fixedR: fits ? R : unlessAuto(asked?.replicas ?? 'auto'),
     maxK: null,
     fixedBecause: 'the shape stays as it was',
   };

@@ -1,6 +1,6 @@
 // What is asked of a planning function and what it answers, in words where it is told. It holds no rule of planning.
 import type { PipelineChoice } from '../../pipeline/choice.js';
-import type { Plan } from '../core/plan.js';
+import type { Plan, PlannedGrowth } from '../core/plan.js';
 import type { RunEventBody } from '../events/events.js';
 import type { PlanHistory } from './plan-history.js';
 
@@ -9,6 +9,8 @@ export interface PlanRequest {
   /** Blocks. */
   readonly frozen: number;
   readonly frozenLayers: number;
+  /** What of a model that grows is there and what is new; absent: all of it, and it was. */
+  readonly growth?: PlannedGrowth;
   /** Epochs that are left: how often a cached sample will be read. */
   readonly epochsLeft: number;
   /** Why a new plan is needed, one clause. */

@@ -9,6 +9,7 @@ import { forecastCache } from './cache-size.js';
 import type { PlanBasis } from './plan-basis.js';
 import { cachedDepth, type PlanHistory } from './plan-history.js';
 import type { PlanRequest } from './planned.js';
+import { presentCosts } from './present-blocks.js';
 
 /**
  * What reducing a gradient costs next to updating it, when nothing was measured: both stream the same memory, the
@@ -25,11 +26,16 @@ export function plannerInput(
   request: PlanRequest,
   usesCache: boolean,
 ): OpenInput {
-  const { frozen, epochsLeft } = request;
+  const { frozen, epochsLeft, growth } = request;
   const { config, costs, microBatch, numMicroBatches, rates, crew } = basis;
   const forecast = frozen === 0 || !usesCache ? null : forecastCache(basis, frozen, epochsLeft, cachedDepth(history));
   return {
-    model: { costs, frozen, cacheReadMs: forecast === null ? null : forecast.averageMs * microBatch },
+    // Nothing is frozen before the model is whole, so that `frozen` means the same in both numberings.
+    model: {
+      costs: presentCosts(costs, growth),
+      frozen,
+      cacheReadMs: forecast === null ? null : forecast.averageMs * microBatch,
+    },
     crew: { workers: crew.workers.length, slowness: crew.workers.map(crew.slownessOf) },
     batch: { numMicroBatches, microBatch },
     memory: {

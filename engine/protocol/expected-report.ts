@@ -5,7 +5,7 @@ import { CODECS } from '../../cache/codec.js';
 import { workersByStage } from '../../pipeline/schedule.js';
 import { CHUNK, numChunks } from '../comm/chunks.js';
 import { present } from '../core/invariant.js';
-import { type Plan, type Seat, seatOf } from '../core/plan.js';
+import { blocksIn, type Plan, type Seat, seatOf } from '../core/plan.js';
 import { shardOf } from '../dp/shards.js';
 import type { SampleShare } from '../events/sample-share.js';
 import type { ReportOf } from './messages.js';
@@ -149,15 +149,15 @@ export class ExpectedReport {
 }
 
 /** The chunks that a seat reduces, in the order in which it tells of them. */
-function squaresOf({ replicas }: Plan, { replica, own, stages }: Seat, lengths: readonly number[]): ExpectedSquares[] {
-  return own.flatMap((stage) => {
-    const { from, to } = present(stages[stage], 'stage');
-    return Array.from({ length: to - from }, (_, i) => from + i).flatMap((block) => {
-      const shard = shardOf(block, present(lengths[block], `length of block ${block}`), replica, replicas.length);
+function squaresOf(plan: Plan, { replica, own, stages }: Seat, lengths: readonly number[]): ExpectedSquares[] {
+  const { length: numReplicas } = plan.replicas;
+  return own.flatMap((stage) =>
+    blocksIn(plan, present(stages[stage], 'stage')).flatMap((block) => {
+      const shard = shardOf(block, present(lengths[block], `length of block ${block}`), replica, numReplicas);
       const count = numChunks(shard.to - shard.from);
       return count === 0 ? [] : [{ block, fromChunk: shard.from / CHUNK, count }];
-    });
-  });
+    }),
+  );
 }
 
 /** What is measured around a difference of two clocks may be a little less than nothing. */

@@ -95,7 +95,7 @@ export const orderSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('start'), generation: index, step: index }),
   /**
    * Apply the step's update and, where `goesOn`, run the next one. `rates` are factors of the learning rate per block
-   * of the model.
+   * of the model, `counts` are per block the updates that its optimizer states have seen with this one.
    */
   z.object({
     type: z.literal('commit'),
@@ -105,6 +105,7 @@ export const orderSchema = z.discriminatedUnion('type', [
     gradientScale: z.number(),
     updateCount: z.number().int().positive(),
     rates: z.array(z.number()).max(MAX_BLOCKS).optional(),
+    counts: z.array(z.number().int().positive()).max(MAX_BLOCKS).optional(),
     goesOn: z.boolean(),
     snapshot: index.nullable(),
   }),

@@ -8,11 +8,17 @@ export interface PlanSubject {
   readonly numBlocks: number;
   /** Samples per step. */
   readonly batch: number;
+  /** Elements of the parameters of every block. */
+  readonly lengths: readonly number[];
 }
 
 /** Throws a WorkerError (PT_PROTOCOL) that names what does not fit. */
 export function requirePlanFits(plan: Plan, subject: PlanSubject): void {
-  const problem = blocksProblem(plan, subject.numBlocks) ?? batchProblem(plan, subject.batch) ?? workersProblem(plan);
+  const problem =
+    blocksProblem(plan, subject.numBlocks) ??
+    growthProblem(plan, subject) ??
+    batchProblem(plan, subject.batch) ??
+    workersProblem(plan);
   if (problem === null) return;
   throw new WorkerError(
     'PT_PROTOCOL',
@@ -38,6 +44,23 @@ function blocksProblem(plan: Plan, numBlocks: number): string | null {
     if (at !== numBlocks) return `the stages of replica ${replica} end at block ${at}, the model has ${numBlocks}`;
   }
   return null;
+}
+
+/** What is wrong with a model that is not whole, or becomes more. */
+function growthProblem(plan: Plan, { numBlocks, lengths }: PlanSubject): string | null {
+  const { growth, frozen, replicas, restore } = plan;
+  if (growth === undefined) return null;
+  const { absent, born } = growth;
+  if (absent.some((block, i) => block >= numBlocks || block <= (absent[i - 1] ?? -1)))
+    return `the absent blocks ${absent.join(', ')} are no blocks of ${numBlocks} in order`;
+  if (frozen > 0 && absent.length > 0) return `${frozen} blocks are frozen and ${absent.length} are not there yet`;
+  const headless = replicas.flatMap(({ stages }) => stages).find(({ from }) => absent.includes(from));
+  if (headless !== undefined) return `a stage starts with block ${headless.from}, which is not there`;
+  if (restore !== null && born.length > 0) return `${born.length} blocks are born and state is restored`;
+  const strange = born.find(
+    ({ block, like }) => block >= numBlocks || lengths[block] !== lengths[like] || absent.includes(block),
+  );
+  return strange === undefined ? null : `block ${strange.block} cannot start like block ${strange.like}`;
 }
 
 function batchProblem({ microBatch, numMicroBatches, replicas }: Plan, batch: number): string | null {

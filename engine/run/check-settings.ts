@@ -6,6 +6,8 @@ import { readCredentials } from '../comm/tls.js';
 import type { TrainConfig } from '../core/config.js';
 import { UsageError } from '../core/errors.js';
 import { parseMemoryLimit } from '../core/memory-limit.js';
+import { growPolicyOf } from '../growth/policies.js';
+import { GROWTH_WAYS } from '../growth/ways.js';
 import { updateRule } from '../tensor/optimizers/registry.js';
 import { deviceBits, executorOf, isMixed, workersOf } from './devices.js';
 import { compileLearningRate, learningRateVariables, type TrainingTime } from './learning-rate.js';
@@ -23,10 +25,24 @@ export function checkSettings(config: TrainConfig): void {
   readScheduleSetting(config.schedule);
   updateRule(optimizerSpec(config));
   if (config.freeze === 'manual') parseFreezeSchedule(config.freezeSchedule);
+  requireGrowth(config);
   if (config.microBatch !== 'auto') microBatchOf(config);
   parseMemoryLimit(config.memoryLimit);
   requireKnownRates(config);
   readCredentials(config.tlsCert, config.tlsKey);
+}
+
+/** What can be known of it without the model. */
+function requireGrowth({ grow, growBy, initFrom }: TrainConfig): void {
+  GROWTH_WAYS.get(growBy);
+  if (grow === 'none') return;
+  growPolicyOf(grow);
+  if (initFrom !== '')
+    throw new UsageError(
+      'PT_GROW',
+      `--grow ${grow} with --init-from ${initFrom}: a smaller model would drop layers that are trained`,
+      'Leave out one of the two.',
+    );
 }
 
 function requireListenPort(listen: string): void {

@@ -6,9 +6,10 @@ import { FREEZE_POLICIES } from '../../freeze/registry.js';
 import { SCHEDULES } from '../../pipeline/schedules/registry.js';
 import { trainConfigSchema } from '../core/config.js';
 import type { Named, Registry } from '../core/registry.js';
+import { GROWTH_WAYS } from '../growth/ways.js';
 import { OPTIMIZERS } from '../tensor/optimizers/registry.js';
 
-const { freeze, optimizer, cacheCodec, schedule } = trainConfigSchema.shape;
+const { freeze, growBy, optimizer, cacheCodec, schedule } = trainConfigSchema.shape;
 
 /** The setting with the names of a registry, its default, and its description unless another is given. */
 const nameIn = (
@@ -27,6 +28,7 @@ const inexact = new Intl.ListFormat('en-GB').format(CODECS.all.flatMap(({ name, 
 /** What `trainConfigSchema` accepts and knows here; its output is a TrainConfig. */
 export const runConfigSchema = trainConfigSchema.extend({
   freeze: nameIn(FREEZE_POLICIES, freeze),
+  growBy: nameIn(GROWTH_WAYS, growBy),
   optimizer: nameIn(OPTIMIZERS, optimizer),
   cacheCodec: nameIn(
     CODECS,

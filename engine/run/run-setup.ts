@@ -18,6 +18,7 @@ import { type SlabLayout, slabLayout } from '../model/slab.js';
 import { checkTraces } from '../model/trace-check.js';
 import { workersOf } from './devices.js';
 import { openRunDataset } from './run-dataset.js';
+import { type RunGrowth, runGrowth } from './run-growth.js';
 import { trainedByFiles, type TrainedStart } from './trained-start.js';
 
 /**
@@ -42,6 +43,8 @@ export interface RunSetup {
   /** G. */
   readonly numMicroBatches: number;
   readonly totalSteps: number;
+  /** How the model grows, or null. */
+  readonly growth: RunGrowth | null;
   /** The schedule asked for, read where it is a file. */
   readonly schedule: 'auto' | ScheduleSource;
   readonly workers: readonly string[];
@@ -114,6 +117,9 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
     batch: config.batch,
     seed: config.seed,
   });
+  const trained = trainedByFiles(model.blocks);
+  const totalSteps = config.steps ?? (config.epochs ?? 1) * sampler.stepsPerEpoch;
+  const isTrained = trained.trainedLayers > 0;
   return {
     config,
     definition,
@@ -121,13 +127,14 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
     modelSource: source,
     programs: () =>
       (programs ??= blockPrograms({ definition, modelOptions: config.modelOptions, model, data: dataset.info })),
-    trained: trainedByFiles(model.blocks),
+    trained,
     dataset,
     layouts: model.blocks.map(slabLayout),
     sampler,
     microBatch,
     numMicroBatches: config.batch / microBatch,
-    totalSteps: config.steps ?? (config.epochs ?? 1) * sampler.stepsPerEpoch,
+    totalSteps,
+    growth: runGrowth({ config, model, data: dataset.info, totalSteps, isTrained }),
     workers,
     schedule,
   };

@@ -2,7 +2,7 @@
 // files and opens none.
 import type { BlockSource } from '../checkpoint/checkpoint.js';
 import { present } from '../core/invariant.js';
-import type { Plan } from '../core/plan.js';
+import { blocksIn, type Plan } from '../core/plan.js';
 import { snapshotFile, stateCopyFile, statesFile, weightsFile } from '../dp/memory-names.js';
 
 /**
@@ -10,12 +10,12 @@ import { snapshotFile, stateCopyFile, statesFile, weightsFile } from '../dp/memo
  * copy lies. A frozen block has no optimizer states.
  */
 export function blockSources(
-  { replicas, frozen }: Plan,
+  plan: Plan,
   replica: number,
   folder: string,
   isCopied: (worker: string) => boolean,
 ): BlockSource[] {
-  const { stages } = present(replicas[replica], `replica ${replica}`);
+  const { stages } = present(plan.replicas[replica], `replica ${replica}`);
   const [first] = stages;
   const source = (block: number, worker: string, trains: boolean): BlockSource => ({
     block,
@@ -27,16 +27,24 @@ export function blockSources(
         : statesFile(folder, worker, block),
   });
   return [
-    ...Array.from({ length: frozen }, (_, block) => source(block, present(first, 'stage 0').worker, false)),
-    ...stages.flatMap(({ worker, from, to }) =>
-      Array.from({ length: to - from }, (_, i) => source(from + i, worker, true)),
+    ...blocksIn(plan, { from: 0, to: plan.frozen }).map((block) =>
+      source(block, present(first, 'stage 0').worker, false),
     ),
+    ...stages.flatMap((stage) => blocksIn(plan, stage).map((block) => source(block, stage.worker, true))),
   ];
 }
 
-/** Where a snapshot has every block, of which the first `frozen` had no optimizer states when it was taken. */
-export const snapshotSources = (folder: string, version: number, numBlocks: number, frozen: number): BlockSource[] =>
-  Array.from({ length: numBlocks }, (_, block) => ({
+/**
+ * Where a snapshot has each of `blocks`, those that there were when it was taken. Those below `frozen` had no optimizer
+ * states then.
+ */
+export const snapshotSources = (
+  folder: string,
+  version: number,
+  blocks: readonly number[],
+  frozen: number,
+): BlockSource[] =>
+  blocks.map((block) => ({
     block,
     weights: snapshotFile(folder, version, block, 'weights'),
     states: block < frozen ? null : snapshotFile(folder, version, block, 'states'),

@@ -2,6 +2,7 @@
 // one is good until the newer one is complete. It holds no tensor: the workers write, it keeps count.
 import type { Restore } from '../core/plan.js';
 import type { FreezerState } from '../freezing/freezer.js';
+import type { GrowerState } from '../growing/grower-state.js';
 import type { ReportOf } from '../protocol/messages.js';
 import type { ProgressState } from '../run/progress.js';
 
@@ -10,11 +11,16 @@ const INTERVAL_MS = 1000;
 /** ...but a snapshot that takes long, because it goes to another host, comes so much more rarely. */
 const MAX_SHARE = 0.1;
 
-export interface Snapshot {
+/** Where the decisions of a run stand between two steps. */
+export interface DecisionState {
+  readonly freezer: FreezerState;
+  readonly grower: GrowerState;
+}
+
+export interface Snapshot extends DecisionState {
   readonly version: number;
   /** Steps done when it was taken. */
   readonly steps: number;
-  readonly freezer: FreezerState;
   /** Where its tensors are. */
   readonly restore: Restore;
   /** Null until the step it is taken after is recorded: it cannot be whole before. */
@@ -40,18 +46,18 @@ export class Snapshots {
   }
 
   /** Begins one; the version names its files. */
-  begin(steps: number, freezer: FreezerState, now: number, progress: ProgressState | null = null): Snapshot {
+  begin(steps: number, decisions: DecisionState, now: number, progress: ProgressState | null = null): Snapshot {
     this.#takenAt = now;
     this.#dueAt = now + INTERVAL_MS;
     const version = this.#version++;
-    return (this.#pending = { version, steps, freezer, restore: { kind: 'snapshot', version }, progress });
+    return (this.#pending = { version, steps, ...decisions, restore: { kind: 'snapshot', version }, progress });
   }
 
   /** The run goes back to a checkpoint: until the next snapshot is whole, that is what a recovery restores. */
-  goBack(progress: ProgressState, freezer: FreezerState, name: string): void {
+  goBack(progress: ProgressState, decisions: DecisionState, name: string): void {
     this.abandon();
     const { steps } = progress;
-    this.#last = { version: -1, steps, freezer, restore: { kind: 'checkpoint', name }, progress };
+    this.#last = { version: -1, steps, ...decisions, restore: { kind: 'checkpoint', name }, progress };
   }
 
   /**

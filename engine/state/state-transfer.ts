@@ -17,6 +17,8 @@ export const fetchSchema = z.object({
   type: z.literal('fetch'),
   generation: z.number().int().nonnegative(),
   block: z.number().int().nonnegative(),
+  /** The block whose state is asked for; default: the same. */
+  like: z.number().int().nonnegative().optional(),
   parts: z.array(z.enum(PARTS)).max(PARTS.length),
 });
 type Fetch = z.infer<typeof fetchSchema>;
@@ -88,7 +90,12 @@ export class StateTransfer {
   /** As `BlockStore.hold`, from a worker on another host that is connected. */
   async hold(generation: number, block: number, source: BlockSeat, trains: boolean): Promise<number> {
     const { weights, states } = this.#store.makeRoom(block, trains);
-    return this.#fetch(generation, block, source.worker, { weights, states: source.trained ? states : null });
+    const into = { weights, states: source.trained ? states : null };
+    return this.#fetch(
+      { generation, block, ...(source.like === undefined ? {} : { like: source.like }) },
+      source.worker,
+      into,
+    );
   }
 
   /** As `BlockStore.restore`, from the coordinator. States that it has not start at zero. */
@@ -97,7 +104,7 @@ export class StateTransfer {
     this.#store.makeRoom(block, trains);
     const { weights, states } = this.#store.parts(block);
     states?.fill(0);
-    return this.#fetch(generation, block, HOME, { weights, states: trains ? states : null });
+    return this.#fetch({ generation, block }, HOME, { weights, states: trains ? states : null });
   }
 
   /** Brings all blocks that are held to the coordinator, ahead of everything that is reported later. */
@@ -118,19 +125,19 @@ export class StateTransfer {
   serve(message: Message, peer: Peer): void {
     const fetch = fetchSchema.safeParse(message);
     if (!fetch.success) throw new FrameError(`neither a doorbell nor a fetch: ${fetch.error.issues[0]?.message ?? ''}`);
-    if (!this.#store.blocks.includes(fetch.data.block)) throw new FrameError(`block ${fetch.data.block} is not here`);
-    this.#desk.answer(peer, fetch.data, this.#store.parts(fetch.data.block));
+    const { block, like = block } = fetch.data;
+    if (!this.#store.blocks.includes(like)) throw new FrameError(`block ${like} is not here`);
+    this.#desk.answer(peer, fetch.data, this.#store.parts(like));
   }
 
   async #fetch(
-    generation: number,
-    block: number,
+    wish: Pick<Fetch, 'generation' | 'block' | 'like'>,
     from: string,
     into: Readonly<Record<Part, Float32Array | null>>,
   ): Promise<number> {
     const parts = PARTS.filter((part) => into[part] !== null);
     if (parts.length === 0) return 0;
-    const fetch: Fetch = { type: 'fetch', generation, block, parts };
+    const fetch: Fetch = { type: 'fetch', ...wish, parts };
     try {
       for (const part of parts) this.#channel.land(fetchPlace(fetch, part), from, into[part] ?? new Float32Array());
       this.#channel.request(from, fetch);

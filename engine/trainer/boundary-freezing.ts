@@ -21,7 +21,9 @@ export class BoundaryFreezing {
 
   /** Whether something is due when `stepsDone` steps are done. */
   isDue(stepsDone: number): boolean {
-    const { freezer } = this.#scene.stand;
+    const { freezer, grower } = this.#scene.stand;
+    // What is not there cannot be frozen, and what will be copied shall learn until then.
+    if (!grower.isWhole) return false;
     return freezer.isDue(stepsDone) || freezer.guard.isDue(stepsDone);
   }
 
@@ -29,7 +31,8 @@ export class BoundaryFreezing {
    * Lets the guard look where a look is due. True: the last freeze hurts, and the run stands where it was before it.
    */
   async look(): Promise<boolean> {
-    if (!this.#freezing.wantsLook(this.#scene.stand.step)) return false;
+    const { grower, step } = this.#scene.stand;
+    if (!grower.isWhole || !this.#freezing.wantsLook(step)) return false;
     const goBack = await this.#lookNow();
     if (goBack !== null) await this.#goBack(goBack);
     return goBack !== null;
@@ -37,8 +40,8 @@ export class BoundaryFreezing {
 
   /** Asks the policy where a decision is due, and does what follows from it. */
   async decide(): Promise<void> {
-    const { step } = this.#scene.stand;
-    if (!this.#freezing.wantsDecision(step)) return;
+    const { grower, step } = this.#scene.stand;
+    if (!grower.isWhole || !this.#freezing.wantsDecision(step)) return;
     // Nothing is watched where more may freeze, so that this look judges nothing.
     if (this.#freezing.needsLook(step)) await this.#lookNow();
     await this.#freeze(this.#freezing.decide(step));
@@ -76,7 +79,7 @@ export class BoundaryFreezing {
     const { progress } = readManifest(join(host.runFolder.checkpointsPath, checkpoint));
     stand.progress.rewind(progress);
     // A loss on the way must not lead to a later step.
-    stand.snapshots.goBack(progress, stand.freezer.save(), checkpoint);
+    stand.snapshots.goBack(progress, stand.decisions(), checkpoint);
     await adoption.forFrozen(because, { kind: 'checkpoint', name: checkpoint });
     await saves.now(adoption.plan);
   }

@@ -23,7 +23,7 @@ export async function repairMemory(
     throw memoryGone(path, `it cannot be made anew: ${messageOf(error)}`, error);
   }
   await coordinator.state.settled();
-  const snapshot = stand.snapshots.begin(stand.step, stand.freezer.save(), performance.now(), stand.progress.save());
+  const snapshot = stand.snapshots.begin(stand.step, stand.decisions(), performance.now(), stand.progress.save());
   const problem = await coordinator.state.snapshot(stand.step, snapshot.version);
   adoption.snapshotEnded(snapshot, problem);
   if (problem !== null) throw memoryGone(path, `it was made anew, and the state finds no place in it: ${problem}`);

@@ -7,12 +7,13 @@ import type { Plan } from '../core/plan.js';
 import type { RunCosts } from '../costs/run-costs.js';
 import { expectedLayers } from '../freezing/expected-freeze.js';
 import { nextPlan } from '../planning/next-plan.js';
-import { type PlanBasis, planBasis, withWorkers } from '../planning/plan-basis.js';
+import { type PlanBasis, planBasis, withBorn, withWorkers } from '../planning/plan-basis.js';
 import { planForFewer, planForMore } from '../planning/plan-for-workers.js';
 import type { PlanHistory } from '../planning/plan-history.js';
 import type { Planned, PlanRequest } from '../planning/planned.js';
 import { PredictionWatch } from '../planning/prediction-watch.js';
 import type { StepResult } from '../protocol/step-result.js';
+import type { BornBlock } from '../run/run-growth.js';
 import type { Snapshot } from '../state/snapshots.js';
 import { cacheEvent } from './cache-event.js';
 import type { RunScene } from './run-scene.js';
@@ -74,6 +75,16 @@ export class PlanAdoption {
     await this.#adopt(nextPlan(this.#basis, this.#history, request), begin);
   }
 
+  /** Another plan, since the model has become more: `born` are the new blocks, and those they start like. */
+  async forGrown(because: string, born: readonly BornBlock[]): Promise<void> {
+    const begin = performance.now();
+    const { stand } = this.#scene;
+    this.#basis = withBorn(this.#basis, born);
+    const { absent, keepsFunction: asIdentity } = stand.grower;
+    const growth = { absent: [...absent], born: [...born], asIdentity };
+    await this.#adopt(nextPlan(this.#basis, this.#history, { ...stand.request(because), growth }), begin);
+  }
+
   /** The plan for `workers`, which are fewer than those that have seats. */
   async forFewer(workers: readonly string[], request: PlanRequest): Promise<void> {
     const begin = performance.now();
@@ -127,6 +138,14 @@ export class PlanAdoption {
     if (!this.#isPrewarmDue) return;
     this.#isPrewarmDue = false;
     const { setup, stand, coordinator } = this.#scene;
+    const { next } = stand.grower;
+    if (next !== null) {
+      const { absent, born } = next;
+      const growth = { absent: [...absent], born: [...born], asIdentity: false };
+      const grown = nextPlan(this.#basis, this.#history, { ...stand.request('expected'), growth });
+      coordinator.prewarm([grown.plan]);
+      return;
+    }
     const layers = expectedLayers(setup, stand.freezer.state);
     const previews = layers.map((frozenLayers) => {
       const frozen = frozenBlocks(setup.model.blocks, frozenLayers);
@@ -174,7 +193,7 @@ export class PlanAdoption {
     this.#inForce = plan;
     stand.depth = plan.frozen;
     const adopted = performance.now();
-    const snapshot = stand.snapshots.begin(step, stand.freezer.save(), adopted, stand.progress.save());
+    const snapshot = stand.snapshots.begin(step, stand.decisions(), adopted, stand.progress.save());
     const written = coordinator.state.snapshot(step, snapshot.version);
     const { ms, ...counts } = adoption.programs;
     host.emit({ type: 'programs.ready', generation: plan.generation, seconds: ms / 1000, ...counts });

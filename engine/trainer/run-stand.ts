@@ -2,15 +2,17 @@
 // snapshot could be gone back to. Every part of the trainer looks at the same one.
 import { present } from '../core/invariant.js';
 import { Freezer } from '../freezing/freezer.js';
+import { Grower } from '../growing/grower.js';
 import type { PlanRequest } from '../planning/planned.js';
 import { Progress } from '../run/progress.js';
 import type { RunSetup } from '../run/run-setup.js';
-import { type Snapshot, Snapshots } from '../state/snapshots.js';
+import { type DecisionState, type Snapshot, Snapshots } from '../state/snapshots.js';
 
 export class RunStand {
   readonly progress = new Progress();
   readonly snapshots = new Snapshots();
   readonly freezer: Freezer;
+  readonly grower: Grower;
   /** Frozen blocks of the plan in force; none before the first. */
   depth = 0;
   /** When the run began, by `performance.now()`. */
@@ -20,6 +22,7 @@ export class RunStand {
 
   constructor(setup: RunSetup) {
     this.freezer = new Freezer(setup);
+    this.grower = new Grower(setup);
     this.#totalSteps = setup.totalSteps;
     this.#stepsPerEpoch = setup.sampler.stepsPerEpoch;
   }
@@ -33,12 +36,20 @@ export class RunStand {
   request(because: string): PlanRequest {
     const { blocks, layers } = this.freezer;
     const epochsLeft = (this.#totalSteps - this.step) / this.#stepsPerEpoch;
-    return { frozen: blocks, frozenLayers: layers, epochsLeft, because };
+    const { absent, keepsFunction: asIdentity } = this.grower;
+    const growth = absent.length === 0 ? {} : { growth: { absent: [...absent], born: [], asIdentity } };
+    return { frozen: blocks, frozenLayers: layers, ...growth, epochsLeft, because };
+  }
+
+  /** Where its decisions stand. */
+  decisions(): DecisionState {
+    return { freezer: this.freezer.save(), grower: this.grower.save() };
   }
 
   /** Goes back to a snapshot; the steps since then will be done again. */
-  rewind({ progress, freezer }: Snapshot): void {
+  rewind({ progress, freezer, grower }: Snapshot): void {
     this.progress.rewind(present(progress, 'progress of a whole snapshot'));
     this.freezer.restore(freezer);
+    this.grower.restore(grower);
   }
 }

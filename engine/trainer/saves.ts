@@ -83,7 +83,9 @@ export class Saves {
     try {
       await this.#checkpointer.idle();
       stand.rewind(last);
-      const sources = snapshotSources(path, last.version, setup.model.blocks.length, stand.freezer.blocks);
+      const { grower, freezer } = stand;
+      const blocks = [...setup.model.blocks.keys()].filter((block) => !grower.absent.includes(block));
+      const sources = snapshotSources(path, last.version, blocks, freezer.blocks);
       await this.#checkpointer.write(this.#runState(plan), sources);
     } catch {
       // What cannot be recorded either: there is no place for events any more.
@@ -105,6 +107,6 @@ export class Saves {
   #runState(plan: Plan): RunState {
     const { setup, stand, host } = this.#scene;
     host.sync?.();
-    return runState(setup, plan, stand.progress, stand.freezer);
+    return runState(setup, plan, stand.progress, stand);
   }
 }

@@ -6,6 +6,7 @@ import { VERSION } from '../core/version.js';
 import { dataDoubts } from '../data/data-doubts.js';
 import type { RunEventBody } from '../events/events.js';
 import { runDoubts } from '../run/run-doubts.js';
+import type { RunGrowth } from '../run/run-growth.js';
 import type { RunSetup } from '../run/run-setup.js';
 
 /** What was understood from the data, and what is doubtful about it and about settings beside it. */
@@ -30,6 +31,7 @@ export function startEvent({
   sampler,
   totalSteps,
   microBatch,
+  growth,
 }: RunSetup): Extract<RunEventBody, { type: 'run.started' }> {
   return {
     type: 'run.started',
@@ -46,6 +48,7 @@ export function startEvent({
     })),
     ...(trained.pretrainedLayers === 0 ? {} : { pretrainedLayers: trained.pretrainedLayers }),
     ...(model.notes === undefined ? {} : { modelNotes: [...model.notes] }),
+    ...(growth === null ? {} : { growth: growthOf(growth) }),
     numTrain: dataset.numTrain,
     ...(dataset.numViews === undefined ? {} : { numViews: dataset.numViews }),
     numValidation: dataset.numValidation,
@@ -63,3 +66,9 @@ export function startEvent({
     ...(config.targetMetric === undefined ? {} : { targetMetric: config.targetMetric }),
   };
 }
+
+const growthOf = ({ sizes, interval, way }: RunGrowth): { sizes: number[]; interval: number; way: string } => ({
+  sizes: sizes.map(({ layers }) => layers),
+  interval,
+  way: way.name,
+});

@@ -54,14 +54,18 @@ export class Steps {
     const done = step + 1;
     const learningRate = learningRateAt(step);
     const rates = stand.freezer.rates(step);
-    const signals = stand.freezer.observe(result.blockNorms, done);
+    const counts = stand.grower.counts(done);
+    // While the model grows nothing is frozen, and norms of layers that are not there would say nothing.
+    const signals = stand.grower.isWhole ? stand.freezer.observe(result.blockNorms, done) : null;
+    stand.grower.observe(result.loss, done);
     const { snapshots } = stand;
-    const snapshot = snapshots.isDue(begin) ? snapshots.begin(done, stand.freezer.save(), begin) : null;
+    const snapshot = snapshots.isDue(begin) ? snapshots.begin(done, stand.decisions(), begin) : null;
     const update = {
       learningRate,
       gradientScale: clipScale(result.gradNorm, setup.config.clip),
       updateCount: done,
       rates,
+      counts,
       snapshot: snapshot?.version ?? null,
     };
     const applied = coordinator.commit(step, update, goesOn);

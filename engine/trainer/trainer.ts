@@ -111,13 +111,13 @@ export class Trainer {
   #startingPoint(): PlanRequest {
     const { host, stand } = this.#scene;
     if (this.#from === null) {
-      const decided = decisionAtStart(stand.freezer);
+      const decided = stand.grower.isWhole ? decisionAtStart(stand.freezer) : null;
       if (decided !== null) host.emit(decided);
       return { ...stand.request('the run starts'), restore: null };
     }
     const { point, otherBits } = this.#from;
     const { folder, manifest } = point;
-    restoreFrom(point, stand.progress, stand.freezer);
+    restoreFrom(point, stand.progress, stand);
     host.emit({
       type: 'resumed',
       step: stand.step,

@@ -6,6 +6,7 @@ import { durationInSteps } from '../core/duration.js';
 import { NonFiniteError, PipetrainError } from '../core/errors.js';
 import { memoryGone } from '../core/memory-gone.js';
 import { BoundaryFreezing } from './boundary-freezing.js';
+import { growWhereDue } from './boundary-growth.js';
 import { regardMembers } from './membership.js';
 import { repairMemory } from './memory-repair.js';
 import type { PlanAdoption } from './plan-adoption.js';
@@ -72,6 +73,7 @@ export class TrainingLoop {
     return (
       done % this.#evaluationInterval === 0 ||
       done % this.#checkpointInterval === 0 ||
+      this.#scene.stand.grower.isDue(done) ||
       this.#freezing.isDue(done) ||
       rateProblem(this.#scene, done) !== null
     );
@@ -90,6 +92,7 @@ export class TrainingLoop {
     while (await this.#freezing.look()) await this.#validate();
     if (stand.step === setup.totalSteps) return false;
     await this.#endWithoutRate();
+    await growWhereDue(this.#scene, this.#tools);
     await this.#freezing.decide();
     if (stand.step > 0 && stand.step % this.#checkpointInterval === 0 && saves.isBehind)
       await saves.onTheWay(adoption.plan);

@@ -42,7 +42,7 @@ export async function verifyModel(
       `Use --steps ${LEAST_STEPS} or more.`,
     );
   const { config } = await withMicroBatch(given, null);
-  const setup = await setUpRun(trialConfig(config, steps, 1));
+  const setup = await setUpRun(trialConfig(await inShort(config, steps), steps, 1));
   const folder = mkdtempSync(join(tmpdir(), 'pipetrain-verify-'));
   const results: TrialResult[] = [];
   const tell = (result: TrialResult): void => {
@@ -108,6 +108,8 @@ export function referenceConfig({ config, totalSteps }: RunSetup, kind: Trial['r
     ? config
     : {
         ...config,
+        // Nothing freezes before a model is whole.
+        grow: 'none',
         freeze: 'manual',
         freezeSchedule: `${freezeAt(totalSteps)}:1`,
         freezeMax: 1,
@@ -198,6 +200,15 @@ export function trialConfig(config: TrainConfig, steps: number, workers: number)
     maxRestarts: 3,
     port: 0,
   };
+}
+
+/** A model that grows does so once, half-way. */
+async function inShort(config: TrainConfig, steps: number): Promise<TrainConfig> {
+  if (config.grow === 'none') return config;
+  const { growth } = await setUpRun(config);
+  const [first, last] = [growth?.sizes[0]?.layers, growth?.sizes.at(-1)?.layers];
+  const half = Math.floor(steps / 2);
+  return { ...config, grow: `0:${first},${half}:${last}`, growFrom: undefined };
 }
 
 /** Some epochs are left after it: the cache fills, and is read. */

@@ -6,6 +6,7 @@ import { loadBlock } from '../checkpoint/checkpoint.js';
 import { present } from '../core/invariant.js';
 import { blocksOf, type Plan, type Restore } from '../core/plan.js';
 import type { BlockStore } from '../dp/block-store.js';
+import { becomeIdentity } from '../model/identity-block.js';
 import type { StateTransfer } from '../state/state-transfer.js';
 import type { Place, Subject } from './equipment.js';
 import type { Neighbours } from './neighbours.js';
@@ -36,7 +37,7 @@ export class PlanBlocks {
    * that has a block is gone (PT_UNREACHABLE, PT_PEER_LOST), or there is no memory (PT_SHM_FULL).
    */
   async bring(plan: Plan): Promise<number> {
-    const { place, neighbours } = this.#options;
+    const { place, neighbours, subject } = this.#options;
     this.#shared.clear();
     const { frozen, active } = blocksOf(plan, place.worker);
     const blocks = [...frozen, ...active];
@@ -44,6 +45,12 @@ export class PlanBlocks {
     await neighbours.connect([...new Set(blocks.flatMap((block) => this.#remoteSource(plan, block) ?? []))]);
     let movedBytes = 0;
     for (const block of blocks) movedBytes += await bring(block, active.includes(block));
+    if (plan.growth?.asIdentity === true)
+      for (const { block } of plan.growth.born.filter((one) => active.includes(one.block)))
+        becomeIdentity(present(subject.model.blocks[block], 'block'), {
+          layout: present(subject.layouts[block], 'layout'),
+          ...place.store.parts(block),
+        });
     return movedBytes;
   }
 
@@ -66,7 +73,8 @@ export class PlanBlocks {
     return (block, trains) => {
       const worker = plan.sources[block] ?? null;
       if (worker === null) return this.#draw(plan, block, trains);
-      const source = { worker, trained: block >= plan.frozenBefore };
+      const like = plan.growth?.born.find((one) => one.block === block)?.like;
+      const source = { worker, trained: block >= plan.frozenBefore, ...(like === undefined ? {} : { like }) };
       if (this.#remoteSource(plan, block) !== null) return transfer.hold(plan.generation, block, source, trains);
       return neighbours.mapping(worker, () => place.store.hold(block, source, trains));
     };

@@ -2,7 +2,7 @@
 // changes nothing but what the next plan costs: when and whether it got something done has no effect on any result.
 import { actionsOf, splitsBackward } from '../../pipeline/schedule.js';
 import { present } from '../core/invariant.js';
-import { type Plan, seatOf } from '../core/plan.js';
+import { absentOf, type Plan, seatOf } from '../core/plan.js';
 import type { StagePrograms } from '../model/compile.js';
 import type { StageCompiler } from '../model/stage-compiler.js';
 import { replicaSchedule } from '../protocol/plan-schedule.js';
@@ -43,7 +43,7 @@ export class Prewarmer {
     for (const stage of seat.own) {
       const { from, to } = present(seat.stages[stage], 'stage');
       const compiled = (): StagePrograms =>
-        this.#compiler.stage({ from, to, microBatch, needsInputGradient: stage > 0 });
+        this.#compiler.stage({ from, to, microBatch, needsInputGradient: stage > 0, absent: absentOf(plan) });
       // The stage itself first: it is the longest of the pieces, and the others need it.
       this.#pieces.push(() => void compiled());
       if (splitsBackward(actionsOf(schedule, stage))) {

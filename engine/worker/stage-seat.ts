@@ -6,13 +6,13 @@ import { codecFor } from '../../cache/codec.js';
 import type { Action } from '../../pipeline/action.js';
 import { StageRunner } from '../../pipeline/stage-runner.js';
 import { invariant, present } from '../core/invariant.js';
-import type { StageAssignment } from '../core/plan.js';
+import { absentOf, type StageAssignment } from '../core/plan.js';
 import { countIds } from '../data/dataset.js';
 import { type ChunkSquares, GradientExchange } from '../dp/gradient-exchange.js';
 import { ResidentBlocks } from '../dp/resident-blocks.js';
 import { activationDtype } from '../model/block.js';
 import type { StagePrograms } from '../model/compile.js';
-import { type GradientLayout, gradientLayout } from '../model/gradient-layout.js';
+import { type GradientLayout, gradientLayout, NO_GRADIENT } from '../model/gradient-layout.js';
 import { RoundedParameters } from '../model/rounded-parameters.js';
 import type { ParameterSlabs } from '../model/slab.js';
 import { bellKey } from '../protocol/bells.js';
@@ -60,7 +60,13 @@ export class StageSeat {
     const { folder, worker } = place;
     const { from, to } = this.#blocks;
     const { microBatch } = plan;
-    this.#programs = device.compiler.stage({ from, to, microBatch, needsInputGradient: stage > 0 });
+    this.#programs = device.compiler.stage({
+      from,
+      to,
+      microBatch,
+      needsInputGradient: stage > 0,
+      absent: absentOf(plan),
+    });
     this.#exchange = this.#newExchange();
     const { memory } = device.executor;
     this.#resident = memory === undefined ? null : new ResidentBlocks(memory, place.store);
@@ -225,6 +231,7 @@ export class StageSeat {
     const known = this.#gradientLayouts.get(block);
     if (known !== undefined) return known;
     const { plan, subject, device } = this.#options;
+    if (absentOf(plan).includes(block)) return NO_GRADIENT;
     const slab = present(subject.layouts[block], `layout of block ${block}`);
     const layout = gradientLayout(slab, device.compiler.rowTables(block, plan.microBatch));
     this.#gradientLayouts.set(block, layout);

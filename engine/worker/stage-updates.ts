@@ -38,8 +38,9 @@ export class StageUpdates {
   /** Applies the update of a committed step; its reduction must be settled. */
   apply(commit: Extract<Order, { type: 'commit' }>): void {
     for (const { block, bound } of this.#updates) {
-      const rate = commit.rates?.[block];
-      bound.run(rate === undefined ? commit : { ...commit, learningRate: commit.learningRate * rate });
+      const { learningRate, gradientScale } = commit;
+      const updateCount = commit.counts?.[block] ?? commit.updateCount;
+      bound.run({ learningRate: learningRate * (commit.rates?.[block] ?? 1), gradientScale, updateCount });
     }
   }
 

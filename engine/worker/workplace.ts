@@ -95,8 +95,9 @@ export class Workplace {
 
   /** Throws a WorkerError (PT_PROTOCOL) for a plan that is not one of what this worker has loaded. */
   requireFits(plan: Plan): void {
-    const { model, sampler } = this.equipment.subject;
-    requirePlanFits(plan, { numBlocks: model.blocks.length, batch: sampler.batch });
+    const { layouts, sampler } = this.equipment.subject;
+    const lengths = layouts.map(({ length }) => length);
+    requirePlanFits(plan, { numBlocks: layouts.length, batch: sampler.batch, lengths });
   }
 
   /**

@@ -13,6 +13,7 @@ import { newestResumePoint, runState, saveCheckpoint } from '../../engine/checkp
 import { trainConfigSchema } from '../../engine/core/config.js';
 import type { Plan } from '../../engine/core/plan.js';
 import { Freezer } from '../../engine/freezing/freezer.js';
+import { Grower } from '../../engine/growing/grower.js';
 import { Progress } from '../../engine/run/progress.js';
 import { type RunSetup, setUpRun } from '../../engine/run/run-setup.js';
 import { scratch } from '../scratch.js';
@@ -72,7 +73,7 @@ async function save(files: FileLayer, folder: string, step: number): Promise<voi
     folder,
     memory,
     setup,
-    state: runState(setup, plan, progress, new Freezer(setup)),
+    state: runState(setup, plan, progress, { freezer: new Freezer(setup), grower: new Grower(setup) }),
     sources,
     key: null,
   });

@@ -149,3 +149,46 @@ it.each([
 ])('a plan for %d frozen layers is made because %s', (layers, because) => {
   expect(becauseFrozen(layers)).toBe(because);
 });
+
+describe('a plan for a model that has grown', () => {
+  const small = { absent: [3, 4, 7, 8], born: [], asIdentity: false };
+  const whole = { absent: [], born: small.absent.map((block) => ({ block, like: block - 2 })), asIdentity: false };
+  const grown = (changes: Partial<TrainConfigInput>, workers = 4) => {
+    const run = plans(changes, workers);
+    const before = run.next({ ...at(0), growth: small }).plan;
+    return { run, before, after: run.next({ ...at(0), growth: whole }).plan };
+  };
+  it('lengthens the pipeline and takes replicas back where memory asks for it', () => {
+    const { before, after } = grown({ memoryLimit: '120MB' });
+    expect([shapeOf(before), shapeOf(after)]).toEqual([
+      { K: 1, R: 4 },
+      { K: 2, R: 2 },
+    ]);
+  });
+  it('gives each stage a block that is there, and nobody one that is not', () => {
+    const { before, after } = grown({ pipeline: 3, replicas: 1 }, 3);
+    const held = ['w0', 'w1', 'w2'].flatMap((worker) => blocksOf(before, worker).active);
+    expect(held.sort((a, b) => a - b)).toEqual([0, 1, 2, 5, 6, 9]);
+    for (const { from, to } of before.replicas[0]?.stages ?? [])
+      expect(small.absent).not.toContain(from === to ? -1 : from);
+    expect(before.replicas[0]?.stages.at(-1)?.to).toBe(10);
+    expect(after.replicas[0]?.stages.map(({ from, to }) => to - from).reduce((sum, count) => sum + count)).toBe(10);
+  });
+  it('names a worker that has the block whose copy a new one is', () => {
+    const { before, after } = grown({ pipeline: 2, replicas: 1 }, 2);
+    for (const { block, like } of whole.born)
+      expect(blocksOf(before, after.sources[block] ?? '').active).toContain(like);
+  });
+  it('keeps the shape where --dp is off, and the number of replicas where it is pipe', () => {
+    expect(shapeOf(grown({ dp: 'off', memoryLimit: '120MB' }, 4).after)).toEqual({ K: 1, R: 4 });
+    const { before, after } = grown({ dp: 'pipe', pipeline: 1, replicas: 2, memoryLimit: '120MB' });
+    expect([shapeOf(before), shapeOf(after)]).toEqual([
+      { K: 1, R: 2 },
+      { K: 2, R: 2 },
+    ]);
+  });
+  it('shortens again as layers freeze', () => {
+    const { run } = grown({ pipeline: 2, replicas: 1 }, 2);
+    expect(shapeOf(run.next(at(7)).plan)).toEqual({ K: 1, R: 2 });
+  });
+});

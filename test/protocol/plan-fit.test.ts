@@ -24,7 +24,7 @@ const PLAN: Plan = {
   restore: null,
   reason: '',
 };
-const SUBJECT = { numBlocks: 4, batch: 8 };
+const SUBJECT = { numBlocks: 4, batch: 8, lengths: [64, 32, 32, 16] };
 const [first, second] = PLAN.replicas as [Plan['replicas'][number], Plan['replicas'][number]];
 const stages = (...ends: readonly (readonly [worker: string, from: number, to: number])[]) =>
   ends.map(([worker, from, to]) => ({ worker, from, to }));
