@@ -11,6 +11,7 @@ import { evalCommand } from './commands/eval.js';
 import { exportCommand } from './commands/export.js';
 import { freezeReplayCommand } from './commands/freeze-replay.js';
 import { generateCommand } from './commands/generate.js';
+import { growReplayCommand } from './commands/grow-replay.js';
 import { helpCommand } from './commands/help.js';
 import { planCommand } from './commands/plan.js';
 import { predictCommand } from './commands/predict.js';
@@ -50,6 +51,7 @@ const COMMANDS = [
   simulateCommand,
   ablateCommand,
   freezeReplayCommand,
+  growReplayCommand,
   devicesCommand,
   doctorCommand,
   helpCommand,

@@ -51,6 +51,7 @@ export function simulateCommand({ io, exitWith }: CommandContext): Command {
     .option('--rules <name>', 'paper, pipetrain, or both side by side', 'both')
     .option('--alpha <share>', 'share of the active layers that freezes per epoch', '1/3')
     .option('--freeze-max <n>', 'most layers that may freeze (default: all, as the paper; train keeps one)')
+    .option('--grow <pairs>', 'pipetrain: EPOCH:LAYERS pairs, e.g. 0:6,3:12 (default: all layers from the start)')
     .option('--epochs <n>', 'epochs (default: as the paper for this model)')
     .option('--samples <n>', 'samples per epoch (default: as the paper)')
     .option('--batch <n>', 'samples per step at the start, over all devices (default: as the paper, per machine)')

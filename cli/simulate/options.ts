@@ -2,9 +2,11 @@
 // nothing.
 import { UsageError } from '../../engine/core/errors.js';
 import type { Precision } from '../../engine/core/precision.js';
+import { type GrowEntry, parseGrowSchedule } from '../../engine/growth/schedule.js';
 import { type HardwareProfile, hardwareProfile, inPrecision } from '../../engine/simulate/hardware.js';
 import { type SimulatedModel, simulatedModel } from '../../engine/simulate/model.js';
 import type { SimulationOptions } from '../../engine/simulate/simulator.js';
+import { countLayers } from '../../freeze/layers.js';
 
 /** As commander hands them over. */
 export interface SimulateFlags {
@@ -16,6 +18,7 @@ export interface SimulateFlags {
   readonly rules: string;
   readonly alpha: string;
   readonly freezeMax?: string;
+  readonly grow?: string;
   readonly epochs?: string;
   readonly samples?: string;
   readonly batch?: string;
@@ -37,6 +40,7 @@ export interface SimulateOptions {
   readonly rules: 'paper' | 'pipetrain' | 'both';
   readonly alpha: number;
   readonly freezeMax?: number;
+  readonly grow?: readonly GrowEntry[];
   readonly epochs: number;
   readonly samples: number;
   readonly batch: number;
@@ -86,6 +90,9 @@ export function idleSimulateFlags({ schedule, rules, cache, sweep }: SimulateFla
     rules: oneSchedule ?? (sweep === true ? '--sweep compares both rules' : null),
     alpha: oneSchedule ?? (sweep === true ? '--sweep goes through the alphas of the paper' : null),
     freezeMax: oneSchedule,
+    grow:
+      oneSchedule ??
+      (rules === 'pipetrain' && sweep !== true ? null : 'only the rules of pipetrain grow (--rules pipetrain)'),
     epochs: oneSchedule,
     samples: oneSchedule,
     pipeline: oneSchedule ?? byPaper,
@@ -120,6 +127,7 @@ export function parseSimulateFlags(flags: SimulateFlags): SimulateOptions {
     rules: oneOf('rules', flags.rules, ['paper', 'pipetrain', 'both']),
     alpha: parseAlpha(flags.alpha),
     ...(flags.freezeMax === undefined ? {} : { freezeMax: wholeNumber('freeze-max', flags.freezeMax) }),
+    ...(flags.grow === undefined ? {} : { grow: growOf(flags.grow, model) }),
     epochs: optionalNumber('epochs', flags.epochs, model.epochs),
     samples: optionalNumber('samples', flags.samples, model.samples),
     batch,
@@ -136,6 +144,7 @@ export function simulationOf({
   model,
   hardware,
   freezeMax,
+  grow,
   usesCache,
   cacheBytes,
   epochs,
@@ -147,9 +156,19 @@ export function simulationOf({
     model,
     hardware,
     ...(freezeMax === undefined ? {} : { freezeMax }),
+    ...(grow === undefined ? {} : { grow }),
     training: { epochs, samples, batch, microBatch },
     cacheBytes: usesCache ? cacheBytes : null,
   };
+}
+
+/** EPOCH:LAYERS pairs that end with the whole model. */
+function growOf(text: string, { blocks }: SimulatedModel): GrowEntry[] {
+  const entries = parseGrowSchedule(text);
+  const layers = countLayers(blocks);
+  return entries.at(-1)?.layers === layers
+    ? entries
+    : fail('grow', text, `EPOCH:LAYERS pairs that end with :${layers}`);
 }
 
 function hardwareOf({ hardware, precision, machines, devicesPerMachine }: SimulateFlags): HardwareProfile {

@@ -34,7 +34,9 @@ export function headLines(
 
 /** Equal epochs in a row are one line. */
 export function runLines(run: SimulatedRun, columns: number): string[] {
+  const grows = run.epochs.some(({ layers }) => layers !== run.epochs[0]?.layers);
   const rows = run.epochs.map((epoch) => [
+    ...(grows ? [`${epoch.layers}`] : []),
     `${epoch.frozenLayers}`,
     `${epoch.K} x ${epoch.R}`,
     blocksText(epoch.blocksPerStage),
@@ -55,6 +57,7 @@ export function runLines(run: SimulatedRun, columns: number): string[] {
   });
   const heading = [
     'epoch',
+    ...(grows ? ['layers'] : []),
     'frozen',
     'K x R',
     'blocks',

@@ -40,7 +40,7 @@ export function planLines(preview: PlanPreview, columns: number): string[] {
         )),
     ...plans.flatMap((plan) => ['', ...planSection(plan, preview, columns)]),
     '',
-    ...(plans.length === 1
+    ...(plans.every(({ frozenLayers }) => frozenLayers === 0)
       ? wrap('Nothing freezes: add --freeze paper to see what the run would become.', columns, 0)
       : wrap(
           `Frozen depths are examples, taken as reached at equal distances over the run; ${numLayers} layers in all.`,
@@ -85,15 +85,18 @@ function planSection(plan: PreviewedPlan, { costs, numLayers, memoryLimit }: Pla
     recompute,
     reason,
     rejected,
+    layers,
     frozenLayers,
     usesCache,
     cacheReason,
     grid,
   } = plan;
   const frozen =
-    frozenLayers === 0
-      ? 'nothing frozen'
-      : `${frozenLayers} of ${plural(numLayers, 'layer')} frozen, cache ${usesCache ? 'on' : 'off'}`;
+    layers < numLayers
+      ? `${layers} of ${plural(numLayers, 'layer')}`
+      : frozenLayers === 0
+        ? 'nothing frozen'
+        : `${frozenLayers} of ${plural(numLayers, 'layer')} frozen, cache ${usesCache ? 'on' : 'off'}`;
   const stages = cuts.map((from, stage) => [
     `${stage}`,
     range(from, cuts[stage + 1] ?? costs.length),

@@ -5,7 +5,7 @@ import { type GrowPolicy, grows, nextSize } from './policy.js';
 /** The improvement over so many intervals is looked at, so that no single noisy one decides. */
 const SPAN = 2;
 /** The share of the best improvement at this size below which the rate has fallen. */
-const FALLEN = 0.15;
+const FALLEN = 0.07;
 /**
  * The last growth comes no later than after this share of the run: what grows late has too few steps left to gain from
  * it (Du et al. 2024 found early growth best at every scale).

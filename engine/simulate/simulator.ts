@@ -3,6 +3,7 @@
 import { countLayers, frozenBlocks } from '../../freeze/layers.js';
 import type { FreezePolicy } from '../../freeze/policy.js';
 import { sumCosts } from '../../pipeline/costs.js';
+import type { GrowEntry } from '../growth/schedule.js';
 import {
   type CacheEpoch,
   type CacheState,
@@ -38,6 +39,8 @@ export interface SimulationOptions {
   readonly freeze: FreezePolicy;
   /** Most layers that may freeze. Default: all, as in the paper. */
   readonly freezeMax?: number;
+  /** pipetrain: from which epoch the model has how many layers, the first for epoch 0. Default: all from the start. */
+  readonly grow?: readonly GrowEntry[];
   readonly training: SimulatedTraining;
   /** pipetrain: a pipeline length to keep, or null. */
   readonly fixedK: number | null;
@@ -47,6 +50,8 @@ export interface SimulationOptions {
 
 export interface SimulatedEpoch extends Omit<SimulatedShape, 'costs'> {
   readonly epoch: number;
+  /** Layers that there are. */
+  readonly layers: number;
   readonly frozenLayers: number;
   readonly frozen: number;
   readonly cache: CacheEpoch['mode'];
@@ -96,8 +101,11 @@ export function simulateTraining(options: SimulationOptions): SimulatedRun {
   let cache = EMPTY_CACHE;
   for (let epoch = 0; epoch < numEpochs; epoch++) {
     const last = epochs.at(-1);
-    const frozenLayers = epoch === 0 ? 0 : decide(options, epoch, last?.frozenLayers ?? 0);
-    const { state, result } = simulateEpoch(options, epoch, frozenLayers, last, cache);
+    const model = modelAt(options, epoch);
+    // Nothing freezes before the model is whole.
+    const isWhole = model.blocks.length === options.model.blocks.length;
+    const frozenLayers = epoch === 0 || !isWhole ? 0 : decide(options, epoch, last?.frozenLayers ?? 0);
+    const { state, result } = simulateEpoch({ ...options, model }, epoch, frozenLayers, last, cache);
     cache = state;
     epochs.push(result);
   }
@@ -111,6 +119,12 @@ export function simulateTraining(options: SimulationOptions): SimulatedRun {
     samplesPerSecond: (training.samples * numEpochs) / computeSeconds,
     exceedsMemory: epochs.some(({ memoryPerWorker }) => Math.max(...memoryPerWorker) > usableBytes(hardware)),
   };
+}
+
+/** The model as it has grown until an epoch. */
+function modelAt({ model, grow = [] }: SimulationOptions, epoch: number): SimulatedModel {
+  const layers = grow.findLast(({ step }) => step <= epoch)?.layers ?? Infinity;
+  return { ...model, blocks: model.blocks.filter(({ layer }) => layer === null || layer < layers) };
 }
 
 function decide(
@@ -163,6 +177,7 @@ function simulateEpoch(
   const result: SimulatedEpoch = {
     ...shown,
     epoch,
+    layers: countLayers(model.blocks),
     frozenLayers,
     frozen,
     cache: cached?.mode ?? 'off',
@@ -217,7 +232,8 @@ function planned(
         ? null
         : meanMs(cached.sampleMs, cached.steadyMs, epochsLeft) * microBatch,
     fixedK: fixedK === null ? null : Math.min(fixedK, active),
-    maxK: last?.K ?? null,
+    // A model that has grown may need a longer pipeline.
+    maxK: last === undefined || last.layers < countLayers(model.blocks) ? null : last.K,
   });
 }
 

@@ -10,6 +10,7 @@ import { startingConfig } from '../checkpoint/starting-config.js';
 import { withWorkers } from '../coordinator/with-workers.js';
 import type { TrainConfig } from '../core/config.js';
 import { present } from '../core/invariant.js';
+import type { PlannedGrowth } from '../core/plan.js';
 import type { CostTrust } from '../costs/cost-trust.js';
 import type { HandoverCost } from '../costs/handover-probe.js';
 import { measuredCosts } from '../costs/measured-costs.js';
@@ -26,6 +27,8 @@ import { type MicroBatchChoice, withMicroBatch } from './micro-batch-search.js';
 
 export interface PreviewedPlan extends Omit<PipelineChoice, 'schedule'> {
   readonly schedule: string;
+  /** Layers that there are. */
+  readonly layers: number;
   readonly frozenLayers: number;
   /** Frozen blocks. */
   readonly frozen: number;
@@ -76,20 +79,24 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
   const numLayers = countLayers(model.blocks);
   const epochs = totalSteps / sampler.stepsPerEpoch;
   let history: PlanHistory | null = null;
-  const plans = depthsOf(setup, numLayers).map((frozenLayers, i, depths): PreviewedPlan => {
+  const all = [...growingSizes(setup), ...depthsOf(setup, numLayers).map(whole(numLayers))];
+  const plans = all.map(({ layers, growth, frozenLayers }, i): PreviewedPlan => {
     const frozen = frozenBlocks(model.blocks, frozenLayers);
     // Taken as reached at equal distances over the run.
-    const epochsLeft = epochs * (1 - i / depths.length);
+    const epochsLeft = epochs * (1 - i / all.length);
     const planned: Planned = nextPlan(basis, history, {
       frozen,
       frozenLayers,
       epochsLeft,
-      because: frozen === 0 ? 'the run starts' : becauseFrozen(frozenLayers),
+      ...(growth === null ? {} : { growth }),
+      because: frozen > 0 ? becauseFrozen(frozenLayers) : i === 0 ? 'the run starts' : becauseGrown(layers),
     });
-    const { choice, event, cacheReason } = planned;
+    const { choice, event, cacheReason, plan } = planned;
     history = planned.history;
     return {
       ...choice,
+      cuts: present(plan.replicas[0], 'replica 0').stages.map(({ from }) => from),
+      layers,
       schedule: event.schedule,
       frozenLayers,
       frozen,
@@ -118,6 +125,28 @@ export async function previewPlan(given: TrainConfig, kept: string | null = null
     plans,
   };
 }
+
+const becauseGrown = (layers: number): string => `the model has grown to ${layers} layers`;
+
+/** What a plan is shown for. */
+interface Shown {
+  readonly layers: number;
+  /** Null where the model is whole. */
+  readonly growth: PlannedGrowth | null;
+  readonly frozenLayers: number;
+}
+
+const whole =
+  (layers: number) =>
+  (frozenLayers: number): Shown => ({ layers, growth: null, frozenLayers });
+
+/** The sizes that a model has before it is whole. */
+const growingSizes = ({ growth }: RunSetup): Shown[] =>
+  (growth?.sizes ?? []).slice(0, -1).map(({ layers, absent }) => ({
+    layers,
+    growth: { absent: [...absent], born: [], asIdentity: false },
+    frozenLayers: 0,
+  }));
 
 /** Layers frozen in the plans that are shown: none where nothing freezes. */
 function depthsOf({ config, trained, dataset }: RunSetup, numLayers: number): number[] {

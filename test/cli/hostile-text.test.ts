@@ -131,6 +131,7 @@ describe('a command shows hostile text and obeys none of it', () => {
     ['eval', () => ['eval', run]],
     ['export', () => ['export', run, '--out', HOSTILE]],
     ['freeze-replay', () => ['freeze-replay', run]],
+    ['grow-replay', () => ['grow-replay', run]],
     ['resume', () => ['resume', run]],
     ['worker', () => ['worker', '--join', 'ws://127.0.0.1:1', '--token', 'x', '--name', HOSTILE]],
     ['a folder that is none', () => ['report', `${run}-none`]],

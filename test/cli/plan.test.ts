@@ -22,6 +22,7 @@ const planAt = (frozen: number): PreviewedPlan => {
   return {
     ...choice,
     schedule: scheduleName(choice.schedule),
+    layers: 3,
     frozenLayers: frozen,
     frozen,
     usesCache: false,

@@ -15,6 +15,15 @@ async function simulate(...argv: readonly string[]): Promise<{ code: number; out
 }
 
 describe('pipetrain simulate', () => {
+  it('simulates a model that grows: faster epochs first, and more layers later', async () => {
+    const { out } = await simulate('--rules', 'pipetrain', '--grow', '0:6,3:12', '--freeze-max', '1', '--json');
+    const { run } = JSON.parse(out) as { run: { epochs: { layers: number; stepMs: number }[] } };
+    expect(run.epochs.map(({ layers }) => layers)).toEqual([6, 6, 6, ...Array.from({ length: 7 }, () => 12)]);
+    expect(run.epochs[0]?.stepMs).toBeLessThan(0.7 * (run.epochs[3]?.stepMs ?? 0));
+    expect((await simulate('--rules', 'pipetrain', '--grow', '0:6,3:10')).err).toContain('end with :12');
+    expect((await simulate('--grow', '0:6,3:12')).err).toContain('--rules pipetrain');
+  });
+
   it('compares both rules, says how much is the baseline, what is published and what is not modelled', async () => {
     const { code, out } = await simulate();
     expect(code).toBe(0);

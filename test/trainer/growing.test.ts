@@ -3,13 +3,14 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
-import { type TrainConfigInput,trainConfigSchema } from '../../engine/core/config.js';
+import { type TrainConfigInput, trainConfigSchema } from '../../engine/core/config.js';
 import type { RunEventBody } from '../../engine/events/events.js';
+import { replayGrowth } from '../../engine/growing/grow-replay.js';
 import { evaluateCheckpoint } from '../../engine/inference/evaluate.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import { scratch } from '../scratch.js';
 import { trainInto } from './run-on-disk.js';
-import { hashesOf, referenceRun, TINY, trainRun } from './train-run.js';
+import { hashesOf, referenceRun, timed, TINY, trainRun } from './train-run.js';
 
 /** Two layers become four at step 6; then the first two freeze. */
 const GROWS: Partial<TrainConfigInput> = {
@@ -77,12 +78,25 @@ describe('a model that grows and then freezes', () => {
   });
 });
 
-describe.each(['interleave', 'identity'] as const)('growing twice by %s', (growBy) => {
-  const twice = { ...GROWS, freeze: 'none', grow: '0:1,4:2,8:4', growBy } as const;
+describe.each(['interleave', 'identity'] as const)('growing twice by itself, by %s', (growBy) => {
+  const twice = { ...GROWS, freeze: 'none', grow: 'auto', growFrom: 1, growBy } as const;
+  const whole = () => referenceRun({ ...twice, devices: 'cpu:1' });
   it('gives the same bits to a pipeline that loses a worker after the first growth', async () => {
-    const onEvent = killOnce((event) => event.type === 'step' && event.step === 5);
+    const onEvent = killOnce((event) => event.type === 'step' && event.step === 3);
     const run = await trainRun({ ...twice, devices: 'cpu:2', pipeline: 2 }, onEvent);
     expect(run.of('recovered')).toHaveLength(1);
-    expect(hashesOf(run)).toEqual(hashesOf(await referenceRun({ ...twice, devices: 'cpu:1' })));
+    expect(hashesOf(run)).toEqual(hashesOf(await whole()));
+  });
+  it('is decided again by its events', async () => {
+    const run = await whole();
+    const config = trainConfigSchema.parse({ ...TINY, ...twice });
+    const { isOwn, decisions } = replayGrowth(timed(run), config, 'auto');
+    const taken = run
+      .of('grow.decided')
+      .map(({ step, fromLayers, toLayers, reason }) => ({ step, fromLayers, toLayers, reason }));
+    expect(isOwn).toBe(true);
+    expect(decisions).toEqual(taken);
+    expect(taken.filter(({ fromLayers, toLayers }) => fromLayers < toLayers)).toHaveLength(2);
+    expect(replayGrowth(timed(run), config, '0:1,2:4').decisions).toMatchObject([{ step: 2, toLayers: 4 }]);
   });
 });
