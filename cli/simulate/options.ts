@@ -79,6 +79,9 @@ export function parseAlpha(text: string): number {
   return alpha > 0 && alpha < 1 ? alpha : fail('alpha', text, 'between 0 and 1, such as 0.3 or 1/3');
 }
 
+const whyNotGrow = (rules: string, sweep: boolean | undefined): string | null =>
+  rules === 'pipetrain' && sweep !== true ? null : 'only the rules of pipetrain grow (--rules pipetrain)';
+
 /** Why each flag has no effect beside the others, or null. */
 export function idleSimulateFlags({ schedule, rules, cache, sweep }: SimulateFlags): Record<string, string | null> {
   const [drawn, paper] = [schedule !== undefined, rules === 'paper' && sweep !== true && schedule === undefined];
@@ -90,9 +93,7 @@ export function idleSimulateFlags({ schedule, rules, cache, sweep }: SimulateFla
     rules: oneSchedule ?? (sweep === true ? '--sweep compares both rules' : null),
     alpha: oneSchedule ?? (sweep === true ? '--sweep goes through the alphas of the paper' : null),
     freezeMax: oneSchedule,
-    grow:
-      oneSchedule ??
-      (rules === 'pipetrain' && sweep !== true ? null : 'only the rules of pipetrain grow (--rules pipetrain)'),
+    grow: oneSchedule ?? whyNotGrow(rules, sweep),
     epochs: oneSchedule,
     samples: oneSchedule,
     pipeline: oneSchedule ?? byPaper,

@@ -72,6 +72,13 @@ function costRows({ costs }: PlanPreview, columns: number): string[] {
   );
 }
 
+/** Which part of the model there is, or trains. */
+function partText({ layers, frozenLayers, usesCache }: PreviewedPlan, numLayers: number): string {
+  if (layers < numLayers) return `${layers} of ${plural(numLayers, 'layer')}`;
+  if (frozenLayers === 0) return 'nothing frozen';
+  return `${frozenLayers} of ${plural(numLayers, 'layer')} frozen, cache ${usesCache ? 'on' : 'off'}`;
+}
+
 function planSection(plan: PreviewedPlan, { costs, numLayers, memoryLimit }: PlanPreview, columns: number): string[] {
   const {
     K,
@@ -85,18 +92,10 @@ function planSection(plan: PreviewedPlan, { costs, numLayers, memoryLimit }: Pla
     recompute,
     reason,
     rejected,
-    layers,
     frozenLayers,
-    usesCache,
     cacheReason,
     grid,
   } = plan;
-  const frozen =
-    layers < numLayers
-      ? `${layers} of ${plural(numLayers, 'layer')}`
-      : frozenLayers === 0
-        ? 'nothing frozen'
-        : `${frozenLayers} of ${plural(numLayers, 'layer')} frozen, cache ${usesCache ? 'on' : 'off'}`;
   const stages = cuts.map((from, stage) => [
     `${stage}`,
     range(from, cuts[stage + 1] ?? costs.length),
@@ -107,7 +106,7 @@ function planSection(plan: PreviewedPlan, { costs, numLayers, memoryLimit }: Pla
     .slice(0, MOST_REJECTED)
     .map(({ K: k, R: r, predictedStepMs: ms, why }) => [`${k} x ${r}`, ms === null ? '-' : millis(ms), why]);
   return [
-    `${frozen}: ${plural(K, 'stage')} x ${plural(R, 'replica')}, ${schedule}`,
+    `${partText(plan, numLayers)}: ${plural(K, 'stage')} x ${plural(R, 'replica')}, ${schedule}`,
     ...wrap(
       `  ${millis(predictedStepMs)} a step predicted, bubble ${percent(predictedBubble)}, ` +
         `${count(microBatches)} micro-batch${microBatches === 1 ? '' : 'es'} per replica`,
