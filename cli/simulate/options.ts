@@ -79,11 +79,14 @@ export function parseAlpha(text: string): number {
   return alpha > 0 && alpha < 1 ? alpha : fail('alpha', text, 'between 0 and 1, such as 0.3 or 1/3');
 }
 
-const whyNotGrow = (rules: string, sweep: boolean | undefined): string | null =>
-  rules === 'pipetrain' && sweep !== true ? null : 'only the rules of pipetrain grow (--rules pipetrain)';
+const whyNotGrow = ({ rules, sweep, schedule }: SimulateFlags): string | null =>
+  rules === 'pipetrain' && sweep !== true && schedule === undefined
+    ? null
+    : 'only a training by the rules of pipetrain grows (--rules pipetrain)';
 
 /** Why each flag has no effect beside the others, or null. */
-export function idleSimulateFlags({ schedule, rules, cache, sweep }: SimulateFlags): Record<string, string | null> {
+export function idleSimulateFlags(flags: SimulateFlags): Record<string, string | null> {
+  const { schedule, rules, cache, sweep } = flags;
   const [drawn, paper] = [schedule !== undefined, rules === 'paper' && sweep !== true && schedule === undefined];
   const byPaper = paper ? 'the rules of the paper do not know it (--rules paper)' : null;
   const oneSchedule = drawn ? '--schedule draws one schedule, and simulates no training' : null;
@@ -93,7 +96,7 @@ export function idleSimulateFlags({ schedule, rules, cache, sweep }: SimulateFla
     rules: oneSchedule ?? (sweep === true ? '--sweep compares both rules' : null),
     alpha: oneSchedule ?? (sweep === true ? '--sweep goes through the alphas of the paper' : null),
     freezeMax: oneSchedule,
-    grow: oneSchedule ?? whyNotGrow(rules, sweep),
+    grow: whyNotGrow(flags),
     epochs: oneSchedule,
     samples: oneSchedule,
     pipeline: oneSchedule ?? byPaper,

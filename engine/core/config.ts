@@ -194,10 +194,11 @@ export const trainConfigSchema = z.strictObject({
     ),
   growFrom: positive.optional().describe('grow auto: layers to start with; each growth doubles them (default: half)'),
   growBy: name
-    .default('stack')
+    .default('auto')
     .describe(
-      'what new layers start from: stack (copies of the layers below, 1 2 1 2), interleave (1 1 2 2), or identity ' +
-        '(copies that change nothing until they have learnt to)',
+      'what new layers start from: stack (copies of the layers below, 1 2 1 2), interleave (1 1 2 2), identity ' +
+        '(copies that change nothing until they have learnt to), or auto: identity where the blocks of the model say ' +
+        'how, else stack',
     ),
   pipeline: z
     .union([z.literal('auto'), positive])

@@ -1,6 +1,6 @@
 // GrowReplay: a run's events as the question "when would this policy have grown it?", and the answer beside what the
-// run did. Pure, from events and configuration alone. The policy follows its own decisions, on the losses of the run as it
-// was.
+// run did. Pure, from events and configuration alone. The policy follows its own decisions, on the losses of the run as
+// it was.
 import type { TrainConfig } from '../core/config.js';
 import { DataError, UsageError } from '../core/errors.js';
 import type { RunEvent } from '../events/events.js';

@@ -34,7 +34,7 @@ export function checkSettings(config: TrainConfig): void {
 
 /** What can be known of it without the model. */
 function requireGrowth({ grow, growBy, initFrom }: TrainConfig): void {
-  GROWTH_WAYS.get(growBy);
+  if (growBy !== 'auto') GROWTH_WAYS.get(growBy);
   if (grow === 'none') return;
   growPolicyOf(grow);
   if (initFrom !== '')

@@ -28,7 +28,10 @@ const inexact = new Intl.ListFormat('en-GB').format(CODECS.all.flatMap(({ name, 
 /** What `trainConfigSchema` accepts and knows here; its output is a TrainConfig. */
 export const runConfigSchema = trainConfigSchema.extend({
   freeze: nameIn(FREEZE_POLICIES, freeze),
-  growBy: nameIn(GROWTH_WAYS, growBy),
+  growBy: z
+    .enum(['auto', ...GROWTH_WAYS.names])
+    .default(growBy.def.defaultValue)
+    .describe(growBy.description ?? ''),
   optimizer: nameIn(OPTIMIZERS, optimizer),
   cacheCodec: nameIn(
     CODECS,

@@ -12,7 +12,7 @@ import type { GrowPolicy } from '../growth/policy.js';
 import { parseGrowSchedule } from '../growth/schedule.js';
 import type { GrowthWay } from '../growth/way.js';
 import { GROWTH_WAYS } from '../growth/ways.js';
-import type { Model } from '../model/block.js';
+import type { Block, Model } from '../model/block.js';
 import { canBeIdentity } from '../model/identity-block.js';
 import { type RepeatingLayers, repeatingLayers } from '../model/repeating-layers.js';
 
@@ -69,8 +69,9 @@ export function runGrowth(subject: GrowthSubject): RunGrowth | null {
     );
   const repeating = repeatingLayers(model, data);
   if (repeating.count < 2) throw cannotRepeat(model, repeating);
-  const way = GROWTH_WAYS.get(config.growBy);
-  if (way.keepsFunction) requireIdentity(model, repeating);
+  const stubborn = withoutIdentity(model, repeating);
+  const way = GROWTH_WAYS.get(config.growBy !== 'auto' ? config.growBy : stubborn === null ? 'identity' : 'stack');
+  if (way.keepsFunction && stubborn !== null) throw noIdentity(model.name, stubborn);
   const layers = sizesOf(config, repeating, totalSteps);
   const extra = repeating.numLayers - repeating.count;
   const rungs = ladderOf(
@@ -169,13 +170,19 @@ function cannotRepeat({ name, blocks }: Model, { numLayers, blocksOf }: Repeatin
   );
 }
 
-function requireIdentity({ name, blocks }: Model, { first, blocksOf }: RepeatingLayers): void {
-  const other = blocksOf(first).find((block) => !canBeIdentity(present(blocks[block], 'block')));
-  if (other === undefined) return;
-  throw new ModelError(
-    'PT_GROW_MODEL',
-    `${name} cannot grow by identity: the block ${blocks[other]?.name ?? other} does not say which parameters close ` +
-      'its residual branch (`closing`), those that make it give back its input where they are zero',
-    'Declare them, where the block has such; or use --grow-by stack or interleave.',
+/** The first block that repeats and cannot be made the identity, or null. */
+function withoutIdentity({ blocks }: Model, { first, blocksOf }: RepeatingLayers): Block | null {
+  return (
+    blocksOf(first)
+      .map((index) => present(blocks[index], `block ${index}`))
+      .find((block) => !canBeIdentity(block)) ?? null
   );
 }
+
+const noIdentity = (model: string, block: Block): ModelError =>
+  new ModelError(
+    'PT_GROW_MODEL',
+    `${model} cannot grow by identity: the block ${block.name} does not say which parameters close its residual ` +
+      'branch (`closing`), those that make it give back its input where they are zero',
+    'Declare them, where the block has such; or use --grow-by stack or interleave.',
+  );

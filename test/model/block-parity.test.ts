@@ -157,6 +157,18 @@ describe.each(cases)('$name', ({ name, model, data, index }) => {
     expectClose(evaluateEagerly('pipetrain-ort', block), reference);
   });
 
+  it('gives back its input where what closes its residual branch is zero', () => {
+    const { closing = [] } = present(model.blocks[index], name);
+    if (closing.length === 0) return;
+    const roles = closing.map((param) => `param ${index}/${param}`);
+    for (const role of roles) expect([...ports.keys()]).toContain(role);
+    const zeroed = new Map(
+      [...values].map(([role, array]) => [role, roles.includes(role) ? array.map(() => 0) : array] as const),
+    );
+    const output = runByRole(executor, compilePrefix(model, data, index, index + 1, B), zeroed);
+    expect(output.get('activation')).toEqual(values.get('activation'));
+  });
+
   it('has the gradients that differences of its objective show', () => {
     const objective = (role: string, element: number, delta: number): number => {
       const moved = present(values.get(role), role).slice();

@@ -6,8 +6,10 @@ import type { DataInfo } from '../../engine/data/dataset.js';
 import type { Block, Model } from '../../engine/model/block.js';
 import { bias, defineBlock, defineInputBlock, matrix } from '../../engine/model/define-block.js';
 import { repeatingLayers } from '../../engine/model/repeating-layers.js';
+import { runGrowth } from '../../engine/run/run-growth.js';
 import { setUpRun } from '../../engine/run/run-setup.js';
 import * as tf from '../../engine/tensor/tf.js';
+import { errorOf } from '../error-of.js';
 
 const setUp = (changes: Partial<TrainConfigInput>) =>
   setUpRun(
@@ -23,6 +25,37 @@ const setUp = (changes: Partial<TrainConfigInput>) =>
     }),
   );
 
+const DATA: DataInfo = {
+  task: 'other',
+  fields: [{ name: 'x', shape: [4], dtype: 'float32' }],
+  classes: null,
+  vocabulary: null,
+  sequence: null,
+};
+const layer = (index: number, of: (x: tf.Tensor) => tf.Tensor, width = 4): Block =>
+  defineBlock({
+    name: `anything${index}`,
+    kind: 'other',
+    layer: index,
+    params: { a: matrix([4, width]), b: matrix([width, 4]), c: bias(4) },
+    forward: (x, p) => tf.add(x, tf.add(tf.matMul(of(tf.matMul(x as tf.Tensor2D, p.a as tf.Tensor2D)), p.b), p.c)),
+  });
+const model = (layers: readonly Block[]): Model => ({
+  name: 'mine',
+  blocks: [
+    defineInputBlock({
+      name: 'input',
+      kind: 'embedding',
+      params: { w: matrix([4, 4]) },
+      forward: (p, context) => tf.matMul(context.field('x') as tf.Tensor2D, p.w as tf.Tensor2D),
+    }),
+    ...layers,
+  ],
+  loss: (y) => tf.mean(tf.square(y), -1),
+  score: null,
+  metric: { name: 'loss', higherIsBetter: false },
+});
+
 describe('the growth of a run', () => {
   it('has the sizes of its schedule, and of each the blocks that are missing', async () => {
     const { growth } = await setUp({ grow: '0:3,20:6', growBy: 'interleave' });
@@ -35,6 +68,20 @@ describe('the growth of a run', () => {
       (await setUp({ grow: 'auto', ...changes })).growth?.sizes.map(({ layers }) => layers);
     expect(await sizes({})).toEqual([3, 6]);
     expect(await sizes({ growFrom: 1 })).toEqual([1, 2, 4, 6]);
+  });
+  it('keeps what the model computes where its blocks say how, and else stacks', async () => {
+    const wayOf = async (changes: Partial<TrainConfigInput>) =>
+      (await setUp({ grow: 'auto', ...changes })).growth?.way.name;
+    expect(await wayOf({})).toBe('identity');
+    const own = { model: model([layer(0, tf.relu), layer(1, tf.relu)]), data: DATA, totalSteps: 100, isTrained: false };
+    const settings = trainConfigSchema.parse({ model: 'mine', data: 'mine', grow: '0:1,20:2' });
+    expect(runGrowth({ ...own, config: settings })?.way.name).toBe('stack');
+    const error = errorOf(() => runGrowth({ ...own, config: { ...settings, growBy: 'identity' } }));
+    expect(error.code).toBe('PT_GROW_MODEL');
+    expect(error.message).toContain('the block anything0 does not say');
+    expect(errorOf(() => runGrowth({ ...own, config: settings, isTrained: true })).message).toContain(
+      'trained weights',
+    );
   });
   it('is nothing where nothing is said', async () => {
     expect((await setUp({})).growth).toBeNull();
@@ -60,36 +107,6 @@ describe('the growth of a run', () => {
 });
 
 describe('layers that repeat', () => {
-  const DATA: DataInfo = {
-    task: 'other',
-    fields: [{ name: 'x', shape: [4], dtype: 'float32' }],
-    classes: null,
-    vocabulary: null,
-    sequence: null,
-  };
-  const layer = (index: number, of: (x: tf.Tensor) => tf.Tensor, width = 4): Block =>
-    defineBlock({
-      name: `anything${index}`,
-      kind: 'other',
-      layer: index,
-      params: { a: matrix([4, width]), b: matrix([width, 4]), c: bias(4) },
-      forward: (x, p) => tf.add(x, tf.add(tf.matMul(of(tf.matMul(x as tf.Tensor2D, p.a as tf.Tensor2D)), p.b), p.c)),
-    });
-  const model = (layers: readonly Block[]): Model => ({
-    name: 'mine',
-    blocks: [
-      defineInputBlock({
-        name: 'input',
-        kind: 'embedding',
-        params: { w: matrix([4, 4]) },
-        forward: (p, context) => tf.matMul(context.field('x') as tf.Tensor2D, p.w as tf.Tensor2D),
-      }),
-      ...layers,
-    ],
-    loss: (y) => tf.mean(tf.square(y), -1),
-    score: null,
-    metric: { name: 'loss', higherIsBetter: false },
-  });
   const found = (layers: readonly Block[]) => {
     const { first, count } = repeatingLayers(model(layers), DATA);
     return { first, count };

@@ -16,6 +16,7 @@ import { hashesOf, referenceRun, timed, TINY, trainRun } from './train-run.js';
 const GROWS: Partial<TrainConfigInput> = {
   modelOptions: { layers: 4, width: 16, heads: 2, patch: 8 },
   grow: '0:2,6:4',
+  growBy: 'stack',
   freeze: 'manual',
   freezeSchedule: '9:2',
 };
