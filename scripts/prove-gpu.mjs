@@ -2,7 +2,8 @@
 // conformance, equal bits over all shapes with several workers on one GPU, an elastic run with a kill, and steps beside
 // PyTorch's, eager and compiled, in turn. What there is no time for is named. Nothing of it needs a GPU to run through:
 // with --device torch-cpu --tiny it does so in CI. Usage: npm run prove:gpu -- [--device torch-cuda] [--tiny]
-// [--parts conformance,bits,elastic,steps,other-bits] [--minutes 10] [--precisions fp32,bf16] [--ours-only] [--results FILE]
+// [--parts conformance,bits,elastic,steps,other-bits] [--minutes 10] [--precisions fp32,bf16] [--ours-only]
+// [--results FILE]
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fail, knownNames, wholeNumber } from './lab/command-line.mjs';
@@ -86,7 +87,13 @@ async function row(part, what, work) {
   const done = { part, what, seconds: watch.seconds() - begin, ...finding };
   rows.push(done);
   console.log(
-    `${part.padEnd(12)} ${what.padEnd(18)} ${done.verdict.padEnd(8)} ${done.seconds.toFixed(1).padStart(6)} s  ${done.text}`,
+    [
+      part.padEnd(12),
+      what.padEnd(18),
+      done.verdict.padEnd(8),
+      `${done.seconds.toFixed(1).padStart(6)} s `,
+      done.text,
+    ].join(' '),
   );
 }
 

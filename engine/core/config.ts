@@ -64,8 +64,8 @@ export const trainConfigSchema = z.strictObject({
     .string()
     .default('auto')
     .describe(
-      'cpu:N workers, cuda:N, others that pipetrain devices lists, or auto: one per GPU that PyTorch can use, else one ' +
-        'per usable core, at most 8; several kinds (cpu:1,cuda:1) with --fast',
+      'cpu:N workers, cuda:N, others that pipetrain devices lists, or auto: one per GPU that PyTorch can use, else ' +
+        'one per usable core, at most 8; several kinds (cpu:1,cuda:1) with --fast',
     ),
   kernels: choice(['auto', 'off'])
     .default('auto')

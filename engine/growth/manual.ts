@@ -1,5 +1,5 @@
 // The growth that a person writes down: at which step how many layers there are, e.g. `0:3,500:6`.
-import { type GrowPolicy,grows } from './policy.js';
+import { type GrowPolicy, grows } from './policy.js';
 import { parseGrowSchedule } from './schedule.js';
 
 /** Grows as the schedule says for the steps done so far. Throws a UsageError (PT_GROW) where it cannot be read. */

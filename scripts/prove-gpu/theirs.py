@@ -92,7 +92,8 @@ for line in sys.stdin:
                 torch.cuda.reset_peak_memory_stats()
             kept[key] = training(*key)
         steps = [kept[key]() for _ in range(turn["steps"])]
-        mb = torch.cuda.max_memory_reserved() / 1e6 if is_cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        host_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        mb = torch.cuda.max_memory_reserved() / 1e6 if is_cuda else host_mb
         say({"ms": [ms for ms, _ in steps], "loss": steps[-1][1], "peakMb": mb})
     except Exception as error:
         say({"error": str(error).split("\n")[0][:200]})
