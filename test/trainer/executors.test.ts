@@ -1,9 +1,11 @@
 // The same training on other executors than the default one. Those whose package is not installed here are skipped, by
 // name and with the reason.
+import { env } from 'node:process';
 import { describe, expect, test } from 'vitest';
 import { obstacleTo } from '../tensor/obstacle.js';
 import { lossesOf, referenceRun, type TrainedRun, trainRun } from './train-run.js';
 
+const isBf16 = env['PIPETRAIN_TEST_PRECISION'] === 'bf16';
 const changes = { steps: 10, evalEvery: 'never' } as const;
 const runOn = (devices: string): Promise<TrainedRun> => referenceRun({ ...changes, devices });
 
@@ -16,8 +18,9 @@ const TOLERANCES: readonly (readonly [kind: string, tolerance: number])[] = [
   ['tfjs-webgpu', 1e-5],
   ['ort-webgpu', 1e-5],
   ['ort-cuda', 1e-5],
-  ['torch-cpu', 1e-5],
-  ['torch-cuda', 1e-5],
+  // In bf16 a sum in another order is now and then rounded to another bfloat16, 2^-9 away.
+  ['torch-cpu', isBf16 ? 1e-4 : 1e-5],
+  ['torch-cuda', isBf16 ? 1e-4 : 1e-5],
 ];
 
 describe.each(TOLERANCES)('a run on %s', async (kind, tolerance) => {

@@ -2,7 +2,7 @@
 import type { Aten } from '../aten.js';
 import { type Call, handleAt, type KernelMaker, type KernelTable } from '../kernel.js';
 import type { Handle } from '../tensors.js';
-import { leakyRelu } from './unary.js';
+import { inDouble, leakyRelu } from './unary.js';
 
 /** Booleans count as integers. */
 const numericOp =
@@ -63,7 +63,8 @@ const floorDiv: KernelMaker = (aten, call) => {
 /** The remainder with the sign of the divisor; 0 for an integer divided by 0. */
 const mod: KernelMaker = (aten, call) => {
   const remainder = aten.op('remainder.Tensor');
-  if (isFloat(call)) return (x) => remainder(handleAt(x, 0), handleAt(x, 1));
+  // Of 32-bit floats it is none where the quotient is large.
+  if (isFloat(call)) return (x) => inDouble(aten, remainder, [handleAt(x, 0), handleAt(x, 1)]);
   return (x) => {
     const [a, b] = [call.numeric(x, 0), divisor(aten, call.numeric(x, 1))];
     return aten.cast(remainder(aten.cast(a, 'float64'), aten.cast(b, 'float64')), 'int32');
@@ -79,7 +80,7 @@ export const binaryKernels: KernelTable = {
   Minimum: numericOp('minimum'),
   Pow: numericOp('pow.Tensor_Tensor'),
   RealDiv: floatOp('div.Tensor'),
-  Atan2: floatOp('atan2'),
+  Atan2: (aten, call) => (x) => inDouble(aten, aten.op('atan2'), [call.floating(x, 0), call.floating(x, 1)]),
   FloorDiv: floorDiv,
   Mod: mod,
   SquaredDifference: (aten, call) => {

@@ -1,7 +1,7 @@
 // Elementwise ops of one tensor, scans and softmax.
 import { flagAttr, normalAxis, numberAttr } from '../../ops/attributes.js';
 import { withAt } from '../../ops/shapes.js';
-import type { Aten } from '../aten.js';
+import type { Aten, Operator } from '../aten.js';
 import { type Call, handleAt, type Kernel, type KernelMaker, type KernelTable } from '../kernel.js';
 import type { Handle } from '../tensors.js';
 
@@ -32,14 +32,22 @@ const rounding =
 const SELU_SCALE = 1.0507009873554805;
 const SELU_ALPHA = 1.6732632423543772;
 
+/**
+ * By way of 64-bit floats: PyTorch computes the last elements of a tensor in another way than those before, and an
+ * element shall have the same bits wherever it stands. What is left of the difference does not survive the rounding.
+ */
+export const inDouble = (aten: Aten, operator: Operator, operands: readonly Handle[]): Handle =>
+  aten.cast(operator(...operands.map((x) => aten.cast(x, 'float64'))), 'float32');
+
 /** x where it is above 0, elsewhere what `below` makes of it. */
 const above = (aten: Aten, x: Handle, below: (x: Handle) => Handle): Handle =>
   aten.op('where.self')(aten.op('gt.Tensor')(x, aten.number(0)), x, below(x));
 
 export const elu = (aten: Aten, x: Handle): Handle => above(aten, x, (y) => aten.op('expm1')(y));
 
+/** x where it is 0 or above, with a slope below. */
 export const leakyRelu = (aten: Aten, x: Handle, slope: Handle): Handle =>
-  above(aten, x, (y) => aten.op('mul.Tensor')(y, slope));
+  aten.op('where.self')(aten.op('ge.Tensor')(x, aten.number(0)), x, aten.op('mul.Tensor')(x, slope));
 
 /** Limits, either of which may be absent. NaN stays. */
 export const clamp = (aten: Aten, x: Handle, low: Handle | null, high: Handle | null): Handle =>
@@ -83,11 +91,23 @@ const test = floatOp;
 export const unaryKernels: KernelTable = {
   ...Object.fromEntries(
     [
-      ...['Exp', 'Log', 'Sqrt', 'Reciprocal', 'Sigmoid', 'Tanh', 'Erf', 'Sin', 'Cos', 'Tan', 'Sinh', 'Cosh'],
-      ...['Asin', 'Acos', 'Atan', 'Asinh', 'Acosh', 'Atanh', 'Rsqrt', 'Expm1', 'Log1p'],
+      ...['Exp', 'Log', 'Sqrt', 'Reciprocal', 'Sigmoid', 'Tanh', 'Erf', 'Sin', 'Cos', 'Tan'],
+      ...['Asin', 'Acos', 'Atan', 'Asinh', 'Acosh', 'Rsqrt', 'Expm1', 'Log1p'],
     ].map((name) => [name, floatOp(name.toLowerCase())]),
   ),
-  Softplus: (aten, call) => (x) => aten.op('logaddexp')(call.floating(x, 0), aten.number(0)),
+  ...Object.fromEntries(
+    // Of 32-bit floats, sinh and cosh are infinite too early in some versions.
+    ['Sinh', 'Cosh', 'Atanh'].map((name): [string, KernelMaker] => [
+      name,
+      (aten, call) => (x) => inDouble(aten, aten.op(name.toLowerCase()), [call.floating(x, 0)]),
+    ]),
+  ),
+  // max(x, 0) + log(1 + exp(-|x|)).
+  Softplus: (aten, call) => (inputs) => {
+    const x = call.floating(inputs, 0);
+    const small = aten.op('exp')(aten.op('neg')(aten.op('abs')(x)));
+    return aten.add(aten.op('relu')(x), aten.op('log1p')(small));
+  },
   Elu: (aten, call) => (x) => elu(aten, call.floating(x, 0)),
   Selu: (aten, call) => (inputs) => {
     const x = call.floating(inputs, 0);
