@@ -37,7 +37,8 @@ export function extended(before: PlanHistory | null, current: Plan, choice: Pipe
     choice,
     shapes: [...(before?.shapes ?? []).filter((shape) => shape.frozen < frozen), { frozen, K, R }],
     startMemory: before?.startMemory ?? null,
-    corrected: before?.corrected ?? [],
+    // Of a model that has become more nothing was measured yet.
+    corrected: (current.growth?.born ?? []).length > 0 ? [] : (before?.corrected ?? []),
   };
 }
 

@@ -14,6 +14,8 @@ import { areEqual, findDifference, type Outcome, runTrial, type Trial } from './
 
 /** Fewer steps leave no room for two epochs, a freeze and a disturbance. */
 export const LEAST_STEPS = 6;
+/** Steps of a run that is longer than any schedule. */
+const LONG_RUN = 1e9;
 /** The longest pipeline that is tried. */
 const LONGEST = 4;
 
@@ -205,7 +207,8 @@ export function trialConfig(config: TrainConfig, steps: number, workers: number)
 /** A model that grows does so once, half-way. */
 async function inShort(config: TrainConfig, steps: number): Promise<TrainConfig> {
   if (config.grow === 'none') return config;
-  const { growth } = await setUpRun(config);
+  // Its own schedule belongs to a longer run.
+  const { growth } = await setUpRun({ ...config, steps: LONG_RUN, freeze: 'none' });
   const [first, last] = [growth?.sizes[0]?.layers, growth?.sizes.at(-1)?.layers];
   const half = Math.floor(steps / 2);
   return { ...config, grow: `0:${first},${half}:${last}`, growFrom: undefined };
