@@ -14,13 +14,11 @@ const [target] = process.argv.slice(2);
 if (target === undefined) fail('Usage: node scripts/torch-from-wheel.mjs FOLDER');
 const { findTorch } = await import('#dist/engine/tensor/libtorch/find-torch.js');
 
-/** @param {string | undefined} own */
+/** @param {string} [own] That of PIPETRAIN_TORCH; without it whatever is installed. */
 function folderOf(own) {
   try {
-    return findTorch({
-      env: { ...process.env, ...(own === undefined ? {} : { PIPETRAIN_TORCH: own }) },
-      askPython: () => ({ reason: 'it is not asked' }),
-    }).folder;
+    const named = own === undefined ? undefined : { env: { PIPETRAIN_TORCH: own }, askPython: () => ({ reason: '' }) };
+    return findTorch(named).folder;
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) };
   }
@@ -32,7 +30,7 @@ function giveUp(reason) {
   process.exit(1);
 }
 
-const installed = folderOf(undefined);
+const installed = folderOf();
 if (typeof installed === 'string') {
   console.log(installed);
   process.exit(0);

@@ -30,7 +30,7 @@ export async function ourSteps(measured, { device, precision, steps, folder, sec
   const peaks = taken.flatMap(({ peakMemory = {} }) => Object.values(peakMemory));
   return {
     ms: median(taken.slice(WARM_UP).map((step) => step.seconds * 1000)),
-    mb: memory === null ? Math.max(...peaks) : gpuMb,
+    mb: memory === null ? Math.max(...peaks) / 1e6 : gpuMb,
   };
 }
 
