@@ -41,11 +41,11 @@ export async function conformance({ device, seconds }) {
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
   if (!existsSync(vitest)) return { verdict: 'skipped', text: 'vitest is not installed beside the checkout' };
   const env = { ...process.env, PIPETRAIN_TEST_TORCH_DEVICE: device === 'torch-cuda' ? 'cuda' : 'cpu' };
-  const { end, lines, isLate } = await within([vitest, 'run', 'test/tensor/torch-cpu.test.ts'], seconds, env);
+  const { end, lines, isLate } = await within([vitest, 'run', 'test/tensor/libtorch-executor.test.ts'], seconds, env);
   const plain = lines.map((line) => line.replace(/\u001b\[[\d;]*m/g, ''));
   const counts = plain.findLast((line) => /^ *Tests /.test(line))?.trim() ?? 'no tests counted';
   if (isLate) return { verdict: 'skipped', text: `not done after ${seconds.toFixed(0)} s` };
-  if (!/ passed/.test(counts))
+  if (!/ (passed|failed)/.test(counts))
     return { verdict: 'skipped', text: plain.find((line) => /skipped: /.test(line)) ?? counts };
   return { verdict: end === 0 ? 'ok' : 'FAILED', text: counts.replace(/^Tests +/, '') };
 }

@@ -1,11 +1,13 @@
-// torch-cpu: the conformance suite, and every op and function of nn, traced with its gradients, against the same
-// computation on TensorFlow.js' own cpu backend. Skipped where no PyTorch is installed, with the reason.
+// LibtorchExecutor: the conformance suite, and every op and function of nn, traced with its gradients, against the same
+// computation on TensorFlow.js' own cpu backend: on the processor, or on the first GPU where
+// PIPETRAIN_TEST_TORCH_DEVICE=cuda asks for it. Skipped where no such PyTorch is installed, with the reason.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LoadedProgram } from '../../engine/tensor/executor.js';
 import { LEAVES_LOG_SUM_EXP, leavingLogSumExp } from '../../engine/tensor/fused/log-sum-exp.js';
 import { findTorch } from '../../engine/tensor/libtorch/find-torch.js';
 import { kernelTable } from '../../engine/tensor/libtorch/kernels/table.js';
 import { LibtorchExecutor } from '../../engine/tensor/libtorch/libtorch-executor.js';
+import type { TorchDevice } from '../../engine/tensor/libtorch/torch-library.js';
 import { opTable } from '../../engine/tensor/ops/table.js';
 import type { Program } from '../../engine/tensor/program.js';
 import type { HostArray } from '../../engine/tensor/shape.js';
@@ -15,14 +17,17 @@ import { obstacleTo } from './obstacle.js';
 import { ROUNDING } from './op-case.js';
 import { namedOpCases } from './op-cases.js';
 import { type Input, onBackend, type Result, traced, worstError } from './parity.js';
+import { placeSuite } from './place-suite.js';
 
 it('has a kernel for every op of the table, and no other', () => {
   expect(Object.keys(kernelTable).sort()).toEqual([...opTable.keys()].sort());
 });
 
-const reason = await obstacleTo('torch-cpu');
+const DEVICE: TorchDevice = { type: process.env['PIPETRAIN_TEST_TORCH_DEVICE'] === 'cuda' ? 'cuda' : 'cpu', index: 0 };
+const NAME = `torch-${DEVICE.type}`;
+const reason = await obstacleTo(NAME);
 
-if (reason !== null) it.skip(`torch-cpu (skipped: ${reason})`, () => undefined);
+if (reason !== null) it.skip(`${NAME} (skipped: ${reason})`, () => undefined);
 else suite();
 
 /** The first sample has keys; the second has none. */
@@ -32,11 +37,11 @@ const noKeys = ({ data, shape }: Input): Float32Array =>
 function suite(): void {
   const opened: LibtorchExecutor[] = [];
   const open = (threads: number): LibtorchExecutor => {
-    const executor = new LibtorchExecutor(findTorch(), { type: 'cpu', index: 0 }, { threads });
+    const executor = new LibtorchExecutor(findTorch(), DEVICE, { threads });
     opened.push(executor);
     return executor;
   };
-  executorSuite('torch-cpu', open, () => opened.reduce((sum, { aten }) => sum + aten.tensors.live, 0));
+  executorSuite(NAME, open, () => opened.reduce((sum, { aten }) => sum + aten.tensors.live, 0));
 
   const compare = (actual: Result, expected: Result, tolerance: number): void => {
     expect(worstError(actual.value, expected.value)).toBeLessThanOrEqual(tolerance);
@@ -45,7 +50,9 @@ function suite(): void {
     );
   };
 
-  describe('torch-cpu computes', () => {
+  placeSuite(NAME, () => open(1));
+
+  describe(`${NAME} computes`, () => {
     let executor: LibtorchExecutor;
     beforeAll(() => {
       executor = open(1);
