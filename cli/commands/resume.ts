@@ -1,6 +1,7 @@
 // pipetrain resume: an interrupted run goes on from its newest whole checkpoint, in any shape.
 import { Command } from 'commander';
-import { EXIT, type ExitCode } from '../../engine/core/errors.js';
+import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { EXIT, type ExitCode, PipetrainError } from '../../engine/core/errors.js';
 import { EventFile } from '../../engine/events/event-file.js';
 import { summarize } from '../../engine/events/summary.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
@@ -88,6 +89,18 @@ export function resumeCommand(context: CommandContext): Command {
   );
 }
 
+/**
+ * Throws a ModelError (PT_MODEL_CHANGED) where the model of a finished run is another one than it was: whoever resumes
+ * it should not take its result for that of the model that is there now. A model that is gone is needed no more.
+ */
+async function refuseOtherModel(services: CommandContext['services'], point: ResumePoint): Promise<void> {
+  try {
+    await services.modelOf(String(point.manifest.config['model']), point);
+  } catch (error) {
+    if (error instanceof PipetrainError && error.code === 'PT_MODEL_CHANGED') throw error;
+  }
+}
+
 /** The folder is held by this process. */
 async function goOn(
   { io, services }: CommandContext,
@@ -99,6 +112,7 @@ async function goOn(
   const { point, refused } = await services.resumePoint(folder);
   const { status, steps } = summarize(new EventFile(folder.eventsPath));
   if (status === 'finished' && point.manifest.step >= steps) {
+    await refuseOtherModel(services, point);
     // Events alone go to the output of --json.
     const output = options.json === true ? io.stderr : io.stdout;
     output.lines([

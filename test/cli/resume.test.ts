@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runCli } from '../../cli/program.js';
 import type { CliServices } from '../../cli/session/services.js';
-import { UsageError, WorkerError } from '../../engine/core/errors.js';
+import { ModelError, UsageError, WorkerError } from '../../engine/core/errors.js';
 import { EventFile } from '../../engine/events/event-file.js';
 import { runEventSchema } from '../../engine/events/events.js';
 import { sampleRun } from '../events/sample-run.js';
@@ -76,6 +76,17 @@ describe('resume', () => {
       expect(content(path)).toEqual(before);
     },
   );
+
+  test.each([
+    ['PT_MODEL_CHANGED', 3],
+    // It is needed no more.
+    ['PT_MODEL_MISSING', 0],
+  ])('of a finished run whose model ends with %s ends with the exit code %i', async (code, exitCode) => {
+    const [path, io] = [await finishedRun(), fakeIo()];
+    const modelOf = () => Promise.reject(new ModelError(code, 'the model is another one', 'Use the one that it was.'));
+    expect(await runCli(['resume', path], io, { ...fakeServices(replay), modelOf })).toBe(exitCode);
+    expect(io.stderr.text.includes(`[${code}]`)).toBe(exitCode !== 0);
+  });
 
   test('refuses a token where nobody can join', async () => {
     const [path, io] = [await interruptedRun(), fakeIo()];
