@@ -74,6 +74,7 @@ const TRIALS = {
   fuzz: {
     command: ['--expose-gc', 'scripts/fuzz.mjs', '--frames', '4000', '--sockets', '200', '--workers', '1'],
   },
+  'soak:torch': { command: ['scripts/soak-torch.mjs', '--steps', '60'] },
   'prove:gpu': {
     command: [
       'scripts/prove-gpu.mjs',

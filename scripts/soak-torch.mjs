@@ -27,7 +27,7 @@ const NAME = 'gpt-smoke';
 const FAILS_EVERY = 10;
 
 const executor = await openExecutorOf('torch-cpu', { threads: 1 }).catch((/** @type {Error} */ error) => {
-  console.log(`Nothing to do: ${error.message}`);
+  console.log(`soak:torch skipped: ${error.message}`);
   process.exit(0);
 });
 const { model, data } = await buildMeasured(NAME, engineAt());
