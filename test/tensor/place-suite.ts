@@ -46,6 +46,9 @@ const alongRows: readonly (readonly [string, (x: T) => T])[] = [
   ['gelu', (x) => nn.gelu(x)],
   ['layer norm', (x) => nn.layerNorm(x, tf.ones([x.shape[2] ?? 0]), tf.zeros([x.shape[2] ?? 0]))],
   ['attention', (x) => nn.attention(x, x, x, { heads: 1 })],
+  ['linear to one number', (x) => nn.linear(x, tf.ones([x.shape[2] ?? 0, 1]), tf.zeros([1]))],
+  ['product with a column', (x) => tf.matMul(tf.reshape(x, [-1, x.shape[2] ?? 0]), tf.ones([x.shape[2] ?? 0, 1]))],
+  ['product with two columns', (x) => tf.matMul(x, tf.ones([x.shape[0], x.shape[2] ?? 0, 2]))],
   ['linear', (x) => nn.linear(x, tf.ones([x.shape[2] ?? 0, 9]), tf.zeros([9]))],
 ];
 

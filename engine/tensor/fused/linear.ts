@@ -3,7 +3,7 @@
 import { invariant } from '../../core/invariant.js';
 import { defineOp, type OpDefinition } from '../ops/definition.js';
 import { rowSumOperands } from '../ops/emit.js';
-import { finishProduct } from '../ops/matmul.js';
+import { finishColumn, finishProduct, isColumn } from '../ops/matmul.js';
 import { at } from '../ops/shapes.js';
 import { type GradConfig, matMul, reshape, type Tensor } from '../tf.js';
 import { defineGradient, firstOf, runOne } from './gradient.js';
@@ -18,8 +18,10 @@ export const linearOps: readonly OpDefinition[] = [
       const names = e.inputs.map(({ name }) => name);
       const [rows, columns] = e.output(0).shape as [number, number];
       const inner = at(e.input(0).shape, 1);
-      if (!e.hasKernels || rows * columns * inner === 0) e.finish('Gemm', names);
-      else
+      if (!e.hasKernels || rows * columns * inner === 0) {
+        if (isColumn(e)) finishColumn(e, false, names.slice(2));
+        else e.finish('Gemm', names);
+      } else
         finishProduct(
           e,
           { rows, columns, inner, transA: false, transB: false, hasBias: names.length === 3 },

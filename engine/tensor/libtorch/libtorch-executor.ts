@@ -13,6 +13,11 @@ import { TorchMemory } from './torch-memory.js';
 
 /** What the matrix library of CUDA needs to give the same bits every time: two buffers of 4 MiB, and no others. */
 const CUBLAS_WORKSPACE = ':4096:8';
+/**
+ * What the matrix library of the processor needs for a row of a product to have the same bits in whatever row it
+ * stands: without it, products of few columns have not.
+ */
+const MKL_BITS = 'AUTO';
 
 export class LibtorchExecutor implements Executor {
   readonly name: string;
@@ -31,6 +36,7 @@ export class LibtorchExecutor implements Executor {
     this.logSumExp = device.type === 'cpu' ? 'fp32' : 'gpu';
     // It is read when the first product is computed.
     if (device.type === 'cuda') env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE;
+    else env['MKL_CBWR'] ??= MKL_BITS;
     const library = new TorchLibrary(torch.folder, device);
     this.aten = new Aten(library);
     this.memory = new TorchMemory(this.aten);

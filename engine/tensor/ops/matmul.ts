@@ -5,6 +5,7 @@ import type { GemmSpec } from '../jit/gemm.js';
 import { sizeOf } from '../shape.js';
 import { flagAttr } from './attributes.js';
 import { defineOp, type EmitContext, type OpDefinition, type Operand } from './definition.js';
+import { evenSum } from './even-rows.js';
 import { at, broadcastShapes } from './shapes.js';
 
 const MICROSOFT = 'com.microsoft';
@@ -45,6 +46,26 @@ export function finishProduct(e: EmitContext, spec: GemmSpec, rest: readonly str
   e.finishKernel({ kind: 'half gemm', ...spec, rounds }, [a.half, b.half, ...rest], rounds ? [0] : []);
 }
 
+/** Whether the result is one column of several rows, whose places in `a` the runtime's own product depends on. */
+export const isColumn = (e: EmitContext): boolean => {
+  const { shape, dtype } = e.output(0);
+  return dtype === 'float32' && at(shape, -1) === 1 && at(shape, -2) > 1 && sizeOf(e.input(0).shape) > 0;
+};
+
+/** Output 0 as the product of inputs 0 and 1, the second of one column, as sums along rows; `bias` is added. */
+export function finishColumn(e: EmitContext, isRow: boolean, bias: readonly string[] = []): void {
+  const [a, b] = [e.input(0), e.input(1)];
+  const products = e.node('Mul', [a.name, isRow ? b.name : swapped(e, b)]);
+  const shape = [...e.output(0).shape.slice(0, -1), at(a.shape, -1)];
+  const sums = evenSum(e, products, shape, [shape.length - 1], true);
+  if (bias.length === 0) e.finish('Identity', [sums]);
+  else e.finish('Add', [sums, ...bias]);
+}
+
+/** Two matrices of floats, with something in them. */
+const isPlain = (a: Operand, b: Operand): boolean =>
+  a.dtype === 'float32' && a.shape.length === 2 && b.shape.length === 2 && sizeOf(a.shape) > 0 && sizeOf(b.shape) > 0;
+
 export const matmulOps: readonly OpDefinition[] = [
   defineOp({
     name: 'BatchMatMul',
@@ -70,16 +91,11 @@ export const matmulOps: readonly OpDefinition[] = [
     emit: (e) => {
       const [a, b] = [e.input(0), e.input(1)];
       const [transA, transB] = [flagAttr(e.attrs, 'transposeA'), flagAttr(e.attrs, 'transposeB')];
-      const isPlain =
-        a.dtype === 'float32' &&
-        a.shape.length === 2 &&
-        b.shape.length === 2 &&
-        sizeOf(a.shape) > 0 &&
-        sizeOf(b.shape) > 0;
-      if (e.hasKernels && isPlain && !(transA && transB)) {
+      if (e.hasKernels && isPlain(a, b) && !(transA && transB)) {
         const [rows, columns] = e.output(0).shape as [number, number];
         finishProduct(e, { rows, columns, inner: at(a.shape, transA ? 0 : 1), transA, transB, hasBias: false });
-      } else if (!transA && !transB) e.finish('MatMul', [a.name, b.name]);
+      } else if (!transA && isColumn(e)) finishColumn(e, transB);
+      else if (!transA && !transB) e.finish('MatMul', [a.name, b.name]);
       else if (a.dtype !== 'float32')
         e.finish('MatMul', [transA ? swapped(e, a) : a.name, transB ? swapped(e, b) : b.name]);
       else emitTransposed(e, a, b);

@@ -71,6 +71,12 @@ const mod: KernelMaker = (aten, call) => {
   };
 };
 
+const power: KernelMaker = (aten, call) => {
+  const operator = aten.op('pow.Tensor_Tensor');
+  if (isFloat(call)) return (x) => inDouble(aten, operator, [handleAt(x, 0), handleAt(x, 1)]);
+  return (x) => operator(call.numeric(x, 0), call.numeric(x, 1));
+};
+
 export const binaryKernels: KernelTable = {
   Add: additive(1),
   AddV2: additive(1),
@@ -78,7 +84,7 @@ export const binaryKernels: KernelTable = {
   Multiply: numericOp('mul.Tensor'),
   Maximum: numericOp('maximum'),
   Minimum: numericOp('minimum'),
-  Pow: numericOp('pow.Tensor_Tensor'),
+  Pow: power,
   RealDiv: floatOp('div.Tensor'),
   Atan2: (aten, call) => (x) => inDouble(aten, aten.op('atan2'), [call.floating(x, 0), call.floating(x, 1)]),
   FloorDiv: floorDiv,

@@ -3,6 +3,7 @@ import { numberAttr } from '../../ops/attributes.js';
 import { at } from '../../ops/shapes.js';
 import { handleAt, type KernelMaker, type KernelTable } from '../kernel.js';
 import type { Handle } from '../tensors.js';
+import { oneColumn } from './products.js';
 
 /** Every row has a loss of its own, and none is left out: labels below 0 have been refused. */
 const NO_REDUCTION = 0;
@@ -31,7 +32,15 @@ const crossEntropyGradient: KernelMaker = (aten, call) => {
 
 export const layerKernels: KernelTable = {
   PtLinear: (aten, call) => {
-    const allocate = aten.allocator(call.output(0).shape);
+    const { shape } = call.output(0);
+    if (shape.at(-1) === 1) {
+      const multiply = oneColumn(aten);
+      return (x) => {
+        const y = multiply(handleAt(x, 0), handleAt(x, 1));
+        return call.inputs.length === 2 ? y : aten.add(y, handleAt(x, 2));
+      };
+    }
+    const allocate = aten.allocator(shape);
     if (call.inputs.length === 2) return (x, into) => aten.mm(into ?? allocate(), handleAt(x, 0), handleAt(x, 1));
     return (x, into) => aten.addmm(into ?? allocate(), handleAt(x, 2), handleAt(x, 0), handleAt(x, 1));
   },

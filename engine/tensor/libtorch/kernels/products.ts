@@ -6,10 +6,19 @@ import { type Call, handleAt, type Kernel, type KernelTable } from '../kernel.js
 import type { Handle } from '../tensors.js';
 import { clamp, elu, leakyRelu } from './unary.js';
 
+/**
+ * A product with a matrix of one column, as sums along rows: the matrix library gives a row other bits at the end of a
+ * matrix.
+ */
+export function oneColumn(aten: Aten): (a: Handle, b: Handle) => Handle {
+  const [multiply, sum] = [aten.op('mul.Tensor'), aten.op('sum.dim_IntList')];
+  return (a, b) => sum(multiply(a, aten.swapped(b)), [-1], true, null);
+}
+
 /** Transposed operands are read in place. */
-function product(aten: Aten, { attrs }: Call): (a: Handle, b: Handle) => Handle {
-  const [transA, transB] = [flagAttr(attrs, 'transposeA'), flagAttr(attrs, 'transposeB')];
-  const matmul = aten.op('matmul');
+function product(aten: Aten, call: Call): (a: Handle, b: Handle) => Handle {
+  const [transA, transB] = [flagAttr(call.attrs, 'transposeA'), flagAttr(call.attrs, 'transposeB')];
+  const matmul = call.output(0).shape.at(-1) === 1 ? oneColumn(aten) : aten.op('matmul');
   return (a, b) => matmul(transA ? aten.swapped(a) : a, transB ? aten.swapped(b) : b);
 }
 
@@ -39,7 +48,8 @@ function activated(aten: Aten, call: Call, x: Handle, weights: Handle | undefine
 export const productKernels: KernelTable = {
   BatchMatMul: (aten, call) => {
     const [a, b] = [call.input(0), call.input(1)];
-    if (a.shape.length === 2 && b.shape.length === 2 && a.dtype === 'float32') return matrixProduct(aten, call);
+    const isPlain = a.shape.length === 2 && b.shape.length === 2 && a.dtype === 'float32';
+    if (isPlain && call.output(0).shape[1] !== 1) return matrixProduct(aten, call);
     const multiply = product(aten, call);
     return (x) => multiply(handleAt(x, 0), handleAt(x, 1));
   },
