@@ -107,6 +107,7 @@ function tellStart(event: EventOf<'run.started'>): Story {
   const layers = new Set(event.blocks.flatMap(({ layer }) => (layer === null ? [] : [layer]))).size;
   return story(`pipetrain ${event.version}: ${event.model} on ${event.data}`, [
     `model: ${plural(layers, 'layer')} in ${plural(event.blocks.length, 'block')}, ${count(parameters)} parameters`,
+    ...growthLine(event, layers),
     ...(event.modelNotes ?? []),
     `data: ${count(event.numTrain)} training and ${count(event.numValidation)} validation samples`,
     `run: ${plural(event.stepsPlanned, 'step')} (${count(event.stepsPerEpoch)} per epoch) of ${event.batch} ` +
@@ -114,6 +115,12 @@ function tellStart(event: EventOf<'run.started'>): Story {
       (event.precision === 'bf16' ? ', in bf16' : ''),
     `machine: ${event.machine}`,
   ]);
+}
+
+function growthLine({ growth }: EventOf<'run.started'>, layers: number): string[] {
+  const [first, ...others] = growth?.sizes ?? [];
+  if (growth === undefined || first === undefined || others.length === 0) return [];
+  return [`growth: starts with ${first} of ${plural(layers, 'layer')}, then ${others.join(', ')} (${growth.way})`];
 }
 
 function tellWeights({ from, fromStep, loaded, fresh, unused }: EventOf<'weights.loaded'>): Story {
@@ -282,7 +289,10 @@ function tellGrowth(event: EventOf<'grow.decided'>): Story {
     [
       ...why(event),
       ...(born.length === 0 ? [] : [`new layers (${way}): ${copies}`]),
-      ...(losses.length === 0 ? [] : [`mean losses: ${losses.map((loss) => number(loss, 4)).join(' ')}`]),
+      // Those of a decision that changes nothing are in the events.
+      ...(losses.length === 0 || toLayers === fromLayers
+        ? []
+        : [`mean losses: ${losses.map((loss) => number(loss, 4)).join(' ')}`]),
     ],
     toLayers > fromLayers ? 'good' : 'plain',
   );

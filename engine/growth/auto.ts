@@ -26,11 +26,15 @@ export function autoGrowth(): GrowPolicy {
       const falls = losses.slice(SPAN).map((loss, i) => (losses[i] ?? loss) - loss);
       const now = falls.at(-1);
       if (now === undefined || falls.length < 2)
-        return grows(input, layers, `${losses.length} intervals are too few to see a rate fall`);
+        return grows(
+          input,
+          layers,
+          `after ${losses.length} of at least ${SPAN + 2} intervals no rate can be seen to fall`,
+        );
       const best = Math.max(...falls);
       const share = now / best;
       const seen =
-        `over the last ${SPAN} intervals the loss fell by ${now.toFixed(4)}, ` +
+        `over the last ${SPAN} intervals the loss ${now < 0 ? 'rose' : 'fell'} by ${Math.abs(now).toFixed(4)}, ` +
         `at best by ${best.toFixed(4)} (limit ${(FALLEN * best).toFixed(4)})`;
       return grows(input, best > 0 && share >= FALLEN ? layers : next, seen);
     },

@@ -12,6 +12,7 @@ import type { RunSetup } from './run-setup.js';
 
 type Sampler = Pick<RunSetup['sampler'], 'stepsPerEpoch'>;
 type Run = Pick<RunSetup, 'config' | 'model' | 'totalSteps' | 'workers'> & {
+  readonly growth?: RunSetup['growth'];
   readonly dataset: Pick<RunSetup['dataset'], 'numTrain' | 'numValidation' | 'numViews'>;
   readonly sampler: Sampler;
 };
@@ -31,6 +32,7 @@ export function runDoubts(run: Run): string[] {
     recomputeDoubt(run),
     precisionDoubt(run),
     deviceDoubt(run.config.devices),
+    growthDoubt(run),
   ];
   return doubts.filter((doubt) => doubt !== null);
 }
@@ -41,6 +43,17 @@ const precisionDoubt = ({ config }: Run): string | null =>
     ? 'precision is bf16, and products are computed in float32 from rounded operands here: activations take half the ' +
       'memory, steps no less time than in fp32'
     : null;
+
+/** Steps of an interval whose mean loss says something. */
+const TELLING_STEPS = 5;
+
+/** What `--grow auto` decides by where the run is short. */
+const growthDoubt = ({ growth, totalSteps }: Run): string | null =>
+  growth === undefined || growth === null || growth.policy.everyStep || growth.interval >= TELLING_STEPS
+    ? null
+    : `--grow ${growth.policy.name} decides by mean losses of ${stepsText(growth.interval)} in a run of ` +
+      `${stepsText(totalSteps)}: so few say little; a schedule such as --grow 0:${growth.sizes[0]?.layers ?? 1},` +
+      `${Math.ceil(totalSteps / 3)}:${growth.sizes.at(-1)?.layers ?? 2} says when`;
 
 /** Steps at which a rate is looked at. */
 const MOST_LOOKS = 100;

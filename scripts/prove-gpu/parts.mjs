@@ -32,6 +32,8 @@ async function within(
   return { end, lines, errors, isLate };
 }
 
+const SUITE = 'test/tensor/libtorch-executor.test.ts';
+
 /**
  * The conformance suite that all executors share, every op and every gradient.
  * @param {Place} place
@@ -41,13 +43,17 @@ export async function conformance({ device, seconds }) {
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
   if (!existsSync(vitest)) return { verdict: 'skipped', text: 'vitest is not installed beside the checkout' };
   const env = { ...process.env, PIPETRAIN_TEST_TORCH_DEVICE: device === 'torch-cuda' ? 'cuda' : 'cpu' };
-  const { end, lines, isLate } = await within([vitest, 'run', 'test/tensor/libtorch-executor.test.ts'], seconds, env);
+  const { end, lines, isLate } = await within([vitest, 'run', SUITE], seconds, env);
   const plain = lines.map((line) => line.replace(/\u001b\[[\d;]*m/g, ''));
   const counts = plain.findLast((line) => /^ *Tests /.test(line))?.trim() ?? 'no tests counted';
   if (isLate) return { verdict: 'skipped', text: `not done after ${seconds.toFixed(0)} s` };
   if (!/ (passed|failed)/.test(counts))
     return { verdict: 'skipped', text: plain.find((line) => /skipped: /.test(line)) ?? counts };
-  return { verdict: end === 0 ? 'ok' : 'FAILED', text: counts.replace(/^Tests +/, '') };
+  const text = counts.replace(/^Tests +/, '');
+  if (end === 0) return { verdict: 'ok', text };
+  const failed = plain.flatMap((line) => line.match(/^ *× (.*)/)?.[1] ?? []);
+  const again = `PIPETRAIN_TEST_TORCH_DEVICE=${env.PIPETRAIN_TEST_TORCH_DEVICE} npx vitest run ${SUITE}`;
+  return { verdict: 'FAILED', text: [text, ...failed.slice(0, 10), `again: ${again}`].join('\n    ') };
 }
 
 const SMALL_GPT = [
