@@ -27,14 +27,21 @@ export class WordpieceTokenizer implements Tokenizer {
 
   constructor(parts: WordpieceParts) {
     const { file, model, text, added, frame } = parts;
-    const { tokens, ...rules } = model;
+    // The frame has a prefix, too: ids in front of every text.
+    const { tokens, prefix: continuation, ...rules } = model;
     this.file = file;
     this.size = tokens.length;
     this.unknown = model.unknown;
     this.#parts = parts;
     this.#pieces = new WordPieces(model);
     this.#added = new AddedTokens(added, (raw) => bertNormalized(raw, text));
-    this.identity = tokenizerIdentity('wordpiece', tokens, { ...frame, ...text, ...rules, added: addedText(added) });
+    this.identity = tokenizerIdentity('wordpiece', tokens, {
+      ...frame,
+      ...text,
+      ...rules,
+      continuation,
+      added: addedText(added),
+    });
   }
 
   encode(text: string): number[] {

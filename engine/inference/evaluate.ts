@@ -5,7 +5,7 @@ import type { ResumePoint } from '../checkpoint/run-checkpoint.js';
 import { continuedConfig } from '../checkpoint/starting-config.js';
 import type { TrainConfig } from '../core/config.js';
 import type { DataSummary } from '../data/data-summary.js';
-import { SingleDevice } from './single-device.js';
+import { onProcessor, SingleDevice } from './single-device.js';
 
 export interface RunEvaluation {
   readonly checkpoint: string;
@@ -24,7 +24,7 @@ export interface RunEvaluation {
  */
 export async function evaluateCheckpoint(point: ResumePoint, config: TrainConfig): Promise<RunEvaluation> {
   const { folder: checkpoint, manifest } = point;
-  const { model: built, dataset, microBatch } = await setUpRunFrom(continuedConfig(config, point), point);
+  const { model: built, dataset, microBatch } = await setUpRunFrom(onProcessor(continuedConfig(config, point)), point);
   const device = new SingleDevice(checkpoint, built, dataset, config.kernels);
   const { loss, metric } = device.evaluate(microBatch);
   device.close();

@@ -10,7 +10,7 @@ import { randomKey, uniformAt } from '../core/random.js';
 import { type Dataset, firstValidationId } from '../data/dataset.js';
 import type { RunEventBody } from '../events/events.js';
 import type { RunSetup } from '../run/run-setup.js';
-import { SingleDevice } from './single-device.js';
+import { onProcessor, SingleDevice } from './single-device.js';
 import { chooseToken, type TokenChoice } from './token-choice.js';
 
 export interface GenerateOptions extends TokenChoice {
@@ -59,7 +59,7 @@ export async function generateText(
   prompt: string,
   options: GenerateOptions,
 ): Promise<GeneratedText> {
-  const setup = await setUpRunFrom(continuedConfig(config, point), point);
+  const setup = await setUpRunFrom(onProcessor(continuedConfig(config, point)), point);
   const { dataset } = setup;
   const { tokenizer, info } = dataset;
   if (info.task !== 'language-model' || tokenizer === null)

@@ -8,7 +8,7 @@ import { UsageError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import type { FramedText } from '../data/framed-text.js';
 import type { RunSetup } from '../run/run-setup.js';
-import { SingleDevice, type WholeForward } from './single-device.js';
+import { onProcessor, SingleDevice, type WholeForward } from './single-device.js';
 
 export interface Prediction {
   readonly text: string;
@@ -47,7 +47,7 @@ export async function predictTexts(
   config: TrainConfig,
   texts: readonly string[],
 ): Promise<Predictions> {
-  const setup = await setUpRunFrom(continuedConfig(config, point), point);
+  const setup = await setUpRunFrom(onProcessor(continuedConfig(config, point)), point);
   const frameText = framingOf(setup.dataset);
   const device = new SingleDevice(point.folder, setup.model, setup.dataset, setup.config.kernels);
   try {

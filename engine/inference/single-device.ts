@@ -2,6 +2,7 @@
 // checkpoint; it does not train.
 import { loadWeights } from '../checkpoint/checkpoint.js';
 import { readManifest } from '../checkpoint/manifest.js';
+import type { TrainConfig } from '../core/config.js';
 import { present } from '../core/invariant.js';
 import { type Dataset, firstValidationId } from '../data/dataset.js';
 import type { Model } from '../model/block.js';
@@ -13,6 +14,9 @@ import type { OnnxExecutor } from '../tensor/onnx-executor.js';
 import { openExecutor } from '../tensor/open-executor.js';
 import type { Program } from '../tensor/program.js';
 import type { HostArray } from '../tensor/shape.js';
+
+/** The settings of a run for this process, which needs none of the devices that it was trained on. */
+export const onProcessor = (config: TrainConfig): TrainConfig => ({ ...config, devices: 'cpu:1' });
 
 /** The forward of all blocks. Fields of the data are its inputs. */
 export class WholeForward {

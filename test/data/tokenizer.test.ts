@@ -121,6 +121,11 @@ describe('wordpiece tokenizer', () => {
     expect(tokenizer.encode(sample)).toEqual(ids);
   });
 
+  it('is another one where it frames texts otherwise', () => {
+    const settings = tokenizer.identity.settings;
+    expect([settings['prefix'], settings['suffix'], settings['continuation']]).toEqual(['2', '3', '##']);
+  });
+
   it('decodes pieces into words', () => {
     expect(tokenizer.decode(tokenizer.encode('unaffable, wanted'))).toBe('unaffable , wanted');
   });

@@ -238,6 +238,9 @@ describe('settings that would change what is computed', () => {
     ['llama', { rope_parameters: null, rope_scaling: { type: 'dynamic' } }, 'rope_scaling.rope_type is "dynamic"'],
     ['llama', { rope_parameters: { rope_type: 'linear' } }, 'rope_parameters.factor is null; a number above 0'],
     ['llama', { rope_parameters: { mscale: 2 } }, 'rope_parameters.mscale is 2, which is not known of default'],
+    ['llama', { rope_scaling: { rope_type: 'linear', factor: 4 } }, 'rope_parameters and rope_scaling are both there'],
+    ['llama', { rope_parameters: { rope_theta: 'abc' } }, 'rope_parameters.rope_theta is "abc"; a number above 0'],
+    ['llama', { tie_word_embeddings: true }, 'have an output matrix of their own (lm_head.weight)'],
     ['llama', { partial_rotary_factor: 0.5 }, 'partial_rotary_factor is 0.5; only 1 is supported'],
     ['llama', { num_key_value_heads: 3 }, 'num_attention_heads 2 is not a multiple of num_key_value_heads 3'],
   ])('are refused by name: %s with %j', (name, change, text) => {
@@ -254,6 +257,17 @@ describe('settings that would change what is computed', () => {
   it('of biases need the tensors that they name', () => {
     expect(errorOf(() => build('llama', {}, { attention_bias: true })).message).toContain('self_attn.q_proj.bias');
     expect(errorOf(() => build('mistral', {}, { head_dim: 4 })).message).toContain('is [16, 16], [8, 16] is needed');
+  });
+
+  it.each([
+    ['llama', { num_hidden_layers: 1 }, {}, '9 tensors of layers'],
+    ['gpt2', { n_layer: 1 }, { untie: true }, '12 tensors of layers'],
+    ['roberta', { num_hidden_layers: 1 }, {}, '16 tensors of layers'],
+    ['vit', { num_hidden_layers: 1 }, {}, '16 tensors of layers'],
+  ])('of fewer layers than there are tensors for are doubted: %s with %j', (name, change, options, text) => {
+    expect(build(name, options, change).doubts?.at(-1)).toContain(text);
+    // Fewer layers that the user asks for are no mistake.
+    expect(build(name, { ...options, layers: 1 }).doubts).toEqual(build(name, options).doubts);
   });
 
   it('of a window are refused where a sample is longer', () => {

@@ -76,6 +76,9 @@ describe('the growth of a run', () => {
     const own = { model: model([layer(0, tf.relu), layer(1, tf.relu)]), data: DATA, totalSteps: 100, isTrained: false };
     const settings = trainConfigSchema.parse({ model: 'mine', data: 'mine', grow: '0:1,20:2' });
     expect(runGrowth({ ...own, config: settings })?.way.name).toBe('stack');
+    const misnamed = model([0, 1].map((index) => ({ ...layer(index, tf.relu), closing: ['nope'] })));
+    const wrong = errorOf(() => runGrowth({ ...own, model: misnamed, config: settings }));
+    expect([wrong.code, wrong.message]).toEqual(['PT_GROW_MODEL', expect.stringContaining('nope')]);
     const error = errorOf(() => runGrowth({ ...own, config: { ...settings, growBy: 'identity' } }));
     expect(error.code).toBe('PT_GROW_MODEL');
     expect(error.message).toContain('the block anything0 does not say');

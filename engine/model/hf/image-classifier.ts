@@ -107,9 +107,11 @@ export function imageClassifier(folder: ModelFolder, family: ImageFamily): Model
       const classes = requireCount(name, data, 'classes', WANTS);
       const weights = folder.weights({ prefixes: ['', `${family.type}.`] });
       const { head, note } = headOf({ name, choice, classes, sizes, weights, stored: config }, family);
+      const blocks = [...imageBlocks({ sizes, weights, special, dropout }, layers), head];
+      const passedOver = layers === sizes.layers ? weights.passedOver : null;
       return {
         name,
-        blocks: [...imageBlocks({ sizes, weights, special, dropout }, layers), head],
+        blocks,
         loss: classLoss,
         score: classScore,
         metric: { name: 'accuracy', higherIsBetter: true },
@@ -117,7 +119,7 @@ export function imageClassifier(folder: ModelFolder, family: ImageFamily): Model
           note,
           ...(sizes.channels === 1 ? [] : [`the one channel of the images stands for each of its ${sizes.channels}`]),
         ],
-        doubts: [...doubts, ...pixelDoubts(folder)],
+        doubts: [...doubts, ...pixelDoubts(folder), ...(passedOver === null ? [] : [passedOver])],
       };
     },
   });

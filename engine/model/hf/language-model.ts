@@ -93,14 +93,17 @@ export function languageModel(family: DecoderFamily): ModelDefinition {
       const { sequence, doubt } = checkText(family, data);
       const weights = folder.weights(family.weightNames);
       const { output, note } = outputOf(family, weights, options.untie);
+      const blocks = family.blocks({ weights, sequence, output, dropout: options.dropout, layers: options.layers });
       return {
         name,
-        blocks: family.blocks({ weights, sequence, output, dropout: options.dropout, layers: options.layers }),
+        blocks,
         loss: (y_BTV, context) => tf.mean(nn.crossEntropy(y_BTV, context.field('targets')), -1),
         score: null,
         metric: { name: 'loss', higherIsBetter: false },
         notes: [note],
-        doubts: [...family.doubts, ...(doubt === null ? [] : [doubt])],
+        doubts: [...family.doubts, doubt, options.layers === family.layers ? weights.passedOver : null].filter(
+          (one) => one !== null,
+        ),
       };
     },
   });
@@ -149,6 +152,14 @@ function outputOf(
       `the model ${name} has one matrix as table of tokens and as output (${configFile}: tie_word_embeddings is ` +
         'true); trained here they would be two',
       'add --model-options untie=true to train the two apart, each from the same numbers',
+    );
+  // A file that is saved with one matrix has it once; a second one was trained apart.
+  if (isTied && weights.has(OUTPUT))
+    throw new ModelError(
+      'PT_HF_CONFIG',
+      `${configFile} says that one matrix is both the table of tokens and the output (tie_word_embeddings: true), ` +
+        `and the weights have an output matrix of their own (${OUTPUT})`,
+      'write "tie_word_embeddings": false into config.json where the second one is meant, or save the model again',
     );
   if (isTied)
     return {

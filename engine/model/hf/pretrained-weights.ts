@@ -13,10 +13,16 @@ export interface WeightNames {
   readonly spellings?: readonly (readonly [string, string])[];
 }
 
+/** Names of tensors that belong to one of several layers. */
+const OF_A_LAYER = /(^|\.)(h|layers?|blocks?)\.\d+\./;
+const BUFFER = /\.(attn\.bias|attn\.masked_bias|inv_freq|position_ids)$/;
+const MOST_LISTED = 4;
+
 export class PretrainedWeights {
   readonly #folder: string;
   readonly #index: TensorIndex;
   readonly #names: WeightNames;
+  readonly #used = new Set<string>();
 
   constructor(folder: string, index: TensorIndex, names: WeightNames) {
     this.#folder = folder;
@@ -59,6 +65,22 @@ export class PretrainedWeights {
     return this.#find(name)?.shape ?? null;
   }
 
+  /**
+   * What looks wrong where layers have tensors that no block has asked for; null where all are used. To be asked when
+   * all blocks are made. Buffers that follow from the sizes are none.
+   */
+  get passedOver(): string | null {
+    const names = [...this.#index.keys()].filter(
+      (name) => OF_A_LAYER.test(name) && !BUFFER.test(name) && !this.#used.has(name),
+    );
+    if (names.length === 0) return null;
+    const listed = names.slice(0, MOST_LISTED).join(', ') + (names.length > MOST_LISTED ? ', ...' : '');
+    return (
+      `${names.length} tensors of layers in ${this.#folder} are no part of the model that its config.json describes, ` +
+      `and are not used: ${listed}`
+    );
+  }
+
   /** A bias or a gain. */
   vector(name: string, size: number): ParamSpec {
     return { ...this.#param(name, [size], [size], false), decay: false };
@@ -76,7 +98,9 @@ export class PretrainedWeights {
         `the weights in ${this.#folder} have ${name} twice, as ${first} and as ${second}`,
         'keep only the tensors of the model that config.json describes (model.save_pretrained(DIR) of one model)',
       );
-    return first === undefined ? undefined : this.#index.get(first);
+    if (first === undefined) return undefined;
+    this.#used.add(first);
+    return this.#index.get(first);
   }
 
   #param(

@@ -34,8 +34,20 @@ interface Said {
   readonly original_max_position_embeddings: number;
 }
 
+/** Throws where the same thing is said twice, or the base of the frequencies is no number above 0. */
+function refuseContradictions(folder: ModelFolder, { rope_parameters, rope_scaling }: RotarySettings): void {
+  if (rope_parameters != null && rope_scaling != null)
+    throw folder.unsupported(
+      'rope_parameters and rope_scaling are both there, and versions of transformers take one or the other; keep one',
+    );
+  const theta = (rope_parameters ?? rope_scaling)?.['rope_theta'];
+  if (theta != null && !(typeof theta === 'number' && theta > 0))
+    throw folder.unsupported(`rope_parameters.rope_theta is ${JSON.stringify(theta)}; a number above 0 is needed`);
+}
+
 /** The scaling that is asked for: its kind, and its numbers by name. Throws where it is not supported. */
 function scalingOf(folder: ModelFolder, settings: RotarySettings): { readonly kind: Kind; readonly said: Said } {
+  refuseContradictions(folder, settings);
   const said = settings.rope_parameters ?? settings.rope_scaling ?? {};
   const key = settings.rope_parameters == null ? 'rope_scaling' : 'rope_parameters';
   const asked = said['rope_type'] ?? said['type'] ?? 'default';

@@ -102,14 +102,17 @@ export function textClassifier(family: EncoderFamily): ModelDefinition {
       const hasTypes = data.fields.some((field) => field.name === 'types') && sizes.types > 1;
       const { dropout = family.dropout, layers } = options;
       const { head, note } = headOf(family, options, C, weights);
+      const blocks = [...family.blocks({ sizes, weights, sequence, hasTypes, dropout }, layers), head];
       return {
         name,
-        blocks: [...family.blocks({ sizes, weights, sequence, hasTypes, dropout }, layers), head],
+        blocks,
         loss: classLoss,
         score: classScore,
         metric: { name: 'accuracy', higherIsBetter: true },
         notes: [note],
-        doubts: [...family.doubts, ...(doubt === null ? [] : [doubt])],
+        doubts: [...family.doubts, doubt, layers === sizes.layers ? weights.passedOver : null].filter(
+          (one) => one !== null,
+        ),
       };
     },
   });
