@@ -1,4 +1,5 @@
 // TextLines: a file with one text per line, as people have them who want texts classified. It knows no labels.
+import { existsSync } from 'node:fs';
 import { DataError } from '../core/errors.js';
 import { SourceFiles } from './source-files.js';
 
@@ -7,6 +8,8 @@ import { SourceFiles } from './source-files.js';
  * PT_DATA_EMPTY where no line has anything in it.
  */
 export function readTextLines(path: string): string[] {
+  if (!existsSync(path))
+    throw new DataError('PT_DATA_MISSING', `no such file: ${path}`, 'name a file with one text per line');
   const lines = new SourceFiles().readText(path).split(/\r?\n/);
   const texts = lines.filter((line) => line.trim() !== '');
   if (texts.length === 0)

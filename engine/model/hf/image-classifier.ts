@@ -15,6 +15,7 @@ import { bias, defineBlock, matrix } from '../define-block.js';
 import { classLoss, classScore } from '../transformer-blocks.js';
 import { activation } from './activations.js';
 import { count, flag, only, positive, rate } from './config-settings.js';
+import { FINE_TUNING } from './fine-tuning.js';
 import { requireHeads } from './head-sizes.js';
 import { imageBlocks, type ImageSizes } from './image-blocks.js';
 import type { CommonSettings, ModelFolder } from './model-folder.js';
@@ -92,16 +93,7 @@ export function imageClassifier(folder: ModelFolder, family: ImageFamily): Model
     name,
     summary: `pretrained vision transformer of ${sizes.layers} layers that classifies images`,
     options: optionsOf(sizes.layers, config.hidden_dropout_prob),
-    defaults: {
-      epochs: 3,
-      batch: 32,
-      microBatch: 8,
-      lr: '1e-4 * (1 - progress)',
-      warmup: 0.1,
-      weightDecay: 0.01,
-      clip: 1,
-      optimizer: 'adamw',
-    },
+    defaults: FINE_TUNING,
     build({ head: choice, dropout, layers }, data) {
       requireImages(name, sizes, data);
       const classes = requireCount(name, data, 'classes', WANTS);

@@ -10,6 +10,7 @@ import { requireCount, requireField } from '../data-fit.js';
 import { defineModel, type ModelDefinition } from '../define.js';
 import { bias, defineBlock, matrix } from '../define-block.js';
 import { classLoss, classScore } from '../transformer-blocks.js';
+import { FINE_TUNING } from './fine-tuning.js';
 import { requireTokens, spareRows, type TokenRows } from './folder-tokens.js';
 import type { CommonSettings, ModelFolder } from './model-folder.js';
 import type { PostNormParts, PostNormSizes } from './post-norm-blocks.js';
@@ -83,17 +84,7 @@ export function textClassifier(family: EncoderFamily): ModelDefinition {
     name,
     summary: `pretrained encoder of ${sizes.layers} layers that classifies texts`,
     options: optionsOf(family),
-    // As fine-tuning of such encoders is usually done; small ones bear the larger of the usual rates.
-    defaults: {
-      epochs: 3,
-      batch: 32,
-      microBatch: 8,
-      lr: '1e-4 * (1 - progress)',
-      warmup: 0.1,
-      weightDecay: 0.01,
-      clip: 1,
-      optimizer: 'adamw',
-    },
+    defaults: FINE_TUNING,
     ...(vocab === null ? {} : { dataDefaults: { vocab } }),
     build(options, data) {
       const C = requireCount(name, data, 'classes', WANTS);
