@@ -20,6 +20,7 @@ import { reportCommand } from './commands/report.js';
 import { resumeCommand } from './commands/resume.js';
 import { simulateCommand } from './commands/simulate.js';
 import { statusCommand } from './commands/status.js';
+import { traceCommand } from './commands/trace.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
 import { versionCommand } from './commands/version.js';
@@ -44,6 +45,7 @@ const COMMANDS = [
   predictCommand,
   generateCommand,
   reportCommand,
+  traceCommand,
   compareCommand,
   verifyCommand,
   exportCommand,

@@ -9,6 +9,8 @@ import type { Entrance } from '../../engine/protocol/entrance.js';
 import { joinCommand } from '../../engine/protocol/join-command.js';
 import type { ProgressState } from '../../engine/run/progress.js';
 import { defaultRunPath, RunFolder } from '../../engine/run/run-folder.js';
+import { TraceFile } from '../../engine/trace/trace-file.js';
+import type { UntimedLine } from '../../engine/trace/trace-line.js';
 import { standardCacheFolder } from '../config/cache-folder.js';
 import type { ResolvedConfig } from '../config/resolve-config.js';
 import { showResolved } from '../config/resolved-yaml.js';
@@ -78,6 +80,7 @@ async function trainIn(
       {
         runFolder: folder,
         emit: (event) => record.emit(event),
+        trace: (line) => record.trace(line),
         sync: () => record.sync(),
         signal: stop.signal,
         quickstart,
@@ -107,6 +110,7 @@ async function trainIn(
 class SessionRecord {
   readonly #folder: RunFolder;
   readonly #log: SessionLog;
+  readonly #trace: TraceFile;
   readonly #view: RunView;
   readonly #from: ProgressState | null;
   #resolved: ResolvedConfig;
@@ -118,6 +122,7 @@ class SessionRecord {
   #hasPlan = false;
   #hasFailed = false;
   #isHolding = false;
+  #hasTraceEnded = false;
 
   /** `from` is where a run goes on that goes on. */
   constructor(
@@ -130,6 +135,7 @@ class SessionRecord {
     this.#from = from;
     this.#folder = folder;
     this.#log = new SessionLog(folder.eventsPath);
+    this.#trace = new TraceFile(folder.tracePath);
     this.#view = view;
     this.#resolved = resolved;
     this.#outputs = new Set([stdout, stderr]);
@@ -157,6 +163,14 @@ class SessionRecord {
     this.#view.show(event);
   }
 
+  trace(line: UntimedLine): void {
+    this.#trace.append(line.type === 'plan' ? line : { ...line, time: this.#log.time });
+    const { endedBecause: why } = this.#trace;
+    if (why === null || this.#hasTraceEnded) return;
+    this.#hasTraceEnded = true;
+    this.emit({ type: 'warning', message: `the trace ends here, ${why}; the run goes on without it` });
+  }
+
   /** Puts all events on the disk. */
   sync(): void {
     this.#log.sync();
@@ -165,6 +179,7 @@ class SessionRecord {
   /** Closes the log, and writes and shows what the run came to. */
   finish(): Summary {
     this.#log.close();
+    this.#trace.close();
     const summary = writeResults(this.#folder);
     this.#view.end(summary, { run: this.#folder.path, report: this.#folder.reportPath });
     return summary;

@@ -49,6 +49,11 @@ export class SessionLog {
     return { time: Math.round((at - this.#start) * 1000) / 1e6, ...body };
   }
 
+  /** Seconds since the run began, as events count them. */
+  get time(): number {
+    return this.#log?.time ?? (performance.now() - this.#start) / 1000;
+  }
+
   /** As `EventLog.sync`, once the run has begun. */
   sync(): void {
     this.#log?.sync();

@@ -24,15 +24,23 @@ export interface WholeFileOptions {
   readonly isKeepsake?: boolean;
 }
 
-/** Writes the file in place of the one that is there. Throws the error of the system; nothing is left then. */
-export function writeWholeFile(path: string, data: string | Uint8Array, options: WholeFileOptions = {}): void {
+/**
+ * Writes the file in place of the one that is there; of `data` that come in pieces one is held at a time. Throws the
+ * error of the system; nothing is left then.
+ */
+export function writeWholeFile(
+  path: string,
+  data: string | Uint8Array | Generator<string>,
+  options: WholeFileOptions = {},
+): void {
   const { mode, isKeepsake = false } = options;
   const draft = `${path}.${randomBytes(8).toString('hex')}.tmp`;
   const file = openSync(draft, NEW_FILE, mode ?? 0o666);
   try {
     try {
       if (mode !== undefined) fchmodSync(file, mode);
-      writeFileSync(file, data);
+      const pieces = typeof data === 'string' || data instanceof Uint8Array ? [data] : data;
+      for (const piece of pieces) writeFileSync(file, piece);
       if (!isKeepsake) fsyncSync(file);
     } finally {
       closeSync(file);

@@ -60,15 +60,18 @@ export class EventLog {
     return this.#heldBecause instanceof Error ? this.#heldBecause.message : null;
   }
 
+  /** What an event would be stamped with now. Microseconds are what the clock can tell. */
+  get time(): number {
+    return Math.max(0, Math.round((this.#now() - this.#start) * 1000) / 1e6);
+  }
+
   /**
    * Stamps and writes one event, and returns it stamped. A killed process loses nothing that was appended, but what is
    * held, and steps of the last second. Throws a DataError (PT_EVENT_LOG) where the file cannot be written, for a full
    * disk only when too much is held.
    */
   append(body: RunEventBody): RunEvent {
-    // Microseconds are what the clock can tell; more digits would only make the file longer.
-    const time = Math.max(0, Math.round((this.#now() - this.#start) * 1000) / 1e6);
-    const event: RunEvent = { time, ...body };
+    const event: RunEvent = { time: this.time, ...body };
     // A late event of a worker that is still closing must not turn a finished run into a failed one.
     if (this.#file === null) return event;
     this.#guard(() => {

@@ -29,6 +29,8 @@ export interface StepResult {
   readonly pipelineBubble: number;
   /** Begin and end of every action, by worker (see `step-ready`). */
   readonly spans: ReadonlyMap<string, readonly number[]>;
+  /** Milliseconds of the exchange of gradients, by worker. */
+  readonly reduceMsOf: ReadonlyMap<string, number>;
   /** Most memory that each worker has needed so far, bytes. */
   readonly peakMemory: Readonly<Record<string, number>>;
   /** What each replica worked on, as places of the batch. */
@@ -62,6 +64,7 @@ export function assembleStep(
     cacheMs: sum((report) => report.cacheMs),
     ...pipelineTime(all),
     spans: new Map([...reports].map(([worker, { spans }]) => [worker, spans])),
+    reduceMsOf: new Map([...reports].map(([worker, { reduceMs }]) => [worker, reduceMs])),
     peakMemory: Object.fromEntries([...reports].map(([worker, { peakBytes }]) => [worker, peakBytes])),
     shares: sharesOf(all.map(({ share }) => share)),
   };

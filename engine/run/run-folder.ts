@@ -17,6 +17,7 @@ const NAMES = {
   checkpoints: 'checkpoints',
   summary: 'summary.json',
   report: 'report.html',
+  trace: 'trace.jsonl',
   doorplate: 'coordinator.json',
   legend: LEGEND_FILE,
 } as const;
@@ -99,6 +100,11 @@ export class RunFolder {
   }
   get reportPath(): string {
     return join(this.path, NAMES.report);
+  }
+
+  /** What every worker did when, as it was recorded. */
+  get tracePath(): string {
+    return join(this.path, NAMES.trace);
   }
 
   writeConfig(text: string): void {

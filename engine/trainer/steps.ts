@@ -1,6 +1,7 @@
 // Steps: runs steps under the plan in force until a boundary. For each it awaits what the workers report, commits the
 // update, and tells what the step did. What happens at a boundary is the training loop's business.
 import { assembleStep, clipScale, requireFinite, type StepResult } from '../protocol/step-result.js';
+import { TraceRecorder } from '../trace/trace-recorder.js';
 import type { PlanAdoption } from './plan-adoption.js';
 import type { Recovery } from './recovery.js';
 import type { RunScene } from './run-scene.js';
@@ -10,6 +11,8 @@ export class Steps {
   readonly #scene: RunScene;
   readonly #adoption: PlanAdoption;
   readonly #recovery: Recovery;
+  /** Null where nobody wants a trace. */
+  readonly #trace: TraceRecorder | null;
   /** The last step that was done, whether or not a recovery undid it. */
   #highest = -1;
 
@@ -17,6 +20,8 @@ export class Steps {
     this.#scene = scene;
     this.#adoption = adoption;
     this.#recovery = recovery;
+    const { trace } = scene.host;
+    this.#trace = trace === undefined ? null : new TraceRecorder(trace);
   }
 
   /** Runs steps until `isBoundary` says so, the end, a request to stop, or news that a boundary has to deal with. */
@@ -95,6 +100,7 @@ export class Steps {
     this.#recovery.stepDone();
     const facts = { step, epoch, lr, samples, seconds, shares, isReplay: step <= this.#highest };
     host.emit(stepEvent(facts, result, this.#adoption.plan));
+    this.#trace?.stepDone(this.#adoption.plan, step, seconds, result);
     this.#highest = Math.max(this.#highest, step);
   }
 }

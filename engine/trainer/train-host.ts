@@ -5,6 +5,7 @@ import type { RunEventBody } from '../events/events.js';
 import type { Entrance } from '../protocol/entrance.js';
 import type { OwnKey } from '../run/own-key.js';
 import type { RunFolder } from '../run/run-folder.js';
+import type { UntimedLine } from '../trace/trace-line.js';
 
 export interface TrainHost {
   /**
@@ -13,6 +14,8 @@ export interface TrainHost {
   readonly runFolder: RunFolder;
   /** Records an event (events.jsonl) and shows it. Throws a DataError where the file cannot be written. */
   readonly emit: (event: RunEventBody) => void;
+  /** Records what the workers did when in a step that was done just now (trace.jsonl). Never throws. */
+  readonly trace?: (line: UntimedLine) => void;
   /** Puts what was emitted on the disk: a checkpoint never knows of steps of which no event tells. */
   readonly sync?: () => void;
   /** Aborted when a person asks to stop: finish the step, save, and return. */

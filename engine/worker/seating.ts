@@ -4,13 +4,11 @@ import type { StepRunner } from '../../pipeline/step-runner.js';
 import type { StepTimes } from '../../pipeline/step-times.js';
 import { present } from '../core/invariant.js';
 import { pipelineLength } from '../core/plan.js';
+import { sharedNow } from '../core/shared-clock.js';
 import { shareOf } from '../events/sample-share.js';
 import type { Order, Report } from '../protocol/messages.js';
 import type { SeatingOptions } from './seating-options.js';
 import type { Evaluation, StageSeat, ValidationBatch } from './stage-seat.js';
-
-/** What to add to `performance.now()` for a time that all processes of a machine share. */
-const sharedClock = (): number => Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
 export class Seating {
   readonly #options: SeatingOptions;
@@ -36,7 +34,7 @@ export class Seating {
     const { plan, seat, neighbours } = this.#options;
     neighbours.enter(plan.generation, step);
     const times: StepTimes = { computeMs: 0, waitMs: 0, spans: [] };
-    const clock = sharedClock();
+    const clock = sharedNow() - performance.now();
     const before = this.#prefixCounts;
     const total = ids.reduce((sum, id) => sum + (id >= 0 ? 1 : 0), 0);
     const sinks = new Map(this.#stages.map((stage) => [stage.stage, stage.beginStep()]));

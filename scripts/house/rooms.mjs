@@ -28,6 +28,7 @@ export const ROOMS = [
   { folder: 'engine/memory', tier: 6, holds: 'shared memory, caches of old plans, memory of processes' },
   { folder: 'engine/costs', tier: 6, holds: 'what blocks, hand-overs and disks cost here' },
   { folder: 'engine/freezing', tier: 6, holds: 'the freezer, its guard, replays' },
+  { folder: 'engine/trace', tier: 6, holds: 'what every worker did when, and traces for viewers' },
   { folder: 'engine/growing', tier: 6, holds: 'the grower, its replays' },
   { folder: 'engine/ablation', tier: 6, holds: 'what each part brings' },
   { folder: 'engine/simulate', tier: 6, holds: 'whole runs on other hardware' },

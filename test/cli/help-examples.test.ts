@@ -31,7 +31,7 @@ afterEach(() => {
 
 describe('the examples of --help', () => {
   test.each(
-    'train resume worker status eval report compare verify export plan simulate ablate freeze-replay'.split(' '),
+    'train resume worker status eval report trace compare verify export plan simulate ablate freeze-replay'.split(' '),
   )('%s', async (command) => {
     const lines = examplesIn(await help(command));
     expect(lines.some((line) => line.startsWith(`pipetrain ${command}`))).toBe(true);

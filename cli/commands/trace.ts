@@ -1,0 +1,77 @@
+// pipetrain trace: what every worker of a run did when, as a file for viewers of traces.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { DataError, messageOf, UsageError } from '../../engine/core/errors.js';
+import { harmlessJson } from '../../engine/core/harmless-text.js';
+import { writeWholeFile } from '../../engine/core/whole-file.js';
+import { EventFile } from '../../engine/events/event-file.js';
+import { StepsThatCount } from '../../engine/events/steps-that-count.js';
+import { RunFolder } from '../../engine/run/run-folder.js';
+import { readTrace } from '../../engine/trace/read-trace.js';
+import { runTrace, type TraceFacts } from '../../engine/trace/run-trace.js';
+import { traceJson } from '../../engine/trace/trace-json.js';
+import type { CommandContext } from '../session/command-context.js';
+import { count } from '../text/format.js';
+
+interface TraceFlags {
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function traceCommand({ io, exitWith }: CommandContext): Command {
+  return new Command('trace')
+    .summary('write what every worker did when, for Perfetto and Chrome')
+    .description(
+      'Writes a run as a trace that Perfetto (ui.perfetto.dev) and chrome://tracing open: a row per worker with its ' +
+        'actions, its waits and for whom, arrows from stage to stage; above them plans, transitions, validations, ' +
+        'checkpoints, recoveries and curves. Short runs are traced whole, of long ones the first steps of every plan ' +
+        'and then ever fewer. Works while the run goes on.',
+    )
+    .argument('<run>', 'run folder')
+    .option('--out <file>', 'the file to write; it must not exist (default: trace.json in the run folder)')
+    .option('--json', 'print the result as one JSON object')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  pipetrain train --model vit --data synthetic:digits --steps 20 --out digits\n  pipetrain ' +
+        'trace digits',
+    )
+    .action(
+      exitWith((run: string, { out, json }: TraceFlags) => {
+        const folder = RunFolder.open(run);
+        if (out !== undefined && existsSync(out))
+          throw new UsageError('PT_OUT_IN_USE', `${out} exists already`, 'Name a new file with --out.');
+        const path = out ?? join(folder.path, 'trace.json');
+        const events = new EventFile(folder.eventsPath);
+        const numSteps = new StepsThatCount(events).total;
+        const facts: TraceFacts = { numTraced: 0, moved: new Set() };
+        const steps = readTrace(folder.tracePath);
+        write(path, traceJson(runTrace({ events, numSteps, steps }, facts)));
+        const { numTraced, moved } = facts;
+        if (json === true) io.stdout.lines([harmlessJson({ out: path, numTraced, numSteps, moved: [...moved] })]);
+        else {
+          io.stdout.lines([`${path}`]);
+          io.stdout.lines([`actions of ${count(numTraced)} of ${count(numSteps)} steps; open it in ui.perfetto.dev`]);
+          if (moved.size > 0)
+            io.stdout.lines([
+              `times of ${[...moved].join(', ')} come from other clocks, and are moved to where results are in time`,
+            ]);
+        }
+        return 0;
+      }),
+    );
+}
+
+function write(path: string, pieces: Generator<string>): void {
+  try {
+    writeWholeFile(path, pieces);
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    throw new DataError(
+      'PT_TRACE_FILE',
+      `the trace cannot be written to ${path}: ${messageOf(cause)}`,
+      'Name another file with --out.',
+      { cause },
+    );
+  }
+}
