@@ -1,10 +1,6 @@
 // pipetrain trace: what every worker of a run did when, as a file for viewers of traces.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
-import { DataError, messageOf, UsageError } from '../../engine/core/errors.js';
 import { harmlessJson } from '../../engine/core/harmless-text.js';
-import { writeWholeFile } from '../../engine/core/whole-file.js';
 import { EventFile } from '../../engine/events/event-file.js';
 import { StepsThatCount } from '../../engine/events/steps-that-count.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
@@ -12,6 +8,7 @@ import { readTrace } from '../../engine/trace/read-trace.js';
 import { runTrace, type TraceFacts } from '../../engine/trace/run-trace.js';
 import { traceJson } from '../../engine/trace/trace-json.js';
 import type { CommandContext } from '../session/command-context.js';
+import { writeDerivedFile } from '../session/derived-file.js';
 import { count } from '../text/format.js';
 
 interface TraceFlags {
@@ -39,14 +36,12 @@ export function traceCommand({ io, exitWith }: CommandContext): Command {
     .action(
       exitWith((run: string, { out, json }: TraceFlags) => {
         const folder = RunFolder.open(run);
-        if (out !== undefined && existsSync(out))
-          throw new UsageError('PT_OUT_IN_USE', `${out} exists already`, 'Name a new file with --out.');
-        const path = out ?? join(folder.path, 'trace.json');
         const events = new EventFile(folder.eventsPath);
         const numSteps = new StepsThatCount(events).total;
         const facts: TraceFacts = { numTraced: 0, moved: new Set() };
         const steps = readTrace(folder.tracePath);
-        write(path, traceJson(runTrace({ events, numSteps, steps }, facts)));
+        const entries = runTrace({ events, numSteps, steps }, facts);
+        const path = writeDerivedFile(folder, { out, name: 'trace.json' }, traceJson(entries));
         const { numTraced, moved } = facts;
         if (json === true) io.stdout.lines([harmlessJson({ out: path, numTraced, numSteps, moved: [...moved] })]);
         else {
@@ -60,18 +55,4 @@ export function traceCommand({ io, exitWith }: CommandContext): Command {
         return 0;
       }),
     );
-}
-
-function write(path: string, pieces: Generator<string>): void {
-  try {
-    writeWholeFile(path, pieces);
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw new DataError(
-      'PT_TRACE_FILE',
-      `the trace cannot be written to ${path}: ${messageOf(cause)}`,
-      'Name another file with --out.',
-      { cause },
-    );
-  }
 }

@@ -30,7 +30,7 @@ export interface WholeFileOptions {
  */
 export function writeWholeFile(
   path: string,
-  data: string | Uint8Array | Generator<string>,
+  data: string | Uint8Array | Generator<string | Uint8Array>,
   options: WholeFileOptions = {},
 ): void {
   const { mode, isKeepsake = false } = options;
