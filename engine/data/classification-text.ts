@@ -1,20 +1,27 @@
 // Encoding of labelled texts: framed token ids of fixed length, and the mask of the real ones. It does not know where
 // the texts come from.
 import { UsageError } from '../core/errors.js';
-import type { TokenArray } from './column.js';
 import { maskColumn, packedColumn, tokenArray } from './column.js';
 import type { DataSummary } from './data-summary.js';
+import { type EncodedSamples, encodeSamples } from './encoded-samples.js';
 import { type FramedText, framedText } from './framed-text.js';
+import { pairFrameLength } from './pair-frame.js';
 import type { Framing } from './sample-frame.js';
 import { type SourceFiles, TOKENS_LIMIT } from './source-files.js';
-import { TableDataset } from './table-dataset.js';
+import { TableDataset, type TableParts } from './table-dataset.js';
 import { TextFacts } from './text-facts.js';
 import type { FilledFraming, TokenizerOptions } from './tokenizer-choice.js';
 import { classificationTokenizer } from './tokenizer-choice.js';
 
-export interface LabelledTexts {
+/** The texts of the samples of both parts. */
+export interface PartTexts {
   readonly train: readonly string[];
   readonly validation: readonly string[];
+}
+
+export interface LabelledTexts extends PartTexts {
+  /** The second texts, where samples are pairs. */
+  readonly second?: PartTexts | undefined;
   /** Classes of the training texts, then of the validation texts. */
   readonly labels: Int32Array;
   /** Names of the classes, by their ids. */
@@ -47,16 +54,11 @@ function automaticSequence(lengths: readonly number[]): number {
   return Math.min(LONGEST_AUTOMATIC, Math.ceil(held / 8) * 8);
 }
 
-const frame = ({ tokenizer, prefix, suffix }: Framing, text: string): number[] => [
-  ...prefix,
-  ...tokenizer.encode(text),
-  ...suffix,
-];
-
 /** Throws UsageError PT_DATA_OPTION where a sample of so many tokens is none that the tokenizer makes. */
-function requireLength({ tokenizer, prefix, suffix, mostTokens }: Framing, sequence: number | null): void {
+function requireLength(framing: Framing, sequence: number | null): void {
   if (sequence === null) return;
-  const frameLength = prefix.length + suffix.length;
+  const { tokenizer, prefix, suffix, pair, mostTokens } = framing;
+  const frameLength = pair === undefined ? prefix.length + suffix.length : pairFrameLength(pair);
   const whose = `the tokenizer ${tokenizer.file ?? tokenizer.name}`;
   if (sequence <= frameLength)
     throw new UsageError(
@@ -99,109 +101,70 @@ function requireNearTexts(source: string, T: number, lengths: readonly number[])
   );
 }
 
-/** The ids of samples, one behind the other, each as far as a sample can hold it, and how many it had. */
-class EncodedTexts {
-  readonly lengths: number[] = [];
-  /** How many of a sample's tokens the tokenizer does not know. */
-  readonly unknowns: number[] = [];
-  readonly #most: number;
-  readonly #unknown: number | null;
-  #ids: TokenArray;
-  #used = 0;
+/** Makes samples of T tokens of texts that are not in the data; of pairs there is none of one text. */
+const framerOf = (framing: FilledFraming, T: number): Pick<TableParts, 'frameText'> =>
+  framing.pair === undefined
+    ? {
+        frameText: (text: string): FramedText =>
+          framedText(framing.tokenizer.encode(text), { ...framing, sequence: T, unknown: framing.tokenizer.unknown }),
+      }
+    : {};
 
-  /** `most` ids of a sample are kept. */
-  constructor(vocabulary: number, most: number, unknown: number | null) {
-    this.#most = most;
-    this.#unknown = unknown;
-    this.#ids = tokenArray(vocabulary, 1 << 16);
-  }
-
-  get ids(): TokenArray {
-    return this.#ids.subarray(0, this.#used);
-  }
-
-  keptOf(length: number): number {
-    return Math.min(length, this.#most);
-  }
-
-  add(ids: readonly number[]): void {
-    const kept = this.keptOf(ids.length);
-    if (this.#used + kept > this.#ids.length) {
-      const Wider = this.#ids.constructor as new (length: number) => TokenArray;
-      const more = new Wider(2 * (this.#used + kept));
-      more.set(this.#ids.subarray(0, this.#used));
-      this.#ids = more;
-    }
-    for (let i = 0; i < kept; i++) this.#ids[this.#used + i] = ids[i] as number;
-    this.#used += kept;
-    this.lengths.push(ids.length);
-    this.unknowns.push(ids.reduce((sum, id) => sum + (id === this.#unknown ? 1 : 0), 0));
-  }
-}
-
-/** Rows of T ids, filled up or cut, one behind the other, and how many of each are of the text and its frame. */
-function rowsOf(
-  encoded: EncodedTexts,
-  framing: FilledFraming,
-  T: number,
-): { readonly tokens: TokenArray; readonly lengths: Int32Array } {
-  const tokens: TokenArray = tokenArray(framing.tokenizer.size, encoded.lengths.length * T).fill(framing.pad);
-  const lengths = new Int32Array(encoded.lengths.length);
-  let at = 0;
-  encoded.lengths.forEach((length, row) => {
-    const kept = encoded.keptOf(length);
-    const ids = encoded.ids.subarray(at, at + Math.min(kept, T));
-    tokens.set(ids, row * T);
-    // What is cut is the text; what stands behind it stays.
-    if (length > T) tokens.set(framing.suffix, row * T + T - framing.suffix.length);
-    lengths[row] = ids.length;
-    at += kept;
+/** What tells equal samples. */
+const sampleTexts = ({ train, validation, second }: LabelledTexts): string[] => {
+  const seconds = second === undefined ? [] : [...second.train, ...second.validation];
+  return [...train, ...validation].map((text, i) => {
+    const other = seconds[i] ?? '';
+    return other === '' ? text : `${text}\0${other}`;
   });
-  return { tokens, lengths };
+};
+
+/** The tokenizer and the frame of a sample: of one text, or of two. */
+function framingOf({ choice, folder, texts, files }: ClassificationOptions): FilledFraming {
+  const { train, second } = texts;
+  const framing = classificationTokenizer(choice, folder, second === undefined ? train : [...train, ...second.train], {
+    files,
+    isPair: second !== undefined,
+  });
+  const { pair, ...single } = framing;
+  if (second === undefined) return single;
+  if (pair !== undefined) return framing;
+  const { file, name } = framing.tokenizer;
+  throw new UsageError(
+    'PT_DATA_OPTION',
+    `the option pair makes samples of two texts, and ${file ?? `the tokenizer ${name}`} does not say how it frames them`,
+    'use a tokenizer whose post_processor has a template for pairs, as that of BERT or RoBERTa; or leave pair out',
+  );
 }
 
-/** Makes samples of T tokens of texts that are not in the data. */
-const framer =
-  (framing: FilledFraming, T: number) =>
-  (text: string): FramedText =>
-    framedText(framing.tokenizer.encode(text), { ...framing, sequence: T, unknown: framing.tokenizer.unknown });
-
-/** Makes the data set. */
-export function encodeClassification({
-  source,
-  texts: { train, validation, labels, names },
-  folder,
-  sequence,
-  choice,
-  files,
-  facts,
-  digest,
-}: ClassificationOptions): TableDataset {
-  const framing = classificationTokenizer(choice, folder, train, files);
+/** Makes the data set: fields `tokens`, `mask` and `label`, and of pairs `types`. */
+export function encodeClassification(options: ClassificationOptions): TableDataset {
+  const { source, texts, sequence, facts, digest } = options;
+  const { train, validation, labels, names, second } = texts;
+  const framing = framingOf(options);
   requireLength(framing, sequence);
   const longest = Math.min(LONGEST_AUTOMATIC, framing.mostTokens ?? Infinity);
-  const encoded = new EncodedTexts(framing.tokenizer.size, sequence ?? longest, framing.tokenizer.unknown);
-  for (const text of train) encoded.add(frame(framing, text));
-  for (const text of validation) encoded.add(frame(framing, text));
+  const encoded = encodeSamples(
+    framing,
+    [...train, ...validation],
+    second === undefined ? null : [...second.train, ...second.validation],
+    sequence ?? longest,
+  );
   const T = sequence ?? Math.min(longest, automaticSequence(encoded.lengths.slice(0, train.length)));
   const numSamples = encoded.lengths.length;
   requireRoomFor(source, numSamples, T, framing.tokenizer.size);
   requireNearTexts(source, T, encoded.lengths);
-  const { tokens, lengths } = rowsOf(encoded, framing, T);
-  const knowsAll = framing.tokenizer.unknown === null;
-  const textFacts = new TextFacts(
-    [...train, ...validation],
-    { lengths: encoded.lengths, unknowns: knowsAll ? null : encoded.unknowns },
-    T,
-  );
+  const textFacts = factsOf(encoded, framing, texts, T);
   const ids = Int32Array.from({ length: numSamples }, (_, id) => id);
   const { unknown, cut, ...of } = textFacts.of(ids, train.length);
+  const { tokens, lengths, types } = encoded.rows(T);
   return new TableDataset({
     source,
     info: { task: 'text-classification', classes: names.length, vocabulary: framing.tokenizer.size, sequence: T },
     columns: [
       packedColumn({ name: 'tokens', shape: [T], dtype: 'int32' }, tokens),
       maskColumn({ name: 'mask', shape: [T], dtype: 'float32' }, lengths),
+      ...(types === null ? [] : [packedColumn({ name: 'types', shape: [T], dtype: 'int32' }, types)]),
       packedColumn({ name: 'label', shape: [], dtype: 'int32' }, labels),
     ],
     numTrain: train.length,
@@ -210,7 +173,7 @@ export function encodeClassification({
     tokenizer: framing.tokenizer,
     labels: names,
     textFacts,
-    frameText: framer(framing, T),
+    ...framerOf(framing, T),
     summary: {
       ...facts,
       ...(facts.split.how === 'made' ? {} : of),
@@ -227,3 +190,11 @@ export function encodeClassification({
     },
   });
 }
+
+const factsOf = (
+  { lengths, unknowns }: EncodedSamples,
+  { tokenizer }: FilledFraming,
+  texts: LabelledTexts,
+  T: number,
+): TextFacts =>
+  new TextFacts(sampleTexts(texts), { lengths, unknowns: tokenizer.unknown === null ? null : unknowns }, T);

@@ -28,6 +28,8 @@ export const dataSummarySchema = z.object({
   columns: z
     .object({
       text,
+      /** Of the second texts, where samples are pairs. */
+      pair: text.optional(),
       label: text,
       separator: text,
       /** The columns that are neither: how many, and the first of them. */

@@ -1,7 +1,7 @@
 // LabelColumns: which columns of labelled rows are text and label, and whether the first row of a file is a heading.
 // What the rows do not tell is asked for, with the option that says it; nothing is guessed.
 import { DataError, UsageError } from '../core/errors.js';
-import { isNumeric, isSameName, labelNameFit, type NameFit, textNameFit } from './column-names.js';
+import { isNameOfTexts, isNumeric, isSameName, labelNameFit, type NameFit, textNameFit } from './column-names.js';
 import type { Row, RowFile } from './separated-rows.js';
 
 /** A column by its name in the heading, or by its number from 1. */
@@ -11,12 +11,16 @@ export interface ColumnOptions {
   readonly heading?: boolean | undefined;
   readonly text?: ColumnOption | undefined;
   readonly label?: ColumnOption | undefined;
+  /** The second text, where samples are pairs. */
+  readonly pair?: ColumnOption | undefined;
 }
 
 /** The columns of one file, from 0, and its heading. */
 export interface LabelColumns {
   readonly text: number;
   readonly label: number;
+  /** The second text; null where a sample has one. */
+  readonly pair: number | null;
   /** The names of all columns; null where the file has none. */
   readonly heading: readonly string[] | null;
   /** Whether the first row is the heading, and no sample. */
@@ -28,7 +32,7 @@ export interface LabelColumns {
 /** Words of the name of a column at most. */
 const MOST_WORDS_OF_NAME = 3;
 
-type Pair = Pick<LabelColumns, 'text' | 'label' | 'isNamed'>;
+type Pair = Pick<LabelColumns, 'text' | 'label' | 'pair' | 'isNamed'>;
 
 /**
  * The columns of every file of a data set, in their order. `files` are all that are read: whether a first row is a
@@ -58,7 +62,7 @@ function namedColumns(file: RowFile, options: ColumnOptions): Pair | null {
   const first = file.names ?? file.rows[0]?.fields.slice(0, file.width) ?? [];
   if (file.names === null) {
     if (options.heading === false) return null;
-    const isNamedByOption = [options.text, options.label].some(
+    const isNamedByOption = [options.text, options.label, options.pair].some(
       (option) => typeof option === 'string' && first.some((name) => isSameName(name, option)),
     );
     const hasNames =
@@ -74,16 +78,17 @@ function columnsBy(file: RowFile, names: readonly string[], options: ColumnOptio
   const given = {
     text: columnOf(file, 'text', options.text, names),
     label: columnOf(file, 'label', options.label, names),
+    pair: columnOf(file, 'pair', options.pair, names),
   };
-  let text = given.text ?? bestFit(names, textNameFit, given.label);
-  let label = given.label ?? bestFit(names, labelNameFit, text);
+  let text = given.text ?? bestFit(names, textNameFit, [given.label, given.pair]);
+  let label = given.label ?? bestFit(names, labelNameFit, [text, given.pair]);
   const isNamed = text !== null || label !== null;
   if (width === 2) {
     text ??= label === null ? null : 1 - label;
     label ??= text === null ? null : 1 - text;
   }
   if (known !== null && (text === null || label === null)) return known;
-  return whole(file, { text, label, isNamed }, names);
+  return whole(file, { text, label, pair: given.pair, isNamed }, names);
 }
 
 /** By options, by what another file says of the same columns, or by the order where there are two. */
@@ -96,11 +101,12 @@ function columnsWithoutNames(
 ): Pair {
   const text = columnOf(file, 'text', options.text, null);
   const label = columnOf(file, 'label', options.label, null);
-  if (known !== null && text === null && label === null) {
+  const second = columnOf(file, 'pair', options.pair, null);
+  if (known !== null && text === null && label === null && second === null) {
     if (files.some((other, i) => i !== at && other.width === file.width)) return known;
     throw unknownColumns(file, null, 'text');
   }
-  const pair = { text, label, isNamed: text !== null || label !== null };
+  const pair = { text, label, pair: second, isNamed: text !== null || label !== null };
   if (file.width === 2) {
     pair.text ??= label === null ? 0 : 1 - label;
     pair.label ??= 1 - pair.text;
@@ -111,18 +117,23 @@ function columnsWithoutNames(
 /** A pair of which both columns are known, and two. */
 function whole(
   file: RowFile,
-  { text, label, isNamed }: { readonly text: number | null; readonly label: number | null; readonly isNamed: boolean },
+  { text, label, pair, isNamed }: { readonly [key in keyof Pair]: Pair[key] | null },
   names: readonly string[] | null,
 ): Pair {
   if (text === null || label === null) throw unknownColumns(file, names, text === null ? 'text' : 'label');
-  if (text === label) throw sameColumn(file, text);
-  return { text, label, isNamed };
+  if (text === label) throw sameColumn(file, 'text and label', text);
+  if (pair === text || pair === label) throw sameColumn(file, pair === text ? 'text and pair' : 'label and pair', pair);
+  return { text, label, pair, isNamed: isNamed === true };
 }
 
 /** The one column whose name fits best, or null where none does or several do alike. */
-function bestFit(names: readonly string[], fit: (name: string) => NameFit, taken: number | null): number | null {
+function bestFit(
+  names: readonly string[],
+  fit: (name: string) => NameFit,
+  taken: readonly (number | null)[],
+): number | null {
   for (const wanted of ['whole', 'part'] as const) {
-    const found = names.flatMap((name, at) => (at !== taken && fit(name) === wanted ? [at] : []));
+    const found = names.flatMap((name, at) => (!taken.includes(at) && fit(name) === wanted ? [at] : []));
     if (found.length > 0) return found.length === 1 ? (found[0] ?? null) : null;
   }
   return null;
@@ -130,7 +141,7 @@ function bestFit(names: readonly string[], fit: (name: string) => NameFit, taken
 
 function columnOf(
   file: RowFile,
-  role: 'text' | 'label',
+  role: 'text' | 'label' | 'pair',
   option: ColumnOption | undefined,
   names: readonly string[] | null,
 ): number | null {
@@ -225,11 +236,16 @@ function unknownColumns(file: RowFile, names: readonly string[] | null, missing:
     : names === null
       ? `text=1,label=${file.width}`
       : `text=${optionName(text)},label=${optionName(label)}`;
+  const second = shown.find((name) => name !== text && name !== label && isNameOfTexts(name));
+  const pair =
+    second === undefined
+      ? 'a sample has one text and one label'
+      : `of pairs of texts text=${optionName(text)},pair=${optionName(second)},label=${optionName(label)}`;
   const quotes = names === null && file.separator !== 'tab' ? ', or put texts that hold the separator into quotes' : '';
   return new DataError(
     'PT_DATA_COLUMNS',
     `${file.path} has ${file.width} columns, and which of them is the ${missing} cannot be known: ${what}`,
-    `say it by name or by number from 1, e.g. --data-options ${example} (a sample has one text and one label)${quotes}`,
+    `say it by name or by number from 1, e.g. --data-options ${example} (${pair})${quotes}`,
   );
 }
 
@@ -264,11 +280,11 @@ export function requireOrder(file: RowFile, columns: LabelColumns): void {
   );
 }
 
-const sameColumn = (file: RowFile, column: number): UsageError =>
+const sameColumn = (file: RowFile, roles: string, column: number): UsageError =>
   new UsageError(
     'PT_DATA_OPTION',
-    `${file.path}: text and label would be the same column, ${column + 1}`,
-    'name two columns with the options text and label',
+    `${file.path}: ${roles} would be the same column, ${column + 1}`,
+    'name different columns with the options text, label and pair',
   );
 
 const lineOf = (file: RowFile): number => file.rows[0]?.line ?? 1;

@@ -7,6 +7,8 @@ import type { RowFile } from './separated-rows.js';
 
 export interface LabelledLine {
   readonly text: string;
+  /** The second text; empty where a sample has one. */
+  readonly second: string;
   readonly label: string;
   /** 1-based line of the file. */
   readonly line: number;
@@ -20,7 +22,7 @@ const FEW_SAMPLES = 8;
  * PT_DATA_JSON.
  */
 export function labelledLines({ path, rows, names, nested }: RowFile, columns: LabelColumns): LabelledLine[] {
-  const list = [columns.text, columns.label].find((column) => nested.has(column));
+  const list = [columns.text, columns.pair ?? columns.text, columns.label].find((column) => nested.has(column));
   if (list !== undefined)
     throw new DataError(
       'PT_DATA_JSON',
@@ -43,7 +45,8 @@ export function labelledLines({ path, rows, names, nested }: RowFile, columns: L
         'write a label there, or leave the line out' +
           (at === 0 && columns.heading === null ? '; where it is a heading: --data-options heading=true' : ''),
       );
-    return { text: (fields[columns.text] ?? '').trim(), label, line };
+    const second = columns.pair === null ? '' : (fields[columns.pair] ?? '').trim();
+    return { text: (fields[columns.text] ?? '').trim(), second, label, line };
   });
 }
 

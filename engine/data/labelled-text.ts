@@ -21,6 +21,7 @@ import { TOKENIZER_NAMES } from './tokenizer-choice.js';
 const column = z.union([z.number().int().positive(), z.string().min(1)]);
 const options = z.strictObject({
   text: column.optional().describe('column of the texts: its name in the heading, or its number from 1'),
+  pair: column.optional().describe('column of the second texts, where samples are pairs, as of premise and hypothesis'),
   label: column.optional().describe('column of the labels: its name in the heading, or its number from 1'),
   heading: z.boolean().optional().describe('whether the first line is a heading (default: told by its words)'),
   separator: z
@@ -98,6 +99,7 @@ function open(request: DataRequest, format: RowFormat) {
     validation,
     splitSeed,
     text,
+    pair,
     label,
     heading,
     separator,
@@ -108,11 +110,11 @@ function open(request: DataRequest, format: RowFormat) {
   const [trainPath, validationPath] = findFiles(request.path, format);
   const read = (path: string): RowFile => readRows(path, files.readText(path), format, separator);
   const tables = [read(trainPath), ...(validationPath === null ? [] : [read(validationPath)])];
-  const columns = labelColumns(tables, { text, label, heading });
+  const columns = labelColumns(tables, { text, label, pair, heading });
   const parts = tables.map((table, at): LabelledPart => {
     const own = columns[at] as LabelColumns;
     requireOrder(table, own);
-    requireOneText(table, own, { text, label, heading });
+    requireOneText(table, own, { text, label, pair, heading });
     return { path: table.path, lines: labelledLines(table, own) };
   });
   const [first] = parts as [LabelledPart, LabelledPart?];
@@ -128,10 +130,15 @@ function open(request: DataRequest, format: RowFormat) {
   const named = labelsBy(names, request.legend);
   const labels = Int32Array.from([...classIds(named, found.train), ...classIds(named, found.validation)]);
   const trainTexts = found.train.lines.map((line) => line.text);
+  const second = {
+    train: found.train.lines.map((line) => line.second),
+    validation: found.validation.lines.map((line) => line.second),
+  };
   return encodeClassification({
     source: request.source,
     texts: {
       train: trainTexts,
+      second: pair === undefined ? undefined : second,
       validation: found.validation.lines.map((line) => line.text),
       labels,
       names: named,
@@ -141,7 +148,7 @@ function open(request: DataRequest, format: RowFormat) {
     choice: { ...choice, legend: legendTokenizer(request, trainTexts) },
     files,
     facts: factsOf({ source: request.source, tables, columns, parts, names: named, found, labels }),
-    digest: () => digestOf(files, found, labels),
+    digest: () => digestOf(files, found, labels, columns[0]?.pair ?? null),
   });
 }
 
@@ -179,6 +186,7 @@ function factsOf({
     })),
     columns: {
       text: columnName(first, first.text),
+      ...(first.pair === null ? {} : { pair: columnName(first, first.pair) }),
       label: columnName(first, first.label),
       separator: tables[0]?.separator ?? '',
       unused: { count: others.length, names: others.slice(0, LISTED_UNUSED).map((at) => columnName(first, at)) },
@@ -190,10 +198,16 @@ function factsOf({
 }
 
 /** Of the files and of what was made of them: which line is which sample, with which class. */
-function digestOf(files: SourceFiles, { train, validation }: LabelledParts, labels: Int32Array): string {
+function digestOf(
+  files: SourceFiles,
+  { train, validation }: LabelledParts,
+  labels: Int32Array,
+  pair: number | null,
+): string {
   const lines = Int32Array.from([...train.lines, ...validation.lines], ({ line }) => line);
   const sizes = Int32Array.of(train.lines.length, validation.lines.length);
-  return [sizes, lines, labels]
+  const paired = pair === null ? [] : [Int32Array.of(pair)];
+  return [sizes, lines, labels, ...paired]
     .reduce((hash, part) => hash.update(part), createHash('sha256').update(files.digest()))
     .digest('hex');
 }

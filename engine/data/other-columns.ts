@@ -18,8 +18,8 @@ const IDEOGRAPH =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Khmer}\p{Script=Lao}]/gu;
 
 /** Places of the columns, from 0, that are neither. */
-export const otherColumns = ({ width }: RowFile, { text, label }: LabelColumns): number[] =>
-  Array.from({ length: width }, (_, at) => at).filter((at) => at !== text && at !== label);
+export const otherColumns = ({ width }: RowFile, { text, label, pair }: LabelColumns): number[] =>
+  Array.from({ length: width }, (_, at) => at).filter((at) => at !== text && at !== label && at !== pair);
 
 /** A column for messages: its name, where it has one, and its number from 1. */
 export function columnName({ heading }: Pick<LabelColumns, 'heading'>, at: number): string {
@@ -29,7 +29,7 @@ export function columnName({ heading }: Pick<LabelColumns, 'heading'>, at: numbe
 
 /** Throws a DataError (PT_DATA_COLUMNS) where another column holds texts, and no option says which is the text. */
 export function requireOneText(file: RowFile, columns: LabelColumns, options: ColumnOptions): void {
-  if (options.text !== undefined) return;
+  if (options.text !== undefined || options.pair !== undefined) return;
   const other = otherColumns(file, columns).find((at) => !file.nested.has(at) && isText(file, columns, at));
   if (other === undefined) return;
   const { heading, text, label } = columns;
@@ -41,9 +41,10 @@ export function requireOneText(file: RowFile, columns: LabelColumns, options: Co
   throw new DataError(
     'PT_DATA_COLUMNS',
     `${file.path}: ${second} holds texts as ${first} does; a sample has one text and one label, so that the other ` +
-      'would not be seen',
+      'would not be seen, unless it is a pair of both',
     `say which is the text: --data-options text=${choice(text)},label=${choice(label)}, or ` +
-      `text=${choice(other)},label=${choice(label)}; of pairs of texts, put both into one column`,
+      `text=${choice(other)},label=${choice(label)}; of pairs of texts, ` +
+      `text=${choice(text)},pair=${choice(other)},label=${choice(label)}`,
   );
 }
 

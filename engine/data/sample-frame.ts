@@ -2,6 +2,7 @@
 // what fills a sample up behind them. It cuts nothing.
 import { z } from 'zod';
 import type { Tokenizer } from './dataset.js';
+import { bertPair, type PairFrame, robertaPair, templatePair } from './pair-frame.js';
 import type { TokenizerSettings } from './tokenizer-identity.js';
 import { checked, typeOf } from './tokenizer-normalizer.js';
 import { refused, unsupported } from './tokenizer-refusal.js';
@@ -11,6 +12,8 @@ export interface SampleFrame {
   readonly prefix: readonly number[];
   /** Ids behind every text; a text that is too long is cut, they are not. */
   readonly suffix: readonly number[];
+  /** What stands around two texts; absent where nothing says it. */
+  readonly pair?: PairFrame;
 }
 
 /** A tokenizer with what makes a sample of a text. */
@@ -73,11 +76,13 @@ function single(file: string, at: string, piece: unknown, tokens: readonly strin
       return template(file, at, piece, token);
     case 'BertProcessing': {
       const { cls, sep } = checked(file, at, bertSchema, piece);
-      return { prefix: [token(...cls)], suffix: [token(...sep)] };
+      const [prefix, suffix] = [[token(...cls)], [token(...sep)]];
+      return { prefix, suffix, pair: bertPair(prefix, suffix) };
     }
     case 'RobertaProcessing': {
       const { cls, sep } = checked(file, at, robertaSchema, piece);
-      return { prefix: [token(...cls)], suffix: [token(...sep)] };
+      const [prefix, suffix] = [[token(...cls)], [token(...sep)]];
+      return { prefix, suffix, pair: robertaPair(prefix, suffix) };
     }
     case 'ByteLevel':
       // Says where tokens lie in the text, not which they are.
@@ -88,17 +93,22 @@ function single(file: string, at: string, piece: unknown, tokens: readonly strin
 }
 
 function template(file: string, at: string, piece: unknown, token: (name: string, is: number) => number): SampleFrame {
-  const { single: items, special_tokens } = checked(file, at, templateSchema, piece);
+  const { single: items, pair: pairItems, special_tokens } = checked(file, at, templateSchema, piece);
   const texts = items.flatMap((item, i) => ('Sequence' in item ? [i] : []));
   const [place] = texts;
   if (place === undefined || texts.length !== 1) throw unsupported(file, `${at}.single with ${texts.length} texts`);
-  const idsOf = (part: typeof items): number[] =>
-    part.flatMap((item) => {
-      if (!('SpecialToken' in item)) return [];
-      const special = special_tokens[item.SpecialToken.id];
-      if (special === undefined || special.ids.length !== special.tokens.length)
-        throw refused(file, `${at}.special_tokens does not say what ${item.SpecialToken.id} is`);
-      return special.ids.map((is, i) => token(special.tokens[i] as string, is));
-    });
-  return { prefix: idsOf(items.slice(0, place)), suffix: idsOf(items.slice(place + 1)) };
+  const idsOf = (name: string): number[] => {
+    const special = special_tokens[name];
+    if (special === undefined || special.ids.length !== special.tokens.length)
+      throw refused(file, `${at}.special_tokens does not say what ${name} is`);
+    return special.ids.map((is, i) => token(special.tokens[i] as string, is));
+  };
+  const partOf = (part: typeof items): number[] =>
+    part.flatMap((item) => ('SpecialToken' in item ? idsOf(item.SpecialToken.id) : []));
+  const pair = templatePair(pairItems, idsOf);
+  return {
+    prefix: partOf(items.slice(0, place)),
+    suffix: partOf(items.slice(place + 1)),
+    ...(pair === null ? {} : { pair }),
+  };
 }

@@ -6,6 +6,7 @@ import { CharTokenizer } from './char-tokenizer.js';
 import type { Tokenizer } from './dataset.js';
 import { FileTokenizer } from './file-tokenizer.js';
 import type { LegendTokenizer } from './legend-tokenizer.js';
+import { bertPair } from './pair-frame.js';
 import type { Framing } from './sample-frame.js';
 import type { SourceFiles } from './source-files.js';
 import { refused, unsupported } from './tokenizer-refusal.js';
@@ -31,7 +32,9 @@ export interface TokenizerOptions {
 const PAD = 0;
 const UNKNOWN = 1;
 const CLASS = 2;
+const SEPARATOR = 3;
 const CLASSIFICATION_SPECIALS = ['[PAD]', '[UNK]', '[CLS]'];
+const PAIR_SPECIALS = [...CLASSIFICATION_SPECIALS, '[SEP]'];
 
 /** Above so many different characters a language model falls back to bytes. */
 const MOST_CHARS = 256;
@@ -59,18 +62,22 @@ function fromFile({ vocab, lowercase, tokenizer }: TokenizerOptions, folder: str
   return framing;
 }
 
-const words = (texts: readonly string[], { vocabulary, lowercase = true }: TokenizerOptions): WordTokenizer =>
-  new WordTokenizer(texts, { vocabulary, lowercase, specials: CLASSIFICATION_SPECIALS, unknown: UNKNOWN });
+const words = (
+  texts: readonly string[],
+  { vocabulary, lowercase = true }: TokenizerOptions,
+  specials: readonly string[] = CLASSIFICATION_SPECIALS,
+): WordTokenizer => new WordTokenizer(texts, { vocabulary, lowercase, specials, unknown: UNKNOWN });
 
 /** A tokenizer with what makes samples of one length of texts. */
 export type FilledFraming = Framing & { readonly pad: number };
 
-const own = (tokenizer: Tokenizer): FilledFraming => ({
+const own = (tokenizer: Tokenizer, isPair: boolean): FilledFraming => ({
   tokenizer,
   pad: PAD,
   prefix: [CLASS],
   suffix: [],
   mostTokens: null,
+  ...(isPair ? { pair: bertPair([CLASS], [SEPARATOR]) } : {}),
 });
 
 function* charsOf(texts: readonly string[]): Iterable<string> {
@@ -78,33 +85,37 @@ function* charsOf(texts: readonly string[]): Iterable<string> {
 }
 
 /** What frames a text for a tokenizer that is known already; null where it lacks the special tokens for that. */
-function framingOf(tokenizer: LegendTokenizer): FilledFraming | null {
+function framingOf(tokenizer: LegendTokenizer, isPair: boolean): FilledFraming | null {
   const { kind, tokens, settings } = tokenizer.identity;
   const specials = kind === 'bytes' ? String(settings['specials']) : tokens?.slice(0, Number(settings['specials']));
-  const needed = kind === 'bytes' ? CLASSIFICATION_SPECIALS.join(' ') : CLASSIFICATION_SPECIALS;
+  const wanted = specialsOf(isPair);
+  const needed = kind === 'bytes' ? wanted.join(' ') : wanted;
   if (JSON.stringify(specials) !== JSON.stringify(needed)) return null;
-  return own(tokenizer);
+  return own(tokenizer, isPair);
 }
 
-/** The tokenizer for labelled texts; vocabularies come from the training texts alone. */
+const specialsOf = (isPair: boolean): readonly string[] => (isPair ? PAIR_SPECIALS : CLASSIFICATION_SPECIALS);
+
+/** The tokenizer for labelled texts, or pairs of them; vocabularies come from the training texts alone. */
 export function classificationTokenizer(
   options: TokenizerOptions,
   folder: string,
   train: readonly string[],
-  files: SourceFiles,
+  { files, isPair }: { readonly files: SourceFiles; readonly isPair: boolean },
 ): FilledFraming {
-  const known = options.legend === null ? null : framingOf(options.legend);
+  const known = options.legend === null ? null : framingOf(options.legend, isPair);
   if (known !== null) return known;
+  const specials = specialsOf(isPair);
   const hasVocabulary = options.vocab !== undefined || tokenizerFile(folder) !== null;
   switch (options.tokenizer ?? (hasVocabulary ? 'wordpiece' : 'words')) {
     case 'wordpiece':
       return framed(fromFile(options, folder, files));
     case 'words':
-      return own(words(train, options));
+      return own(words(train, options, specials), isPair);
     case 'chars':
-      return own(new CharTokenizer(charsOf(train), CLASSIFICATION_SPECIALS, UNKNOWN));
+      return own(new CharTokenizer(charsOf(train), specials, UNKNOWN), isPair);
     case 'bytes':
-      return own(new ByteTokenizer(CLASSIFICATION_SPECIALS));
+      return own(new ByteTokenizer(specials), isPair);
   }
 }
 

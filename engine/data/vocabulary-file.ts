@@ -2,6 +2,7 @@
 // BERT over it, as the settings beside it say.
 import { DataError } from '../core/errors.js';
 import type { AddedToken } from './added-tokens.js';
+import { bertPair } from './pair-frame.js';
 import { frameSettings, type Framing } from './sample-frame.js';
 import { type SourceFiles, VOCABULARY_LIMIT } from './source-files.js';
 import type { TokenizerConfig, TokenRole } from './tokenizer-config.js';
@@ -50,7 +51,7 @@ export function readVocabularyFile(
   const tokens = withAdded(file, vocabularyLines(file, files), config);
   const { special, added } = specialTokens(file, tokens, config);
   const [pad = 0, unknown = 0, first = 0, last = 0] = NEEDED.map((role) => special.get(role));
-  const frame = { prefix: [first], suffix: [last] };
+  const frame = { prefix: [first], suffix: [last], pair: bertPair([first], [last]) };
   const folds = config.lowercase ?? lowercase ?? foldsUnsaid(file, tokens);
   const tokenizer = new WordpieceTokenizer({
     file,
