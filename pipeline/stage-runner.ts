@@ -103,10 +103,9 @@ export interface PendingLoss {
   read(): number;
 }
 
-/** Weighted sums over a micro-batch of validation samples. */
+/** What evaluation tells of the samples of a micro-batch; see ProgramBinding.statistics. */
 export interface StageEvaluation {
-  readonly loss: number;
-  readonly score: number | null;
+  readonly statistics: Float32Array<ArrayBuffer>;
 }
 
 /**
@@ -140,7 +139,7 @@ export class StageRunner {
     const bound = this.#computeForward(input, micro);
     this.#noteAction(times, begin);
     if (tensors.borders.activationOut === null)
-      return { micro: duty.start + micro, read: () => present(bound.result('loss'), 'loss') };
+      return { micro: duty.start + micro, read: () => present(bound.loss(), 'loss') };
     signals.ring('F', step, micro);
     return null;
   }
@@ -172,7 +171,7 @@ export class StageRunner {
 
   /**
    * Forward without training of micro-batch `index` of the validation samples, which sits (or will be loaded) at border
-   * position `place`. Returns sums where this is the last stage.
+   * position `place`. Returns what is told of its samples where this is the last stage.
    */
   evaluate(index: number, ids: Int32Array, place: number): StageEvaluation | null {
     const { tensors, source, duty } = this.#options;
@@ -182,7 +181,7 @@ export class StageRunner {
       this.#loadPrefix(ids, place);
       bound.run();
       if (tensors.borders.activationOut !== null) return null;
-      return { loss: present(bound.result('loss'), 'loss'), score: bound.result('score') };
+      return { statistics: bound.statistics(ids) };
     } catch (error) {
       throw atPlace(error, `replica ${duty.replica}, stage ${duty.stage}, evaluation of micro-batch ${index}`, duty);
     }

@@ -19,6 +19,7 @@ describe('an example', () => {
       ['A codec of the cache', 'cache/codec.ts'],
       ['A kind of data', 'engine/data/open-dataset.ts'],
       ['A model', 'engine/model/registry.ts'],
+      ['A metric', 'engine/metrics/registry.ts'],
       ['An optimizer', 'engine/tensor/optimizers/registry.ts'],
       ['An executor', 'engine/tensor/executors/registry.ts'],
       ['A sub-command', 'cli/program.ts'],
@@ -131,7 +132,7 @@ describe('with all examples', () => {
 
   it('help names them, and a name that is nearly one of theirs is put right', async () => {
     const help = (await ok('train', '--help')).replace(/\s+/g, ' ');
-    for (const name of ['half-way', 'two-waves', 'f24', 'adagrad']) expect(help).toContain(name);
+    for (const name of ['half-way', 'two-waves', 'f24', 'adagrad', 'balanced-accuracy']) expect(help).toContain(name);
     expect(await ok('--help')).toContain('losses');
     const wrong = ['--freeze', 'halfway', '--cache-codec', 'f244', '--optimizer', 'adagard'];
     const { exitCode, stderr } = await sources.pipetrain('train', '--model', 'gpt', '--data', 'text:x', ...wrong);

@@ -1,4 +1,4 @@
-// pipetrain eval: the metric of a run, computed again from its newest checkpoint on one device.
+// pipetrain eval: the metrics of a run, computed again from its newest checkpoint on one device.
 import { Command } from 'commander';
 import { harmlessJson } from '../../engine/core/harmless-text.js';
 import { addConfigFlags } from '../config/config-flags.js';
@@ -11,7 +11,7 @@ export function evalCommand({ io, services, exitWith }: CommandContext): Command
   const command = new Command('eval')
     .summary('evaluate the newest checkpoint of a run')
     .description(
-      'Computes loss and metric of the newest checkpoint of a run on the whole validation set, on one device.',
+      'Computes loss and metrics of the newest checkpoint of a run on the whole validation set, on one device.',
     )
     .argument('<run>', 'run folder')
     .option('--json', 'print the result as one JSON object')
@@ -28,9 +28,8 @@ export function evalCommand({ io, services, exitWith }: CommandContext): Command
       if (options.json === true) io.stdout.lines([harmlessJson(result)]);
       else {
         io.stdout.lines([`checkpoint  ${result.checkpoint} (step ${count(result.step)})`]);
-        io.stdout.lines([`${result.metric.name.padEnd(10)}  ${result.metric.value}`]);
-        // A language model may have the loss itself as its metric.
-        if (result.metric.name !== 'loss') io.stdout.lines([`loss        ${result.loss}`]);
+        for (const [name, value] of Object.entries({ ...result.metrics, loss: result.loss }))
+          io.stdout.lines([`${name.padEnd(10)}  ${value}`]);
         io.stdout.lines([`samples     ${count(result.samples)}`]);
         if (result.data !== null) io.stdout.lines([`data        ${dataLine(result.data)}`]);
       }

@@ -48,7 +48,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
       'seed',
     ],
   },
-  { title: 'Length', names: ['epochs', 'steps', 'batch', 'microBatch', 'evalEvery', 'targetMetric'] },
+  { title: 'Length', names: ['epochs', 'steps', 'batch', 'microBatch', 'evalEvery', 'metrics', 'targetMetric'] },
   {
     title: 'Optimizer',
     names: ['lr', 'warmup', 'optimizer', 'weightDecay', 'beta1', 'beta2', 'epsilon', 'momentum', 'nesterov', 'clip'],

@@ -73,8 +73,28 @@ export function metricSection(data: ReportData): Markup | null {
         ],
         markers: [],
       }),
+      ...otherMetrics(data, name),
     ]}`,
   );
+}
+
+/** The metrics beside the one that the run goes by; the loss has a chart already. */
+function otherMetrics({ evaluations }: ReportData, first: string): Markup[] {
+  const names = Object.keys(evaluations.at(-1)?.metrics ?? {}).filter((name) => name !== first && name !== 'loss');
+  return names.map((name) => {
+    const points = thin(
+      evaluations.flatMap(({ step, metrics }) =>
+        metrics?.[name] === undefined ? [] : [[step, metrics[name]] as const],
+      ),
+      CURVE_POINTS,
+    );
+    return lineChart({
+      label: `${name} by step`,
+      xLabel: 'step',
+      series: [{ name, points, colour: 2, style: 'dots' }],
+      markers: [],
+    });
+  });
 }
 
 export function throughputSection(data: ReportData): Markup | null {

@@ -175,8 +175,12 @@ function tellCache(event: EventOf<'cache.changed'>): Story {
   );
 }
 
-function tellEvaluation({ step, metricName, metric, loss, samples, seconds }: EventOf<'evaluation'>): Story {
-  const named = metricName === 'loss' ? '' : `${metricName} ${number(metric)}, `;
+function tellEvaluation(event: EventOf<'evaluation'>): Story {
+  const { step, metricName, metric, metrics = { [metricName]: metric }, loss, samples, seconds } = event;
+  const named = Object.entries(metrics)
+    .filter(([name]) => name !== 'loss')
+    .map(([name, value]) => `${name} ${number(value)}, `)
+    .join('');
   return story(
     `validation at step ${step}: ${named}loss ${number(loss)} on ${plural(samples, 'sample')} in ${duration(seconds)}`,
   );

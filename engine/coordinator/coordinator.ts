@@ -217,9 +217,7 @@ export class Coordinator {
     if (!goesOn) await calls.collect(this.#seated, 'paused', this.#stepTimeoutMs);
   }
 
-  /**
-   * Sums over the validation samples, or every `stride`-th micro-batch of them, micro-batch by micro-batch in order.
-   */
+  /** What is told of the validation samples, or every `stride`-th micro-batch of them, in their order. */
   async evaluate(stride = 1): Promise<ReportOf<'evaluated'>['results']> {
     const { generation } = this.#parts.plans.current;
     const order = { type: 'evaluate', generation, stride } as const;

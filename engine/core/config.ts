@@ -279,6 +279,13 @@ export const trainConfigSchema = z.strictObject({
     .number()
     .optional()
     .describe('report when the metric of a whole validation first reached this value (time to accuracy)'),
+  metrics: z
+    .string()
+    .default('')
+    .describe(
+      'metrics of validation, separated by commas; the first is the one that the run goes by (default: the usual ' +
+        'ones of the task)',
+    ),
   breakdown: z
     .boolean()
     .default(false)

@@ -234,8 +234,11 @@ export const runEventSchema = z.discriminatedUnion('type', [
     step: whole,
     epoch: figure,
     loss: figure,
+    /** The one that the run goes by. */
     metric: figure,
     metricName: text,
+    /** All by their names, where there are several. */
+    metrics: z.record(text, figure).optional(),
     samples: whole,
     seconds,
   }),

@@ -12,6 +12,8 @@ export interface RunEvaluation {
   readonly step: number;
   readonly loss: number;
   readonly metric: { readonly name: string; readonly value: number };
+  /** All of them by their names. */
+  readonly metrics: Readonly<Record<string, number>>;
   readonly samples: number;
   /** What was understood from the data, where their kind tells. */
   readonly data: DataSummary | null;
@@ -24,15 +26,17 @@ export interface RunEvaluation {
  */
 export async function evaluateCheckpoint(point: ResumePoint, config: TrainConfig): Promise<RunEvaluation> {
   const { folder: checkpoint, manifest } = point;
-  const { model: built, dataset, microBatch } = await setUpRunFrom(onProcessor(continuedConfig(config, point)), point);
+  const setup = await setUpRunFrom(onProcessor(continuedConfig(config, point)), point);
+  const { model: built, dataset, microBatch, metrics: wanted } = setup;
   const device = new SingleDevice(checkpoint, built, dataset, config.kernels);
-  const { loss, metric } = device.evaluate(microBatch);
+  const { loss, metric, metrics } = device.evaluate(microBatch, wanted);
   device.close();
   return {
     checkpoint,
     step: manifest.step,
     loss,
     metric: { name: built.metric.name, value: metric },
+    metrics: Object.fromEntries(metrics),
     samples: dataset.numValidation,
     data: dataset.summary ?? null,
   };

@@ -5,10 +5,13 @@ import { readManifest } from '../checkpoint/manifest.js';
 import type { TrainConfig } from '../core/config.js';
 import { present } from '../core/invariant.js';
 import { type Dataset, firstValidationId } from '../data/dataset.js';
+import type { RunMetrics } from '../metrics/run-metrics.js';
+import { statisticsWidth } from '../metrics/sample-statistics.js';
 import type { Model } from '../model/block.js';
 import { compilePrefix, compileStage } from '../model/compile.js';
 import { type ParameterSlabs, slabLayout } from '../model/slab.js';
 import { StandaloneProgram } from '../model/standalone-program.js';
+import { judged, type Validation } from '../protocol/validation.js';
 import type { ExecutorOptions } from '../tensor/executor.js';
 import type { OnnxExecutor } from '../tensor/onnx-executor.js';
 import { openExecutor } from '../tensor/open-executor.js';
@@ -64,8 +67,8 @@ export class SingleDevice {
     this.#parameters = { layouts, of: (block) => present(slabs[block], `slab of block ${block}`) };
   }
 
-  /** Mean loss and metric over all validation samples, in micro-batches of the size that was trained. */
-  evaluate(microBatch: number): { readonly loss: number; readonly metric: number } {
+  /** Loss and metrics over all validation samples, in micro-batches of the size that was trained. */
+  evaluate(microBatch: number, metrics: RunMetrics): Validation {
     const { numValidation, info } = this.#dataset;
     const firstId = firstValidationId(this.#dataset);
     const model = this.#model;
@@ -79,19 +82,21 @@ export class SingleDevice {
       absent: this.#absent,
     });
     const program = new StandaloneProgram(this.#executor, evaluate, this.#parameters);
-    let loss = 0;
-    let score = 0;
+    const rows = new Float32Array(numValidation * statisticsWidth(model));
+    let at = 0;
     for (let first = 0; first < numValidation; first += microBatch) {
       const ids = Int32Array.from({ length: microBatch }, (_, i) =>
         first + i < numValidation ? firstId + first + i : -1,
       );
       program.fillFields(this.#dataset, ids, 1);
       program.run();
-      loss += present(program.result('loss'), 'loss');
-      score += program.result('score') ?? 0;
+      const statistics = program.statistics(ids);
+      rows.set(statistics, at);
+      at += statistics.length;
     }
     program.close();
-    return { loss: loss / numValidation, metric: (model.score === null ? loss : score) / numValidation };
+    const ids = Int32Array.from({ length: numValidation }, (_, i) => firstId + i);
+    return judged({ model, metrics, dataset: this.#dataset }, { ids, rows });
   }
 
   /**

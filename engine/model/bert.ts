@@ -7,11 +7,11 @@ import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
 import { defineModel } from './define.js';
 import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
+import { CLASS_OUTCOME } from './outcome.js';
 import {
   checkHeads,
   checkScores,
   classLoss,
-  classScore,
   MOST_LAYERS,
   MOST_WIDTH,
   transformerLayers,
@@ -77,7 +77,8 @@ export const bert = defineModel({
       name: 'bert',
       blocks: [embed, ...transformerLayers(given, { maskField: 'mask' }), head],
       loss: classLoss,
-      score: classScore,
+      score: null,
+      outcome: CLASS_OUTCOME,
       metric: { name: 'accuracy', higherIsBetter: true },
     };
   },

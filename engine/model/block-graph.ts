@@ -59,8 +59,13 @@ export function traceBlock(options: BlockTraceOptions, index: number, inputShape
   );
 }
 
-/** Traces the weighted sum of the loss (or score) per sample over the micro-batch: a scalar. */
-export function traceObjective(options: BlockTraceOptions, kind: 'loss' | 'score', inputShape: Shape): BlockGraph {
+/** What evaluation tells of every sample: losses and scores [B], and the outcome [B, W]. */
+export const STATISTICS = ['losses', 'scores', 'outcome'] as const;
+/** What stands behind the last block: a scalar in training, the weighted sum of the losses, or what is told. */
+export type ObjectiveKind = 'loss' | (typeof STATISTICS)[number];
+
+/** Traces what stands behind the last block. */
+export function traceObjective(options: BlockTraceOptions, kind: ObjectiveKind, inputShape: Shape): BlockGraph {
   return known(options, `${kind} [${inputShape.join()}]`, () => traceNewObjective(options, kind, inputShape));
 }
 
@@ -97,17 +102,23 @@ function traceNewBlock(options: BlockTraceOptions, index: number, inputShape: Sh
   });
 }
 
-function traceNewObjective(options: BlockTraceOptions, kind: 'loss' | 'score', inputShape: Shape): BlockGraph {
+function traceNewObjective(options: BlockTraceOptions, kind: ObjectiveKind, inputShape: Shape): BlockGraph {
   const { model, microBatch } = options;
   const label = `Model ${model.name}, ${kind}`;
-  const objective = (y: tf.Tensor, context: BlockContext): tf.Tensor =>
-    kind === 'loss' ? model.loss(y, context) : present(model.score, 'the score')(y, context);
+  const objective = (y: tf.Tensor, context: BlockContext): tf.Tensor => {
+    if (kind === 'loss' || kind === 'losses') return model.loss(y, context);
+    return kind === 'scores'
+      ? present(model.score, 'the score')(y, context)
+      : present(model.outcome, 'the outcome').of(y, context);
+  };
+  const rest = kind === 'outcome' ? [present(model.outcome, 'the outcome').width] : [];
   return traceBody(options, {
     label,
     block: model.blocks.length,
     inputs: [{ role: { kind: 'activation' }, shape: inputShape }],
     run: ([y], context) => {
-      const perSample = checked(objective(present(y, 'the output'), context), label, microBatch, []);
+      const perSample = checked(objective(present(y, 'the output'), context), label, microBatch, rest);
+      if (kind !== 'loss') return perSample;
       return tf.sum(tf.mul(context.field(WEIGHT_FIELD.name), perSample));
     },
   });
@@ -223,7 +234,9 @@ function checked(y: unknown, label: string, microBatch: number, rest: Shape | nu
   const hint = `Return a float32 tensor of shape ${wanted}; the first axis is the sample.`;
   if (!isTensor(y))
     throw new ModelError('PT_BLOCK_OUTPUT', `${label} returns ${y === null ? 'null' : typeof y}, not a tensor`, hint);
-  const isRightShape = y.shape[0] === microBatch && (rest === null || y.rank === rest.length + 1);
+  const isRightShape =
+    y.shape[0] === microBatch &&
+    (rest === null || (y.rank === rest.length + 1 && rest.every((size, axis) => y.shape[axis + 1] === size)));
   if (!isRightShape)
     throw new ModelError(
       'PT_BLOCK_OUTPUT',

@@ -6,6 +6,7 @@ import type { Precision } from '../core/precision.js';
 import type { PortDType, Shape } from '../tensor/shape.js';
 import type { FloatRange } from './float-range.js';
 import type { ModelPlaces } from './model-places.js';
+import type { OutcomeKind } from './outcome-kind.js';
 
 /** How a parameter starts. Numbers come from the counter-based generator, so every worker draws the same. */
 export type Init =
@@ -64,6 +65,15 @@ export interface Block {
   forward(x: Tensor | null, params: Readonly<Record<string, Tensor>>, context: BlockContext): Tensor;
 }
 
+/** What the metrics of the engine are made of. */
+export interface Outcome {
+  readonly kind: OutcomeKind;
+  /** Numbers of a sample. */
+  readonly width: number;
+  /** [B, width] from the output of the last block. */
+  of(y: Tensor, context: BlockContext): Tensor;
+}
+
 /** A model: blocks in order, and what the output of the last one is worth. */
 export interface Model {
   readonly name: string;
@@ -73,6 +83,8 @@ export interface Model {
   /** Score of every sample, shape [B], e.g. 1 where the class is right; null where the metric is the loss itself. */
   readonly score: ((y: Tensor, context: BlockContext) => Tensor) | null;
   readonly metric: { readonly name: string; readonly higherIsBetter: boolean };
+  /** What the metrics of the engine are made of (`--metrics`); default: `loss` and the model's own metric alone. */
+  readonly outcome?: Outcome;
   /** In which numbers the run computes; default: fp32. A setting of the run, not to be given by a model file. */
   readonly precision?: Precision;
   /** What was decided about it, such as where its head comes from: one sentence each, told when a run starts. */

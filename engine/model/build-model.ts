@@ -9,6 +9,7 @@ import type { Block, Init, Model, ParamSpec } from './block.js';
 import type { ModelDefinition } from './define.js';
 import { type FloatRange, isFloatType } from './float-range.js';
 import { ModelPlaces } from './model-places.js';
+import { OUTCOME_KINDS, type OutcomeKind } from './outcome-kind.js';
 
 const NAME = /^[A-Za-z0-9._-]+$/;
 
@@ -60,6 +61,7 @@ const given = (model: Model, precision: Precision, places: ModelPlaces | undefin
   loss: (y, context) => model.loss(y, context),
   score: model.score === null ? null : (y, context) => model.score?.(y, context) as Tensor,
   metric: model.metric,
+  ...(model.outcome === undefined ? {} : { outcome: model.outcome }),
   precision,
   ...(model.notes === undefined ? {} : { notes: model.notes }),
   ...(model.doubts === undefined ? {} : { doubts: model.doubts }),
@@ -85,6 +87,7 @@ function checkModel(name: string, model: Model): void {
   if (typeof model.metric?.name !== 'string' || typeof model.metric.higherIsBetter !== 'boolean') {
     throw wrong('it has no metric', 'add metric: { name, higherIsBetter }');
   }
+  if (model.outcome !== undefined) checkOutcome(model.outcome, wrong);
   if (model.blocks.length === 0) throw wrong('it has 0 blocks, at least 1 is needed', 'return at least one block');
   const seen = new Map<string, number>();
   model.blocks.forEach((block, index) => {
@@ -94,6 +97,16 @@ function checkModel(name: string, model: Model): void {
       throw wrong(`blocks ${twin} and ${index} are both named "${block.name}"`, 'give every block a name of its own');
     seen.set(block.name, index);
   });
+}
+
+function checkOutcome(outcome: NonNullable<Model['outcome']>, wrong: Wrong): void {
+  const { kind, width, of } = outcome as Partial<NonNullable<Model['outcome']>>;
+  if (OUTCOME_KINDS.includes(kind as OutcomeKind) && Number.isInteger(width) && Number(width) > 0 && of !== undefined)
+    return;
+  throw wrong(
+    `its outcome is ${JSON.stringify(outcome)}`,
+    `give outcome: { kind, width, of(y, context) }; kinds are ${OUTCOME_KINDS.join(', ')}`,
+  );
 }
 
 type Wrong = (problem: string, hint: string) => ModelError;

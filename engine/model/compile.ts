@@ -9,7 +9,7 @@ import type { Graph, ValueId } from '../tensor/graph.js';
 import type { PortRole, Program } from '../tensor/program.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 import type { Model } from './block.js';
-import { traceBlock } from './block-graph.js';
+import { type ObjectiveKind, traceBlock } from './block-graph.js';
 import type { BlockTraces } from './block-traces.js';
 import { type RowTable, rowTableOf } from './row-table.js';
 import { SavedTensors } from './saved-tensors.js';
@@ -47,7 +47,7 @@ export interface StagePrograms {
   readonly backward: Program;
   /** `backward` in two halves, for schedules that delay weight gradients. */
   readonly split: SplitBackward;
-  /** Forward without dropout: the activation, or loss and score. */
+  /** Forward without dropout: the activation, or loss, score and outcome of every sample. */
   readonly evaluate: Program;
   /** The tables of which the backward leaves gradients of rows. */
   readonly tables: readonly RowTable[];
@@ -134,12 +134,16 @@ export function compilePrefix(
 function compileEvaluation(spec: StageSpec, activationIn: Shape | null, name: string, hasObjectives: boolean): Program {
   const { model, data, microBatch, from, to, absent, traces } = spec;
   const stage = new StageGraph({ model, data, microBatch, absent, isTraining: false, traces }, from, to, activationIn);
-  const score = model.score === null ? [] : (['score'] as const);
-  const outputs = hasObjectives
-    ? (['loss', ...score] as const).map((kind) => stage.objective(kind))
-    : [stage.activation()];
+  const outputs = hasObjectives ? objectivesOf(model).map((kind) => stage.objective(kind)) : [stage.activation()];
   return programOf(name, graphOf(stage, spec), stage.roles, outputs);
 }
+
+/** What evaluation tells of every sample. */
+const objectivesOf = ({ score, outcome }: Model): ObjectiveKind[] => [
+  'losses',
+  ...(score === null ? [] : ['scores' as const]),
+  ...(outcome === undefined ? [] : ['outcome' as const]),
+];
 
 /** In all programs alike: a block has the same bits in each of them. */
 const graphOf = (stage: StageGraph, { logSumExp }: StageSpec): Graph =>

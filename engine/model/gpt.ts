@@ -7,6 +7,7 @@ import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
 import { defineModel } from './define.js';
 import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
+import { NEXT_TOKEN_OUTCOME, nextTokenLoss } from './outcome.js';
 import { checkHeads, checkScores, MOST_LAYERS, MOST_WIDTH, transformerLayers } from './transformer-blocks.js';
 
 const options = z.strictObject({
@@ -62,8 +63,9 @@ export const gpt = defineModel({
     return {
       name: 'gpt',
       blocks: [embed, ...transformerLayers(given, { causal: true }), head],
-      loss: (y_BTV, context) => tf.mean(nn.crossEntropy(y_BTV, context.field('targets')), -1),
+      loss: nextTokenLoss,
       score: null,
+      outcome: NEXT_TOKEN_OUTCOME,
       metric: { name: 'loss', higherIsBetter: false },
     };
   },

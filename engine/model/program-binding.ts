@@ -9,6 +9,7 @@ import type { BoundProgram, LoadedProgram } from '../tensor/executor.js';
 import { type Port, roleName } from '../tensor/program.js';
 import { thrownByRun } from '../tensor/run-failure.js';
 import { type HostArray, hostArray, type NumberArray } from '../tensor/shape.js';
+import { type ObjectiveKind, STATISTICS } from './block-graph.js';
 import type { RoundedParameters } from './rounded-parameters.js';
 import { type ParameterSlabs, parameterView } from './slab.js';
 import { WEIGHT_FIELD } from './tracing-context.js';
@@ -69,7 +70,7 @@ export class ProgramBinding {
   readonly #fields: FieldInput[] = [];
   readonly #noise: NoiseInput[] = [];
   readonly #arriving: Filled<HostArray>[] = [];
-  readonly #results = new Map<'loss' | 'score', Filled<HostArray>>();
+  readonly #results = new Map<ObjectiveKind, Filled<HostArray>>();
 
   /** Throws an InvariantError where a port has no place, or one that does not fit. */
   constructor(loaded: LoadedProgram, places: TensorPlaces) {
@@ -112,11 +113,28 @@ export class ProgramBinding {
     }
   }
 
-  /** The sum over the micro-batch that the last run has left; null where the program computes none. */
-  result(kind: 'loss' | 'score'): number | null {
-    const result = this.#results.get(kind);
-    result?.device?.download(result.data);
-    return result?.data[0] ?? null;
+  /** The loss of the micro-batch that the last run of a training forward has left; null where it computes none. */
+  loss(): number | null {
+    return this.#result('loss')?.[0] ?? null;
+  }
+
+  /**
+   * What the last run of an evaluation has left of the samples `ids` [B]: loss, score and outcome of each that is
+   * there, as far as the model has them, one sample after the other.
+   */
+  statistics(ids: Int32Array): Float32Array<ArrayBuffer> {
+    const parts = STATISTICS.flatMap((kind) => this.#result(kind) ?? []);
+    const samples = ids.reduce((sum, id) => sum + (id >= 0 ? 1 : 0), 0);
+    const width = parts.reduce((sum, { length }) => sum + length / ids.length, 0);
+    const rows = new Float32Array(samples * width);
+    let at = 0;
+    for (let sample = 0; sample < samples; sample++)
+      for (const part of parts) {
+        const own = part.length / ids.length;
+        rows.set(part.subarray(sample * own, (sample + 1) * own), at);
+        at += own;
+      }
+    return rows;
   }
 
   /** Releases what the binding holds on the device; the buffers stay whose they are. */
@@ -150,7 +168,9 @@ export class ProgramBinding {
         return buffer;
       }
       case 'loss':
-      case 'score': {
+      case 'losses':
+      case 'scores':
+      case 'outcome': {
         const buffer = places.buffer(port);
         this.#results.set(role.kind, filled(port, buffer));
         return buffer;
@@ -163,6 +183,12 @@ export class ProgramBinding {
       case 'plain':
         throw new InvariantError(`a program of a stage has no "${roleName(role)}"`);
     }
+  }
+
+  #result(kind: ObjectiveKind): Float32Array | null {
+    const result = this.#results.get(kind);
+    result?.device?.download(result.data);
+    return result === undefined ? null : (result.data as Float32Array);
   }
 
   #atBorder(kind: BorderKind, way: Way, port: Port, places: TensorPlaces): PortBuffer {

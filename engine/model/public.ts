@@ -4,7 +4,8 @@ export { DataError, ModelError, PipetrainError, UsageError } from '../core/error
 export type { DataInfo, FieldSpec } from '../data/dataset.js';
 export * as nn from '../tensor/nn.js';
 export * as tf from '../tensor/tf.js';
-export type { Block, BlockContext, BlockKind, Init, Model, ParamSpec } from './block.js';
+export type { Block, BlockContext, BlockKind, Init, Model, Outcome, ParamSpec } from './block.js';
 export { defineModel, type ModelDefaults, type ModelDefinition } from './define.js';
 export { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
+export type { OutcomeKind } from './outcome-kind.js';
 export { z } from 'zod';

@@ -9,7 +9,13 @@ import { GraphRecorder } from '../tensor/recorder.js';
 import type { DType, PortDType, Shape } from '../tensor/shape.js';
 import { Stitch } from '../tensor/stitch.js';
 import { activationDtype, gradientDtype } from './block.js';
-import { type BlockGraph, type BlockTraceOptions, traceBlock, traceObjective } from './block-graph.js';
+import {
+  type BlockGraph,
+  type BlockTraceOptions,
+  type ObjectiveKind,
+  traceBlock,
+  traceObjective,
+} from './block-graph.js';
 import { roundedGraph } from './rounded-graph.js';
 
 /** A value and what it stands for outside of the graph. */
@@ -77,8 +83,8 @@ export class StageGraph {
     return this.#recorder.graph();
   }
 
-  /** Appends the loss or the score behind the last block. */
-  objective(kind: 'loss' | 'score'): RoleValue {
+  /** Appends an objective behind the last block. */
+  objective(kind: ObjectiveKind): RoleValue {
     return {
       role: { kind },
       value: this.#append(traceObjective(this.#options, kind, this.activationShape), `the ${kind}`),

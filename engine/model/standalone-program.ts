@@ -53,8 +53,8 @@ export class StandaloneProgram {
   }
 
   /** See ProgramBinding. */
-  result(kind: 'loss' | 'score'): number | null {
-    return this.#binding.result(kind);
+  statistics(ids: Int32Array): Float32Array<ArrayBuffer> {
+    return this.#binding.statistics(ids);
   }
 
   close(): void {

@@ -16,6 +16,8 @@ export function checkTraces(model: Model, data: DataInfo, microBatch: number): v
       return block.outputShape;
     }, null);
     requireIndexBounds(`Model ${model.name}, loss`, traceObjective(options, 'loss', output ?? []), data);
-    if (!isTraining && model.score !== null) traceObjective(options, 'score', output ?? []);
+    if (isTraining) continue;
+    if (model.score !== null) traceObjective(options, 'scores', output ?? []);
+    if (model.outcome !== undefined) traceObjective(options, 'outcome', output ?? []);
   }
 }

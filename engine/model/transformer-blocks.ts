@@ -123,7 +123,3 @@ export const transformerLayers = (options: TransformerOptions, reach: Reach = {}
 /** Loss [B] of class logits [B, C] against the field `label`. */
 export const classLoss = (y_BC: tf.Tensor, context: BlockContext): tf.Tensor =>
   nn.crossEntropy(y_BC, context.field('label'));
-
-/** 1 where the largest logit is that of the label, else 0; shape [B]. */
-export const classScore = (y_BC: tf.Tensor, context: BlockContext): tf.Tensor =>
-  tf.cast(tf.equal(tf.argMax(y_BC, -1), context.field('label')), 'float32');

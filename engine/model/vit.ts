@@ -8,7 +8,8 @@ import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
 import { defineModel } from './define.js';
 import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
-import { checkHeads, classLoss, classScore, MOST_LAYERS, MOST_WIDTH, transformerLayers } from './transformer-blocks.js';
+import { CLASS_OUTCOME } from './outcome.js';
+import { checkHeads, classLoss, MOST_LAYERS, MOST_WIDTH, transformerLayers } from './transformer-blocks.js';
 
 const options = z.strictObject({
   patch: z
@@ -89,7 +90,8 @@ export const vit = defineModel({
       name: 'vit',
       blocks: [embed, ...transformerLayers(given), head],
       loss: classLoss,
-      score: classScore,
+      score: null,
+      outcome: CLASS_OUTCOME,
       metric: { name: 'accuracy', higherIsBetter: true },
     };
   },

@@ -17,8 +17,8 @@ export interface RunFacts {
   /** Elements of the parameters of every block. */
   readonly lengths: readonly number[];
   readonly numValidation: number;
-  /** Whether validation has a metric besides the loss. */
-  readonly hasScore: boolean;
+  /** Numbers that validation tells of each sample. */
+  readonly statisticsWidth: number;
   /** What places [from, to) of the batch of a step hold. */
   readonly shareAt: (step: number, from: number, to: number) => SampleShare;
 }
@@ -71,14 +71,20 @@ export class ExpectedReport {
   evaluation({ generation, results }: ReportOf<'evaluated'>, stride: number): string | null {
     const wrong = this.#generation(generation);
     if (wrong !== null || this.#facts === null) return wrong;
-    const { numValidation, hasScore } = this.#facts;
+    const { numValidation, statisticsWidth } = this.#facts;
+    const { microBatch } = this.#plan;
     const expected = this.#isLast ? validationIndices(numValidation, this.#plan, this.#seat.replica, stride) : [];
     if (results.length !== expected.length || results.some(({ index }, i) => index !== expected[i]))
       return (
         `it reported ${results.length} evaluated micro-batches, ${expected.length} were asked for` +
         (results.length === expected.length ? ', others' : '')
       );
-    return results.every(({ score }) => (score !== null) === hasScore) ? null : 'its scores are not those of the model';
+    for (const { index, statistics } of results) {
+      const wanted = statisticsWidth * Math.min(microBatch, numValidation - index * microBatch);
+      if (statistics.length !== wanted)
+        return `it told ${statistics.length} numbers of evaluated micro-batch ${index}, ${wanted} were asked for`;
+    }
+    return null;
   }
 
   #generation(generation: number): string | null {

@@ -222,7 +222,7 @@ export const reportSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('evaluated'),
     generation: index,
-    results: z.array(z.object({ index, loss: float, score: float.nullable() })).max(MAX_EVALUATIONS),
+    results: z.array(z.object({ index, statistics: z.instanceof(Float32Array) })).max(MAX_EVALUATIONS),
   }),
   /** `problem`: why there is no copy. `waitedMs`: for how long an update waited for it. */
   z.object({ type: z.literal('state-copied'), generation: index, problem: text.nullable(), waitedMs: amount }),

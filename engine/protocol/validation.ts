@@ -1,13 +1,19 @@
 // Validation: one look at the validation samples, or at a fixed part of them, assembled from what the workers report in
 // an order that does not depend on the shape of the run. Pure.
+import { present } from '../core/invariant.js';
 import type { Plan } from '../core/plan.js';
+import { type Dataset, firstValidationId } from '../data/dataset.js';
+import type { MetricValues, RunMetrics } from '../metrics/run-metrics.js';
+import { SampleStatistics, statisticsWidth } from '../metrics/sample-statistics.js';
 import type { Model } from '../model/block.js';
 import type { ReportOf } from './messages.js';
 
 export interface Validation {
-  /** Means over the samples. */
+  /** Mean over the samples. */
   readonly loss: number;
+  /** The one that the run goes by. */
   readonly metric: number;
+  readonly metrics: MetricValues;
   readonly samples: number;
 }
 
@@ -25,15 +31,41 @@ export const validationIndices = (
     (index) => index % stride === 0 && (index / stride) % replicas.length === replica,
   );
 
-/** `results` are sums per micro-batch of `microBatch` samples (the last one may be shorter), in order. */
+/** What a validation is judged by. */
+export interface Judging {
+  readonly model: Model;
+  readonly metrics: RunMetrics;
+  readonly dataset: Dataset;
+}
+
+/** `results` tell of micro-batches of `microBatch` samples (the last one may be shorter), in order. */
 export function assembleValidation(
   results: ReportOf<'evaluated'>['results'],
-  numValidation: number,
   microBatch: number,
-  model: Model,
+  { model, metrics, dataset }: Judging,
 ): Validation {
-  const samples = results.reduce((sum, { index }) => sum + Math.min(microBatch, numValidation - index * microBatch), 0);
-  const loss = results.reduce((sum, one) => sum + one.loss, 0) / samples;
-  const metric = model.score === null ? loss : results.reduce((sum, { score }) => sum + (score ?? 0), 0) / samples;
-  return { loss, metric, samples };
+  const first = firstValidationId(dataset);
+  const ids = results.flatMap(({ index }) => {
+    const from = index * microBatch;
+    return Array.from({ length: Math.min(microBatch, dataset.numValidation - from) }, (_, i) => first + from + i);
+  });
+  const rows = new Float32Array(ids.length * statisticsWidth(model));
+  let at = 0;
+  for (const { statistics } of results) {
+    rows.set(statistics, at);
+    at += statistics.length;
+  }
+  return judged({ model, metrics, dataset }, { ids: Int32Array.from(ids), rows });
+}
+
+/** `rows` [N, W] of the validation samples `ids`, ascending. */
+export function judged(
+  { model, metrics, dataset }: Judging,
+  told: { readonly ids: Int32Array; readonly rows: Float32Array },
+): Validation {
+  const samples = new SampleStatistics(model, told, dataset);
+  const values = metrics.valuesOf(samples);
+  const loss = samples.mean((sample) => samples.loss(sample));
+  const metric = present(values.get(metrics.first.name), metrics.first.name);
+  return { loss, metric, metrics: values, samples: samples.numSamples };
 }

@@ -155,6 +155,7 @@ export const SETTING_READERS: Readonly<Record<Name, Reader>> = {
   evalEvery: 'always',
   memoryDir: 'always',
   targetMetric: 'always',
+  metrics: 'always',
   breakdown: 'always',
   out: 'always',
   maxRestarts: 'always',

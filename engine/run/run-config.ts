@@ -7,9 +7,10 @@ import { SCHEDULES } from '../../pipeline/schedules/registry.js';
 import { trainConfigSchema } from '../core/config.js';
 import type { Named, Registry } from '../core/registry.js';
 import { GROWTH_WAYS } from '../growth/ways.js';
+import { METRICS } from '../metrics/registry.js';
 import { OPTIMIZERS } from '../tensor/optimizers/registry.js';
 
-const { freeze, growBy, optimizer, cacheCodec, schedule } = trainConfigSchema.shape;
+const { freeze, growBy, optimizer, cacheCodec, metrics, schedule } = trainConfigSchema.shape;
 
 /** The setting with the names of a registry, its default, and its description unless another is given. */
 const nameIn = (
@@ -37,6 +38,10 @@ export const runConfigSchema = trainConfigSchema.extend({
     CODECS,
     cacheCodec,
     `how cached activations are stored: ${stored}; ${inexact} change results, the same way for every shape of the run`,
+  ),
+  metrics: metrics.describe(
+    `metrics of validation, separated by commas; the first is the one that the run goes by: ` +
+      `${METRICS.names.join(', ')} (default: the usual ones of the task)`,
   ),
   schedule: schedule.describe(
     `pipeline schedule: ${SCHEDULES.names.join(', ')}, a file with the grid of one, or auto, which takes the one ` +

@@ -8,6 +8,8 @@ import { UsageError } from '../core/errors.js';
 import { invariant } from '../core/invariant.js';
 import type { Dataset } from '../data/dataset.js';
 import { Sampler } from '../data/sampler.js';
+import { RunMetrics } from '../metrics/run-metrics.js';
+import { statisticsWidth } from '../metrics/sample-statistics.js';
 import type { Model } from '../model/block.js';
 import { type BlockPrograms, blockPrograms } from '../model/block-programs.js';
 import { buildModel } from '../model/build-model.js';
@@ -30,7 +32,9 @@ const DEFAULT_MICRO_BATCHES = 8;
 export interface RunSetup {
   readonly config: TrainConfig;
   readonly definition: ModelDefinition;
+  /** Its metric is the one that the run goes by. */
   readonly model: Model;
+  readonly metrics: RunMetrics;
   readonly modelSource: ModelSource;
   /** What its blocks compute; found when it is asked for the first time. */
   readonly programs: () => BlockPrograms;
@@ -84,7 +88,7 @@ function requireBatch(batch: number, { source, numTrain }: Dataset): void {
 }
 
 /** Metrics that are shares, by their names: of samples that are right, say. */
-const SHARES = /accuracy|precision|recall|\bf1\b|\bauc\b/i;
+const SHARES = /accuracy|precision|recall|\bf1\b|exact|\bauc\b/i;
 
 /** Throws a UsageError (PT_CONFIG_VALUE) where no value of the metric could reach the target. */
 function requireTarget({ targetMetric: target }: TrainConfig, { name, metric }: Model): void {
@@ -97,6 +101,22 @@ function requireTarget({ targetMetric: target }: TrainConfig, { name, metric }: 
   );
 }
 
+/** What evaluation tells at most, in bytes: workers report it whole. */
+const MOST_STATISTICS = 48 * 2 ** 20;
+
+/** Throws a UsageError (PT_METRICS) where evaluation would tell more than a report can hold. */
+function requireRoom({ source, numValidation }: Dataset, model: Model): void {
+  const width = statisticsWidth(model);
+  const most = Math.floor(MOST_STATISTICS / (4 * width));
+  if (numValidation <= most) return;
+  throw new UsageError(
+    'PT_METRICS',
+    `${source} has ${numValidation} validation samples, of which ${model.name} tells ${width} numbers each; at most ` +
+      `${most} such samples are held`,
+    `Validate on fewer: --data-options maxValidation=${most}, or a shorter sequence.`,
+  );
+}
+
 /** Loads what the configuration names and checks that it fits together. */
 export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const schedule = readScheduleSetting(config.schedule);
@@ -104,8 +124,12 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const { definition, source } = await loadModel(config.model);
   const dataset = openRunDataset(config, definition.dataDefaults);
   requireBatch(config.batch, dataset);
-  const model = buildModel(definition, config.modelOptions, dataset.info, config.precision);
+  const built = buildModel(definition, config.modelOptions, dataset.info, config.precision);
+  const metrics = new RunMetrics(config.metrics, built, dataset.info);
+  const { name, higherIsBetter } = metrics.first;
+  const model = { ...built, metric: { name, higherIsBetter } };
   requireTarget(config, model);
+  requireRoom(dataset, model);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);
   checkTraces(model, dataset.info, microBatch);
@@ -124,6 +148,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
     config,
     definition,
     model,
+    metrics,
     modelSource: source,
     programs: () =>
       (programs ??= blockPrograms({ definition, modelOptions: config.modelOptions, model, data: dataset.info })),

@@ -31,10 +31,14 @@ export type PortRole =
   | { readonly kind: 'carried'; readonly id: number }
   /** Uniform numbers in [0, 1) for dropout; filled by the engine, keyed by (seed, step, sample, block, tag). */
   | { readonly kind: 'noise'; readonly block: number; readonly tag: string }
-  /** Weighted sum of the per-sample losses, shape []. */
+  /** Weighted sum of the losses of the samples, shape []. */
   | { readonly kind: 'loss' }
-  /** Weighted sum of the per-sample scores, shape []. */
-  | { readonly kind: 'score' }
+  /** Losses of the samples, [B]. */
+  | { readonly kind: 'losses' }
+  /** Scores of the samples, [B]. */
+  | { readonly kind: 'scores' }
+  /** What metrics are made of, [B, W]. */
+  | { readonly kind: 'outcome' }
   /** Anything else, by name (single-op programs, optimizers, tests). */
   | { readonly kind: 'plain'; readonly name: string };
 
@@ -58,7 +62,9 @@ export function roleName(role: PortRole): string {
     case 'activation':
     case 'gradient':
     case 'loss':
-    case 'score':
+    case 'losses':
+    case 'scores':
+    case 'outcome':
       return role.kind;
     case 'field':
     case 'plain':

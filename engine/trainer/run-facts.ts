@@ -1,5 +1,6 @@
 // RunFacts of a run: what follows from its setup for the reports of its workers. It checks none.
 import { shareOf } from '../events/sample-share.js';
+import { statisticsWidth } from '../metrics/sample-statistics.js';
 import type { RunFacts } from '../protocol/expected-report.js';
 import type { RunSetup } from '../run/run-setup.js';
 
@@ -14,7 +15,7 @@ export function factsOf({ layouts, sampler, dataset, model }: RunSetup): () => R
   const facts: RunFacts = {
     lengths: layouts.map(({ length }) => length),
     numValidation: dataset.numValidation,
-    hasScore: model.score !== null,
+    statisticsWidth: statisticsWidth(model),
     shareAt: (step, from, to) => shareOf(idsOf(step), from, to),
   };
   return () => facts;

@@ -25,13 +25,14 @@ export class Validations {
     const { setup, host, stand } = this.#scene;
     const { step } = stand;
     const begin = performance.now();
-    const { loss, metric, samples } = await this.#validate(plan, 1);
+    const { loss, metric, metrics, samples } = await this.#validate(plan, 1);
     stand.progress.validated(metric);
     this.#loss = loss;
     const seconds = (performance.now() - begin) / 1000;
     const epoch = step / setup.sampler.stepsPerEpoch;
     const metricName = setup.model.metric.name;
-    host.emit({ type: 'evaluation', step, epoch, loss, metric, metricName, samples, seconds });
+    const others = metrics.size > 1 ? { metrics: Object.fromEntries(metrics) } : {};
+    host.emit({ type: 'evaluation', step, epoch, loss, metric, metricName, ...others, samples, seconds });
   }
 
   /**
@@ -63,6 +64,6 @@ export class Validations {
   async #validate({ microBatch }: Plan, stride: number): Promise<Validation> {
     const { setup, coordinator } = this.#scene;
     const results = await coordinator.evaluate(stride);
-    return assembleValidation(results, setup.dataset.numValidation, microBatch, setup.model);
+    return assembleValidation(results, microBatch, setup);
   }
 }

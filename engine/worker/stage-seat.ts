@@ -27,8 +27,8 @@ import { type BlockVectors, StageUpdates } from './stage-updates.js';
 
 export interface Evaluation {
   readonly index: number;
-  readonly loss: number;
-  readonly score: number | null;
+  /** See ProgramBinding.statistics. */
+  readonly statistics: Float32Array<ArrayBuffer>;
 }
 
 /** A micro-batch of validation samples; `n` counts those of the replica. */

@@ -17,6 +17,7 @@ export const ROOMS = [
   { folder: 'engine/comm', tier: 2, holds: 'frames, sockets, TLS, the order of sums' },
   { folder: 'engine/model', tier: 3, holds: 'blocks, models, their compilation to stage programs' },
   { folder: 'engine/events', tier: 3, holds: 'what happened in a run, and what follows from it' },
+  { folder: 'engine/metrics', tier: 4, holds: 'metrics: folds over what is told of each validation sample' },
   { folder: 'engine/growth', tier: 4, holds: 'AutoGrow: ways to grow, schedules, policies' },
   { folder: 'pipeline', tier: 4, holds: 'AutoPipe: partitions, schedules, plans, the stage runner' },
   { folder: 'freeze', tier: 4, holds: 'AutoFreeze: signals and policies' },

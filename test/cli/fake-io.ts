@@ -80,6 +80,7 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
         step: 300,
         loss: 1.5,
         metric: { name: 'accuracy', value: 0.5 },
+        metrics: { accuracy: 0.5 },
         samples: 700,
         data: null,
       }),

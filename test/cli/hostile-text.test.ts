@@ -101,6 +101,7 @@ const hostileServices = (): CliServices => ({
       step: 1,
       loss: 1,
       metric: { name: HOSTILE, value: 1 },
+      metrics: { [HOSTILE]: 1 },
       samples: 1,
       data: hostileData,
     }),

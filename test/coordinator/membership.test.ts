@@ -45,7 +45,7 @@ describe('a run', () => {
         facts: () => ({
           lengths: [],
           numValidation: 0,
-          hasScore: false,
+          statisticsWidth: 1,
           shareAt: () => ({ from: 0, to: 0, digest: '' }),
         }),
         onReport: ({ type }, worker) => heard.push(`${worker} ${type}`),

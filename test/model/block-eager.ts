@@ -77,7 +77,7 @@ export function trainEagerly(backend: string, given: EagerBlock): Map<string, Ho
   });
 }
 
-/** Forward without dropout: the output of the block, and behind the last one loss and score. */
+/** Forward without dropout: the output of the block, and behind the last one what is told of every sample. */
 export function evaluateEagerly(backend: string, given: EagerBlock): Map<string, HostArray> {
   const { model, index } = given;
   const block = present(model.blocks[index], `block ${index}`);
@@ -88,8 +88,9 @@ export function evaluateEagerly(backend: string, given: EagerBlock): Map<string,
     const y = block.forward(index === 0 ? null : read('activation'), params, context);
     const results: [string, tf.Tensor][] = [['activation', y]];
     if (index === model.blocks.length - 1) {
-      results.push(['loss', weightedSum(model.loss(y, context), read)]);
-      if (model.score !== null) results.push(['score', weightedSum(model.score(y, context), read)]);
+      results.push(['losses', model.loss(y, context)]);
+      if (model.score !== null) results.push(['scores', model.score(y, context)]);
+      if (model.outcome !== undefined) results.push(['outcome', model.outcome.of(y, context)]);
     }
     return new Map(results.map(([role, tensor]) => [role, toArray(tensor)]));
   });

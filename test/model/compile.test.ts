@@ -119,21 +119,23 @@ describe('a compiled model', () => {
     }
   });
 
-  it('evaluates without dropout: loss and score, and no activation copies', () => {
+  it('evaluates without dropout: what is told of every sample, and no activation copies', () => {
     const { evaluate } = compileStage({ model, data, from: 0, to: N, microBatch: B, needsInputGradient: false });
     expect(evaluate.inputs.some(({ role }) => role.kind === 'noise')).toBe(false);
     const store = new Store();
     store.run(executor, evaluate);
-    expect(Number(store.buffers.get('loss')?.[0])).toBeGreaterThan(0);
-    expect(Number(store.buffers.get('score')?.[0])).toBeLessThanOrEqual(1);
+    const losses = store.buffers.get('losses');
+    expect(losses).toHaveLength(B);
+    for (const loss of losses ?? []) expect(loss).toBeGreaterThan(0);
+    expect(store.buffers.get('loss')).toBeUndefined();
     const parts = [
       compileStage({ model, data, from: 0, to: 2, microBatch: B, needsInputGradient: false }),
       compileStage({ model, data, from: 2, to: N, microBatch: B, needsInputGradient: false }),
     ];
     const chain = new Store();
     for (const part of parts) chain.run(executor, part.evaluate);
-    expect(chain.buffers.get('loss')).toEqual(store.buffers.get('loss'));
-    expect(chain.buffers.get('score')).toEqual(store.buffers.get('score'));
+    expect(chain.buffers.get('losses')).toEqual(losses);
+    expect(chain.buffers.get('outcome')).toEqual(store.buffers.get('outcome'));
   });
 
   it('computes a frozen prefix as evaluation does, in one piece or in two', () => {

@@ -71,14 +71,14 @@ describe('built-in models', () => {
     }
   });
 
-  it('vit scores 1 exactly where the largest logit is at the label', () => {
+  it('vit tells the class with the largest logit', () => {
     const fields = fieldsOf(digits, 8);
-    const { y, score } = runModel(executor, build('vit', small), fields);
-    const right = [...(fields['label'] as FieldValue).data].map((label, row) => {
+    const { y, outcome } = runModel(executor, build('vit', small), fields);
+    const largest = Array.from({ length: 8 }, (_, row) => {
       const logits = [...y.subarray(row * 10, row * 10 + 10)];
-      return logits.indexOf(Math.max(...logits)) === label ? 1 : 0;
+      return logits.indexOf(Math.max(...logits));
     });
-    expect([...score]).toEqual(right);
+    expect([...outcome]).toEqual(largest);
   });
 
   it('vit cuts the image into patches in reading order', () => {

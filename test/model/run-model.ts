@@ -26,14 +26,14 @@ function parametersOf(block: Block, seed: number): Record<string, FieldValue> {
 }
 
 /**
- * Output of the last block, losses and scores of a micro-batch, with parameters drawn from the seed; dropout is off.
+ * Output of the last block, losses and outcomes of a micro-batch, with parameters drawn from the seed; dropout is off.
  */
 export function runModel(
   executor: Executor,
   model: Model,
   fields: Readonly<Record<string, FieldValue>>,
   seed = 1,
-): { y: Float32Array; yShape: Shape; loss: Float32Array; score: Float32Array } {
+): { y: Float32Array; yShape: Shape; loss: Float32Array; outcome: Float32Array } {
   const sources: { key: string; value: FieldValue }[] = [
     ...Object.entries(fields).map(([name, value]) => ({ key: `field ${name}`, value })),
     ...model.blocks.flatMap((block) =>
@@ -60,7 +60,7 @@ export function runModel(
     }
     const y = present(x, 'the output');
     const loss = model.loss(y, context);
-    return model.score === null ? [y, loss] : [y, loss, model.score(y, context)];
+    return model.outcome === undefined ? [y, loss] : [y, loss, model.outcome.of(y, context)];
   });
   const port = (value: number, name: string): Port => {
     const { shape, dtype } = present(traced.graph.values[value], name);
@@ -77,11 +77,11 @@ export function runModel(
   bound.run();
   bound.free();
   loaded.free();
-  const [y, loss, score] = results;
+  const [y, loss, outcome] = results;
   return {
     y: present(y, 'y'),
     yShape: present(outputs[0], 'y').shape,
     loss: present(loss, 'loss'),
-    score: score ?? new Float32Array(0),
+    outcome: outcome ?? new Float32Array(0),
   };
 }

@@ -14,7 +14,7 @@ type StepReport = ReportOf<'step-ready'>;
 const FACTS: RunFacts = {
   lengths: [100, 70_000, 0, 40_000],
   numValidation: 10,
-  hasScore: true,
+  statisticsWidth: 3,
   shareAt: (step, from, to) => ({ from, to: Math.min(to, 7), digest: `${step}` }),
 };
 // Two replicas of two stages; block 0 is frozen.
@@ -125,21 +125,21 @@ describe('the report of a step', () => {
 });
 
 describe('other reports', () => {
-  const evaluated = (indices: readonly number[], score: number | null = 1): ReportOf<'evaluated'> => ({
+  const evaluated = (indices: readonly number[], width = 3): ReportOf<'evaluated'> => ({
     type: 'evaluated',
     generation: 3,
-    results: indices.map((index) => ({ index, loss: 1, score })),
+    results: indices.map((index) => ({ index, statistics: new Float32Array(width * 2) })),
   });
   const evaluationProblem = (report: ReportOf<'evaluated'>, worker = 'b1'): string | null =>
     new ExpectedReport(PLAN, worker, FACTS).evaluation(report, 1);
 
-  it('of an evaluation are about the micro-batches that were asked for, and scored as the model scores', () => {
+  it('of an evaluation are about the micro-batches that were asked for, and tell as much as the model does', () => {
     // 5 micro-batches of validation samples, in turn to two replicas.
     expect(evaluationProblem(evaluated([1, 3]))).toBeNull();
     expect(evaluationProblem(evaluated([]), 'a1')).toBeNull();
     for (const indices of [[], [1], [1, 3, 5], [0, 2], [3, 1]])
       expect(evaluationProblem(evaluated(indices))).toMatch(/^it/);
-    expect(evaluationProblem(evaluated([1, 3], null))).toMatch(/scores/);
+    expect(evaluationProblem(evaluated([1, 3], 2))).toMatch(/it told 4 numbers .* 6 were asked for/);
   });
 
   it('of costs are about as many blocks as the model has, and every codec', () => {

@@ -12,7 +12,8 @@ import type { Block, ParamSpec } from '../block.js';
 import { requireCount, requireField } from '../data-fit.js';
 import { defineModel, type ModelDefinition } from '../define.js';
 import { bias, defineBlock, matrix } from '../define-block.js';
-import { classLoss, classScore } from '../transformer-blocks.js';
+import { CLASS_OUTCOME } from '../outcome.js';
+import { classLoss } from '../transformer-blocks.js';
 import { activation } from './activations.js';
 import { count, flag, only, positive, rate } from './config-settings.js';
 import { FINE_TUNING } from './fine-tuning.js';
@@ -105,7 +106,8 @@ export function imageClassifier(folder: ModelFolder, family: ImageFamily): Model
         name,
         blocks,
         loss: classLoss,
-        score: classScore,
+        score: null,
+        outcome: CLASS_OUTCOME,
         metric: { name: 'accuracy', higherIsBetter: true },
         notes: [
           note,

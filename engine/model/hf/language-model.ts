@@ -3,13 +3,12 @@
 import { z } from 'zod';
 import { ModelError } from '../../core/errors.js';
 import type { DataInfo } from '../../data/dataset.js';
-import * as nn from '../../tensor/nn.js';
-import * as tf from '../../tensor/tf.js';
 import type { Block } from '../block.js';
 import type { ParamSpec } from '../block.js';
 import { requireCount, requireField } from '../data-fit.js';
 import { defineModel, type ModelDefinition } from '../define.js';
 import { matrix } from '../define-block.js';
+import { NEXT_TOKEN_OUTCOME, nextTokenLoss } from '../outcome.js';
 import { checkScores } from '../transformer-blocks.js';
 import { requireTokens, spareRows } from './folder-tokens.js';
 import type { ModelFolder } from './model-folder.js';
@@ -97,8 +96,9 @@ export function languageModel(family: DecoderFamily): ModelDefinition {
       return {
         name,
         blocks,
-        loss: (y_BTV, context) => tf.mean(nn.crossEntropy(y_BTV, context.field('targets')), -1),
+        loss: nextTokenLoss,
         score: null,
+        outcome: NEXT_TOKEN_OUTCOME,
         metric: { name: 'loss', higherIsBetter: false },
         notes: [note],
         doubts: [...family.doubts, doubt, options.layers === family.layers ? weights.passedOver : null].filter(

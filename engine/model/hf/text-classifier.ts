@@ -9,7 +9,8 @@ import type { Block } from '../block.js';
 import { requireCount, requireField } from '../data-fit.js';
 import { defineModel, type ModelDefinition } from '../define.js';
 import { bias, defineBlock, matrix } from '../define-block.js';
-import { classLoss, classScore } from '../transformer-blocks.js';
+import { CLASS_OUTCOME } from '../outcome.js';
+import { classLoss } from '../transformer-blocks.js';
 import { FINE_TUNING } from './fine-tuning.js';
 import { requireTokens, spareRows, type TokenRows } from './folder-tokens.js';
 import type { CommonSettings, ModelFolder } from './model-folder.js';
@@ -98,7 +99,8 @@ export function textClassifier(family: EncoderFamily): ModelDefinition {
         name,
         blocks,
         loss: classLoss,
-        score: classScore,
+        score: null,
+        outcome: CLASS_OUTCOME,
         metric: { name: 'accuracy', higherIsBetter: true },
         notes: [note],
         doubts: [...family.doubts, doubt, layers === sizes.layers ? weights.passedOver : null].filter(

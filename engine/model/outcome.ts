@@ -1,0 +1,38 @@
+// The outcomes of the models of the engine; see outcome-kind.ts.
+import * as nn from '../tensor/nn.js';
+import * as tf from '../tensor/tf.js';
+import type { BlockContext, Outcome } from './block.js';
+
+const column = (x_B: tf.Tensor): tf.Tensor => tf.expandDims(tf.cast(x_B, 'float32'), -1);
+
+/** Of class logits [B, C]. */
+export const CLASS_OUTCOME: Outcome = { kind: 'class', width: 1, of: (y_BC) => column(tf.argMax(y_BC, -1)) };
+
+/**
+ * Of what a language model says of every token: `tokenLoss` [B, T], the logits [B, T, V], the right tokens [B, T], and
+ * 1 where one counts [B, T], all where null.
+ */
+export function tokensOutcome(
+  tokenLoss_BT: tf.Tensor,
+  y_BTV: tf.Tensor,
+  targets_BT: tf.Tensor,
+  counts_BT: tf.Tensor | null,
+): tf.Tensor {
+  const right_BT = tf.cast(tf.equal(tf.argMax(y_BTV, -1), targets_BT), 'float32');
+  const all = counts_BT ?? tf.onesLike(right_BT);
+  const sums = [tf.mul(tokenLoss_BT, all), all, tf.mul(right_BT, all)].map((x) => tf.sum(x, -1, true));
+  return tf.concat(sums, -1);
+}
+
+/** Loss [B] of a causal language model: the mean over the tokens of the sample; right is the field `targets` [B, T]. */
+export const nextTokenLoss = (y_BTV: tf.Tensor, context: BlockContext): tf.Tensor =>
+  tf.mean(nn.crossEntropy(y_BTV, context.field('targets')), -1);
+
+export const NEXT_TOKEN_OUTCOME: Outcome = {
+  kind: 'tokens',
+  width: 3,
+  of(y_BTV, context) {
+    const targets_BT = context.field('targets');
+    return tokensOutcome(nn.crossEntropy(y_BTV, targets_BT), y_BTV, targets_BT, null);
+  },
+};
