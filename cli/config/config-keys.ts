@@ -51,7 +51,22 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Length', names: ['epochs', 'steps', 'batch', 'microBatch', 'evalEvery', 'metrics', 'targetMetric'] },
   {
     title: 'Optimizer',
-    names: ['lr', 'warmup', 'optimizer', 'weightDecay', 'beta1', 'beta2', 'epsilon', 'momentum', 'nesterov', 'clip'],
+    names: [
+      'lr',
+      'lrSchedule',
+      'lrFloor',
+      'lrDecay',
+      'warmup',
+      'optimizer',
+      'weightDecay',
+      'beta1',
+      'beta2',
+      'epsilon',
+      'rho',
+      'momentum',
+      'nesterov',
+      'clip',
+    ],
   },
   {
     title: 'Freezing',

@@ -3,7 +3,9 @@
 
 /** Names of others in kebab-case, and our flag; where it takes a value of a kind of its own, with an example. */
 const SAID_HERE: readonly (readonly [string, readonly string[]])[] = [
-  ['--lr', ['learning-rate', 'max-lr', 'base-lr', 'peak-lr', 'lr-scheduler', 'lr-scheduler-type', 'scheduler']],
+  ['--lr', ['learning-rate', 'max-lr', 'base-lr', 'peak-lr']],
+  ['--lr-schedule', ['lr-scheduler', 'lr-scheduler-type', 'scheduler', 'lr-decay-style']],
+  ['--lr-floor', ['min-lr', 'min-lr-ratio', 'lr-min', 'eta-min']],
   ['--batch', ['batch-size', 'train-batch-size', 'global-batch-size', 'per-device-train-batch-size', 'bs']],
   ['--micro-batch', ['micro-batch-size', 'gradient-accumulation-steps', 'accumulate-grad-batches', 'grad-accum']],
   ['--steps', ['max-steps', 'num-steps', 'train-steps', 'train-iters', 'max-iters', 'iterations', 'iters']],

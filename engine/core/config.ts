@@ -94,16 +94,29 @@ export const trainConfigSchema = z.strictObject({
     .string()
     .default('1e-3 * (0.02 + 0.98 * 0.5 * (1 + cos(pi * progress)))')
     .describe('learning rate: a number or an expression of step, steps, epoch, epochs, progress'),
+  lrSchedule: name
+    .default('constant')
+    .describe(
+      'what becomes of lr, a number then, after the warm-up; constant: lr is all, also where it is an expression',
+    ),
+  lrFloor: z.number().min(0).max(1).default(0).describe('cosine, linear, wsd: share of lr that is left at the end'),
+  lrDecay: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.2)
+    .describe('wsd: share of the steps after the warm-up, at the end, in which the learning rate falls'),
   warmup: z.number().nonnegative().default(0).describe('steps of linear warm-up; below 1 it is a share of all steps'),
   optimizer: name.default('adamw').describe('optimizer'),
   weightDecay: z
     .number()
     .nonnegative()
     .default(0.01)
-    .describe('decoupled weight decay (adamw) or L2 (sgd), on matrices only'),
+    .describe('decoupled weight decay (adamw) or L2 (sgd, adagrad, rmsprop), on matrices only'),
   beta1: z.number().min(0).lt(1).default(0.9).describe('adamw: decay of the first moment'),
   beta2: z.number().min(0).lt(1).default(0.999).describe('adamw: decay of the second moment'),
-  epsilon: z.number().min(LEAST_EPSILON).default(1e-8).describe('adamw: epsilon'),
+  epsilon: z.number().min(LEAST_EPSILON).default(1e-8).describe('adamw, adagrad, rmsprop: epsilon'),
+  rho: z.number().min(0).lt(1).default(0.99).describe('rmsprop: decay of the mean square'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('sgd: momentum'),
   nesterov: z.boolean().default(false).describe('sgd: Nesterov momentum'),
   clip: z.number().nonnegative().default(1).describe('largest global gradient norm; 0 switches clipping off'),

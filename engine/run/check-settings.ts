@@ -12,6 +12,7 @@ import { updateRule } from '../tensor/optimizers/registry.js';
 import { deviceBits, executorOf, isMixed, workersOf } from './devices.js';
 import { compileLearningRate, learningRateVariables, type TrainingTime } from './learning-rate.js';
 import { optimizerSpec } from './optimizer-spec.js';
+import { RATE_SCHEDULES } from './rates/registry.js';
 import { microBatchOf } from './run-setup.js';
 
 const MOST_PORT = 65_535;
@@ -28,6 +29,7 @@ export function checkSettings(config: TrainConfig): void {
   requireGrowth(config);
   if (config.microBatch !== 'auto') microBatchOf(config);
   parseMemoryLimit(config.memoryLimit);
+  requirePlainRate(config);
   requireKnownRates(config);
   readCredentials(config.tlsCert, config.tlsKey);
 }
@@ -79,6 +81,18 @@ function requireWorkers({ pipeline, replicas, devices }: TrainConfig, workers: n
     `--pipeline ${stages} with --replicas ${copies} takes ${stages * copies} workers, --devices ${devices} starts ` +
       `${workers}`,
     `Use --devices cpu:${stages * copies}, or fewer stages (--pipeline) or replicas (--replicas).`,
+  );
+}
+
+/** An expression that falls by itself, under a schedule, would fall twice. Throws a UsageError (PT_LR_SCHEDULE). */
+function requirePlainRate({ lr, lrSchedule }: TrainConfig): void {
+  const used = [...learningRateVariables(lr)].filter((name) => name !== 'pi' && name !== 'e');
+  if (RATE_SCHEDULES.get(lrSchedule).reads.length === 0 || used.length === 0) return;
+  throw new UsageError(
+    'PT_LR_SCHEDULE',
+    `lr-schedule ${lrSchedule} needs a number as its peak; lr is "${lr}", which changes with ${used.join(' and ')} ` +
+      'by itself',
+    'Give the peak with --lr, such as --lr 1e-3, or leave --lr-schedule out.',
   );
 }
 

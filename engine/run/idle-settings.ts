@@ -6,6 +6,8 @@ import { FREEZE_POLICIES } from '../../freeze/registry.js';
 import { type TrainConfig, trainConfigSchema } from '../core/config.js';
 import { OPTIMIZERS } from '../tensor/optimizers/registry.js';
 import type { OptimizerSettings } from '../tensor/update-rule.js';
+import type { RateScheduleSettings } from './rates/rate-schedule.js';
+import { RATE_SCHEDULES } from './rates/registry.js';
 
 type Name = keyof TrainConfig;
 
@@ -38,6 +40,14 @@ const optimizerReads =
     const readers = OPTIMIZERS.all.filter(({ reads }) => reads.includes(setting)).map(({ name }) => name);
     const why = `only the ${readersText('optimizer', 'optimizers', readers)} it, and the optimizer is ${optimizer}`;
     return unless(readers.includes(optimizer), 'optimizer', why);
+  };
+
+const rateScheduleReads =
+  (setting: keyof RateScheduleSettings): Reader =>
+  ({ lrSchedule }) => {
+    const readers = RATE_SCHEDULES.all.filter(({ reads }) => reads.includes(setting)).map(({ name }) => name);
+    const why = `only ${readersText('lr-schedule', 'the lr-schedules', readers)} it, and lr-schedule is ${lrSchedule}`;
+    return unless(readers.includes(lrSchedule), 'lrSchedule', why);
   };
 
 const nesterov: Reader = (config) =>
@@ -111,12 +121,16 @@ export const SETTING_READERS: Readonly<Record<Name, Reader>> = {
   microBatch: 'always',
   seed: 'always',
   lr: 'always',
+  lrSchedule: 'always',
+  lrFloor: rateScheduleReads('lrFloor'),
+  lrDecay: rateScheduleReads('lrDecay'),
   warmup: 'always',
   optimizer: 'always',
   weightDecay: optimizerReads('weightDecay'),
   beta1: optimizerReads('beta1'),
   beta2: optimizerReads('beta2'),
   epsilon: optimizerReads('epsilon'),
+  rho: optimizerReads('rho'),
   momentum: optimizerReads('momentum'),
   nesterov,
   clip: 'always',

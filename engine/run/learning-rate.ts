@@ -94,19 +94,25 @@ const fail = (message: string, cause?: unknown): never => {
   throw new UsageError('PT_LR_EXPRESSION', message, HINT, cause === undefined ? undefined : { cause });
 };
 
+/** What a schedule leaves of the rate, by the share of the steps after the warm-up that is done, 0 to 1. */
+export type RateShare = (progress: number) => number;
+
 /**
  * Compiles a number or an expression of step, steps, epoch, epochs and progress (step / steps). `warmup` steps of
- * linear warm-up multiply it by min(1, (step + 1) / warmup); below 1, `warmup` is a share of all steps. Throws a
- * UsageError (PT_LR_EXPRESSION) that names the part it does not allow; the function throws one where the rate is not
- * finite or is negative.
+ * linear warm-up multiply it by min(1, (step + 1) / warmup); below 1, `warmup` is a share of all steps. `share`
+ * multiplies it, too. Throws a UsageError (PT_LR_EXPRESSION) that names the part it does not allow; the function throws
+ * one where the rate is not finite or is negative.
  */
-export function compileLearningRate(expression: string, warmup: number): LearningRate {
+export function compileLearningRate(expression: string, warmup: number, share?: RateShare): LearningRate {
   const evaluate = compileExpression(expression.trim());
   return (at) => {
     const value = evaluate(at);
     if (!isRate(value)) throw noRate(expression, String(value), at);
     const warmupSteps = warmup < 1 ? warmup * at.steps : warmup;
-    return value * (warmupSteps > 0 ? Math.min(1, (at.step + 1) / warmupSteps) : 1);
+    const warm = value * (warmupSteps > 0 ? Math.min(1, (at.step + 1) / warmupSteps) : 1);
+    if (share === undefined) return warm;
+    const [done, all] = [at.step - warmupSteps, at.steps - warmupSteps];
+    return warm * share(done > 0 && all > 0 ? Math.min(1, done / all) : 0);
   };
 }
 

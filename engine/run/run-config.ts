@@ -9,8 +9,9 @@ import type { Named, Registry } from '../core/registry.js';
 import { GROWTH_WAYS } from '../growth/ways.js';
 import { METRICS } from '../metrics/registry.js';
 import { OPTIMIZERS } from '../tensor/optimizers/registry.js';
+import { RATE_SCHEDULES } from './rates/registry.js';
 
-const { freeze, growBy, optimizer, cacheCodec, metrics, schedule } = trainConfigSchema.shape;
+const { freeze, growBy, optimizer, cacheCodec, metrics, schedule, lrSchedule } = trainConfigSchema.shape;
 
 /** The setting with the names of a registry, its default, and its description unless another is given. */
 const nameIn = (
@@ -34,6 +35,7 @@ export const runConfigSchema = trainConfigSchema.extend({
     .default(growBy.def.defaultValue)
     .describe(growBy.description ?? ''),
   optimizer: nameIn(OPTIMIZERS, optimizer),
+  lrSchedule: nameIn(RATE_SCHEDULES, lrSchedule),
   cacheCodec: nameIn(
     CODECS,
     cacheCodec,

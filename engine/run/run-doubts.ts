@@ -89,7 +89,7 @@ function clipDoubt({ config: { clip } }: Run): string | null {
 }
 
 function epsilonDoubt({ config: { epsilon, optimizer } }: Run): string | null {
-  if (optimizer !== 'adamw' || epsilon <= MOST_EPSILON) return null;
+  if (optimizer === 'sgd' || epsilon <= MOST_EPSILON) return null;
   return `epsilon is ${epsilon}: gradients are divided by so much, and next to nothing is learned; usual is 1e-8`;
 }
 

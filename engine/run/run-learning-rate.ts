@@ -1,5 +1,7 @@
 // The learning rate of a run at every step, and the look at all of them before the first.
-import { compileLearningRate } from './learning-rate.js';
+import type { TrainConfig } from '../core/config.js';
+import { compileLearningRate, type RateShare } from './learning-rate.js';
+import { RATE_SCHEDULES } from './rates/registry.js';
 import type { RunSetup } from './run-setup.js';
 
 type Run = Pick<RunSetup, 'config' | 'totalSteps'> & { readonly sampler: Pick<RunSetup['sampler'], 'stepsPerEpoch'> };
@@ -14,9 +16,16 @@ const LOOKS_AT_ONCE = 10_000;
  * has no rate.
  */
 export function runLearningRate({ config, totalSteps, sampler }: Run): (step: number) => number {
-  const rate = compileLearningRate(config.lr, config.warmup);
+  const rate = compileLearningRate(config.lr, config.warmup, rateShare(config));
   const epochs = config.epochs ?? totalSteps / sampler.stepsPerEpoch;
   return (step) => rate({ step, steps: totalSteps, epoch: Math.floor(step / sampler.stepsPerEpoch), epochs });
+}
+
+/** What the schedule that a configuration names leaves of its `lr`; undefined where that is all. */
+function rateShare({ lrSchedule, lrFloor, lrDecay }: TrainConfig): RateShare | undefined {
+  const { reads, height } = RATE_SCHEDULES.get(lrSchedule);
+  if (reads.length === 0) return undefined;
+  return (progress) => lrFloor + (1 - lrFloor) * height(progress, { lrFloor, lrDecay });
 }
 
 /**

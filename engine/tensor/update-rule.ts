@@ -11,6 +11,8 @@ export interface OptimizerSettings {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
+  /** Of mean squares without a first moment. */
+  readonly rho: number;
   readonly momentum: number;
   readonly nesterov: boolean;
   readonly weightDecay: number;

@@ -16,6 +16,7 @@ describe('settings are refused before anything is started', () => {
     [{ lr: 'progress - 0.5' }, 'PT_LR_EXPRESSION', 'is -0.5 at step 0 (epoch 0); it must'],
     [{ lr: '0.5 - progress', epochs: undefined, steps: 100 }, 'PT_LR_EXPRESSION', 'at step 74 of 100'],
     [{ lr: '1e-3 steps' }, 'PT_LR_EXPRESSION', 'two values without an operator between them'],
+    [{ lr: '1 - progress', lrSchedule: 'linear' }, 'PT_LR_SCHEDULE', 'changes with progress by itself'],
     [{ lr: '0x10' }, 'PT_LR_EXPRESSION', 'contains 0x10'],
     [{ listen: '127.0.0.1:70000' }, 'PT_ADDRESS', 'the port 70000; the largest is 65535'],
     [{ devices: 'cpu:0' }, 'PT_DEVICES', '1 to 256'],

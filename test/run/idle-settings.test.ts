@@ -22,12 +22,13 @@ describe('every setting', () => {
     const wishes: Partial<TrainConfigInput> = {
       ...{ augmentPixels: 3, views: 2, port: 7000, epochs: 2, initStrict: true, nesterov: true, verifyCache: true },
       ...{ guard: 'on', guardEvery: '5 steps', guardSamples: 9, cacheDiskMb: 9, cacheDir: 'd', freezeMax: 1 },
-      ...{ freezeSchedule: '1:1', schedule: 'gpipe', programCacheMb: 9, growFrom: 1, growBy: 'identity' },
+      ...{ freezeSchedule: '1:1', schedule: 'gpipe', programCacheMb: 9, growFrom: 1, lrFloor: 0.1, growBy: 'identity' },
     };
     const wild = [
       { steps: undefined, augment: 'shift', initFrom: 'run', momentum: 0.5 },
       { pipeline: 1, listen: 'h:1', programCache: 'off', freeze: 'none', optimizer: 'sgd' },
-      { optimizer: 'sgd', steps: 3, grow: 'auto' },
+      { optimizer: 'sgd', steps: 3, grow: 'auto', lrSchedule: 'wsd' },
+      { optimizer: 'rmsprop' },
       ...FREEZE_POLICIES.names.map((freeze) => ({ freeze })),
     ] as const;
     for (const [name, reader] of Object.entries(SETTING_READERS)) {

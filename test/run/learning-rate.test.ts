@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { trainConfigSchema } from '../../engine/core/config.js';
 import { type PipetrainError, UsageError } from '../../engine/core/errors.js';
 import { compileLearningRate } from '../../engine/run/learning-rate.js';
+import { runLearningRate } from '../../engine/run/run-learning-rate.js';
 import { requireLearningRates } from '../../engine/run/run-learning-rate.js';
 import { errorOf, rejectionOf } from '../error-of.js';
 
@@ -69,6 +70,24 @@ describe('warm-up', () => {
 
   it('multiplies an expression', () => {
     expect(compileLearningRate('step + 1', 10)(at(4))).toBe(5 * 0.5);
+  });
+});
+
+describe('a named schedule', () => {
+  const rates = (settings: object, steps: readonly number[]): number[] => {
+    const config = trainConfigSchema.parse({ model: 'vit', data: 'mnist:x', lr: '2', ...settings });
+    const rate = runLearningRate({ config, totalSteps: 12, sampler: { stepsPerEpoch: 4 } });
+    return steps.map(rate);
+  };
+
+  it.each([
+    ['constant', [1, 2, 2, 2, 2]],
+    ['linear', [1, 2, 2, 1.1, 0.38]],
+    ['cosine', [1, 2, 2, 1.1, 0.2 + 0.9 * (1 + Math.cos(0.9 * Math.PI))]],
+    ['wsd', [1, 2, 2, 2, 0.92]],
+  ])('%s warms up, then goes from the peak to the floor', (lrSchedule, expected) => {
+    const found = rates({ lrSchedule, warmup: 2, lrFloor: 0.1, lrDecay: 0.25 }, [0, 1, 2, 7, 11]);
+    for (const [i, value] of expected.entries()) expect(found[i]).toBeCloseTo(value, 12);
   });
 });
 

@@ -222,4 +222,33 @@ describe('Optimizer', () => {
     expect(() => new Optimizer(executor, { ...adamw, beta1: 1 })).toThrow(UsageError);
     expect(() => new Optimizer(executor, sgd(1))).toThrow(/momentum is 1/);
   });
+
+  // The golden numbers are those of optax, two steps from weights [[1, -2, .5], [.25, 3, -1]].
+  it.each<[string, OptimizerSpec, number, readonly number[]]>([
+    [
+      'adagrad',
+      { kind: 'adagrad', epsilon: 1e-10, weightDecay: 0 },
+      0.1,
+      [0.99486833, -1.94472136, 0.34452998, 0.15, 2.970710678, -0.916439899],
+    ],
+    [
+      'rmsprop',
+      { kind: 'rmsprop', rho: 0.99, epsilon: 1e-8, weightDecay: 0 },
+      0.01,
+      [0.99491587, -1.944901355, 0.344337015, 0.150000025, 2.97088813, -0.916520479],
+    ],
+  ])('%s takes the steps of the literature', (_, spec, learningRate, expected) => {
+    const weights = Float32Array.of(1, -2, 0.5, 0.25, 3, -1);
+    const grads = Float32Array.of(0.1, -0.2, 0.3, 0.4, 0.5, -0.6);
+    const states = Array.from({ length: stateCount(spec) }, () => new Float32Array(6));
+    const optimizer = new Optimizer(executor, spec);
+    const bound = optimizer.bind(weights, grads, states, [{ offset: 0, length: 6, decays: true }]);
+    bound.run({ learningRate, gradientScale: 1, updateCount: 1 });
+    grads.set([-0.3, 0.1, 0.2, 0, -0.5, 0.1]);
+    bound.run({ learningRate, gradientScale: 1, updateCount: 2 });
+    // They are written with nine digits; 32 bits have seven.
+    for (const [i, value] of expected.entries()) expect(weights[i]).toBeCloseTo(value, 6);
+    bound.free();
+    optimizer.free();
+  });
 });

@@ -2,13 +2,17 @@
 import { invariant } from '../../core/invariant.js';
 import { Registry } from '../../core/registry.js';
 import type { OptimizerKind, OptimizerSettings, UpdateRule } from '../update-rule.js';
+import { adagrad } from './adagrad.js';
 import { adamw } from './adamw.js';
+import { rmsprop } from './rmsprop.js';
 import { sgd } from './sgd.js';
 
 export const OPTIMIZERS = new Registry<OptimizerKind>('optimizer', [
   // In the order of listings.
   adamw,
   sgd,
+  adagrad,
+  rmsprop,
 ]);
 
 /** An optimizer by its name, with the settings that it reads. */
