@@ -55,8 +55,10 @@ function filesText({ files, running }: DataSummary): string {
 
 function columnsText({ text, pair, label, separator, unused }: NonNullable<DataSummary['columns']>): string {
   const others = unused.names.join(', ') + (unused.count > unused.names.length ? ', ...' : '');
+  const second = pair === undefined ? '' : `the second text ${pair}, `;
   return (
-    `the text is ${text}, ${pair === undefined ? '' : `the second text ${pair}, `}the label ${label}${separator === 'keys' ? '' : `, separated by ${separator}s`}` +
+    `the text is ${text}, ${second}the label ${label}` +
+    (separator === 'keys' ? '' : `, separated by ${separator}s`) +
     (unused.count === 0 ? '' : `; not used: ${others}`)
   );
 }

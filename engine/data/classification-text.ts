@@ -132,7 +132,7 @@ function framingOf({ choice, folder, texts, files }: ClassificationOptions): Fil
   const { file, name } = framing.tokenizer;
   throw new UsageError(
     'PT_DATA_OPTION',
-    `the option pair makes samples of two texts, and ${file ?? `the tokenizer ${name}`} does not say how it frames them`,
+    `the option pair makes samples of two texts; ${file ?? `the tokenizer ${name}`} does not say how it frames them`,
     'use a tokenizer whose post_processor has a template for pairs, as that of BERT or RoBERTa; or leave pair out',
   );
 }

@@ -23,9 +23,9 @@ export function runLearningRate({ config, totalSteps, sampler }: Run): (step: nu
 
 /** What the schedule that a configuration names leaves of its `lr`; undefined where that is all. */
 function rateShare({ lrSchedule, lrFloor, lrDecay }: TrainConfig): RateShare | undefined {
-  const { reads, height } = RATE_SCHEDULES.get(lrSchedule);
-  if (reads.length === 0) return undefined;
-  return (progress) => lrFloor + (1 - lrFloor) * height(progress, { lrFloor, lrDecay });
+  const schedule = RATE_SCHEDULES.get(lrSchedule);
+  if (schedule.reads.length === 0) return undefined;
+  return (progress) => lrFloor + (1 - lrFloor) * schedule.height(progress, { lrFloor, lrDecay });
 }
 
 /**

@@ -5,7 +5,7 @@ import { crc32c } from './crc32c.js';
 /** What the first record of a file says. */
 const FILE_VERSION = 'brain.Event:2';
 
-/** Numbers of fields, and in the low three bits how they are written: 0 varint, 1 eight bytes, 2 sized, 5 four bytes. */
+/** Numbers of fields; in the low three bits how they are written: 0 varint, 1 eight bytes, 2 sized, 5 four bytes. */
 const EVENT = { wallTime: (1 << 3) | 1, step: 2 << 3, fileVersion: (3 << 3) | 2, summary: (5 << 3) | 2 } as const;
 const SUMMARY = { value: (1 << 3) | 2 } as const;
 const VALUE = { tag: (1 << 3) | 2, simpleValue: (2 << 3) | 5 } as const;
