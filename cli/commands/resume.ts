@@ -15,10 +15,12 @@ import { runSession } from '../session/run-session.js';
 import { plural } from '../text/format.js';
 
 /**
- * What may be different from before: it changes the shape and the speed of the run, never its result. Model and data
- * are the same ones, by their digests, from where they lie now.
+ * What may be different from before: how long the run is, and what changes its shape and speed and never its result.
+ * Model and data are the same ones, by their digests, from where they lie now.
  */
 const CHANGEABLE: readonly ConfigName[] = [
+  'epochs',
+  'steps',
   'model',
   'data',
   'dataOptions',
@@ -60,7 +62,8 @@ export function resumeCommand(context: CommandContext): Command {
     .description(
       'Goes on with a run from its newest whole checkpoint, in the same folder. Workers, stages and replicas ' +
         'may be others than before: the result is the one of a run that was never interrupted. A run that is ' +
-        'finished is left as it is.',
+        'finished is left as it is, unless --epochs or --steps ask for more than it has: it then goes on from its ' +
+        'end, and says what becomes of the learning rate.',
     )
     .argument('<run>', 'run folder')
     .option('--json', 'print the events as JSON lines instead of the console view')
@@ -71,7 +74,7 @@ export function resumeCommand(context: CommandContext): Command {
     .addHelpText(
       'after',
       '\nExamples (the first until Ctrl-C):\n  pipetrain train --model vit --data synthetic:digits --out digits\n' +
-        '  pipetrain resume digits\n  pipetrain resume digits --devices cpu:4 --pipeline 2',
+        '  pipetrain resume digits\n  pipetrain resume digits --devices cpu:4 --pipeline 2\n  pipetrain resume digits --epochs 20',
     );
   addTokenFlags(command, TOKEN_OF_JOINERS);
   addConfigFlags(command, CHANGEABLE);
@@ -111,12 +114,14 @@ async function goOn(
   const flags = configFlagsOf(asked);
   const { point, refused } = await services.resumePoint(folder);
   const { status, steps } = summarize(new EventFile(folder.eventsPath));
-  if (status === 'finished' && point.manifest.step >= steps) {
+  const isLonger = flags.has('epochs') || flags.has('steps');
+  if (status === 'finished' && point.manifest.step >= steps && !isLonger) {
     await refuseOtherModel(services, point);
     // Events alone go to the output of --json.
     const output = options.json === true ? io.stderr : io.stdout;
     output.lines([
       `${folder.path} is finished: all ${plural(steps, 'step')} are done, nothing is left to do, nothing was changed`,
+      `for more epochs: pipetrain resume ${folder.path} --epochs N, N counted from its beginning`,
       `to train on from its weights: pipetrain train ... --init-from ${folder.path}`,
     ]);
     return EXIT.done;

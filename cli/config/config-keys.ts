@@ -48,7 +48,10 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
       'seed',
     ],
   },
-  { title: 'Length', names: ['epochs', 'steps', 'batch', 'microBatch', 'evalEvery', 'metrics', 'targetMetric'] },
+  {
+    title: 'Length',
+    names: ['epochs', 'steps', 'batch', 'microBatch', 'evalEvery', 'metrics', 'targetMetric', 'patience'],
+  },
   {
     title: 'Optimizer',
     names: [
@@ -105,7 +108,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
   { title: 'Cache', names: ['cache', 'cacheMb', 'cacheCodec', 'cacheDiskMb', 'cacheDir', 'verifyCache'] },
   {
     title: 'Failures and checkpoints',
-    names: ['maxRestarts', 'stepTimeoutSeconds', 'heartbeatSeconds', 'checkpointEvery', 'keep'],
+    names: ['maxRestarts', 'stepTimeoutSeconds', 'heartbeatSeconds', 'checkpointEvery', 'keep', 'keepBest'],
   },
   { title: 'Start-up', names: ['programCache', 'programCacheMb', 'costs'] },
   { title: 'Run', names: ['out', 'memoryDir', 'breakdown'] },

@@ -36,6 +36,8 @@ const SAID_HERE: readonly (readonly [string, readonly string[]])[] = [
   ['--eval-every', ['eval-steps', 'eval-interval', 'eval-strategy', 'evaluation-strategy', 'val-check-interval']],
   ['--checkpoint-every', ['save-steps', 'save-interval', 'save-strategy', 'checkpoint-interval', 'save-every']],
   ['--keep', ['save-total-limit', 'save-top-k']],
+  ['--keep-best metric', ['load-best-model-at-end', 'metric-for-best-model', 'save-best']],
+  ['--patience', ['early-stopping-patience', 'early-stopping']],
   ['--out', ['output-dir', 'output', 'save-dir', 'run-dir', 'log-dir', 'logdir', 'default-root-dir', 'run-name']],
   ['--data', ['dataset', 'dataset-name', 'data-dir', 'data-path', 'train-file', 'train-data', 'input']],
   ['--model', ['arch', 'architecture', 'model-name', 'model-name-or-path', 'model-type']],

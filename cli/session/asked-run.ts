@@ -27,8 +27,8 @@ export async function askedRun(
   command: Command,
   run: string,
 ): Promise<AskedRun> {
-  const { point, refused } = await services.resumePoint(RunFolder.open(run));
-  for (const problem of refused) io.stderr.lines([`warning: ${problem}; the checkpoint before it is used`]);
+  const { point, refused } = await services.resultPoint(RunFolder.open(run));
+  for (const problem of refused) io.stderr.lines([`warning: ${problem}; another checkpoint is used`]);
   const flags = configFlagsOf(command);
   const { config } = await resolveRecorded(`run ${run}`, point.manifest.config, flags);
   const source = await services.modelOf(config.model, point);

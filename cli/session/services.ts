@@ -23,6 +23,8 @@ export interface CliServices {
   checkSettings(config: TrainConfig): Promise<void>;
   runTraining(config: TrainConfig, host: TrainHost, from: ResumePoint | null): Promise<void>;
   resumePoint(run: RunFolder): Promise<{ readonly point: ResumePoint; readonly refused: readonly string[] }>;
+  /** The checkpoint that tells what a run came to: the best where the run kept it, else the newest. */
+  resultPoint(run: RunFolder): Promise<{ readonly point: ResumePoint; readonly refused: readonly string[] }>;
   quickstartConfig(): Promise<TrainConfigInput>;
   /** Where the model of a checkpoint comes from; nothing of it is run. Rejects where it changed. */
   modelOf(model: string, point: ResumePoint): Promise<ModelSource>;
@@ -65,6 +67,10 @@ export const engineServices: CliServices = {
   resumePoint: async (run) => {
     const { newestResumePoint } = await import('../../engine/checkpoint/run-checkpoint.js');
     return newestResumePoint(run.checkpointsPath);
+  },
+  resultPoint: async (run) => {
+    const { resultPoint } = await import('../../engine/checkpoint/run-checkpoint.js');
+    return resultPoint(run.checkpointsPath);
   },
   quickstartConfig: async () => {
     const { quickstartConfig } = await import('../../engine/run/quickstart.js');

@@ -67,6 +67,8 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return tellCache(event);
     case 'evaluation':
       return tellEvaluation(event);
+    case 'stopped.early':
+      return tellStop(event);
     case 'checkpoint.saved':
       return tellCheckpoint(event);
     case 'checkpoint.failed':
@@ -185,6 +187,12 @@ function tellEvaluation(event: EventOf<'evaluation'>): Story {
     `validation at step ${step}: ${named}loss ${number(loss)} on ${plural(samples, 'sample')} in ${duration(seconds)}`,
   );
 }
+
+const tellStop = ({ step, best, since }: EventOf<'stopped.early'>): Story =>
+  story(
+    `stopped at step ${step}: ${plural(since, 'validation')} without a better ${best.name} than ${number(best.value)} ` +
+      `at step ${best.step}`,
+  );
 
 function tellCheckpoint(event: EventOf<'checkpoint.saved'>): Story {
   const stall = event.stallMs === undefined ? '' : `; training stood still for ${millis(event.stallMs)}`;

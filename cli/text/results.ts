@@ -17,6 +17,14 @@ export function resultRows(summary: Summary): [string, string][] {
   return [
     [summary.status, `${count(summary.steps)} steps, ${count(summary.samplesSeen)} samples`],
     ...(metric === null ? [] : [[`validation ${metric.name}`, number(metric.value)] as [string, string]]),
+    ...(summary.best === undefined
+      ? []
+      : [
+          [`best ${summary.best.name}`, `${number(summary.best.value)} at step ${count(summary.best.step)}`] as [
+            string,
+            string,
+          ],
+        ]),
     ...(summary.timeToAccuracy === null
       ? []
       : [['time to target', timeToTarget(summary.timeToAccuracy)] as [string, string]]),

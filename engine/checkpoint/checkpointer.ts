@@ -30,9 +30,15 @@ export class Checkpointer {
   #writing: Promise<void> = Promise.resolve();
   /** An event that could not be recorded ends the run, at the next chance to say so. */
   #failure: unknown = null;
+  #writeMs = 0;
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
+  }
+
+  /** Milliseconds that writing the last one took. */
+  get writeMs(): number {
+    return this.#writeMs;
   }
 
   /** Resolves when nothing is being written. Rejects where an event could not be recorded. */
@@ -91,7 +97,7 @@ export class Checkpointer {
       });
       return null;
     }
-    const writeMs = performance.now() - begin;
+    const writeMs = (this.#writeMs = performance.now() - begin);
     const { path, bytes, pruneProblem } = saved;
     emit({
       type: 'checkpoint.saved',

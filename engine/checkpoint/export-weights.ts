@@ -9,7 +9,7 @@ import { readSafetensorsHeader, type StoredTensor } from '../tensor/safetensors-
 import { STATE_NAME } from './checkpoint.js';
 import { type ExportDType, inDType, storedDType } from './export-dtype.js';
 import { type FileLayer, realFiles, removeTree } from './file-layer.js';
-import { newestResumePoint } from './run-checkpoint.js';
+import { resultPoint } from './run-checkpoint.js';
 import { safetensorsHeader } from './safetensors.js';
 
 export interface ExportedWeights {
@@ -68,7 +68,7 @@ export async function exportWeights(
   { dtype = 'f32', files = realFiles }: ExportOptions = {},
 ): Promise<ExportedWeights> {
   requireFree(out);
-  const { folder, manifest } = newestResumePoint(run.checkpointsPath).point;
+  const { folder, manifest } = resultPoint(run.checkpointsPath).point;
   const stored = [...manifest.files]
     .sort((a, b) => a.block - b.block)
     .flatMap(({ file }) => parametersOf(join(folder, file)));

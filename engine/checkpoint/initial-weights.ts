@@ -16,7 +16,7 @@ import { startsTrained, type TrainedStart } from '../run/trained-start.js';
 import { readSafetensorsHeader, type StoredTensor } from '../tensor/safetensors-header.js';
 import { verifyFiles } from './checkpoint.js';
 import { readManifest } from './manifest.js';
-import { newestResumePoint } from './run-checkpoint.js';
+import { resultPoint } from './run-checkpoint.js';
 
 export interface InitialWeights {
   /** Absolute path of the checkpoint. */
@@ -46,7 +46,7 @@ interface Found extends StoredTensor {
  */
 export function findCheckpoint(path: string): { readonly folder: string; readonly step: number } {
   if (!existsSync(join(path, 'checkpoint.json'))) {
-    const { folder, manifest } = newestResumePoint(
+    const { folder, manifest } = resultPoint(
       existsSync(join(path, 'checkpoints')) ? join(path, 'checkpoints') : path,
     ).point;
     return { folder: resolve(folder), step: manifest.step };

@@ -17,7 +17,7 @@ import { progressSchema } from '../run/progress.js';
 import { trainedStartSchema } from '../run/trained-start.js';
 import { MANIFEST_FILE } from './checkpoint-folder.js';
 
-const FORMAT = 'pipetrain-checkpoint-5';
+const FORMAT = 'pipetrain-checkpoint-6';
 /** Text of this length is the longest that there is; a run of ten million steps has less. */
 const LIMIT = { maxBytes: 500 * 2 ** 20, remedy: 'Use another checkpoint of the run.' };
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);

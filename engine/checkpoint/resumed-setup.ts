@@ -9,6 +9,7 @@ import { arithmeticDifferences, arithmeticOf } from '../run/arithmetic.js';
 import { type RunSetup, setUpRun } from '../run/run-setup.js';
 import { UNTRAINED } from '../run/trained-start.js';
 import { initialWeights } from './initial-weights.js';
+import { lengthChange } from './longer-run.js';
 import { brokenFile } from './manifest.js';
 import { otherProgramsText } from './other-programs.js';
 import type { ResumePoint } from './run-checkpoint.js';
@@ -44,6 +45,8 @@ export async function setUpRunFrom(config: TrainConfig, from: ResumePoint | null
     );
   const [found, needed] = [manifest.files.length + manifest.absent.length, setup.model.blocks.length];
   if (found !== needed) throw brokenFile(folder, `it has the files of ${found} blocks, the model has ${needed}`);
+  // It says what is wrong with the length; what changes with it is told when the run goes on.
+  lengthChange(setup, trainConfigSchema.parse(manifest.config), manifest.step);
   return { ...setup, trained: manifest.trained };
 }
 

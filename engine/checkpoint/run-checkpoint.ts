@@ -132,7 +132,7 @@ export async function saveCheckpoint({
       path: target.path,
       weightsSha256,
       bytes,
-      pruneProblem: await prune(files, folder, target.name, config.keep, state.freezer.guard.watch?.checkpoint ?? null),
+      pruneProblem: await prune(files, folder, target.name, config.keep, (name) => isNeeded(name, config, state)),
     };
   } catch (error) {
     // A checkpoint that has its name is whole, though nobody can say whether the name is on the disk.
@@ -171,22 +171,25 @@ async function writeBlocks(
   return { blocks, weightsSha256: hash.digest('hex') };
 }
 
+/** Whether a roll-back would need a checkpoint, or it is the best one and to be kept. */
+const isNeeded = (name: string, { keepBest }: RunSetup['config'], { freezer, progress }: RunState): boolean =>
+  name === freezer.guard.watch?.checkpoint || (keepBest !== 'off' && stepOf(name) === progress.best?.step);
+
 /**
  * Removes all but the `keep` newest checkpoints up to the one just written. Later ones are left alone: the run went
- * back behind them, and comes by again; and so is the one that a roll-back would need. Returns why one could not be
- * removed.
+ * back behind them, and comes by again; and so are those that are needed. Returns why one could not be removed.
  */
 async function prune(
   files: FileLayer,
   folder: string,
   newest: string,
   keep: number,
-  needed: string | null,
+  needed: (name: string) => boolean,
 ): Promise<string | null> {
   try {
     const names = checkpointNames(await files.list(folder));
     const old = names.slice(0, Math.max(0, names.indexOf(newest) + 1 - keep));
-    for (const name of old.filter((one) => one !== needed)) await CheckpointFolder.named(files, folder, name).prune();
+    for (const name of old.filter((one) => !needed(one))) await CheckpointFolder.named(files, folder, name).prune();
     return null;
   } catch (error) {
     return messageOf(error);
@@ -251,4 +254,33 @@ export function newestResumePoint(folder: string): {
     why,
     'A checkpoint is written when a run ends or is interrupted, and by --checkpoint-every while it runs.',
   );
+}
+
+/**
+ * As `newestResumePoint`, for whoever takes what a run came to: the checkpoint of its best validation where the run
+ * kept that one (`--keep-best`). `refused` also says where that one is not whole, and the newest is taken.
+ */
+export function resultPoint(folder: string): { readonly point: ResumePoint; readonly refused: readonly string[] } {
+  const newest = newestResumePoint(folder);
+  const { manifest } = newest.point;
+  const { best } = manifest.progress;
+  if (best === null || manifest.config['keepBest'] === 'off' || best.step === manifest.step) return newest;
+  const refused = [...newest.refused];
+  for (const name of checkpointsIn(folder)
+    .filter((one) => stepOf(one) === best.step)
+    .reverse()) {
+    const path = join(folder, name);
+    try {
+      const found = readManifest(path);
+      verifyFiles(path, found);
+      return { point: { folder: path, manifest: found }, refused };
+    } catch (error) {
+      if (!(error instanceof PipetrainError)) throw error;
+      refused.push(error.message);
+    }
+  }
+  return {
+    point: newest.point,
+    refused: [...refused, `${folder} has no whole checkpoint of the best validation, after step ${best.step}`],
+  };
 }

@@ -1,7 +1,7 @@
 // TrainConfig: every setting of a run, validated. It says what is asked for, not what the engine decided (that is a
 // Plan), and not where a value came from (cli/ keeps that).
 import { z } from 'zod';
-import { DURATION_OR_NEVER_PATTERN, DURATION_PATTERN } from './duration.js';
+import { DURATION_NEVER_OR_AUTO_PATTERN, DURATION_OR_NEVER_PATTERN, DURATION_PATTERN } from './duration.js';
 import { MEMORY_LIMIT_PATTERN } from './memory-limit.js';
 import { PRECISIONS } from './precision.js';
 
@@ -312,10 +312,25 @@ export const trainConfigSchema = z.strictObject({
     .describe('lost workers that are replaced; after that the run goes on with those that are left'),
   checkpointEvery: z
     .string()
-    .regex(DURATION_OR_NEVER_PATTERN)
-    .default('never')
-    .describe('time between checkpoints, or never (one is written at the end and when interrupted)'),
+    .regex(DURATION_NEVER_OR_AUTO_PATTERN)
+    .default('auto')
+    .describe(
+      'time between checkpoints; auto: about every minute, more rarely where writing one takes over a second; never: ' +
+        'only at the end and when interrupted',
+    ),
   keep: positive.default(3).describe('checkpoints to keep; older ones are deleted'),
+  keepBest: choice(['off', 'metric', 'loss'])
+    .default('off')
+    .describe(
+      'keep the checkpoint of the best whole validation, by the metric of the model or by the loss, besides the ' +
+        'newest; predict, generate, eval, export and init-from then take it',
+    ),
+  patience: positive
+    .optional()
+    .describe(
+      'stop after so many whole validations that were not better than the best before (by keep-best, else by the ' +
+        'metric)',
+    ),
   port: z
     .number()
     .int()

@@ -7,6 +7,8 @@ const SPAN = /(?=[^a-z]*[1-9])(\d{1,15} ?steps?|\d{1,15}(\.\d{1,15})? ?epochs?)/
 export const DURATION_PATTERN = new RegExp(`^${SPAN}$`);
 export const DURATION_OR_NEVER_PATTERN = new RegExp(`^(${SPAN}|never)$`);
 
+export const DURATION_NEVER_OR_AUTO_PATTERN = new RegExp(`^(${SPAN}|never|auto)$`);
+
 /** Whole steps, at least 1; Infinity for `never`. Throws a UsageError (PT_DURATION) for a text that is no time span. */
 export function durationInSteps(text: string, stepsPerEpoch: number): number {
   if (text === 'never') return Infinity;

@@ -357,7 +357,16 @@ export const runEventSchema = z.discriminatedUnion('type', [
     trainSeconds: seconds,
     weightsSha256: text,
     lossSha256: text,
+    /** The best whole validation, by the metric or the loss; absent where nobody asked for it. */
+    best: z.object({ step: whole, value: z.number(), name: text }).optional(),
     isInterrupted: z.boolean(),
+  }),
+  /** The run ends before its last step: so many whole validations since the best were not better. */
+  z.object({
+    type: z.literal('stopped.early'),
+    step: whole,
+    best: z.object({ step: whole, value: z.number(), name: text }),
+    since: whole,
   }),
   z.object({ type: z.literal('run.failed'), code: text, message: text }),
 ]);

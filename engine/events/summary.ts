@@ -27,6 +27,8 @@ export interface Summary {
   readonly lastEpoch: LossOfEpoch | null;
   /** On the whole validation set. */
   readonly metric: { readonly name: string; readonly value: number } | null;
+  /** Of a run that looked for it: its best whole validation, and the step that it is of. */
+  readonly best?: { readonly step: number; readonly value: number; readonly name: string };
   readonly steps: number;
   readonly samplesSeen: number;
   /** Of all sessions together, without the time between them; never less than `trainSeconds`. */
@@ -242,6 +244,7 @@ export class Tally {
       finalLoss: known(finished?.finalLoss) ?? known(this.#lastLoss),
       lastEpoch: this.#epoch.last,
       metric: metricOf(finished, this.#evaluation),
+      ...(finished?.best === undefined ? {} : { best: finished.best }),
       steps,
       samplesSeen,
       // Events that were lost took the time of their steps with them.

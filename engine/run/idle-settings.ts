@@ -175,6 +175,8 @@ export const SETTING_READERS: Readonly<Record<Name, Reader>> = {
   maxRestarts: 'always',
   checkpointEvery: 'always',
   keep: 'always',
+  keepBest: 'always',
+  patience: 'always',
   port: ({ listen }) => unless(listen === '', 'listen', `listen is ${listen}, which names a port`),
   tlsCert: 'always',
   tlsKey: 'always',

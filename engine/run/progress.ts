@@ -3,6 +3,7 @@
 // state that was put away, because a run that recovers does steps again.
 import { z } from 'zod';
 import { LossDigest, lossDigestSchema } from '../events/loss-digest.js';
+import { type Best, type BestBy, bestSchema, nextBest } from './best.js';
 
 export interface Metric {
   readonly step: number;
@@ -22,6 +23,8 @@ export const progressSchema = z
     loss: z.number().nullable(),
     /** Of the losses of all steps. */
     digest: lossDigestSchema,
+    /** Null before the first validation on all samples. */
+    best: bestSchema.nullable(),
   })
   .refine(({ steps, digest }) => digest.bytes === 4 * steps, 'the digest is of another number of losses than steps')
   .readonly();
@@ -35,6 +38,7 @@ export class Progress {
   #seconds = 0;
   #loss: number | null = null;
   #metric: Metric | null = null;
+  #best: Best | null = null;
 
   /** Steps done. */
   get steps(): number {
@@ -59,6 +63,11 @@ export class Progress {
     return this.#metric;
   }
 
+  /** The best whole validation of those that were due. */
+  get best(): Best | null {
+    return this.#best;
+  }
+
   /** SHA-256 over the 32-bit losses of all steps, little-endian. */
   get lossSha256(): string {
     return this.#digest.digest();
@@ -75,8 +84,19 @@ export class Progress {
     this.#metric = { step: this.steps, value };
   }
 
+  /** The validation after the last step was due, and not done because the run was stopped there. */
+  validatedWhenDue(value: number, by: BestBy): void {
+    this.#best = nextBest(this.#best, { step: this.steps, value }, by);
+  }
+
+  /** The run is to be longer than it was: its patience begins anew. */
+  forgive(): void {
+    if (this.#best !== null) this.#best = { ...this.#best, since: 0 };
+  }
+
   save(): ProgressState {
     return {
+      best: this.#best,
       steps: this.steps,
       samples: this.#samples,
       seconds: this.#seconds,
@@ -87,17 +107,19 @@ export class Progress {
 
   /** Forgets the steps since a state of this run was put away. A validation of steps that count still counts. */
   rewind(state: ProgressState): void {
-    const metric = this.#metric;
+    const [metric, best] = [this.#metric, this.#best];
     this.restore(state);
     if (metric !== null && metric.step <= state.steps) this.#metric = metric;
+    if (best !== null && best.at <= state.steps) this.#best = best;
   }
 
   /** Goes on from a checkpoint. */
-  restore({ samples, seconds, loss, digest }: ProgressState): void {
+  restore({ samples, seconds, loss, digest, best }: ProgressState): void {
     this.#digest = new LossDigest(digest);
     this.#samples = samples;
     this.#seconds = seconds;
     this.#loss = loss;
     this.#metric = null;
+    this.#best = best;
   }
 }

@@ -73,6 +73,10 @@ export function microBatchOf({ microBatch: wanted, batch }: TrainConfig): number
   return microBatch;
 }
 
+/** Steps of a run. */
+export const stepsOf = ({ steps, epochs }: TrainConfig, { stepsPerEpoch }: Pick<Sampler, 'stepsPerEpoch'>): number =>
+  steps ?? (epochs ?? 1) * stepsPerEpoch;
+
 /** The batch of who says nothing: it is not held against them that their data are fewer. */
 const USUAL_BATCH = 64;
 
@@ -142,7 +146,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
     seed: config.seed,
   });
   const trained = trainedByFiles(model.blocks);
-  const totalSteps = config.steps ?? (config.epochs ?? 1) * sampler.stepsPerEpoch;
+  const totalSteps = stepsOf(config, sampler);
   const isTrained = trained.trainedLayers > 0;
   return {
     config,

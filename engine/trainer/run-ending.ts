@@ -1,6 +1,7 @@
 // RunEnding: what a run does when its steps are done or somebody has asked it to stop: it validates, saves, and tells
 // its results; a run that was not interrupted also measures what each part brought, where that is wanted.
 import { writeSample } from '../inference/generate.js';
+import { bestBy } from '../run/best.js';
 import { measureBreakdown } from './breakdown.js';
 import type { Recovery } from './recovery.js';
 import type { RunScene } from './run-scene.js';
@@ -30,9 +31,19 @@ export async function endRun(scene: RunScene, tools: RunTools, recovery: Recover
     wallSeconds,
     trainSeconds: progress.trainSeconds,
     weightsSha256,
+    ...bestOf(scene),
     lossSha256: progress.lossSha256,
     isInterrupted,
   });
+}
+
+/** Where somebody asked for it. */
+function bestOf({ setup, stand }: RunScene): { readonly best?: { step: number; value: number; name: string } } {
+  const { keepBest, patience } = setup.config;
+  const { best } = stand.progress;
+  if (best === null || (keepBest === 'off' && patience === undefined)) return {};
+  const { step, value } = best;
+  return { best: { step, value, name: bestBy(keepBest, setup.model.metric).name } };
 }
 
 /** The run is saved: a failure of this measurement costs the measurement only. */

@@ -6,16 +6,19 @@ import { removeLaterCheckpoints, type RunState, runState, type SavedCheckpoint }
 import type { Plan } from '../core/plan.js';
 import { snapshotSources } from '../state/block-sources.js';
 import type { RunScene } from './run-scene.js';
+import { SaveTimes } from './save-times.js';
 
 export class Saves {
   readonly #scene: RunScene;
   readonly #checkpointer: Checkpointer;
+  readonly #times: SaveTimes;
   /** Steps of the last checkpoint. */
   #savedAt = -1;
 
   constructor(scene: RunScene) {
     const { setup, host, coordinator } = scene;
     this.#scene = scene;
+    this.#times = new SaveTimes(setup.config.checkpointEvery, setup.sampler.stepsPerEpoch);
     this.#checkpointer = new Checkpointer({
       files: host.files,
       folder: host.runFolder.checkpointsPath,
@@ -31,6 +34,17 @@ export class Saves {
     return this.#savedAt !== this.#scene.stand.step;
   }
 
+  /** Whether a checkpoint on the way is due after `step` steps. */
+  isDue(step: number): boolean {
+    return this.#times.isDue(step, this.#checkpointer.writeMs);
+  }
+
+  /** Whether the weights as they stand are the best so far, and wanted. */
+  get isOfBest(): boolean {
+    const { setup, stand } = this.#scene;
+    return setup.config.keepBest !== 'off' && stand.step > 0 && stand.progress.best?.step === stand.step;
+  }
+
   /** The run goes on from a checkpoint of so many steps. */
   wentOnFrom(step: number): void {
     this.#savedAt = step;
@@ -41,6 +55,7 @@ export class Saves {
     const begin = performance.now();
     const { step } = this.#scene.stand;
     this.#savedAt = step;
+    this.#times.begun();
     // More checkpoints than the disk can take: training waits, and the event says for how long.
     await this.#checkpointer.idle();
     const { state } = this.#scene.coordinator;
@@ -60,6 +75,7 @@ export class Saves {
   /** A checkpoint of now, or null where it could not be written; the event says why. */
   async now(plan: Plan): Promise<SavedCheckpoint | null> {
     this.#savedAt = this.#scene.stand.step;
+    this.#times.begun();
     await this.#checkpointer.idle();
     return this.#checkpointer.write(this.#runState(plan), await this.#scene.coordinator.state.live());
   }

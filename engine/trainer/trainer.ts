@@ -3,9 +3,11 @@
 // the way is an event.
 import { basename } from 'node:path';
 import { type InitialWeights, initialWeights, weightsEvent } from '../checkpoint/initial-weights.js';
+import { lengthChange } from '../checkpoint/longer-run.js';
 import { otherProgramsText } from '../checkpoint/other-programs.js';
 import { restoreFrom, type ResumePoint } from '../checkpoint/run-checkpoint.js';
 import type { Coordinator } from '../coordinator/coordinator.js';
+import { trainConfigSchema } from '../core/config.js';
 import { type RunCosts, runCosts } from '../costs/run-costs.js';
 import { decisionAtStart } from '../freezing/guarded-freezing.js';
 import { modelDigest } from '../model/model-digest.js';
@@ -124,6 +126,11 @@ export class Trainer {
       checkpoint: folder,
       ...(otherBits.length > 0 ? { otherBits } : {}),
     });
+    const change = lengthChange(this.#scene.setup, trainConfigSchema.parse(manifest.config), manifest.step);
+    if (change !== null) {
+      stand.progress.forgive();
+      host.emit({ type: 'warning', message: change });
+    }
     this.#saves.wentOnFrom(manifest.step);
     return { ...stand.request('the run goes on'), restore: { kind: 'checkpoint', name: basename(folder) } };
   }

@@ -2,9 +2,9 @@
 // checkpoint, workers that come or go, a better plan. A failure that the run survives takes it back to its last
 // snapshot, and the loop goes on from there. It computes nothing itself.
 import { isRecoverable } from '../core/conditions.js';
-import { durationInSteps } from '../core/duration.js';
 import { NonFiniteError, PipetrainError } from '../core/errors.js';
 import { memoryGone } from '../core/memory-gone.js';
+import { bestBy } from '../run/best.js';
 import { BoundaryFreezing } from './boundary-freezing.js';
 import { growWhereDue } from './boundary-growth.js';
 import { regardMembers } from './membership.js';
@@ -24,19 +24,13 @@ export class TrainingLoop {
   readonly #freezing: BoundaryFreezing;
   readonly #recovery: Recovery;
   readonly #steps: Steps;
-  /** Steps between whole validations, and between checkpoints on the way. */
-  readonly #evaluationInterval: number;
-  readonly #checkpointInterval: number;
 
   constructor(scene: RunScene, adoption: PlanAdoption, saves: Saves) {
-    const { config, sampler } = scene.setup;
     this.#scene = scene;
     this.#tools = { adoption, saves, validations: new Validations(scene) };
     this.#freezing = new BoundaryFreezing(scene, this.#tools);
     this.#recovery = new Recovery(scene, adoption);
     this.#steps = new Steps(scene, adoption, this.#recovery);
-    this.#evaluationInterval = durationInSteps(config.evalEvery, sampler.stepsPerEpoch);
-    this.#checkpointInterval = durationInSteps(config.checkpointEvery, sampler.stepsPerEpoch);
   }
 
   /**
@@ -71,8 +65,8 @@ export class TrainingLoop {
 
   #isBoundary(done: number): boolean {
     return (
-      done % this.#evaluationInterval === 0 ||
-      done % this.#checkpointInterval === 0 ||
+      this.#tools.validations.isAt(done) ||
+      this.#tools.saves.isDue(done) ||
       this.#scene.stand.grower.isDue(done) ||
       this.#freezing.isDue(done) ||
       rateProblem(this.#scene, done) !== null
@@ -90,15 +84,26 @@ export class TrainingLoop {
     await this.#validate();
     // Where the guard takes the run back, other things are due at the step where it then stands.
     while (await this.#freezing.look()) await this.#validate();
-    if (stand.step === setup.totalSteps) return false;
+    if (stand.step === setup.totalSteps || this.#isOutOfPatience()) return false;
     await this.#endWithoutRate();
     await growWhereDue(this.#scene, this.#tools);
     await this.#freezing.decide();
-    if (stand.step > 0 && stand.step % this.#checkpointInterval === 0 && saves.isBehind)
-      await saves.onTheWay(adoption.plan);
+    if ((saves.isDue(stand.step) || saves.isOfBest) && saves.isBehind) await saves.onTheWay(adoption.plan);
     if (host.signal.aborted) return false;
     if (coordinator.hasNews) await regardMembers(this.#scene, adoption);
     if (adoption.isOff) await adoption.correct();
+    return true;
+  }
+
+  /** Tells it, too. */
+  #isOutOfPatience(): boolean {
+    const { setup, host, stand } = this.#scene;
+    const { patience } = setup.config;
+    const { best } = stand.progress;
+    if (patience === undefined || best === null || best.since < patience) return false;
+    const { step, value, since } = best;
+    const by = bestBy(setup.config.keepBest, setup.model.metric);
+    host.emit({ type: 'stopped.early', step: stand.step, best: { step, value, name: by.name }, since });
     return true;
   }
 
@@ -114,8 +119,7 @@ export class TrainingLoop {
   async #validate(): Promise<void> {
     const { step } = this.#scene.stand;
     const { validations, adoption } = this.#tools;
-    if (step > 0 && step % this.#evaluationInterval === 0 && validations.areBehind)
-      await validations.whole(adoption.plan);
+    if (validations.isAt(step) && validations.areBehind) await validations.whole(adoption.plan);
   }
 }
 

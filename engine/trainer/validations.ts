@@ -1,23 +1,40 @@
 // Validations: the metric on validation samples: on all of them, which is an event of the run, or on a part, for the
 // guard. When it is due is not decided here.
+import { durationInSteps } from '../core/duration.js';
 import { NonFiniteError } from '../core/errors.js';
 import type { Plan } from '../core/plan.js';
 import { assembleValidation, type Validation } from '../protocol/validation.js';
+import { bestBy } from '../run/best.js';
 import type { RunScene } from './run-scene.js';
 
 export class Validations {
   readonly #scene: RunScene;
+  /** Steps between whole validations on the way. */
+  readonly #interval: number;
   /** Of the last validation on all samples. */
   #loss: number | null = null;
 
   constructor(scene: RunScene) {
+    const { config, sampler } = scene.setup;
     this.#scene = scene;
+    this.#interval = durationInSteps(config.evalEvery, sampler.stepsPerEpoch);
   }
 
   /** Whether there are samples, and the run as it stands was not validated. */
   get areBehind(): boolean {
     const { stand, setup } = this.#scene;
     return setup.dataset.numValidation > 0 && stand.progress.metric?.step !== stand.step;
+  }
+
+  /** Whether a run that nobody stops validates after so many steps. */
+  get #isDue(): boolean {
+    const { stand, setup } = this.#scene;
+    return stand.step === setup.totalSteps || this.isAt(stand.step);
+  }
+
+  /** Whether a validation on the way belongs after `step` steps. */
+  isAt(step: number): boolean {
+    return step > 0 && step % this.#interval === 0;
   }
 
   /** Validates on all samples and tells it. */
@@ -27,6 +44,7 @@ export class Validations {
     const begin = performance.now();
     const { loss, metric, metrics, samples } = await this.#validate(plan, 1);
     stand.progress.validated(metric);
+    if (this.#isDue) this.#judge(loss, metric);
     this.#loss = loss;
     const seconds = (performance.now() - begin) / 1000;
     const epoch = step / setup.sampler.stepsPerEpoch;
@@ -59,6 +77,12 @@ export class Validations {
     if (stride === 1 && metric?.step === stand.step)
       return { metric: metric.value, samples: setup.dataset.numValidation };
     return this.#validate(plan, stride);
+  }
+
+  #judge(loss: number, metric: number): void {
+    const { setup, stand } = this.#scene;
+    const { keepBest } = setup.config;
+    stand.progress.validatedWhenDue(keepBest === 'loss' ? loss : metric, bestBy(keepBest, setup.model.metric));
   }
 
   async #validate({ microBatch }: Plan, stride: number): Promise<Validation> {

@@ -63,6 +63,7 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
     runTraining,
     quickstartConfig: () => Promise.resolve({ model: 'gpt', data: 'text:somewhere', steps: 10 }),
     resumePoint: () => Promise.resolve({ point: POINT, refused: [] }),
+    resultPoint: () => Promise.resolve({ point: POINT, refused: [] }),
     verifyRun: () => Promise.resolve([]),
     verifyModel: () => Promise.resolve([]),
     exportWeights: () => Promise.reject(new Error('no weights here')),

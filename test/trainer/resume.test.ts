@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { newestResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
+import { newestResumePoint, resultPoint } from '../../engine/checkpoint/run-checkpoint.js';
 import { type TrainConfigInput } from '../../engine/core/config.js';
 import { EventFile } from '../../engine/events/event-file.js';
 import type { RunEventBody } from '../../engine/events/events.js';
@@ -73,6 +73,42 @@ describe('a run that ends with a failure', () => {
     expect(newestResumePoint(run.checkpointsPath).point.manifest.step).toBeGreaterThanOrEqual(12);
     const resumed = await trainInto(run, { ...changes, devices: 'cpu:2', pipeline: 2 }, { resume: true });
     expect(endOf(resumed)).toEqual(endOf(await referenceRun({ ...changes, devices: 'cpu:1' })));
+  });
+});
+
+describe('a finished run that is to be longer', () => {
+  it('goes on to the bits of a run that was so long from the start, where nothing goes by its length', async () => {
+    const run = RunFolder.create(join(folder, 'longer'));
+    const changes = { ...CONFIG, lr: '1e-3', freeze: 'manual', freezeSchedule: '12:1', steps: 10 } as const;
+    await trainInto(run, { ...changes, devices: 'cpu:2', pipeline: 2 });
+    const longer = { ...changes, steps: 20 };
+    const resumed = await trainInto(run, { ...longer, devices: 'cpu:1' }, { resume: true });
+    expect(endOf(resumed)).toEqual(endOf(await referenceRun({ ...longer, devices: 'cpu:1' })));
+    const told = 'the run has 20 steps from here on, it began with 10; it goes on as if it had begun with 20';
+    expect(resumed.of('warning').map(({ message }) => message)).toContain(told);
+    await expect(trainInto(run, { ...changes, steps: 15 }, { resume: true })).rejects.toMatchObject({
+      code: 'PT_LENGTH',
+    });
+  });
+});
+
+describe('a run that gets worse', () => {
+  it('stops when its patience is over, and leaves the best checkpoint for those who ask for its result', async () => {
+    const run = RunFolder.create(join(folder, 'worse'));
+    const changes: Partial<TrainConfigInput> = {
+      ...CONFIG,
+      ...{ freeze: 'none', evalEvery: '2 steps', lr: 'step < 4 ? 2e-3 : 0.5', optimizer: 'sgd' },
+      ...{ checkpointEvery: '2 steps', keep: 1, keepBest: 'loss', patience: 3 },
+    };
+    const { of, finished } = await trainInto(run, { ...changes, devices: 'cpu:2', pipeline: 2 });
+    const losses = of('evaluation').map(({ loss }) => loss);
+    const best = losses.indexOf(Math.min(...losses));
+    expect(losses).toHaveLength(best + 1 + 3);
+    expect(finished.best).toEqual({ step: 2 * (best + 1), value: losses[best], name: 'loss' });
+    expect(of('stopped.early')).toMatchObject([{ step: finished.steps, best: finished.best, since: 3 }]);
+    expect(readdirSync(run.checkpointsPath)).toHaveLength(2);
+    expect(resultPoint(run.checkpointsPath).point.manifest.step).toBe(2 * (best + 1));
+    expect(newestResumePoint(run.checkpointsPath).point.manifest.step).toBe(finished.steps);
   });
 });
 

@@ -34,6 +34,8 @@ export const TINY: TrainConfigInput = {
   batch: 16,
   microBatch: 2,
   evalEvery: 'never',
+  // By default a clock decides.
+  checkpointEvery: 'never',
   precision,
   // Tests say how many plans there are, on machines of any speed.
   replan: 'off',
