@@ -69,6 +69,8 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
       'momentum',
       'nesterov',
       'clip',
+      'layerDecay',
+      'ema',
     ],
   },
   {

@@ -11,6 +11,7 @@ import { type Block, type Model, parameterName } from '../model/block.js';
 import { entryView, type SlabLayout } from '../model/slab.js';
 import type { CheckpointFolder } from './checkpoint-folder.js';
 import { type BlockFile, blockFile, brokenFile, type Manifest } from './manifest.js';
+import { type WeightMeans, weightMeans } from './weight-means.js';
 import { bytesOf, type NamedTensor, readSafetensors, safetensorsChunks } from './safetensors.js';
 
 const CHUNK_BYTES = 1 << 20;
@@ -128,20 +129,44 @@ function guarded<T>(path: string, read: () => T): T {
   }
 }
 
-/** Loads the parameters of every block but those that are `absent` into slabs of the model's layouts. */
+/**
+ * Loads the weights that a run came to, of every block but those that are absent, into slabs of the model's layouts:
+ * the running means where it kept them.
+ */
 export function loadWeights(
   folder: string,
   model: Model,
   layouts: readonly SlabLayout[],
-  absent: readonly number[],
+  { absent, ...manifest }: Pick<Manifest, 'absent' | 'config' | 'step'>,
 ): Float32Array[] {
+  const mean = weightMeans(manifest);
   return model.blocks.map((block, index) => {
     if (absent.includes(index)) return new Float32Array();
     const layout = present(layouts[index], 'layout');
     const slab = new Float32Array(layout.length);
     loadBlock(folder, index, block, layout, slab, []);
+    if (mean !== null) takeMeans(folder, index, block, layout, slab, mean);
     return slab;
   });
+}
+
+/** In the place of the weights; a block that was frozen has none, and its weights do not change. */
+function takeMeans(
+  folder: string,
+  index: number,
+  block: Block,
+  layout: SlabLayout,
+  slab: Float32Array,
+  { suffix, scale }: WeightMeans,
+): void {
+  const path = blockPath(folder, index);
+  const tensors = guarded(path, () => readSafetensors(path));
+  for (const entry of layout.entries) {
+    const view = entryView(slab, entry);
+    tensors.get(parameterName(index, block, entry.name) + suffix)?.data.forEach((value, i) => {
+      view[i] = value * scale;
+    });
+  }
 }
 
 /** Loads one block. States that the file lacks (the block was frozen when it was written) start at zero. */

@@ -11,6 +11,7 @@ import { type ExportDType, inDType, storedDType } from './export-dtype.js';
 import { type FileLayer, realFiles, removeTree } from './file-layer.js';
 import { resultPoint } from './run-checkpoint.js';
 import { safetensorsHeader } from './safetensors.js';
+import { type WeightMeans, weightMeans } from './weight-means.js';
 
 export interface ExportedWeights {
   readonly checkpoint: string;
@@ -71,7 +72,7 @@ export async function exportWeights(
   const { folder, manifest } = resultPoint(run.checkpointsPath).point;
   const stored = [...manifest.files]
     .sort((a, b) => a.block - b.block)
-    .flatMap(({ file }) => parametersOf(join(folder, file)));
+    .flatMap(({ file }) => parametersOf(join(folder, file), weightMeans(manifest)));
   const partial = `${resolve(out)}.partial`;
   const hash = createHash('sha256');
   let bytes = 0;
@@ -89,7 +90,7 @@ export async function exportWeights(
           {
             step: String(manifest.step),
             model: String(manifest.config['model']),
-            // It is that of the parameters in f32.
+            // It is that of the parameters in f32, also where the file has their means.
             weightsSha256: manifest.weightsSha256,
           },
           storedDType(dtype),
@@ -120,21 +121,31 @@ export async function exportWeights(
   return { checkpoint: folder, step: manifest.step, tensors: stored.length, bytes, dtype, weightsSha256 };
 }
 
-function parametersOf(path: string): (StoredTensor & { readonly path: string })[] {
+interface Exported extends StoredTensor {
+  readonly path: string;
+  readonly scale: number;
+}
+
+/** Under the names of the parameters: themselves, or their running means where there are any. */
+function parametersOf(path: string, means: WeightMeans | null): Exported[] {
   const broken = (why: string): DataError =>
     new DataError(
       'PT_CHECKPOINT_BROKEN',
       `${path} is not a whole safetensors file: ${why}`,
       'Use another checkpoint of the run.',
     );
-  return [...readSafetensorsHeader(path, broken).values()]
+  const stored = readSafetensorsHeader(path, broken);
+  return [...stored.values()]
     .filter(({ name }) => !STATE_NAME.test(name))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((tensor) => ({ ...tensor, path }));
+    .map((tensor) => {
+      const mean = means === null ? undefined : stored.get(tensor.name + means.suffix);
+      return { ...(mean ?? tensor), name: tensor.name, path, scale: mean === undefined ? 1 : (means?.scale ?? 1) };
+    });
 }
 
 /** The numbers of a tensor in pieces; a piece is overwritten by the next one. */
-function* floatsIn({ path, offset, bytes }: StoredTensor & { readonly path: string }): Iterable<Float32Array> {
+function* floatsIn({ path, offset, bytes, scale }: Exported): Iterable<Float32Array> {
   const numbers = new Float32Array(Math.min(bytes, CHUNK_BYTES) / 4);
   const buffer = new Uint8Array(numbers.buffer);
   const file = openSync(path, 'r');
@@ -151,7 +162,9 @@ function* floatsIn({ path, offset, bytes }: StoredTensor & { readonly path: stri
           'Use another checkpoint of the run.',
         );
       done += read;
-      yield numbers.subarray(0, read / 4);
+      const piece = numbers.subarray(0, read / 4);
+      if (scale !== 1) for (let i = 0; i < piece.length; i++) piece[i] = (piece[i] as number) * scale;
+      yield piece;
     }
   } finally {
     closeSync(file);

@@ -119,6 +119,24 @@ export const trainConfigSchema = z.strictObject({
   rho: z.number().min(0).lt(1).default(0.99).describe('rmsprop: decay of the mean square'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('sgd: momentum'),
   nesterov: z.boolean().default(false).describe('sgd: Nesterov momentum'),
+  layerDecay: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe(
+      'factor of the learning rate from each layer to the one below (layer-wise decay, such as 0.8 for fine-tuning); 1: ' +
+        'all have the same',
+    ),
+  ema: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe(
+      'decay of a running mean of the weights, such as 0.999, which predict, generate, eval and export take instead of ' +
+        'the weights themselves; training and its validations do not; 0: none',
+    ),
   clip: z.number().nonnegative().default(1).describe('largest global gradient norm; 0 switches clipping off'),
   freeze: name
     .default('auto')

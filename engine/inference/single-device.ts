@@ -60,8 +60,9 @@ export class SingleDevice {
   constructor(folder: string, model: Model, dataset: Dataset, kernels: NonNullable<ExecutorOptions['kernels']>) {
     this.#executor = openExecutor({ threads: 1, kernels });
     const layouts = model.blocks.map(slabLayout);
-    this.#absent = readManifest(folder).absent;
-    const slabs = loadWeights(folder, model, layouts, this.#absent);
+    const manifest = readManifest(folder);
+    this.#absent = manifest.absent;
+    const slabs = loadWeights(folder, model, layouts, manifest);
     this.#model = model;
     this.#dataset = dataset;
     this.#parameters = { layouts, of: (block) => present(slabs[block], `slab of block ${block}`) };

@@ -35,6 +35,7 @@ const numbers = {
   beta1: true,
   beta2: true,
   epsilon: true,
+  ema: true,
   rho: true,
   momentum: true,
   nesterov: true,

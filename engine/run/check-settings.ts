@@ -35,10 +35,16 @@ export function checkSettings(config: TrainConfig): void {
 }
 
 /** What can be known of it without the model. */
-function requireGrowth({ grow, growBy, initFrom }: TrainConfig): void {
+function requireGrowth({ grow, growBy, initFrom, ema }: TrainConfig): void {
   if (growBy !== 'auto') GROWTH_WAYS.get(growBy);
   if (grow === 'none') return;
   growPolicyOf(grow);
+  if (ema > 0)
+    throw new UsageError(
+      'PT_GROW',
+      `--grow ${grow} with --ema ${ema}: a mean of weights that began as copies of others would be of both`,
+      'Leave out one of the two.',
+    );
   if (initFrom !== '')
     throw new UsageError(
       'PT_GROW',

@@ -133,6 +133,8 @@ export const SETTING_READERS: Readonly<Record<Name, Reader>> = {
   rho: optimizerReads('rho'),
   momentum: optimizerReads('momentum'),
   nesterov,
+  layerDecay: 'always',
+  ema: 'always',
   clip: 'always',
   freeze: 'always',
   freezeAlpha: policyReads('alpha'),

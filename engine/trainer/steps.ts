@@ -1,6 +1,7 @@
 // Steps: runs steps under the plan in force until a boundary. For each it awaits what the workers report, commits the
 // update, and tells what the step did. What happens at a boundary is the training loop's business.
 import { assembleStep, clipScale, requireFinite, type StepResult } from '../protocol/step-result.js';
+import { layerRates, timesRates } from '../run/layer-rates.js';
 import { TraceRecorder } from '../trace/trace-recorder.js';
 import type { PlanAdoption } from './plan-adoption.js';
 import type { Recovery } from './recovery.js';
@@ -13,11 +14,13 @@ export class Steps {
   readonly #recovery: Recovery;
   /** Null where nobody wants a trace. */
   readonly #trace: TraceRecorder | null;
+  readonly #layerRates: readonly number[] | undefined;
   /** The last step that was done, whether or not a recovery undid it. */
   #highest = -1;
 
   constructor(scene: RunScene, adoption: PlanAdoption, recovery: Recovery) {
     this.#scene = scene;
+    this.#layerRates = layerRates(scene.setup.config, scene.setup.model);
     this.#adoption = adoption;
     this.#recovery = recovery;
     const { trace } = scene.host;
@@ -58,7 +61,7 @@ export class Steps {
     const { setup, host, coordinator, stand, learningRate: learningRateAt } = this.#scene;
     const done = step + 1;
     const learningRate = learningRateAt(step);
-    const rates = stand.freezer.rates(step);
+    const rates = timesRates(stand.freezer.rates(step), this.#layerRates);
     const counts = stand.grower.counts(done);
     // While the model grows nothing is frozen, and norms of layers that are not there would say nothing.
     const signals = stand.grower.isWhole ? stand.freezer.observe(result.blockNorms, done) : null;

@@ -106,7 +106,7 @@ describe('a checkpoint of which', () => {
   it('another version is told apart from a damaged one', () => {
     const folder = copy();
     const path = join(folder, NEWEST, 'checkpoint.json');
-    writeFileSync(path, readFileSync(path, 'utf8').replace('pipetrain-checkpoint-5', 'pipetrain-checkpoint-2'));
+    writeFileSync(path, readFileSync(path, 'utf8').replace('pipetrain-checkpoint-6', 'pipetrain-checkpoint-2'));
     expect(() => readManifest(dirname(path))).toThrow(
       expect.objectContaining({
         code: 'PT_CHECKPOINT_FORMAT',

@@ -55,6 +55,25 @@ describe('exported weights', () => {
       await expect(exportWeights(run, other)).rejects.toMatchObject({ code: 'PT_OUT_IN_USE', hint: `${hint}.` });
   });
 
+  it('are the running means of a run that kept them', async () => {
+    const kept = RunFolder.create(join(folder, 'mean'));
+    await trainInto(kept, { ema: 0.5, lr: 'step < 2 ? 1e-2 : 0' });
+    const out = join(folder, 'mean.safetensors');
+    const { checkpoint } = await exportWeights(kept, out);
+    const stored = readdirSync(checkpoint).flatMap((file) =>
+      file.endsWith('.safetensors') ? [...readSafetensors(join(checkpoint, file))] : [],
+    );
+    const weights = new Map(stored);
+    const differences = [...readSafetensors(out)].flatMap(([name, { data }]) =>
+      Array.from(data, (mean, i) => Math.abs(mean - (weights.get(name)?.data[i] ?? Number.NaN))),
+    );
+    const most = differences.reduce((a, b) => Math.max(a, b));
+    // Two steps of about 1e-2 count for 2^-10 of the mean, ten steps later; a gain of 1 that started at zero would be
+    // too small by 2^-12, which is 2e-4.
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThan(1e-4);
+  });
+
   it.each([
     ['bf16', 'BF16', 2 ** -8],
     // Half of a step of the smallest normal half, 2^-14, besides.

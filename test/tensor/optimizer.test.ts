@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../../engine/core/errors.js';
+import { present } from '../../engine/core/invariant.js';
 import { normalAt, randomKey } from '../../engine/core/random.js';
 import { vectorLanes } from '../../engine/tensor/jit/cpu-features.js';
 import type { OnnxExecutor } from '../../engine/tensor/onnx-executor.js';
@@ -15,6 +16,7 @@ import {
 const f32 = Math.fround;
 const widest = vectorLanes() ?? 0;
 const adamw = { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 } as const;
+const averaged = { ...adamw, ema: 0.9 } as const;
 const sgd = (momentum: number, nesterov = false) => ({
   kind: 'sgd' as const,
   momentum,
@@ -54,7 +56,7 @@ const settingsOf = (updateCount: number): StepSettings => ({
 
 /** The update in plain JavaScript, every operation rounded to 32 bits. */
 function reference(
-  spec: typeof adamw | ReturnType<typeof sgd>,
+  spec: typeof adamw | typeof averaged | ReturnType<typeof sgd>,
   { weights, grads, states }: Buffers,
   segments: readonly Segment[],
   step: StepSettings,
@@ -88,6 +90,11 @@ function reference(
         }
         weights[i] = f32(weight - f32(direction * rate));
       }
+      if ('ema' in spec) {
+        const average = present(states.at(-1), 'average');
+        const kept = f32((average[i] as number) * f32(spec.ema));
+        average[i] = f32(kept + f32((weights[i] as number) * f32(1 - spec.ema)));
+      }
     }
 }
 
@@ -114,6 +121,7 @@ describe('Optimizer', () => {
 
   const specs = {
     AdamW: adamw,
+    'AdamW with a mean of the weights': averaged,
     SGD: sgd(0),
     'SGD with momentum': sgd(0.9),
     'SGD with Nesterov momentum': sgd(0.9, true),

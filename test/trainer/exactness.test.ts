@@ -163,6 +163,10 @@ describe('randomness, optimizers and language models are as exact', () => {
     ['SGD with Nesterov momentum', { optimizer: 'sgd', nesterov: true, lr: '0.05' }],
     ['no clipping', { clip: 0 }],
     [
+      'rmsprop, a schedule by name, rates by layer and a mean of the weights',
+      { optimizer: 'rmsprop', lr: '1e-2', lrSchedule: 'cosine', layerDecay: 0.7, ema: 0.9 },
+    ],
+    [
       'a language model',
       {
         model: 'gpt',
