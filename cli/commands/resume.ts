@@ -74,7 +74,8 @@ export function resumeCommand(context: CommandContext): Command {
     .addHelpText(
       'after',
       '\nExamples (the first until Ctrl-C):\n  pipetrain train --model vit --data synthetic:digits --out digits\n' +
-        '  pipetrain resume digits\n  pipetrain resume digits --devices cpu:4 --pipeline 2\n  pipetrain resume digits --epochs 20',
+        '  pipetrain resume digits\n  pipetrain resume digits --devices cpu:4 --pipeline 2\n  pipetrain ' +
+        'resume digits --epochs 20',
     );
   addTokenFlags(command, TOKEN_OF_JOINERS);
   addConfigFlags(command, CHANGEABLE);

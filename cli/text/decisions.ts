@@ -37,10 +37,7 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
     case 'data.read':
       return story(...dataStory(event));
     case 'resumed':
-      return story(
-        `goes on after ${plural(event.step, 'step')}, from ${event.checkpoint}`,
-        event.otherBits === undefined ? [] : [`with other bits than before: ${event.otherBits.join('; ')}`],
-      );
+      return tellResumed(event);
     case 'weights.loaded':
       return tellWeights(event);
     case 'prediction.off':
@@ -92,6 +89,12 @@ export function tell(event: RunEvent, before: PlanMade | null): Story | null {
       return null;
   }
 }
+
+const tellResumed = ({ step, checkpoint, otherBits }: EventOf<'resumed'>): Story =>
+  story(
+    `goes on after ${plural(step, 'step')}, from ${checkpoint}`,
+    otherBits === undefined ? [] : [`with other bits than before: ${otherBits.join('; ')}`],
+  );
 
 /** What the file of events has lost. */
 function tellGap(event: EventOf<'events.damaged' | 'events.lost'>): Story {
@@ -190,7 +193,8 @@ function tellEvaluation(event: EventOf<'evaluation'>): Story {
 
 const tellStop = ({ step, best, since }: EventOf<'stopped.early'>): Story =>
   story(
-    `stopped at step ${step}: ${plural(since, 'validation')} without a better ${best.name} than ${number(best.value)} ` +
+    `stopped at step ${step}: ${plural(since, 'validation')} without a better ${best.name} than ` +
+      `${number(best.value)} ` +
       `at step ${best.step}`,
   );
 

@@ -11,8 +11,8 @@ import { type Block, type Model, parameterName } from '../model/block.js';
 import { entryView, type SlabLayout } from '../model/slab.js';
 import type { CheckpointFolder } from './checkpoint-folder.js';
 import { type BlockFile, blockFile, brokenFile, type Manifest } from './manifest.js';
-import { type WeightMeans, weightMeans } from './weight-means.js';
 import { bytesOf, type NamedTensor, readSafetensors, safetensorsChunks } from './safetensors.js';
+import { type WeightMeans, weightMeans } from './weight-means.js';
 
 const CHUNK_BYTES = 1 << 20;
 

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { DURATION_NEVER_OR_AUTO_PATTERN, DURATION_OR_NEVER_PATTERN, DURATION_PATTERN } from './duration.js';
 import { MEMORY_LIMIT_PATTERN } from './memory-limit.js';
+import { OPTIMIZER_SETTINGS } from './optimizer-settings.js';
 import { PRECISIONS } from './precision.js';
 
 const positive = z.number().int().positive();
@@ -10,8 +11,6 @@ const positive = z.number().int().positive();
 const name = z.string().min(1);
 /** Timers count at most 2^31 ms; a longer one would ring at once. */
 const LONGEST_WAIT_SECONDS = 2_000_000;
-/** The optimizers compute with 32 bits, where anything much smaller is 0, and 0 / 0 no number. */
-const LEAST_EPSILON = 1e-37;
 /** Samples of a step; the ids of one are a list. */
 const MOST_SAMPLES = 2 ** 24;
 const choice = <const T extends readonly string[]>(values: T) => z.enum(values);
@@ -90,54 +89,7 @@ export const trainConfigSchema = z.strictObject({
         'one whose step is predicted to be fastest (default: batch / 8, at least 1)',
     ),
   seed: z.number().int().nonnegative().default(1).describe('seed of every random number'),
-  lr: z
-    .string()
-    .default('1e-3 * (0.02 + 0.98 * 0.5 * (1 + cos(pi * progress)))')
-    .describe('learning rate: a number or an expression of step, steps, epoch, epochs, progress'),
-  lrSchedule: name
-    .default('constant')
-    .describe(
-      'what becomes of lr, a number then, after the warm-up; constant: lr is all, also where it is an expression',
-    ),
-  lrFloor: z.number().min(0).max(1).default(0).describe('cosine, linear, wsd: share of lr that is left at the end'),
-  lrDecay: z
-    .number()
-    .gt(0)
-    .max(1)
-    .default(0.2)
-    .describe('wsd: share of the steps after the warm-up, at the end, in which the learning rate falls'),
-  warmup: z.number().nonnegative().default(0).describe('steps of linear warm-up; below 1 it is a share of all steps'),
-  optimizer: name.default('adamw').describe('optimizer'),
-  weightDecay: z
-    .number()
-    .nonnegative()
-    .default(0.01)
-    .describe('decoupled weight decay (adamw) or L2 (sgd, adagrad, rmsprop), on matrices only'),
-  beta1: z.number().min(0).lt(1).default(0.9).describe('adamw: decay of the first moment'),
-  beta2: z.number().min(0).lt(1).default(0.999).describe('adamw: decay of the second moment'),
-  epsilon: z.number().min(LEAST_EPSILON).default(1e-8).describe('adamw, adagrad, rmsprop: epsilon'),
-  rho: z.number().min(0).lt(1).default(0.99).describe('rmsprop: decay of the mean square'),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('sgd: momentum'),
-  nesterov: z.boolean().default(false).describe('sgd: Nesterov momentum'),
-  layerDecay: z
-    .number()
-    .gt(0)
-    .max(1)
-    .default(1)
-    .describe(
-      'factor of the learning rate from each layer to the one below (layer-wise decay, such as 0.8 for fine-tuning); 1: ' +
-        'all have the same',
-    ),
-  ema: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0)
-    .describe(
-      'decay of a running mean of the weights, such as 0.999, which predict, generate, eval and export take instead of ' +
-        'the weights themselves; training and its validations do not; 0: none',
-    ),
-  clip: z.number().nonnegative().default(1).describe('largest global gradient norm; 0 switches clipping off'),
+  ...OPTIMIZER_SETTINGS,
   freeze: name
     .default('auto')
     .describe(

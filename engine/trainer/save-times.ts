@@ -19,7 +19,7 @@ export class SaveTimes {
     this.#lastMs = now;
   }
 
-  /** Whether one is due after `step` steps, where the last one took `writeMs`. What is due stays so until it is done. */
+  /** Whether one is due after `step` steps, where the last one took `writeMs`. What is due stays so until done. */
   isDue(step: number, writeMs: number, now = performance.now()): boolean {
     if (step === 0) return false;
     if (this.#interval !== null) return step % this.#interval === 0;

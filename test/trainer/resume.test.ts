@@ -100,12 +100,13 @@ describe('a run that gets worse', () => {
       ...{ freeze: 'none', evalEvery: '2 steps', lr: 'step < 4 ? 2e-3 : 0.5', optimizer: 'sgd' },
       ...{ checkpointEvery: '2 steps', keep: 1, keepBest: 'loss', patience: 3 },
     };
-    const { of, finished } = await trainInto(run, { ...changes, devices: 'cpu:2', pipeline: 2 });
-    const losses = of('evaluation').map(({ loss }) => loss);
+    const trained = await trainInto(run, { ...changes, devices: 'cpu:2', pipeline: 2 });
+    const { finished } = trained;
+    const losses = trained.of('evaluation').map(({ loss }) => loss);
     const best = losses.indexOf(Math.min(...losses));
     expect(losses).toHaveLength(best + 1 + 3);
     expect(finished.best).toEqual({ step: 2 * (best + 1), value: losses[best], name: 'loss' });
-    expect(of('stopped.early')).toMatchObject([{ step: finished.steps, best: finished.best, since: 3 }]);
+    expect(trained.of('stopped.early')).toMatchObject([{ step: finished.steps, best: finished.best, since: 3 }]);
     expect(readdirSync(run.checkpointsPath)).toHaveLength(2);
     expect(resultPoint(run.checkpointsPath).point.manifest.step).toBe(2 * (best + 1));
     expect(newestResumePoint(run.checkpointsPath).point.manifest.step).toBe(finished.steps);
