@@ -18,6 +18,11 @@ export interface BlockCost {
   readonly parameterBytes: number;
   readonly optimizerBytes: number;
   readonly gradientBytes: number;
+  /**
+   * What is kept besides the parameters where the block is frozen, because it shares one with a block that may train:
+   * optimizer state, and the sum of its gradients. Default: 0.
+   */
+  readonly frozenBytes?: number;
   /** Kept from forward to backward, per micro-batch. */
   readonly savedBytes: number;
   /** What the next block gets, per micro-batch. */
@@ -39,6 +44,7 @@ export function sumCosts(costs: readonly BlockCost[], from: number, to: number):
     parameterBytes: 0,
     optimizerBytes: 0,
     gradientBytes: 0,
+    frozenBytes: 0,
     savedBytes: 0,
     outputBytes: 0,
   };
@@ -51,6 +57,7 @@ export function sumCosts(costs: readonly BlockCost[], from: number, to: number):
     sum.parameterBytes += cost.parameterBytes;
     sum.optimizerBytes += cost.optimizerBytes;
     sum.gradientBytes += cost.gradientBytes;
+    sum.frozenBytes += cost.frozenBytes ?? 0;
     sum.savedBytes += cost.savedBytes;
     sum.outputBytes = cost.outputBytes;
   }
@@ -68,11 +75,12 @@ export interface StageKeeping {
 }
 
 /**
- * Bytes a worker holds that runs the blocks [from, to) with `live` micro-batches in flight: parameters, optimizer state
- * and gradients once; saved activations and the output per micro-batch in flight; for the stage that also holds the
- * frozen prefix (`frozen` blocks) its parameters and one output of it per micro-batch in flight; where the backward is
- * split, what its halves carry over. A stage that recomputes holds the saved activations of one micro-batch only. Not
- * counted: code, runtimes, scratch memory inside an operator, the cache.
+ * Bytes a worker holds that runs the blocks [from, to) with `live` micro-batches in flight: parameters, optimizer
+ * state and gradients once; saved activations and the output per micro-batch in flight; for the stage that also holds
+ * the frozen prefix (`frozen` blocks) its parameters, what it keeps of shared ones and one output of it per
+ * micro-batch in flight; where the backward is split, what its halves carry over. A stage that recomputes holds the
+ * saved activations of one micro-batch only. Not counted: code, runtimes, scratch memory inside an operator, the
+ * cache.
  */
 export function stageMemory(
   costs: readonly BlockCost[],
@@ -83,7 +91,8 @@ export function stageMemory(
 ): number {
   const own = sumCosts(costs, from, to);
   const prefix = sumCosts(costs, 0, frozen);
-  const state = own.parameterBytes + own.optimizerBytes + own.gradientBytes + prefix.parameterBytes;
+  const state =
+    own.parameterBytes + own.optimizerBytes + own.gradientBytes + prefix.parameterBytes + prefix.frozenBytes;
   return (
     state +
     (isRecomputed ? 1 : live) * own.savedBytes +

@@ -8,7 +8,7 @@ import { openRegularFile } from '../core/bounded-file.js';
 import { DataError, messageOf, PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { type Block, type Model, parameterName } from '../model/block.js';
-import { entryView, type SlabLayout } from '../model/slab.js';
+import { entryView, ownEntries, type SlabEntry, type SlabLayout } from '../model/slab.js';
 import type { CheckpointFolder } from './checkpoint-folder.js';
 import { type BlockFile, blockFile, brokenFile, type Manifest } from './manifest.js';
 import { bytesOf, type NamedTensor, readSafetensors, safetensorsChunks } from './safetensors.js';
@@ -26,7 +26,10 @@ export interface BlockSource {
   readonly states: string | null;
 }
 
-/** Writes one block: parameters under their canonical names, optimizer states with the suffix `.state0`, `.state1`. */
+/**
+ * Writes one block: parameters under their canonical names, optimizer states with the suffix `.state0`, `.state1`.
+ * Those that are parameters of other blocks are in the files of these.
+ */
 export async function writeBlock(
   target: CheckpointFolder,
   index: number,
@@ -37,7 +40,7 @@ export async function writeBlock(
 ): Promise<BlockFile> {
   const slabs = [{ suffix: '', slab: weights }, ...states.map((slab, i) => ({ suffix: `.state${i}`, slab }))];
   const tensors: NamedTensor[] = slabs.flatMap(({ suffix, slab }) =>
-    layout.entries.map((entry) => ({
+    ownEntries(layout.entries).map((entry) => ({
       name: parameterName(index, block, entry.name) + suffix,
       shape: entry.shape,
       data: entryView(slab, entry),
@@ -49,7 +52,7 @@ export async function writeBlock(
 
 /**
  * Adds the parameters of one block, in the order of their canonical names, to a SHA-256 over all parameters; optimizer
- * states do not count.
+ * states do not count, nor do parameters of other blocks.
  */
 export async function hashWeights(
   hash: Hash,
@@ -58,7 +61,9 @@ export async function hashWeights(
   layout: SlabLayout,
   weights: Float32Array,
 ): Promise<void> {
-  const entries = new Map(layout.entries.map((entry) => [parameterName(index, block, entry.name), entry] as const));
+  const entries = new Map(
+    ownEntries(layout.entries).map((entry) => [parameterName(index, block, entry.name), entry] as const),
+  );
   for (const name of [...entries.keys()].sort())
     for (const bytes of bytesOf(entryView(weights, present(entries.get(name), name)))) {
       hash.update(bytes);
@@ -140,12 +145,12 @@ export function loadWeights(
   { absent, ...manifest }: Pick<Manifest, 'absent' | 'config' | 'step'>,
 ): Float32Array[] {
   const mean = weightMeans(manifest);
-  return model.blocks.map((block, index) => {
+  return model.blocks.map((_, index) => {
     if (absent.includes(index)) return new Float32Array();
     const layout = present(layouts[index], 'layout');
     const slab = new Float32Array(layout.length);
-    loadBlock(folder, index, block, layout, slab, []);
-    if (mean !== null) takeMeans(folder, index, block, layout, slab, mean);
+    loadBlock(folder, index, model, layout, slab, []);
+    if (mean !== null) takeMeans(folder, index, model, layout, slab, mean);
     return slab;
   });
 }
@@ -154,16 +159,17 @@ export function loadWeights(
 function takeMeans(
   folder: string,
   index: number,
-  block: Block,
+  model: Pick<Model, 'blocks'>,
   layout: SlabLayout,
   slab: Float32Array,
   { suffix, scale }: WeightMeans,
 ): void {
-  const path = blockPath(folder, index);
-  const tensors = guarded(path, () => readSafetensors(path));
+  const tensorsIn = tensorFiles();
   for (const entry of layout.entries) {
     const view = entryView(slab, entry);
-    tensors.get(parameterName(index, block, entry.name) + suffix)?.data.forEach((value, i) => {
+    const place = storedPlace(model, index, entry);
+    const tensors = tensorsIn(blockPath(folder, place.index));
+    tensors.get(place.name + suffix)?.data.forEach((value, i) => {
       view[i] = value * scale;
     });
   }
@@ -173,18 +179,19 @@ function takeMeans(
 export function loadBlock(
   folder: string,
   index: number,
-  block: Block,
+  model: Pick<Model, 'blocks'>,
   layout: SlabLayout,
   weights: Float32Array,
   states: readonly Float32Array[],
 ): void {
-  const path = blockPath(folder, index);
-  const tensors = guarded(path, () => readSafetensors(path));
+  const tensorsIn = tensorFiles();
   for (const [i, slab] of [weights, ...states].entries()) {
     const suffix = i === 0 ? '' : `.state${i - 1}`;
     for (const entry of layout.entries) {
-      const name = parameterName(index, block, entry.name) + suffix;
-      const tensor = tensors.get(name);
+      const place = storedPlace(model, index, entry);
+      const path = blockPath(folder, place.index);
+      const name = place.name + suffix;
+      const tensor = tensorsIn(path).get(name);
       if (i > 0 && tensor === undefined) entryView(slab, entry).fill(0);
       else if (tensor?.data.length === entry.size) entryView(slab, entry).set(tensor.data);
       else
@@ -195,4 +202,25 @@ export function loadBlock(
         );
     }
   }
+}
+
+/** Reads the tensors of files, each once. */
+function tensorFiles(): (path: string) => ReturnType<typeof readSafetensors> {
+  const files = new Map<string, ReturnType<typeof readSafetensors>>();
+  return (path) => {
+    const tensors = files.get(path) ?? guarded(path, () => readSafetensors(path));
+    files.set(path, tensors);
+    return tensors;
+  };
+}
+
+/** The block in whose file a parameter of block `index` lies, and its name there. */
+function storedPlace(
+  { blocks }: Pick<Model, 'blocks'>,
+  index: number,
+  { name, sharedWith }: SlabEntry,
+): { readonly index: number; readonly name: string } {
+  const own = sharedWith === undefined ? index : blocks.findIndex((block) => block.name === sharedWith.block);
+  const block = present(blocks[own], `block ${own}`);
+  return { index: own, name: parameterName(own, block, sharedWith?.param ?? name) };
 }

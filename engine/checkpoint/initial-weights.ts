@@ -72,7 +72,7 @@ export function initialWeights(subject: InitialSubject): InitialWeights {
   );
   const loaded: string[] = [];
   const fresh: { block: string; why: string }[] = [];
-  const blocks = model.blocks.map((block): Block => {
+  const matched = model.blocks.map((block): Block => {
     const tensors = stored.get(block.name);
     const isThere = programs.blocks.some(({ name }) => name === block.name);
     const why = isThere
@@ -90,11 +90,12 @@ export function initialWeights(subject: InitialSubject): InitialWeights {
       params: Object.fromEntries(
         Object.entries(block.params).map(([name, spec]) => [
           name,
-          { ...spec, init: initOf(tensors.get(name) as Found) },
+          spec.sharedWith === undefined ? { ...spec, init: initOf(tensors.get(name) as Found) } : spec,
         ]),
       ),
     };
   });
+  const blocks = sharingAgain(matched);
   const names = new Set(model.blocks.map(({ name }) => name));
   const result = {
     folder,
@@ -118,6 +119,19 @@ export function initialWeights(subject: InitialSubject): InitialWeights {
       : 'Train without --init-strict: those blocks then start fresh.',
   );
 }
+
+/** What a block shares with another one starts as it does there. */
+const sharingAgain = (blocks: readonly Block[]): Block[] =>
+  blocks.map((block) => ({
+    ...block,
+    params: Object.fromEntries(
+      Object.entries(block.params).map(([name, spec]) => {
+        const { sharedWith } = spec;
+        const owner = blocks.find((one) => one.name === sharedWith?.block)?.params[sharedWith?.param ?? ''];
+        return [name, owner === undefined ? spec : { ...spec, init: owner.init }];
+      }),
+    ),
+  }));
 
 /** Blocks that do not match and are told of one by one. */
 const LISTED = 3;
@@ -190,8 +204,11 @@ function trainedBy(blocks: readonly Block[], loaded: ReadonlySet<string>, there:
 
 /** Why a block cannot take these tensors, or null. */
 function mismatch(block: Block, tensors: ReadonlyMap<string, Found> | undefined): string | null {
-  for (const [name, { shape }] of Object.entries(block.params)) {
+  for (const [name, { shape, sharedWith }] of Object.entries(block.params)) {
     const found = tensors?.get(name);
+    if (sharedWith !== undefined && found === undefined) continue;
+    if (sharedWith !== undefined)
+      return `${name} is ${sharedWith.param} of ${sharedWith.block} here, and a parameter of its own there`;
     if (found === undefined) return `the checkpoint has no ${name}`;
     if (found.dtype !== 'F32' || found.shape.join() !== shape.join())
       return `${name} is [${shape.join(', ')}] here and [${found.shape.join(', ')}] there`;

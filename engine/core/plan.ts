@@ -65,6 +65,8 @@ export const planSchema = z.object({
   sources: z.array(workerName.nullable()).max(MAX_BLOCKS),
   /** Blocks [0, frozenBefore) were frozen in generation - 1: nobody has optimizer states of them to copy. */
   frozenBefore: block,
+  /** Per parameter that several blocks use, those blocks, ascending; not there where each is used by one. */
+  shared: z.array(z.array(block).max(MAX_BLOCKS)).max(MAX_BLOCKS).optional(),
   /** Of a model that grows: what of it exists, and what is new; not there where the model is and was whole. */
   growth: growthSchema.optional(),
   /**
@@ -113,15 +115,30 @@ export function blocksIn(plan: Pick<Plan, 'growth'>, { from, to }: Pick<StageAss
   return Array.from({ length: to - from }, (_, i) => from + i).filter((one) => !absent.has(one));
 }
 
-/** Blocks a worker must hold under a plan: its active ones, and the frozen prefix where it runs stage 0. */
+/**
+ * Whether anything of a block is updated where the blocks [0, frozen) are frozen: always where it is none of them,
+ * else where it shares a parameter with one that trains. Such a block has optimizer states.
+ */
+export const isUpdated = ({ shared = [] }: Pick<Plan, 'shared'>, frozen: number, block: number): boolean =>
+  block >= frozen || shared.some((blocks) => blocks.includes(block) && blocks.some((one) => one >= frozen));
+
+/** Whether all of the frozen prefix stays as it is: then its outputs may be kept. */
+export const isPrefixFixed = (plan: Pick<Plan, 'shared'>, frozen: number): boolean =>
+  Array.from({ length: frozen }, (_, block) => block).every((block) => !isUpdated(plan, frozen, block));
+
+/**
+ * Blocks a worker must hold under a plan: its active ones, and the frozen prefix where it runs stage 0. `updated` are
+ * those of both that have optimizer states.
+ */
 export function blocksOf(
   plan: Plan,
   worker: string,
-): { readonly frozen: readonly number[]; readonly active: readonly number[] } {
+): { readonly frozen: readonly number[]; readonly active: readonly number[]; readonly updated: readonly number[] } {
   const seat = seatOf(plan, worker);
-  if (seat === null) return { frozen: [], active: [] };
+  if (seat === null) return { frozen: [], active: [], updated: [] };
   const active = seat.stages.flatMap((stage) => (stage.worker === worker ? blocksIn(plan, stage) : []));
-  return { frozen: seat.own.includes(0) ? blocksIn(plan, { from: 0, to: plan.frozen }) : [], active };
+  const frozen = seat.own.includes(0) ? blocksIn(plan, { from: 0, to: plan.frozen }) : [];
+  return { frozen, active, updated: [...frozen, ...active].filter((block) => isUpdated(plan, plan.frozen, block)) };
 }
 
 /** A stage of a replica that holds a block. */

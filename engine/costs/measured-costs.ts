@@ -2,6 +2,7 @@
 // optimizer. It measures nothing.
 import type { BlockCost } from '../../pipeline/costs.js';
 import { present } from '../core/invariant.js';
+import { sharedParameters } from '../model/shared-parameters.js';
 import type { ReportOf } from '../protocol/messages.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
 import type { RunSetup } from '../run/run-setup.js';
@@ -13,10 +14,17 @@ export function measuredCosts(
   { blocks }: Pick<ReportOf<'costs'>, 'blocks'>,
 ): BlockCost[] {
   const numStates = stateCount(optimizerSpec(config));
+  const shared = sharedParameters(model.blocks).flat();
   return blocks.map(({ copyBytes, ...cost }, index) => {
-    const bytes = 4 * present(layouts[index], 'layout').length;
+    const { length, entries } = present(layouts[index], 'layout');
+    const bytes = 4 * length;
+    const isShared = ({ name }: { readonly name: string }): boolean =>
+      shared.some((place) => place.block === index && place.name === name);
+    const sumBytes = 4 * entries.filter(isShared).reduce((sum, { size }) => sum + size, 0);
     return {
       ...cost,
+      gradientBytes: cost.gradientBytes + sumBytes,
+      ...(sumBytes === 0 ? {} : { frozenBytes: bytes * numStates + sumBytes }),
       name: present(model.blocks[index], 'block').name,
       parameterBytes: bytes + copyBytes,
       optimizerBytes: bytes * numStates,

@@ -190,15 +190,14 @@ export class BlockStore {
     );
   }
 
-  /** Gives back what a plan no longer needs: blocks outside both lists, states of blocks that do not train. */
-  release(frozen: readonly number[], active: readonly number[]): void {
+  /** Gives back what a plan no longer needs: other blocks than `kept`, states of others than `updated`. */
+  release(kept: readonly number[], updated: readonly number[]): void {
     for (const [block, held] of this.#held) {
-      const trains = active.includes(block);
-      if (!trains && held.states !== null) {
+      if (!updated.includes(block) && held.states !== null) {
         dispose(held.states);
         held.states = null;
       }
-      if (!trains && !frozen.includes(block)) {
+      if (!kept.includes(block)) {
         dispose(held.weights);
         this.#held.delete(block);
       }

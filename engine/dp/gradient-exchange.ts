@@ -5,42 +5,29 @@
 // read. Sums in the memory of a device are brought to that of the host for the other members, and what was reduced is
 // brought back. Doorbells travel on the caller's signals. It does not know what a gradient is for.
 import { CHUNK, combine, decompose, type Range, TreeAccumulator } from '../comm/reduction.js';
-import type { Rows, RowSet } from '../comm/row-set.js';
+import type { RowSet } from '../comm/row-set.js';
 import { RowAdder } from '../comm/row-sums.js';
 import type { TreeNode } from '../comm/tree.js';
 import { invariant, present } from '../core/invariant.js';
 import { type Holder, holdersOf, type Plan } from '../core/plan.js';
-import type { DenseRun, GradientLayout, PlacedTable } from '../model/gradient-layout.js';
+import type { DenseRun, GradientLayout } from '../model/gradient-layout.js';
 import type { RowTable } from '../model/row-table.js';
+import type { SharedParameter } from '../model/shared-parameters.js';
 import type { DeviceBuffer, Vector } from '../tensor/device-memory.js';
 import type { ResidentExecutor } from '../tensor/executor.js';
 import type { VectorAdder } from '../tensor/vector-adder.js';
 import { GroupMember, type TableRows } from './group-member.js';
+import { MemberMirrors, overlap, type RemoteMembers, rowsIn } from './member-mirrors.js';
 import { gradientsFile } from './memory-names.js';
 import { ResidentSums } from './resident-sums.js';
 import { shardOf } from './shards.js';
+import { SharedGradients, type SharedSignals } from './shared-gradients.js';
 import { SlabSquares } from './slab-squares.js';
 
 /** Doorbells of the group: `G` my sums are there, `R` my shards are reduced. */
-export interface ExchangeSignals {
-  arrived(kind: 'G' | 'R', step: number, from: Holder): Promise<void>;
-  ring(kind: 'G' | 'R', step: number, to: Holder): void;
-}
-
-/** Members on other hosts, as far as an exchange needs them. */
-export interface RemoteMembers {
-  sharesMemory(worker: string): boolean;
-  /** Maps memory of a worker; whoever is told of a failure is told of whom, too. */
-  mapping<T>(worker: string, map: () => T): T;
-  /** Lets `worker` write into `mirror`. */
-  land(place: string, worker: string, mirror: Float32Array): void;
-  /** Lets `worker` write `mirror`. */
-  landRows(place: string, worker: string, mirror: RowSet): void;
-  leave(place: string): void;
-  /** Writes into the mirror that `worker` has landed, ahead of everything that is rung later. */
-  write(worker: string, place: string, data: Float32Array, offset: number): void;
-  /** As `write`, with rows that take the place of those that were there. */
-  writeRows(worker: string, place: string, rows: Rows): void;
+export interface ExchangeSignals extends SharedSignals {
+  arrived(kind: 'G' | 'R' | 'S', step: number, from: Holder): Promise<void>;
+  ring(kind: 'G' | 'R' | 'S', step: number, to: Holder): void;
 }
 
 export interface ExchangeOptions {
@@ -53,6 +40,8 @@ export interface ExchangeOptions {
   readonly signals: ExchangeSignals;
   readonly adder: VectorAdder;
   readonly remote: RemoteMembers;
+  /** Those of the model. */
+  readonly shared: readonly SharedParameter[];
   /** Has the sums in its memory; absent where they lie in that of the host. There are no row tables then. */
   readonly device?: ResidentExecutor | null;
 }
@@ -65,10 +54,11 @@ export interface ChunkSquares {
 }
 
 /**
- * Elements [from, to) of a block's reduced gradient, and where they lie: all of them in `data`, or those of a row table
- * in its rows, which may begin before `from` and end behind `to`.
+ * Elements [from, to) of a block's reduced gradient, and where they lie: all of them in `data`, or those of a row
+ * table in its rows, which may begin before `from` and end behind `to`. `of` is the block whose learning rate counts;
+ * default: that block.
  */
-export type ReducedShard = Range & ({ readonly data: Vector } | TableRows);
+export type ReducedShard = Range & ({ readonly data: Vector; readonly of?: number } | TableRows);
 
 /** The sum of a step in one slot of this stage. */
 export interface SlotSums {
@@ -90,6 +80,8 @@ export class GradientExchange {
   readonly #squares: SlabSquares;
   /** Null where the sums lie in the memory of the host. */
   readonly #resident: ResidentSums | null;
+  readonly #shared: SharedGradients;
+  readonly #mirrors: MemberMirrors;
   #accumulator: TreeAccumulator<SlotSums> | null = null;
 
   constructor(options: ExchangeOptions) {
@@ -111,8 +103,22 @@ export class GradientExchange {
       this.#groups.set(block, group);
     }
     this.#resident = this.#openResident(options);
-    if (this.#resident === null || this.peers.length > 0) this.#me.create(this.#fileOf(this.#me));
-    for (const member of this.#remote) this.#land(member);
+    this.#mirrors = new MemberMirrors({ generation: plan.generation, me: this.#me, layoutOf, remote });
+    this.#shared = new SharedGradients({
+      ...options,
+      me: this.#me,
+      parameters: options.shared,
+      fileOf: (holder) => this.#fileOf(holder),
+      memory: options.device?.memory ?? null,
+    });
+    if (this.#resident === null || this.peers.length > 0 || !this.#shared.isEmpty)
+      this.#me.create(this.#fileOf(this.#me.holder));
+    for (const member of this.#remote) this.#mirrors.land(member);
+  }
+
+  /** The workers whom this stage rings, and those that ring it. */
+  get contacts(): string[] {
+    return [...this.peers.map(({ worker }) => worker), ...this.#shared.contacts];
   }
 
   /** The other stages of the group, all of other workers. */
@@ -125,9 +131,10 @@ export class GradientExchange {
     const { plan, adder } = this.#options;
     for (const member of this.#members.values()) {
       if (member !== this.#me && !member.isRemote)
-        this.#options.remote.mapping(member.holder.worker, () => member.open(this.#fileOf(member)));
+        this.#options.remote.mapping(member.holder.worker, () => member.open(this.#fileOf(member.holder)));
       this.#nodes.set(member, decompose(member.start, member.count, plan.numMicroBatches));
     }
+    this.#shared.open();
     this.#accumulator = new TreeAccumulator<SlotSums>(
       plan.numMicroBatches,
       this.#me.start,
@@ -166,42 +173,50 @@ export class GradientExchange {
       for (const [block, group] of this.#groups)
         if (group.includes(peer))
           for (const [slot] of this.#nodesOf(this.#me).entries())
-            this.#sendShard(peer, slot, block, this.#shardOf(block, peer));
+            this.#mirrors.send(peer, slot, block, this.#shardOf(block, peer));
     for (const peer of this.peers) this.#options.signals.ring('G', step, peer);
   }
 
-  /** Reduces the chunks that this stage owns, after `announce`; returns their sums of squares. */
+  /**
+   * Reduces the chunks that this stage owns, after `announce`; returns their sums of squares, but for those of blocks
+   * with shared parameters.
+   */
   async reduce(step: number): Promise<ChunkSquares[]> {
-    const { signals, layoutOf } = this.#options;
+    const { signals } = this.#options;
     for (const peer of this.peers) await signals.arrived('G', step, peer);
     const squares: ChunkSquares[] = [];
     for (const [block, group] of this.#groups) {
       const shard = this.#shardOf(block, this.#me);
       if (shard.from === shard.to) continue;
-      if (this.#resident !== null) {
-        squares.push({
-          block,
-          fromChunk: shard.from / CHUNK,
-          values: this.#reduceResident(this.#resident, block, group),
-        });
-        continue;
-      }
-      const layout = layoutOf(block);
-      for (const run of layout.dense) this.#reduceRun(block, group, run, shard);
-      for (const [i, table] of layout.tables.entries()) this.#reduceTable(block, group, i, rowsIn(table, shard));
-      const { reduced } = this.#me;
-      const dense = this.#me.range(this.#me.denseAt(reduced, block, 0), layout.denseLength);
-      squares.push({
-        block,
-        fromChunk: shard.from / CHUNK,
-        values: this.#squares.of({ layout, dense, tables: this.#me.tables(reduced, block) }, shard.from, shard.to),
-      });
+      const values =
+        this.#resident !== null
+          ? this.#reduceResident(this.#resident, block, group)
+          : this.#reduceHost(block, group, shard);
+      if (!this.#shared.has(block)) squares.push({ block, fromChunk: shard.from / CHUNK, values });
     }
+    this.#shared.announce(step);
     for (const peer of this.#remote)
       for (const [block, group] of this.#groups)
-        if (group.includes(peer)) this.#sendShard(peer, this.#me.reduced, block, this.#shardOf(block, this.#me));
+        if (group.includes(peer)) this.#mirrors.send(peer, this.#me.reduced, block, this.#shardOf(block, this.#me));
     for (const peer of this.peers) signals.ring('R', step, peer);
     return squares;
+  }
+
+  /**
+   * Adds up the gradients of shared parameters, when all stages of this worker have reduced; returns the sums of
+   * squares of the chunks of their blocks that this stage owns.
+   */
+  async combine(step: number): Promise<ChunkSquares[]> {
+    await this.#shared.combine(step);
+    return [...this.#groups.keys()]
+      .filter((block) => this.#shared.has(block))
+      .map((block) => ({ block, ...this.#shardOf(block, this.#me) }))
+      .filter(({ from, to }) => to > from)
+      .map(({ block, from, to }) => ({
+        block,
+        fromChunk: from / CHUNK,
+        values: this.#shared.squares(block, from, to),
+      }));
   }
 
   /** Waits until every member has reduced its shards and has read this worker's sums. */
@@ -212,8 +227,19 @@ export class GradientExchange {
       for (const member of group) if (member !== this.#me) this.#takeReduced(this.#resident, block, member);
   }
 
-  /** The reduced gradient of a block, shard by shard, each in its parts, in order. */
+  /**
+   * The reduced gradient of a block, shard by shard, each in its parts, in order; of a block that is frozen that of
+   * its parameters that train elsewhere.
+   */
   shards(block: number): ReducedShard[] {
+    const shared = this.#shared.shards(block);
+    if (!this.#groups.has(block)) return shared;
+    return [...this.#ownShards(block).flatMap((shard) => without(shard, shared)), ...shared].sort(
+      (a, b) => a.from - b.from,
+    );
+  }
+
+  #ownShards(block: number): ReducedShard[] {
     const { dense, length } = this.#options.layoutOf(block);
     if (this.#resident !== null)
       return length === 0 ? [] : [{ from: 0, to: length, data: this.#resident.reduced(block) }];
@@ -228,8 +254,7 @@ export class GradientExchange {
         const tables = member.tables(member.reduced, block).map((one) => ({ ...one, ...overlap(one.table, shard) }));
         return [...runs, ...tables];
       })
-      .filter(({ from, to }) => to > from)
-      .sort((a, b) => a.from - b.from);
+      .filter(({ from, to }) => to > from);
   }
 
   #slot(index: number): SlotSums {
@@ -270,11 +295,27 @@ export class GradientExchange {
   }
 
   /** Reduces this stage's shard of a block, and returns the sums of squares of its chunks. */
+  #reduceHost(block: number, group: readonly GroupMember[], shard: Range): number[] {
+    const layout = this.#options.layoutOf(block);
+    for (const run of layout.dense) this.#reduceRun(block, group, run, shard);
+    for (const [i, table] of layout.tables.entries()) this.#reduceTable(block, group, i, rowsIn(table, shard));
+    if (this.#shared.has(block)) return [];
+    const { reduced } = this.#me;
+    const dense = this.#me.range(this.#me.denseAt(reduced, block, 0), layout.denseLength);
+    return this.#squares.of({ layout, dense, tables: this.#me.tables(reduced, block) }, shard.from, shard.to);
+  }
+
+  /** As `reduceHost`. */
   #reduceResident(resident: ResidentSums, block: number, group: readonly GroupMember[]): number[] {
     const { from, to } = this.#shardOf(block, this.#me);
     if (this.peers.length > 0) {
       for (const run of this.#options.layoutOf(block).dense) this.#reduceRun(block, group, run, { from, to });
       this.#takeReduced(resident, block, this.#me);
+    }
+    if (this.#shared.has(block)) {
+      if (this.peers.length === 0)
+        resident.reduced(block).download(this.#me.range(this.#me.denseAt(this.#me.reduced, block, 0), to));
+      return [];
     }
     return [...resident.memory.sumsOfSquares(resident.reduced(block).subarray(from, to), CHUNK)];
   }
@@ -326,73 +367,29 @@ export class GradientExchange {
     return shardOf(block, this.#options.layoutOf(block).length, group.indexOf(member), group.length);
   }
 
-  /** Sends what one part of this member's memory has of a shard to the mirror of it at a peer. */
-  #sendShard({ holder }: GroupMember, part: number, block: number, shard: Range): void {
-    const { remote, layoutOf } = this.#options;
-    const mirror = this.#mirrorOf(this.#me.holder, holder);
-    for (const run of layoutOf(block).dense) {
-      const { from, to } = overlap(run, shard);
-      const at = this.#me.denseAt(part, block, run.at + from - run.from);
-      if (to > from) remote.write(holder.worker, mirror, this.#me.range(at, to - from), at);
-    }
-    for (const { table, rows } of this.#me.tables(part, block)) {
-      const { from, to } = rowsIn(table, shard);
-      if (to > from) remote.writeRows(holder.worker, rowsPlace(mirror, part, table), rows.between(from, to));
-    }
-  }
-
-  /** Lets a member on another host write into its mirror. */
-  #land(member: GroupMember): void {
-    const { remote } = this.#options;
-    const { worker } = member.holder;
-    const name = this.#mirrorOf(member.holder, this.#me.holder);
-    remote.land(name, worker, member.mirror());
-    for (const { place, rows } of this.#rowPlaces(member, name)) remote.landRows(place, worker, rows);
-  }
-
-  /** The row sets of a member, and the names by which they are written at `mirror`. */
-  #rowPlaces(member: GroupMember, mirror: string): { readonly place: string; readonly rows: RowSet }[] {
-    return Array.from({ length: member.reduced + 1 }, (_, part) =>
-      member.tables(part).map(({ table, rows }) => ({ place: rowsPlace(mirror, part, table), rows })),
-    ).flat();
-  }
-
-  /** The name of the mirror of a member at another one. */
-  #mirrorOf(of: Holder, at: Holder): string {
-    return `gradients ${this.#options.plan.generation} ${of.worker} ${of.stage} ${at.stage}`;
-  }
-
-  #fileOf({ holder }: GroupMember): string {
+  #fileOf(holder: Holder): string {
     const { folder, plan } = this.#options;
     return gradientsFile(folder, holder.worker, plan.generation, holder.stage);
   }
 
   close(): void {
-    const { remote } = this.#options;
     this.#me.unlink();
-    for (const member of this.#remote) {
-      const mirror = this.#mirrorOf(member.holder, this.#me.holder);
-      remote.leave(mirror);
-      for (const { place } of this.#rowPlaces(member, mirror)) remote.leave(place);
-    }
+    this.#shared.close();
+    for (const member of this.#remote) this.#mirrors.leave(member);
     for (const member of this.#members.values()) member.close();
     this.#resident?.free();
   }
 }
 
-/** What two ranges have in common; nothing where `to` is not above `from`. */
-const overlap = (a: Range, b: Range): Range => ({ from: Math.max(a.from, b.from), to: Math.min(a.to, b.to) });
-
-/** The rows of a table of which elements are in a range of the slab. */
-function rowsIn(table: PlacedTable, shard: Range): Range {
-  const { from, to } = overlap(table, shard);
-  if (to <= from) return { from: 0, to: 0 };
-  return {
-    from: Math.floor((from - table.from) / table.width),
-    to: Math.min(table.rows, Math.ceil((to - table.from) / table.width)),
-  };
+/** What is left of a shard beside those that come from elsewhere; these lie in no row table. */
+function without(shard: ReducedShard, others: readonly Range[]): ReducedShard[] {
+  if (!('data' in shard)) return [shard];
+  let { from } = shard;
+  const left: ReducedShard[] = [];
+  for (const other of [...others, { from: shard.to, to: shard.to }]) {
+    const to = Math.min(shard.to, other.from);
+    if (to > from) left.push({ from, to, data: shard.data.subarray(from - shard.from, to - shard.from) });
+    from = Math.max(from, other.to);
+  }
+  return left;
 }
-
-/** Where a row set of a part is written, at a mirror: a table is named by its block and its place in the slab. */
-const rowsPlace = (mirror: string, part: number, { block, from }: PlacedTable): string =>
-  `${mirror} rows ${part} ${block} ${from}`;

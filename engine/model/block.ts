@@ -24,6 +24,14 @@ export interface ParamSpec {
   readonly init: Init;
   /** Whether weight decay applies (matrices yes; biases, gains and embeddings of positions no). */
   readonly decay: boolean;
+  /** The parameter of an earlier block that this one is (shared-parameters.ts). Absent where it is one of its own. */
+  readonly sharedWith?: ParamPlace;
+}
+
+/** A parameter by the names of its block and its own. */
+export interface ParamPlace {
+  readonly block: string;
+  readonly param: string;
 }
 
 /** What a block's forward may ask for, besides its input and its parameters. */

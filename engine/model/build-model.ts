@@ -10,6 +10,7 @@ import type { ModelDefinition } from './define.js';
 import { type FloatRange, isFloatType } from './float-range.js';
 import { ModelPlaces } from './model-places.js';
 import { OUTCOME_KINDS, type OutcomeKind } from './outcome-kind.js';
+import { sharingProblem } from './shared-parameters.js';
 
 const NAME = /^[A-Za-z0-9._-]+$/;
 
@@ -96,6 +97,14 @@ function checkModel(name: string, model: Model): void {
     if (twin !== undefined)
       throw wrong(`blocks ${twin} and ${index} are both named "${block.name}"`, 'give every block a name of its own');
     seen.set(block.name, index);
+    for (const param of Object.keys(block.params)) {
+      const problem = sharingProblem(block, param, model.blocks.slice(0, index));
+      if (problem !== null)
+        throw wrong(
+          `parameter "${param}" of block "${block.name}" cannot be shared: ${problem}`,
+          'declare it as shared(block, "parameter"), of a block that comes before and has the parameter as its own',
+        );
+    }
   });
 }
 

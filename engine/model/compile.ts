@@ -13,6 +13,7 @@ import { type ObjectiveKind, traceBlock } from './block-graph.js';
 import type { BlockTraces } from './block-traces.js';
 import { type RowTable, rowTableOf } from './row-table.js';
 import { SavedTensors } from './saved-tensors.js';
+import { sharesParameters } from './shared-parameters.js';
 import { type SplitBackward, splitBackward } from './split-backward.js';
 import { programOf, type RoleValue, StageGraph } from './stage-graph.js';
 
@@ -83,7 +84,7 @@ export function compileStage(spec: StageSpec): StagePrograms {
   const graph = graphOf(stage, spec);
   const found = gradients.map((gradient) => ({
     gradient,
-    rows: spec.keepsRows === true ? rowTableOf(graph, stage.roles, gradient) : null,
+    rows: keepsRows(spec, gradient.role) ? rowTableOf(graph, stage.roles, gradient) : null,
   }));
   const wanted = found
     .filter(({ gradient: { role } }) => role.kind === 'paramGrad' || (spec.needsInputGradient && from > 0))
@@ -144,6 +145,10 @@ const objectivesOf = ({ score, outcome }: Model): ObjectiveKind[] => [
   ...(score === null ? [] : ['scores' as const]),
   ...(outcome === undefined ? [] : ['outcome' as const]),
 ];
+
+/** Whether the rows of a gradient may be kept. One that others are added to is a whole one, and its block with it. */
+const keepsRows = ({ model, keepsRows = false }: StageSpec, role: PortRole): boolean =>
+  keepsRows && role.kind === 'paramGrad' && !sharesParameters(model, role.block);
 
 /** In all programs alike: a block has the same bits in each of them. */
 const graphOf = (stage: StageGraph, { logSumExp }: StageSpec): Graph =>

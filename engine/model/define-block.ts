@@ -57,6 +57,17 @@ export const positions = (shape: Shape, std: number): ParamSpec => ({
   init: { kind: 'normal', std },
   decay: false,
 });
+/**
+ * The parameter `param` of an earlier block, used here as well: one parameter, whose gradient is the sum of those of
+ * all blocks that use it, and which is updated once. It has the shape that it has there.
+ */
+export function shared<Name extends string>(
+  { name, params }: Pick<Block, 'name'> & { readonly params: Readonly<Record<Name, ParamSpec>> },
+  param: NoInfer<Name>,
+): ParamSpec {
+  const spec = present(params[param] as ParamSpec | undefined, `parameter ${param} of block ${name}`);
+  return { ...spec, sharedWith: spec.sharedWith ?? { block: name, param } };
+}
 /** A bias: zeros, without weight decay. */
 export const bias = (size: number): ParamSpec => ({ shape: [size], init: { kind: 'zeros' }, decay: false });
 /** A gain: ones, without weight decay. */

@@ -14,7 +14,12 @@ export function modelDigest(model: Model, data: DataInfo, microBatch: number): s
     name,
     kind,
     layer,
-    Object.entries(params).map(([param, { shape, decay }]) => [param, shape, decay]),
+    Object.entries(params).map(([param, { shape, decay, sharedWith }]) => [
+      param,
+      shape,
+      decay,
+      ...(sharedWith === undefined ? [] : [sharedWith]),
+    ]),
   ]);
   return digestOf([model.name, blocks, [...stage.roles], stage.graph()]);
 }

@@ -6,6 +6,6 @@ export * as nn from '../tensor/nn.js';
 export * as tf from '../tensor/tf.js';
 export type { Block, BlockContext, BlockKind, Init, Model, Outcome, ParamSpec } from './block.js';
 export { defineModel, type ModelDefaults, type ModelDefinition } from './define.js';
-export { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
+export { bias, defineBlock, defineInputBlock, gain, matrix, positions, shared } from './define-block.js';
 export type { OutcomeKind } from './outcome-kind.js';
 export { z } from 'zod';

@@ -6,6 +6,7 @@ import type { Shape } from '../tensor/shape.js';
 import type { Block, Model } from './block.js';
 import { type BlockGraph, traceBlock } from './block-graph.js';
 import { digestOf } from './model-digest.js';
+import { sharesParameters } from './shared-parameters.js';
 
 export interface RepeatingLayers {
   /** The first of them, and how many there are. */
@@ -28,8 +29,10 @@ export function repeatingLayers(model: Model, data: DataInfo): RepeatingLayers {
     [...model.blocks.keys()].filter((index) => model.blocks[index]?.layer === layer);
   const kindOf = (layer: number): string => {
     const blocks = blocksOf(layer);
-    // A layer that lies in pieces is like no other.
-    const isWhole = blocks.every((block, i) => i === 0 || block === (blocks[i - 1] ?? 0) + 1);
+    // A layer that lies in pieces is like no other, nor is one whose parameters are not its own alone.
+    const isWhole = blocks.every(
+      (block, i) => (i === 0 || block === (blocks[i - 1] ?? 0) + 1) && !sharesParameters(model, block),
+    );
     return isWhole ? blocks.map((block) => kinds[block]).join() : `layer ${layer}`;
   };
   let best = { first: 0, count: 0 };

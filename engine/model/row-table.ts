@@ -1,7 +1,7 @@
 // RowTable: a parameter of which a micro-batch reads few rows, those that an integer field of the data names, as an
-// embedding of many words. Its backward leaves the gradients of the rows that were read, one per index, and nobody ever
-// writes down the zeros of all others. A table that is used in any other way as well, as one that is the output matrix
-// too, is none.
+// embedding of many words. Its backward leaves the gradients of the rows that were read, one per index, and nobody
+// ever writes down the zeros of all others. A table that is used in any other way as well, or shared with another
+// block, as one that is the output matrix too, is none.
 import { present } from '../core/invariant.js';
 import type { Graph, ValueId } from '../tensor/graph.js';
 import type { PortRole } from '../tensor/program.js';

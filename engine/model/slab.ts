@@ -5,7 +5,7 @@ import { fillNormal } from '../core/normals.js';
 import { randomKey, uniformAt } from '../core/random.js';
 import type { Vector } from '../tensor/device-memory.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
-import type { Block } from './block.js';
+import type { Block, ParamPlace } from './block.js';
 import { readFloatRange } from './float-range.js';
 
 /** Parameters start at multiples of 16 elements (64 bytes), which keeps vector loads aligned. */
@@ -18,13 +18,15 @@ export interface SlabEntry {
   readonly offset: number;
   readonly size: number;
   readonly decays: boolean;
+  /** See ParamSpec. */
+  readonly sharedWith?: ParamPlace;
 }
 
 export interface SlabLayout {
   readonly entries: readonly SlabEntry[];
   /** Elements, padding included; padding stays zero for ever. */
   readonly length: number;
-  /** Elements without padding. */
+  /** Elements without padding, and without parameters of other blocks. */
   readonly numParameters: number;
   /** Runs of the slab to which weight decay applies or not, covering it from 0 to `length`. */
   readonly segments: readonly { readonly offset: number; readonly length: number; readonly decays: boolean }[];
@@ -41,7 +43,8 @@ export function slabLayout(block: Block): SlabLayout {
   let decayed = 0;
   for (const [name, spec] of ordered) {
     const size = sizeOf(spec.shape);
-    entries.push({ name, shape: spec.shape, offset: length, size, decays: spec.decay });
+    const { shape, decay: decays, sharedWith } = spec;
+    entries.push({ name, shape, offset: length, size, decays, ...(sharedWith === undefined ? {} : { sharedWith }) });
     length = align(length + size);
     if (spec.decay) decayed = length;
   }
@@ -49,8 +52,12 @@ export function slabLayout(block: Block): SlabLayout {
     { offset: 0, length: decayed, decays: true },
     { offset: decayed, length: length - decayed, decays: false },
   ].filter((segment) => segment.length > 0);
-  return { entries, length, numParameters: entries.reduce((sum, entry) => sum + entry.size, 0), segments };
+  return { entries, length, numParameters: ownEntries(entries).reduce((sum, { size }) => sum + size, 0), segments };
 }
+
+/** Without the parameters that are those of other blocks. */
+export const ownEntries = (entries: readonly SlabEntry[]): SlabEntry[] =>
+  entries.filter(({ sharedWith }) => sharedWith === undefined);
 
 /** The view of one parameter inside a slab (or inside a gradient or optimizer state of the same layout). */
 export function entryView(slab: Float32Array, entry: SlabEntry): Float32Array;
@@ -117,9 +124,10 @@ export function initializeSlab(
 ): void {
   slab.fill(0);
   for (const entry of layout.entries) {
-    const init = present(block.params[entry.name], `parameter ${entry.name} of ${block.name}`).init;
+    const { init } = present(block.params[entry.name], `parameter ${entry.name} of ${block.name}`);
     const view = entryView(slab, entry);
-    const key = randomKey(seed, 'init', block.name, entry.name);
+    const { sharedWith: place = { block: block.name, param: entry.name } } = entry;
+    const key = randomKey(seed, 'init', place.block, place.param);
     const { from, to } = shareOf(entry.size, share);
     switch (init.kind) {
       case 'zeros':

@@ -10,6 +10,7 @@ import { traceBlock } from './block-graph.js';
 import type { BlockTraces } from './block-traces.js';
 import { blockOutputShapes, compilePrefix, compileStage, type StagePrograms } from './compile.js';
 import { type RowTable, rowTablesOf } from './row-table.js';
+import { sharesParameters } from './shared-parameters.js';
 
 /** Stages and prefixes that are remembered. They hold graphs, no tensors: some hundred kilobytes each. */
 const MOST_REMEMBERED = 32;
@@ -76,9 +77,12 @@ export class StageCompiler {
     );
   }
 
-  /** The tables of a block whose gradients are kept by rows, in whatever stage it is; none where no rows are kept. */
+  /**
+   * The tables of a block whose gradients are kept by rows, in whatever stage it is; none where no rows are kept, or
+   * other blocks share a parameter with it.
+   */
   rowTables(block: number, microBatch: number): readonly RowTable[] {
-    if (!this.keepsRows) return [];
+    if (!this.keepsRows || sharesParameters(this.model, block)) return [];
     const { model, data, traces } = this;
     const input = block === 0 ? null : present(this.outputShapes(microBatch)[block - 1], 'shape');
     return this.#timed(() =>

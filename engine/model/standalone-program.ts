@@ -57,6 +57,11 @@ export class StandaloneProgram {
     return this.#binding.statistics(ids);
   }
 
+  /** The parameters have changed. */
+  refresh(): void {
+    this.#rounded.refresh();
+  }
+
   close(): void {
     this.#binding.free();
     this.#loaded.free();

@@ -43,6 +43,7 @@ export function makePlan(
     previousCacheDepth: cache.isOn && depth !== null && depth < request.frozen ? depth : null,
     sources: basis.costs.map((_, block) => (previous === null ? null : sourceOf(previous, likes.get(block) ?? block))),
     frozenBefore: previous?.frozen ?? 0,
+    ...(basis.shared === undefined ? {} : { shared: basis.shared }),
     ...(growth === undefined ? {} : { growth }),
     restore: request.restore ?? null,
     reason: `${request.because}: ${choice.reason}${paceClause(basis, choice)}`,

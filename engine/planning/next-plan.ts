@@ -4,6 +4,7 @@
 import type { PipelineChoice } from '../../pipeline/choice.js';
 import { choosePipeline, type PlannerInput } from '../../pipeline/planner.js';
 import type { ScheduleSource } from '../../pipeline/schedules/registry.js';
+import { isOverMemoryLimit } from '../core/conditions.js';
 import type { TrainConfig } from '../core/config.js';
 import { absentOf, type Plan } from '../core/plan.js';
 import { makePlan } from './make-plan.js';
@@ -39,7 +40,7 @@ export function nextPlan(basis: PlanBasis, history: PlanHistory | null, request:
   const cache = admitCache(basis, history, request);
   const input = plannerInput(basis, history, request, cache.isOn);
   if (!isFirst) {
-    const choice = choosePipeline(laterInput(input, basis, history, earlier, hasGrown));
+    const choice = laterChoice(laterInput(input, basis, history, earlier, hasGrown), basis.crew.memoryLimit);
     const planned = makePlan(basis, history, request, inExactness(basis.config, choice), cache);
     return hasGrown && history.startMemory !== null ? withStartMemory(planned, choice) : planned;
   }
@@ -84,6 +85,19 @@ function laterInput(
       maxK: frozen < history.current.frozen || hasGrown ? null : K,
     },
   };
+}
+
+/**
+ * The best choice. Where the few blocks that still train leave one shape only, which holds more than a worker did at
+ * the start, as one with both ends of a shared parameter may, it is held against what the machine has.
+ */
+function laterChoice(input: PlannerInput, memoryLimit: number): PipelineChoice {
+  try {
+    return choosePipeline(input);
+  } catch (error) {
+    if (!isOverMemoryLimit(error)) throw error;
+    return choosePipeline({ ...input, memory: { ...input.memory, limit: memoryLimit } });
+  }
 }
 
 /** A plan of a given shape, for measurements beside the training. */

@@ -5,7 +5,9 @@ import type { ScheduleSource } from '../../pipeline/schedules/registry.js';
 import type { TrainConfig } from '../core/config.js';
 import { present } from '../core/invariant.js';
 import { memoryLimitPerWorker } from '../core/memory-limit.js';
+import type { Plan } from '../core/plan.js';
 import type { MeasuredRates } from '../costs/measured-rates.js';
+import { sharingBlocks } from '../model/shared-parameters.js';
 import type { RunSetup } from '../run/run-setup.js';
 import { type CacheReads, readsOf } from './cache-reads.js';
 
@@ -31,6 +33,8 @@ export interface PlanBasis {
   readonly rates: MeasuredRates;
   readonly reads: CacheReads;
   readonly crew: Crew;
+  /** As Plan. */
+  readonly shared?: Plan['shared'];
 }
 
 export interface MeasuredBasis {
@@ -45,17 +49,19 @@ const STATE_COPIES = 3;
 
 type Facts = Pick<
   RunSetup,
-  'config' | 'schedule' | 'microBatch' | 'numMicroBatches' | 'workers' | 'dataset' | 'sampler'
+  'config' | 'schedule' | 'microBatch' | 'numMicroBatches' | 'workers' | 'dataset' | 'sampler' | 'model'
 >;
 
 /** What the plans of a run are made from at its start. */
 export function planBasis(setup: Facts, { costs, rates, slownessOf = () => 1 }: MeasuredBasis): PlanBasis {
-  const { config, schedule, microBatch, numMicroBatches, workers } = setup;
+  const { config, schedule, microBatch, numMicroBatches, workers, model } = setup;
   const { parameterBytes, optimizerBytes } = sumCosts(costs, 0, costs.length);
   const copyBytes = STATE_COPIES * (parameterBytes + optimizerBytes);
   const memoryLimit = memoryLimitPerWorker(config.memoryLimit, workers.length, copyBytes);
   const crew = { workers, slownessOf, memoryLimit };
-  return { config, schedule, microBatch, numMicroBatches, costs, rates, reads: readsOf(setup), crew };
+  const shared = sharingBlocks(model.blocks);
+  const basis = { config, schedule, microBatch, numMicroBatches, costs, rates, reads: readsOf(setup), crew };
+  return shared.length === 0 ? basis : { ...basis, shared };
 }
 
 /** The same once blocks have come into being: they cost what those cost that they are copies of. */

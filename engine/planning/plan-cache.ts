@@ -3,6 +3,7 @@
 import { shouldCache } from '../../cache/admission.js';
 import { codecOf } from '../../cache/codec.js';
 import { sumCosts } from '../../pipeline/costs.js';
+import { isPrefixFixed } from '../core/plan.js';
 import { expectedReads } from './cache-reads.js';
 import { cacheSize, forecastCache } from './cache-size.js';
 import type { PlanBasis } from './plan-basis.js';
@@ -22,6 +23,11 @@ export function admitCache(
 ): CacheDecision {
   const { config, costs, microBatch, reads } = basis;
   if (frozen === 0) return { isOn: false, reason: 'nothing is frozen' };
+  if (!isPrefixFixed(basis, frozen))
+    return {
+      isOn: false,
+      reason: 'a parameter of the frozen blocks is shared with one that trains, and changes at every step',
+    };
   if (config.cache === 'off') return { isOn: false, reason: 'switched off by --cache off' };
   if (reads.numViews === null)
     return {

@@ -4,12 +4,13 @@
 //   F, B       activation, gradient of a micro-batch   the worker of the stage above, below
 //   E, C       activation, free place of an evaluation the worker of the stage above, below
 //   G, R       sums, reduced shards of a replica       the worker that holds them
+//   S          reduced shards of shared parameters     the worker that holds them
 //   fetched    a block was written                     the worker that was asked for it, or the coordinator
 //   probe      hand-over probe                         the partner
 //
 // Whoever waits names the one it waits for; a bell of anybody else counts for nothing (comm/inbox.ts). Pure.
 
-export type BellKind = 'F' | 'B' | 'E' | 'C' | 'G' | 'R' | 'fetched' | 'probe';
+export type BellKind = 'F' | 'B' | 'E' | 'C' | 'G' | 'R' | 'S' | 'fetched' | 'probe';
 
 /** When a bell rings. */
 export interface BellTime {
@@ -22,7 +23,7 @@ export interface BellTime {
 /** Longest key: names of workers have at most 64 characters. */
 export const MAX_KEY = 200;
 
-const KEY = /^(?:[FBECGR]|fetched|probe) (\d{1,15}|-) (\d{1,15}|-)(?: [\w-]{1,64}){1,3}$/;
+const KEY = /^(?:[FBECGRS]|fetched|probe) (\d{1,15}|-) (\d{1,15}|-)(?: [\w-]{1,64}){1,3}$/;
 
 /** The key of a bell; `at` says which one of its kind and time it is. */
 export const bellKey = (kind: BellKind, { generation, step }: BellTime, ...at: readonly (string | number)[]): string =>

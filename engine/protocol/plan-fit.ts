@@ -1,7 +1,7 @@
 // PlanFit: whether a plan that arrives is one of the model and the batch that are loaded here. A worker asks before it
 // makes anything of a plan. It does not say whether the plan is a good one. Pure.
 import { WorkerError } from '../core/errors.js';
-import type { Plan } from '../core/plan.js';
+import { isPrefixFixed, type Plan } from '../core/plan.js';
 
 /** What a plan is about. */
 export interface PlanSubject {
@@ -10,12 +10,15 @@ export interface PlanSubject {
   readonly batch: number;
   /** Elements of the parameters of every block. */
   readonly lengths: readonly number[];
+  /** As Plan. */
+  readonly shared?: Plan['shared'];
 }
 
 /** Throws a WorkerError (PT_PROTOCOL) that names what does not fit. */
 export function requirePlanFits(plan: Plan, subject: PlanSubject): void {
   const problem =
     blocksProblem(plan, subject.numBlocks) ??
+    sharingProblem(plan, subject) ??
     growthProblem(plan, subject) ??
     batchProblem(plan, subject.batch) ??
     workersProblem(plan);
@@ -44,6 +47,19 @@ function blocksProblem(plan: Plan, numBlocks: number): string | null {
     if (at !== numBlocks) return `the stages of replica ${replica} end at block ${at}, the model has ${numBlocks}`;
   }
   return null;
+}
+
+/** What is wrong with parameters that several blocks use: who has optimizer states follows from them. */
+function sharingProblem({ shared = [], frozen, usesCache, growth }: Plan, subject: PlanSubject): string | null {
+  const listed = (groups: readonly (readonly number[])[]): string =>
+    groups.length === 0 ? 'none' : groups.map((blocks) => blocks.join(' and ')).join(', ');
+  const [there, here] = [listed(shared), listed(subject.shared ?? [])];
+  if (there !== here) return `the blocks that share parameters are ${there}, in the model ${here}`;
+  const absent = shared.flat().find((block) => growth?.absent.includes(block));
+  if (absent !== undefined) return `block ${absent}, which shares a parameter, is not there yet`;
+  return usesCache && !isPrefixFixed({ shared }, frozen)
+    ? `it caches ${frozen} frozen blocks, of which a parameter still changes`
+    : null;
 }
 
 /** What is wrong with a model that is not whole, or becomes more. */

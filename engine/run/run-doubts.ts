@@ -5,6 +5,7 @@ import { countLayers } from '../../freeze/layers.js';
 import { parseFreezeSchedule } from '../../freeze/manual.js';
 import { FREEZE_POLICIES } from '../../freeze/registry.js';
 import { durationInSteps } from '../core/duration.js';
+import { sharedParameters } from '../model/shared-parameters.js';
 import { halfWay } from '../tensor/jit/cpu-features.js';
 import { deviceDoubt, hasKernels } from './devices.js';
 import { runLearningRate } from './run-learning-rate.js';
@@ -26,6 +27,7 @@ export function runDoubts(run: Run): string[] {
     decayDoubt(run),
     warmupDoubt(run),
     freezeDoubt(run),
+    sharingDoubt(run),
     batchDoubt(run),
     limitDoubt(run),
     viewsDoubt(run),
@@ -115,6 +117,18 @@ function warmupDoubt({ config: { warmup }, totalSteps }: Run): string | null {
 }
 
 /** A freeze that is due when the run is over. */
+/** What is frozen only with the last block that uses it, and that one may never be. */
+function sharingDoubt({ config, model }: Run): string | null {
+  const [uses] = sharedParameters(model.blocks);
+  const [first, last] = [uses?.[0], uses?.at(-1)];
+  if (config.freeze === 'none' || first === undefined || last === undefined) return null;
+  const [block, other] = [first, last].map((use) => model.blocks[use.block]?.name);
+  return (
+    `${first.name} of block ${block} is one of block ${other} too: where only the first of the two is frozen, ` +
+    'it goes on learning from the other, and nothing is cached of what the frozen blocks give'
+  );
+}
+
 function freezeDoubt({ config, model, totalSteps, sampler: { stepsPerEpoch } }: Run): string | null {
   const { freeze, freezeSchedule, freezeInterval } = config;
   if (freeze === 'manual') {

@@ -165,8 +165,8 @@ function cannotRepeat({ name, blocks }: Model, { numLayers, blocksOf }: Repeatin
       ? `${name} cannot grow: it has ${numLayers} ${numLayers === 1 ? 'layer' : 'layers'}, so that none repeats`
       : `${name} cannot grow: no two neighbouring layers have blocks of the same kinds, shapes and programs (` +
           `layer 0 is ${namesOf(0)}; layer 1 is ${namesOf(1)})`,
-    'Give the blocks of at least two neighbouring layers the same parameters and the same forward, and `layer` ' +
-      'numbers; or leave out --grow.',
+    'Give the blocks of at least two neighbouring layers the same parameters, none of them shared, and the same ' +
+      'forward, and `layer` numbers; or leave out --grow.',
   );
 }
 

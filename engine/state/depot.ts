@@ -90,10 +90,10 @@ export class Depot {
     // One at a time: whatever was expected before is here, or was given up.
     this.#landings.closeAll();
     for (const worker of workers) {
-      const { frozen, active } = blocksOf(plan, worker);
+      const { frozen, active, updated } = blocksOf(plan, worker);
       for (const block of [...frozen, ...active])
         for (const part of PARTS)
-          if (part === 'weights' || (active.includes(block) && this.#model().numStates > 0))
+          if (part === 'weights' || (updated.includes(block) && this.#model().numStates > 0))
             this.#landings.open(
               keptPlace(name, block, part),
               worker,

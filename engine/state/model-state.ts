@@ -20,7 +20,7 @@ export function modelStateOf({ config, model, layouts }: RunSetup, checkpoints: 
       loadBlock(
         join(checkpoints, name),
         index,
-        present(model.blocks[index], `block ${index}`),
+        model,
         layout,
         weights,
         Array.from({ length: numStates }, (_, i) => states.subarray(i * layout.length, (i + 1) * layout.length)),

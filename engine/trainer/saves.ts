@@ -3,7 +3,7 @@
 import { Checkpointer, notSaved } from '../checkpoint/checkpointer.js';
 import { realFiles } from '../checkpoint/file-layer.js';
 import { removeLaterCheckpoints, type RunState, runState, type SavedCheckpoint } from '../checkpoint/run-checkpoint.js';
-import type { Plan } from '../core/plan.js';
+import { isUpdated, type Plan } from '../core/plan.js';
 import { snapshotSources } from '../state/block-sources.js';
 import type { RunScene } from './run-scene.js';
 import { SaveTimes } from './save-times.js';
@@ -101,7 +101,7 @@ export class Saves {
       stand.rewind(last);
       const { grower, freezer } = stand;
       const blocks = [...setup.model.blocks.keys()].filter((block) => !grower.absent.includes(block));
-      const sources = snapshotSources(path, last.version, blocks, freezer.blocks);
+      const sources = snapshotSources(path, last.version, blocks, (block) => isUpdated(plan, freezer.blocks, block));
       await this.#checkpointer.write(this.#runState(plan), sources);
     } catch {
       // What cannot be recorded either: there is no place for events any more.

@@ -68,6 +68,12 @@ export class FrozenPrefix {
     roundToBfloat16(wide, out);
   }
 
+  /** Parameters of these blocks have changed, as those do that blocks share which are not frozen. */
+  refresh(): void {
+    this.#whole.refresh();
+    this.#rest?.refresh();
+  }
+
   close(): void {
     this.#whole.close();
     this.#rest?.close();

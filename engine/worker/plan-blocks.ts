@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { loadBlock } from '../checkpoint/checkpoint.js';
 import { present } from '../core/invariant.js';
-import { blocksOf, type Plan, type Restore } from '../core/plan.js';
+import { blocksOf, isUpdated, type Plan, type Restore } from '../core/plan.js';
 import type { BlockStore } from '../dp/block-store.js';
 import { becomeIdentity } from '../model/identity-block.js';
 import type { StateTransfer } from '../state/state-transfer.js';
@@ -39,12 +39,12 @@ export class PlanBlocks {
   async bring(plan: Plan): Promise<number> {
     const { place, neighbours, subject } = this.#options;
     this.#shared.clear();
-    const { frozen, active } = blocksOf(plan, place.worker);
+    const { frozen, active, updated } = blocksOf(plan, place.worker);
     const blocks = [...frozen, ...active];
     const bring = plan.restore === null ? this.#copying(plan) : this.#restoring(plan.generation, plan.restore);
     await neighbours.connect([...new Set(blocks.flatMap((block) => this.#remoteSource(plan, block) ?? []))]);
     let movedBytes = 0;
-    for (const block of blocks) movedBytes += await bring(block, active.includes(block));
+    for (const block of blocks) movedBytes += await bring(block, updated.includes(block));
     if (plan.growth?.asIdentity === true)
       for (const { block } of plan.growth.born.filter((one) => active.includes(one.block)))
         becomeIdentity(present(subject.model.blocks[block], 'block'), {
@@ -74,7 +74,8 @@ export class PlanBlocks {
       const worker = plan.sources[block] ?? null;
       if (worker === null) return this.#draw(plan, block, trains);
       const like = plan.growth?.born.find((one) => one.block === block)?.like;
-      const source = { worker, trained: block >= plan.frozenBefore, ...(like === undefined ? {} : { like }) };
+      const trained = isUpdated(plan, plan.frozenBefore, block);
+      const source = { worker, trained, ...(like === undefined ? {} : { like }) };
       if (this.#remoteSource(plan, block) !== null) return transfer.hold(plan.generation, block, source, trains);
       return neighbours.mapping(worker, () => place.store.hold(block, source, trains));
     };
@@ -107,8 +108,7 @@ export class PlanBlocks {
     if (place.checkpoints == null) return null;
     const folder = join(place.checkpoints, restore.name);
     return (index, weights, states) => {
-      const block = present(subject.model.blocks[index], 'block');
-      loadBlock(folder, index, block, present(subject.layouts[index], 'layout'), weights, states);
+      loadBlock(folder, index, subject.model, present(subject.layouts[index], 'layout'), weights, states);
     };
   }
 

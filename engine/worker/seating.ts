@@ -43,6 +43,8 @@ export class Seating {
     for (const stage of this.#stages) stage.announce(step);
     const squares = [];
     for (const stage of this.#stages) squares.push(...(await stage.reduce(step)));
+    for (const stage of this.#stages) squares.push(...(await stage.combine(step)));
+    squares.sort((a, b) => a.block - b.block);
     const reduced = performance.now();
     const after = this.#prefixCounts;
     const { pool } = this.#options.device;

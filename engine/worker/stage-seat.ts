@@ -6,7 +6,7 @@ import { codecFor } from '../../cache/codec.js';
 import type { Action } from '../../pipeline/action.js';
 import { StageRunner } from '../../pipeline/stage-runner.js';
 import { invariant, present } from '../core/invariant.js';
-import { absentOf, type StageAssignment } from '../core/plan.js';
+import { absentOf, blocksIn, isUpdated, type StageAssignment } from '../core/plan.js';
 import { countIds } from '../data/dataset.js';
 import { type ChunkSquares, GradientExchange } from '../dp/gradient-exchange.js';
 import { ResidentBlocks } from '../dp/resident-blocks.js';
@@ -14,6 +14,7 @@ import { activationDtype } from '../model/block.js';
 import type { StagePrograms } from '../model/compile.js';
 import { type GradientLayout, gradientLayout, NO_GRADIENT } from '../model/gradient-layout.js';
 import { RoundedParameters } from '../model/rounded-parameters.js';
+import { sharedParameters } from '../model/shared-parameters.js';
 import type { ParameterSlabs } from '../model/slab.js';
 import { bellKey } from '../protocol/bells.js';
 import type { Order } from '../protocol/messages.js';
@@ -78,7 +79,7 @@ export class StageSeat {
 
   /** The workers that this stage rings. */
   get contacts(): string[] {
-    return [...this.#links.workers, ...this.#exchange.peers.map(({ worker }) => worker)];
+    return [...this.#links.workers, ...this.#exchange.contacts];
   }
 
   /**
@@ -136,6 +137,11 @@ export class StageSeat {
     return this.#exchange.reduce(step);
   }
 
+  /** See GradientExchange. */
+  combine(step: number): Promise<ChunkSquares[]> {
+    return this.#exchange.combine(step);
+  }
+
   settled(step: number): Promise<void> {
     return this.#exchange.settled(step);
   }
@@ -144,6 +150,7 @@ export class StageSeat {
   apply(commit: Extract<Order, { type: 'commit' }>): void {
     (this.#updates ??= this.#newUpdates()).apply(commit);
     this.#rounded.refresh();
+    this.#prefix?.refresh();
     this.#resident?.noteUpdate();
   }
 
@@ -194,9 +201,12 @@ export class StageSeat {
   }
 
   #newUpdates(): StageUpdates {
-    const { subject, device } = this.#options;
+    const { subject, device, plan } = this.#options;
+    const { from, to } = this.#blocks;
+    const frozen = this.stage > 0 ? [] : blocksIn(plan, { from: 0, to: plan.frozen });
+    const blocks = [...frozen.filter((block) => isUpdated(plan, plan.frozen, block)), ...blocksIn(plan, { from, to })];
     return new StageUpdates({
-      blocks: this.#blocks,
+      blocks,
       layouts: subject.layouts,
       store: this.#vectors,
       optimizer: device.optimizer,
@@ -205,7 +215,7 @@ export class StageSeat {
   }
 
   #newExchange(): GradientExchange {
-    const { plan, seat, device, place, neighbours } = this.#options;
+    const { plan, seat, subject, device, place, neighbours } = this.#options;
     const { folder, worker } = place;
     const { generation } = plan;
     const { stage } = this;
@@ -223,6 +233,7 @@ export class StageSeat {
           neighbours.ring(peer.worker, bellKey(kind, { generation, step }, worker, stage, peer.stage)),
       },
       remote: neighbours,
+      shared: sharedParameters(subject.model.blocks),
     });
   }
 

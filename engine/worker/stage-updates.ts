@@ -14,8 +14,8 @@ export interface BlockVectors {
 }
 
 export interface StageUpdatesOptions {
-  /** Blocks [from, to). */
-  readonly blocks: { readonly from: number; readonly to: number };
+  /** Those of the stage, and frozen ones that share a parameter with a block that trains. */
+  readonly blocks: readonly number[];
   readonly layouts: readonly SlabLayout[];
   readonly store: BlockVectors;
   readonly optimizer: Optimizer;
@@ -26,12 +26,16 @@ export interface StageUpdatesOptions {
 type Segments = SlabLayout['segments'];
 
 export class StageUpdates {
+  /** `block` is the one whose learning rate counts. */
   readonly #updates: readonly { readonly block: number; readonly bound: BoundUpdate }[];
 
   constructor(options: StageUpdatesOptions) {
     const { blocks, exchange } = options;
-    this.#updates = Array.from({ length: blocks.to - blocks.from }, (_, i) => blocks.from + i).flatMap((block) =>
-      exchange.shards(block).map((shard) => ({ block, bound: bind(options, block, shard) })),
+    this.#updates = blocks.flatMap((block) =>
+      exchange.shards(block).map((shard) => ({
+        block: ('data' in shard ? shard.of : undefined) ?? block,
+        bound: bind(options, block, shard),
+      })),
     );
   }
 

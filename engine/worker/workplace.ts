@@ -4,6 +4,7 @@
 import { present } from '../core/invariant.js';
 import { blocksOf, type Plan, seatOf } from '../core/plan.js';
 import { removeOldCaches } from '../memory/old-caches.js';
+import { sharingBlocks } from '../model/shared-parameters.js';
 import type { Colleague, Order, ReportOf } from '../protocol/messages.js';
 import { requirePlanFits } from '../protocol/plan-fit.js';
 import { StateTransfer } from '../state/state-transfer.js';
@@ -95,9 +96,10 @@ export class Workplace {
 
   /** Throws a WorkerError (PT_PROTOCOL) for a plan that is not one of what this worker has loaded. */
   requireFits(plan: Plan): void {
-    const { layouts, sampler } = this.equipment.subject;
+    const { layouts, sampler, model } = this.equipment.subject;
     const lengths = layouts.map(({ length }) => length);
-    requirePlanFits(plan, { numBlocks: layouts.length, batch: sampler.batch, lengths });
+    const shared = sharingBlocks(model.blocks);
+    requirePlanFits(plan, { numBlocks: layouts.length, batch: sampler.batch, lengths, shared });
   }
 
   /**
@@ -108,8 +110,8 @@ export class Workplace {
   async activate(generation: number): Promise<ReportOf<'active'>['programs']> {
     const { plan, seating } = this.#plans.toActivate(generation);
     const { place, device } = this.equipment;
-    const { frozen, active } = blocksOf(plan, place.worker);
-    place.store.release(frozen, active);
+    const { frozen, active, updated } = blocksOf(plan, place.worker);
+    place.store.release([...frozen, ...active], updated);
     this.#blocks.complete();
     const taken = seating === null ? null : await seating.activate();
     if (!place.isHome) removeOldCaches(place.folder, plan);

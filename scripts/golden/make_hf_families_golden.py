@@ -5,8 +5,8 @@ Run `python scripts/golden/make_hf_families_golden.py [NAME ...]` in an environm
 whoever changes a case needs it: the files are part of the repository, and neither the product nor its tests run Python.
 
 `expected.json` of a folder has the fields of a micro-batch, the logits, and of each parameter's gradient its length and
-its product with a wave, where the gradient of the logits is a wave; all in float64. An output matrix that is tied to
-the table of tokens is untied before the gradients are computed.
+its product with a wave, where the gradient of the logits is a wave; all in float64. Where the output matrix is tied to
+the table of tokens, `tiedGradients` are those of the model as it is, and `gradients` those of one that was untied.
 """
 
 import json
@@ -129,6 +129,18 @@ def fields_of(config):
     )
 
 
+def gradients_of(model, inputs, names):
+    logits = model(**inputs).logits
+    logits.backward(wave(logits.numel()).reshape(logits.shape))
+    gradients = {}
+    for key, p in model.named_parameters():
+        if p.grad is not None:
+            sums = torch.stack([p.grad.norm(), (p.grad.flatten() * wave(p.numel())).sum()])
+            gradients[key if key == "lm_head.weight" else names[numbers_of(p)]] = numbers(sums)
+            p.grad = None
+    return logits, gradients
+
+
 def make(name):
     cls, config = CASES[name]
     torch.manual_seed(7)
@@ -143,27 +155,23 @@ def make(name):
     (folder / "generation_config.json").unlink(missing_ok=True)
     (folder / "model.safetensors").chmod(0o644)
     model = cls.from_pretrained(folder, attn_implementation="eager").double().eval()
-    if getattr(config, "tie_word_embeddings", False) and hasattr(model, "lm_head"):
-        model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
     # Versions of transformers have other names for the same tensors; those of the file count.
     stored = load_file(folder / "model.safetensors")
     names = {numbers_of(tensor.double()): key for key, tensor in stored.items()}
     fields, inputs = fields_of(config)
     inputs = {key: x.double() if x.is_floating_point() else x for key, x in inputs.items()}
-    logits = model(**inputs).logits
-    logits.backward(wave(logits.numel()).reshape(logits.shape))
+    tied = None
+    if getattr(config, "tie_word_embeddings", False) and hasattr(model, "lm_head"):
+        _, tied = gradients_of(model, inputs, names)
+        model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
+    logits, gradients = gradients_of(model, inputs, names)
     expected = {
         "madeWith": MADE_WITH,
         "fields": fields,
         "shape": list(logits.shape),
         "logits": numbers(logits),
-        "gradients": {
-            key if key == "lm_head.weight" else names[numbers_of(p)]: numbers(
-                torch.stack([p.grad.norm(), (p.grad.flatten() * wave(p.numel())).sum()])
-            )
-            for key, p in model.named_parameters()
-            if p.grad is not None
-        },
+        "gradients": gradients,
+        **({} if tied is None else {"tiedGradients": tied}),
     }
     (folder / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
 

@@ -32,6 +32,13 @@ const stages = (...ends: readonly (readonly [worker: string, from: number, to: n
 describe('a plan', () => {
   it('of the model and the batch fits', () => expect(() => requirePlanFits(PLAN, SUBJECT)).not.toThrow());
 
+  it('that caches what a shared parameter still changes is refused', () => {
+    const shared = [[0, 3]];
+    const subject = { ...SUBJECT, shared };
+    expect(() => requirePlanFits({ ...PLAN, shared }, subject)).not.toThrow();
+    expect(() => requirePlanFits({ ...PLAN, shared, usesCache: true }, subject)).toThrow(/a parameter still changes/);
+  });
+
   it.each<[string, Partial<Plan>, RegExp]>([
     ['freezes all', { frozen: 4 }, /4 blocks are frozen, the model has 4/],
     ['names too many sources', { sources: Array.from({ length: 9 }, () => null) }, /9 blocks come from, there are 4/],
@@ -51,6 +58,7 @@ describe('a plan', () => {
     ['leaves samples out', { replicas: [first] }, /end at micro-batch 2 of 4/],
     ['seats a worker twice', { replicas: [first, { ...second, stages: first.stages }] }, /a0 is in two replicas/],
     ['had more frozen than there is', { frozenBefore: 4 }, /4 blocks were frozen, the model has 4/],
+    ['shares other parameters', { shared: [[0, 3]] }, /share parameters are 0 and 3, in the model none/],
     ['reads a deeper cache', { previousCacheDepth: 3 }, /depth 3 is above 1 frozen/],
   ])('that %s is refused by PT_PROTOCOL', (_, changes, reason) =>
     expect(() => requirePlanFits({ ...PLAN, ...changes }, SUBJECT)).toThrow(

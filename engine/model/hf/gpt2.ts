@@ -112,12 +112,12 @@ function mlpBlock(sizes: Sizes, { weights, dropout }: DecoderParts, layer: numbe
   });
 }
 
-const headBlock = ({ width: D, epsilon }: Sizes, { weights, output }: DecoderParts): Block =>
+const headBlock = ({ width: D, epsilon }: Sizes, { weights, output }: DecoderParts, embed: Block): Block =>
   defineBlock({
     name: 'head',
     kind: 'head',
-    params: { ...norm(weights, 'ln_f', D), w: output },
-    forward: (x_BTD, p) => nn.linear(nn.layerNorm(x_BTD, p.normGain, p.normBias, epsilon), p.w),
+    params: { ...norm(weights, 'ln_f', D), w: output.matrix(embed) },
+    forward: (x_BTD, p) => output.scores(nn.layerNorm(x_BTD, p.normGain, p.normBias, epsilon), p.w),
   });
 
 export const gpt2: Family = {
@@ -149,14 +149,14 @@ export const gpt2: Family = {
       weightNames: { prefixes: ['', 'transformer.'] },
       table: 'wte.weight',
       isTied: config.tie_word_embeddings,
-      blocks: (parts) => [
-        embeddingBlock(sizes, parts),
-        ...Array.from({ length: parts.layers }, (_, layer) => [
+      blocks: (parts) => {
+        const embed = embeddingBlock(sizes, parts);
+        const layers = Array.from({ length: parts.layers }, (_, layer) => [
           attentionBlock(sizes, parts, layer),
           mlpBlock(sizes, parts, layer),
-        ]).flat(),
-        headBlock(sizes, parts),
-      ],
+        ]);
+        return [embed, ...layers.flat(), headBlock(sizes, parts, embed)];
+      },
     });
   },
 };

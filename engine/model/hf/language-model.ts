@@ -7,7 +7,7 @@ import type { Block } from '../block.js';
 import type { ParamSpec } from '../block.js';
 import { requireCount, requireField } from '../data-fit.js';
 import { defineModel, type ModelDefinition } from '../define.js';
-import { matrix } from '../define-block.js';
+import { matrix, shared } from '../define-block.js';
 import { NEXT_TOKEN_OUTCOME, nextTokenLoss } from '../outcome.js';
 import { checkScores } from '../transformer-blocks.js';
 import { requireTokens, spareRows } from './folder-tokens.js';
@@ -24,8 +24,15 @@ export interface DecoderParts {
   readonly sequence: number;
   readonly dropout: number;
   readonly layers: number;
-  /** The output matrix [D, V]. */
-  readonly output: ParamSpec;
+  readonly output: Output;
+}
+
+/** How the scores of the next token come from the last features. */
+export interface Output {
+  /** The matrix; `embed` is the block with the table of tokens. */
+  readonly matrix: (embed: Block) => ParamSpec;
+  /** Features [B, T, D] and that matrix to scores [B, T, V]. */
+  readonly scores: (x: tf.Tensor, matrix: tf.Tensor) => tf.Tensor;
 }
 
 export interface DecoderFamily {
@@ -40,7 +47,7 @@ export interface DecoderFamily {
   /** Of the residual branches, where the user says nothing. */
   readonly dropout: number;
   readonly weightNames: WeightNames;
-  /** Name of the table of tokens. */
+  /** Name of the table of tokens in the files; the first block has it as `tokens`. */
   readonly table: string;
   /** Whether the output matrix is the table of tokens. */
   readonly isTied: boolean;
@@ -137,22 +144,25 @@ function checkText(
   return { sequence: T, doubt: spareRows(rows, V) };
 }
 
-/**
- * The output matrix, and what is said of it. Throws ModelError PT_HF_TIED where it is the table of tokens: the two lie
- * in the first and the last block, and blocks share no parameter.
- */
+/** A matrix [D, V] of its own. */
+const own = (spec: ParamSpec): Output => ({ matrix: () => spec, scores: (x_BTD, w_DV) => nn.linear(x_BTD, w_DV) });
+
+/** The table of tokens [V, D], used a second time. */
+const tied: Output = {
+  matrix: (embed) => shared(embed, 'tokens'),
+  scores: (x_BTD, w_VD) => {
+    const [V = 0, D = 0] = w_VD.shape;
+    const scores_NV = tf.matMul(tf.reshape(x_BTD, [-1, D]), w_VD, false, true);
+    return tf.reshape(scores_NV, [...x_BTD.shape.slice(0, -1), V]);
+  },
+};
+
+/** How the scores are made, and what is said of it. */
 function outputOf(
-  { folder: { name, configFile }, vocabulary: V, width: D, table, isTied }: DecoderFamily,
+  { folder: { configFile }, vocabulary: V, width: D, table, isTied }: DecoderFamily,
   weights: PretrainedWeights,
   untie: boolean,
-): { readonly output: ParamSpec; readonly note: string } {
-  if (isTied && !untie)
-    throw new ModelError(
-      'PT_HF_TIED',
-      `the model ${name} has one matrix as table of tokens and as output (${configFile}: tie_word_embeddings is ` +
-        'true); trained here they would be two',
-      'add --model-options untie=true to train the two apart, each from the same numbers',
-    );
+): { readonly output: Output; readonly note: string } {
   // A file that is saved with one matrix has it once; a second one was trained apart.
   if (isTied && weights.has(OUTPUT))
     throw new ModelError(
@@ -161,15 +171,20 @@ function outputOf(
         `and the weights have an output matrix of their own (${OUTPUT})`,
       'write "tie_word_embeddings": false into config.json where the second one is meant, or save the model again',
     );
+  if (isTied && !untie)
+    return {
+      output: tied,
+      note: 'one matrix is both the table of tokens and the output (tie_word_embeddings), and is trained as one',
+    };
   if (isTied)
     return {
-      output: weights.matrix(table, [D, V]),
+      output: own(weights.matrix(table, [D, V])),
       note: `the output matrix starts as the table of tokens and is trained apart from it (untie=true)`,
     };
   if (weights.has(OUTPUT))
-    return { output: weights.matrix(OUTPUT, [D, V]), note: `the output matrix is that of the folder (${OUTPUT})` };
+    return { output: own(weights.matrix(OUTPUT, [D, V])), note: `the output matrix is that of the folder (${OUTPUT})` };
   return {
-    output: matrix([D, V], HEAD_STD),
+    output: own(matrix([D, V], HEAD_STD)),
     note: `the output matrix starts fresh: the folder has none (${OUTPUT})`,
   };
 }

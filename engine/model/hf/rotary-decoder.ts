@@ -95,14 +95,14 @@ export function rotaryDecoder(
     weightNames: { prefixes: ['', 'model.'] },
     table: 'embed_tokens.weight',
     isTied: config.tie_word_embeddings,
-    blocks: (parts) => [
-      embeddingBlock(sizes, parts),
-      ...Array.from({ length: parts.layers }, (_, layer) => [
+    blocks: (parts) => {
+      const embed = embeddingBlock(sizes, parts);
+      const layers = Array.from({ length: parts.layers }, (_, layer) => [
         attentionBlock(sizes, parts, layer),
         mlpBlock(sizes, parts, layer),
-      ]).flat(),
-      headBlock(sizes, parts),
-    ],
+      ]);
+      return [embed, ...layers.flat(), headBlock(sizes, parts, embed)];
+    },
   });
 }
 
@@ -185,10 +185,10 @@ function mlpBlock(sizes: Sizes, { weights, dropout }: DecoderParts, layer: numbe
   });
 }
 
-const headBlock = ({ width: D, epsilon }: Sizes, { weights, output }: DecoderParts): Block =>
+const headBlock = ({ width: D, epsilon }: Sizes, { weights, output }: DecoderParts, embed: Block): Block =>
   defineBlock({
     name: 'head',
     kind: 'head',
-    params: { normGain: weights.vector('norm.weight', D), w: output },
-    forward: (x_BTD, p) => nn.linear(rmsNorm(x_BTD, p.normGain, epsilon), p.w),
+    params: { normGain: weights.vector('norm.weight', D), w: output.matrix(embed) },
+    forward: (x_BTD, p) => output.scores(rmsNorm(x_BTD, p.normGain, epsilon), p.w),
   });
