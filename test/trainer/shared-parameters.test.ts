@@ -37,18 +37,9 @@ const FROZEN: Partial<TrainConfigInput> = {
   guard: 'off',
 };
 
-it.each<[string, Partial<TrainConfigInput>]>([
-  ['a pipeline, interleaved', { devices: 'cpu:2', pipeline: 2, schedule: 'interleaved' }],
-  ['2 replicas of a pipeline of 2 stages', { devices: 'cpu:4', pipeline: 2, replicas: 2 }],
-])('%s gives the bits of one worker', async (_, shape) => {
-  expect(hashesOf(await trainRun({ ...TIED, ...shape }))).toEqual(
-    hashesOf(await referenceRun({ ...TIED, devices: 'cpu:1' })),
-  );
-});
-
 describe('where the table is frozen as a part of the first blocks', () => {
-  it.each(['fp32', 'bf16'] as const)('a pipeline that becomes replicas equals one worker in %s', async (precision) => {
-    const config = { ...FROZEN, precision };
+  it('in bf16, a pipeline that becomes replicas equals one worker', async () => {
+    const config = { ...FROZEN, precision: 'bf16' } as const;
     const reference = await referenceRun({ ...config, devices: 'cpu:1', dp: 'off' });
     const elastic = await trainRun({ ...config, devices: 'cpu:2', pipeline: 2 });
     expect(shapesOf(elastic)).toContain('2x1 1x2');
