@@ -116,7 +116,6 @@ function warmupDoubt({ config: { warmup }, totalSteps }: Run): string | null {
   );
 }
 
-/** A freeze that is due when the run is over. */
 /** What is frozen only with the last block that uses it, and that one may never be. */
 function sharingDoubt({ config, model }: Run): string | null {
   const [uses] = sharedParameters(model.blocks);
@@ -129,6 +128,7 @@ function sharingDoubt({ config, model }: Run): string | null {
   );
 }
 
+/** A freeze that is due when the run is over. */
 function freezeDoubt({ config, model, totalSteps, sampler: { stepsPerEpoch } }: Run): string | null {
   const { freeze, freezeSchedule, freezeInterval } = config;
   if (freeze === 'manual') {

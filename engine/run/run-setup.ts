@@ -19,6 +19,7 @@ import type { ModelSource } from '../model/model-source.js';
 import { type SlabLayout, slabLayout } from '../model/slab.js';
 import { checkTraces } from '../model/trace-check.js';
 import { workersOf } from './devices.js';
+import { requireOneRate } from './layer-rates.js';
 import { openRunDataset } from './run-dataset.js';
 import { type RunGrowth, runGrowth } from './run-growth.js';
 import { trainedByFiles, type TrainedStart } from './trained-start.js';
@@ -133,6 +134,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const { name, higherIsBetter } = metrics.first;
   const model = { ...built, metric: { name, higherIsBetter } };
   requireTarget(config, model);
+  requireOneRate(config, model);
   requireRoom(dataset, model);
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);

@@ -1,7 +1,7 @@
 // Steps: runs steps under the plan in force until a boundary. For each it awaits what the workers report, commits the
 // update, and tells what the step did. What happens at a boundary is the training loop's business.
 import { assembleStep, clipScale, requireFinite, type StepResult } from '../protocol/step-result.js';
-import { layerRates, timesRates } from '../run/layer-rates.js';
+import { checkRates, layerRates, timesRates } from '../run/layer-rates.js';
 import { TraceRecorder } from '../trace/trace-recorder.js';
 import type { PlanAdoption } from './plan-adoption.js';
 import type { Recovery } from './recovery.js';
@@ -62,6 +62,7 @@ export class Steps {
     const done = step + 1;
     const learningRate = learningRateAt(step);
     const rates = timesRates(stand.freezer.rates(step), this.#layerRates);
+    checkRates(rates, setup.model);
     const counts = stand.grower.counts(done);
     // While the model grows nothing is frozen, and norms of layers that are not there would say nothing.
     const signals = stand.grower.isWhole ? stand.freezer.observe(result.blockNorms, done) : null;

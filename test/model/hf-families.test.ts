@@ -101,7 +101,8 @@ function logitsOf({ expected, model, samples }: Case): Float32Array {
   const fields = Object.entries(expected.fields).map(([name, data]) => {
     return [name, { shape: [samples, ...shapeOf(name, data, samples)], data: arrayOf(name, data) }] as const;
   });
-  const part: Model = { ...model, loss: (y) => tf.sum(tf.reshape(y, [samples, -1]), 1), score: null };
+  const { outcome: _outcome, ...rest } = model;
+  const part: Model = { ...rest, loss: (y) => tf.sum(tf.reshape(y, [samples, -1]), 1), score: null };
   return runModel(executor, part, Object.fromEntries(fields)).y;
 }
 

@@ -143,8 +143,8 @@ describe('where the table is frozen as a part of the first blocks', () => {
       norms.push(Math.sqrt(squares));
     }
     executor.close();
-    const { folder } = newestResumePoint(run.checkpointsPath).point;
-    const found = loadWeights(folder, model, layouts, []);
+    const { folder, manifest } = newestResumePoint(run.checkpointsPath).point;
+    const found = loadWeights(folder, model, layouts, manifest);
     // Two steps of 32 bits, whose sums are in another order there.
     found.forEach((weights, i) => expect(relativeError(weights, present(slabs[i], 'slab'))).toBeLessThan(1e-5));
     trained.of('step').forEach(({ gradNorm }, i) => expect(gradNorm / (norms[i] ?? NaN)).toBeCloseTo(1, 5));

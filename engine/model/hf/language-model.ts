@@ -3,6 +3,8 @@
 import { z } from 'zod';
 import { ModelError } from '../../core/errors.js';
 import type { DataInfo } from '../../data/dataset.js';
+import * as nn from '../../tensor/nn.js';
+import * as tf from '../../tensor/tf.js';
 import type { Block } from '../block.js';
 import type { ParamSpec } from '../block.js';
 import { requireCount, requireField } from '../data-fit.js';
