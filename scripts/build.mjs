@@ -104,8 +104,8 @@ const typed = writeTypes({
   inlined: { '#tfjs': tfjs, '@tensorflow/tfjs-core': tfjs },
   // The ops as methods of tensors, which scripts/vendor/tfjs.mjs has as well.
   added: { [tfjs]: './public/chained_ops/register_all_chained_ops' },
-  // zod has a schema that takes them.
-  globals: ['URL'],
+  // zod has a schema that takes URLs; a run is stopped by a signal.
+  globals: ['URL', 'AbortSignal'],
 });
 const folders = [vendored, bundled].flatMap(({ metafile }) => Object.keys(metafile.inputs)).map(packageFolder);
 writeFileSync(

@@ -123,6 +123,9 @@ function installedForAll(tarball) {
 function usedByProject(tarball) {
   const project = inFolder('project');
   cpSync(PROJECT, project, { recursive: true });
+  cpSync(join(ROOT, 'examples/train.ts'), join(project, 'train.ts'));
+  // The project has neither the types of browsers nor those of Node.
+  writeFileSync(join(project, 'console.d.ts'), 'declare const console: { log(text: string): void };\n');
   writeFileSync(join(project, 'package.json'), '{ "name": "fresh", "private": true, "type": "module" }\n');
   const { devDependencies } = /** @type {{ devDependencies: Record<string, string> }} */ (
     parseJson(readFileSync(join(ROOT, 'package.json'), 'utf8'))
@@ -140,6 +143,7 @@ function usedByProject(tarball) {
     step(`tsc, strict, skipLibCheck off, ${resolution}`, ['npx', 'tsc', '-p', '.', ...flags], inside);
     step('the compiled program', ['node', `out-${resolution}/program.js`], { ...inside, tells: firstLine });
   }
+  step('the compiled program that trains', ['node', 'out-nodenext/train.js'], { ...inside, tells: lastLine });
   step('a program in CommonJS', ['node', 'program.cjs'], { ...inside, tells: firstLine });
   const run = ['--data', 'synthetic:text', '--steps', '3', '--devices', 'cpu:2', '--out', 'run'];
   step(

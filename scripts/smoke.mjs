@@ -74,6 +74,7 @@ const TRIALS = {
   fuzz: {
     command: ['--expose-gc', 'scripts/fuzz.mjs', '--frames', '4000', '--sockets', '200', '--workers', '1'],
   },
+  library: { command: ['scripts/library-examples.mjs'] },
   'soak:torch': { command: ['scripts/soak-torch.mjs', '--steps', '60'] },
   'prove:gpu': {
     command: [

@@ -11,7 +11,7 @@ import { writeWholeFile } from '../../engine/core/whole-file.js';
 import { defaultRunPath } from '../../engine/run/run-folder.js';
 import { addConfigFlags } from '../config/config-flags.js';
 import { decimalIn } from '../config/decimal.js';
-import type { ResolvedConfig } from '../config/resolve-config.js';
+import type { ResolvedConfig } from '../../engine/session/resolve-settings.js';
 import { ablationFigure } from '../report/ablation-figure.js';
 import { runAblation } from '../session/ablation-runs.js';
 import type { CommandContext } from '../session/command-context.js';

@@ -1,9 +1,9 @@
 // pipetrain quickstart: a short run that needs no data and no settings, to see the whole thing work.
 import { Command } from 'commander';
+import { defaultsOfNamed } from '../../engine/session/foreign-run.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { CommandContext } from '../session/command-context.js';
-import { defaultsOfNamed } from '../session/foreign-run.js';
 import { runSession } from '../session/run-session.js';
 
 export function quickstartCommand({ io, services, exitWith }: CommandContext): Command {
@@ -25,7 +25,7 @@ export function quickstartCommand({ io, services, exitWith }: CommandContext): C
         env: {},
         flags: configFlagsOf(command),
         preset,
-        modelDefaults: defaultsOfNamed(services),
+        modelDefaults: defaultsOfNamed((model) => services.modelDefaults(model)),
       });
       return runSession({ io, services, resolved, json: options.json === true, quickstart: true });
     }),

@@ -5,50 +5,16 @@ import { EXIT, type ExitCode, PipetrainError } from '../../engine/core/errors.js
 import { EventFile } from '../../engine/events/event-file.js';
 import { summarize } from '../../engine/events/summary.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
+import { CHANGEABLE } from '../../engine/session/changeable-settings.js';
+import { approveModel, isOwn, withoutPlaces } from '../../engine/session/foreign-run.js';
+import { resolveRecorded } from '../../engine/session/resolve-settings.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
-import type { ConfigName } from '../config/config-keys.js';
-import { resolveRecorded } from '../config/resolve-config.js';
+import { flagLayer } from '../config/config-layers.js';
 import { addTokenFlags, refuseIdleToken, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
-import { approveModel, isOwn, ownKeyOf, withoutPlaces } from '../session/foreign-run.js';
+import { ownKeyOf } from '../session/own-key-of.js';
 import { runSession } from '../session/run-session.js';
 import { plural } from '../text/format.js';
-
-/**
- * What may be different from before: how long the run is, and what changes its shape and speed and never its result.
- * Model and data are the same ones, by their digests, from where they lie now.
- */
-const CHANGEABLE: readonly ConfigName[] = [
-  'epochs',
-  'steps',
-  'model',
-  'data',
-  'dataOptions',
-  'devices',
-  'pipeline',
-  'replicas',
-  'dp',
-  'partition',
-  'schedule',
-  'cache',
-  'cacheMb',
-  'cacheDiskMb',
-  'cacheDir',
-  'verifyCache',
-  'checkpointEvery',
-  'keep',
-  'maxRestarts',
-  'stepTimeoutSeconds',
-  'heartbeatSeconds',
-  'port',
-  'listen',
-  'tlsCert',
-  'tlsKey',
-  'memoryDir',
-  'programCache',
-  'programCacheMb',
-  'breakdown',
-];
 
 interface ResumeFlags extends TokenFlags {
   readonly json?: boolean;
@@ -137,11 +103,11 @@ async function goOn(
       `warning: the run was not started here by you, so its places are not taken (${dropped.join(', ')}); give the ` +
         'flags to use them',
     ]);
-  const resolved = await resolveRecorded(`run ${folder.path}`, config, flags);
+  const resolved = await resolveRecorded(`run ${folder.path}`, config, flagLayer(flags));
   refuseIdleToken(asked, resolved.config);
   const source = await services.modelOf(resolved.config.model, point);
-  const command = `pipetrain resume ${folder.path}`;
-  await approveModel(io, { command, point, source, isNamed: flags.has('model'), key });
+  const naming = (path: string): string => `pipetrain resume ${folder.path} --model ${path}`;
+  await approveModel({ naming, point, source, isNamed: flags.has('model'), key, ask: io.ask });
   return runSession({
     io,
     services,

@@ -1,7 +1,7 @@
 // pipetrain train: a run from a configuration.
 import { Command, Option } from 'commander';
+import { showResolved } from '../../engine/session/resolved-yaml.js';
 import { addConfigFlags } from '../config/config-flags.js';
-import { showResolved } from '../config/resolved-yaml.js';
 import { addTokenFlags, refuseIdleToken, TOKEN_OF_JOINERS, type TokenFlags, tokenOf } from '../config/token-flags.js';
 import type { CommandContext } from '../session/command-context.js';
 import { runSession } from '../session/run-session.js';

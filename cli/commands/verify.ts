@@ -8,7 +8,7 @@ import type { Check } from '../../engine/events/ledger.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
 import type { TrialResult } from '../../engine/verify/verify-model.js';
 import { addConfigFlags, configFlagsOf } from '../config/config-flags.js';
-import { toKebab } from '../config/config-keys.js';
+import { toKebab } from '../../engine/run/setting-keys.js';
 import type { Output } from '../console/output.js';
 import type { CommandContext } from '../session/command-context.js';
 import { settingsOf } from '../session/settings-of.js';

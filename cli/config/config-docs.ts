@@ -1,14 +1,8 @@
 // The page docs/config.md, generated from the schema: scripts/config-docs.mjs writes it, a test holds it up to date.
 import { DATA_KINDS } from '../../engine/data/open-dataset.js';
 import { BUILT_IN_MODELS } from '../../engine/model/registry.js';
-import {
-  type ConfigKey,
-  type DescribedProperty,
-  describeProperties,
-  groupedKeys,
-  showDefault,
-  toKebab,
-} from './config-keys.js';
+import { type ConfigKey, type DescribedProperty, describeProperties, toKebab } from '../../engine/run/setting-keys.js';
+import { groupedKeys, showDefault } from './config-keys.js';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 

@@ -1,7 +1,8 @@
 // Config flags: the settings as options of a command, with their help. Texts stay texts here; config-layers.ts reads
 // them.
 import { type Command, Option } from 'commander';
-import { type ConfigKey, type ConfigName, groupedKeys, showDefault } from './config-keys.js';
+import type { ConfigKey, ConfigName } from '../../engine/run/setting-keys.js';
+import { groupedKeys, showDefault } from './config-keys.js';
 import type { FlagValue } from './config-layers.js';
 
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];

@@ -1,22 +1,14 @@
-// Layer: the settings of one source (a file, the environment, flags), each with the words that say where it stands. Not
-// validated yet: resolve-config.ts merges layers and checks the result.
+// ConfigLayers: the settings of a file, of the environment and of flags, each as a layer. Not validated yet:
+// engine/session/resolve-settings.ts merges layers and checks the result.
 import { isDeepStrictEqual } from 'node:util';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { readBoundedText } from '../../engine/core/bounded-file.js';
 import { messageOf, PipetrainError, UsageError } from '../../engine/core/errors.js';
 import { suggest } from '../../engine/core/suggest.js';
-import { type ConfigKey, configKeys, toCamel, toKebab } from './config-keys.js';
+import { type ConfigKey, configKeys, toCamel, toKebab } from '../../engine/run/setting-keys.js';
+import type { Layer, Setting } from '../../engine/session/settings-layer.js';
 import { decimalIn, isDecimal } from './decimal.js';
 import { saidHere } from './foreign-names.js';
-
-export interface Setting {
-  readonly value: unknown;
-  /** "flag --batch", "file tiny.yaml, line 3", "environment PIPETRAIN_BATCH", "model gpt", "default" */
-  readonly origin: string;
-}
-
-/** By name (`batch`) or, for the options of a model or a data set, by name and option (`modelOptions.layers`). */
-export type Layer = ReadonlyMap<string, Setting>;
 
 /** What commander hands over: text, the booleans of `--x` and `--no-x`, and the texts of a repeated flag. */
 export type FlagValue = string | boolean | readonly string[];
@@ -37,20 +29,6 @@ const OTHER_VARIABLES = new Set([
   'PIPETRAIN_TORCH_OF_PYTHON',
   TOKEN_VARIABLE,
 ]);
-
-/** A layer from camelCase values; undefined ones are left out. */
-export function layerOf(values: Readonly<Record<string, unknown>>, origin: string): Layer {
-  const layer = new Map<string, Setting>();
-  for (const [name, value] of Object.entries(values)) {
-    if (value === undefined) continue;
-    const isRecord = configKeys.some((key) => key.name === name && key.kind === 'record');
-    if (!isRecord) layer.set(name, { value, origin });
-    else
-      for (const [option, inner] of Object.entries(value as object))
-        layer.set(`${name}.${option}`, { value: inner, origin });
-  }
-  return layer;
-}
 
 /** One with every setting has 4 kB. The time to find keys that are there twice grows with the square of the size. */
 const LIMIT = {

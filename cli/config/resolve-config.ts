@@ -1,22 +1,8 @@
-// resolveConfig: one validated configuration out of all sources, and where each value came from. Precedence: defaults,
-// then what suits the model, then the file, then the environment, then flags. It reads; it does not run anything.
-import type { z } from 'zod';
-import type { TrainConfig } from '../../engine/core/config.js';
-import { UsageError } from '../../engine/core/errors.js';
-import { suggest } from '../../engine/core/suggest.js';
-import type { ModelDefaults } from '../../engine/model/define.js';
-import { runConfigSchema } from '../../engine/run/run-config.js';
-import { type ConfigKey, configKeys } from './config-keys.js';
-import {
-  environmentLayer,
-  fileLayer,
-  flagLayer,
-  type FlagValue,
-  type Layer,
-  layerOf,
-  type Setting,
-} from './config-layers.js';
-import { dropIdle, refuseIdle } from './idle-settings.js';
+// resolveConfig: the settings of a command from all that a person may have written: a file, then the environment, then
+// flags; later ones win. It reads; what the settings mean together is resolved in engine/session.
+import { type ResolvedConfig, resolveSettings, type SuitedBy } from '../../engine/session/resolve-settings.js';
+import { layerOf } from '../../engine/session/settings-layer.js';
+import { environmentLayer, fileLayer, flagLayer, type FlagValue } from './config-layers.js';
 
 export interface ConfigSources {
   /** A YAML file, or null. */
@@ -25,125 +11,16 @@ export interface ConfigSources {
   readonly flags: ReadonlyMap<string, FlagValue>;
   /** Settings of a command (such as quickstart) that people may still override. */
   readonly preset?: { readonly name: string; readonly values: Readonly<Record<string, unknown>> };
-  /** What suits a model, by the value of `model`; `origin` is where that stands. */
-  readonly modelDefaults: (model: string, origin: string) => Promise<ModelDefaults>;
+  readonly modelDefaults: SuitedBy;
 }
 
-export interface ResolvedConfig {
-  readonly config: TrainConfig;
-  /** Where each value stands: by name, or by name and option (`modelOptions.layers`). */
-  readonly origins: ReadonlyMap<string, string>;
-}
-
-export async function resolveConfig(sources: ConfigSources): Promise<ResolvedConfig> {
-  const given = mergeLayers([
-    ...(sources.preset === undefined ? [] : [layerOf(sources.preset.values, sources.preset.name)]),
-    ...(sources.file === null ? [] : [fileLayer(sources.file)]),
-    environmentLayer(sources.env),
-    flagLayer(sources.flags),
-  ]);
-  requireSettings(given);
-  const { value: model, origin = '' } = given.get('model') ?? {};
-  const suited =
-    typeof model === 'string'
-      ? layerOf(await sources.modelDefaults(model, origin), `model ${model}`)
-      : new Map<string, Setting>();
-  const settings = mergeLayers([defaultLayer(), suited, given]);
-  dropMisfit(settings);
-  const config = parsed(settings);
-  if (config.steps === undefined && config.epochs === undefined)
-    throw new UsageError(
-      'PT_CONFIG_MISSING',
-      `nothing says how long to train, and the model ${config.model} does not either`,
-      'Add --epochs N or --steps N.',
-    );
-  const origins = new Map([...settings].map(([name, { origin }]) => [name, origin]));
-  refuseIdle(config, origins);
-  return dropIdle(config, origins);
-}
-
-/** Throws a UsageError (PT_CONFIG_VALUE). */
-function parsed(settings: ReadonlyMap<string, Setting>): TrainConfig {
-  const result = runConfigSchema.safeParse(toInput(settings));
-  if (!result.success) throw valueError(result.error, settings);
-  return result.data;
-}
-
-/** The configuration that a run was recorded with, and what flags say otherwise; `name` is the origin of the former. */
-export const resolveRecorded = (
-  name: string,
-  values: Readonly<Record<string, unknown>>,
-  flags: ConfigSources['flags'],
-): Promise<ResolvedConfig> =>
-  resolveConfig({ file: null, env: {}, preset: { name, values }, flags, modelDefaults: () => Promise.resolve({}) });
-
-const defaultLayer = (): Layer =>
-  layerOf(Object.fromEntries(configKeys.map((key) => [key.name, key.defaultValue])), 'default');
-
-/** Later layers win. */
-function mergeLayers(layers: readonly Layer[]): Map<string, Setting> {
-  const merged = new Map<string, Setting>();
-  for (const layer of layers) {
-    // `steps` wins over `epochs`; but whoever says `--epochs` on the command line does not mean the `steps` of a file.
-    if (layer.has('epochs') && !layer.has('steps')) merged.delete('steps');
-    if (layer.has('steps') && !layer.has('epochs')) merged.delete('epochs');
-    for (const [name, setting] of layer) merged.set(name, setting);
-  }
-  return merged;
-}
-
-/** The micro-batch that suits a model is left out where it does not divide the batch that was asked for. */
-function dropMisfit(settings: Map<string, Setting>): void {
-  const batch = settings.get('batch');
-  const micro = settings.get('microBatch');
-  if (micro === undefined || !micro.origin.startsWith('model ') || batch?.origin.startsWith('model ') === true) return;
-  if (typeof batch?.value === 'number' && typeof micro.value === 'number' && batch.value % micro.value !== 0)
-    settings.delete('microBatch');
-}
-
-function requireSettings(given: ReadonlyMap<string, Setting>): void {
-  const missing = configKeys.filter(({ isRequired, name }) => isRequired && !given.has(name));
-  if (missing.length === 0) return;
-  throw new UsageError(
-    'PT_CONFIG_MISSING',
-    `${missing.map(({ kebab }) => kebab).join(' and ')} must be given`,
-    missing.map(({ kebab, description }) => `--${kebab}: ${description}`).join('\n      '),
+export const resolveConfig = async (sources: ConfigSources): Promise<ResolvedConfig> =>
+  resolveSettings(
+    [
+      ...(sources.preset === undefined ? [] : [layerOf(sources.preset.values, sources.preset.name)]),
+      ...(sources.file === null ? [] : [fileLayer(sources.file)]),
+      environmentLayer(sources.env),
+      flagLayer(sources.flags),
+    ],
+    sources.modelDefaults,
   );
-}
-
-/** Puts the options of records back together. */
-function toInput(settings: ReadonlyMap<string, Setting>): Record<string, unknown> {
-  const input: Record<string, unknown> = {};
-  for (const [path, { value }] of settings) {
-    const [name = '', option] = path.split('.');
-    if (option === undefined) input[name] = value;
-    else if (typeof input[name] !== 'object')
-      input[name] = input[name] === undefined ? { [option]: value } : input[name];
-    else input[name] = { ...input[name], [option]: value };
-  }
-  return input;
-}
-
-/** One sentence per wrong setting: its name, its value, where it stands, and what is allowed. */
-function valueError(error: z.ZodError, settings: ReadonlyMap<string, Setting>): UsageError {
-  const names = [...new Set(error.issues.map(({ path }) => String(path[0])))];
-  const wrong = names.flatMap((name) => configKeys.filter((key) => key.name === name));
-  const sentences = wrong.map((key) => {
-    const setting = settings.get(key.name);
-    return (
-      `${key.kebab} is ${JSON.stringify(setting?.value)} (${setting?.origin ?? 'not given'}); it must be ` +
-      `${key.allowed}`
-    );
-  });
-  const message =
-    sentences.length === 1
-      ? (sentences[0] as string)
-      : `${sentences.length} settings are wrong:\n  ${sentences.join('\n  ')}`;
-  const hints = wrong.map((key) => hintFor(key, settings.get(key.name)?.value));
-  return new UsageError('PT_CONFIG_VALUE', sentences.length === 0 ? error.message : message, hints.join('\n      '));
-}
-
-function hintFor(key: ConfigKey, value: unknown): string {
-  const near = key.choices === null ? null : suggest(String(value), key.choices);
-  return near !== null ? `${key.kebab}: did you mean "${near}"?` : `${key.kebab}: ${key.description}.`;
-}

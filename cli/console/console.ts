@@ -11,7 +11,7 @@ import { advance, type Progress, startOfProgress } from './progress.js';
 import { statusLine } from './status-line.js';
 
 /** How a run is shown while it goes on, and at its end. */
-export interface RunView {
+export interface EventView {
   show(event: RunEvent): void;
   end(summary: Summary, paths: { readonly run: string; readonly report: string }): void;
 }
@@ -20,7 +20,7 @@ export interface RunView {
 const LIVE_INTERVAL = 0.1;
 const PLAIN_INTERVAL = 2;
 
-export class ConsoleView implements RunView {
+export class ConsoleView implements EventView {
   readonly #output: Output;
   #progress: Progress = startOfProgress;
   #plan: PlanMade | null = null;
@@ -100,7 +100,7 @@ export class ConsoleView implements RunView {
 }
 
 /** Events as JSON lines, for other programs. */
-export class JsonView implements RunView {
+export class JsonView implements EventView {
   readonly #output: Output;
 
   constructor(output: Output) {

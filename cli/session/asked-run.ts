@@ -4,11 +4,13 @@ import type { Command } from 'commander';
 import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import type { TrainConfig } from '../../engine/core/config.js';
 import { RunFolder } from '../../engine/run/run-folder.js';
+import type { ConfigName } from '../../engine/run/setting-keys.js';
+import { approveModel } from '../../engine/session/foreign-run.js';
+import { resolveRecorded } from '../../engine/session/resolve-settings.js';
 import { configFlagsOf } from '../config/config-flags.js';
-import type { ConfigName } from '../config/config-keys.js';
-import { resolveRecorded } from '../config/resolve-config.js';
+import { flagLayer } from '../config/config-layers.js';
 import type { CommandContext } from './command-context.js';
-import { approveModel, ownKeyOf } from './foreign-run.js';
+import { ownKeyOf } from './own-key-of.js';
 
 /** Where things lie may be different from before. */
 export const PLACES: readonly ConfigName[] = ['model', 'data', 'dataOptions'];
@@ -30,9 +32,15 @@ export async function askedRun(
   const { point, refused } = await services.resultPoint(RunFolder.open(run));
   for (const problem of refused) io.stderr.lines([`warning: ${problem}; another checkpoint is used`]);
   const flags = configFlagsOf(command);
-  const { config } = await resolveRecorded(`run ${run}`, point.manifest.config, flags);
+  const { config } = await resolveRecorded(`run ${run}`, point.manifest.config, flagLayer(flags));
   const source = await services.modelOf(config.model, point);
-  const [typed, isNamed, key] = [`pipetrain ${command.name()} ${run}`, flags.has('model'), ownKeyOf(io)];
-  await approveModel(io, { command: typed, point, source, isNamed, key });
+  await approveModel({
+    naming: (path) => `pipetrain ${command.name()} ${run} --model ${path}`,
+    point,
+    source,
+    isNamed: flags.has('model'),
+    key: ownKeyOf(io),
+    ask: io.ask,
+  });
   return { point, config };
 }

@@ -9,8 +9,8 @@ import { readSafetensorsHeader, type StoredTensor } from '../tensor/safetensors-
 import { STATE_NAME } from './checkpoint.js';
 import { type ExportDType, inDType, storedDType } from './export-dtype.js';
 import { type FileLayer, realFiles, removeTree } from './file-layer.js';
-import { resultPoint } from './run-checkpoint.js';
-import { safetensorsHeader } from './safetensors.js';
+import { resultPoint, type ResumePoint } from './run-checkpoint.js';
+import { type NamedTensor, safetensorsHeader } from './safetensors.js';
 import { type WeightMeans, weightMeans } from './weight-means.js';
 
 export interface ExportedWeights {
@@ -119,6 +119,22 @@ export async function exportWeights(
   }
   const weightsSha256 = hash.digest('hex');
   return { checkpoint: folder, step: manifest.step, tensors: stored.length, bytes, dtype, weightsSha256 };
+}
+
+/** What `exportWeights` writes in f32, in memory: the parameters of a checkpoint by their canonical names. */
+export function checkpointWeights({ folder, manifest }: ResumePoint): Map<string, NamedTensor> {
+  const weights = new Map<string, NamedTensor>();
+  for (const { file } of [...manifest.files].sort((a, b) => a.block - b.block))
+    for (const tensor of parametersOf(join(folder, file), weightMeans(manifest))) {
+      const data = new Float32Array(tensor.bytes / 4);
+      let done = 0;
+      for (const piece of floatsIn(tensor)) {
+        data.set(piece, done);
+        done += piece.length;
+      }
+      weights.set(tensor.name, { name: tensor.name, shape: tensor.shape, data });
+    }
+  return weights;
 }
 
 interface Exported extends StoredTensor {

@@ -12,7 +12,8 @@ import { roomOf, ROOMS } from './rooms.mjs';
  */
 export const WAY = [
   { room: 'cli/commands', does: 'a command line becomes settings' },
-  { room: 'cli/session', does: 'the run folder is opened; events will go there' },
+  { room: 'cli/session', does: 'a run is shown and may be stopped' },
+  { room: 'engine/session', does: 'the run folder is opened; events will go there' },
   { room: 'engine/trainer', does: 'the run is launched; its loop asks for steps' },
   { room: 'engine/planning', does: 'who does what: a plan' },
   { room: 'engine/trainer', does: 'the plan is put into force' },
@@ -29,7 +30,7 @@ export const WAY = [
   { room: 'engine/coordinator', does: 'until all have reported' },
   { room: 'engine/trainer', does: 'the step is assembled and committed: workers update' },
   { room: 'engine/events', does: 'and told: one line of events.jsonl' },
-  { room: 'cli/session', does: 'written and shown' },
+  { room: 'engine/session', does: 'written and shown' },
 ];
 
 const WIDTH = 1120;

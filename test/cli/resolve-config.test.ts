@@ -3,11 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { configKeys, groupedKeys, toCamel, toKebab } from '../../cli/config/config-keys.js';
+import { groupedKeys } from '../../cli/config/config-keys.js';
 import type { FlagValue } from '../../cli/config/config-layers.js';
-import { resolveConfig, type ResolvedConfig } from '../../cli/config/resolve-config.js';
-import { showResolved } from '../../cli/config/resolved-yaml.js';
+import { resolveConfig } from '../../cli/config/resolve-config.js';
 import { type PipetrainError, UsageError } from '../../engine/core/errors.js';
+import { configKeys, toCamel, toKebab } from '../../engine/run/setting-keys.js';
+import type { ResolvedConfig } from '../../engine/session/resolve-settings.js';
+import { showResolved } from '../../engine/session/resolved-yaml.js';
 import { rejectionOf } from '../error-of.js';
 import { scratch, scratchWith } from '../scratch.js';
 

@@ -1,9 +1,9 @@
 // config.resolved.yaml: every setting of a run with where it came from, in a form that `pipetrain train` reads again.
 // It formats; it decides nothing.
 import { Document } from 'yaml';
-import { harmlessLine } from '../../engine/core/harmless-text.js';
-import { configKeys, toKebab } from './config-keys.js';
-import type { ResolvedConfig } from './resolve-config.js';
+import { harmlessLine } from '../core/harmless-text.js';
+import { configKeys, toKebab } from '../run/setting-keys.js';
+import type { ResolvedConfig } from './resolve-settings.js';
 
 /** A value on one line, quoted only where YAML needs it. */
 const inline = (value: unknown): string =>

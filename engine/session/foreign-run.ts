@@ -1,46 +1,36 @@
 // ForeignRun: a run folder that this user has not written here, and what of it is believed: numbers, not programs and
 // not places of this machine. A run of one's own is known by its seal.
-import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
-import { UsageError } from '../../engine/core/errors.js';
-import type { ModelDefaults } from '../../engine/model/define.js';
-import type { ModelSource } from '../../engine/model/model-source.js';
-import { OwnKey } from '../../engine/run/own-key.js';
-import { ownKeyFolder } from '../config/cache-folder.js';
-import { type ConfigName, toKebab } from '../config/config-keys.js';
-import type { CliIo } from '../console/io.js';
-import type { CliServices } from './services.js';
+import type { ResumePoint } from '../checkpoint/run-checkpoint.js';
+import { UsageError } from '../core/errors.js';
+import type { ModelDefaults } from '../model/define.js';
+import type { ModelSource } from '../model/model-source.js';
+import type { OwnKey } from '../run/own-key.js';
+import { type ConfigName, toKebab } from '../run/setting-keys.js';
 
 /** Digits of a digest that are shown. */
 const DIGITS = 16;
-
-/** The key of this user, or null where there is none. */
-export function ownKeyOf({ env }: Pick<CliIo, 'env'>): OwnKey | null {
-  const folder = ownKeyFolder(env);
-  return folder === null ? null : OwnKey.open(folder);
-}
 
 /** Whether this user has written a checkpoint. */
 export const isOwn = ({ manifest }: ResumePoint, key: OwnKey | null): boolean =>
   key?.knows(manifest.digest, manifest.seal) === true;
 
 export interface ModelRequest {
-  /** The command and the folder, as they would be typed again. */
-  readonly command: string;
+  /** How the user would name the model: the command, say, as it would be typed with it. */
+  readonly naming: (path: string) => string;
   readonly point: ResumePoint;
   readonly source: ModelSource;
-  /** The user named the model on this command line. */
+  /** The user named the model now. */
   readonly isNamed: boolean;
   readonly key: OwnKey | null;
+  /** Asks the person at the terminal for a line; null where nobody is there to answer. */
+  readonly ask: ((question: string) => Promise<string>) | null;
 }
 
 /**
- * Makes sure that the user wants the code of a model to be run: it is named on this command line, or it is the file
+ * Makes sure that the user wants the code of a model to be run: it is named now, or it is the file
  * that this user began the run with, or the user says so when asked. Throws a UsageError (PT_MODEL_UNTRUSTED).
  */
-export async function approveModel(
-  { ask }: Pick<CliIo, 'ask'>,
-  { command, point, source, isNamed, key }: ModelRequest,
-): Promise<void> {
+export async function approveModel({ naming, point, source, isNamed, key, ask }: ModelRequest): Promise<void> {
   if (source.kind !== 'file' || isNamed) return;
   const { path, sha256 } = source;
   if (isOwn(point, key) && path === point.manifest.model.path) return;
@@ -56,7 +46,7 @@ export async function approveModel(
   throw new UsageError(
     'PT_MODEL_UNTRUSTED',
     `${what}; it is not run, since the run was not started here by you with this file`,
-    `Look at the file. If you want it to be run, name it: ${command} --model ${path}`,
+    `Look at the file. If you want it to be run, name it: ${naming(String(path))}`,
   );
 }
 
@@ -82,10 +72,10 @@ export function withoutPlaces(
 
 /** For `resolveConfig`: what suits a model that the user named; for another a UsageError (PT_MODEL_UNTRUSTED). */
 export const defaultsOfNamed =
-  (services: Pick<CliServices, 'modelDefaults'>) =>
+  (modelDefaults: (model: string) => Promise<ModelDefaults>) =>
   (model: string, origin: string): Promise<ModelDefaults> => {
     requireNamedModel(model, origin);
-    return services.modelDefaults(model);
+    return modelDefaults(model);
   };
 
 /**

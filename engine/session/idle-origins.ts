@@ -1,16 +1,16 @@
 // Idle settings by where they were written: what a person wrote for this run and nobody reads is an error; what they
 // wrote for other runs, too, stays a warning of the engine; what nobody wrote is left out. Which settings are idle is
 // for engine/run/idle-settings.ts to say.
-import type { TrainConfig } from '../../engine/core/config.js';
-import { UsageError } from '../../engine/core/errors.js';
-import { idleSettings, isSet } from '../../engine/run/idle-settings.js';
-import { runConfigSchema } from '../../engine/run/run-config.js';
-import { toKebab } from './config-keys.js';
+import type { TrainConfig } from '../core/config.js';
+import { UsageError } from '../core/errors.js';
+import { idleSettings, isSet } from '../run/idle-settings.js';
+import { runConfigSchema } from '../run/run-config.js';
+import { toKebab } from '../run/setting-keys.js';
 
 type Origins = ReadonlyMap<string, string>;
 
 /** How near to this run a setting was written. */
-const PLACES = ['default', 'file', 'environment', 'flag'] as const;
+const PLACES = ['default', 'setting', 'file', 'environment', 'flag'] as const;
 
 /** The place of an origin, as a number in the order of PLACES; what a run or a model says counts as a default. */
 function placeOf(origin: string | undefined): number {
@@ -23,15 +23,16 @@ function placeOf(origin: string | undefined): number {
 }
 
 /**
- * Throws a UsageError (PT_CONFIG_IDLE) that names every setting of this command line, or of a file that decides against
- * it by itself, which has no effect. A file may hold more than this run reads where a flag or a variable decides, and
- * the environment is there for other runs, too.
+ * Throws a UsageError (PT_CONFIG_IDLE) that names every setting of this command line, or of a file or a program that
+ * decides against it by itself, which has no effect. A file may hold more than this run reads where a flag or a
+ * variable decides, and the environment is there for other runs, too.
  */
 export function refuseIdle(config: TrainConfig, origins: Origins): void {
   const wrong = idleSettings(config).filter(({ name, decidedBy }) => {
     const place = PLACES[placeOf(origins.get(name))];
     if (place === 'flag') return true;
-    return place === 'file' && isSet(config, name) && placeOf(origins.get(decidedBy)) <= PLACES.indexOf('file');
+    const isWritten = place === 'file' || place === 'setting';
+    return isWritten && isSet(config, name) && placeOf(origins.get(decidedBy)) <= PLACES.indexOf('file');
   });
   if (wrong.length === 0) return;
   const sentences = wrong.map(

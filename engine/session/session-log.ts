@@ -1,8 +1,8 @@
 // SessionLog: the events of one session of a run: kept in memory until the run begins, in the folder from then on. A
 // resume that fails before it goes on leaves no trace in a folder that was good without it.
-import { EventLog } from '../../engine/events/event-log.js';
-import type { RunEvent, RunEventBody } from '../../engine/events/events.js';
-import type { ProgressState } from '../../engine/run/progress.js';
+import { EventLog } from '../events/event-log.js';
+import type { RunEvent, RunEventBody } from '../events/events.js';
+import type { ProgressState } from '../run/progress.js';
 
 export class SessionLog {
   readonly #path: string;
