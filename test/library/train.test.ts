@@ -80,7 +80,7 @@ describe('a run', () => {
     await expect(async () => {
       for await (const event of run) void event;
     }).rejects.toBe(error);
-    const again = await resume(run.folder, {}, { callbacks: { onStep: (_, { stop }) => stop() } });
+    const again = await resume(run.folder, {}, { callbacks: { onStep: (_, own) => own.stop() } });
     // The step after the fifth had begun when the fifth was told.
     expect((await again.result).summary).toMatchObject({ status: 'interrupted', steps: 6 });
   });
