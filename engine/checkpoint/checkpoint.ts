@@ -9,6 +9,7 @@ import { DataError, messageOf, PipetrainError } from '../core/errors.js';
 import { present } from '../core/invariant.js';
 import { type Block, type Model, parameterName } from '../model/block.js';
 import { entryView, ownEntries, type SlabEntry, type SlabLayout } from '../model/slab.js';
+import type { StateLayout } from '../tensor/optimizer.js';
 import type { CheckpointFolder } from './checkpoint-folder.js';
 import { type BlockFile, blockFile, brokenFile, type Manifest } from './manifest.js';
 import { bytesOf, type NamedTensor, readSafetensors, safetensorsChunks } from './safetensors.js';
@@ -26,6 +27,22 @@ export interface BlockSource {
   readonly states: string | null;
 }
 
+/** An optimizer state of a block, and where its parameters have their values in it. */
+export interface BlockState {
+  readonly values: Float32Array;
+  readonly layout: StateLayout;
+}
+
+/** The states that lie in `values` one behind the other. */
+export function statesIn(values: Float32Array, layouts: readonly StateLayout[]): BlockState[] {
+  let at = 0;
+  return layouts.map((layout) => {
+    const state = { values: values.subarray(at, at + layout.length), layout };
+    at += layout.length;
+    return state;
+  });
+}
+
 /**
  * Writes one block: parameters under their canonical names, optimizer states with the suffix `.state0`, `.state1`.
  * Those that are parameters of other blocks are in the files of these.
@@ -36,18 +53,38 @@ export async function writeBlock(
   block: Block,
   layout: SlabLayout,
   weights: Float32Array,
-  states: readonly Float32Array[],
+  states: readonly BlockState[],
 ): Promise<BlockFile> {
-  const slabs = [{ suffix: '', slab: weights }, ...states.map((slab, i) => ({ suffix: `.state${i}`, slab }))];
-  const tensors: NamedTensor[] = slabs.flatMap(({ suffix, slab }) =>
-    ownEntries(layout.entries).map((entry) => ({
-      name: parameterName(index, block, entry.name) + suffix,
-      shape: entry.shape,
-      data: entryView(slab, entry),
+  const tensors: NamedTensor[] = partsOf(layout, weights, states).flatMap(({ suffix, slab, entries }) =>
+    ownEntries(entries).map(({ name, shape, offset, size }) => ({
+      name: parameterName(index, block, name) + suffix,
+      shape,
+      data: slab.subarray(offset, offset + size),
     })),
   );
   const file = blockFile(index);
   return { block: index, file, ...(await target.add(file, safetensorsChunks(tensors, { block: block.name }))) };
+}
+
+interface BlockPart {
+  readonly suffix: string;
+  readonly slab: Float32Array;
+  readonly entries: readonly SlabEntry[];
+}
+
+/** Parameters and states, each with what it has of every parameter; a state of another size than that is a list. */
+function partsOf(layout: SlabLayout, weights: Float32Array, states: readonly BlockState[]): readonly BlockPart[] {
+  return [
+    { suffix: '', slab: weights, entries: layout.entries },
+    ...states.map(({ values, layout: own }, i) => ({
+      suffix: `.state${i}`,
+      slab: values,
+      entries: layout.entries.flatMap((entry, k) => {
+        const { offset, size } = present(own.entries[k], `state ${i} of ${entry.name}`);
+        return size === 0 ? [] : [{ ...entry, shape: size === entry.size ? entry.shape : [size], offset, size }];
+      }),
+    })),
+  ];
 }
 
 /**
@@ -182,18 +219,18 @@ export function loadBlock(
   model: Pick<Model, 'blocks'>,
   layout: SlabLayout,
   weights: Float32Array,
-  states: readonly Float32Array[],
+  states: readonly BlockState[],
 ): void {
   const tensorsIn = tensorFiles();
-  for (const [i, slab] of [weights, ...states].entries()) {
-    const suffix = i === 0 ? '' : `.state${i - 1}`;
-    for (const entry of layout.entries) {
+  for (const { suffix, slab, entries } of partsOf(layout, weights, states)) {
+    for (const entry of entries) {
       const place = storedPlace(model, index, entry);
       const path = blockPath(folder, place.index);
       const name = place.name + suffix;
       const tensor = tensorsIn(path).get(name);
-      if (i > 0 && tensor === undefined) entryView(slab, entry).fill(0);
-      else if (tensor?.data.length === entry.size) entryView(slab, entry).set(tensor.data);
+      const view = entryView(slab, entry);
+      if (suffix !== '' && tensor === undefined) view.fill(0);
+      else if (tensor?.data.length === entry.size) view.set(tensor.data);
       else
         throw new DataError(
           'PT_CHECKPOINT_BROKEN',

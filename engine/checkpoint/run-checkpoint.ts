@@ -16,9 +16,9 @@ import type { OwnKey } from '../run/own-key.js';
 import type { Progress } from '../run/progress.js';
 import type { RunSetup } from '../run/run-setup.js';
 import { MappedFile } from '../tensor/mapped-file.js';
-import { stateCount } from '../tensor/optimizer.js';
+import { stateElements, stateLayouts } from '../tensor/optimizer.js';
 import { CACHE_MANIFEST_FILE, cacheManifest } from './cache-manifest.js';
-import { type BlockSource, hashWeights, verifyFiles, writeBlock } from './checkpoint.js';
+import { type BlockSource, hashWeights, statesIn, verifyFiles, writeBlock } from './checkpoint.js';
 import { CheckpointFolder, checkpointNames, stepOf } from './checkpoint-folder.js';
 import type { FileLayer } from './file-layer.js';
 import { type BlockFile, type Manifest, manifestText, readManifest } from './manifest.js';
@@ -146,7 +146,7 @@ async function writeBlocks(
   { config, model, layouts }: RunSetup,
   sources: readonly BlockSource[],
 ): Promise<{ blocks: BlockFile[]; weightsSha256: string }> {
-  const numStates = stateCount(optimizerSpec(config));
+  const spec = optimizerSpec(config);
   const hash = createHash('sha256');
   const blocks: BlockFile[] = [];
   for (const { block: index, weights, states } of [...sources].sort((a, b) => a.block - b.block)) {
@@ -157,12 +157,10 @@ async function writeBlocks(
       present(opened[opened.push(MappedFile.open(path, 4 * length)) - 1], path);
     try {
       const slab = open(weights, layout.length).float32(0, layout.length);
-      const stateFile = states === null || numStates === 0 ? null : open(states, numStates * layout.length);
-      const slabs =
-        stateFile === null
-          ? []
-          : Array.from({ length: numStates }, (_, i) => stateFile.float32(4 * i * layout.length, layout.length));
-      blocks.push(await writeBlock(target, index, block, layout, slab, slabs));
+      const elements = stateElements(spec, layout);
+      const stateFile = states === null || elements === 0 ? null : open(states, elements);
+      const parts = stateFile === null ? [] : statesIn(stateFile.float32(0, elements), stateLayouts(spec, layout));
+      blocks.push(await writeBlock(target, index, block, layout, slab, parts));
       await hashWeights(hash, index, block, layout, slab);
     } finally {
       for (const file of opened) file.close();

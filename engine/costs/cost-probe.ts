@@ -15,7 +15,7 @@ import type { ReportOf } from '../protocol/messages.js';
 import { roundToBfloat16 } from '../tensor/bfloat16.js';
 import { isOnDevice, placed, type PortBuffer, type Vector } from '../tensor/device-memory.js';
 import type { Executor } from '../tensor/executor.js';
-import { type Optimizer, stateCount } from '../tensor/optimizer.js';
+import { type Optimizer, stateLayouts } from '../tensor/optimizer.js';
 import { type Port, type Program, roleName } from '../tensor/program.js';
 import { atPlace } from '../tensor/run-failure.js';
 import { type HostArray, hostArray, type Shape, sizeOf, tensorBytes } from '../tensor/shape.js';
@@ -33,6 +33,8 @@ const ENOUGH_MS = 40;
 const READ_ELEMENTS = 1 << 16;
 /** Elements of the slab on which the optimizer is timed. */
 const UPDATE_ELEMENTS = 1 << 18;
+/** As a matrix, for optimizers that look at whole parameters. */
+const UPDATE_ROWS = 1 << 9;
 
 export interface CostProbeOptions {
   readonly model: Model;
@@ -221,10 +223,18 @@ function measureReads(timings: Timings): Record<CodecName, number> {
 
 /** Milliseconds per 10^6 bytes of parameters for an update. */
 function measureUpdate({ optimizer, executor }: CostProbeOptions, timings: Timings): number {
-  const slab = (): Vector => placed(executor.memory ?? null, new Float32Array(UPDATE_ELEMENTS).fill(1e-3));
-  const numStates = stateCount(optimizer.spec);
-  const [weights, gradients, states] = [slab(), slab(), Array.from({ length: numStates }, slab)];
-  const update = optimizer.bind(weights, gradients, states, [{ offset: 0, length: UPDATE_ELEMENTS, decays: true }]);
+  const slab = (length = UPDATE_ELEMENTS): Vector =>
+    placed(executor.memory ?? null, new Float32Array(length).fill(1e-3));
+  const entry = { shape: [UPDATE_ROWS, UPDATE_ELEMENTS / UPDATE_ROWS], offset: 0, size: UPDATE_ELEMENTS, decays: true };
+  const layouts = stateLayouts(optimizer.spec, { length: UPDATE_ELEMENTS, entries: [entry] });
+  const states = layouts.map(({ length }) => slab(length));
+  const [weights, gradients] = [slab(), slab()];
+  const update = optimizer.isWhole
+    ? optimizer.bindWhole({
+        ...{ entries: [entry], weights, states, layouts },
+        gradient: (_, into) => (isOnDevice(gradients) ? gradients.download(into) : into.set(gradients)),
+      })
+    : optimizer.bind(weights, gradients, states, [{ ...entry, length: UPDATE_ELEMENTS }]);
   const settings = { learningRate: 1e-6, gradientScale: 1, updateCount: 1 };
   const ms = typical(() => (update.run(settings), executor.memory?.settle()), timings);
   update.free();

@@ -6,28 +6,28 @@ import { sharedParameters } from '../model/shared-parameters.js';
 import type { ReportOf } from '../protocol/messages.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
 import type { RunSetup } from '../run/run-setup.js';
-import { stateCount } from '../tensor/optimizer.js';
+import { stateElements } from '../tensor/optimizer.js';
 
 /** The costs of all blocks, in order. */
 export function measuredCosts(
   { config, layouts, model }: RunSetup,
   { blocks }: Pick<ReportOf<'costs'>, 'blocks'>,
 ): BlockCost[] {
-  const numStates = stateCount(optimizerSpec(config));
+  const spec = optimizerSpec(config);
   const shared = sharedParameters(model.blocks).flat();
   return blocks.map(({ copyBytes, ...cost }, index) => {
-    const { length, entries } = present(layouts[index], 'layout');
-    const bytes = 4 * length;
+    const layout = present(layouts[index], 'layout');
+    const optimizerBytes = 4 * stateElements(spec, layout);
     const isShared = ({ name }: { readonly name: string }): boolean =>
       shared.some((place) => place.block === index && place.name === name);
-    const sumBytes = 4 * entries.filter(isShared).reduce((sum, { size }) => sum + size, 0);
+    const sumBytes = 4 * layout.entries.filter(isShared).reduce((sum, { size }) => sum + size, 0);
     return {
       ...cost,
       gradientBytes: cost.gradientBytes + sumBytes,
-      ...(sumBytes === 0 ? {} : { frozenBytes: bytes * numStates + sumBytes }),
+      ...(sumBytes === 0 ? {} : { frozenBytes: optimizerBytes + sumBytes }),
       name: present(model.blocks[index], 'block').name,
-      parameterBytes: bytes + copyBytes,
-      optimizerBytes: bytes * numStates,
+      parameterBytes: 4 * layout.length + copyBytes,
+      optimizerBytes,
     };
   });
 }

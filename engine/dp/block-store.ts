@@ -6,6 +6,7 @@ import { invariant, present } from '../core/invariant.js';
 import type { Block } from '../model/block.js';
 import { drawnRanges, type DrawnShare, initializeSlab, type SlabLayout } from '../model/slab.js';
 import { MappedFile } from '../tensor/mapped-file.js';
+import type { StateLayout } from '../tensor/optimizer.js';
 import { type MemoryCopy, readMemory, writeMemory } from '../tensor/memory-copy.js';
 import { snapshotFile, stateCopyFile, statesFile, weightsFile } from './memory-names.js';
 
@@ -23,8 +24,8 @@ export interface BlockStoreOptions {
   readonly worker: string;
   readonly blocks: readonly Block[];
   readonly layouts: readonly SlabLayout[];
-  /** Optimizer states per parameter (2 for AdamW, 1 for SGD with momentum). */
-  readonly numStates: number;
+  /** Of every optimizer state of every block, by block. */
+  readonly stateLayouts: readonly (readonly StateLayout[])[];
   readonly seed: number;
 }
 
@@ -93,12 +94,12 @@ export class BlockStore {
     trains: boolean,
   ): { readonly weights: Float32Array | null; readonly states: Float32Array | null } {
     const { length } = this.#layout(block);
-    const numFloats = length * this.#options.numStates;
+    const numFloats = this.#stateElements(block);
     const known = this.#held.get(block);
     const held = known ?? { weights: this.#create(weightsFile, block, length), states: null };
     this.#held.set(block, held);
     const states =
-      trains && held.states === null && this.#options.numStates > 0
+      trains && held.states === null && numFloats > 0
         ? (held.states = this.#create(statesFile, block, numFloats))
         : null;
     return {
@@ -114,7 +115,7 @@ export class BlockStore {
   parts(block: number): { readonly weights: Float32Array; readonly states: Float32Array | null } {
     return {
       weights: this.weights(block),
-      states: this.#get(block).states?.float32(0, this.#layout(block).length * this.#options.numStates) ?? null,
+      states: this.#get(block).states?.float32(0, this.#stateElements(block)) ?? null,
     };
   }
 
@@ -131,7 +132,7 @@ export class BlockStore {
     this.makeRoom(block, trains);
     const states = trains ? this.states(block) : [];
     fill(block, this.weights(block), states);
-    return (1 + states.length) * this.#layout(block).length * BYTES;
+    return states.reduce((sum, { length }) => sum + length, this.#layout(block).length) * BYTES;
   }
 
   /**
@@ -169,9 +170,11 @@ export class BlockStore {
       copyFrom(snapshotFile(folder, version, block, 'weights'), weights);
       const path = snapshotFile(folder, version, block, 'states');
       const isThere = states.length > 0 && existsSync(path);
-      for (const [i, state] of states.entries()) {
-        if (isThere) readMemory(path, i * state.byteLength, state);
+      let at = 0;
+      for (const state of states) {
+        if (isThere) readMemory(path, at, state);
         else state.fill(0);
+        at += state.byteLength;
       }
     };
   }
@@ -180,14 +183,21 @@ export class BlockStore {
     return this.#get(block).weights.float32(0, this.#layout(block).length);
   }
 
-  /** Views of the optimizer states of a block that trains, each as long as the slab. */
+  /** Views of the optimizer states of a block that trains, one behind the other. */
   states(block: number): Float32Array[] {
-    const { length } = this.#layout(block);
     const file = this.#get(block).states;
-    invariant(file !== null || this.#options.numStates === 0, () => `block ${block} has no optimizer states`);
-    return Array.from({ length: this.#options.numStates }, (_, i) =>
-      present(file, 'states').float32(i * length * BYTES, length),
-    );
+    invariant(file !== null || this.#stateElements(block) === 0, () => `block ${block} has no optimizer states`);
+    let at = 0;
+    return this.stateLayouts(block).map(({ length }) => {
+      const view = file?.float32(at * BYTES, length) ?? new Float32Array(length);
+      at += length;
+      return view;
+    });
+  }
+
+  /** Where the parameters of a block have their values in its optimizer states. */
+  stateLayouts(block: number): readonly StateLayout[] {
+    return present(this.#options.stateLayouts[block], `states of block ${block}`);
   }
 
   /** Gives back what a plan no longer needs: other blocks than `kept`, states of others than `updated`. */
@@ -224,6 +234,10 @@ export class BlockStore {
 
   #get(block: number): Held {
     return present(this.#held.get(block), `block ${block} of worker ${this.#options.worker}`);
+  }
+
+  #stateElements(block: number): number {
+    return this.stateLayouts(block).reduce((sum, { length }) => sum + length, 0);
   }
 
   #layout(block: number): SlabLayout {

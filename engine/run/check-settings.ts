@@ -8,7 +8,7 @@ import { UsageError } from '../core/errors.js';
 import { parseMemoryLimit } from '../core/memory-limit.js';
 import { growPolicyOf } from '../growth/policies.js';
 import { GROWTH_WAYS } from '../growth/ways.js';
-import { updateRule } from '../tensor/optimizers/registry.js';
+import { optimizerRule } from '../tensor/optimizers/registry.js';
 import { deviceBits, executorOf, isMixed, workersOf } from './devices.js';
 import { compileLearningRate, learningRateVariables, type TrainingTime } from './learning-rate.js';
 import { optimizerSpec } from './optimizer-spec.js';
@@ -24,7 +24,7 @@ export function checkSettings(config: TrainConfig): void {
   requireEqualDevices(config);
   requireWorkers(config, workers);
   readScheduleSetting(config.schedule);
-  updateRule(optimizerSpec(config));
+  optimizerRule(optimizerSpec(config));
   if (config.freeze === 'manual') parseFreezeSchedule(config.freezeSchedule);
   requireGrowth(config);
   if (config.microBatch !== 'auto') microBatchOf(config);

@@ -7,6 +7,7 @@ import { FREEZE_POLICIES } from '../../freeze/registry.js';
 import { durationInSteps } from '../core/duration.js';
 import { sharedParameters } from '../model/shared-parameters.js';
 import { halfWay } from '../tensor/jit/cpu-features.js';
+import { OPTIMIZERS } from '../tensor/optimizers/registry.js';
 import { deviceDoubt, hasKernels } from './devices.js';
 import { runLearningRate } from './run-learning-rate.js';
 import type { RunSetup } from './run-setup.js';
@@ -91,7 +92,7 @@ function clipDoubt({ config: { clip } }: Run): string | null {
 }
 
 function epsilonDoubt({ config: { epsilon, optimizer } }: Run): string | null {
-  if (optimizer === 'sgd' || epsilon <= MOST_EPSILON) return null;
+  if (epsilon <= MOST_EPSILON || !OPTIMIZERS.get(optimizer).reads.includes('epsilon')) return null;
   return `epsilon is ${epsilon}: gradients are divided by so much, and next to nothing is learned; usual is 1e-8`;
 }
 

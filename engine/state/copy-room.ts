@@ -7,13 +7,13 @@ import type { ModelState } from './depot.js';
 /** Bytes of those files of `sources` that do not exist yet. */
 export function bytesToMake(
   sources: readonly BlockSource[],
-  { lengths, numStates }: Pick<ModelState, 'lengths' | 'numStates'>,
+  { lengths, stateLengths }: Pick<ModelState, 'lengths' | 'stateLengths'>,
 ): number {
   let floats = 0;
   for (const { block, weights, states } of sources) {
     const length = present(lengths[block], `length of block ${block}`);
     if (!existsSync(weights)) floats += length;
-    if (states !== null && numStates > 0 && !existsSync(states)) floats += numStates * length;
+    if (states !== null && !existsSync(states)) floats += present(stateLengths[block], `states of block ${block}`);
   }
   return floats * Float32Array.BYTES_PER_ELEMENT;
 }

@@ -16,9 +16,9 @@ const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 /** What the depot has to know of a model. */
 export interface ModelState {
-  /** Elements of every block's parameters, and how many optimizer states there are of each. */
+  /** Elements of every block's parameters, and of all its optimizer states together. */
   readonly lengths: readonly number[];
-  readonly numStates: number;
+  readonly stateLengths: readonly number[];
   /**
    * A block as a checkpoint of the run has it: parameters, and optimizer states one behind the other (zeros where it
    * has none).
@@ -93,7 +93,7 @@ export class Depot {
       const { frozen, active, updated } = blocksOf(plan, worker);
       for (const block of [...frozen, ...active])
         for (const part of PARTS)
-          if (part === 'weights' || (updated.includes(block) && this.#model().numStates > 0))
+          if (part === 'weights' || (updated.includes(block) && this.#length(block, part) > 0))
             this.#landings.open(
               keptPlace(name, block, part),
               worker,
@@ -103,8 +103,8 @@ export class Depot {
   }
 
   #length(block: number, part: Part): number {
-    const { lengths, numStates } = this.#model();
-    return present(lengths[block], `length of block ${block}`) * (part === 'weights' ? 1 : numStates);
+    const { lengths, stateLengths } = this.#model();
+    return present((part === 'weights' ? lengths : stateLengths)[block], `length of block ${block}`);
   }
 
   #map(path: string, length: number): Float32Array {

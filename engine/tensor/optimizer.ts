@@ -10,11 +10,19 @@ import { numericAddressOf } from './jit/address-records.js';
 import { type Lanes, vectorLanes } from './jit/cpu-features.js';
 import { NativeUpdate } from './native-update.js';
 import { type HostTensor, type OnnxSession, runsOnnx } from './onnx-executor.js';
-import { type OptimizerSpec, updateRule } from './optimizers/registry.js';
+import { optimizerRule, type OptimizerSpec } from './optimizers/registry.js';
 import { leavesResting, RestingRows, type RowGradient, updateTiles } from './row-update.js';
+import type { TensorRule } from './tensor-rule.js';
 import type { UpdateRule, UpdateSettings } from './update-rule.js';
+import { type WholeBlock, wholeUpdate } from './whole-update.js';
 
-export { type OptimizerSpec, stateCount } from './optimizers/registry.js';
+export {
+  type OptimizerSpec,
+  stateCount,
+  stateElements,
+  type StateLayout,
+  stateLayouts,
+} from './optimizers/registry.js';
 export type { UpdateSettings } from './update-rule.js';
 
 /**
@@ -67,7 +75,7 @@ export interface OptimizerOptions {
 
 export class Optimizer {
   readonly spec: OptimizerSpec;
-  readonly #rule: UpdateRule;
+  readonly #rule: UpdateRule | TensorRule;
   /** Null where this processor has no machine code. */
   readonly #native: NativeUpdate | null;
   /** Null where there is machine code, and where the executor runs no ONNX. */
@@ -83,11 +91,31 @@ export class Optimizer {
     { tileElements = TILE_ELEMENTS, lanes = lanesBeside(executor) }: OptimizerOptions = {},
   ) {
     this.spec = spec;
-    this.#rule = updateRule(spec);
-    this.#native = lanes === null ? null : nativeUpdate(this.#rule, lanes);
-    this.#session = this.#native === null && runsOnnx(executor) ? executor.loadModel(this.#rule.model) : null;
-    this.#device = executor.memory === undefined ? null : new DeviceUpdate(executor, this.#rule);
+    const rule = (this.#rule = optimizerRule(spec));
+    const byElement = rule.isWhole === true ? null : rule;
+    this.#native = lanes === null || byElement === null ? null : nativeUpdate(byElement, lanes);
+    this.#session =
+      this.#native === null && byElement !== null && runsOnnx(executor) ? executor.loadModel(byElement.model) : null;
+    this.#device = executor.memory === undefined || byElement === null ? null : new DeviceUpdate(executor, byElement);
     this.#tileElements = tileElements;
+  }
+
+  /** Whether it updates whole parameters (`bindWhole`), or elements (`bind`, `bindRows`). */
+  get isWhole(): boolean {
+    return this.#rule.isWhole === true;
+  }
+
+  get #byElement(): UpdateRule {
+    const rule = this.#rule;
+    invariant(rule.isWhole !== true, () => `${this.spec.kind} updates whole parameters`);
+    return rule;
+  }
+
+  /** Ties the update of whole parameters to the buffers of a block. */
+  bindWhole(block: WholeBlock): BoundUpdate {
+    const rule = this.#rule;
+    invariant(rule.isWhole === true, () => `${this.spec.kind} updates elements`);
+    return nativeBinding(wholeUpdate(rule, this.spec.ema ?? 0, block));
   }
 
   /**
@@ -95,7 +123,7 @@ export class Optimizer {
    * Elements outside the segments are left alone. All are in the host's memory, or all in the device's.
    */
   bind(weights: Vector, grads: Vector, states: readonly Vector[], segments: readonly Segment[]): BoundUpdate {
-    const rule = this.#rule;
+    const rule = this.#byElement;
     invariant(
       states.length === rule.stateCount,
       () => `${rule.model.name}: ${states.length} states, not ${rule.stateCount}`,
@@ -150,7 +178,7 @@ export class Optimizer {
     states: readonly Float32Array[],
     segments: readonly Segment[],
   ): BoundUpdate {
-    const rule = this.#rule;
+    const rule = this.#byElement;
     const [segment, ...others] = segments;
     invariant(
       segment?.length === weights.length && others.length === 0,
@@ -216,7 +244,7 @@ export class Optimizer {
   }
 
   #hostTiles(weights: Float32Array, grads: Float32Array, states: readonly Float32Array[], scalars: Scalars): BindTile {
-    const update = hostUpdate(this.#rule);
+    const update = hostUpdate(this.#byElement);
     return ({ offset, length, decays }) => ({
       run: () => update(weights, grads, states, offset, offset + length, decays ? scalars.decaying : scalars.plain),
       free: () => undefined,
@@ -243,12 +271,15 @@ function nativeUpdate(rule: UpdateRule, lanes: Lanes): NativeUpdate | null {
   }
 }
 
-function nativeBinding(update: () => void, setScalars: (settings: UpdateSettings) => void): BoundUpdate {
-  let bound: (() => void) | null = update;
+function nativeBinding(
+  update: (settings: UpdateSettings) => void,
+  setScalars: (settings: UpdateSettings) => void = () => undefined,
+): BoundUpdate {
+  let bound: ((settings: UpdateSettings) => void) | null = update;
   return {
     run(settings) {
       setScalars(settings);
-      present(bound, 'an update (it is freed)')();
+      present(bound, 'an update (it is freed)')(settings);
     },
     free() {
       bound = null;

@@ -5,6 +5,7 @@ import { UsageError } from '../core/errors.js';
 import type { ElementwiseSpec, Operation } from './jit/elementwise.js';
 import { OnnxBuilder } from './onnx.js';
 import type { OnnxModel } from './onnx-executor.js';
+import type { TensorRule } from './tensor-rule.js';
 
 /** What a run can set of its optimizer; every kind takes what it needs. */
 export interface OptimizerSettings {
@@ -24,14 +25,14 @@ export interface OptimizerKind {
   /** The settings that it reads; the others change nothing. */
   readonly reads: readonly (keyof OptimizerSettings)[];
   /** Throws a UsageError (PT_OPTIMIZER) for numbers that cannot train. */
-  rule(settings: OptimizerSettings): UpdateRule;
+  rule(settings: OptimizerSettings): UpdateRule | TensorRule;
 }
 
 /** Declares a kind; its rule sees the settings that it says it reads, and no others. */
 export const defineOptimizer = <K extends keyof OptimizerSettings>(kind: {
   readonly name: string;
   readonly reads: readonly K[];
-  readonly rule: (settings: Pick<OptimizerSettings, K>) => UpdateRule;
+  readonly rule: (settings: Pick<OptimizerSettings, K>) => UpdateRule | TensorRule;
 }): OptimizerKind => kind;
 
 /** What changes from step to step. */
@@ -49,6 +50,7 @@ export interface UpdateSettings {
  * write.
  */
 export interface UpdateRule {
+  readonly isWhole?: false;
   readonly model: OnnxModel;
   /** The same operations in the same order. */
   readonly pass: ElementwiseSpec;

@@ -12,7 +12,7 @@ import { StageCompiler } from '../model/stage-compiler.js';
 import { BufferPool } from '../tensor/buffer-pool.js';
 import type { Executor } from '../tensor/executor.js';
 import type { Lanes } from '../tensor/jit/cpu-features.js';
-import { Optimizer, type OptimizerSpec, stateCount } from '../tensor/optimizer.js';
+import { Optimizer, type OptimizerSpec, stateLayouts } from '../tensor/optimizer.js';
 import { type KeptResults, ProgramShelf } from '../tensor/program-shelf.js';
 import { HostAdder, NativeAdder, type VectorAdder } from '../tensor/vector-adder.js';
 import type { CacheSettings } from './cache-settings.js';
@@ -97,7 +97,7 @@ export function assembleEquipment(parts: EquipmentParts): Equipment {
   const traces = new BlockTraces(kept.results, kept.identity);
   const compiler = new StageCompiler(model, dataset.info, traces, keepsRows, executor.logSumExp);
   const adder = lanes === null ? new HostAdder() : new NativeAdder(lanes);
-  const numStates = stateCount(parts.optimizer);
+  const states = layouts.map((layout) => stateLayouts(parts.optimizer, layout));
   return {
     subject: {
       model,
@@ -117,7 +117,7 @@ export function assembleEquipment(parts: EquipmentParts): Equipment {
     place: {
       ...memory,
       worker,
-      store: new BlockStore({ folder: memory.folder, worker, blocks: initial, layouts, numStates, seed }),
+      store: new BlockStore({ folder: memory.folder, worker, blocks: initial, layouts, stateLayouts: states, seed }),
       memory: new ProcessMemory(memory.folder, worker),
     },
     cache,

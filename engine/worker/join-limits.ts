@@ -9,7 +9,7 @@ import type { Model } from '../model/block.js';
 import { slabLayout } from '../model/slab.js';
 import type { OwnMeans } from '../protocol/invitation.js';
 import { optimizerSpec } from '../run/optimizer-spec.js';
-import { stateCount } from '../tensor/optimizer.js';
+import { stateElements } from '../tensor/optimizer.js';
 import { type Shape, sizeOf } from '../tensor/shape.js';
 
 /** Largest numbers of a configuration that came over a network. */
@@ -54,8 +54,9 @@ export function requireBounds(config: TrainConfig, microBatch: number, own: OwnM
  */
 export function requireRoomForModel({ blocks, name }: Model, config: TrainConfig): void {
   within(`number of blocks of ${name}`, blocks.length, MAX_BLOCKS);
-  const floats = blocks.reduce((most, block) => Math.max(most, slabLayout(block).length), 0);
-  const bytes = BYTES * floats * (3 + stateCount(optimizerSpec(config)));
+  const spec = optimizerSpec(config);
+  const floats = blocks.map(slabLayout).map((layout) => 3 * layout.length + stateElements(spec, layout));
+  const bytes = BYTES * Math.max(0, ...floats);
   if (!(bytes <= machineBytes())) throw noRoom(`a block of the model ${name}`, bytes, machineBytes());
 }
 

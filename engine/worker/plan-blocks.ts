@@ -108,7 +108,9 @@ export class PlanBlocks {
     if (place.checkpoints == null) return null;
     const folder = join(place.checkpoints, restore.name);
     return (index, weights, states) => {
-      loadBlock(folder, index, subject.model, present(subject.layouts[index], 'layout'), weights, states);
+      const layouts = place.store.stateLayouts(index);
+      const placed = states.map((values, i) => ({ values, layout: present(layouts[i], 'layout of a state') }));
+      loadBlock(folder, index, subject.model, present(subject.layouts[index], 'layout'), weights, placed);
     };
   }
 

@@ -4,8 +4,8 @@ import { present } from '../core/invariant.js';
 import type { GradientExchange, ReducedShard } from '../dp/gradient-exchange.js';
 import type { SlabLayout } from '../model/slab.js';
 import type { Order } from '../protocol/messages.js';
-import type { Vector } from '../tensor/device-memory.js';
-import type { BoundUpdate, Optimizer } from '../tensor/optimizer.js';
+import { isOnDevice, type Vector } from '../tensor/device-memory.js';
+import { type BoundUpdate, type Optimizer, stateLayouts } from '../tensor/optimizer.js';
 
 /** The parameters and optimizer states of blocks, where they are computed with. */
 export interface BlockVectors {
@@ -23,19 +23,26 @@ export interface StageUpdatesOptions {
   readonly exchange: Pick<GradientExchange, 'shards'>;
 }
 
+interface BlockUpdate {
+  /** The one whose learning rate counts. */
+  readonly block: number;
+  readonly bound: BoundUpdate;
+}
+
 type Segments = SlabLayout['segments'];
 
 export class StageUpdates {
-  /** `block` is the one whose learning rate counts. */
-  readonly #updates: readonly { readonly block: number; readonly bound: BoundUpdate }[];
+  readonly #updates: readonly BlockUpdate[];
 
   constructor(options: StageUpdatesOptions) {
     const { blocks, exchange } = options;
     this.#updates = blocks.flatMap((block) =>
-      exchange.shards(block).map((shard) => ({
-        block: ('data' in shard ? shard.of : undefined) ?? block,
-        bound: bind(options, block, shard),
-      })),
+      options.optimizer.isWhole
+        ? bindWhole(options, block)
+        : exchange.shards(block).map((shard) => ({
+            block: ('data' in shard ? shard.of : undefined) ?? block,
+            bound: bind(options, block, shard),
+          })),
     );
   }
 
@@ -67,6 +74,60 @@ function bind({ store, optimizer, layouts }: StageUpdatesOptions, block: number,
     states as Float32Array[],
     segments,
   );
+}
+
+/**
+ * The parameters of a block that have a gradient, by the block whose learning rate counts: a frozen block has none but
+ * those that it shares.
+ */
+function bindWhole({ store, optimizer, layouts, exchange }: StageUpdatesOptions, block: number): BlockUpdate[] {
+  const layout = present(layouts[block], `layout of block ${block}`);
+  const states = stateLayouts(optimizer.spec, layout);
+  const shards = exchange.shards(block);
+  const owned = layout.entries.flatMap((entry, index) => {
+    const shard = shards.find(({ from, to }) => from < entry.offset + entry.size && entry.offset < to);
+    return shard === undefined ? [] : [{ entry, index, owner: ('data' in shard ? shard.of : undefined) ?? block }];
+  });
+  return [...new Set(owned.map(({ owner }) => owner))].map((owner) => {
+    const own = owned.filter((one) => one.owner === owner);
+    const bound = optimizer.bindWhole({
+      entries: own.map(({ entry }) => entry),
+      weights: store.weights(block),
+      states: store.states(block),
+      layouts: states.map(({ length, entries }) => ({
+        length,
+        entries: own.map(({ index }) => present(entries[index], 'a parameter in a state')),
+      })),
+      gradient(offset, into) {
+        into.fill(0);
+        for (const shard of shards) copyGradient(shard, offset, into);
+      },
+    });
+    return { block: owner, bound };
+  });
+}
+
+/** What a shard has of elements `offset`... of the slab, without rows of zeros. */
+function copyGradient(shard: ReducedShard, offset: number, into: Float32Array): void {
+  const [from, to] = [Math.max(shard.from, offset), Math.min(shard.to, offset + into.length)];
+  if (from >= to) return;
+  if ('data' in shard) {
+    const [data, place] = [
+      shard.data.subarray(from - shard.from, to - shard.from),
+      into.subarray(from - offset, to - offset),
+    ];
+    if (isOnDevice(data)) data.download(place);
+    else place.set(data);
+    return;
+  }
+  const { table, rows } = shard;
+  const { ids, values } = rows.all;
+  for (const [i, id] of ids.entries()) {
+    const row = table.from + id * table.width;
+    const [begin, end] = [Math.max(from, row), Math.min(to, row + table.width)];
+    if (begin < end)
+      into.set(values.subarray(i * table.width + begin - row, i * table.width + end - row), begin - offset);
+  }
 }
 
 /** The segments within the elements [from, to) of a slab, counted from `from`. */

@@ -39,7 +39,7 @@ describe('a run', () => {
         digests: () => ({ model: 'm', data: 'd' }),
         model: () => ({
           lengths: [],
-          numStates: 0,
+          stateLengths: [],
           load: () => ({ weights: new Float32Array(), states: new Float32Array() }),
         }),
         facts: () => ({

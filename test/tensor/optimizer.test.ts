@@ -11,6 +11,7 @@ import {
   type OptimizerSpec,
   type Segment,
   stateCount,
+  stateLayouts,
 } from '../../engine/tensor/optimizer.js';
 
 const f32 = Math.fround;
@@ -232,7 +233,7 @@ describe('Optimizer', () => {
   });
 
   // The golden numbers are those of optax, two steps from weights [[1, -2, .5], [.25, 3, -1]].
-  it.each<[string, OptimizerSpec, number, readonly number[]]>([
+  const GOLDEN: [string, OptimizerSpec, number, readonly number[]][] = [
     [
       'adagrad',
       { kind: 'adagrad', epsilon: 1e-10, weightDecay: 0 },
@@ -245,18 +246,57 @@ describe('Optimizer', () => {
       0.01,
       [0.99491587, -1.944901355, 0.344337015, 0.150000025, 2.97088813, -0.916520479],
     ],
-  ])('%s takes the steps of the literature', (_, spec, learningRate, expected) => {
+    [
+      'lamb',
+      { kind: 'lamb', beta1: 0.9, beta2: 0.999, epsilon: 1e-6, weightDecay: 0.01 },
+      0.01,
+      [0.997295809, -1.976100242, 0.457524384, 0.215831022, 2.984378343, -0.969098903],
+    ],
+    [
+      'lars',
+      { kind: 'lars', momentum: 0.9, weightDecay: 1e-4 },
+      0.1,
+      [1.00010764, -1.999905789, 0.49964239, 0.249688306, 2.999919497, -0.999594269],
+    ],
+    [
+      'adafactor',
+      { kind: 'adafactor', weightDecay: 0 },
+      0.01,
+      [1.011698965, -1.994551205, 0.479651414, 0.239453439, 3.000794367, -0.992699849],
+    ],
+  ];
+  it.each(GOLDEN)('%s takes the steps of the literature', (_, spec, learningRate, expected) => {
     const weights = Float32Array.of(1, -2, 0.5, 0.25, 3, -1);
-    const grads = Float32Array.of(0.1, -0.2, 0.3, 0.4, 0.5, -0.6);
-    const states = Array.from({ length: stateCount(spec) }, () => new Float32Array(6));
+    // What is clipped is halved here.
+    const grads = Float32Array.of(0.2, -0.4, 0.6, 0.8, 1, -1.2);
+    const entry = { shape: [2, 3], offset: 0, size: 6, decays: true };
+    const layouts = stateLayouts(spec, { length: 6, entries: [entry] });
+    const states = layouts.map(({ length }) => new Float32Array(length));
     const optimizer = new Optimizer(executor, spec);
-    const bound = optimizer.bind(weights, grads, states, [{ offset: 0, length: 6, decays: true }]);
-    bound.run({ learningRate, gradientScale: 1, updateCount: 1 });
-    grads.set([-0.3, 0.1, 0.2, 0, -0.5, 0.1]);
-    bound.run({ learningRate, gradientScale: 1, updateCount: 2 });
+    const bound = optimizer.isWhole
+      ? optimizer.bindWhole({ entries: [entry], weights, states, layouts, gradient: (_at, into) => into.set(grads) })
+      : optimizer.bind(weights, grads, states, [{ ...entry, length: 6 }]);
+    bound.run({ learningRate, gradientScale: 0.5, updateCount: 1 });
+    grads.set([-0.6, 0.2, 0.4, 0, -1, 0.2]);
+    bound.run({ learningRate, gradientScale: 0.5, updateCount: 2 });
     // They are written with nine digits; 32 bits have seven.
     for (const [i, value] of expected.entries()) expect(weights[i]).toBeCloseTo(value, 6);
     bound.free();
     optimizer.free();
+  });
+
+  it('adafactor keeps a row and a column of a matrix, and all of a vector', () => {
+    const entries = [
+      { shape: [40, 30], offset: 0, size: 1200 },
+      { shape: [30], offset: 1200, size: 30 },
+    ];
+    const layouts = stateLayouts({ kind: 'adafactor', weightDecay: 0, ema: 0.5 }, { length: 1232, entries });
+    expect(layouts.map((layout) => layout.entries.map(({ size }) => size))).toEqual([
+      [40, 30],
+      [30, 0],
+      [1200, 30],
+    ]);
+    // Begins of parameters are multiples of 16 elements.
+    expect(layouts.map(({ length }) => length)).toEqual([80, 32, 1232]);
   });
 });

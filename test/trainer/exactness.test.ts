@@ -162,6 +162,7 @@ describe('randomness, optimizers and language models are as exact', () => {
     ['dropout', { modelOptions: { layers: 2, width: 16, heads: 2, patch: 8, dropout: 0.2 } }],
     ['SGD with Nesterov momentum', { optimizer: 'sgd', nesterov: true, lr: '0.05' }],
     ['no clipping', { clip: 0 }],
+    ['an optimizer that looks at whole parameters', { optimizer: 'lamb', lr: '1e-2' }],
     [
       'rmsprop, a schedule by name, rates by layer and a mean of the weights',
       { optimizer: 'rmsprop', lr: '1e-2', lrSchedule: 'cosine', layerDecay: 0.7, ema: 0.9 },

@@ -77,9 +77,18 @@ describe('a run that ends with a failure', () => {
 });
 
 describe('a finished run that is to be longer', () => {
+  // With states that are no slabs, which go through a checkpoint.
   it('goes on to the bits of a run that was so long from the start, where nothing goes by its length', async () => {
     const run = RunFolder.create(join(folder, 'longer'));
-    const changes = { ...CONFIG, lr: '1e-3', freeze: 'manual', freezeSchedule: '12:1', steps: 10 } as const;
+    const changes = {
+      ...CONFIG,
+      lr: '1e-3',
+      freeze: 'manual',
+      freezeSchedule: '12:1',
+      steps: 10,
+      optimizer: 'adafactor',
+      ema: 0.9,
+    } as const;
     await trainInto(run, { ...changes, devices: 'cpu:2', pipeline: 2 });
     const longer = { ...changes, steps: 20 };
     const resumed = await trainInto(run, { ...longer, devices: 'cpu:1' }, { resume: true });
