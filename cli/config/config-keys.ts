@@ -42,6 +42,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
       'momentum',
       'nesterov',
       'clip',
+      'labelSmoothing',
       'layerDecay',
       'ema',
     ],

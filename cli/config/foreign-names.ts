@@ -29,6 +29,7 @@ const SAID_HERE: readonly (readonly [string, readonly string[]])[] = [
   ['--weight-decay', ['wd', 'l2', 'weight-decay-rate']],
   ['--warmup', ['warmup-steps', 'warmup-ratio', 'num-warmup-steps', 'lr-warmup-iters', 'warmup-iters']],
   ['--clip', ['clip-grad', 'clip-norm', 'max-grad-norm', 'grad-clip', 'gradient-clip-val', 'gradient-clip-norm']],
+  ['--label-smoothing', ['label-smoothing-factor', 'smoothing']],
   ['--layer-decay', ['llrd', 'layerwise-lr-decay', 'layer-lr-decay', 'layer-wise-decay']],
   ['--ema', ['ema-decay', 'model-ema', 'model-ema-decay', 'swa']],
   ['--beta1', ['adam-beta1', 'beta-1']],

@@ -37,6 +37,12 @@ export const OPTIMIZER_SETTINGS = {
   rho: z.number().min(0).lt(1).default(0.99).describe('rmsprop: decay of the mean square'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('sgd, lars: momentum'),
   nesterov: z.boolean().default(false).describe('sgd: Nesterov momentum'),
+  labelSmoothing: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe('share of the target that goes to all classes in equal parts, in training, such as 0.1'),
   layerDecay: z
     .number()
     .gt(0)

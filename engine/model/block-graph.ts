@@ -131,6 +131,7 @@ function traceBody(options: BlockTraceOptions, { label, block, inputs, run }: Bo
     data: options.data,
     microBatch: options.microBatch,
     isTraining: options.isTraining,
+    labelSmoothing: options.isTraining ? (options.model.labelSmoothing ?? 0) : 0,
   };
   const roles = inputs.map(({ role }) => role);
   /** Of what the body asks its context for; a custom gradient asks after the forward has returned. */

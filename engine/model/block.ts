@@ -48,6 +48,8 @@ export interface BlockContext {
   dropout(x: Tensor, rate: number, tag: string): Tensor;
   /** False for evaluation and for frozen blocks. */
   readonly isTraining: boolean;
+  /** For the loss: the share of a target that goes to all classes; 0 or absent in evaluation, and by default. */
+  readonly labelSmoothing?: number;
 }
 
 export type BlockKind = 'embedding' | 'attention' | 'mlp' | 'head' | 'other';
@@ -95,6 +97,8 @@ export interface Model {
   readonly outcome?: Outcome;
   /** In which numbers the run computes; default: fp32. A setting of the run, not to be given by a model file. */
   readonly precision?: Precision;
+  /** What the context of the loss says in training; default: 0. A setting of the run, too. */
+  readonly labelSmoothing?: number;
   /** What was decided about it, such as where its head comes from: one sentence each, told when a run starts. */
   readonly notes?: readonly string[];
   /** What looks wrong about it beside these data: one sentence each, told when a run starts. */

@@ -14,8 +14,14 @@ import { sharingProblem } from './shared-parameters.js';
 
 const NAME = /^[A-Za-z0-9._-]+$/;
 
+/** What a run decides about its model besides the options. */
+export interface ModelSettings {
+  readonly precision?: Precision;
+  readonly labelSmoothing?: number;
+}
+
 /**
- * Validates the options, builds the model for a run of that precision and checks its blocks. Throws ModelError
+ * Validates the options, builds the model for a run of these settings and checks its blocks. Throws ModelError
  * PT_MODEL_OPTIONS, PT_MODEL_DATA (of built-in models), PT_MODEL_THREW (whatever else the definition throws) or
  * PT_MODEL_BLOCKS.
  */
@@ -23,7 +29,7 @@ export function buildModel(
   definition: ModelDefinition,
   options: Record<string, unknown>,
   info: DataInfo,
-  precision: Precision = 'fp32',
+  { precision = 'fp32', labelSmoothing = 0 }: ModelSettings = {},
 ): Model {
   const { value, problem } = checkOptions(definition.options, options);
   if (problem !== null) {
@@ -47,7 +53,7 @@ export function buildModel(
     );
   }
   checkModel(definition.name, model);
-  return given(model, precision, definition.places);
+  return given(model, { precision, labelSmoothing }, definition.places);
 }
 
 const at = (places: ModelPlaces | undefined, error: unknown): string => {
@@ -56,14 +62,14 @@ const at = (places: ModelPlaces | undefined, error: unknown): string => {
 };
 
 /** The same model; what somebody wrote may be an object of a class, or frozen. */
-const given = (model: Model, precision: Precision, places: ModelPlaces | undefined): Model => ({
+const given = (model: Model, settings: ModelSettings, places: ModelPlaces | undefined): Model => ({
   name: model.name,
   blocks: model.blocks,
   loss: (y, context) => model.loss(y, context),
   score: model.score === null ? null : (y, context) => model.score?.(y, context) as Tensor,
   metric: model.metric,
   ...(model.outcome === undefined ? {} : { outcome: model.outcome }),
-  precision,
+  ...settings,
   ...(model.notes === undefined ? {} : { notes: model.notes }),
   ...(model.doubts === undefined ? {} : { doubts: model.doubts }),
   ...(places === undefined ? {} : { places }),

@@ -26,7 +26,7 @@ export function tokensOutcome(
 
 /** Loss [B] of a causal language model: the mean over the tokens of the sample; right is the field `targets` [B, T]. */
 export const nextTokenLoss = (y_BTV: tf.Tensor, context: BlockContext): tf.Tensor =>
-  tf.mean(nn.crossEntropy(y_BTV, context.field('targets')), -1);
+  tf.mean(nn.crossEntropy(y_BTV, context.field('targets'), context.labelSmoothing), -1);
 
 export const NEXT_TOKEN_OUTCOME: Outcome = {
   kind: 'tokens',

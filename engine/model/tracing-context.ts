@@ -21,10 +21,12 @@ export interface ContextOptions {
   /** Index of the block; noise is keyed by it. */
   readonly block: number;
   readonly isTraining: boolean;
+  readonly labelSmoothing: number;
 }
 
 export class TracingContext implements BlockContext {
   readonly isTraining: boolean;
+  readonly labelSmoothing: number;
   /** Roles of the inputs that were asked for, in order. */
   readonly roles: PortRole[] = [];
   readonly #options: ContextOptions;
@@ -34,6 +36,7 @@ export class TracingContext implements BlockContext {
 
   constructor(options: ContextOptions, session: TraceSession) {
     this.isTraining = options.isTraining;
+    this.labelSmoothing = options.labelSmoothing;
     this.#options = options;
     this.#session = session;
   }

@@ -122,4 +122,4 @@ export const transformerLayers = (options: TransformerOptions, reach: Reach = {}
 
 /** Loss [B] of class logits [B, C] against the field `label`. */
 export const classLoss = (y_BC: tf.Tensor, context: BlockContext): tf.Tensor =>
-  nn.crossEntropy(y_BC, context.field('label'));
+  nn.crossEntropy(y_BC, context.field('label'), context.labelSmoothing);

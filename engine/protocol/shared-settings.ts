@@ -36,6 +36,7 @@ const numbers = {
   beta2: true,
   epsilon: true,
   ema: true,
+  labelSmoothing: true,
   rho: true,
   momentum: true,
   nesterov: true,

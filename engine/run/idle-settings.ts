@@ -133,6 +133,7 @@ export const SETTING_READERS: Readonly<Record<Name, Reader>> = {
   rho: optimizerReads('rho'),
   momentum: optimizerReads('momentum'),
   nesterov,
+  labelSmoothing: 'always',
   layerDecay: 'always',
   ema: 'always',
   clip: 'always',

@@ -34,6 +34,8 @@ export function openKeptResults(folder: string | null, capMb: number): KeptResul
  * All that decides what a built-in model computes, besides the code; null for models that somebody plugged in, whose
  * code may depend on anything. Which tokens the ids stand for changes nothing of it.
  */
-export function builtInIdentity({ model, modelOptions }: TrainConfig, data: DataInfo): string | null {
-  return builtInModel(model) === null ? null : JSON.stringify([model, modelOptions, { ...data, tokenizer: null }]);
+export function builtInIdentity({ model, modelOptions, labelSmoothing }: TrainConfig, data: DataInfo): string | null {
+  return builtInModel(model) === null
+    ? null
+    : JSON.stringify([model, modelOptions, labelSmoothing, { ...data, tokenizer: null }]);
 }

@@ -14,6 +14,7 @@ import type { Model } from '../model/block.js';
 import { type BlockPrograms, blockPrograms } from '../model/block-programs.js';
 import { buildModel } from '../model/build-model.js';
 import type { ModelDefinition } from '../model/define.js';
+import { requireSmoothing } from '../model/label-smoothing.js';
 import { loadModel } from '../model/load-model.js';
 import type { ModelSource } from '../model/model-source.js';
 import { type SlabLayout, slabLayout } from '../model/slab.js';
@@ -129,7 +130,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const { definition, source } = await loadModel(config.model);
   const dataset = openRunDataset(config, definition.dataDefaults);
   requireBatch(config.batch, dataset);
-  const built = buildModel(definition, config.modelOptions, dataset.info, config.precision);
+  const built = buildModel(definition, config.modelOptions, dataset.info, config);
   const metrics = new RunMetrics(config.metrics, built, dataset.info);
   const { name, higherIsBetter } = metrics.first;
   const model = { ...built, metric: { name, higherIsBetter } };
@@ -139,6 +140,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   if (config.pipeline !== 'auto') requireBlocks(config.pipeline, model.blocks.length, 0);
   const microBatch = microBatchOf(config);
   checkTraces(model, dataset.info, microBatch);
+  requireSmoothing(model, dataset.info, microBatch);
   let programs: BlockPrograms | null = null;
   const sampler = new Sampler({
     numTrain: dataset.numTrain,

@@ -110,7 +110,7 @@ async function loadSubject(setup: Setup, config: TrainConfig): Promise<Omit<Init
   const dataset = openRunDataset(config, definition.dataDefaults);
   if (expects !== null) requireEqual('data', config.data, dataset.digest, expects.data);
   await pause();
-  const model = buildModel(definition, config.modelOptions, dataset.info, config.precision);
+  const model = buildModel(definition, config.modelOptions, dataset.info, config);
   if (expects !== null) requireRoomForModel(model, config);
   if (expects !== null)
     requireEqual('model', config.model, modelDigest(model, dataset.info, microBatch), expects.model);

@@ -38,7 +38,7 @@ function subjectOf(
   precision: 'fp32' | 'bf16' = 'fp32',
 ): ProgramSubject {
   if (definition === null) throw new Error('there is no such model');
-  return { definition, modelOptions, data, model: buildModel(definition, modelOptions, data, precision) };
+  return { definition, modelOptions, data, model: buildModel(definition, modelOptions, data, { precision }) };
 }
 const [gpt, bert] = [builtInModel('gpt'), builtInModel('bert')];
 const SMALL = { layers: 2, width: 16, heads: 4 };

@@ -37,13 +37,12 @@ export function plainAttention(q: T, k: T, v: T, heads: number, causal: boolean,
   if (mask !== undefined) scores = tf.add(scores, tf.reshape(tf.mul(tf.sub(1, mask), -1e9), [B, 1, 1, S]));
   return tf.reshape(tf.transpose(tf.matMul(tf.softmax(scores), split(v)), [0, 2, 1, 3]), [B, S, D]);
 }
-const plainCrossEntropy = (logits: T, labels: T): T =>
-  tf.neg(
-    tf.sum(
-      tf.mul(tf.logSoftmax(logits), tf.oneHot(labels as tf.Tensor1D, logits.shape.at(-1) as number, 1, 0, 'float32')),
-      -1,
-    ),
-  );
+const plainCrossEntropy = (logits: T, labels: T, smoothing = 0): T => {
+  const classes = logits.shape.at(-1) as number;
+  const target = tf.oneHot(labels as tf.Tensor1D, classes, 1, 0, 'float32');
+  const smooth = smoothing === 0 ? target : tf.add(tf.mul(target, 1 - smoothing), smoothing / classes);
+  return tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), smooth), -1));
+};
 
 export const qkv = [floats('q', [2, 5, 8]), floats('k', [2, 5, 8]), floats('v', [2, 5, 8])];
 const mask: Input = { shape: [2, 5], dtype: 'float32', data: Float32Array.of(1, 1, 1, 0, 0, 1, 1, 1, 1, 1) };
@@ -122,6 +121,13 @@ export const nnCases: readonly NnCase[] = [
     wrt: [0],
     fused: (l, y) => nn.crossEntropy(l as T, y as T),
     plain: (l, y) => plainCrossEntropy(l as T, y as T),
+  },
+  {
+    name: 'crossEntropy with smoothed labels',
+    inputs: [floats('l', [6, 5], (x) => x * 4), ints([6], 0, 5)],
+    wrt: [0],
+    fused: (l, y) => nn.crossEntropy(l as T, y as T, 0.2),
+    plain: (l, y) => plainCrossEntropy(l as T, y as T, 0.2),
   },
   {
     name: 'crossEntropy of sequences',

@@ -164,8 +164,8 @@ describe('randomness, optimizers and language models are as exact', () => {
     ['no clipping', { clip: 0 }],
     ['an optimizer that looks at whole parameters', { optimizer: 'lamb', lr: '1e-2' }],
     [
-      'rmsprop, a schedule by name, rates by layer and a mean of the weights',
-      { optimizer: 'rmsprop', lr: '1e-2', lrSchedule: 'cosine', layerDecay: 0.7, ema: 0.9 },
+      'rmsprop, a schedule by name, rates by layer, a mean of the weights, smoothed labels',
+      { optimizer: 'rmsprop', lr: '1e-2', lrSchedule: 'cosine', layerDecay: 0.7, ema: 0.9, labelSmoothing: 0.1 },
     ],
     [
       'a language model',

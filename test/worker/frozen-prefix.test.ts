@@ -30,7 +30,7 @@ describe('a frozen prefix', () => {
 
   it.each(PRECISIONS)('in %s reads what it computed, bit for bit, and goes on from the level before', (precision) => {
     const options = { layers: 2, width: 8, heads: 2, patch: 4 };
-    const model = buildModel(present(builtInModel('vit'), 'vit'), options, dataset.info, precision);
+    const model = buildModel(present(builtInModel('vit'), 'vit'), options, dataset.info, { precision });
     const layouts = model.blocks.map(slabLayout);
     const slabs = model.blocks.map((block, i) => {
       const layout = present(layouts[i], 'layout');
