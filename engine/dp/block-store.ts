@@ -6,8 +6,8 @@ import { invariant, present } from '../core/invariant.js';
 import type { Block } from '../model/block.js';
 import { drawnRanges, type DrawnShare, initializeSlab, type SlabLayout } from '../model/slab.js';
 import { MappedFile } from '../tensor/mapped-file.js';
-import type { StateLayout } from '../tensor/optimizer.js';
 import { type MemoryCopy, readMemory, writeMemory } from '../tensor/memory-copy.js';
+import type { StateLayout } from '../tensor/optimizer.js';
 import { snapshotFile, stateCopyFile, statesFile, weightsFile } from './memory-names.js';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;

@@ -1,5 +1,5 @@
-// WholeUpdate: a tensor rule applied to the parameters of a block: their gradients are put together from where they
-// were reduced, in memory that all parameters share; what lies in the memory of a device is brought here and back. Whose
+// WholeUpdate: a tensor rule applied to the parameters of a block: their gradients are put together from where they were
+// reduced, in memory that all parameters share; what lies in the memory of a device is brought here and back. Whose
 // gradients they are is decided elsewhere.
 import { isOnDevice, type Vector } from './device-memory.js';
 import type { StateLayout } from './optimizers/registry.js';
