@@ -33,7 +33,7 @@ export const OPTIMIZER_SETTINGS = {
     .describe('decoupled weight decay (adamw, lamb, adafactor) or L2 (the other optimizers), on matrices only'),
   beta1: z.number().min(0).lt(1).default(0.9).describe('adamw, lamb: decay of the first moment'),
   beta2: z.number().min(0).lt(1).default(0.999).describe('adamw, lamb: decay of the second moment'),
-  epsilon: z.number().min(LEAST_EPSILON).default(1e-8).describe('adamw, adagrad, rmsprop, lamb: epsilon'),
+  epsilon: z.number().min(LEAST_EPSILON).default(1e-8).describe('adamw, adagrad, rmsprop, lamb, shampoo: epsilon'),
   rho: z.number().min(0).lt(1).default(0.99).describe('rmsprop: decay of the mean square'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('sgd, lars: momentum'),
   nesterov: z.boolean().default(false).describe('sgd: Nesterov momentum'),

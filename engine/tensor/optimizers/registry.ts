@@ -11,6 +11,7 @@ import { lamb } from './lamb.js';
 import { lars } from './lars.js';
 import { rmsprop } from './rmsprop.js';
 import { sgd } from './sgd.js';
+import { shampoo } from './shampoo.js';
 
 export const OPTIMIZERS = new Registry<OptimizerKind>('optimizer', [
   // In the order of listings.
@@ -21,6 +22,7 @@ export const OPTIMIZERS = new Registry<OptimizerKind>('optimizer', [
   lamb,
   lars,
   adafactor,
+  shampoo,
 ]);
 
 /** An optimizer by its name, with the settings that it reads. */
