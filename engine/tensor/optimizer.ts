@@ -13,7 +13,8 @@ import { type HostTensor, type OnnxSession, runsOnnx } from './onnx-executor.js'
 import { optimizerRule, type OptimizerSpec } from './optimizers/registry.js';
 import { leavesResting, RestingRows, type RowGradient, updateTiles } from './row-update.js';
 import type { TensorRule } from './tensor-rule.js';
-import type { UpdateRule, UpdateSettings } from './update-rule.js';
+import type { UpdateRule } from './update-rule.js';
+import type { UpdateSettings } from './update-settings.js';
 import { type WholeBlock, wholeUpdate } from './whole-update.js';
 
 export {
@@ -23,7 +24,7 @@ export {
   type StateLayout,
   stateLayouts,
 } from './optimizers/registry.js';
-export type { UpdateSettings } from './update-rule.js';
+export type { UpdateSettings } from './update-settings.js';
 
 /**
  * A run of weights to update. `decays` says whether weight decay applies (it does to matrices, not to biases and

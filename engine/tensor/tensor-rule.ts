@@ -1,7 +1,7 @@
 // TensorRule: what an optimizer does to a parameter as a whole, where an update rule sees single elements: norms of
 // weights and updates, sums over rows and columns. It computes in 64 bits, in the order of the elements of the whole
 // parameter, so that it does not matter who reduced which part of the gradient. It holds no state and no buffers.
-import type { UpdateSettings } from './update-rule.js';
+import type { UpdateSettings } from './update-settings.js';
 
 /** A parameter in the host's memory. */
 export interface WholeTensor {

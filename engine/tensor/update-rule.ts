@@ -6,6 +6,7 @@ import type { ElementwiseSpec, Operation } from './jit/elementwise.js';
 import { OnnxBuilder } from './onnx.js';
 import type { OnnxModel } from './onnx-executor.js';
 import type { TensorRule } from './tensor-rule.js';
+import type { UpdateSettings } from './update-settings.js';
 
 /** What a run can set of its optimizer; every kind takes what it needs. */
 export interface OptimizerSettings {
@@ -34,15 +35,6 @@ export const defineOptimizer = <K extends keyof OptimizerSettings>(kind: {
   readonly reads: readonly K[];
   readonly rule: (settings: Pick<OptimizerSettings, K>) => UpdateRule | TensorRule;
 }): OptimizerKind => kind;
-
-/** What changes from step to step. */
-export interface UpdateSettings {
-  readonly learningRate: number;
-  /** Factor of the gradient, e.g. from clipping; applied as a 32-bit float. */
-  readonly gradientScale: number;
-  /** Number of this update, from 1; AdamW corrects the bias of its moments by it. */
-  readonly updateCount: number;
-}
 
 /**
  * The model's inputs are weights, gradients, the states, the scalars; its outputs weights, states. Inputs and outputs

@@ -1,10 +1,10 @@
-// WholeUpdate: a tensor rule applied to the parameters of a block: their gradients are put together from where they were
-// reduced, in memory that all parameters share; what lies in the memory of a device is brought here and back. Whose
-// gradients they are is decided elsewhere.
+// WholeUpdate: a tensor rule applied to the parameters of a block. Their gradients are put together from where they
+// were reduced, in memory that all parameters share; what lies in the memory of a device is brought here and back.
+// Whose gradients they are is decided elsewhere.
 import { isOnDevice, type Vector } from './device-memory.js';
 import type { StateLayout } from './optimizers/registry.js';
 import type { TensorRule } from './tensor-rule.js';
-import type { UpdateSettings } from './update-rule.js';
+import type { UpdateSettings } from './update-settings.js';
 
 /** A parameter within the slab of its block. */
 export interface WholeEntry {
