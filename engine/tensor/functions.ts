@@ -2,9 +2,11 @@
 // these out in their place, also as methods of tensors.
 import type { Tensor, TensorLike } from '#tfjs';
 import * as tfjs from '#tfjs';
+import { conv2d } from './convolution.js';
 
 type Input = Tensor | TensorLike;
 type Axis = number | number[] | null;
+type DropFirst<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
 
 /** Numbers as a tensor, or the tensor itself. */
 const tensorOf = (x: Input): Tensor => (x instanceof tfjs.Tensor ? x : tfjs.tensor(x));
@@ -97,6 +99,9 @@ export function logSumExp(x: Input, axis: Axis = null, keepDims = false): Tensor
 /** The functions as methods of tensors. Safe to call again. */
 export function replaceMethods(): void {
   const methods = {
+    conv2d(this: Tensor, ...rest: DropFirst<Parameters<typeof conv2d>>) {
+      return conv2d(this, ...rest);
+    },
     norm(this: Tensor, ord?: number | 'euclidean' | 'fro', axis?: Axis, keepDims?: boolean) {
       return norm(this, ord, axis, keepDims);
     },

@@ -13,4 +13,5 @@ replaceMethods();
 
 export * from '#tfjs';
 // What is exported by name goes before what is exported by star.
+export { conv2d } from './convolution.js';
 export { cumprod, cumsum, divNoNan, euclideanNorm, logSumExp, norm } from './functions.js';

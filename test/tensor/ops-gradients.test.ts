@@ -1,6 +1,8 @@
 // The gradients that are added to those of TensorFlow.js, against central differences on its own cpu backend.
 import { describe, expect, it } from 'vitest';
+import * as tfjs from '#tfjs';
 import * as tf from '../../engine/tensor/tf.js';
+import { relativeError } from '../model/stage-run.js';
 import { floats, type Input, onBackend } from './parity.js';
 
 type T = tf.Tensor;
@@ -47,6 +49,14 @@ const products = [
   [[1, 3, 4], [2, 4, 5], false, false],
   [[3, 4], [2, 4, 5], false, false],
   [[4, 3], [5, 4], true, true],
+] as const;
+
+const convolutions = [
+  [[2, 4, 6, 2], [2, 3, 2, 3], [2, 3], 'valid'],
+  [[1, 5, 4, 2], [3, 3, 2, 2], 1, 'same'],
+  [[1, 5, 6, 1], [3, 2, 1, 2], 2, 'same'],
+  [[1, 6, 5, 1], [2, 3, 1, 2], [3, 1], 'valid'],
+  [[1, 4, 4, 1], [3, 3, 1, 2], 2, 1],
 ] as const;
 
 /** What the helper multiplies a result that is one number with. */
@@ -110,6 +120,12 @@ describe('an added gradient equals central differences', () => {
     ['tensorScatterUpdate from', (x) => tf.tensorScatterUpdate(tf.ones([3, 3, 4]), ids([0, 2], [2, 1]), x)],
     ['tensorScatterUpdate into', (x) => tf.tensorScatterUpdate(x, ids([1], [1, 1]), tf.ones([1, 3, 4]))],
     ['stridedSlice with masks', (x) => tf.stridedSlice(x, [0, 0, 3], [2, 0, 0], [1, 2, -2], 0, 2, 0, 0, 1)],
+    ['tile of rank 5', (x) => tf.tile(tf.reshape(x, [2, 1, 3, 2, 2]), [1, 3, 2, 1, 2])],
+    [
+      'stridedSlice of rank 5',
+      (x) => tf.stridedSlice(tf.reshape(x, [2, 1, 3, 2, 2]), [0, 0, 2], [2, 1, 0], [1, 1, -1]),
+    ],
+    ['topk of rank 3', (x) => tf.topk(tf.transpose(x, [2, 0, 1]), 2).values, spread],
     ['diag', (x) => tf.diag(tf.reshape(x, [4, 6]))],
     [
       'unsortedSegmentSum, with an id outside',
@@ -137,6 +153,22 @@ describe('an added gradient equals central differences', () => {
   it.each(functions.map(([name, body, map = (x) => x]) => [name, body, map] as const))('%s', (_, body, map) =>
     check([floats('x', cube, map)], (x) => body(x as T)),
   );
+
+  it.each(convolutions)('conv2d of %j by %j, strides %j, padding %s', (image, kernel, strides, pad) => {
+    const inputs = [floats('x', image), floats('kernel', kernel)];
+    check(inputs, (x, k) => tf.conv2d(x as T, k as T, strides as [number, number], pad));
+    const [ours, theirs] = [tf.conv2d, tfjs.conv2d].map((conv2d) =>
+      onBackend('cpu', inputs, [], (x, k) => (conv2d as typeof tf.conv2d)(x as T, k as T, strides, pad)),
+    );
+    // Sums of up to 18 products, in another order.
+    expect(relativeError(ours?.value ?? [], (theirs?.value ?? []) as Float32Array)).toBeLessThan(1e-6);
+  });
+
+  it('conv2d names what it cannot do', () => {
+    const [image, kernel] = [tf.ones([1, 5, 5, 2]), tf.ones([3, 3, 1, 4])];
+    expect(() => tf.conv2d(image, kernel, 1, 'valid')).toThrow('the kernel is for 1 channels, there are 2');
+    expect(() => tf.conv2d(image, tf.ones([7, 3, 2, 4]), 1, 'valid')).toThrow('leave no window');
+  });
 
   it('cumprod through a zero', () => {
     const data = Float32Array.of(2, 3, 0, 4, 1, 5, 0, 2, 0, 3);

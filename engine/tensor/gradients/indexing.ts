@@ -96,6 +96,20 @@ function intoSteps(dy: Tensor, x: Tensor, attrs: NamedAttrMap): Tensor {
   );
 }
 
+/** Sums the copies along one axis after the other, for any rank. */
+function intoTile(dy: Tensor, x: Tensor, attrs: NamedAttrMap): Tensor {
+  const reps = attrs['reps'] as unknown as number[];
+  let sum = dy;
+  for (const [axis, n] of x.shape.entries()) {
+    const times = present(reps[axis], 'a number of copies');
+    if (times === 1) continue;
+    const [before, behind] = [sum.shape.slice(0, axis), sum.shape.slice(axis + 1)];
+    const copies = tfjs.reshape(sum, [sizeOf(before), times, n * sizeOf(behind)]);
+    sum = tfjs.reshape(tfjs.sum(copies, 1), [...before, n, ...behind]);
+  }
+  return tfjs.reshape(sum, x.shape);
+}
+
 const unsortedSegmentSum: GradConfig = {
   kernelName: tfjs.UnsortedSegmentSum,
   inputsToSave: ['segmentIds'],
@@ -124,6 +138,7 @@ export const indexingGradients: readonly GradConfig[] = [
   tensorScatterUpdate,
   unsortedSegmentSum,
   ofOne(tfjs.StridedSlice, intoSteps),
+  ofOne(tfjs.Tile, intoTile),
   ofOne(tfjs.Diag, (dy, x) => {
     const places = tfjs.range(0, x.size, 1, 'int32');
     const isDiagonal = flag(tfjs.equal(tfjs.expandDims(places, 1), places));
