@@ -1,5 +1,6 @@
 // AddedTokens: tokens that are found in a text before anything else is done to it, such as [SEP], and take no part in
 // what the model of a tokenizer does. It gives the parts of the text between them.
+import { type Ends, WHOLE } from './text-ends.js';
 import { WORD_CHARACTER } from './unicode-classes.js';
 
 /** As in tokenizer.json. */
@@ -59,29 +60,33 @@ class Finder {
 }
 
 export class AddedTokens {
-  readonly #normalize: (text: string) => string;
+  readonly #normalize: (text: string, ends: Ends) => string;
   readonly #raw: Finder;
   readonly #normalized: Finder;
 
-  constructor(tokens: readonly AddedToken[], normalize: (text: string) => string) {
+  constructor(tokens: readonly AddedToken[], normalize: (text: string, ends: Ends) => string) {
     this.#normalize = normalize;
     this.#raw = new Finder(tokens.filter((token) => !token.normalized).map((token) => [token.content, token]));
     this.#normalized = new Finder(
-      tokens.filter((token) => token.normalized).map((token) => [normalize(token.content), token]),
+      tokens.filter((token) => token.normalized).map((token) => [normalize(token.content, WHOLE), token]),
     );
   }
 
-  /** The sections of a text in their order; empty ones are left out. */
-  sections(text: string): Section[] {
+  /**
+   * The sections of a text in their order; empty ones are left out. `ends`: which ends of it are those of the whole
+   * text. What stands beside a token that was found is normalized as if it were all.
+   */
+  sections(text: string, ends: Ends = WHOLE): Section[] {
     const sections: Section[] = [];
-    this.#raw.split(text).forEach((part, i) => {
+    this.#raw.split(text).forEach((part, i, { length }) => {
       if (typeof part !== 'string') {
         sections.push({ id: part.id });
         return;
       }
-      this.#normalized.split(this.#normalize(part)).forEach((inner, j) => {
+      const place = { start: i > 0 || ends.start, end: i < length - 1 || ends.end };
+      this.#normalized.split(this.#normalize(part, place)).forEach((inner, j) => {
         if (typeof inner !== 'string') sections.push({ id: inner.id });
-        else if (inner !== '') sections.push({ text: inner, isFirst: i === 0 && j === 0 });
+        else if (inner !== '') sections.push({ text: inner, isFirst: i === 0 && j === 0 && ends.start });
       });
     });
     return sections;

@@ -4,6 +4,7 @@
 import type { NumberArray } from '../tensor/shape.js';
 import type { DataSummary } from './data-summary.js';
 import type { FramedText } from './framed-text.js';
+import type { Ends } from './text-ends.js';
 import type { TextFacts } from './text-facts.js';
 import type { TokenizerIdentity } from './tokenizer-identity.js';
 
@@ -46,7 +47,10 @@ export interface Tokenizer {
   readonly unknown: number | null;
   /** Where a text may be cut, the tokens of the parts being those of the whole; behind a line break where absent. */
   readonly cut?: CutPlace;
-  encode(text: string): number[];
+  /** Of those that are cut in front of a space: whether a token may hold this character and a space behind it. */
+  readonly joinsSpace?: ((before: string) => boolean) | undefined;
+  /** `ends`: which ends of a piece are ends of the whole text; default: both. */
+  encode(text: string, ends?: Ends): number[];
   decode(ids: readonly number[]): string;
 }
 

@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto';
 import { addedText, type AddedToken, AddedTokens } from './added-tokens.js';
 import type { CutPlace, Tokenizer } from './dataset.js';
-import { whyNotCut } from './text-cut.js';
+import { joinsSpace, whyNotCut } from './text-cut.js';
+import { type Ends, WHOLE } from './text-ends.js';
 import { type TokenizerIdentity, tokenizerIdentity, type TokenizerSettings } from './tokenizer-identity.js';
 import type { TokenizerModel } from './tokenizer-model.js';
 import type { Normalize } from './tokenizer-normalizer.js';
@@ -33,6 +34,7 @@ export class FileTokenizer implements Tokenizer {
   readonly cut: CutPlace = 'space';
   /** Why a long text may not be cut at all, or null where it may. */
   readonly whole: string | null;
+  readonly joinsSpace: ((before: string) => boolean) | undefined;
   readonly #parts: FileTokenizerParts;
   readonly #added: AddedTokens;
   readonly #special: ReadonlySet<number>;
@@ -44,7 +46,8 @@ export class FileTokenizer implements Tokenizer {
     this.file = file;
     this.size = tokens.length;
     this.unknown = model.unknown;
-    this.whole = whyNotCut({ ...pieces, added });
+    this.whole = whyNotCut({ ...pieces, added, model });
+    this.joinsSpace = joinsSpace(parts);
     this.#parts = parts;
     this.#added = new AddedTokens(added, normalize);
     this.#special = new Set(added.filter(({ special }) => special).map(({ id }) => id));
@@ -61,10 +64,10 @@ export class FileTokenizer implements Tokenizer {
     });
   }
 
-  encode(text: string): number[] {
+  encode(text: string, ends: Ends = WHOLE): number[] {
     const { split, model } = this.#parts;
     return this.#added
-      .sections(text)
+      .sections(text, ends)
       .flatMap((section) =>
         'id' in section ? [section.id] : split([section.text], section.isFirst).flatMap((word) => model.idsOf(word)),
       );

@@ -16,7 +16,7 @@ import { legendTokenizer } from './legend-tokenizer.js';
 import { columnName, otherColumns, requireOneText } from './other-columns.js';
 import { readRows, type RowFile, type RowFormat } from './separated-rows.js';
 import { firstExisting, isFolder, SourceFiles } from './source-files.js';
-import { TOKENIZER_NAMES } from './tokenizer-choice.js';
+import { tokenizerOption } from './tokenizer-choice.js';
 
 const column = z.union([z.number().int().positive(), z.string().min(1)]);
 const options = z.strictObject({
@@ -48,10 +48,12 @@ const options = z.strictObject({
     .max(MOST_TOKENS)
     .optional()
     .describe('tokens per sample, class token included (default: enough for 99 % of the training texts, at most 256)'),
-  tokenizer: z
-    .enum(TOKENIZER_NAMES)
+  tokenizer: tokenizerOption
     .optional()
-    .describe('default: that of vocab, or of a tokenizer.json or vocab.txt beside the data, else words'),
+    .describe(
+      'chars, bytes, words, wordpiece (with vocab), or trained on the training texts: bpe:N, wordpiece:N with N tokens ' +
+        '(default: that of vocab, or of a tokenizer.json or vocab.txt beside the data, else words)',
+    ),
   vocab: z
     .string()
     .optional()

@@ -12,8 +12,10 @@ import { piecesOf } from './text-pieces.js';
 function encodeAll(tokenizer: Tokenizer, text: string): TokenArray {
   const pieces: TokenArray[] = [];
   let total = 0;
-  for (const part of piecesOf(text, tokenizer.cut ?? 'line')) {
-    const ids = tokenizer.encode(part);
+  let from = 0;
+  for (const part of piecesOf(text, tokenizer.cut ?? 'line', tokenizer.joinsSpace)) {
+    const ids = tokenizer.encode(part, { start: from === 0, end: from + part.length === text.length });
+    from += part.length;
     const piece = tokenArray(tokenizer.size, ids.length);
     piece.set(ids);
     pieces.push(piece);

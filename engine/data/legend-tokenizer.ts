@@ -5,6 +5,7 @@ import { ByteTokenizer } from './byte-tokenizer.js';
 import { CharTokenizer } from './char-tokenizer.js';
 import type { DataRequest } from './kind.js';
 import type { TokenizerIdentity } from './tokenizer-identity.js';
+import { TRAINED_KIND, TrainedTokenizer, tokenizerFrom } from './trained-tokenizer.js';
 import { WordTokenizer } from './word-tokenizer.js';
 
 /** Above this share of unknown tokens it is the vocabulary of other texts. */
@@ -14,7 +15,7 @@ const SEEN_CHARACTERS = 200_000;
 const SEEN_TEXTS = 2000;
 
 /** Those whose vocabulary comes from texts; all others come from a file. */
-export type LegendTokenizer = WordTokenizer | CharTokenizer | ByteTokenizer;
+export type LegendTokenizer = WordTokenizer | CharTokenizer | ByteTokenizer | TrainedTokenizer;
 
 /**
  * Null where there is no legend with texts, where the options ask for another tokenizer, where it is of a kind that
@@ -56,7 +57,8 @@ function knows(tokenizer: LegendTokenizer, texts: readonly string[]): boolean {
 /** Options that a user repeats from the run of the legend ask for nothing else. */
 function asksForAnother(options: DataRequest['options'], { kind, tokens, settings }: TokenizerIdentity): boolean {
   const { tokenizer, vocab, vocabulary, lowercase } = options;
-  if (vocab !== undefined || (tokenizer !== undefined && tokenizer !== kind)) return true;
+  const asked = kind === TRAINED_KIND ? settings['name'] : kind;
+  if (vocab !== undefined || (tokenizer !== undefined && tokenizer !== asked)) return true;
   if (lowercase !== undefined && settings['lowercase'] !== undefined && lowercase !== settings['lowercase'])
     return true;
   const words = (tokens?.length ?? 0) - Number(settings['specials'] ?? 0);
@@ -66,6 +68,7 @@ function asksForAnother(options: DataRequest['options'], { kind, tokens, setting
 function make({ kind, tokens, settings }: TokenizerIdentity): LegendTokenizer | null {
   const { lowercase, unknown } = settings;
   if (kind === 'bytes') return new ByteTokenizer(String(settings['specials'] ?? '').match(/\S+/g) ?? []);
+  if (kind === TRAINED_KIND) return trained(String(settings['name']), String(settings['json']));
   if (tokens === null) return null;
   const specials = tokens.slice(0, Number(settings['specials'] ?? 0));
   const own = tokens.slice(specials.length);
@@ -83,4 +86,9 @@ function make({ kind, tokens, settings }: TokenizerIdentity): LegendTokenizer | 
     default:
       return null;
   }
+}
+
+function trained(name: string, json: string): TrainedTokenizer | null {
+  const { tokenizer } = tokenizerFrom(name, json);
+  return tokenizer instanceof TrainedTokenizer ? tokenizer : null;
 }

@@ -13,12 +13,12 @@ const LONGEST_WORD = 1 << 24;
 /**
  * The text in pieces of about 65,536 characters. `line` and `anywhere`: cut behind line breaks, which end tokens; lines
  * of more than a million characters are cut too, `anywhere` where characters are tokens, else in front of a space.
- * `space`: cut in front of a space behind something else, and nowhere else. Throws PT_DATA_LINE where there is none for
- * too long.
+ * `space`: cut in front of a space behind a letter, digit or mark, and nowhere else; with `joinsSpace` behind those of
+ * ASCII alone, and not where it says that a token goes on. Throws PT_DATA_LINE where there is none for too long.
  */
-export function* piecesOf(text: string, cut: CutPlace): Generator<string> {
+export function* piecesOf(text: string, cut: CutPlace, joinsSpace?: (before: string) => boolean): Generator<string> {
   for (let from = 0; from < text.length;) {
-    const to = cut === 'space' ? spaceBehind(text, from + PIECE) : endOf(text, from, cut === 'anywhere');
+    const to = cut === 'space' ? spaceBehind(text, from + PIECE, joinsSpace) : endOf(text, from, cut === 'anywhere');
     yield text.slice(from, to);
     from = to;
   }
@@ -40,11 +40,13 @@ function endOf(text: string, from: number, isPerCharacter: boolean): number {
   throw endless(at, 'neither a space nor a line break');
 }
 
-/** The first space from `at` on with something else before it, or the end. */
-function spaceBehind(text: string, at: number): number {
-  if (at >= text.length) return text.length;
-  const space = text.slice(at, at + LONGEST_WORD).search(/(?<=\S) /);
-  if (space >= 0) return at + space;
+/** The first such space from `at` on, or the end. */
+function spaceBehind(text: string, at: number, joinsSpace?: (before: string) => boolean): number {
+  const place = joinsSpace === undefined ? /(?<=[\p{L}\p{N}\p{P}]) /gu : /(?<=[!-~]) /g;
+  const seen = text.slice(0, at + LONGEST_WORD);
+  place.lastIndex = at;
+  for (let found = place.exec(seen); found !== null; found = place.exec(seen))
+    if (joinsSpace?.(text[found.index - 1] as string) !== true) return found.index;
   if (text.length <= at + LONGEST_WORD) return text.length;
   throw endless(at, 'no space behind a word');
 }

@@ -9,11 +9,16 @@ import { dataOptions } from './kind.js';
 import { encodeLanguage } from './language-text.js';
 import { legendTokenizer } from './legend-tokenizer.js';
 import { isFolder, SourceFiles, TEXT_LIMIT, tooLarge } from './source-files.js';
-import { languageTokenizer, TOKENIZER_NAMES } from './tokenizer-choice.js';
+import { languageTokenizer, tokenizerOption } from './tokenizer-choice.js';
 
 const options = z.strictObject({
   sequence: z.number().int().positive().max(MOST_TOKENS).optional().describe('tokens per sample (default 128)'),
-  tokenizer: z.enum(TOKENIZER_NAMES).optional().describe('default: chars, or bytes above 256 different characters'),
+  tokenizer: tokenizerOption
+    .optional()
+    .describe(
+      'chars, bytes, words, wordpiece (with vocab), or trained on the text: bpe:N, wordpiece:N with N tokens (default: ' +
+        'chars, or bytes above 256 different characters)',
+    ),
   vocab: z
     .string()
     .optional()

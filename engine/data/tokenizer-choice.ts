@@ -1,5 +1,6 @@
 // TokenizerChoice: from the options of a text data set to a tokenizer, with the special tokens that classification
 // needs. It does not encode.
+import { z } from 'zod';
 import { UsageError } from '../core/errors.js';
 import { ByteTokenizer } from './byte-tokenizer.js';
 import { CharTokenizer } from './char-tokenizer.js';
@@ -11,13 +12,19 @@ import type { Framing } from './sample-frame.js';
 import type { SourceFiles } from './source-files.js';
 import { refused, unsupported } from './tokenizer-refusal.js';
 import { readTokenizer, requireCase, tokenizerFile } from './tokenizer-source.js';
+import { TRAINED_NAME, TrainedTokenizer, trainTokenizer } from './trained-tokenizer.js';
 import { WordTokenizer } from './word-tokenizer.js';
 
-export const TOKENIZER_NAMES = ['chars', 'bytes', 'words', 'wordpiece'] as const;
-export type TokenizerName = (typeof TOKENIZER_NAMES)[number];
+const TOKENIZER_NAMES = ['chars', 'bytes', 'words', 'wordpiece'] as const;
+type TokenizerName = (typeof TOKENIZER_NAMES)[number];
+/** The option `tokenizer`. */
+export const tokenizerOption = z.union([z.enum(TOKENIZER_NAMES), z.string().regex(TRAINED_NAME)], {
+  error: `one of ${TOKENIZER_NAMES.join(', ')} is needed, or one that is trained: bpe:N or wordpiece:N, N tokens`,
+});
 
 export interface TokenizerOptions {
-  readonly tokenizer?: TokenizerName | undefined;
+  /** One of the names, or as TRAINED_NAME. */
+  readonly tokenizer?: string | undefined;
   /** Path of a tokenizer.json, of a wordpiece vocabulary, or of a folder with either. */
   readonly vocab?: string | undefined;
   /** Words that are kept. */
@@ -86,6 +93,10 @@ function* charsOf(texts: readonly string[]): Iterable<string> {
 
 /** What frames a text for a tokenizer that is known already; null where it lacks the special tokens for that. */
 function framingOf(tokenizer: LegendTokenizer, isPair: boolean): FilledFraming | null {
+  if (tokenizer instanceof TrainedTokenizer) {
+    const { prefix, pad } = tokenizer.framing;
+    return prefix.length === 0 || pad === null ? null : { ...tokenizer.framing, tokenizer, pad };
+  }
   const { kind, tokens, settings } = tokenizer.identity;
   const specials = kind === 'bytes' ? String(settings['specials']) : tokens?.slice(0, Number(settings['specials']));
   const wanted = specialsOf(isPair);
@@ -106,8 +117,10 @@ export function classificationTokenizer(
   const known = options.legend === null ? null : framingOf(options.legend, isPair);
   if (known !== null) return known;
   const specials = specialsOf(isPair);
+  const trained = trainedTokenizer(options, train, true);
+  if (trained !== null) return framed(trained);
   const hasVocabulary = options.vocab !== undefined || tokenizerFile(folder) !== null;
-  switch (options.tokenizer ?? (hasVocabulary ? 'wordpiece' : 'words')) {
+  switch ((options.tokenizer ?? (hasVocabulary ? 'wordpiece' : 'words')) as TokenizerName) {
     case 'wordpiece':
       return framed(fromFile(options, folder, files));
     case 'words':
@@ -117,6 +130,18 @@ export function classificationTokenizer(
     case 'bytes':
       return own(new ByteTokenizer(specials), isPair);
   }
+}
+
+/** One that is trained, where that was asked for; null where not. */
+function trainedTokenizer(options: TokenizerOptions, texts: readonly string[], isFramed: boolean): Framing | null {
+  const { tokenizer: name, vocab, lowercase = true } = options;
+  if (name === undefined || !TRAINED_NAME.test(name)) return null;
+  if (vocab === undefined) return trainTokenizer(texts, { name, lowercase, isFramed });
+  throw new UsageError(
+    'PT_DATA_OPTION',
+    `the option tokenizer=${name} trains a tokenizer, and vocab=${vocab} names one that is there`,
+    'leave one of the two out; a model that was pretrained needs its own',
+  );
 }
 
 /** A classifier needs a token that is always there, or an empty text would be nothing. */
@@ -148,7 +173,9 @@ export function languageTokenizer(
   files: SourceFiles,
 ): Tokenizer {
   if (options.legend !== null) return options.legend;
-  switch (options.tokenizer) {
+  const trained = trainedTokenizer(options, [train], false);
+  if (trained !== null) return trained.tokenizer;
+  switch (options.tokenizer as TokenizerName | undefined) {
     case 'wordpiece':
       return running(options, folder, files);
     case 'words':

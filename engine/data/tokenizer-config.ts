@@ -118,6 +118,18 @@ const NEUTRAL = new Set([
   'vocab_file',
 ]);
 
+/** Nothing is said. */
+export const NO_CONFIG: TokenizerConfig = {
+  file: 'tokenizer_config.json',
+  className: null,
+  ...switchesOf({}),
+  names: new Map(),
+  additional: [],
+  added: [],
+  most: null,
+  folding: null,
+};
+
 /** Reads what lies in `folder`; files that are not there say nothing. Throws PT_TOKENIZER. */
 export function readTokenizerConfig(folder: string, files: SourceFiles): TokenizerConfig {
   const file = join(folder, 'tokenizer_config.json');
@@ -160,14 +172,16 @@ export function readTokenizerConfig(folder: string, files: SourceFiles): Tokeniz
 }
 
 /** What may be on, off, or not said at all. */
-const switchesOf = (config: z.infer<typeof schema>) => ({
-  lowercase: config.do_lower_case ?? null,
-  stripAccents: config.strip_accents ?? null,
-  splitIdeographs: config.tokenize_chinese_chars ?? null,
-  addPrefixSpace: config.add_prefix_space ?? null,
-  addBos: config.add_bos_token ?? null,
-  addEos: config.add_eos_token ?? null,
-});
+function switchesOf(config: z.infer<typeof schema>) {
+  return {
+    lowercase: config.do_lower_case ?? null,
+    stripAccents: config.strip_accents ?? null,
+    splitIdeographs: config.tokenize_chinese_chars ?? null,
+    addPrefixSpace: config.add_prefix_space ?? null,
+    addBos: config.add_bos_token ?? null,
+    addEos: config.add_eos_token ?? null,
+  };
+}
 
 function namesOf(config: Readonly<Record<string, unknown>>): Map<TokenRole, string> {
   return new Map(

@@ -54,8 +54,12 @@ const DECODERS = [
 const PADS = ['[PAD]', '<pad>'];
 
 /** Reads the file. `config`: what is said beside it. Throws PT_TOKENIZER. */
-export function readTokenizerJson(file: string, config: TokenizerConfig, files: SourceFiles): Framing {
-  const json = checked(file, 'it', schema, readJson(file, TOKENIZER_LIMIT, files));
+export const readTokenizerJson = (file: string, config: TokenizerConfig, files: SourceFiles): Framing =>
+  describedTokenizer(file, readJson(file, TOKENIZER_LIMIT, files), config);
+
+/** The tokenizer that `content` describes as a tokenizer.json does. `file`: for messages. Throws PT_TOKENIZER. */
+export function describedTokenizer(file: string, content: unknown, config: TokenizerConfig): Framing {
+  const json = checked(file, 'it', schema, content);
   const isByteLevel = JSON.stringify(json.pre_tokenizer ?? null).includes('"ByteLevel"');
   const model = tokenizerModel(file, json.model, isByteLevel);
   const tokens = withAdded(file, model.tokens, json.added_tokens);

@@ -1,6 +1,7 @@
 // TokenizerModel: how `model` of a tokenizer.json makes ids of a word: WordPiece as word-pieces.ts does it, BPE and
 // Unigram as @huggingface/tokenizers does. Settings that the library passes over are refused.
 import { z } from 'zod';
+import { BpeSeams } from './bpe-seams.js';
 import { checked, typeOf, UNTYPED } from './tokenizer-normalizer.js';
 import { refused, unsupported } from './tokenizer-refusal.js';
 import { BPE, Unigram } from './tokenizers-library.js';
@@ -8,7 +9,7 @@ import { remembering } from './word-memory.js';
 import { type WordPieceModel, WordPieces } from './word-pieces.js';
 
 export interface TokenizerModel {
-  readonly name: 'wordpiece' | 'bpe' | 'unigram';
+  readonly name: 'wordpiece' | 'bpe' | 'unigram' | 'wordlevel';
   /** The token of every id, added tokens not included; '' where an id has none. */
   readonly tokens: readonly string[];
   /** Stands for what the vocabulary does not have; null where it has everything. */
@@ -18,6 +19,8 @@ export interface TokenizerModel {
   /** The WordPiece model itself, where it is one. */
   readonly wordPiece: WordPieceModel | null;
   readonly idsOf: (word: string) => readonly number[];
+  /** Whether a token may hold two characters side by side; null where the ids of a word cannot be had part by part. */
+  readonly joins: ((before: string, behind: string) => boolean) | null;
 }
 
 /** Ids by token. A map, since a token may be called like anything that objects have. */
@@ -50,9 +53,11 @@ const bpeSchema = z.strictObject({
 const unigramSchema = z.strictObject({
   type: z.literal('Unigram'),
   unk_id: z.number().int().nonnegative(),
-  byte_fallback: z.literal(false).default(false),
+  byte_fallback: z.boolean().default(false),
   vocab: z.array(z.tuple([z.string(), z.number()])).min(1),
 });
+
+const wordLevelSchema = z.strictObject({ type: z.literal('WordLevel'), unk_token: z.string(), vocab: vocabulary });
 
 /** All 256 bytes, as byte-level vocabularies spell them. */
 const NUM_BYTES = 256;
@@ -66,6 +71,8 @@ export function tokenizerModel(file: string, piece: unknown, isByteLevel: boolea
       return bpeModel(file, checked(file, 'model', bpeSchema, piece), isByteLevel);
     case 'Unigram':
       return unigramModel(file, checked(file, 'model', unigramSchema, piece));
+    case 'WordLevel':
+      return wordLevelModel(file, checked(file, 'model', wordLevelSchema, piece));
     default:
       throw unsupported(file, `model "${typeOf(piece)}"`);
   }
@@ -90,7 +97,7 @@ function wordPieceModel(file: string, model: z.infer<typeof wordPieceSchema>): T
   };
   const pieces = new WordPieces(wordPiece);
   const rules = JSON.stringify([wordPiece.prefix, wordPiece.longestWord]);
-  return { name: 'wordpiece', tokens, unknown, rules, wordPiece, idsOf: (word) => pieces.idsOf(word) };
+  return { name: 'wordpiece', tokens, unknown, rules, wordPiece, joins: null, idsOf: (word) => pieces.idsOf(word) };
 }
 
 function bpeModel(file: string, model: z.infer<typeof bpeSchema>, isByteLevel: boolean): TokenizerModel {
@@ -119,29 +126,66 @@ function bpeModel(file: string, model: z.infer<typeof bpeSchema>, isByteLevel: b
     byte_fallback,
     ignore_merges,
   });
+  const idsOf = remembering((word) =>
+    bpe._call([word]).flatMap((token) => bpe.tokens_to_ids.get(token) ?? unknown ?? []),
+  );
+  const seams = hasSeams(merges, ignore_merges) ? new BpeSeams(tokens, fuse_unk) : null;
   return {
     name: 'bpe',
     tokens,
     unknown,
     rules: JSON.stringify([fuse_unk, byte_fallback, ignore_merges, merges]),
     wordPiece: null,
-    idsOf: remembering((word) => bpe._call([word]).flatMap((token) => bpe.tokens_to_ids.get(token) ?? unknown ?? [])),
+    joins: seams === null ? null : (before, behind) => seams.joins(before, behind),
+    idsOf: (word) =>
+      seams === null || word.length <= LONG_WORD ? idsOf(word) : seams.partsOf(word).flatMap((part) => idsOf(part)),
   };
 }
 
-function unigramModel(file: string, { vocab, unk_id }: z.infer<typeof unigramSchema>): TokenizerModel {
+/** Longer ones are taken apart first. */
+const LONG_WORD = 48;
+
+/** Not where whole words are looked up, or bytes that stand for a character are merged. */
+const hasSeams = (merges: readonly (readonly [string, string])[], ignoresMerges: boolean): boolean =>
+  !ignoresMerges && !merges.some((parts) => parts.some((part) => /^<0x[0-9A-F]{2}>/.test(part)));
+
+/** The ids of the bytes of a text, where the vocabulary has every one of them. */
+function bytesOf(text: string, idOf: ReadonlyMap<string, number>): number[] | null {
+  const ids = Array.from(Buffer.from(text), (byte) =>
+    idOf.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`),
+  );
+  return ids.every((id) => id !== undefined) ? ids : null;
+}
+
+function wordLevelModel(file: string, { vocab, unk_token }: z.infer<typeof wordLevelSchema>): TokenizerModel {
+  const unknown = idOf(file, 'model.unk_token', unk_token, vocab);
+  return {
+    name: 'wordlevel',
+    tokens: tokensOf(file, vocab),
+    unknown,
+    rules: '',
+    wordPiece: null,
+    joins: null,
+    idsOf: (word) => [vocab.get(word) ?? unknown],
+  };
+}
+
+function unigramModel(file: string, { vocab, unk_id, byte_fallback }: z.infer<typeof unigramSchema>): TokenizerModel {
   const tokens = vocab.map(([token]) => token);
   if (tokens[unk_id] === undefined)
     throw refused(file, `model.unk_id is ${unk_id}, the vocabulary has ${tokens.length} tokens`);
   if (new Set(tokens).size !== tokens.length) throw refused(file, 'model.vocab has a token twice');
   const unigram = new Unigram({ type: 'Unigram', vocab, unk_id }, '');
+  const known = unigram.tokens_to_ids;
+  const others = (text: string): readonly number[] => (byte_fallback ? bytesOf(text, known) : null) ?? [unk_id];
   return {
     name: 'unigram',
     tokens,
     unknown: unk_id,
-    rules: JSON.stringify([unk_id, vocab.map(([, score]) => score)]),
+    rules: JSON.stringify([unk_id, ...(byte_fallback ? ['bytes'] : []), vocab.map(([, score]) => score)]),
     wordPiece: null,
-    idsOf: remembering((word) => unigram._call([word]).map((token) => unigram.tokens_to_ids.get(token) ?? unk_id)),
+    joins: null,
+    idsOf: remembering((word) => unigram._call([word]).flatMap((token) => known.get(token) ?? others(token))),
   };
 }
 

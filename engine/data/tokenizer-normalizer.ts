@@ -2,10 +2,13 @@
 // are done here exactly as the library `tokenizers` does them. All others are refused.
 import { z } from 'zod';
 import { bertNormalized, type BertTextSettings } from './bert-text.js';
+import { charsmap } from './charsmap.js';
+import { type Ends, WHOLE } from './text-ends.js';
 import { refused, unsupported } from './tokenizer-refusal.js';
-import { lowerCase, type NormalForm, normalForm } from './unicode-classes.js';
+import { COMBINING_MARK, lowerCase, type NormalForm, normalForm } from './unicode-classes.js';
 
-export type Normalize = (text: string) => string;
+/** `ends`: which ends of the text are those of the whole; default: both. */
+export type Normalize = (text: string, ends?: Ends) => string;
 
 const bertSchema = z.strictObject({
   type: z.literal('BertNormalizer'),
@@ -17,9 +20,10 @@ const bertSchema = z.strictObject({
 const bare = z.strictObject({ type: z.string() });
 const replaceSchema = z.strictObject({
   type: z.string(),
-  pattern: z.strictObject({ String: z.string().min(1) }),
+  pattern: z.union([z.strictObject({ String: z.string().min(1) }), z.strictObject({ Regex: z.string() })]),
   content: z.string(),
 });
+const precompiledSchema = z.strictObject({ type: z.string(), precompiled_charsmap: z.string() });
 const prependSchema = z.strictObject({ type: z.string(), prepend: z.string() });
 const stripSchema = z.strictObject({ type: z.string(), strip_left: z.boolean(), strip_right: z.boolean() });
 const sequenceSchema = z.strictObject({ type: z.string(), normalizers: z.array(z.unknown()) });
@@ -43,8 +47,33 @@ export function normalizer(file: string, piece: unknown): Normalize {
   if (typeOf(piece) !== 'Sequence') return single(file, 'normalizer', piece);
   const { normalizers } = checked(file, 'normalizer', sequenceSchema, piece);
   const steps = normalizers.map((step, i) => single(file, `normalizer.normalizers[${i}]`, step));
-  return (text) => steps.reduce((so, step) => step(so), text);
+  return (text, ends = WHOLE) => steps.reduce((so, step) => step(so, ends), text);
 }
+
+/** Patterns of `Replace` that are done here, by how they are written there. */
+const PATTERNS: ReadonlyMap<string, RegExp> = new Map([[' {2,}', / {2,}/g]]);
+
+function replacing(file: string, at: string, piece: unknown): Normalize {
+  const { pattern, content } = checked(file, at, replaceSchema, piece);
+  const replaced = 'String' in pattern ? pattern.String : PATTERNS.get(pattern.Regex);
+  if (replaced === undefined)
+    throw unsupported(file, `${at} "Replace" of the pattern ${JSON.stringify(Object.values(pattern)[0])}`);
+  return (text) => text.replaceAll(replaced, () => content);
+}
+
+function stripping(file: string, at: string, piece: unknown): Normalize {
+  const { strip_left, strip_right } = checked(file, at, stripSchema, piece);
+  return (text, { start, end } = WHOLE) => {
+    const left = strip_left && start ? text.replace(/^\p{White_Space}+/u, '') : text;
+    return strip_right && end ? withoutSpacesAtEnd(left) : left;
+  };
+}
+
+/** What SentencePiece took out of web pages before it had maps of characters. */
+const nmt = (text: string): string =>
+  text
+    .replace(/[\u0001-\u0008\u000B\u000E-\u001F\u007F\u008F\u009F]/g, '')
+    .replace(/[\t\n\f\r\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/g, ' ');
 
 function single(file: string, at: string, piece: unknown): Normalize {
   const type = typeOf(piece);
@@ -62,21 +91,22 @@ function single(file: string, at: string, piece: unknown): Normalize {
     case 'Lowercase':
       checked(file, at, bare, piece);
       return lowerCase;
-    case 'Replace': {
-      const { pattern, content } = checked(file, at, replaceSchema, piece);
-      return (text) => text.replaceAll(pattern.String, () => content);
-    }
+    case 'StripAccents':
+      checked(file, at, bare, piece);
+      return (text) => text.replace(COMBINING_MARK, '');
+    case 'Nmt':
+      checked(file, at, bare, piece);
+      return nmt;
+    case 'Precompiled':
+      return charsmap(file, at, checked(file, at, precompiledSchema, piece).precompiled_charsmap);
+    case 'Replace':
+      return replacing(file, at, piece);
     case 'Prepend': {
       const { prepend } = checked(file, at, prependSchema, piece);
-      return (text) => (text === '' ? '' : prepend + text);
+      return (text, { start } = WHOLE) => (text === '' || !start ? text : prepend + text);
     }
-    case 'Strip': {
-      const { strip_left, strip_right } = checked(file, at, stripSchema, piece);
-      return (text) => {
-        const left = strip_left ? text.replace(/^\p{White_Space}+/u, '') : text;
-        return strip_right ? withoutSpacesAtEnd(left) : left;
-      };
-    }
+    case 'Strip':
+      return stripping(file, at, piece);
     default:
       throw unsupported(file, `${at} "${type}"`);
   }

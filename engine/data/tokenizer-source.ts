@@ -1,9 +1,10 @@
-// TokenizerSource: from the path of a tokenizer.json, of a vocabulary with one token per line, or of a folder with
-// either, to the tokenizer and the frame of its samples. What lies beside the file is honoured; where files contradict
+// TokenizerSource: from the path of a tokenizer.json, of a vocabulary with one token per line, of a vocab.json beside
+// merges.txt, or of a folder with one of these, to the tokenizer and the frame of its samples. What lies beside the file is honoured; where files contradict
 // each other the tokenizer is refused with both.
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../core/errors.js';
+import { hasMerges, MERGES_NAME, readMerges, VOCAB_NAME } from './merges-file.js';
 import type { Framing } from './sample-frame.js';
 import type { SourceFiles } from './source-files.js';
 import { readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.js';
@@ -17,7 +18,8 @@ const LINES_NAME = 'vocab.txt';
 
 /** The file of a folder that says what its tokenizer is, or null. */
 export const tokenizerFile = (folder: string): string | null =>
-  [JSON_NAME, LINES_NAME].map((name) => join(folder, name)).find((path) => existsSync(path)) ?? null;
+  [JSON_NAME, LINES_NAME].map((name) => join(folder, name)).find((path) => existsSync(path)) ??
+  (hasMerges(folder) ? join(folder, VOCAB_NAME) : null);
 
 /**
  * Reads the tokenizer. `lowercase` is what the user says, or null; it counts where the files say nothing. Throws
@@ -28,21 +30,35 @@ export function readTokenizer(path: string, lowercase: boolean | null, files: So
   if (file === null)
     throw new UsageError(
       'PT_DATA_OPTION',
-      `the folder ${path} has neither ${JSON_NAME} nor ${LINES_NAME}`,
+      `the folder ${path} has neither ${JSON_NAME} nor ${LINES_NAME}, nor ${VOCAB_NAME} with ${MERGES_NAME}`,
       'name a tokenizer.json or a vocabulary with one token per line: vocab=FILE',
     );
   const folder = dirname(file);
   const config = readTokenizerConfig(folder, files);
   const [json, lines] = [join(folder, JSON_NAME), join(folder, LINES_NAME)];
   const isPair = [JSON_NAME, LINES_NAME].includes(basename(file)) && existsSync(json) && existsSync(lines);
-  const framing =
-    isPair || file.endsWith('.json')
-      ? readTokenizerJson(isPair ? json : file, config, files)
-      : readVocabularyFile(file, config, lowercase, files);
+  const framing = isPair
+    ? readTokenizerJson(json, config, files)
+    : readSingle(file, { folder, config, lowercase, files });
   if (isPair) requireSameTokens(framing, lines, files);
   requirePlace(framing, config);
   requireFolding(framing, config);
   return framing;
+}
+
+function readSingle(
+  file: string,
+  { folder, config, lowercase, files }: {
+    readonly folder: string;
+    readonly config: TokenizerConfig;
+    readonly lowercase: boolean | null;
+    readonly files: SourceFiles;
+  },
+): Framing {
+  if (basename(file) === VOCAB_NAME && hasMerges(folder)) return readMerges(file, config, files);
+  return file.endsWith('.json')
+    ? readTokenizerJson(file, config, files)
+    : readVocabularyFile(file, config, lowercase, files);
 }
 
 /** A sample that holds the frame alone would be the same one for every text. */

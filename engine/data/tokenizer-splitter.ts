@@ -5,7 +5,7 @@ import { bertWords } from './bert-text.js';
 import { checked, typeOf } from './tokenizer-normalizer.js';
 import { refused, unsupported } from './tokenizer-refusal.js';
 import { ByteLevelPreTokenizer } from './tokenizers-library.js';
-import { LETTER, PUNCTUATION, WORD_CHARACTER } from './unicode-classes.js';
+import { LETTER, NUMBER, PUNCTUATION, WORD_CHARACTER } from './unicode-classes.js';
 import { remembering } from './word-memory.js';
 
 /** Takes each of the words apart. `isFirst`: the first of them begins the text. */
@@ -31,8 +31,8 @@ const metaspaceSchema = z.strictObject({
 });
 const splitSchema = z.strictObject({
   type: z.string(),
-  pattern: z.strictObject({ Regex: z.string() }),
-  behavior: z.literal('Isolated'),
+  pattern: z.union([z.strictObject({ Regex: z.string() }), z.strictObject({ String: z.string().min(1) })]),
+  behavior: z.enum(['Isolated', 'Removed', 'MergedWithPrevious', 'MergedWithNext']),
   invert: z.literal(false),
 });
 const sequenceSchema = z.strictObject({ type: z.string(), pretokenizers: z.array(z.unknown()) });
@@ -41,7 +41,7 @@ const sequenceSchema = z.strictObject({ type: z.string(), pretokenizers: z.array
 const WORD_OR_MARKS = new RegExp(`${WORD_CHARACTER}+|(?:(?!${WORD_CHARACTER})\\P{White_Space})+`, 'gu');
 /** As in GPT-2. */
 const BYTE_LEVEL = new RegExp(
-  `'s|'t|'re|'ve|'m|'ll|'d| ?${LETTER}+| ?\\p{N}+| ?(?:(?!${LETTER})[^\\p{White_Space}\\p{N}])+` +
+  `'s|'t|'re|'ve|'m|'ll|'d| ?${LETTER}+| ?${NUMBER}+| ?(?:(?!${LETTER}|${NUMBER})\\P{White_Space})+` +
     '|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+',
   'gu',
 );
@@ -49,18 +49,19 @@ const BYTE_LEVEL = new RegExp(
 /** As in Llama 3 and Qwen2, which differ in how many digits make a word. A long s counts as one, too. */
 const contractions = (digits: string): RegExp =>
   new RegExp(
-    `'(?:[sSſ]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL][lL]|[dD])|(?:(?!${LETTER})[^\\r\\n\\p{N}])?${LETTER}+|${digits}` +
-      `| ?(?:(?!${LETTER})[^\\p{White_Space}\\p{N}])+[\\r\\n]*|\\p{White_Space}*[\\r\\n]+` +
+    `'(?:[sSſ]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL][lL]|[dD])|(?:(?!${LETTER}|${NUMBER})[^\\r\\n])?${LETTER}+|${digits}` +
+      `| ?(?:(?!${LETTER}|${NUMBER})\\P{White_Space})+[\\r\\n]*|\\p{White_Space}*[\\r\\n]+` +
       '|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+',
     'gu',
   );
-const contractionsSource = (digits: string): string =>
+/** As it is written in those tokenizers. */
+export const contractionsSource = (digits: string): string =>
   `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+` +
   '|\\s+(?!\\S)|\\s+';
 const DIGITS = ['\\p{N}', '\\p{N}{1,3}'];
 /** Patterns of `Split` that are done here, by how they are written there. */
 const PATTERNS: ReadonlyMap<string, RegExp> = new Map(
-  DIGITS.map((digits) => [contractionsSource(digits), contractions(digits)]),
+  DIGITS.map((digits) => [contractionsSource(digits), contractions(digits.replace('\\p{N}', NUMBER))]),
 );
 
 /** `piece` may be null. Throws PT_TOKENIZER for a kind or a setting that is not supported. */
@@ -111,9 +112,11 @@ function single(file: string, at: string, piece: unknown, isFirstStep: boolean):
     case 'Digits':
       return isolating(checked(file, at, digitsSchema, piece).individual_digits ? /\p{N}/gu : /\p{N}+/gu);
     case 'Split': {
-      const { pattern } = checked(file, at, splitSchema, piece);
+      const { pattern, behavior } = checked(file, at, splitSchema, piece);
+      if ('String' in pattern) return separating(pattern.String, behavior);
       const known = PATTERNS.get(pattern.Regex);
       if (known === undefined) throw unsupported(file, `${at} "Split" by the pattern ${pattern.Regex}`);
+      if (behavior !== 'Isolated') throw unsupported(file, `${at}.behavior "${behavior}" of a pattern`);
       return isolating(known);
     }
     case 'ByteLevel':
@@ -127,6 +130,27 @@ function single(file: string, at: string, piece: unknown, isFirstStep: boolean):
     default:
       throw unsupported(file, `${at} "${type}"`);
   }
+}
+
+type Behavior = z.infer<typeof splitSchema>['behavior'];
+
+/** What becomes of `mark`, wherever it stands in a word. */
+function separating(mark: string, behavior: Behavior): Split {
+  const parts = (word: string): string[] => {
+    const between = word.split(mark);
+    const last = between.length - 1;
+    switch (behavior) {
+      case 'Isolated':
+        return between.flatMap((part, i) => (i < last ? [part, mark] : [part]));
+      case 'Removed':
+        return between;
+      case 'MergedWithPrevious':
+        return between.map((part, i) => (i < last ? part + mark : part));
+      case 'MergedWithNext':
+        return between.map((part, i) => (i > 0 ? mark + part : part));
+    }
+  };
+  return (words) => words.flatMap((word) => parts(word).filter((part) => part !== ''));
 }
 
 function byteLevel({ add_prefix_space, use_regex }: z.infer<typeof byteLevelSchema>): Split {

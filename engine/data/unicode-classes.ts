@@ -23,6 +23,23 @@ const LATE_MARKS = [
   String.raw`\u{1E6F5}\u{1E944}-\u{1E94A}`,
 ].join('');
 
+/** Marks of every kind that are none there. */
+const LATE_COMBINING = [
+  String.raw`\u07FD\u0897-\u089F\u08CA-\u08D3\u09FE\u0AFA-\u0AFF\u0B55\u0C04\u0C3C\u0CF3\u0D00\u0D3B\u0D3C\u0D81`,
+  String.raw`\u0EBA\u0ECE\u1715\u180F\u1ABF-\u1ADD\u1AE0-\u1AEB\u1CF7\u1DF6-\u1DFA\uA82C\uA8FF\u{10D24}-\u{10D27}`,
+  String.raw`\u{10D69}-\u{10D6D}\u{10EAB}\u{10EAC}\u{10EFA}-\u{10EFF}\u{10F46}-\u{10F50}\u{10F82}-\u{10F85}\u{11070}`,
+  String.raw`\u{11073}\u{11074}\u{110C2}\u{11145}\u{11146}\u{111C9}\u{111CE}\u{111CF}\u{11241}\u{1133B}`,
+  String.raw`\u{113B8}-\u{113C0}\u{113C2}\u{113C5}\u{113C7}-\u{113CA}\u{113CC}-\u{113D0}\u{113D2}\u{113E1}\u{113E2}`,
+  String.raw`\u{1145E}\u{1182C}-\u{1183A}\u{11930}-\u{11935}\u{11937}\u{11938}\u{1193B}-\u{1193E}\u{11940}\u{11942}`,
+  String.raw`\u{11943}\u{119D1}-\u{119D7}\u{119DA}-\u{119E0}\u{119E4}\u{11A01}-\u{11A0A}\u{11A33}-\u{11A39}`,
+  String.raw`\u{11A3B}-\u{11A3E}\u{11A47}\u{11A51}-\u{11A5B}\u{11A8A}-\u{11A99}\u{11B60}-\u{11B67}\u{11D31}-\u{11D36}`,
+  String.raw`\u{11D3A}\u{11D3C}\u{11D3D}\u{11D3F}-\u{11D45}\u{11D47}\u{11D8A}-\u{11D8E}\u{11D90}\u{11D91}`,
+  String.raw`\u{11D93}-\u{11D97}\u{11EF3}-\u{11EF6}\u{11F00}\u{11F01}\u{11F03}\u{11F34}-\u{11F3A}\u{11F3E}-\u{11F42}`,
+  String.raw`\u{11F5A}\u{13440}\u{13447}-\u{13455}\u{1611E}-\u{1612F}\u{16F4F}\u{16F7F}-\u{16F87}\u{16FE4}\u{16FF0}`,
+  String.raw`\u{16FF1}\u{1CF00}-\u{1CF2D}\u{1CF30}-\u{1CF46}\u{1E08F}\u{1E130}-\u{1E136}\u{1E2AE}\u{1E2EC}-\u{1E2EF}`,
+  String.raw`\u{1E4EC}-\u{1E4EF}\u{1E5EE}\u{1E5EF}\u{1E6E3}\u{1E6E6}\u{1E6EE}\u{1E6EF}\u{1E6F5}`,
+].join('');
+
 const LATE_PUNCTUATION = [
   String.raw`\u061D\u09FD\u0A76\u0C77\u0C84\u1B4E\u1B4F\u1B7D-\u1B7F\u2E43-\u2E4F\u2E52-\u2E5D\u{10D6E}\u{10EAD}`,
   String.raw`\u{10ED0}\u{10F55}-\u{10F59}\u{10F86}-\u{10F89}\u{113D4}\u{113D5}\u{113D7}\u{113D8}\u{1144B}-\u{1144F}`,
@@ -71,6 +88,8 @@ const anyOf = (source: string): RegExp => new RegExp(source, 'gu');
 export const INVISIBLE = anyOf(`(?![\\t\\n\\r${LATE_INVISIBLE}])[\\uFFFD\\p{Cc}\\p{Cf}\\p{Co}]`);
 /** Marks that take no room of their own, such as accents. */
 export const NONSPACING_MARK = anyOf(`[\\u1734\\u{1171E}]|(?![${LATE_MARKS}])\\p{Mn}`);
+/** Marks of every kind, those beside a letter included. */
+export const COMBINING_MARK = anyOf(`[\\u1CF2\\u1CF3]|(?![${LATE_COMBINING}])\\p{M}`);
 /** All ASCII marks count as punctuation, also those that Unicode calls symbols. */
 export const PUNCTUATION = anyOf(`[\\u166D\\u{111C9}!-/:-@[-\`{-~]|(?![${LATE_PUNCTUATION}])\\p{P}`);
 /** Ideographs stand alone, since their writing has no spaces. The gap in front of U+2B920 is in the original, too. */
@@ -82,6 +101,9 @@ export const IDEOGRAPH = anyOf(
 export const WORD_CHARACTER = `(?:(?![${LATE_WORD}])[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}])`;
 /** Source of a pattern for one letter, as \p{L} of the original. */
 export const LETTER = `(?:(?![${LATE_WORD}])\\p{L})`;
+
+/** Source of a pattern for one number, as \p{N} of the original. */
+export const NUMBER = `(?:(?![${LATE_WORD}])\\p{N})`;
 
 export type NormalForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 

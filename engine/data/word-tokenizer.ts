@@ -9,7 +9,7 @@ import { type TokenizerIdentity, tokenizerIdentity } from './tokenizer-identity.
 const WORD = /[\p{L}\p{M}\p{N}']+|[^\s\p{L}\p{M}\p{N}']/gu;
 
 /** Different words that are counted at most: several times as many as half a gigabyte of any language has. */
-const MOST_WORDS = 6_000_000;
+export const MOST_WORDS = 6_000_000;
 
 export interface WordOptions {
   readonly vocabulary: number;
@@ -74,9 +74,9 @@ const frequentWords = (counts: ReadonlyMap<string, number>, most: number): strin
     .slice(0, most)
     .map(([word]) => word);
 
-const tooManyWords = (): DataError =>
+export const tooManyWords = (): DataError =>
   new DataError(
     'PT_DATA_VOCABULARY',
     `the training texts have more than ${MOST_WORDS} different words, which are counted at most`,
-    'use the tokenizer bytes or chars, or wordpiece with a vocabulary',
+    'use the tokenizer bytes or chars, or one that was trained before: vocab=FILE',
   );

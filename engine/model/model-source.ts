@@ -31,6 +31,8 @@ const FOLDER_FILES = [
   'special_tokens_map.json',
   'sentence_bert_config.json',
   'vocab.txt',
+  'vocab.json',
+  'merges.txt',
 ];
 
 export const builtInSource = (name: string): ModelSource => ({

@@ -62,7 +62,7 @@ function ownIds(name: string, folder: string, kind: string, file: string | null,
   return file === null
     ? new ModelError(
         'PT_MODEL_DATA',
-        `${what}; ${folder} has neither tokenizer.json nor vocab.txt`,
+        `${what}; ${folder} has neither tokenizer.json nor vocab.txt, nor vocab.json with merges.txt`,
         `put the tokenizer beside the weights (tokenizer.save_pretrained("${folder}")), or name its file with ` +
           '--data-options vocab=FILE',
       )
