@@ -10,4 +10,13 @@ export const noFreeze: FreezePolicy = {
   expected: () => [],
 };
 
-export const none: FreezePolicyKind = { name: 'none', reads: [], isGuarded: false, make: () => noFreeze };
+/** As many intervals as `auto` has, so that a replay can ask it what it would have done. */
+const INTERVALS = 40;
+
+export const none: FreezePolicyKind = {
+  name: 'none',
+  reads: [],
+  isGuarded: false,
+  decisions: INTERVALS,
+  make: () => noFreeze,
+};

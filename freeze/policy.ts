@@ -10,13 +10,17 @@ export interface FreezeInput {
   readonly totalSteps: number;
   /** Training samples of an epoch. */
   readonly numSamples: number;
+  /** Share of the run's learning that is still to come, 0 to 1 (run-learning.ts). */
+  readonly learningLeft: number;
+  /** All of it, in samples that are seen once. */
+  readonly learningSamples: number;
   /** L_f(T-1), layers frozen so far. */
   readonly frozenLayers: number;
   /** L. */
   readonly numLayers: number;
   /**
-   * Gradient norm per layer over the interval (L of them; those of frozen layers are ignored), or empty where no step
-   * was made.
+   * Gradient norm per layer over the interval (L of them; of frozen layers the last one before they froze), or empty
+   * where no step was made.
    */
   readonly layerNorms: readonly number[];
   /** The same over the interval before, or empty where there was none. */
@@ -38,10 +42,12 @@ export interface FreezePolicyOptions {
   readonly alpha: number;
   /** manual: `STEP:LAYERS,...`. */
   readonly schedule: string;
-  /** change, auto: percentile of the changes below which a layer counts as calm, 0 to 100. */
+  /** change: percentile of the changes below which a layer counts as calm, 0 to 100. */
   readonly percentile: number;
   /** anneal: share of the run after which the first layer freezes. */
   readonly start: number;
+  /** auto: share of the run's learning that frozen layers may give up, 0 to 1. */
+  readonly budget: number;
   /**
    * auto: leading layers that, with all that lies before them, start from pretrained weights; 0 from scratch, and from
    * the weights of an own run.
@@ -58,6 +64,8 @@ export interface FreezePolicyKind {
   readonly isGuarded: boolean;
   /** True where it freezes nothing in a run from scratch. Default: false. */
   readonly needsTrained?: boolean;
+  /** How many decisions a run has where no interval is given. Absent: one at the end of every epoch. */
+  readonly decisions?: number;
   /** Throws a UsageError where an option that it uses is wrong. */
   make(options: FreezePolicyOptions): FreezePolicy;
 }

@@ -9,6 +9,9 @@ export interface RecordedSignals {
   /** Layers that were frozen in the run, whose norms say nothing. */
   readonly frozenLayers: number;
   readonly norms: readonly number[];
+  /** Share of the run's learning that was still to come then, and all of it, in samples that are seen once. */
+  readonly learningLeft: number;
+  readonly learningSamples: number;
 }
 
 export interface ReplayedDecision {
@@ -34,8 +37,8 @@ export interface ReplayOptions {
 
 /** Every decision of an interval; of a policy that is asked after every step only those that change something. */
 export function replayPolicy(options: ReplayOptions): ReplayedDecision[] {
-  const { policy, signals, steps, totalSteps, numLayers, numSamples } = options;
-  const most = policy.most?.(numLayers, numSamples) ?? Infinity;
+  const { policy, signals, steps, totalSteps, numLayers, maxLayers, numSamples } = options;
+  const most = Math.min(maxLayers, policy.most?.(numLayers, numSamples) ?? Infinity);
   const later = policy.everyStep ? Array.from({ length: steps }, (_, i) => i + 1) : signals.map(({ step }) => step);
   const asked = policy.atStart === true ? [0, ...later] : later;
   const decisions: ReplayedDecision[] = [];
@@ -80,6 +83,8 @@ function ask(
     step,
     totalSteps,
     numSamples,
+    learningLeft: signals[at]?.learningLeft ?? 1,
+    learningSamples: signals[at]?.learningSamples ?? numSamples,
     frozenLayers,
     numLayers,
     layerNorms: normsAt(at),

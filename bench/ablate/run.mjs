@@ -1,5 +1,5 @@
-// What freezing, AutoPipe, AutoDP and AutoCache bring on real data: `pipetrain ablate` for three cases, collected in
-// RESULT.md beside this file. node bench/ablate/run.mjs [a] [b] [c] [--seeds 1,2,3] [--cases LIST] [--out FOLDER]
+// What freezing, AutoPipe, AutoDP and AutoCache bring on real data: `pipetrain ablate` for four cases, collected in
+// RESULT.md beside this file. node bench/ablate/run.mjs [a] [a2] [b] [c] [--seeds 1,2,3] [--cases LIST] [--out FOLDER]
 // [--minutes N] [--data FOLDER] [--model FOLDER] [--results FOLDER] [--smoke] Interrupted, or over its time, it goes on
 // where it was when the same command is given again. --smoke trains some steps of each and writes to --results only.
 import { spawn } from 'node:child_process';

@@ -1,10 +1,10 @@
-// Which freeze policy wins? Every policy on the three cases of bench/ablate: accuracy on the whole validation set,
-// work, and work until the accuracy that the run without freezing ends with, less 0.3 points, is first reached. Work is
-// counted, not timed: 3 units per sample and active layer (forward and twice that backward), 1 per frozen layer that is
-// computed, 0 where the cache has it; steps that a roll-back undid count. So the table does not depend on the machine
-// being quiet. node bench/policies/run.mjs [a] [b] [c] [--policies LIST] [--seeds 1,2,3] [--out FOLDER] [--data FOLDER]
-// [--model FOLDER] [--devices LIST] [--results FOLDER] [--smoke] Runs that are done are read, not done again; --smoke
-// trains some steps of each and writes to --results only.
+// Which freeze policy wins? Every policy on the four cases of bench/ablate: accuracy on the whole validation set,
+// work, and work until the accuracy that the run without freezing ends with, less 0.3 points, is first reached. Work
+// is counted, not timed: 3 units per sample and active layer (forward and twice that backward), 1 per frozen layer
+// that is computed, 0 where the cache has it; steps that a roll-back undid count. So the table does not depend on the
+// machine being quiet. node bench/policies/run.mjs [a] [a2] [b] [c] [--policies LIST] [--seeds 1,2,3] [--out FOLDER]
+// [--data FOLDER] [--model FOLDER] [--devices LIST] [--results FOLDER] [--smoke] Runs that are done are read, not
+// done again; --smoke trains some steps of each and writes to --results only.
 import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

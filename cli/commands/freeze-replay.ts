@@ -19,6 +19,7 @@ interface ReplayFlags {
   readonly schedule?: string;
   readonly percentile?: string;
   readonly start?: string;
+  readonly budget?: string;
   readonly max?: string;
   readonly pretrained?: boolean;
   readonly json?: boolean;
@@ -40,8 +41,9 @@ export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
     .option('--policy <name>', `${FREEZE_POLICIES.names.join(', ')} (default: that of the run)`)
     .option('--alpha <share>', 'paper, alpha: share of the active layers that one decision may freeze')
     .option('--schedule <pairs>', 'manual: STEP:LAYERS pairs, e.g. 100:2,200:4')
-    .option('--percentile <p>', 'change, auto: percentile of the changes, 0 to 100')
+    .option('--percentile <p>', 'change: percentile of the changes, 0 to 100')
     .option('--start <share>', 'anneal: share of the run after which the first layer freezes')
+    .option('--budget <share>', 'auto: share of the learning that frozen layers may give up, 0 to 1')
     .option('--max <n>', 'most layers that may freeze')
     .option('--pretrained', 'auto: as if the run had started from pretrained weights')
     .option('--no-pretrained', 'auto: as if it had started from scratch')
@@ -74,7 +76,7 @@ export function freezeReplayCommand({ io, exitWith }: CommandContext): Command {
 /** Each flag is named as the option that a policy reads, or does not. */
 function idleReplayFlags(policy: string): Record<string, string | null> {
   const { reads } = FREEZE_POLICIES.get(policy);
-  const names = ['alpha', 'schedule', 'percentile', 'start'] as const;
+  const names = ['alpha', 'schedule', 'percentile', 'start', 'budget'] as const;
   return {
     ...Object.fromEntries(
       names.map((name) => [name, reads.includes(name) ? null : `the freeze policy ${policy} does not read it`]),
@@ -86,7 +88,7 @@ function idleReplayFlags(policy: string): Record<string, string | null> {
 }
 
 function requestOf(
-  { policy, alpha, schedule, percentile, start, max, pretrained }: ReplayFlags,
+  { policy, alpha, schedule, percentile, start, budget, max, pretrained }: ReplayFlags,
   own: string,
 ): ReplayRequest {
   return {
@@ -95,6 +97,7 @@ function requestOf(
     ...(schedule === undefined ? {} : { schedule }),
     ...(percentile === undefined ? {} : { percentile: within('percentile', percentile, 100) }),
     ...(start === undefined ? {} : { start: within('start', start, 1) }),
+    ...(budget === undefined ? {} : { budget: within('budget', budget, 1) }),
     ...(max === undefined ? {} : { maxLayers: wholeNumber('max', max) }),
     ...(pretrained === undefined ? {} : { isPretrained: pretrained }),
   };

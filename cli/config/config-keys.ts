@@ -54,6 +54,7 @@ const GROUPS: readonly { readonly title: string; readonly names: readonly Config
       'freezeAlpha',
       'freezePercentile',
       'freezeStart',
+      'freezeBudget',
       'freezeInterval',
       'freezeSchedule',
       'freezeMax',

@@ -314,16 +314,16 @@ function tellGrowth(event: EventOf<'grow.decided'>): Story {
   );
 }
 
-function tellFreeze(event: EventOf<'freeze.decided'>): Story {
+/** Null where all stays as it is: there are forty of those in a run; `freeze-replay` has them with their reasons. */
+function tellFreeze(event: EventOf<'freeze.decided'>): Story | null {
+  if (event.toLayers === event.fromLayers && event.held === undefined) return null;
   const change =
     event.toLayers > event.fromLayers
       ? `layers ${range(0, event.toLayers)} frozen (${event.fromLayers} -> ${plural(event.toLayers, 'layer')}, ` +
         `${plural(event.toBlocks, 'block')})`
       : event.toLayers < event.fromLayers
         ? `rolled back from ${event.fromLayers} to ${plural(event.toLayers, 'frozen layer')}`
-        : event.held === undefined
-          ? `stays at ${plural(event.toLayers, 'frozen layer')}`
-          : `held back at ${plural(event.toLayers, 'frozen layer')}: ${event.held}`;
+        : `held back at ${plural(event.toLayers, 'frozen layer')}: ${event.held ?? ''}`;
   const norms =
     event.norms.length === 0 ? [] : [`gradient norm by layer: ${event.norms.map((norm) => number(norm, 3)).join(' ')}`];
   return story(

@@ -171,7 +171,8 @@ async function writeBlocks(
 
 /** Whether a roll-back would need a checkpoint, or it is the best one and to be kept. */
 const isNeeded = (name: string, { keepBest }: RunSetup['config'], { freezer, progress }: RunState): boolean =>
-  name === freezer.guard.watch?.checkpoint || (keepBest !== 'off' && stepOf(name) === progress.best?.step);
+  freezer.guard.watches.some(({ checkpoint }) => checkpoint === name) ||
+  (keepBest !== 'off' && stepOf(name) === progress.best?.step);
 
 /**
  * Removes all but the `keep` newest checkpoints up to the one just written. Later ones are left alone: the run went
@@ -219,8 +220,8 @@ export function restoreFrom(
   freezer.restore(manifest.freezer);
   grower.restore(manifest.grower);
   // It was written before it had its name, so it cannot say that it is the one to go back to.
-  if (freezer.guard.watch?.step === manifest.step && freezer.guard.watch.checkpoint === null)
-    freezer.guard.keep(basename(folder));
+  const watch = freezer.guard.watches.at(-1);
+  if (watch?.step === manifest.step && watch.checkpoint === null) freezer.guard.keep(basename(folder));
 }
 
 /**

@@ -93,7 +93,8 @@ export const trainConfigSchema = z.strictObject({
   freeze: name
     .default('auto')
     .describe(
-      'freeze policy; auto: the lower layers of pretrained weights (hf:DIR), nothing of what started from scratch',
+      'freeze policy; auto: the lower layers of pretrained weights (hf:DIR) as their share in what is still to learn ' +
+        'gets small, nothing of what started from scratch',
     ),
   freezeAlpha: z
     .number()
@@ -106,9 +107,7 @@ export const trainConfigSchema = z.strictObject({
     .min(0)
     .max(100)
     .default(50)
-    .describe(
-      'change, auto: a layer whose gradient norm changed less than this percentile of the active layers may freeze',
-    ),
+    .describe('change: a layer whose gradient norm changed less than this percentile of the active layers may freeze'),
   freezeStart: z
     .number()
     .gt(0)
@@ -118,13 +117,23 @@ export const trainConfigSchema = z.strictObject({
       'anneal: share of the run after which the learning rate of the first layer has come to zero; the last ' +
         'layer trains to the end',
     ),
+  freezeBudget: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.2)
+    .describe(
+      'auto: share of what the run will learn that frozen layers may give up: what is still to come, times their ' +
+        'part of the gradient',
+    ),
   freezeInterval: z
     .string()
     .regex(DURATION_PATTERN)
-    .default('1 epoch')
+    .optional()
     .describe(
       'time between freeze decisions: "N steps" or "N epochs", also fractions of an epoch; every run records its ' +
-        'gradient norms so often, also one in which nothing freezes',
+        'gradient norms so often, also one in which nothing freezes (default: auto and none a fortieth of the run, ' +
+        'other policies 1 epoch)',
     ),
   freezeSchedule: z.string().default('').describe('manual: STEP:LAYERS pairs, e.g. 100:2,200:4'),
   freezeMax: z
@@ -144,15 +153,14 @@ export const trainConfigSchema = z.strictObject({
     .regex(DURATION_PATTERN)
     .optional()
     .describe(
-      'time between two looks of the guard at the validation metric (default: 0.5 epochs; where even 128 ' +
-        'samples would then cost more than 2 % of the training, the whole validations of --eval-every serve as ' +
-        'looks)',
+      'time between two looks of the guard at the validation metric (default: the whole validations of --eval-every ' +
+        'serve as looks, at no cost, where there is one in an epoch; else 0.5 epochs, or a tenth of a shorter run)',
     ),
   guardSamples: positive
     .optional()
     .describe(
-      'validation samples of a look, about (default: as many as cost 2 % of the training between two looks, ' +
-        'at least 128)',
+      'validation samples of a look of its own, about (default: as many as cost 2 % of the training between two ' +
+        'looks, at least 128)',
     ),
   guardTolerance: z
     .number()

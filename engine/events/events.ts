@@ -271,6 +271,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     step: whole,
     frozenLayers: whole,
     norms: z.array(figure),
+    learningLeft: figure,
+    learningSamples: figure,
   }),
   z.object({
     type: z.literal('guard.looked'),

@@ -9,6 +9,7 @@ export const freezePolicyOptions = (config: TrainConfig, pretrainedLayers: numbe
   schedule: config.freezeSchedule,
   percentile: config.freezePercentile,
   start: config.freezeStart,
+  budget: config.freezeBudget,
   pretrainedLayers,
 });
 

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 
 const norms = z.array(z.number()).readonly();
-const point = z.object({ step: z.number().int(), metric: z.number() });
+const point = z.object({ step: z.number().int(), metric: z.number(), parts: norms });
 
 const progressSchema = z.object({
   /** Frozen transformer layers. */
@@ -13,7 +13,10 @@ const progressSchema = z.object({
   /** Steps done at the last decision, so that a state from before a decision still owes it. */
   decidedAt: z.number().int().default(-1),
   signals: z.object({ sums: norms, steps: z.number().int() }),
-  /** Gradient norm per layer of the last interval and the one before; empty where there was none. */
+  /**
+   * Gradient norm per layer of the last interval and the one before, of a frozen layer the last before it froze; empty
+   * where there was none.
+   */
   norms: norms.default([]),
   previousNorms: norms.default([]),
 });
@@ -22,17 +25,19 @@ const guardSchema = z.object({
   /** Looks at the validation metric, oldest first. */
   looks: z.array(point).readonly(),
   /**
-   * The freeze that is being watched: where it began, how often it was looked at, the name of its checkpoint, and what
-   * freezing was like before.
+   * The freezes that are being watched, oldest first, those between two looks as one: where it began, how often it was
+   * looked at, the name of its checkpoint, and what freezing was like before.
    */
-  watch: z
-    .object({
-      step: z.number().int(),
-      looks: z.number().int(),
-      checkpoint: z.string().nullable(),
-      before: progressSchema,
-    })
-    .nullable(),
+  watches: z
+    .array(
+      z.object({
+        step: z.number().int(),
+        looks: z.number().int(),
+        checkpoint: z.string().nullable(),
+        before: progressSchema,
+      }),
+    )
+    .readonly(),
   /** No layer freezes before so many steps are done. */
   heldUntil: z.number().int(),
   /** Freezes rolled back so far. */
@@ -40,7 +45,7 @@ const guardSchema = z.object({
 });
 
 export const freezerStateSchema = progressSchema.extend({
-  guard: guardSchema.default({ looks: [], watch: null, heldUntil: 0, rollbacks: 0 }),
+  guard: guardSchema.default({ looks: [], watches: [], heldUntil: 0, rollbacks: 0 }),
 });
 
 export type FreezeProgress = z.infer<typeof progressSchema>;

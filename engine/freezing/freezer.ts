@@ -3,9 +3,11 @@
 // its business.
 import { countLayers, frozenBlocks, layerNorms } from '../../freeze/layers.js';
 import type { FreezeDecision, FreezePolicy } from '../../freeze/policy.js';
+import { type RunLearning,runLearning } from '../../freeze/run-learning.js';
 import { SignalWindow } from '../../freeze/signals.js';
-import { durationInSteps } from '../core/duration.js';
 import type { RunEventBody } from '../events/events.js';
+import { freezeInterval } from '../run/freeze-interval.js';
+import { runLearningRate } from '../run/run-learning-rate.js';
 import type { RunSetup } from '../run/run-setup.js';
 import type { FreezeState } from './expected-freeze.js';
 import { FreezeGuard, type Watch } from './freeze-guard.js';
@@ -23,6 +25,7 @@ export class Freezer {
   readonly #numLayers: number;
   readonly #interval: number;
   readonly #maxLayers: number;
+  readonly #learning: RunLearning;
   #signals: SignalWindow;
   #layers = 0;
   #decisions = 0;
@@ -37,14 +40,20 @@ export class Freezer {
     this.guard = new FreezeGuard(setup, this.#policy);
     this.#signals = new SignalWindow(model.blocks.length);
     this.#numLayers = countLayers(model.blocks);
-    this.#interval = durationInSteps(config.freezeInterval, sampler.stepsPerEpoch);
+    this.#interval = freezeInterval(setup);
+    this.#learning = runLearning({
+      totalSteps: setup.totalSteps,
+      stepsPerEpoch: sampler.stepsPerEpoch,
+      numSamples: setup.dataset.numTrain,
+      rateAt: runLearningRate(setup),
+    });
     // The last layer stays: with all of them frozen only the head would learn, which nobody asks for by default.
     this.#maxLayers = config.freezeMax ?? Math.max(0, this.#numLayers - 1);
   }
 
   /** Nothing more can freeze, and nothing can be taken back: nobody needs to look at the metric. */
   get isSettled(): boolean {
-    return this.guard.watch === null && this.#layers >= this.state.maxLayers;
+    return this.guard.watches.length === 0 && this.#layers >= this.state.maxLayers;
   }
 
   /** Where freezing stands. */
@@ -83,8 +92,18 @@ export class Freezer {
     this.#signals.add(blockNorms);
     if (stepsDone % this.#interval !== 0) return null;
     this.#previousNorms = this.#norms;
-    this.#norms = layerNorms(this.#setup.model.blocks, this.#signals.take().norms);
-    return { type: 'freeze.signals', step: stepsDone, frozenLayers: this.#layers, norms: [...this.#norms] };
+    const before = this.#norms;
+    this.#norms = layerNorms(this.#setup.model.blocks, this.#signals.take().norms).map((norm, layer) =>
+      layer < this.#layers ? (before[layer] ?? norm) : norm,
+    );
+    return {
+      type: 'freeze.signals',
+      step: stepsDone,
+      frozenLayers: this.#layers,
+      norms: [...this.#norms],
+      learningLeft: this.#learning.left(stepsDone),
+      learningSamples: this.#learning.samples,
+    };
   }
 
   /** Factor of the learning rate per block in the step that follows `stepsDone`; undefined where it is 1 for all. */
@@ -102,7 +121,7 @@ export class Freezer {
    * policies that need no signals decide.
    */
   isDue(stepsDone: number): boolean {
-    if (this.#layers >= this.#most || this.#decidedAt >= stepsDone) return false;
+    if (this.#layers >= this.state.maxLayers || this.#decidedAt >= stepsDone) return false;
     if (stepsDone === 0 && this.#policy.atStart !== true) return false;
     // What was held back before the first step does not wait for the next interval.
     if (!this.#policy.everyStep) return stepsDone % this.#interval === 0 || stepsDone === this.guard.trialSteps;
@@ -137,15 +156,6 @@ export class Freezer {
     };
   }
 
-  /** Whether the next decision could freeze anything: the guard needs a look at the metric before it does. */
-  wantsMore(stepsDone: number): boolean {
-    return (
-      this.guard.isOn &&
-      this.guard.holds(stepsDone) === null &&
-      this.#ask(stepsDone, this.#decisions + 1).layers > this.#layers
-    );
-  }
-
   /** Goes back to before a freeze that hurt. Returns until which step freezes are held back. */
   rollBack(watch: Watch): number {
     this.#restore(watch.before);
@@ -157,12 +167,14 @@ export class Freezer {
     return this.#policy.most?.(this.#numLayers, this.#setup.dataset.numTrain) ?? Infinity;
   }
 
-  #ask(stepsDone: number, interval = this.#decisions): FreezeDecision {
+  #ask(stepsDone: number): FreezeDecision {
     return this.#policy.decide({
-      interval,
+      interval: this.#decisions,
       step: stepsDone,
       totalSteps: this.#setup.totalSteps,
       numSamples: this.#setup.dataset.numTrain,
+      learningLeft: this.#learning.left(stepsDone),
+      learningSamples: this.#learning.samples,
       frozenLayers: this.#layers,
       numLayers: this.#numLayers,
       layerNorms: this.#norms,

@@ -33,6 +33,8 @@ export interface GoBackIntent {
 export interface Look {
   readonly step: number;
   readonly metric: number;
+  /** The metric of equal parts of the samples. */
+  readonly parts: readonly number[];
   readonly samples: number;
   readonly seconds: number;
 }
@@ -65,17 +67,15 @@ export class GuardedFreezing {
   }
 
   /** Takes a look that was wanted or needed: the event that tells it, and the way back where the last freeze hurts. */
-  look({ step, metric, samples, seconds }: Look): {
+  look({ step, metric, parts, samples, seconds }: Look): {
     readonly event: EventOf<'guard.looked'>;
     readonly goBack: GoBackIntent | null;
   } {
-    const { guard } = this.#freezer;
-    const { watch } = guard;
-    const verdict = guard.look({ step, metric }, samples);
+    const judged = this.#freezer.guard.look({ step, metric, parts }, samples);
     const seen = { step, metric, metricName: this.#metricName, samples, seconds };
-    if (verdict === null || watch === null)
-      return { event: { type: 'guard.looked', ...seen, reason: '' }, goBack: null };
-    const { expected, allowed, hurts, reason } = verdict;
+    if (judged === null) return { event: { type: 'guard.looked', ...seen, reason: '' }, goBack: null };
+    const { watch } = judged;
+    const { expected, allowed, hurts, reason } = judged.verdict;
     const event = { type: 'guard.looked', ...seen, watching: watch.step, expected, allowed, hurts, reason } as const;
     return { event, goBack: hurts ? this.#goBack(step, watch, { metric, expected, allowed, reason }) : null };
   }
@@ -85,15 +85,10 @@ export class GuardedFreezing {
     return this.#freezer.isDue(step);
   }
 
-  /** Whether a look comes first: what follows the freeze is compared with the metric at the freeze. */
-  needsLook(step: number): boolean {
-    return this.#freezer.wantsMore(step) && !this.#freezer.guard.hasLooked(step);
-  }
-
   /** Takes the decision that is due. */
   decide(step: number): FreezeIntent {
     const event = this.#freezer.decide(step);
-    const { watch } = this.#freezer.guard;
+    const watch = this.#freezer.guard.watches.at(-1);
     return { event, watch: watch?.step === step ? watch : null };
   }
 

@@ -15,7 +15,11 @@ export interface Validation {
   readonly metric: number;
   readonly metrics: MetricValues;
   readonly samples: number;
+  /** The metric of parts of the samples, at most `PARTS` of equal size but for the last, in order. */
+  readonly parts: readonly number[];
 }
+
+const PARTS = 64;
 
 /**
  * Indices of the micro-batches of the validation samples that one replica looks at, ascending: every `stride`-th
@@ -67,5 +71,21 @@ export function judged(
   const values = metrics.valuesOf(samples);
   const loss = samples.mean((sample) => samples.loss(sample));
   const metric = present(values.get(metrics.first.name), metrics.first.name);
-  return { loss, metric, metrics: values, samples: samples.numSamples };
+  return {
+    loss,
+    metric,
+    metrics: values,
+    samples: samples.numSamples,
+    parts: partsOf({ model, metrics, dataset }, told),
+  };
+}
+
+function partsOf({ model, metrics, dataset }: Judging, { ids, rows }: Parameters<typeof judged>[1]): number[] {
+  const width = statisticsWidth(model);
+  const each = Math.max(1, Math.ceil(ids.length / PARTS));
+  return Array.from({ length: Math.ceil(ids.length / each) }, (_, part) => {
+    const [from, to] = [part * each, Math.min(ids.length, (part + 1) * each)];
+    const told = { ids: ids.subarray(from, to), rows: rows.subarray(from * width, to * width) };
+    return metrics.first.fold(new SampleStatistics(model, told, dataset));
+  });
 }

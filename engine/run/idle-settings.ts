@@ -141,6 +141,7 @@ export const SETTING_READERS: Readonly<Record<Name, Reader>> = {
   freezeAlpha: policyReads('alpha'),
   freezePercentile: policyReads('percentile'),
   freezeStart: policyReads('start'),
+  freezeBudget: policyReads('budget'),
   // The gradient norms that every run records for a replay are summed up over it.
   freezeInterval: 'always',
   freezeSchedule: policyReads('schedule'),

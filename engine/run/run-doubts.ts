@@ -4,11 +4,11 @@
 import { countLayers } from '../../freeze/layers.js';
 import { parseFreezeSchedule } from '../../freeze/manual.js';
 import { FREEZE_POLICIES } from '../../freeze/registry.js';
-import { durationInSteps } from '../core/duration.js';
 import { sharedParameters } from '../model/shared-parameters.js';
 import { halfWay } from '../tensor/jit/cpu-features.js';
 import { OPTIMIZERS } from '../tensor/optimizers/registry.js';
 import { deviceDoubt, hasKernels } from './devices.js';
+import { freezeInterval } from './freeze-interval.js';
 import { runLearningRate } from './run-learning-rate.js';
 import type { RunSetup } from './run-setup.js';
 
@@ -131,7 +131,7 @@ function sharingDoubt({ config, model }: Run): string | null {
 
 /** A freeze that is due when the run is over. */
 function freezeDoubt({ config, model, totalSteps, sampler: { stepsPerEpoch } }: Run): string | null {
-  const { freeze, freezeSchedule, freezeInterval } = config;
+  const { freeze, freezeSchedule } = config;
   if (freeze === 'manual') {
     const entries = parseFreezeSchedule(freezeSchedule);
     const most = countLayers(model.blocks);
@@ -146,14 +146,14 @@ function freezeDoubt({ config, model, totalSteps, sampler: { stepsPerEpoch } }: 
       `${stepsText(totalSteps)}: that is not reached`
     );
   }
-  const interval = durationInSteps(freezeInterval, stepsPerEpoch);
+  const interval = freezeInterval({ config, totalSteps, sampler: { stepsPerEpoch } });
   const { reads, needsTrained } = FREEZE_POLICIES.get(freeze);
   // Those that look at shares and norms decide once an interval; what was trained before may freeze at the start.
   const isByInterval = reads.some((option) => option === 'alpha' || option === 'percentile') && needsTrained !== true;
   if (!isByInterval || interval < totalSteps) return null;
   return (
-    `freeze-interval "${freezeInterval}" is ${stepsText(interval)}, the run has ${totalSteps}: the freeze policy ` +
-    `${freeze} never decides; a shorter interval lets it`
+    `freeze-interval "${config.freezeInterval ?? '1 epoch'}" is ${stepsText(interval)}, the run has ${totalSteps}: ` +
+    `the freeze policy ${freeze} never decides; a shorter interval lets it`
   );
 }
 

@@ -138,6 +138,9 @@ function decide(
     step: interval * Math.ceil(samples / batch),
     totalSteps: epochs * Math.ceil(samples / batch),
     numSamples: samples,
+    // What no gradient is known of teaches evenly.
+    learningLeft: 1 - interval / epochs,
+    learningSamples: samples * epochs,
     frozenLayers,
     numLayers,
     layerNorms: [],

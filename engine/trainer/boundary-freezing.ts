@@ -42,8 +42,6 @@ export class BoundaryFreezing {
   async decide(): Promise<void> {
     const { grower, step } = this.#scene.stand;
     if (!grower.isWhole || !this.#freezing.wantsDecision(step)) return;
-    // Nothing is watched where more may freeze, so that this look judges nothing.
-    if (this.#freezing.needsLook(step)) await this.#lookNow();
     await this.#freeze(this.#freezing.decide(step));
   }
 
@@ -51,9 +49,9 @@ export class BoundaryFreezing {
     const { step } = this.#scene.stand;
     const begin = performance.now();
     const { validations, adoption } = this.#tools;
-    const { metric, samples } = await validations.part(adoption.plan, this.#freezing.stride);
+    const { metric, parts, samples } = await validations.part(adoption.plan, this.#freezing.stride);
     const seconds = (performance.now() - begin) / 1000;
-    const { event, goBack } = this.#freezing.look({ step, metric, samples, seconds });
+    const { event, goBack } = this.#freezing.look({ step, metric, parts, samples, seconds });
     this.#scene.host.emit(event);
     return goBack;
   }

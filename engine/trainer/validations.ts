@@ -11,8 +11,8 @@ export class Validations {
   readonly #scene: RunScene;
   /** Steps between whole validations on the way. */
   readonly #interval: number;
-  /** Of the last validation on all samples. */
-  #loss: number | null = null;
+  /** The last validation on all samples, and the steps done then. */
+  #last: (Validation & { readonly step: number }) | null = null;
 
   constructor(scene: RunScene) {
     const { config, sampler } = scene.setup;
@@ -42,10 +42,11 @@ export class Validations {
     const { setup, host, stand } = this.#scene;
     const { step } = stand;
     const begin = performance.now();
-    const { loss, metric, metrics, samples } = await this.#validate(plan, 1);
+    const validation = await this.#validate(plan, 1);
+    const { loss, metric, metrics, samples } = validation;
     stand.progress.validated(metric);
     if (this.#isDue) this.#judge(loss, metric);
-    this.#loss = loss;
+    this.#last = { ...validation, step };
     const seconds = (performance.now() - begin) / 1000;
     const epoch = step / setup.sampler.stepsPerEpoch;
     const metricName = setup.model.metric.name;
@@ -58,9 +59,10 @@ export class Validations {
    * followed by no step that would tell.
    */
   requireFinite(): void {
-    if (this.#loss === null || Number.isFinite(this.#loss)) return;
+    const loss = this.#last?.loss ?? null;
+    if (loss === null || Number.isFinite(loss)) return;
     throw new NonFiniteError(
-      `the validation after step ${this.#scene.stand.step}: the loss is ${this.#loss}. The weights are saved as they ` +
+      `the validation after step ${this.#scene.stand.step}: the loss is ${loss}. The weights are saved as they ` +
         'are',
       'Use a smaller --lr or --weight-decay, or --clip 1 or less; check the validation data for values that are ' +
         'not numbers.',
@@ -71,11 +73,9 @@ export class Validations {
    * The metric on every `stride`-th micro-batch of the samples: that of the whole validation of this very step, if
    * there was one and all of them are wanted.
    */
-  async part(plan: Plan, stride: number): Promise<Pick<Validation, 'metric' | 'samples'>> {
-    const { setup, stand } = this.#scene;
-    const { metric } = stand.progress;
-    if (stride === 1 && metric?.step === stand.step)
-      return { metric: metric.value, samples: setup.dataset.numValidation };
+  async part(plan: Plan, stride: number): Promise<Validation> {
+    const last = this.#last;
+    if (stride === 1 && !this.areBehind && last?.step === this.#scene.stand.step) return last;
     return this.#validate(plan, stride);
   }
 

@@ -31,7 +31,7 @@ describe('a registry', () => {
 });
 
 describe('what is listed', () => {
-  const options = { alpha: 0.5, schedule: '1:1', percentile: 50, start: 0.5, pretrainedLayers: 12 };
+  const options = { alpha: 0.5, schedule: '1:1', percentile: 50, start: 0.5, budget: 0.15, pretrainedLayers: 12 };
   it('has the name of its kind: policies, schedules', () => {
     expect(FREEZE_POLICIES.all.map((kind) => kind.make(options).name)).toEqual(FREEZE_POLICIES.names);
     expect(SCHEDULES.names.map((name) => makeSchedule(name, 2, 4).name)).toEqual(SCHEDULES.names);

@@ -7,6 +7,7 @@ import { percentile } from '../../freeze/change.js';
 import { parseFreezeSchedule } from '../../freeze/manual.js';
 import type { FreezeInput } from '../../freeze/policy.js';
 import { FREEZE_POLICIES } from '../../freeze/registry.js';
+import { runLearning } from '../../freeze/run-learning.js';
 
 const input: FreezeInput = {
   interval: 1,
@@ -15,12 +16,14 @@ const input: FreezeInput = {
   numLayers: 12,
   totalSteps: 1000,
   numSamples: 10_000,
+  learningLeft: 0.5,
+  learningSamples: 10_000,
   layerNorms: Array.from({ length: 12 }, () => 1),
   previousNorms: [],
   maxLayers: 12,
 };
 const policy = (name: string, alpha = 1 / 3, schedule = '100:2,200:4', pretrainedLayers = 12) =>
-  FREEZE_POLICIES.get(name).make({ alpha, schedule, percentile: 50, start: 0.5, pretrainedLayers });
+  FREEZE_POLICIES.get(name).make({ alpha, schedule, percentile: 50, start: 0.5, budget: 0.15, pretrainedLayers });
 /** Norms 1, but the given ones (1-based layers). */
 const normsWith = (changes: Readonly<Record<number, number>>): number[] =>
   Array.from({ length: 12 }, (_, i) => changes[i + 1] ?? 1);
@@ -228,50 +231,168 @@ describe('annealing', () => {
 });
 
 describe('the automatic policy', () => {
-  const norms = {
-    layerNorms: Array.from({ length: 12 }, (_, i) => (i < 6 ? 1.01 : 2)),
-    previousNorms: Array.from({ length: 12 }, () => 1),
-  };
+  /** Six pretrained layers, in the middle of a run, with norms that stand still. */
+  const ask = (norms: readonly number[], changes: Partial<FreezeInput> = {}, pretrained = norms.length) =>
+    policy('auto', 0.5, '', pretrained).decide({
+      ...input,
+      numLayers: norms.length,
+      maxLayers: norms.length - 1,
+      learningLeft: 0.2,
+      layerNorms: norms,
+      previousNorms: norms,
+      ...changes,
+    });
+  const even = [1, 1, 1, 1, 1, 1];
 
   it('never freezes what starts from scratch', () => {
-    for (const step of [1, 500, 999])
-      expect(policy('auto', 0.5, '', 0).decide({ ...input, ...norms, step }).layers).toBe(0);
+    for (const learningLeft of [1, 0.5, 0]) expect(ask(even, { learningLeft }, 0).layers).toBe(0);
+    expect(policy('auto', 0.5, '', 0).most?.(12, 640)).toBe(0);
   });
-  it('freezes half of pretrained weights at once where there are few samples, and nothing more', () => {
-    const auto = policy('auto', 0.5, '', 12);
-    expect([auto.atStart, auto.most?.(12, 2000), auto.most?.(12, 2001), auto.most?.(1, 10)]).toEqual([true, 6, 8, 0]);
-    expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2000 })).toEqual({
-      layers: 6,
+  it('freezes as many layers as have so little to learn that the budget pays for it', () => {
+    // Six even layers: k of them have k / 6 of the gradient; the budget is 0.15.
+    const layers = [1, 0.9, 0.45, 0.44, 0.3, 0.22, 0.18, 0.1].map((learningLeft) => ask(even, { learningLeft }).layers);
+    expect(layers).toEqual([0, 1, 2, 2, 3, 4, 5, 5]);
+  });
+  it('waits longer where the lower layers have more of the gradient, and trusts no layer that is calm for now', () => {
+    const low = [4, 4, 3, 1.5, 1, 0.5];
+    expect(ask(low, { learningLeft: 0.45 }).layers).toBe(1);
+    const high = [0.1, 0.1, 0.1, 1, 1, 1];
+    expect(ask(high, { learningLeft: 0.45 }).layers).toBe(2);
+  });
+  it('lets the lower half be where there are so few samples that they teach it little but themselves', () => {
+    // Seen once at the full rate: 500 of 1,000 may be given up by the lower half, by more layers no more than always.
+    expect(ask(even, { learningLeft: 0.9, learningSamples: 1000 }).layers).toBe(3);
+    expect(ask(even, { learningLeft: 0.9, learningSamples: 10 }).layers).toBe(3);
+    expect(ask(even, { learningLeft: 0.9, learningSamples: 1500 }).layers).toBe(2);
+    expect(ask(even, { learningLeft: 0.9, learningSamples: 5000 }).layers).toBe(1);
+    expect(ask(even, { learningLeft: 0.22, learningSamples: 1000 }).layers).toBe(4);
+  });
+  it('keeps a layer, and all above it, whose gradient still grows', () => {
+    const growing = { layerNorms: [1, 1, 1.3, 1, 1, 1], previousNorms: even, learningLeft: 0.1 };
+    expect(ask(even, growing)).toEqual({
+      layers: 2,
       reason:
-        'freezes 6 of 12 layers (0 before): the weights were pretrained, and 2000 samples are too few to better ' +
-        'their lower half (up to 2000 are)',
+        'freezes 2 of 6 layers (0 before): 10.0 % of the learning is still to come; the first 2 layers have 33.3 % ' +
+        'of the gradient, so that freezing them gives up 3.33 %; the gradient of layer 2 (of 0-5) still grows',
     });
-    expect(auto.decide({ ...input, ...norms, step: 500, frozenLayers: 6, numSamples: 640 }).layers).toBe(6);
-    expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 2001 }).layers).toBe(0);
+  });
+  it('decides nothing on gradients that it does not know, of one interval, of none, or not finite', () => {
+    const why = /stays at 0 of 6 frozen layers: there are no gradients of two intervals to compare yet/;
+    for (const changes of [
+      { previousNorms: [] },
+      { layerNorms: [], previousNorms: [] },
+      { layerNorms: [1, 1, NaN, 1, 1, 1] },
+      { layerNorms: [1, 1, 1, 1, 1, Infinity] },
+      { layerNorms: [0, 0, 0, 0, 0, 0] },
+    ])
+      expect(ask(even, changes).reason).toMatch(why);
+  });
+  it('freezes nothing while gradients explode, as much as a schedule would where they are flat', () => {
+    let frozenLayers = 0;
+    let norms = even;
+    for (let step = 1; step < 40; step++) {
+      const layerNorms = norms.map((norm) => norm * 2);
+      const at = { layerNorms, previousNorms: norms, learningLeft: (1 - step / 40) ** 2, frozenLayers };
+      frozenLayers = ask(even, at).layers;
+      norms = layerNorms;
+    }
+    expect(frozenLayers).toBe(0);
+    expect(ask(even, { learningLeft: 0.15 }).layers).toBe(5);
+  });
+  it('counts frozen layers by what they had, and such as are unknown as the mean of the others', () => {
+    const known = ask([4, 4, 1, 1, 1, 1], { frozenLayers: 2, learningLeft: 0.19 });
+    // (4 + 4 + 1) / 12 of what is left is 14 %, one more would be 16 %.
+    expect(known.layers).toBe(3);
+    const unknown = ask([NaN, NaN, 1, 1, 1, 1], { frozenLayers: 2, learningLeft: 0.19 });
+    expect(unknown.layers).toBe(4);
   });
   it('counts pretrained layers alone, from below up to the first block that is fresh', () => {
-    const auto = policy('auto', 0.5, '', 4);
-    expect([auto.most?.(12, 2000), auto.most?.(12, 2001)]).toEqual([2, 2]);
-    expect(auto.decide({ ...input, step: 0, layerNorms: [], numSamples: 640 })).toMatchObject({
-      layers: 2,
-      reason: expect.stringContaining('the first 4 of 12 layers were pretrained') as string,
-    });
-    expect(auto.decide({ ...input, ...norms, step: 900, frozenLayers: 2 }).layers).toBe(2);
+    expect(policy('auto', 0.5, '', 4).most?.(12, 640)).toBe(4);
+    expect(ask(even, { learningLeft: 0 }, 3).layers).toBe(3);
   });
-  it(
-    'freezes pretrained weights one layer at a time, not at once, and ' + 'at most two thirds, where there are many',
-    () => {
-      const auto = policy('auto', 0.5, '', 12);
-      expect(auto.decide({ ...input, ...norms, step: 199 })).toMatchObject({
-        layers: 0,
-        reason: expect.stringContaining('nothing freezes before 20 % of the run, this is step 199 of 1000') as string,
-      });
-      expect(auto.decide({ ...input, ...norms, step: 200 }).layers).toBe(1);
-      expect(auto.decide({ ...input, ...norms, step: 400, frozenLayers: 4 }).layers).toBe(5);
-      const calm = { ...norms, layerNorms: norms.layerNorms.map((_, i) => (i < 9 ? 1.01 : 2)) };
-      expect(auto.decide({ ...input, ...calm, step: 900, frozenLayers: 8 }).layers).toBe(8);
-    },
-  );
+  it('changes the plan of a deep model for a sixth of its layers at least, and at the end for nothing', () => {
+    const deep = Array.from({ length: 12 }, () => 1);
+    expect(ask(deep, { learningLeft: 0.15 * 8 })).toMatchObject({
+      layers: 0,
+      reason: expect.stringContaining('at least 2 freeze at once') as string,
+    });
+    expect(ask(deep, { learningLeft: 0.15 * 5 }).layers).toBe(2);
+    expect(ask(deep, { frozenLayers: 10, learningLeft: 0 }).layers).toBe(11);
+    expect(ask(even, { step: 950, learningLeft: 0 }).layers).toBe(0);
+  });
+  it('says what the next layer would cost', () => {
+    expect(ask(even, { learningLeft: 0.6 }).reason).toBe(
+      'freezes 1 of 6 layers (0 before): 60.0 % of the learning is still to come; the first layer has 16.7 % of the ' +
+        'gradient, so that freezing them gives up 10.0 %; the first 2 layers have 33.3 % of the gradient, so that ' +
+        'freezing them gives up 20.0 %, more than 15.0 %',
+    );
+  });
+  it('never freezes more where more is still to be learnt', () => {
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
+    const norm = fc.double({ min: 1e-6, max: 1e6, noNaN: true });
+    fc.assert(
+      fc.property(fc.array(norm, { minLength: 1, maxLength: 48 }), share, share, (norms, a, b) => {
+        const [less, more] = [Math.min(a, b), Math.max(a, b)];
+        expect(ask(norms, { learningLeft: more }).layers).toBeLessThanOrEqual(
+          ask(norms, { learningLeft: less }).layers,
+        );
+      }),
+    );
+  });
+});
+
+describe('the learning that is still to come', () => {
+  const of = (rateAt: (step: number) => number, epochs: number) =>
+    runLearning({ totalSteps: 200 * epochs, stepsPerEpoch: 200, numSamples: 1600, rateAt }).left;
+
+  it('is what follows at the rates of the steps to come', () => {
+    const falling = of((step) => 1 - step / 200, 1);
+    // The rest of a rate that falls evenly to 0 is a square. 5 digits: a step is the middle of its own time.
+    for (const step of [0, 20, 100, 180]) expect(falling(step)).toBeCloseTo((1 - step / 200) ** 2, 2);
+    expect(falling(200)).toBe(0);
+  });
+  it('counts a further pass over the samples half', () => {
+    const three = of(() => 1, 3);
+    expect([0, 200, 400, 600].map(three)).toEqual([1, 3 / 7, 1 / 7, 0].map((one) => expect.closeTo(one, 12) as number));
+  });
+  it('is of as many samples as are seen for the first time, where the rate stays', () => {
+    const of = (epochs: number, rateAt: (step: number) => number) =>
+      runLearning({ totalSteps: 200 * epochs, stepsPerEpoch: 200, numSamples: 1600, rateAt }).samples;
+    expect([of(1, () => 3e-4), of(2, () => 3e-4), of(1, (step) => (step < 100 ? 1e-3 : 0))]).toEqual([1600, 2400, 800]);
+    // 0.5 %: the rate of 200 points of a line.
+    expect(of(1, (step) => 1 - step / 200) / 800).toBeCloseTo(1, 2);
+  });
+  it('counts a warm-up for what it is, and steps without a rate for nothing', () => {
+    expect(of((step) => (step < 100 ? 0 : 1), 1)(100)).toBeCloseTo(1, 12);
+    const ends = of((step) => {
+      if (step >= 100) throw new Error('no rate');
+      return 1;
+    }, 1);
+    expect([ends(50), ends(100)]).toEqual([expect.closeTo(0.5, 12), expect.closeTo(0, 12)]);
+    expect(of(() => 0, 1)(50)).toBeCloseTo(0.75, 12);
+  });
+  it('is 1 before the first step, 0 after the last, and never rises', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5000 }),
+        fc.integer({ min: 1, max: 400 }),
+        fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 20 }),
+        (totalSteps, stepsPerEpoch, rates) => {
+          const { left } = runLearning({
+            totalSteps,
+            stepsPerEpoch,
+            numSamples: 1600,
+            rateAt: (step) => rates[step % rates.length] as number,
+          });
+          const all = Array.from({ length: totalSteps + 1 }, (_, step) => left(step));
+          expect([all[0], all.at(-1)]).toEqual([1, 0]);
+          // 1e-9: sums of up to a thousand doubles.
+          expect(all.every((one, step) => step === 0 || one <= (all[step - 1] as number) + 1e-9)).toBe(true);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
 });
 
 describe('every policy', () => {
@@ -296,6 +417,8 @@ describe('every policy', () => {
             step: (i + 1) * 50,
             totalSteps: 400,
             numSamples: 100 * norms.length * 10,
+            learningLeft: 1 - (i + 1) / 8,
+            learningSamples: 4000,
             frozenLayers,
             numLayers,
             maxLayers,

@@ -104,7 +104,7 @@ describe('what is listed', () => {
   });
 
   it('says of a policy what its guard is, as the policy itself does', () => {
-    const options = { alpha: 0.5, schedule: '1:1', percentile: 50, start: 0.5 };
+    const options = { alpha: 0.5, schedule: '1:1', percentile: 50, start: 0.5, budget: 0.15 };
     for (const kind of FREEZE_POLICIES.all)
       for (const pretrainedLayers of kind.needsTrained === true ? [4] : [4, 0])
         expect(kind.make({ ...options, pretrainedLayers }).isGuarded, kind.name).toBe(kind.isGuarded);

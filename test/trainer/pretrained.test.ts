@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { TrainConfigInput } from '../../engine/core/config.js';
 import { TINY as MODEL } from '../model/hf-folder.js';
 import { scratchWith } from '../scratch.js';
-import { type TrainedRun, trainRun } from './train-run.js';
+import { trainRun } from './train-run.js';
 
 const lines = Array.from({ length: 40 }, (_, i) =>
   i % 2 === 0 ? `the film ${i % 4} is good fun\t1` : `a dull slow plot ${i % 3}\t0`,
@@ -39,68 +39,37 @@ describe('a pretrained encoder', () => {
       }
     },
   );
-  it(
-    'trains only its upper half where samples are few and nobody says ' + 'otherwise, with equal bits in every shape',
-    async () => {
-      const data = `tsv:${scratchWith({ 'train.tsv': lines, 'dev.tsv': lines })}`;
-      const run = (shape: Partial<TrainConfigInput>) =>
-        trainRun({
-          model: `hf:${MODEL}`,
-          modelOptions: {},
-          data,
-          dataOptions: {},
-          batch: 8,
-          microBatch: 2,
-          steps: 20,
-          lr: '3e-3',
-          guardEvery: '2 steps',
-          ...shape,
-        });
-      const one = await run({ devices: 'cpu:1', cache: 'off' });
-      const { numLayers, ...first } = decided(one);
-      const half = Math.floor(numLayers / 2);
-      // Held back until the guard has looked once, and watched from then on as any other freeze.
-      expect(first).toEqual({ count: 2, step: 0, policy: 'auto', toLayers: 0 });
-      expect(one.of('freeze.decided')).toMatchObject([
-        {
-          step: 0,
-          wantedLayers: half,
-          held: expect.stringContaining('all of the model trains until step 2') as string,
-        },
-        { step: 2, toLayers: half },
-      ]);
-      const looks = one.of('guard.looked').map(({ step, watching }) => [step, watching]);
-      expect(looks).toEqual([
-        [1, undefined],
-        [2, undefined],
-        [4, 2],
-        [6, 2],
-      ]);
-      const cached = await run({ devices: 'cpu:2', pipeline: 2 });
-      // 18 steps of 8 samples, of which 40 are computed once.
-      expect(cached.of('step').reduce((sum, { cacheHits }) => sum + cacheHits, 0)).toBe(104);
-      for (const other of [cached, await run({ devices: 'cpu:2', pipeline: 1 })]) {
-        expect(other.finished.weightsSha256).toBe(one.finished.weightsSha256);
-        expect(other.finished.lossSha256).toBe(one.finished.lossSha256);
-      }
-    },
-  );
+  it('has lower layers frozen by default when little is left to learn, with equal bits in every shape', async () => {
+    const data = `tsv:${scratchWith({ 'train.tsv': lines, 'dev.tsv': lines })}`;
+    const run = (shape: Partial<TrainConfigInput>) =>
+      trainRun({
+        model: `hf:${MODEL}`,
+        modelOptions: {},
+        data,
+        dataOptions: {},
+        batch: 8,
+        microBatch: 2,
+        steps: 20,
+        lr: '3e-3 * (1 - progress)',
+        freezeInterval: '2 steps',
+        evalEvery: '2 steps',
+        ...shape,
+      });
+    const one = await run({ devices: 'cpu:1', cache: 'off' });
+    const froze = one.of('freeze.decided').filter(({ fromLayers, toLayers }) => toLayers > fromLayers);
+    expect(one.of('freeze.decided')[0]).toMatchObject({ step: 2, policy: 'auto', toLayers: 0 });
+    expect(froze.length).toBeGreaterThan(0);
+    expect(froze[0]?.step).toBeGreaterThan(2);
+    // Watched from the next whole validation on; none of its looks is on fewer samples.
+    const looks = one.of('guard.looked');
+    expect(looks.find(({ watching }) => watching === froze[0]?.step)?.step).toBe((froze[0]?.step ?? 0) + 2);
+    expect(new Set(looks.map(({ samples }) => samples))).toEqual(new Set([40]));
+    expect(one.of('freeze.rolledBack')).toEqual([]);
+    const cached = await run({ devices: 'cpu:2', pipeline: 2 });
+    expect(cached.of('step').reduce((sum, { cacheHits }) => sum + cacheHits, 0)).toBeGreaterThan(0);
+    for (const other of [cached, await run({ devices: 'cpu:2', pipeline: 1 })]) {
+      expect(other.finished.weightsSha256).toBe(one.finished.weightsSha256);
+      expect(other.finished.lossSha256).toBe(one.finished.lossSha256);
+    }
+  });
 });
-
-function decided(run: TrainedRun): {
-  numLayers: number;
-  count: number;
-  step: number | undefined;
-  policy: string | undefined;
-  toLayers: number | undefined;
-} {
-  const [decision, ...more] = run.of('freeze.decided');
-  const layers = run.of('run.started')[0]?.blocks.map(({ layer }) => layer ?? -1) ?? [];
-  return {
-    numLayers: Math.max(...layers) + 1,
-    count: 1 + more.length,
-    step: decision?.step,
-    policy: decision?.policy,
-    toLayers: decision?.toLayers,
-  };
-}
