@@ -29,6 +29,7 @@ describe('every setting', () => {
       { pipeline: 1, listen: 'h:1', programCache: 'off', freeze: 'none', optimizer: 'sgd' },
       { optimizer: 'sgd', steps: 3, grow: 'auto', lrSchedule: 'wsd' },
       { optimizer: 'rmsprop' },
+      { freeze: 'auto', model: 'hf:x' },
       ...FREEZE_POLICIES.names.map((freeze) => ({ freeze })),
     ] as const;
     for (const [name, reader] of Object.entries(SETTING_READERS)) {
@@ -52,9 +53,9 @@ describe('a setting without effect', () => {
     ],
     [{ optimizer: 'sgd', nesterov: true, momentum: 0 }, { nesterov: 'momentum' }],
     [{ freeze: 'auto', freezeAlpha: 0.2 }, { freezeAlpha: 'freeze' }],
-    [{ freeze: 'auto', freezePercentile: 20, model: 'hf:x' }, {}],
-    [{ freeze: 'auto', freezePercentile: 20, initFrom: 'run' }, {}],
-    [{ freeze: 'auto', freezePercentile: 20 }, { freezePercentile: 'freeze' }],
+    [{ freeze: 'auto', freezeBudget: 0.1, model: 'hf:x' }, {}],
+    [{ freeze: 'auto', freezeBudget: 0.1, initFrom: 'run' }, {}],
+    [{ freeze: 'auto', freezeBudget: 0.1 }, { freezeBudget: 'freeze' }],
     [
       { freeze: 'paper', freezeSchedule: '1:1', freezeStart: 0.2 },
       { freezeSchedule: 'freeze', freezeStart: 'freeze' },
