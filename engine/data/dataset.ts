@@ -15,9 +15,23 @@ export interface FieldSpec {
   readonly dtype: 'float32' | 'int32';
 }
 
+/** What the data are for; a model makes its head for it. */
+export const TASKS = [
+  'image-classification',
+  'text-classification',
+  'multi-label',
+  'regression',
+  'token-classification',
+  'question-answering',
+  'language-model',
+  'masked-language-model',
+  'other',
+] as const;
+export type Task = (typeof TASKS)[number];
+
 /** What a model may know about the data. */
 export interface DataInfo {
-  readonly task: 'image-classification' | 'text-classification' | 'language-model' | 'other';
+  readonly task: Task;
   readonly fields: readonly FieldSpec[];
   /** Number of classes, for classification. */
   readonly classes: number | null;

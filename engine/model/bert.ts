@@ -1,21 +1,15 @@
-// Built-in model `bert`: a transformer encoder that classifies texts, trained from scratch. Pre-norm, unlike Devlin et
-// al. 2018, which makes small models train without care; the mean of the real tokens is what is classified. Shape
-// suffixes: B samples, T tokens, D width, C classes.
+// Built-in model `bert`: a transformer encoder for texts, trained from scratch. Pre-norm, unlike Devlin et
+// al. 2018, which makes small models train without care; the mean of the real tokens is what is classified, unless
+// each token is. Shape suffixes: B samples, T tokens, D width, C classes or other outputs.
 import { z } from 'zod';
 import * as nn from '../tensor/nn.js';
 import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
 import { defineModel } from './define.js';
 import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
-import { CLASS_OUTCOME } from './outcome.js';
-import {
-  checkHeads,
-  checkScores,
-  classLoss,
-  MOST_LAYERS,
-  MOST_WIDTH,
-  transformerLayers,
-} from './transformer-blocks.js';
+import { meanToken } from './pooled.js';
+import { textTask } from './text-task.js';
+import { checkHeads, checkScores, MOST_LAYERS, MOST_WIDTH, transformerLayers } from './transformer-blocks.js';
 
 const options = z.strictObject({
   width: z.number().int().positive().max(MOST_WIDTH).default(64).describe('width of the residual stream'),
@@ -34,7 +28,7 @@ const WANTS = 'use labelled texts, e.g. --data sst2:DIR, tsv:FILE or synthetic:s
 
 export const bert = defineModel({
   name: 'bert',
-  summary: 'transformer encoder that classifies texts',
+  summary: 'transformer encoder that classifies texts or tokens, and finds answers',
   options,
   defaults: {
     epochs: 4,
@@ -50,7 +44,8 @@ export const bert = defineModel({
     const { width: D } = given;
     const [T = 0] = requireField('bert', data, 'tokens', 1, WANTS);
     requireField('bert', data, 'mask', 1, WANTS);
-    const C = requireCount('bert', data, 'classes', WANTS);
+    const task = textTask('bert', data, WANTS);
+    const C = task.outputs;
     const V = requireCount('bert', data, 'vocabulary', WANTS);
     checkHeads('bert', given);
     checkScores('bert', given, T);
@@ -66,20 +61,16 @@ export const bert = defineModel({
       kind: 'head',
       params: { normGain: gain(D), normBias: bias(D), w: matrix([D, C], HEAD_STD), b: bias(C) },
       forward(x_BTD, p, context) {
-        const mask_BT1 = tf.expandDims(context.field('mask'), -1);
-        // The class token is always real, so the sum of the mask is never 0.
-        const sum_BD = tf.sum(tf.mul(nn.layerNorm(x_BTD, p.normGain, p.normBias), mask_BT1), 1);
-        const mean_BD = tf.div(sum_BD, tf.sum(mask_BT1, 1));
-        return nn.linear(context.dropout(mean_BD, given.dropout, 'pooled'), p.w, p.b);
+        const normed_BTD = nn.layerNorm(x_BTD, p.normGain, p.normBias);
+        // The class token is always real, so the mean is never one of nothing.
+        const seen = task.level === 'token' ? normed_BTD : meanToken(normed_BTD, context.field('mask'));
+        return nn.linear(context.dropout(seen, given.dropout, 'pooled'), p.w, p.b);
       },
     });
     return {
       name: 'bert',
       blocks: [embed, ...transformerLayers(given, { maskField: 'mask' }), head],
-      loss: classLoss,
-      score: null,
-      outcome: CLASS_OUTCOME,
-      metric: { name: 'accuracy', higherIsBetter: true },
+      ...task.objective,
     };
   },
 });

@@ -3,7 +3,7 @@
 // another mask. Initial values, losses and dropout do not count; nothing here computes.
 import { z } from 'zod';
 import { checkOptions } from '../core/options.js';
-import type { DataInfo } from '../data/dataset.js';
+import { type DataInfo, TASKS } from '../data/dataset.js';
 import type { Shape } from '../tensor/shape.js';
 import type { Model } from './block.js';
 import { type BlockGraph, traceBlock } from './block-graph.js';
@@ -25,7 +25,7 @@ export const blockProgramsSchema = z.object({
   options: z.record(z.string(), option),
   /** The facts of the data that it was built for; what a block computes may follow from them. */
   data: z.object({
-    task: z.enum(['image-classification', 'text-classification', 'language-model', 'other']),
+    task: z.enum(TASKS),
     fields: z.array(z.object({ name: z.string(), shape: sizes, dtype: z.enum(['float32', 'int32']) })),
     classes: count,
     vocabulary: count,

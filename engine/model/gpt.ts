@@ -5,9 +5,11 @@ import { z } from 'zod';
 import * as nn from '../tensor/nn.js';
 import * as tf from '../tensor/tf.js';
 import { requireCount, requireField } from './data-fit.js';
+import { decoderTask } from './decoder-task.js';
 import { defineModel } from './define.js';
 import { bias, defineBlock, defineInputBlock, gain, matrix, positions } from './define-block.js';
-import { NEXT_TOKEN_OUTCOME, nextTokenLoss } from './outcome.js';
+import { NEXT_TOKEN } from './outcome.js';
+import { lastToken } from './pooled.js';
 import { checkHeads, checkScores, MOST_LAYERS, MOST_WIDTH, transformerLayers } from './transformer-blocks.js';
 
 const options = z.strictObject({
@@ -28,7 +30,7 @@ const WANTS = 'use running text, e.g. --data text:FILE or synthetic:text';
 
 export const gpt = defineModel({
   name: 'gpt',
-  summary: 'causal transformer that predicts the next token',
+  summary: 'causal transformer that predicts the next token, or classifies texts by their last one',
   options,
   defaults: {
     epochs: 2,
@@ -43,8 +45,10 @@ export const gpt = defineModel({
   build(given, data) {
     const { width: D } = given;
     const [T = 0] = requireField('gpt', data, 'tokens', 1, WANTS);
-    requireField('gpt', data, 'targets', 1, WANTS);
+    const task = data.task === 'language-model' || data.task === 'other' ? null : decoderTask('gpt', data);
+    if (task === null) requireField('gpt', data, 'targets', 1, WANTS);
     const V = requireCount('gpt', data, 'vocabulary', WANTS);
+    const outputs = task?.outputs ?? V;
     checkHeads('gpt', given);
     checkScores('gpt', given, T);
     const embed = defineInputBlock({
@@ -57,16 +61,16 @@ export const gpt = defineModel({
     const head = defineBlock({
       name: 'head',
       kind: 'head',
-      params: { normGain: gain(D), normBias: bias(D), w: matrix([D, V], HEAD_STD), b: bias(V) },
-      forward: (x_BTD, p) => nn.linear(nn.layerNorm(x_BTD, p.normGain, p.normBias), p.w, p.b),
+      params: { normGain: gain(D), normBias: bias(D), w: matrix([D, outputs], HEAD_STD), b: bias(outputs) },
+      forward(x_BTD, p, context) {
+        const normed_BTD = nn.layerNorm(x_BTD, p.normGain, p.normBias);
+        return nn.linear(task === null ? normed_BTD : lastToken(normed_BTD, context.field('mask')), p.w, p.b);
+      },
     });
     return {
       name: 'gpt',
       blocks: [embed, ...transformerLayers(given, { causal: true }), head],
-      loss: nextTokenLoss,
-      score: null,
-      outcome: NEXT_TOKEN_OUTCOME,
-      metric: { name: 'loss', higherIsBetter: false },
+      ...(task?.objective ?? NEXT_TOKEN),
     };
   },
 });

@@ -1,7 +1,7 @@
 // The outcomes of the models of the engine; see outcome-kind.ts.
 import * as nn from '../tensor/nn.js';
 import * as tf from '../tensor/tf.js';
-import type { BlockContext, Outcome } from './block.js';
+import type { Model, Outcome } from './block.js';
 
 const column = (x_B: tf.Tensor): tf.Tensor => tf.expandDims(tf.cast(x_B, 'float32'), -1);
 
@@ -24,15 +24,17 @@ export function tokensOutcome(
   return tf.concat(sums, -1);
 }
 
-/** Loss [B] of a causal language model: the mean over the tokens of the sample; right is the field `targets` [B, T]. */
-export const nextTokenLoss = (y_BTV: tf.Tensor, context: BlockContext): tf.Tensor =>
-  tf.mean(nn.crossEntropy(y_BTV, context.field('targets'), context.labelSmoothing), -1);
-
-export const NEXT_TOKEN_OUTCOME: Outcome = {
-  kind: 'tokens',
-  width: 3,
-  of(y_BTV, context) {
-    const targets_BT = context.field('targets');
-    return tokensOutcome(nn.crossEntropy(y_BTV, targets_BT), y_BTV, targets_BT, null);
+/** What a causal language model is worth: the mean loss of the tokens of a sample; right is `targets` [B, T]. */
+export const NEXT_TOKEN: Pick<Model, 'loss' | 'score' | 'metric'> & { readonly outcome: Outcome } = {
+  loss: (y_BTV, context) => tf.mean(nn.crossEntropy(y_BTV, context.field('targets'), context.labelSmoothing), -1),
+  score: null,
+  metric: { name: 'loss', higherIsBetter: false },
+  outcome: {
+    kind: 'tokens',
+    width: 3,
+    of(y_BTV, context) {
+      const targets_BT = context.field('targets');
+      return tokensOutcome(nn.crossEntropy(y_BTV, targets_BT), y_BTV, targets_BT, null);
+    },
   },
 };

@@ -18,12 +18,16 @@ import torch
 import transformers
 from safetensors.torch import load_file
 from transformers import (
+    BertConfig,
+    BertForTokenClassification,
     DeiTConfig,
     DeiTForImageClassification,
     DeiTForImageClassificationWithTeacher,
     DistilBertConfig,
+    DistilBertForQuestionAnswering,
     DistilBertForSequenceClassification,
     GPT2Config,
+    GPT2ForSequenceClassification,
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
@@ -32,6 +36,7 @@ from transformers import (
     Qwen2Config,
     Qwen2ForCausalLM,
     RobertaConfig,
+    RobertaForMaskedLM,
     RobertaForSequenceClassification,
     ViTConfig,
     ViTForImageClassification,
@@ -47,6 +52,14 @@ TEXT = dict(vocab_size=V, num_labels=3)
 ENCODER = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
 DECODER = dict(vocab_size=V, max_position_embeddings=32, bos_token_id=0, eos_token_id=1, **ENCODER)
 IMAGE = dict(image_size=8, patch_size=4, num_labels=3, **ENCODER)
+
+# Of the head; where nothing stands here it classifies samples or predicts the next token.
+TASKS = {
+    "bert-tags": "token-classification",
+    "distilbert-spans": "question-answering",
+    "roberta-masked": "masked-language-model",
+    "gpt2-texts": "text-classification",
+}
 
 CASES = {
     "roberta": (
@@ -95,6 +108,25 @@ CASES = {
             **DECODER,
         ),
     ),
+    "bert-tags": (
+        BertForTokenClassification,
+        BertConfig(max_position_embeddings=10, pad_token_id=0, **TEXT, **ENCODER),
+    ),
+    "distilbert-spans": (
+        DistilBertForQuestionAnswering,
+        DistilBertConfig(dim=16, n_layers=2, n_heads=2, hidden_dim=24, max_position_embeddings=10, vocab_size=V),
+    ),
+    "roberta-masked": (
+        RobertaForMaskedLM,
+        RobertaConfig(max_position_embeddings=12, type_vocab_size=1, pad_token_id=1, vocab_size=V, **ENCODER),
+    ),
+    "gpt2-texts": (
+        GPT2ForSequenceClassification,
+        GPT2Config(
+            n_positions=10, n_embd=16, n_layer=2, n_head=2, n_inner=24, bos_token_id=0, eos_token_id=0,
+            pad_token_id=0, **TEXT
+        ),
+    ),
     "qwen2": (Qwen2ForCausalLM, Qwen2Config(num_key_value_heads=2, tie_word_embeddings=True, **DECODER)),
 }
 
@@ -112,16 +144,18 @@ def wave(count):
     return (torch.arange(count) * 37 % 101).double() / 101 - 0.5
 
 
-def fields_of(config):
+def fields_of(name, config):
     if config.model_type in ("vit", "deit"):
         side = config.image_size
         image = wave(B * side * side).reshape(B, side, side) * 2
         pixels = image[:, None].expand(B, config.num_channels, side, side)
         return {"image": numbers(image)}, {"pixel_values": pixels}
     tokens = 4 + torch.arange(B * T).reshape(B, T) * 23 % (V - 4)
-    if config.model_type not in ("roberta", "distilbert"):
+    if name not in TASKS and config.model_type not in ("roberta", "distilbert"):
         return {"tokens": tokens.flatten().tolist()}, {"input_ids": tokens}
-    mask = (torch.arange(T)[None] < torch.tensor([7, 5, 3])[:, None]).long()
+    # The table has no gradient for padding, which a wave over every token would give it.
+    lengths = [7, 5, 3] if TASKS.get(name, "text-classification") == "text-classification" else [T, T, T]
+    mask = (torch.arange(T)[None] < torch.tensor(lengths)[:, None]).long()
     tokens = torch.where(mask == 1, tokens, config.pad_token_id)
     return (
         {"tokens": tokens.flatten().tolist(), "mask": mask.flatten().tolist()},
@@ -130,13 +164,15 @@ def fields_of(config):
 
 
 def gradients_of(model, inputs, names):
-    logits = model(**inputs).logits
+    given = model(**inputs)
+    logits = given.logits if "logits" in given else torch.stack([given.start_logits, given.end_logits], -1)
     logits.backward(wave(logits.numel()).reshape(logits.shape))
     gradients = {}
     for key, p in model.named_parameters():
         if p.grad is not None:
             sums = torch.stack([p.grad.norm(), (p.grad.flatten() * wave(p.numel())).sum()])
-            gradients[key if key == "lm_head.weight" else names[numbers_of(p)]] = numbers(sums)
+            is_output = key in ("lm_head.weight", "lm_head.decoder.weight")
+            gradients["lm_head.weight" if is_output else names[numbers_of(p)]] = numbers(sums)
             p.grad = None
     return logits, gradients
 
@@ -158,15 +194,17 @@ def make(name):
     # Versions of transformers have other names for the same tensors; those of the file count.
     stored = load_file(folder / "model.safetensors")
     names = {numbers_of(tensor.double()): key for key, tensor in stored.items()}
-    fields, inputs = fields_of(config)
+    fields, inputs = fields_of(name, config)
     inputs = {key: x.double() if x.is_floating_point() else x for key, x in inputs.items()}
     tied = None
     if getattr(config, "tie_word_embeddings", False) and hasattr(model, "lm_head"):
         _, tied = gradients_of(model, inputs, names)
-        model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
+        output = getattr(model.lm_head, "decoder", model.lm_head)
+        output.weight = torch.nn.Parameter(output.weight.detach().clone())
     logits, gradients = gradients_of(model, inputs, names)
     expected = {
         "madeWith": MADE_WITH,
+        **({"task": TASKS[name]} if name in TASKS else {}),
         "fields": fields,
         "shape": list(logits.shape),
         "logits": numbers(logits),

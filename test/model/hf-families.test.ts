@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../../engine/core/invariant.js';
-import type { DataInfo } from '../../engine/data/dataset.js';
+import type { DataInfo, Task } from '../../engine/data/dataset.js';
 import type { Block, Model } from '../../engine/model/block.js';
 import { buildModel } from '../../engine/model/build-model.js';
 import { compileStage } from '../../engine/model/compile.js';
@@ -27,6 +27,8 @@ const VOCABULARY = 40;
 
 /** As the maker writes it. */
 interface Expected {
+  /** Where it is not told by the fields. */
+  readonly task?: Task;
   readonly fields: Readonly<Record<string, readonly number[]>>;
   /** Of the logits; the first axis is that of the samples. */
   readonly shape: readonly number[];
@@ -50,7 +52,7 @@ const shapeOf = (name: string, data: readonly number[], samples: number): number
 };
 
 /** Data with the fields of the file, and what they are to be compared with. */
-function infoOf({ fields, shape }: Expected): DataInfo {
+function infoOf({ fields, shape, task }: Expected): DataInfo {
   const [samples = 0] = shape;
   const isImage = 'image' in fields;
   const isLanguage = !isImage && !('mask' in fields);
@@ -61,14 +63,14 @@ function infoOf({ fields, shape }: Expected): DataInfo {
   }));
   const sequence = isImage ? null : (listed[0]?.shape[0] ?? 0);
   return {
-    task: isImage ? 'image-classification' : isLanguage ? 'language-model' : 'text-classification',
+    task: task ?? (isImage ? 'image-classification' : isLanguage ? 'language-model' : 'text-classification'),
     fields: [
       ...listed,
-      isLanguage
-        ? { name: 'targets', shape: [sequence ?? 0], dtype: 'int32' }
-        : { name: 'label', shape: [], dtype: 'int32' },
+      { name: 'label', shape: [], dtype: 'int32' },
+      ...['tags', 'targets'].map((name) => ({ name, shape: [sequence ?? 0], dtype: 'int32' as const })),
+      { name: 'context', shape: [sequence ?? 0], dtype: 'float32' },
     ],
-    classes: isLanguage ? null : (shape[1] ?? 0),
+    classes: isLanguage ? null : (shape.at(-1) ?? 0),
     vocabulary: isImage ? null : VOCABULARY,
     sequence,
   };
@@ -168,7 +170,7 @@ function gradientsOf(name: string, { expected, data, model, samples }: Case): Gr
     const [inputs = 0, outputs = 0] = shape;
     return {
       // Where the output matrix is tied to the table, the maker untied it.
-      name: isOutput && /wte|embed_tokens/.test(tensor.name) ? 'lm_head.weight' : tensor.name,
+      name: isOutput && /wte|embed_tokens|word_embeddings/.test(tensor.name) ? 'lm_head.weight' : tensor.name,
       shape,
       numbers: Float64Array.from(present(computed.get(role.replace('param', 'paramGrad')), role)),
       place: (i) => first + (isTransposed ? (i % outputs) * inputs + Math.floor(i / outputs) : i),
@@ -181,6 +183,10 @@ const CASES: readonly (readonly [string, Record<string, unknown>])[] = [
   ['distilbert', {}],
   ['gpt2', {}],
   ['gpt2', { untie: true }],
+  ['bert-tags', {}],
+  ['distilbert-spans', {}],
+  ['roberta-masked', {}],
+  ['gpt2-texts', {}],
   ['vit', {}],
   ['vit-grey', {}],
   ['deit', {}],

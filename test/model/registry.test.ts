@@ -162,7 +162,19 @@ describe('options and data of built-in models', () => {
     expect(error.message).toContain('image, label');
     expect(errorOf(() => build('vit', {}, story.info)).hint).toContain('mnist');
     expect(errorOf(() => build('bert', {}, story.info)).message).toContain('"mask"');
-    expect(errorOf(() => build('gpt', {}, reviews.info)).message).toContain('"targets"');
+    const fields = story.info.fields.filter(({ name }) => name !== 'targets');
+    expect(errorOf(() => build('gpt', {}, { ...story.info, fields })).message).toContain('"targets"');
+  });
+
+  it('follow the task: gpt classifies by the last real token, and tags no token that has not seen the rest', () => {
+    const classifier = build('gpt', {}, reviews.info);
+    expect(classifier.outcome).toMatchObject({ kind: 'class', width: 1 });
+    expect(classifier.blocks.at(-1)?.params['b']?.shape).toEqual([2]);
+    const [T = 0] = reviews.info.fields.find(({ name }) => name === 'tokens')?.shape ?? [];
+    const tagged = [...reviews.info.fields, { name: 'tags', shape: [T], dtype: 'int32' as const }];
+    const info: DataInfo = { ...reviews.info, task: 'token-classification', fields: tagged };
+    expect(errorOf(() => build('gpt', {}, info)).message).toContain('from left to right');
+    expect(build('bert', {}, info).outcome).toMatchObject({ kind: 'tags', width: T });
   });
 
   it('have defaults that the configuration accepts and micro-batches that divide the batch', () => {

@@ -78,6 +78,12 @@ export const bert: Family = {
       weightNames: { prefixes: ['', 'bert.'], spellings: SPELLINGS },
       pooler: 'pooler.dense',
       head: { dense: 'pooler.dense', activation: 'tanh', dropsInput: false, out: 'classifier' },
+      masked: {
+        dense: 'cls.predictions.transform.dense',
+        norm: 'cls.predictions.transform.LayerNorm',
+        output: 'cls.predictions.decoder',
+        bias: 'cls.predictions.bias',
+      },
       stored: config,
       blocks: (parts, layers) => postNormBlocks({ ...parts, names: bertLayerNames }, layers),
     });

@@ -66,6 +66,12 @@ export const distilbert: Family = {
       weightNames: { prefixes: ['', 'distilbert.'] },
       pooler: null,
       head: { dense: 'pre_classifier', activation: 'relu', dropsInput: false, out: 'classifier' },
+      masked: {
+        dense: 'vocab_transform',
+        norm: 'vocab_layer_norm',
+        output: 'vocab_projector',
+        bias: 'vocab_projector.bias',
+      },
       stored: config,
       blocks: (parts, layers) => postNormBlocks({ ...parts, names: layerNames }, layers),
     });

@@ -147,6 +147,7 @@ export const gpt2: Family = {
       most: { tokens: sizes.positions, key: 'n_positions' },
       dropout: resid_pdrop,
       weightNames: { prefixes: ['', 'transformer.'] },
+      stored: config,
       table: 'wte.weight',
       isTied: config.tie_word_embeddings,
       blocks: (parts) => {

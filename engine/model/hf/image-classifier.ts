@@ -155,7 +155,14 @@ function headOf(
 ): { readonly head: Block; readonly note: string } {
   const there = heads.find((head) => head.every((one) => weights.has(`${one.name}.weight`)));
   const shape = weights.shapeOf(`${there?.[0]?.name ?? ''}.weight`);
-  const { isStored, note } = chooseHead({ name, choice, classes: C, shape, stored });
+  const { isStored, note } = chooseHead({
+    name,
+    choice,
+    classes: C,
+    shape,
+    stored,
+    problemType: 'single_label_classification',
+  });
   const used: readonly TokenClassifier[] = isStored && there !== undefined ? there : [{ name: 'fresh', token: 0 }];
   const layers = Object.fromEntries(
     used.flatMap((one, i): [string, ParamSpec][] => [

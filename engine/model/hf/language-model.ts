@@ -2,19 +2,24 @@
 // scores of the next token. Shape suffixes: B samples, T tokens, D width, V vocabulary.
 import { z } from 'zod';
 import { ModelError } from '../../core/errors.js';
+import { present } from '../../core/invariant.js';
 import type { DataInfo } from '../../data/dataset.js';
 import * as nn from '../../tensor/nn.js';
 import * as tf from '../../tensor/tf.js';
 import type { Block } from '../block.js';
 import type { ParamSpec } from '../block.js';
 import { requireCount, requireField } from '../data-fit.js';
+import { decoderTask } from '../decoder-task.js';
 import { defineModel, type ModelDefinition } from '../define.js';
 import { matrix, shared } from '../define-block.js';
-import { NEXT_TOKEN_OUTCOME, nextTokenLoss } from '../outcome.js';
+import { NEXT_TOKEN } from '../outcome.js';
+import { lastToken } from '../pooled.js';
+import type { TextTask } from '../text-task.js';
 import { checkScores } from '../transformer-blocks.js';
 import { requireTokens, spareRows } from './folder-tokens.js';
-import type { ModelFolder } from './model-folder.js';
+import type { CommonSettings, ModelFolder } from './model-folder.js';
 import type { PretrainedWeights, WeightNames } from './pretrained-weights.js';
+import { chooseHead, HEAD_MEANING, type HeadChoice, HEADS } from './stored-classes.js';
 
 const WANTS = 'use running text, e.g. --data text:FILE';
 /** As in the published pretraining. */
@@ -49,6 +54,8 @@ export interface DecoderFamily {
   /** Of the residual branches, where the user says nothing. */
   readonly dropout: number;
   readonly weightNames: WeightNames;
+  /** What config.json says of the classes that the weights were trained for. */
+  readonly stored: CommonSettings;
   /** Name of the table of tokens in the files; the first block has it as `tokens`. */
   readonly table: string;
   /** Whether the output matrix is the table of tokens. */
@@ -62,6 +69,7 @@ const OUTPUT = 'lm_head.weight';
 
 const optionsOf = ({ layers, dropout }: DecoderFamily) =>
   z.strictObject({
+    head: z.enum(HEADS).default('auto').describe(`labelled texts: ${HEAD_MEANING}`),
     untie: z
       .boolean()
       .default(false)
@@ -98,17 +106,17 @@ export function languageModel(family: DecoderFamily): ModelDefinition {
     },
     ...(vocab === null ? {} : { dataDefaults: { vocab } }),
     build(options, data) {
-      const { sequence, doubt } = checkText(family, data);
+      const task = data.task === 'language-model' || data.task === 'other' ? null : decoderTask(name, data);
+      const { sequence, doubt } = checkText(family, data, task !== null);
       const weights = folder.weights(family.weightNames);
-      const { output, note } = outputOf(family, weights, options.untie);
-      const blocks = family.blocks({ weights, sequence, output, dropout: options.dropout, layers: options.layers });
+      const { output, note } =
+        task === null ? outputOf(family, weights, options.untie) : scoreOf(family, weights, options.head, task);
+      const all = family.blocks({ weights, sequence, output, dropout: options.dropout, layers: options.layers });
+      const blocks = task === null ? all : [...all.slice(0, -1), ofLastToken(present(all.at(-1), 'the head'))];
       return {
         name,
         blocks,
-        loss: nextTokenLoss,
-        score: null,
-        outcome: NEXT_TOKEN_OUTCOME,
-        metric: { name: 'loss', higherIsBetter: false },
+        ...(task?.objective ?? NEXT_TOKEN),
         notes: [note],
         doubts: [...family.doubts, doubt, options.layers === family.layers ? weights.passedOver : null].filter(
           (one) => one !== null,
@@ -118,14 +126,35 @@ export function languageModel(family: DecoderFamily): ModelDefinition {
   });
 }
 
+/** Matrix of the classes, as decoders that classify have it in their checkpoints. */
+const SCORE = 'score.weight';
+
+function scoreOf(
+  { folder: { name }, width: D, stored }: DecoderFamily,
+  weights: PretrainedWeights,
+  choice: HeadChoice,
+  { outputs, problemType }: TextTask,
+): { readonly output: Output; readonly note: string } {
+  const shape = weights.shapeOf(SCORE);
+  const { isStored, note } = chooseHead({ name, choice, classes: outputs, shape, stored, problemType });
+  return { output: own(isStored ? weights.matrix(SCORE, [D, outputs]) : matrix([D, outputs], HEAD_STD)), note };
+}
+
+/** The head, of which the last real token of a sample counts. */
+const ofLastToken = (head: Block): Block => ({
+  ...head,
+  forward: (x, params, context) => lastToken(head.forward(x, params, context), context.field('mask')),
+});
+
 /** Tokens per sample of data that the decoder can read, and what looks wrong; ModelError PT_MODEL_DATA for others. */
 function checkText(
   { folder, vocabulary, width, layers, heads, most }: DecoderFamily,
   data: DataInfo,
+  isLabelled: boolean,
 ): { readonly sequence: number; readonly doubt: string | null } {
   const { name } = folder;
   const [T = 0] = requireField(name, data, 'tokens', 1, WANTS);
-  requireField(name, data, 'targets', 1, WANTS);
+  if (!isLabelled) requireField(name, data, 'targets', 1, WANTS);
   const V = requireCount(name, data, 'vocabulary', WANTS);
   if (T > most.tokens)
     throw new ModelError(
@@ -140,17 +169,20 @@ function checkText(
     rows: vocabulary,
     // Running text has no frame and no filling.
     special: [],
-    wants: 'use running text (text:FILE)',
+    wants: isLabelled ? 'use labelled texts (tsv, csv, sst2)' : 'use running text (text:FILE)',
   };
   requireTokens(rows, data, V);
   return { sequence: T, doubt: spareRows(rows, V) };
 }
 
 /** A matrix [D, V] of its own. */
-const own = (spec: ParamSpec): Output => ({ matrix: () => spec, scores: (x_BTD, w_DV) => nn.linear(x_BTD, w_DV) });
+export const own = (spec: ParamSpec): Output => ({
+  matrix: () => spec,
+  scores: (x_BTD, w_DV) => nn.linear(x_BTD, w_DV),
+});
 
 /** The table of tokens [V, D], used a second time. */
-const tied: Output = {
+export const tied: Output = {
   matrix: (embed) => shared(embed, 'tokens'),
   scores: (x_BTD, w_VD) => {
     const [V = 0, D = 0] = w_VD.shape;

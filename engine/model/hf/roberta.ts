@@ -64,6 +64,7 @@ export const roberta: Family = {
       weightNames: { prefixes: ['', 'roberta.'] },
       pooler: 'pooler.dense',
       head: { dense: 'classifier.dense', activation: 'tanh', dropsInput: true, out: 'classifier.out_proj' },
+      masked: { dense: 'lm_head.dense', norm: 'lm_head.layer_norm', output: 'lm_head.decoder', bias: 'lm_head.bias' },
       stored: config,
       blocks: (parts, layers) => postNormBlocks({ ...parts, names: bertLayerNames }, layers),
     });

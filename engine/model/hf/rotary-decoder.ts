@@ -11,7 +11,7 @@ import { ACTIVATION, activation, type ActivationName } from './activations.js';
 import { count, flag, positive } from './config-settings.js';
 import { requireHeads } from './head-sizes.js';
 import { type DecoderParts, languageModel } from './language-model.js';
-import type { ModelFolder } from './model-folder.js';
+import type { CommonSettings, ModelFolder } from './model-folder.js';
 import { paramsIf } from './optional-params.js';
 import { type Frequencies, frequenciesOf, rotate, rotations } from './rotary.js';
 
@@ -34,7 +34,7 @@ export const ROTARY_SETTINGS = {
   partial_rotary_factor: z.number().nullish(),
   sliding_window: count.nullish(),
 };
-type RotarySettings = z.infer<z.ZodObject<typeof ROTARY_SETTINGS>>;
+type RotarySettings = z.infer<z.ZodObject<typeof ROTARY_SETTINGS>> & CommonSettings;
 
 /** Where linear layers have biases, and how far a token sees where that is limited. */
 export interface RotaryTraits {
@@ -93,6 +93,7 @@ export function rotaryDecoder(
         : { tokens: positions, key: 'max_position_embeddings' },
     dropout: 0,
     weightNames: { prefixes: ['', 'model.'] },
+    stored: config,
     table: 'embed_tokens.weight',
     isTied: config.tie_word_embeddings,
     blocks: (parts) => {

@@ -20,17 +20,19 @@ export interface StoredHead {
   /** Shape of the last matrix of the folder, [classes, width], or null where it has none. */
   readonly shape: readonly number[] | null;
   readonly stored: CommonSettings;
+  /** What config.json says where the classifier is for this task; null: any. */
+  readonly problemType: string | null;
 }
 
 /** Names of more classes are not listed. */
 const MOST_NAMES = 8;
 
 /** Whether the folder's head is taken, and what is said of it. Throws ModelError PT_MODEL_OPTIONS where it must be. */
-export function chooseHead({ name, choice, classes, shape, stored }: StoredHead): {
+export function chooseHead({ name, choice, classes, shape, stored, problemType }: StoredHead): {
   readonly isStored: boolean;
   readonly note: string;
 } {
-  const lacks = whyNot(classes, shape, stored);
+  const lacks = whyNot(classes, shape, stored.problem_type ?? null, problemType);
   if (choice === 'folder' && lacks !== null)
     throw new ModelError(
       'PT_MODEL_OPTIONS',
@@ -49,9 +51,17 @@ export function chooseHead({ name, choice, classes, shape, stored }: StoredHead)
   };
 }
 
-function whyNot(classes: number, shape: readonly number[] | null, { problem_type }: CommonSettings): string | null {
+function whyNot(
+  classes: number,
+  shape: readonly number[] | null,
+  stored: string | null,
+  wanted: string | null,
+): string | null {
   if (shape === null) return 'the folder has no classifier';
-  if (problem_type != null && problem_type !== 'single_label_classification')
-    return `the classifier of the folder is for ${problem_type}`;
+  if (stored !== null && wanted !== null && stored !== wanted)
+    return `the classifier of the folder is for ${stored}, the data are for ${wanted}`;
+  // Who says nothing has trained classes, unless there is one number alone.
+  if (stored === null && wanted === 'multi_label_classification')
+    return 'config.json does not say that the classifier of the folder is for several labels (problem_type)';
   return shape[0] === classes ? null : `the classifier of the folder has ${shape[0]} classes, the data have ${classes}`;
 }

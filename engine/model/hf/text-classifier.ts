@@ -1,7 +1,8 @@
-// TextClassifier: the model `hf:DIR` where the folder holds an encoder of texts: its blocks, and a head that
-// classifies, the folder's own or a fresh one. Shape suffixes: B samples, T tokens, D width, C classes.
+// TextClassifier: the model `hf:DIR` where the folder holds an encoder of texts: its blocks, and a head for the task of
+// the data, the folder's own or a fresh one. Shape suffixes: B samples, T tokens, D width, C classes.
 import { z } from 'zod';
 import { ModelError } from '../../core/errors.js';
+import { present } from '../../core/invariant.js';
 import type { DataInfo } from '../../data/dataset.js';
 import * as nn from '../../tensor/nn.js';
 import * as tf from '../../tensor/tf.js';
@@ -9,14 +10,15 @@ import type { Block } from '../block.js';
 import { requireCount, requireField } from '../data-fit.js';
 import { defineModel, type ModelDefinition } from '../define.js';
 import { bias, defineBlock, matrix } from '../define-block.js';
-import { CLASS_OUTCOME } from '../outcome.js';
-import { classLoss } from '../transformer-blocks.js';
+import { meanToken } from '../pooled.js';
+import { type TextTask, textTask } from '../text-task.js';
 import { FINE_TUNING } from './fine-tuning.js';
 import { requireTokens, spareRows, type TokenRows } from './folder-tokens.js';
 import type { CommonSettings, ModelFolder } from './model-folder.js';
 import type { PostNormParts, PostNormSizes } from './post-norm-blocks.js';
 import type { PretrainedWeights, WeightNames } from './pretrained-weights.js';
 import { chooseHead, HEAD_MEANING, HEADS } from './stored-classes.js';
+import { type MaskedHeadNames, tokenHead, type TokenHeadParts } from './token-heads.js';
 
 /**
  * What a fresh classifier sees: the mean of the real tokens, the first token, or the first token after the dense layer
@@ -50,6 +52,7 @@ export interface EncoderFamily {
   /** The dense layer of the pretraining, where the family has one. */
   readonly pooler: string | null;
   readonly head: StoredHeadNames;
+  readonly masked: MaskedHeadNames;
   /** What config.json says of the classes that the weights were trained for. */
   readonly stored: CommonSettings;
   readonly blocks: (parts: Omit<PostNormParts, 'names'>, layers: number) => Block[];
@@ -83,25 +86,27 @@ export function textClassifier(family: EncoderFamily): ModelDefinition {
   const { name, tokenizer: vocab } = folder;
   const definition = defineModel({
     name,
-    summary: `pretrained encoder of ${sizes.layers} layers that classifies texts`,
+    summary: `pretrained encoder of ${sizes.layers} layers, for texts or their tokens`,
     options: optionsOf(family),
     defaults: FINE_TUNING,
     ...(vocab === null ? {} : { dataDefaults: { vocab } }),
     build(options, data) {
-      const C = requireCount(name, data, 'classes', WANTS);
+      const task = textTask(name, data, WANTS);
       const { sequence, doubt } = checkText(family, data);
       const weights = folder.weights(family.weightNames);
       const hasTypes = data.fields.some((field) => field.name === 'types') && sizes.types > 1;
       const { dropout = family.dropout, layers } = options;
-      const { head, note } = headOf(family, options, C, weights);
-      const blocks = [...family.blocks({ sizes, weights, sequence, hasTypes, dropout }, layers), head];
+      const body = family.blocks({ sizes, weights, sequence, hasTypes, dropout }, layers);
+      const embed = present(body[0], 'the embedding');
+      const { head, note } =
+        task.level === 'sample'
+          ? headOf(family, options, task, weights)
+          : tokenHeadOf(family, options, { task: data.task, outputs: task.outputs, embed }, weights);
+      const blocks = [...body, head];
       return {
         name,
         blocks,
-        loss: classLoss,
-        score: null,
-        outcome: CLASS_OUTCOME,
-        metric: { name: 'accuracy', higherIsBetter: true },
+        ...task.objective,
         notes: [note],
         doubts: [...family.doubts, doubt, layers === sizes.layers ? weights.passedOver : null].filter(
           (one) => one !== null,
@@ -135,12 +140,15 @@ function checkText(
 
 /** The head, and what is said of it. */
 function headOf(
-  { folder: { name }, sizes, head, headDropout, pooler, stored }: EncoderFamily,
+  { folder: { name, architectures }, sizes, head, headDropout, pooler, stored }: EncoderFamily,
   { head: choice, pooling, dropout = headDropout }: Options,
-  classes: number,
+  { outputs: classes, problemType }: TextTask,
   weights: PretrainedWeights,
 ): { readonly head: Block; readonly note: string } {
-  const shape = weights.shapeOf(`${head.out}.weight`);
+  // Where every token is classified, the matrix may have the same name.
+  const isOfTexts =
+    !architectures.some((one) => one.endsWith('ForTokenClassification')) && weights.has(`${head.dense}.weight`);
+  const shape = isOfTexts ? weights.shapeOf(`${head.out}.weight`) : null;
   if (choice === 'folder' && pooling !== undefined)
     throw new ModelError(
       'PT_MODEL_OPTIONS',
@@ -150,10 +158,38 @@ function headOf(
   const parts = { name, dropout, classes, width: sizes.width, weights };
   if (choice === 'auto' && pooling !== undefined)
     return { head: freshHead(parts, pooling, pooler), note: `the head starts fresh: pooling=${pooling} asks for it` };
-  const { isStored, note } = chooseHead({ name, choice, classes, shape, stored });
+  const { isStored, note } = chooseHead({ name, choice, classes, shape, stored, problemType });
   return isStored
     ? { head: storedHead(parts, head), note }
     : { head: freshHead(parts, pooling ?? 'mean', pooler), note };
+}
+
+function tokenHeadOf(
+  family: EncoderFamily,
+  { head: choice, pooling, dropout = family.headDropout }: Options,
+  asked: Pick<TokenHeadParts, 'task' | 'outputs' | 'embed'>,
+  weights: PretrainedWeights,
+): { readonly head: Block; readonly note: string } {
+  const { folder, sizes, masked, stored } = family;
+  if (pooling !== undefined)
+    throw new ModelError(
+      'PT_MODEL_OPTIONS',
+      `model ${folder.name}: pooling is "${pooling}", and ${asked.task} judges every token`,
+      'leave pooling out',
+    );
+  const { width, activation, epsilon } = sizes;
+  return tokenHead({
+    ...asked,
+    folder,
+    weights,
+    choice,
+    width,
+    dropout,
+    activation,
+    epsilon,
+    masked,
+    stored,
+  });
 }
 
 interface HeadParts {
@@ -213,9 +249,7 @@ function freshHead(parts: HeadParts, pooling: Pooling, pooler: string | null): B
       let pooled_BD: tf.Tensor;
       if (pooling === 'cls') pooled_BD = firstOf(x_BTD, D);
       else {
-        const mask_BT1 = tf.expandDims(context.field('mask'), -1);
-        // The first token is always real, so the sum of the mask is never 0.
-        pooled_BD = tf.div(tf.sum(tf.mul(x_BTD, mask_BT1), 1), tf.sum(mask_BT1, 1));
+        pooled_BD = meanToken(x_BTD, context.field('mask'));
       }
       return nn.linear(context.dropout(pooled_BD, dropout, 'pooled'), p.w, p.b);
     },
