@@ -32,10 +32,13 @@ const LONGEST = 24;
 const PARTS = [
   ...'abcdefgzAZ019 ',
   ...[' ', '  ', '   ', '\n', '\r\n', '\t', '\u00a0', '\u3000', '\u200b', '\u200d', '\ufeff', '\u2028', '\u0085'],
-  ...['\u0000', '\u0007', '\u00ad', '\ufffd', 'e\u0301', '\u0301', '\u0345', 'ﬁ', '㎏', '½', 'Ⅷ', 'ｱ', 'Ａ', 'ß', 'İ', 'ſ'],
-  ...['Σ', 'ς', 'и\u0306', '你', '好', '日本語', 'の', '한국어', '\u1112\u1161\u11ab', 'नमस्ते', 'ก็', 'שלום', 'مرحبا', '\u0600', '٣'],
+  ...['\u0000', '\u0007', '\u00ad', '\ufffd', 'e\u0301', '\u0301', '\u0345', 'ﬁ', '㎏', '½'],
+  ...['Ⅷ', 'ｱ', 'Ａ', 'ß', 'İ', 'ſ'],
+  ...['Σ', 'ς', 'и\u0306', '你', '好', '日本語', 'の', '한국어', '\u1112\u1161\u11ab', 'नमस्ते'],
+  ...['ก็', 'שלום', 'مرحبا', '\u0600', '٣'],
   ...['🙂', '👩\u200d👩\u200d👧', '🇩🇪', '👍🏽', '𠀀', '\u{2b8c0}', '𝔘', '\u{10ffff}', '\u{e000}'],
-  ...["'s", "'LL", "'re", 'the', ' the', 'ing', '##', '▁', '▁▁', '...', '``', "''", '</s>', '<s>', '<0x41>', '[MASK]', '<mask>'],
+  ...["'s", "'LL", "'re", 'the', ' the', 'ing', '##', '▁', '▁▁', '...'],
+  ...['``', "''", '</s>', '<s>', '<0x41>', '[MASK]', '<mask>'],
   ...['<|endoftext|>', '<pad>', 'http://', '1234567', '$5.00', '--', '(x)', '<div>', '\\n', '{', '}', '_a_'],
 ];
 
@@ -50,9 +53,7 @@ function difficultTexts() {
   }
   const draw = dice(17, 'tokenizers');
   for (let i = 0; i < RANDOM; i++)
-    texts.push(
-      Array.from({ length: 1 + draw(LONGEST) }, () => PARTS[draw(PARTS.length)]).join(''),
-    );
+    texts.push(Array.from({ length: 1 + draw(LONGEST) }, () => PARTS[draw(PARTS.length)]).join(''));
   return texts;
 }
 
@@ -89,13 +90,15 @@ for (const folder of folders) {
   const theirs = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
   const started = performance.now();
   const lowercase = values.lowercase === undefined ? null : values.lowercase === 'true';
-  const { tokenizer } = readTokenizer(existsSync(join(folder, 'tokenizer.json')) ? join(folder, 'tokenizer.json') : folder, lowercase, new SourceFiles());
+  const json = join(folder, 'tokenizer.json');
+  const { tokenizer } = readTokenizer(existsSync(json) ? json : folder, lowercase, new SourceFiles());
   const loaded = performance.now();
   let [at, tokens, different] = [0, 0, 0];
   /** @type {string | null} */
   let first = null;
   texts.forEach((text, i) => {
-    const ids = i < running.length && (/** @type {{ whole?: string | null }} */ (tokenizer).whole ?? null) === null ? encodeRunning(tokenizer, text) : tokenizer.encode(text);
+    const { whole = null } = /** @type {{ whole?: string | null }} */ (tokenizer);
+    const ids = i < running.length && whole === null ? encodeRunning(tokenizer, text) : tokenizer.encode(text);
     const length = theirs[at] ?? 0;
     const other = theirs.subarray(at + 1, at + 1 + length);
     at += 1 + length;
@@ -103,11 +106,15 @@ for (const folder of folders) {
     const place = ids.length === length ? ids.findIndex((id, j) => id !== other[j]) : Math.min(ids.length, length);
     if (place < 0) return;
     different += 1;
-    first ??= `text ${i} ${JSON.stringify(text.slice(0, 200))}: from ${ids.findIndex((id, j) => id !== other[j])}: ${ids.slice(0, 40)} and ${other.slice(0, 40)}`;
+    const from = ids.findIndex((id, j) => id !== other[j]);
+    first ??=
+      `text ${i} ${JSON.stringify(text.slice(0, 200))}: from ${from}: ` +
+      `${ids.slice(0, 40)} and ${other.slice(0, 40)}`;
   });
   failed += Number(different > 0);
   console.log(
-    `${basename(folder)}: ${tokenizer.name}, ${tokenizer.size} tokens; ${texts.length - different} of ${texts.length} texts, ` +
+    `${basename(folder)}: ${tokenizer.name}, ${tokenizer.size} tokens; ` +
+      `${texts.length - different} of ${texts.length} texts, ` +
       `${tokens} ids (sha256 ${sha256(bytes)}...); read in ${(loaded - started).toFixed(0)} ms, ` +
       `encoded in ${(performance.now() - loaded).toFixed(0)} ms`,
   );

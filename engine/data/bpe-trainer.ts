@@ -1,6 +1,6 @@
 // BpeTrainer: which pairs of tokens are joined, in which order, by how often they follow on each other in the words of
 // a text (Sennrich et al. 2016), as the trainer of the library `tokenizers` does it. It knows neither texts nor files.
-import { PairQueue, pairKey, type QueuedPair } from './pair-queue.js';
+import { pairKey, PairQueue, type QueuedPair } from './pair-queue.js';
 
 export interface BpeOptions {
   /** Tokens in all; fewer where no pair is left that is frequent enough. */

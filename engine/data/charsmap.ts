@@ -1,7 +1,7 @@
 // Charsmap: the rules of SentencePiece for normal forms (`Precompiled` of a tokenizer.json): a trie of byte strings and
 // what each becomes, as the library `tokenizers` applies them, its shortcuts included. It makes no rules.
-import { refused } from './tokenizer-refusal.js';
 import type { Normalize } from './tokenizer-normalizer.js';
+import { refused } from './tokenizer-refusal.js';
 
 /** Clusters of characters that are longer, in bytes of UTF-8, are looked up character by character. */
 const LONGEST_CLUSTER = 5;
@@ -74,7 +74,8 @@ export function charsmap(file: string, at: string, base64: string): Normalize {
     }
     return normal;
   };
-  const isPlain = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).every((one) => mapped(one) === null);
+  const ascii = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i));
+  const isPlain = ascii.every((one) => mapped(one) === null);
   // The segmenter is slow: where only ASCII stands, each character is a cluster, but for one line break.
   const ofAscii = (text: string): string =>
     isPlain && !/[^ -~]/.test(text) ? text : text.replace(/\r\n|[^]/g, ofCluster);

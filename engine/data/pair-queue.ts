@@ -15,8 +15,7 @@ const IDS = 2 ** 26;
 /** Pairs in the order of their first ids, then of their second ones. */
 export const pairKey = (first: number, second: number): number => first * IDS + second;
 
-const isBefore = (a: QueuedPair, b: QueuedPair): boolean =>
-  a.count !== b.count ? a.count > b.count : a.key < b.key;
+const isBefore = (a: QueuedPair, b: QueuedPair): boolean => (a.count !== b.count ? a.count > b.count : a.key < b.key);
 
 /** A binary heap. */
 export class PairQueue {

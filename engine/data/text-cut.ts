@@ -29,20 +29,23 @@ export interface TokenizerSteps {
 export function whyNotCut({ normalizer, preTokenizer, added, model }: TokenizerSteps): string | null {
   const changing = stepsOf(normalizer, 'normalizers').find((step) => !isLocal(step));
   if (changing !== undefined) return `normalizer "${typeOf(changing)}"`;
-  if (!endsWords(preTokenizer) && model.joins === null)
-    return 'pre_tokenizer, which does not end words at spaces';
+  if (!endsWords(preTokenizer) && model.joins === null) return 'pre_tokenizer, which does not end words at spaces';
   const reaching = added.find(({ rstrip, content }) => rstrip || /\S /.test(content));
   return reaching === undefined ? null : `added token ${JSON.stringify(reaching.content)}, which takes spaces in`;
 }
 
-const endsWords = (preTokenizer: unknown): boolean =>
-  stepsOf(preTokenizer, 'pretokenizers').some(splitsAtSpaces);
+const endsWords = (preTokenizer: unknown): boolean => stepsOf(preTokenizer, 'pretokenizers').some(splitsAtSpaces);
 
 /**
  * Whether a token may go from an ASCII character into a space behind it, where words go over spaces; else undefined:
  * then none does.
  */
-export function joinsSpace({ normalize, split, pieces, model: { joins } }: {
+export function joinsSpace({
+  normalize,
+  split,
+  pieces,
+  model: { joins },
+}: {
   readonly normalize: Normalize;
   readonly split: Split;
   readonly pieces: Pick<TokenizerSteps, 'preTokenizer'>;

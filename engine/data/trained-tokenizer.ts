@@ -4,8 +4,8 @@ import { UsageError } from '../core/errors.js';
 import { trainBpe } from './bpe-trainer.js';
 import type { CutPlace, Tokenizer } from './dataset.js';
 import type { Framing } from './sample-frame.js';
-import { piecesOf } from './text-pieces.js';
 import type { Ends } from './text-ends.js';
+import { piecesOf } from './text-pieces.js';
 import { NO_CONFIG } from './tokenizer-config.js';
 import { type TokenizerIdentity, tokenizerIdentity } from './tokenizer-identity.js';
 import { describedTokenizer } from './tokenizer-json.js';
@@ -185,8 +185,7 @@ function byteAlphabet(): string[] {
   return [...seen, ...range(256, 511 - seen.length)].map((code) => String.fromCharCode(code));
 }
 
-const range = (first: number, last: number): number[] =>
-  Array.from({ length: last - first + 1 }, (_, i) => first + i);
+const range = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 const byCode = (a: string, b: string): number => (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0);
 

@@ -20,8 +20,8 @@ function bothOf(y_BT2: tf.Tensor): readonly [tf.Tensor, tf.Tensor] {
 export function spanLoss(y_BT2: tf.Tensor, context: BlockContext): tf.Tensor {
   const [first_BT, last_BT] = bothOf(y_BT2);
   const sum_B = tf.add(
-    nn.crossEntropy(first_BT, context.field('start')),
-    nn.crossEntropy(last_BT, context.field('end')),
+    nn.crossEntropy(first_BT, context.field('start'), context.labelSmoothing),
+    nn.crossEntropy(last_BT, context.field('end'), context.labelSmoothing),
   );
   return tf.mul(sum_B, 0.5);
 }

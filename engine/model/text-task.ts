@@ -49,7 +49,7 @@ const classTask = (C: number): TextTask => ({
   level: 'sample',
   problemType: 'single_label_classification',
   objective: {
-    loss: (y_BC, context) => nn.crossEntropy(y_BC, context.field('label')),
+    loss: (y_BC, context) => nn.crossEntropy(y_BC, context.field('label'), context.labelSmoothing),
     score: null,
     metric: higher('accuracy'),
     outcome: CLASS_OUTCOME,
@@ -104,8 +104,9 @@ function counted(context: BlockContext, name: string): Counted {
 }
 
 /** The mean over the tokens of a sample that count; 0 where none does. */
-function countedLoss(y_BTC: tf.Tensor, { ids_BT, counts_BT }: Counted): tf.Tensor {
-  const sum_B = tf.sum(tf.mul(nn.crossEntropy(y_BTC, ids_BT), counts_BT), -1);
+function countedLoss(y_BTC: tf.Tensor, context: BlockContext, name: string): tf.Tensor {
+  const { ids_BT, counts_BT } = counted(context, name);
+  const sum_B = tf.sum(tf.mul(nn.crossEntropy(y_BTC, ids_BT, context.labelSmoothing), counts_BT), -1);
   return tf.div(sum_B, tf.maximum(tf.sum(counts_BT, -1), 1));
 }
 
@@ -114,7 +115,7 @@ const tagsTask = (C: number, T: number): TextTask => ({
   level: 'token',
   problemType: null,
   objective: {
-    loss: (y_BTC, context) => countedLoss(y_BTC, counted(context, 'tags')),
+    loss: (y_BTC, context) => countedLoss(y_BTC, context, 'tags'),
     score: null,
     metric: higher('accuracy'),
     outcome: { kind: 'tags', width: T, of: (y_BTC) => tf.cast(tf.argMax(y_BTC, -1), 'float32') },
@@ -126,7 +127,7 @@ const maskedTask = (V: number): TextTask => ({
   level: 'token',
   problemType: null,
   objective: {
-    loss: (y_BTV, context) => countedLoss(y_BTV, counted(context, 'targets')),
+    loss: (y_BTV, context) => countedLoss(y_BTV, context, 'targets'),
     score: null,
     metric: { name: 'loss', higherIsBetter: false },
     outcome: {
