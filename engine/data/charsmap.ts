@@ -1,6 +1,5 @@
 // Charsmap: the rules of SentencePiece for normal forms (`Precompiled` of a tokenizer.json): a trie of byte strings and
 // what each becomes, as the library `tokenizers` applies them, its shortcuts included. It makes no rules.
-import type { Normalize } from './tokenizer-normalizer.js';
 import { refused } from './tokenizer-refusal.js';
 
 /** Clusters of characters that are longer, in bytes of UTF-8, are looked up character by character. */
@@ -41,7 +40,7 @@ class Trie {
 const offset = (unit: number): number => ((unit >>> 10) << ((unit & 0x200) >>> 6)) >>> 0;
 
 /** `base64` is the map as the file has it. Throws PT_TOKENIZER where it is none. */
-export function charsmap(file: string, at: string, base64: string): Normalize {
+export function charsmap(file: string, at: string, base64: string): (text: string) => string {
   const bytes = BASE64.test(base64) ? Buffer.from(base64, 'base64') : Buffer.alloc(0);
   const trieBytes = bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
   if (trieBytes === 0 || trieBytes % 4 !== 0 || trieBytes + 4 > bytes.length)

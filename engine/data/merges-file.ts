@@ -59,7 +59,7 @@ export const hasMerges = (folder: string): boolean =>
 
 const idsSchema = z.record(z.string(), z.number().int().nonnegative());
 
-/** Reads vocab.json at `file` and merges.txt beside it. Throws PT_TOKENIZER, also where nothing says what kind it is. */
+/** Reads vocab.json at `file` and merges.txt beside it. Throws PT_TOKENIZER, also where nothing says which kind. */
 export function readMerges(file: string, config: TokenizerConfig, files: SourceFiles): Framing {
   const folder = dirname(file);
   const kind = kindOf(folder, config, files);

@@ -1,6 +1,6 @@
 // TokenizerSource: from the path of a tokenizer.json, of a vocabulary with one token per line, of a vocab.json beside
-// merges.txt, or of a folder with one of these, to the tokenizer and the frame of its samples. What lies beside the file
-// is honoured; where files contradict each other the tokenizer is refused with both.
+// merges.txt, or of a folder with one of these, to the tokenizer and the frame of its samples. What lies beside the
+// file is honoured; where files contradict each other the tokenizer is refused with both.
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../core/errors.js';
