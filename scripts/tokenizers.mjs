@@ -7,11 +7,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { piecesOf } from '#dist/engine/data/text-pieces.js';
 import { SourceFiles } from '#dist/engine/data/source-files.js';
+import { piecesOf } from '#dist/engine/data/text-pieces.js';
 import { readTokenizer } from '#dist/engine/data/tokenizer-source.js';
-import { ROOT } from './lab/pipetrain.mjs';
 import { dice } from './lab/dice.mjs';
+import { ROOT } from './lab/pipetrain.mjs';
 
 const { values, positionals: folders } = parseArgs({
   allowPositionals: true,
@@ -32,13 +32,61 @@ const LONGEST = 24;
 const PARTS = [
   ...'abcdefgzAZ019 ',
   ...[' ', '  ', '   ', '\n', '\r\n', '\t', '\u00a0', '\u3000', '\u200b', '\u200d', '\ufeff', '\u2028', '\u0085'],
-  ...['\u0000', '\u0007', '\u00ad', '\ufffd', 'e\u0301', '\u0301', '\u0345', 'ﬁ', '㎏', '½'],
-  ...['Ⅷ', 'ｱ', 'Ａ', 'ß', 'İ', 'ſ'],
-  ...['Σ', 'ς', 'и\u0306', '你', '好', '日本語', 'の', '한국어', '\u1112\u1161\u11ab', 'नमस्ते'],
-  ...['ก็', 'שלום', 'مرحبا', '\u0600', '٣'],
+  ...[
+    '\u0000',
+    '\u0007',
+    '\u00ad',
+    '\ufffd',
+    'e\u0301',
+    '\u0301',
+    '\u0345',
+    'ﬁ',
+    '㎏',
+    '½',
+    'Ⅷ',
+    'ｱ',
+    'Ａ',
+    'ß',
+    'İ',
+    'ſ',
+  ],
+  ...[
+    'Σ',
+    'ς',
+    'и\u0306',
+    '你',
+    '好',
+    '日本語',
+    'の',
+    '한국어',
+    '\u1112\u1161\u11ab',
+    'नमस्ते',
+    'ก็',
+    'שלום',
+    'مرحبا',
+    '\u0600',
+    '٣',
+  ],
   ...['🙂', '👩\u200d👩\u200d👧', '🇩🇪', '👍🏽', '𠀀', '\u{2b8c0}', '𝔘', '\u{10ffff}', '\u{e000}'],
-  ...["'s", "'LL", "'re", 'the', ' the', 'ing', '##', '▁', '▁▁', '...'],
-  ...['``', "''", '</s>', '<s>', '<0x41>', '[MASK]', '<mask>'],
+  ...[
+    "'s",
+    "'LL",
+    "'re",
+    'the',
+    ' the',
+    'ing',
+    '##',
+    '▁',
+    '▁▁',
+    '...',
+    '``',
+    "''",
+    '</s>',
+    '<s>',
+    '<0x41>',
+    '[MASK]',
+    '<mask>',
+  ],
   ...['<|endoftext|>', '<pad>', 'http://', '1234567', '$5.00', '--', '(x)', '<div>', '\\n', '{', '}', '_a_'],
 ];
 
@@ -90,15 +138,17 @@ for (const folder of folders) {
   const theirs = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
   const started = performance.now();
   const lowercase = values.lowercase === undefined ? null : values.lowercase === 'true';
-  const json = join(folder, 'tokenizer.json');
-  const { tokenizer } = readTokenizer(existsSync(json) ? json : folder, lowercase, new SourceFiles());
+  const { tokenizer } = readTokenizer(
+    existsSync(join(folder, 'tokenizer.json')) ? join(folder, 'tokenizer.json') : folder,
+    lowercase,
+    new SourceFiles(),
+  );
   const loaded = performance.now();
   let [at, tokens, different] = [0, 0, 0];
   /** @type {string | null} */
   let first = null;
   texts.forEach((text, i) => {
-    const { whole = null } = /** @type {{ whole?: string | null }} */ (tokenizer);
-    const ids = i < running.length && whole === null ? encodeRunning(tokenizer, text) : tokenizer.encode(text);
+    const ids = i < running.length ? encodeRunning(tokenizer, text) : tokenizer.encode(text);
     const length = theirs[at] ?? 0;
     const other = theirs.subarray(at + 1, at + 1 + length);
     at += 1 + length;
@@ -106,10 +156,8 @@ for (const folder of folders) {
     const place = ids.length === length ? ids.findIndex((id, j) => id !== other[j]) : Math.min(ids.length, length);
     if (place < 0) return;
     different += 1;
-    const from = ids.findIndex((id, j) => id !== other[j]);
-    first ??=
-      `text ${i} ${JSON.stringify(text.slice(0, 200))}: from ${from}: ` +
-      `${ids.slice(0, 40)} and ${other.slice(0, 40)}`;
+    const near = [ids, [...other]].map((list) => list.slice(place, place + 8).join(' '));
+    first ??= `text ${i} ${JSON.stringify(text.slice(0, 200))}, from token ${place}: ${near.join(', and ')}`;
   });
   failed += Number(different > 0);
   console.log(

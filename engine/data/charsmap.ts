@@ -73,8 +73,9 @@ export function charsmap(file: string, at: string, base64: string): (text: strin
     }
     return normal;
   };
-  const ascii = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i));
-  const isPlain = ascii.every((one) => mapped(one) === null);
+  const isPlain = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).every(
+    (one) => mapped(one) === null,
+  );
   // The segmenter is slow: where only ASCII stands, each character is a cluster, but for one line break.
   const ofAscii = (text: string): string =>
     isPlain && !/[^ -~]/.test(text) ? text : text.replace(/\r\n|[^]/g, ofCluster);

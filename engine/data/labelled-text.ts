@@ -51,8 +51,8 @@ const options = z.strictObject({
   tokenizer: tokenizerOption
     .optional()
     .describe(
-      'chars, bytes, words, wordpiece (with vocab), or trained on the training texts: bpe:N, wordpiece:N with N ' +
-        'tokens (default: that of vocab, or of a tokenizer.json or vocab.txt beside the data, else words)',
+      'chars, bytes, words, wordpiece (of vocab), or trained on the training texts: bpe:N, wordpiece:N, N tokens ' +
+        '(default: that of vocab, or of a tokenizer.json or vocab.txt beside the data, else words)',
     ),
   vocab: z
     .string()

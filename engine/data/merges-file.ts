@@ -1,6 +1,5 @@
-// MergesFile: a byte-level BPE tokenizer as it was kept before there was tokenizer.json: vocab.json with the id of
-// every token, merges.txt with what is joined, in this order. What is done besides follows from the name of the
-// tokenizer.
+// MergesFile: a byte-level BPE tokenizer as it was kept before there was tokenizer.json: vocab.json with the ids of all
+// tokens, merges.txt with what is joined, in this order. What is done besides follows from the name of the tokenizer.
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -59,7 +58,7 @@ export const hasMerges = (folder: string): boolean =>
 
 const idsSchema = z.record(z.string(), z.number().int().nonnegative());
 
-/** Reads vocab.json at `file` and merges.txt beside it. Throws PT_TOKENIZER, also where nothing says which kind. */
+/** Reads vocab.json at `file` and merges.txt beside it. Throws PT_TOKENIZER, also where nothing says its kind. */
 export function readMerges(file: string, config: TokenizerConfig, files: SourceFiles): Framing {
   const folder = dirname(file);
   const kind = kindOf(folder, config, files);

@@ -16,8 +16,8 @@ const options = z.strictObject({
   tokenizer: tokenizerOption
     .optional()
     .describe(
-      'chars, bytes, words, wordpiece (with vocab), or trained on the text: bpe:N, wordpiece:N with N tokens ' +
-        '(default: chars, or bytes above 256 different characters)',
+      'chars, bytes, words, wordpiece (of vocab), or trained on the text: bpe:N, wordpiece:N, N tokens (default: ' +
+        'chars, or bytes above 256 different characters)',
     ),
   vocab: z
     .string()

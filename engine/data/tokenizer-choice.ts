@@ -18,9 +18,11 @@ import { WordTokenizer } from './word-tokenizer.js';
 const TOKENIZER_NAMES = ['chars', 'bytes', 'words', 'wordpiece'] as const;
 type TokenizerName = (typeof TOKENIZER_NAMES)[number];
 /** The option `tokenizer`. */
-export const tokenizerOption = z.union([z.enum(TOKENIZER_NAMES), z.string().regex(TRAINED_NAME)], {
-  error: `one of ${TOKENIZER_NAMES.join(', ')} is needed, or one that is trained: bpe:N or wordpiece:N, N tokens`,
-});
+export const tokenizerOption = z
+  .string()
+  .refine((name) => TOKENIZER_NAMES.some((known) => known === name) || TRAINED_NAME.test(name), {
+    error: `one of ${TOKENIZER_NAMES.join(', ')} is needed, or one that is trained: bpe:N or wordpiece:N, N tokens`,
+  });
 
 export interface TokenizerOptions {
   /** One of the names, or as TRAINED_NAME. */

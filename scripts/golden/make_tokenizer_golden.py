@@ -1,5 +1,5 @@
 """Writes test/golden/tokenizers/cases.json: small tokenizers of our own making, and the ids that the library
-`tokenizers` gives difficult texts with them.
+`tokenizers` gives difficult texts with them; and trained.json: what its trainer joins in a text.
 
 Run `python scripts/golden/make_tokenizer_golden.py` in an environment with `tokenizers`. Only whoever changes a case
 needs it: the file is part of the repository, and neither the product nor its tests run Python.
@@ -10,6 +10,7 @@ characters and letters of words, one line each of ranges, for engine/data/unicod
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import tokenizers
@@ -133,8 +134,76 @@ def unigram():
     return made
 
 
+SPACE = "\u2581"
+
+
+def pieces(*, split=None):
+    """As in Llama 2: spaces are marks, all others are bytes where they are no token."""
+    made = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    made.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)])
+    made.pre_tokenizer = split
+    tokens = ["<unk>", "<s>", "</s>", *[f"<0x{byte:02X}>" for byte in range(256)]]
+    trainer = trainers.BpeTrainer(vocab_size=330, special_tokens=tokens, show_progress=False)
+    made.train_from_iterator([f"{line} {line}" for line in LINES[:3]], trainer)
+    described = json.loads(made.to_str())
+    # Bytes are tokens like others, and found in no text.
+    described["added_tokens"] = described["added_tokens"][:3]
+    made = Tokenizer.from_str(json.dumps(described))
+    made.post_processor = frame_first("<s>", 1)
+    made.decoder = decoders.Sequence(
+        [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return made
+
+
+def frame_first(token, token_id):
+    return processors.TemplateProcessing(single=f"{token} $A", special_tokens=[(token, token_id)])
+
+
+RULES = {"ﬁ": "fi", "㎏": "kg", "\u3000": " ", "\u200b": " ", "A\u030a": "Å", "e\u0308": "ë", "\t": " "}
+
+
+def charsmap():
+    """A map of characters as SentencePiece keeps it, with the rules above alone."""
+    import sentencepiece
+    from sentencepiece import sentencepiece_model_pb2
+
+    with tempfile.TemporaryDirectory() as folder:
+        rules = Path(folder) / "rules.tsv"
+        hexadecimal = [" ".join(f"{ord(c):X}" for c in side) for pair in RULES.items() for side in pair]
+        lines = [f"{a}\t{b}\n" for a, b in zip(hexadecimal[::2], hexadecimal[1::2])]
+        rules.write_text("".join(lines))
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(LINES), model_prefix=f"{folder}/m", vocab_size=60, hard_vocab_limit=False,
+            normalization_rule_tsv=str(rules), minloglevel=2,
+        )  # fmt: skip
+        model = sentencepiece_model_pb2.ModelProto.FromString((Path(folder) / "m.model").read_bytes())
+        return model.normalizer_spec.precompiled_charsmap
+
+
+def precompiled(*steps, byte_fallback=False):
+    base = json.loads(unigram().to_str())
+    if byte_fallback:
+        base["model"]["vocab"] += [[f"<0x{byte:02X}>", -20.0] for byte in range(256)]
+        base["model"]["byte_fallback"] = True
+    made = Tokenizer.from_str(json.dumps(base))
+    made.normalizer = normalizers.Sequence(list(steps))
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    return made
+
+
+def whole_words():
+    words = ["[UNK]", "[PAD]", "the", "slow", "boat", "old", ",", "rain"]
+    made = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    made.add_special_tokens(words[:2])
+    made.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()])
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    return made
+
+
 def classes():
     bert = normalizers.BertNormalizer
+    numbers = pre_tokenizers.Split(tokenizers.Regex(r"\p{N}"), "isolated")
     off = {"clean_text": False, "handle_chinese_chars": False, "strip_accents": False, "lowercase": False}
     tests = {
         "invisible": lambda c: bert(**{**off, "clean_text": True}).normalize_str(f"a{c}b") == "ab",
@@ -142,6 +211,8 @@ def classes():
         "ideograph": lambda c: bert(**{**off, "handle_chinese_chars": True}).normalize_str(f"a{c}b") == f"a {c} b",
         "punctuation": lambda c: len(pre_tokenizers.BertPreTokenizer().pre_tokenize_str(f"a{c}b")) == 3,
         "word": lambda c: len(pre_tokenizers.Whitespace().pre_tokenize_str(f"a{c}b")) == 1,
+        "accent": lambda c: normalizers.StripAccents().normalize_str(c) == "",
+        "number": lambda c: len(numbers.pre_tokenize_str(f"-{c}-")) == 3,
         "decomposed": lambda c: normalizers.NFKD().normalize_str(c) != c,
     }
     for name, test in tests.items():
@@ -153,6 +224,24 @@ def classes():
             else:
                 ranges.append([point, point])
         print(name, " ".join(f"{a:X}-{b:X}" for a, b in ranges))
+
+
+def write_trained():
+    text = "\n".join(TEXTS + LINES + [line.upper() for line in LINES] + LINES[:2] * 3) + "aaaaa aaaaab abababab\n" * 3
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        min_frequency=2,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator([text], trainer)
+    model = json.loads(made.to_str())["model"]
+    content = {"madeWith": f"tokenizers {tokenizers.__version__}", "text": text, "merges": model["merges"]}
+    content["tokens"] = sorted(model["vocab"], key=model["vocab"].get)
+    (OUT.parent / "trained.json").write_text(json.dumps(content, ensure_ascii=True) + "\n")
 
 
 def main():
@@ -180,6 +269,21 @@ def main():
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ignore_merges=True,
         ),
+        "language model, llama 2": pieces(),
+        "language model, gemma": pieces(split=pre_tokenizers.Split(" ", "merged_with_previous")),
+        "unigram with a map of characters": precompiled(
+            normalizers.Precompiled(charsmap()),
+            normalizers.Strip(left=False, right=True),
+            normalizers.Replace(tokenizers.Regex(" {2,}"), SPACE),
+        ),
+        "unigram, albert": precompiled(
+            normalizers.Replace("``", '"'),
+            normalizers.NFKD(),
+            normalizers.StripAccents(),
+            normalizers.Nmt(),
+            byte_fallback=True,
+        ),
+        "whole words": whole_words(),
     }
     cases = [
         {"name": name, "tokenizer": json.loads(case.to_str()), "ids": [case.encode(text).ids for text in TEXTS]}
@@ -188,6 +292,7 @@ def main():
     OUT.parent.mkdir(parents=True, exist_ok=True)
     content = {"madeWith": f"tokenizers {tokenizers.__version__}", "texts": TEXTS, "cases": cases}
     OUT.write_text(json.dumps(content, ensure_ascii=True) + "\n")
+    write_trained()
 
 
 if __name__ == "__main__":

@@ -115,11 +115,13 @@ describe('running text', () => {
 
   it.each<[string, Json, string]>([
     [
-      'words go over spaces',
-      { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false } },
+      'words go over spaces and are looked up whole',
+      {
+        pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+        model: { ...caseOf('language model, gpt2').tokenizer.model, ignore_merges: true },
+      },
       'does not end words',
     ],
-    ['a step looks at the ends of a text', { normalizer: { type: 'Prepend', prepend: ' ' } }, 'normalizer "Prepend"'],
     [
       'a token takes in the spaces behind it',
       { added_tokens: [{ ...caseOf('language model, gpt2').tokenizer.added_tokens[0], rstrip: true }] },
@@ -144,22 +146,28 @@ describe('what is not done as the original does it is refused by its name', () =
   const model = UNCASED.tokenizer.model;
   const bpe = caseOf('bpe with fused unknown characters').tokenizer;
   it.each<[string, Json, string]>([
-    [
-      'a normalizer',
-      withPiece({ normalizer: { type: 'Precompiled', precompiled_charsmap: '' } }),
-      'normalizer "Precompiled"',
-    ],
+    ['a normalizer', withPiece({ normalizer: { type: 'Other' } }), 'normalizer "Other"'],
     [
       'one among several',
-      withPiece({ normalizer: { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'StripAccents' }] } }),
-      'normalizer.normalizers[1] "StripAccents"',
+      withPiece({ normalizer: { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Other' }] } }),
+      'normalizer.normalizers[1] "Other"',
+    ],
+    [
+      'a map of characters that is none',
+      withPiece({ normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAAAAA==' } }),
+      'precompiled_charsmap is no map',
+    ],
+    [
+      'a pattern that is replaced',
+      withPiece({ normalizer: { type: 'Replace', pattern: { Regex: 'a+' }, content: '' } }),
+      'normalizer "Replace" of the pattern "a+"',
     ],
     [
       'a pre-tokenizer',
       withPiece({ pre_tokenizer: { type: 'Split', pattern: { Regex: '.' }, behavior: 'Isolated', invert: false } }),
       'pre_tokenizer "Split"',
     ],
-    ['a model', withPiece({ model: { type: 'WordLevel', vocab: {}, unk_token: 'a' } }), 'model "WordLevel"'],
+    ['a model', withPiece({ model: { type: 'Other', vocab: {} } }), 'model "Other"'],
     ['a setting of a model', { ...bpe, model: { ...bpe.model, dropout: 0.1 } }, 'model.dropout'],
     ['a suffix', { ...bpe, model: { ...bpe.model, end_of_word_suffix: '</w>' } }, 'model.end_of_word_suffix'],
     ['lost characters', { ...bpe, model: { ...bpe.model, unk_token: null } }, 'model.unk_token null'],
@@ -213,6 +221,62 @@ describe('what is not done as the original does it is refused by its name', () =
     expect(errorOf(() => openDataset(`tsv:${at}`, {})).message).toContain('nothing frames a text (post_processor)');
   });
 });
+
+describe('a vocab.json with merges.txt', () => {
+  const { model } = caseOf('language model, gpt2').tokenizer;
+  const files = (more: Json): Json => ({
+    'vocab.json': model['vocab'],
+    'merges.txt': `#version: 0.2\n${mergesText(model)}\n`,
+    ...more,
+  });
+
+  it.each<[string, Json, string]>([
+    ['gpt2', { 'config.json': { model_type: 'gpt2' } }, 'language model, gpt2'],
+    ['qwen2', { 'tokenizer_config.json': { tokenizer_class: 'Qwen2TokenizerFast' } }, 'language model, qwen2'],
+  ])('gives the ids of the tokenizer.json that is made of them: %s', (_, more, name) => {
+    const { ids, tokenizer } = caseOf(name);
+    const own = tokenizer.model;
+    const framing = read({ ...files(more), 'vocab.json': own['vocab'], 'merges.txt': mergesText(own) });
+    expect(golden.texts.map((text) => framing.tokenizer.encode(text))).toEqual(ids);
+  });
+
+  it('frames texts where it is that of RoBERTa', () => {
+    const { tokenizer, ids } = caseOf('byte-level bpe');
+    const {
+      prefix,
+      suffix,
+      pad,
+      tokenizer: made,
+    } = read({
+      'vocab.json': tokenizer.model['vocab'],
+      'merges.txt': mergesText(tokenizer.model),
+      'tokenizer_config.json': { tokenizer_class: 'RobertaTokenizer', add_prefix_space: true },
+    });
+    expect([prefix, suffix, pad]).toEqual([[2], [3], 0]);
+    const text = golden.texts.findIndex((one) => one.startsWith('rain'));
+    expect([...prefix, ...made.encode(golden.texts[text] as string), ...suffix]).toEqual(ids[text]);
+  });
+
+  it.each<[string, Json, string]>([
+    ['nothing says what it is of', {}, 'do not say how a text is taken apart'],
+    ['it is of another model', { 'config.json': { model_type: 'other' } }, 'model_type "other"'],
+    [
+      'it is of another class',
+      { 'tokenizer_config.json': { tokenizer_class: 'CLIPTokenizer' } },
+      'tokenizer_class "CLIPTokenizer"',
+    ],
+    [
+      'a special token is none of its tokens',
+      { 'tokenizer_config.json': { tokenizer_class: 'RobertaTokenizer' } },
+      'it has no "<s>", which is the',
+    ],
+  ])('is refused where %s', (_, more, message) => {
+    const error = errorOf(() => read(files(more)));
+    expect([error.code, error.message]).toEqual(['PT_TOKENIZER', expect.stringContaining(message)]);
+  });
+});
+
+const mergesText = (model: Json): string => (model['merges'] as string[][]).map((pair) => pair.join(' ')).join('\n');
 
 describe('what stands beside a vocabulary', () => {
   const lines = vocabulary().join('\n');
