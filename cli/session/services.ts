@@ -1,5 +1,6 @@
 // CliServices: what commands need from the engine, loaded when it is first needed: `--help` must not load a compute
 // library. Tests hand in their own.
+import type { ExportDType } from '../../engine/checkpoint/export-dtype.js';
 import type { ExportedWeights, ExportOptions } from '../../engine/checkpoint/export-weights.js';
 import type { ResumePoint } from '../../engine/checkpoint/run-checkpoint.js';
 import type { Trust } from '../../engine/comm/tls.js';
@@ -46,6 +47,7 @@ export interface CliServices {
     onResult: (result: TrialResult) => void,
   ): Promise<readonly TrialResult[]>;
   exportWeights(run: RunFolder, out: string, options: ExportOptions): Promise<ExportedWeights>;
+  exportTransformers(point: ResumePoint, config: TrainConfig, out: string, dtype: ExportDType): Promise<ExportedWeights>;
   runWorkers(options: AgentOptions): Promise<void>;
   askCoordinator(url: string, token: string, trust: Trust): Promise<RunStatus>;
   statusOfFolder(run: RunFolder): Promise<RunStatus>;
@@ -111,6 +113,10 @@ export const engineServices: CliServices = {
   exportWeights: async (run, out, options) => {
     const { exportWeights } = await import('../../engine/checkpoint/export-weights.js');
     return exportWeights(run, out, options);
+  },
+  exportTransformers: async (point, config, out, dtype) => {
+    const { exportTransformers } = await import('../../engine/checkpoint/export-transformers.js');
+    return exportTransformers(point, config, out, dtype);
   },
   runWorkers: async (options) => {
     const { runWorkers } = await import('../../engine/worker/worker-agent.js');

@@ -5,6 +5,7 @@ import { present } from '../core/invariant.js';
 import type { Precision } from '../core/precision.js';
 import type { PortDType, Shape } from '../tensor/shape.js';
 import type { FloatRange } from './float-range.js';
+import type { ForeignForm, ForeignPlace } from './foreign-form.js';
 import type { ModelPlaces } from './model-places.js';
 import type { OutcomeKind } from './outcome-kind.js';
 
@@ -26,6 +27,8 @@ export interface ParamSpec {
   readonly decay: boolean;
   /** The parameter of an earlier block that this one is (shared-parameters.ts). Absent where it is one of its own. */
   readonly sharedWith?: ParamPlace;
+  /** Where it lies in the files of `transformers`, of a model that came in their layout. */
+  readonly foreign?: ForeignPlace;
 }
 
 /** A parameter by the names of its block and its own. */
@@ -103,6 +106,8 @@ export interface Model {
   readonly notes?: readonly string[];
   /** What looks wrong about it beside these data: one sentence each, told when a run starts. */
   readonly doubts?: readonly string[];
+  /** How it is written for `transformers`; absent where it did not come in that layout. */
+  readonly foreign?: ForeignForm;
   /** Where its lines stand, for messages; of a model that was loaded from a file. Not to be given by hand. */
   readonly places?: ModelPlaces;
 }

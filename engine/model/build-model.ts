@@ -72,6 +72,7 @@ const given = (model: Model, settings: ModelSettings, places: ModelPlaces | unde
   ...settings,
   ...(model.notes === undefined ? {} : { notes: model.notes }),
   ...(model.doubts === undefined ? {} : { doubts: model.doubts }),
+  ...(model.foreign === undefined ? {} : { foreign: model.foreign }),
   ...(places === undefined ? {} : { places }),
 });
 

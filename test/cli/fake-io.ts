@@ -66,6 +66,7 @@ export function fakeServices(runTraining: CliServices['runTraining'] = () => Pro
     resultPoint: () => Promise.resolve({ point: POINT, refused: [] }),
     verifyRun: () => Promise.resolve([]),
     verifyModel: () => Promise.resolve([]),
+    exportTransformers: () => Promise.reject(new Error('no weights here')),
     exportWeights: () => Promise.reject(new Error('no weights here')),
     previewPlan: () => Promise.reject(new Error('no preview here')),
     runWorkers: () => Promise.reject(new Error('no workers here')),

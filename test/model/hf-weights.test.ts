@@ -214,6 +214,8 @@ describe('a folder', () => {
     const index = (...names: string[]) =>
       new PretrainedWeights('x', new Map(names.map((name) => [name, tensor])), {
         prefixes: ['', 'bert.'],
+        written: 'bert.',
+        heads: [],
         spellings: [['LayerNorm.bias', 'LayerNorm.beta']],
       });
     expect(index('bert.a.bias').has('a.bias')).toBe(true);

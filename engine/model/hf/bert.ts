@@ -75,7 +75,7 @@ export const bert: Family = {
         ['cls_token_id', config.cls_token_id, 'first'],
         ['sep_token_id', config.sep_token_id, 'last'],
       ],
-      weightNames: { prefixes: ['', 'bert.'], spellings: SPELLINGS },
+      weightNames: { prefixes: ['', 'bert.'], written: 'bert.', heads: ['classifier'], spellings: SPELLINGS },
       pooler: 'pooler.dense',
       head: { dense: 'pooler.dense', activation: 'tanh', dropsInput: false, out: 'classifier' },
       masked: {
@@ -85,6 +85,7 @@ export const bert: Family = {
         bias: 'cls.predictions.bias',
       },
       stored: config,
+      foreign: { architecture: 'BertForSequenceClassification', layers: 'num_hidden_layers' },
       blocks: (parts, layers) => postNormBlocks({ ...parts, names: bertLayerNames }, layers),
     });
   },

@@ -16,5 +16,6 @@ export const deit: Family = {
         ],
         [{ name: 'classifier', token: 0 }],
       ],
+      architecture: (layers) => (layers === 1 ? 'DeiTForImageClassification' : 'DeiTForImageClassificationWithTeacher'),
     }),
 };

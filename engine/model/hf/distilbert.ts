@@ -63,7 +63,7 @@ export const distilbert: Family = {
       dropout: config.dropout,
       headDropout: config.seq_classif_dropout,
       special: [['pad_token_id', config.pad_token_id, 'pad']],
-      weightNames: { prefixes: ['', 'distilbert.'] },
+      weightNames: { prefixes: ['', 'distilbert.'], written: 'distilbert.', heads: ['pre_classifier', 'classifier'] },
       pooler: null,
       head: { dense: 'pre_classifier', activation: 'relu', dropsInput: false, out: 'classifier' },
       masked: {
@@ -73,6 +73,7 @@ export const distilbert: Family = {
         bias: 'vocab_projector.bias',
       },
       stored: config,
+      foreign: { architecture: 'DistilBertForSequenceClassification', layers: 'n_layers' },
       blocks: (parts, layers) => postNormBlocks({ ...parts, names: layerNames }, layers),
     });
   },

@@ -146,10 +146,14 @@ export const gpt2: Family = {
       heads: sizes.heads,
       most: { tokens: sizes.positions, key: 'n_positions' },
       dropout: resid_pdrop,
-      weightNames: { prefixes: ['', 'transformer.'] },
+      weightNames: { prefixes: ['', 'transformer.'], written: 'transformer.', heads: ['lm_head'] },
       stored: config,
       table: 'wte.weight',
       isTied: config.tie_word_embeddings,
+      foreign: {
+        architecture: 'GPT2LMHeadModel',
+        settings: (layers, sequence) => ({ n_layer: layers, n_positions: sequence, n_ctx: undefined }),
+      },
       blocks: (parts) => {
         const embed = embeddingBlock(sizes, parts);
         const layers = Array.from({ length: parts.layers }, (_, layer) => [

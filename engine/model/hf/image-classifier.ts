@@ -56,6 +56,8 @@ export interface ImageFamily {
   readonly special: readonly string[];
   /** What checkpoints may have, in the order of preference. */
   readonly heads: readonly (readonly TokenClassifier[])[];
+  /** The class of `transformers` for a head of so many layers. */
+  readonly architecture: (layers: number) => string;
 }
 
 const optionsOf = (layers: number, dropout: number) =>
@@ -98,8 +100,12 @@ export function imageClassifier(folder: ModelFolder, family: ImageFamily): Model
     build({ head: choice, dropout, layers }, data) {
       requireImages(name, sizes, data);
       const classes = requireCount(name, data, 'classes', WANTS);
-      const weights = folder.weights({ prefixes: ['', `${family.type}.`] });
-      const { head, note } = headOf({ name, choice, classes, sizes, weights, stored: config }, family);
+      const weights = folder.weights({
+        prefixes: ['', `${family.type}.`],
+        written: `${family.type}.`,
+        heads: ['classifier', 'cls_classifier', 'distillation_classifier'],
+      });
+      const { head, note, count: numHeads } = headOf({ name, choice, classes, sizes, weights, stored: config }, family);
       const blocks = [...imageBlocks({ sizes, weights, special, dropout }, layers), head];
       const passedOver = layers === sizes.layers ? weights.passedOver : null;
       return {
@@ -109,6 +115,12 @@ export function imageClassifier(folder: ModelFolder, family: ImageFamily): Model
         score: null,
         outcome: CLASS_OUTCOME,
         metric: { name: 'accuracy', higherIsBetter: true },
+        foreign: {
+          folder: folder.path,
+          config: folder.changedConfig({ architectures: [family.architecture(numHeads)], num_hidden_layers: layers }),
+          isClassifier: true,
+          sequence: null,
+        },
         notes: [
           note,
           ...(sizes.channels === 1 ? [] : [`the one channel of the images stands for each of its ${sizes.channels}`]),
@@ -152,7 +164,7 @@ interface HeadParts {
 function headOf(
   { name, choice, classes: C, sizes: { width: D, epsilon }, weights, stored }: HeadParts,
   { heads }: ImageFamily,
-): { readonly head: Block; readonly note: string } {
+): { readonly head: Block; readonly note: string; readonly count: number } {
   const there = heads.find((head) => head.every((one) => weights.has(`${one.name}.weight`)));
   const shape = weights.shapeOf(`${there?.[0]?.name ?? ''}.weight`);
   const { isStored, note } = chooseHead({
@@ -163,11 +175,16 @@ function headOf(
     stored,
     problemType: 'single_label_classification',
   });
-  const used: readonly TokenClassifier[] = isStored && there !== undefined ? there : [{ name: 'fresh', token: 0 }];
+  const used: readonly TokenClassifier[] = isStored && there !== undefined ? there : [{ name: 'classifier', token: 0 }];
   const layers = Object.fromEntries(
     used.flatMap((one, i): [string, ParamSpec][] => [
-      [`w${i}`, isStored ? weights.matrix(`${one.name}.weight`, [D, C]) : matrix([D, C], HEAD_STD)],
-      [`b${i}`, isStored ? weights.vector(`${one.name}.bias`, C) : bias(C)],
+      [
+        `w${i}`,
+        isStored
+          ? weights.matrix(`${one.name}.weight`, [D, C])
+          : weights.written(matrix([D, C], HEAD_STD), `${one.name}.weight`),
+      ],
+      [`b${i}`, isStored ? weights.vector(`${one.name}.bias`, C) : weights.written(bias(C), `${one.name}.bias`)],
     ]),
   );
   const params: Readonly<Record<string, ParamSpec>> = {
@@ -190,5 +207,5 @@ function headOf(
       return scores.length === 1 ? sum_BC : tf.div(sum_BC, scores.length);
     },
   });
-  return { head, note };
+  return { head, note, count: used.length };
 }

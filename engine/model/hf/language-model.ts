@@ -8,6 +8,7 @@ import * as nn from '../../tensor/nn.js';
 import * as tf from '../../tensor/tf.js';
 import type { Block } from '../block.js';
 import type { ParamSpec } from '../block.js';
+import { type ForeignForm, withoutForm } from '../foreign-form.js';
 import { requireCount, requireField } from '../data-fit.js';
 import { decoderTask } from '../decoder-task.js';
 import { defineModel, type ModelDefinition } from '../define.js';
@@ -60,6 +61,11 @@ export interface DecoderFamily {
   readonly table: string;
   /** Whether the output matrix is the table of tokens. */
   readonly isTied: boolean;
+  /** The class of `transformers`, and its settings for so many layers and tokens. */
+  readonly foreign: {
+    readonly architecture: string;
+    readonly settings: (layers: number, sequence: number) => Readonly<Record<string, unknown>>;
+  };
   /** All of them, the last one giving [B, T, V]. */
   readonly blocks: (parts: DecoderParts) => Block[];
 }
@@ -118,6 +124,7 @@ export function languageModel(family: DecoderFamily): ModelDefinition {
         blocks,
         ...(task?.objective ?? NEXT_TOKEN),
         notes: [note],
+        foreign: task === null ? foreignForm(family, options, sequence) : withoutForm(data.task),
         doubts: [...family.doubts, doubt, options.layers === family.layers ? weights.passedOver : null].filter(
           (one) => one !== null,
         ),
@@ -145,6 +152,19 @@ const ofLastToken = (head: Block): Block => ({
   ...head,
   forward: (x, params, context) => lastToken(head.forward(x, params, context), context.field('mask')),
 });
+
+function foreignForm(
+  { folder, foreign, isTied }: DecoderFamily,
+  { layers, untie }: { readonly layers: number; readonly untie: boolean },
+  sequence: number,
+): ForeignForm {
+  const config = folder.changedConfig({
+    architectures: [foreign.architecture],
+    tie_word_embeddings: isTied && !untie,
+    ...foreign.settings(layers, sequence),
+  });
+  return { folder: folder.path, config, isClassifier: false, sequence };
+}
 
 /** Tokens per sample of data that the decoder can read, and what looks wrong; ModelError PT_MODEL_DATA for others. */
 function checkText(
@@ -212,13 +232,13 @@ function outputOf(
     };
   if (isTied)
     return {
-      output: own(weights.matrix(table, [D, V])),
+      output: own(weights.written(weights.matrix(table, [D, V]), OUTPUT)),
       note: `the output matrix starts as the table of tokens and is trained apart from it (untie=true)`,
     };
   if (weights.has(OUTPUT))
     return { output: own(weights.matrix(OUTPUT, [D, V])), note: `the output matrix is that of the folder (${OUTPUT})` };
   return {
-    output: own(matrix([D, V], HEAD_STD)),
+    output: own(weights.written(matrix([D, V], HEAD_STD), OUTPUT)),
     note: `the output matrix starts fresh: the folder has none (${OUTPUT})`,
   };
 }

@@ -14,6 +14,7 @@ export const llama: Family = {
     const { attention_bias, mlp_bias, sliding_window } = known.config;
     return rotaryDecoder(folder, known, {
       biases: { qkv: attention_bias, out: attention_bias, mlp: mlp_bias },
+      architecture: 'LlamaForCausalLM',
       window: sliding_window ?? null,
     });
   },

@@ -8,6 +8,7 @@ export const mistral: Family = {
     const known = folder.settings('mistral', ROTARY_SETTINGS);
     return rotaryDecoder(folder, known, {
       biases: { qkv: false, out: false, mlp: false },
+      architecture: 'MistralForCausalLM',
       window: known.config.sliding_window ?? null,
     });
   },

@@ -51,6 +51,12 @@ export class ModelFolder {
     return Array.isArray(names) ? names.map(String) : [];
   }
 
+  /** What config.json says, with other values for some settings; those that are undefined are left out. */
+  changedConfig(changes: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    const all = { ...this.#json, ...changes, _name_or_path: undefined, torch_dtype: undefined };
+    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+  }
+
   /** Where its tokenizer is described, or null. */
   get tokenizer(): string | null {
     return tokenizerFile(this.path);

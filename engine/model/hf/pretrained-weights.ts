@@ -3,12 +3,17 @@
 import { ModelError } from '../../core/errors.js';
 import type { ParamSpec } from '../block.js';
 import { FLOAT_BYTES, isFloatType } from '../float-range.js';
+import type { ForeignPlace } from '../foreign-form.js';
 import type { TensorIndex } from './weight-files.js';
 
 /** How the weights of a family are named. */
 export interface WeightNames {
   /** Classifiers and the like keep what they are built on under one of these. */
   readonly prefixes: readonly string[];
+  /** The one of them that whole classifiers and language models have. */
+  readonly written: string;
+  /** First parts of names that never have it: those of heads. */
+  readonly heads: readonly string[];
   /** Spellings of parts of names now and then, of files that may have either. */
   readonly spellings?: readonly (readonly [string, string])[];
 }
@@ -58,6 +63,15 @@ export class PretrainedWeights {
   /** Rows that a file has with a first axis of 1. */
   rows(name: string, shape: readonly [number, number]): ParamSpec {
     return { ...this.#param(name, [1, ...shape], shape, false), decay: false };
+  }
+
+  /** A parameter that starts otherwise, or as another tensor, and is written as a linear layer's weight or bias. */
+  written(spec: ParamSpec, name: string): ParamSpec {
+    const isTransposed = spec.shape.length === 2;
+    return {
+      ...spec,
+      foreign: this.#place(name, isTransposed ? spec.shape.toReversed() : spec.shape, isTransposed, 0),
+    };
   }
 
   /** The shape of a tensor, or null where there is none. */
@@ -125,6 +139,15 @@ export class PretrainedWeights {
     const expected = FLOAT_BYTES[dtype] * stored.reduce((product, n) => product * n, 1);
     if (bytes !== expected) throw wrong(`${name} has ${bytes} bytes, ${expected} are needed`);
     const range = { path, offset: offset + skipped * FLOAT_BYTES[dtype], dtype, isTransposed };
-    return { shape, init: { kind: 'file', range } };
+    const rows = skipped === 0 ? shape : [(shape[0] ?? 0) + skipped / (shape[1] ?? 1), ...shape.slice(1)];
+    // A table of positions ends where samples do.
+    const there = isTransposed || stored.length !== shape.length ? stored : rows;
+    return { shape, init: { kind: 'file', range }, foreign: this.#place(name, there, isTransposed, skipped) };
+  }
+
+  #place(name: string, shape: readonly number[], isTransposed: boolean, skipped: number): ForeignPlace {
+    const { written, heads } = this.#names;
+    const prefix = heads.includes(name.split('.', 1)[0] ?? '') ? '' : written;
+    return { name: prefix + name, shape, isTransposed, skipped };
   }
 }

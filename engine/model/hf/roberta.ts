@@ -61,11 +61,12 @@ export const roberta: Family = {
         ['bos_token_id', config.bos_token_id, 'first'],
         ['eos_token_id', config.eos_token_id, 'last'],
       ],
-      weightNames: { prefixes: ['', 'roberta.'] },
+      weightNames: { prefixes: ['', 'roberta.'], written: 'roberta.', heads: ['classifier'] },
       pooler: 'pooler.dense',
       head: { dense: 'classifier.dense', activation: 'tanh', dropsInput: true, out: 'classifier.out_proj' },
       masked: { dense: 'lm_head.dense', norm: 'lm_head.layer_norm', output: 'lm_head.decoder', bias: 'lm_head.bias' },
       stored: config,
+      foreign: { architecture: 'RobertaForSequenceClassification', layers: 'num_hidden_layers' },
       blocks: (parts, layers) => postNormBlocks({ ...parts, names: bertLayerNames }, layers),
     });
   },

@@ -33,6 +33,7 @@ export const ROTARY_SETTINGS = {
   rope_parameters: z.record(z.string(), z.unknown()).nullish(),
   partial_rotary_factor: z.number().nullish(),
   sliding_window: count.nullish(),
+  layer_types: z.array(z.string()).nullish(),
 };
 type RotarySettings = z.infer<z.ZodObject<typeof ROTARY_SETTINGS>> & CommonSettings;
 
@@ -40,6 +41,8 @@ type RotarySettings = z.infer<z.ZodObject<typeof ROTARY_SETTINGS>> & CommonSetti
 export interface RotaryTraits {
   readonly biases: { readonly qkv: boolean; readonly out: boolean; readonly mlp: boolean };
   readonly window: number | null;
+  /** The class of `transformers`. */
+  readonly architecture: string;
 }
 
 interface Sizes {
@@ -60,7 +63,7 @@ interface Sizes {
 export function rotaryDecoder(
   folder: ModelFolder,
   { config, doubts }: { readonly config: RotarySettings; readonly doubts: readonly string[] },
-  { biases, window }: RotaryTraits,
+  { biases, window, architecture }: RotaryTraits,
 ): ModelDefinition {
   const { hidden_size: width, num_attention_heads: heads, max_position_embeddings: positions } = config;
   const kvHeads = config.num_key_value_heads ?? heads;
@@ -92,10 +95,17 @@ export function rotaryDecoder(
         ? { tokens: window, key: 'sliding_window' }
         : { tokens: positions, key: 'max_position_embeddings' },
     dropout: 0,
-    weightNames: { prefixes: ['', 'model.'] },
+    weightNames: { prefixes: ['', 'model.'], written: 'model.', heads: ['lm_head'] },
     stored: config,
     table: 'embed_tokens.weight',
     isTied: config.tie_word_embeddings,
+    foreign: {
+      architecture,
+      settings: (layers) => ({
+        num_hidden_layers: layers,
+        ...(config.layer_types == null ? {} : { layer_types: config.layer_types.slice(0, layers) }),
+      }),
+    },
     blocks: (parts) => {
       const embed = embeddingBlock(sizes, parts);
       const layers = Array.from({ length: parts.layers }, (_, layer) => [

@@ -7,6 +7,7 @@ import type { DataInfo } from '../../data/dataset.js';
 import * as nn from '../../tensor/nn.js';
 import * as tf from '../../tensor/tf.js';
 import type { Block } from '../block.js';
+import { type ForeignForm, withoutForm } from '../foreign-form.js';
 import { requireCount, requireField } from '../data-fit.js';
 import { defineModel, type ModelDefinition } from '../define.js';
 import { bias, defineBlock, matrix } from '../define-block.js';
@@ -55,6 +56,8 @@ export interface EncoderFamily {
   readonly masked: MaskedHeadNames;
   /** What config.json says of the classes that the weights were trained for. */
   readonly stored: CommonSettings;
+  /** The class of `transformers` that computes the same with a stored head, and its setting for the layers. */
+  readonly foreign: { readonly architecture: string; readonly layers: string };
   readonly blocks: (parts: Omit<PostNormParts, 'names'>, layers: number) => Block[];
 }
 
@@ -98,16 +101,21 @@ export function textClassifier(family: EncoderFamily): ModelDefinition {
       const { dropout = family.dropout, layers } = options;
       const body = family.blocks({ sizes, weights, sequence, hasTypes, dropout }, layers);
       const embed = present(body[0], 'the embedding');
-      const { head, note } =
+      const { head, note, pooling } =
         task.level === 'sample'
           ? headOf(family, options, task, weights)
-          : tokenHeadOf(family, options, { task: data.task, outputs: task.outputs, embed }, weights);
+          : {
+              ...tokenHeadOf(family, options, { task: data.task, outputs: task.outputs, embed }, weights),
+              pooling: null,
+            };
       const blocks = [...body, head];
       return {
         name,
         blocks,
         ...task.objective,
         notes: [note],
+        foreign:
+          data.task === 'text-classification' ? foreignForm(family, pooling, layers, sequence) : withoutForm(data.task),
         doubts: [...family.doubts, doubt, layers === sizes.layers ? weights.passedOver : null].filter(
           (one) => one !== null,
         ),
@@ -144,7 +152,7 @@ function headOf(
   { head: choice, pooling, dropout = headDropout }: Options,
   { outputs: classes, problemType }: TextTask,
   weights: PretrainedWeights,
-): { readonly head: Block; readonly note: string } {
+): { readonly head: Block; readonly note: string; readonly pooling: Pooling | null } {
   // Where every token is classified, the matrix may have the same name.
   const isOfTexts =
     !architectures.some((one) => one.endsWith('ForTokenClassification')) && weights.has(`${head.dense}.weight`);
@@ -155,13 +163,42 @@ function headOf(
       `model ${name}: head is "folder", which classifies the first token its own way, and pooling is "${pooling}"`,
       'leave one of the two out',
     );
-  const parts = { name, dropout, classes, width: sizes.width, weights };
+  const parts = { name, dropout, classes, width: sizes.width, weights, names: head };
   if (choice === 'auto' && pooling !== undefined)
-    return { head: freshHead(parts, pooling, pooler), note: `the head starts fresh: pooling=${pooling} asks for it` };
+    return {
+      head: freshHead(parts, pooling, pooler),
+      note: `the head starts fresh: pooling=${pooling} asks for it`,
+      pooling,
+    };
   const { isStored, note } = chooseHead({ name, choice, classes, shape, stored, problemType });
   return isStored
-    ? { head: storedHead(parts, head), note }
-    : { head: freshHead(parts, pooling ?? 'mean', pooler), note };
+    ? { head: storedHead(parts), note, pooling: null }
+    : { head: freshHead(parts, pooling ?? 'mean', pooler), note, pooling: pooling ?? 'mean' };
+}
+
+/** A head that `transformers` has: that of the folder, or a fresh one behind the dense layer of the pretraining. */
+function foreignForm(
+  { folder, sizes: { firstPosition }, foreign: { architecture, layers: layersKey } }: EncoderFamily,
+  pooling: Pooling | null,
+  layers: number,
+  sequence: number,
+): ForeignForm {
+  if (pooling !== null && pooling !== 'pooler')
+    return {
+      lacks:
+        `its head classifies ${pooling === 'mean' ? 'the mean of the tokens' : 'the first token as it is'} ` +
+        `(pooling=${pooling}), and ${architecture} the first token behind a dense layer`,
+      remedy:
+        'Train with --model-options pooling=pooler where the folder has that layer, or on a head of the folder ' +
+        '(head=folder); or use --format safetensors.',
+    };
+  const config = folder.changedConfig({
+    architectures: [architecture],
+    [layersKey]: layers,
+    max_position_embeddings: firstPosition + sequence,
+    problem_type: 'single_label_classification',
+  });
+  return { folder: folder.path, config, isClassifier: true, sequence };
 }
 
 function tokenHeadOf(
@@ -199,13 +236,14 @@ interface HeadParts {
   readonly classes: number;
   readonly width: number;
   readonly weights: PretrainedWeights;
+  readonly names: StoredHeadNames;
 }
 
 const HEAD = { name: 'head', kind: 'head' } as const;
 
 const firstOf = (x_BTD: tf.Tensor, D: number): tf.Tensor => tf.reshape(tf.slice(x_BTD, [0, 0, 0], [-1, 1, D]), [-1, D]);
 
-function storedHead({ dropout, classes: C, width: D, weights }: HeadParts, names: StoredHeadNames): Block {
+function storedHead({ dropout, classes: C, width: D, weights, names }: HeadParts): Block {
   const { dense, activation, dropsInput, out } = names;
   return defineBlock({
     ...HEAD,
@@ -226,8 +264,11 @@ function storedHead({ dropout, classes: C, width: D, weights }: HeadParts, names
 }
 
 function freshHead(parts: HeadParts, pooling: Pooling, pooler: string | null): Block {
-  const { name, dropout, classes: C, width: D, weights } = parts;
-  const fresh = { w: matrix([D, C], HEAD_STD), b: bias(C) };
+  const { name, dropout, classes: C, width: D, weights, names } = parts;
+  const fresh = {
+    w: weights.written(matrix([D, C], HEAD_STD), `${names.out}.weight`),
+    b: weights.written(bias(C), `${names.out}.bias`),
+  };
   if (pooling === 'pooler') {
     if (pooler === null || !weights.has(`${pooler}.weight`))
       throw new ModelError(
@@ -237,7 +278,11 @@ function freshHead(parts: HeadParts, pooling: Pooling, pooler: string | null): B
       );
     return defineBlock({
       ...HEAD,
-      params: { wp: weights.matrix(`${pooler}.weight`, [D, D]), bp: weights.vector(`${pooler}.bias`, D), ...fresh },
+      params: {
+        wp: weights.written(weights.matrix(`${pooler}.weight`, [D, D]), `${names.dense}.weight`),
+        bp: weights.written(weights.vector(`${pooler}.bias`, D), `${names.dense}.bias`),
+        ...fresh,
+      },
       forward: (x_BTD, p, context) =>
         nn.linear(context.dropout(tf.tanh(nn.linear(firstOf(x_BTD, D), p.wp, p.bp)), dropout, 'pooled'), p.w, p.b),
     });

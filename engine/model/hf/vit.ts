@@ -5,5 +5,10 @@ import { imageClassifier } from './image-classifier.js';
 export const vit: Family = {
   type: 'vit',
   define: (folder) =>
-    imageClassifier(folder, { type: 'vit', special: ['cls_token'], heads: [[{ name: 'classifier', token: 0 }]] }),
+    imageClassifier(folder, {
+      type: 'vit',
+      special: ['cls_token'],
+      heads: [[{ name: 'classifier', token: 0 }]],
+      architecture: () => 'ViTForImageClassification',
+    }),
 };
