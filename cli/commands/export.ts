@@ -43,22 +43,22 @@ export function exportCommand({ io, services, exitWith }: CommandContext): Comma
         'export digits --out vit.safetensors\n  pipetrain export digits --dtype bf16 --out vit-bf16.safetensors',
     );
   return addConfigFlags(command, PLACES).action(
-      exitWith(async (run: string, options: ExportFlags) => {
-        const { dtype, format } = options;
-        const exported = async (): Promise<ExportedWeights> => {
-          if (format === 'safetensors') return services.exportWeights(RunFolder.open(run), options.out, { dtype });
-          const { point, config } = await askedRun({ io, services }, command, run);
-          return services.exportTransformers(point, config, options.out, dtype);
-        };
-        const result = await exported();
-        if (options.json === true) io.stdout.lines([harmlessJson({ out: options.out, ...result })]);
-        else {
-          io.stdout.lines([`${options.out}: ${count(result.tensors)} tensors of ${dtype}, ${bytes(result.bytes)}`]);
-          io.stdout.lines([`checkpoint  ${result.checkpoint} (step ${count(result.step)})`]);
-          const as = dtype === 'f32' ? '' : ', as the run has them in f32';
-          io.stdout.lines([`weights     sha256 ${result.weightsSha256.slice(0, 16)}${as}`]);
-        }
-        return 0;
-      }),
-    );
+    exitWith(async (run: string, options: ExportFlags) => {
+      const { dtype, format } = options;
+      const exported = async (): Promise<ExportedWeights> => {
+        if (format === 'safetensors') return services.exportWeights(RunFolder.open(run), options.out, { dtype });
+        const { point, config } = await askedRun({ io, services }, command, run);
+        return services.exportTransformers(point, config, options.out, dtype);
+      };
+      const result = await exported();
+      if (options.json === true) io.stdout.lines([harmlessJson({ out: options.out, ...result })]);
+      else {
+        io.stdout.lines([`${options.out}: ${count(result.tensors)} tensors of ${dtype}, ${bytes(result.bytes)}`]);
+        io.stdout.lines([`checkpoint  ${result.checkpoint} (step ${count(result.step)})`]);
+        const as = dtype === 'f32' ? '' : ', as the run has them in f32';
+        io.stdout.lines([`weights     sha256 ${result.weightsSha256.slice(0, 16)}${as}`]);
+      }
+      return 0;
+    }),
+  );
 }

@@ -47,7 +47,12 @@ export interface CliServices {
     onResult: (result: TrialResult) => void,
   ): Promise<readonly TrialResult[]>;
   exportWeights(run: RunFolder, out: string, options: ExportOptions): Promise<ExportedWeights>;
-  exportTransformers(point: ResumePoint, config: TrainConfig, out: string, dtype: ExportDType): Promise<ExportedWeights>;
+  exportTransformers(
+    point: ResumePoint,
+    config: TrainConfig,
+    out: string,
+    dtype: ExportDType,
+  ): Promise<ExportedWeights>;
   runWorkers(options: AgentOptions): Promise<void>;
   askCoordinator(url: string, token: string, trust: Trust): Promise<RunStatus>;
   statusOfFolder(run: RunFolder): Promise<RunStatus>;
