@@ -4,16 +4,15 @@ import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { TrainConfig } from '../core/config.js';
 import { DataError, messageOf, PipetrainError, UsageError } from '../core/errors.js';
-import { invariant, present } from '../core/invariant.js';
-import { type Block, type Model, parameterName } from '../model/block.js';
-import type { ForeignForm, ForeignPlace } from '../model/foreign-form.js';
-import { sizeOf } from '../tensor/shape.js';
+import type { Model } from '../model/block.js';
+import type { ForeignForm } from '../model/foreign-form.js';
 import { type ExportDType, inDType, storedDType } from './export-dtype.js';
-import type { ExportedWeights } from './export-weights.js';
+import { checkpointWeights, type ExportedWeights } from './export-weights.js';
 import { realFiles, removeTree } from './file-layer.js';
+import { type ForeignTensor, foreignTensors } from './foreign-tensors.js';
 import { setUpRunFrom } from './resumed-setup.js';
 import type { ResumePoint } from './run-checkpoint.js';
-import { readSafetensors, safetensorsHeader } from './safetensors.js';
+import { safetensorsHeader } from './safetensors.js';
 import { continuedConfig } from './starting-config.js';
 
 type Form = Extract<ForeignForm, { readonly folder: string }>;
@@ -53,10 +52,10 @@ export async function exportTransformers(
     await realFiles.makeFolder(partial);
     await write(join(partial, 'config.json'), [json(configOf(form, setup.dataset.labels, dtype))]);
     for (const [name, bytes] of tokenizerOf(form)) await write(join(partial, name), [bytes]);
-    const tensors = setup.model.blocks.flatMap((block) => placesOf(block).map(([, place]) => place));
+    const tensors = foreignTensors(setup.model, checkpointWeights(point));
     const bytes = await write(
       join(partial, 'model.safetensors'),
-      concat([safetensorsHeader(tensors, header, storedDType(dtype))], weights(setup.model, checkpoint, dtype)),
+      concat([safetensorsHeader(tensors, header, storedDType(dtype))], numbersOf(tensors, dtype)),
     );
     await realFiles.syncFolder(partial);
     await realFiles.rename(partial, resolve(out));
@@ -124,31 +123,8 @@ function* tokenizerOf({ folder, sequence }: Form): Iterable<readonly [string, Ui
   yield [SETTINGS, json({ ...settings, model_max_length: sequence })];
 }
 
-const placesOf = (block: Block): [string, ForeignPlace][] =>
-  Object.entries(block.params)
-    .filter(([, { sharedWith }]) => sharedWith === undefined)
-    .map(([name, { foreign }]) => [name, present(foreign, `the name of ${block.name}.${name} in transformers`)]);
-
-/** The numbers of every tensor, in the order of the header. */
-function* weights({ blocks }: Model, checkpoint: string, dtype: ExportDType): Iterable<Uint8Array> {
-  for (const [index, block] of blocks.entries()) {
-    const stored = readSafetensors(join(checkpoint, `block-${String(index).padStart(4, '0')}.safetensors`));
-    for (const [name, place] of placesOf(block)) {
-      const canonical = parameterName(index, block, name);
-      const { data, shape } = present(stored.get(canonical), canonical);
-      const turned = place.isTransposed ? transposed(data, shape) : data;
-      const all = new Float32Array(sizeOf(place.shape));
-      invariant(all.length === place.skipped + turned.length, () => `${place.name} is [${place.shape.join()}]`);
-      all.set(turned, place.skipped);
-      yield inDType(dtype, all, place.name);
-    }
-  }
-}
-
-function transposed(data: Float32Array, [rows = 0, columns = 0]: readonly number[]): Float32Array {
-  const out = new Float32Array(data.length);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j] ?? NaN;
-  return out;
+function* numbersOf(tensors: readonly ForeignTensor[], dtype: ExportDType): Iterable<Uint8Array> {
+  for (const { name, numbers } of tensors) yield inDType(dtype, numbers(), name);
 }
 
 function* concat(first: Iterable<Uint8Array>, rest: Iterable<Uint8Array>): Iterable<Uint8Array> {

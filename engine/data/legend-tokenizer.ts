@@ -5,7 +5,7 @@ import { ByteTokenizer } from './byte-tokenizer.js';
 import { CharTokenizer } from './char-tokenizer.js';
 import type { DataRequest } from './kind.js';
 import type { TokenizerIdentity } from './tokenizer-identity.js';
-import { tokenizerFrom,TRAINED_KIND, TrainedTokenizer } from './trained-tokenizer.js';
+import { tokenizerFrom, TRAINED_KIND, TrainedTokenizer } from './trained-tokenizer.js';
 import { WordTokenizer } from './word-tokenizer.js';
 
 /** Above this share of unknown tokens it is the vocabulary of other texts. */

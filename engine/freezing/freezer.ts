@@ -3,7 +3,7 @@
 // its business.
 import { countLayers, frozenBlocks, layerNorms } from '../../freeze/layers.js';
 import type { FreezeDecision, FreezePolicy } from '../../freeze/policy.js';
-import { type RunLearning,runLearning } from '../../freeze/run-learning.js';
+import { type RunLearning, runLearning } from '../../freeze/run-learning.js';
 import { SignalWindow } from '../../freeze/signals.js';
 import type { RunEventBody } from '../events/events.js';
 import { freezeInterval } from '../run/freeze-interval.js';

@@ -3,10 +3,12 @@
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { foreignTensors } from '../../engine/checkpoint/foreign-tensors.js';
+import { type NamedTensor, readSafetensors } from '../../engine/checkpoint/safetensors.js';
 import { present } from '../../engine/core/invariant.js';
 import type { DataInfo, Task } from '../../engine/data/dataset.js';
-import type { Block, Model } from '../../engine/model/block.js';
+import { type Block, type Model, parameterName } from '../../engine/model/block.js';
 import { buildModel } from '../../engine/model/build-model.js';
 import { compileStage } from '../../engine/model/compile.js';
 import { pretrainedModel } from '../../engine/model/hf/families.js';
@@ -234,6 +236,48 @@ describe.each(CASES)('the folder %s with %j', (name, options) => {
     expect(compared.sort()).toEqual(Object.keys(gradients).sort());
     expect(Math.max(...Object.values(gradients).map(([norm]) => norm))).toBeGreaterThan(1);
   });
+});
+
+/** The parameters that a model starts with, as a checkpoint has them. */
+function startOf({ blocks }: Model): Map<string, NamedTensor> {
+  const weights = new Map<string, NamedTensor>();
+  for (const [index, block] of blocks.entries()) {
+    const layout = slabLayout(block);
+    const slab = new Float32Array(layout.length);
+    initializeSlab(block, layout, 1, slab);
+    for (const entry of layout.entries) {
+      const name = parameterName(index, block, entry.name);
+      weights.set(name, { name, shape: present(block.params[entry.name], name).shape, data: entryView(slab, entry) });
+    }
+  }
+  return weights;
+}
+
+const WRITTEN = CASES.filter(([name]) => !/tags|spans|masked|texts/.test(name));
+
+test.each(WRITTEN)('the folder %s with %j, untrained, is written back as it was read', (name, options) => {
+  const { model } = open(name, options);
+  const stored = readSafetensors(join(pathOf(name), 'model.safetensors'));
+  const written = foreignTensors(model, startOf(model));
+  expect(new Set(written.map((tensor) => tensor.name)).size).toBe(written.length);
+  const config = JSON.parse(readFileSync(join(pathOf(name), 'config.json'), 'utf8')) as { architectures: string[] };
+  const form = present(model.foreign, 'a form');
+  if ('lacks' in form) throw new Error(form.lacks);
+  expect(form.config['architectures']).toEqual(config.architectures);
+  for (const tensor of written) {
+    const there = stored.get(tensor.name);
+    // What was tied has no matrix of its own in the folder.
+    if (there === undefined && 'untie' in options && tensor.name === 'lm_head.weight') continue;
+    const { data, shape } = present(there, `${tensor.name} in the folder`);
+    const numbers = tensor.numbers();
+    // Of positions there are as many as tokens in a sample; those in front that no sample has are zero.
+    const [rows = 0] = tensor.shape;
+    expect(tensor.shape.slice(1)).toEqual(shape.slice(1));
+    expect(rows).toBeLessThanOrEqual(shape[0] ?? 0);
+    const first = numbers.findIndex((x) => x !== 0);
+    expect(numbers.slice(first), tensor.name).toEqual(data.slice(first, numbers.length));
+    expect(first % (numbers.length / rows), tensor.name).toBe(0);
+  }
 });
 
 /** A folder with another config.json and the weights of this one. */
