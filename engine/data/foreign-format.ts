@@ -3,6 +3,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { DataError, UsageError } from '../core/errors.js';
+import { isHubFolder } from './hub-folder.js';
 
 interface Foreign {
   /** With its article. */
@@ -66,6 +67,8 @@ function kindOfFile(path: string): string | null {
     case 'jsonl':
     case 'ndjson':
       return 'jsonl';
+    case 'parquet':
+      return 'parquet';
     case 'txt':
     case 'text':
     case 'md':
@@ -80,10 +83,12 @@ function kindOfFolder(path: string): string | null {
     if (existsSync(join(path, `train.${kind}`)) || existsSync(join(path, `train.${kind}.gz`))) return kind;
   const names = entriesOf(path);
   if (names.some((name) => /idx[13]-ubyte(\.gz)?$/.test(name))) return 'mnist';
+  if (isHubFolder(path)) return 'hfdata';
   return names.length > 0 && names.every((name) => kindOfFile(name) === 'text') ? 'text' : null;
 }
 
 function foreignFile(kind: string, path: string): Foreign | null {
+  if (kind === 'parquet') return null;
   const head = headOf(path);
   const ending = endingOf(path);
   const byMagic = MAGIC.find(([bytes]) => head.startsWith(bytes))?.[1] ?? null;
@@ -125,12 +130,7 @@ function formatted(format: string, path: string): Foreign {
           `console.log(JSON.stringify(row))" < ${path} > ${name}.jsonl; then --data jsonl:${name}.jsonl`,
       };
     case 'parquet':
-      return {
-        what: 'a Parquet file',
-        remedy:
-          `write it as CSV: python3 -c "import pandas; ` +
-          `pandas.read_parquet('${path}').to_csv('${name}.csv', index=False)"; then --data csv:${name}.csv`,
-      };
+      return { what: 'a Parquet file', remedy: `read texts with labels as such: --data parquet:${path}` };
     case 'xlsx':
     case 'xls':
     case 'ods':

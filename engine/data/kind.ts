@@ -38,8 +38,10 @@ export interface DataKind {
   readonly place?: string;
   /** Options that a model may preset (see DataDefaults); none where absent. */
   readonly presets?: readonly ('tokenizer' | 'vocab' | 'lowercase')[];
-  /** Reads all of it. Throws a DataError or, for wrong options, a UsageError. */
-  open(request: DataRequest): Dataset;
+  /** Reads all of it. Throws a DataError or, for wrong options, a UsageError. Absent where reading takes waiting. */
+  open?(request: DataRequest): Dataset;
+  /** As `open`, by means that answer later; where `open` is absent. */
+  load?(request: DataRequest): Promise<Dataset>;
 }
 
 /** Options of data kinds that name files, whatever they look like. */

@@ -1,13 +1,15 @@
 // openDataset: from `KIND:PATH` and options to a Dataset. The list of kinds is here; each kind is a file of its own.
 import { createHash } from 'node:crypto';
 import { UsageError } from '../core/errors.js';
+import { invariant } from '../core/invariant.js';
 import { didYouMean } from '../core/suggest.js';
 import type { Dataset } from './dataset.js';
 import { kindless, requireReadable } from './foreign-format.js';
-import type { DataDefaults, DataKind } from './kind.js';
+import type { DataDefaults, DataKind, DataRequest } from './kind.js';
 import { csv, jsonl, sst2, tsv } from './labelled-text.js';
 import { legendDigest, legendOf, readLegend } from './legend.js';
 import { mnist } from './mnist.js';
+import { hfdata, parquet } from './parquet.js';
 import { synthetic } from './synthetic.js';
 import { text } from './text.js';
 
@@ -22,6 +24,8 @@ export const DATA_KINDS: readonly DataKind[] = [
   tsv,
   csv,
   jsonl,
+  parquet,
+  hfdata,
   text,
   synthetic,
 ];
@@ -32,7 +36,30 @@ export const DATA_KINDS: readonly DataKind[] = [
  * by which numbers keep the meaning that they have elsewhere, or `none`. Throws UsageError PT_DATA_KIND or
  * PT_DATA_OPTION, DataError PT_DATA_*.
  */
+export async function loadDataset(
+  source: string,
+  options: Record<string, unknown>,
+  defaults: DataDefaults = {},
+): Promise<Dataset> {
+  const { kind, request } = requested(source, options, defaults);
+  if (kind.load === undefined) return openDataset(source, options, defaults);
+  const dataset = await kind.load(request);
+  return request.legend === null ? dataset : readByLegend(dataset);
+}
+
+/** As `loadDataset`, at once; for kinds that need not wait. */
 export function openDataset(source: string, options: Record<string, unknown>, defaults: DataDefaults = {}): Dataset {
+  const { kind, request } = requested(source, options, defaults);
+  invariant(kind.open !== undefined, () => `data ${source}: the kind ${kind.name} is loaded, not opened`);
+  const dataset = kind.open(request);
+  return request.legend === null ? dataset : readByLegend(dataset);
+}
+
+function requested(
+  source: string,
+  options: Record<string, unknown>,
+  defaults: DataDefaults,
+): { readonly kind: DataKind; readonly request: DataRequest } {
   const colon = source.indexOf(':');
   const name = colon < 0 ? source : source.slice(0, colon);
   const path = colon < 0 ? '' : source.slice(colon + 1);
@@ -59,15 +86,15 @@ export function openDataset(source: string, options: Record<string, unknown>, de
   const { legend: given, ...own } = options;
   const legendPath = legendFile(source, given);
   const legend = legendPath === null ? null : readLegend(legendPath);
-  const dataset = kind.open({
+  const request = {
     source,
     path,
     options: { ...Object.fromEntries(presets), ...own },
     defaultSequence: defaults.sequence ?? null,
     legend,
     legendPath,
-  });
-  return legend === null ? dataset : readByLegend(dataset);
+  };
+  return { kind, request };
 }
 
 /** The option `legend`: the path of a file, or null for none. */

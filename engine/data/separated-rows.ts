@@ -34,7 +34,7 @@ export type RowFormat = 'tsv' | 'csv' | 'jsonl';
 /** Characters of a sample at most: a long novel. */
 export const LONGEST_SAMPLE = 2 ** 22;
 /** Samples of a file at most; each takes some hundred bytes beside its text. */
-const MOST_SAMPLES = 10_000_000;
+export const MOST_SAMPLES = 10_000_000;
 /** Records from which the separator of a CSV file is told. */
 const PROBED_RECORDS = 100;
 

@@ -6,14 +6,14 @@ import { augmentDataset } from '../data/augmented-dataset.js';
 import type { Dataset } from '../data/dataset.js';
 import type { DataDefaults } from '../data/kind.js';
 import { limitDataset } from '../data/limited-dataset.js';
-import { openDataset } from '../data/open-dataset.js';
+import { loadDataset } from '../data/open-dataset.js';
 
 /**
  * `defaults`: what the model wishes. Throws as opening does, and a UsageError (PT_AUGMENT) where the augmentation does
  * not fit the data.
  */
-export function openRunDataset(config: TrainConfig, defaults: DataDefaults | undefined): Dataset {
-  const dataset = limitDataset(openDataset(config.data, config.dataOptions, defaults), config.limitSamples);
+export async function openRunDataset(config: TrainConfig, defaults: DataDefaults | undefined): Promise<Dataset> {
+  const dataset = limitDataset(await loadDataset(config.data, config.dataOptions, defaults), config.limitSamples);
   if (config.augment === 'none') return dataset;
   const augmentation = makeAugmentation(config.augment, dataset.info, { pixels: config.augmentPixels });
   return augmentDataset(dataset, {

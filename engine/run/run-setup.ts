@@ -128,7 +128,7 @@ export async function setUpRun(config: TrainConfig): Promise<RunSetup> {
   const schedule = readScheduleSetting(config.schedule);
   const workers = workersOf(config.devices);
   const { definition, source } = await loadModel(config.model);
-  const dataset = openRunDataset(config, definition.dataDefaults);
+  const dataset = await openRunDataset(config, definition.dataDefaults);
   requireBatch(config.batch, dataset);
   const built = buildModel(definition, config.modelOptions, dataset.info, config);
   const metrics = new RunMetrics(config.metrics, built, dataset.info);

@@ -107,7 +107,7 @@ function requireDevice(setup: Setup, config: TrainConfig, own: OwnMeans | null):
 async function loadSubject(setup: Setup, config: TrainConfig): Promise<Omit<InitialSubject, 'config'>> {
   const { expects, microBatch } = setup;
   const definition = await loadModelDefinition(config.model);
-  const dataset = openRunDataset(config, definition.dataDefaults);
+  const dataset = await openRunDataset(config, definition.dataDefaults);
   if (expects !== null) requireEqual('data', config.data, dataset.digest, expects.data);
   await pause();
   const model = buildModel(definition, config.modelOptions, dataset.info, config);

@@ -33,7 +33,7 @@ describe('a format that is not read', () => {
     ['text', 'x.txt', object, /JSON Lines/, /jsonl:/],
     ['text', 'x.json', `[${object}]`, /is JSON,/, /node -e/],
     ['jsonl', 'x.jsonl', `[${object}]`, /is JSON,/, /node -e/],
-    ['csv', 'x.parquet', 'PAR1abcdefg', /Parquet/, /read_parquet/],
+    ['csv', 'x.parquet', 'PAR1abcdefg', /Parquet/, /--data parquet:/],
     ['csv', 'x.xlsx', 'PK\u0003\u0004abcdefg', /spreadsheet/, /CSV UTF-8/],
     ['csv', 'x.csv', 'PK\u0003\u0004abcdefg', /archive \(zip\)/, /unpack/],
     ['text', 'x.zip', 'PK\u0003\u0004abcdefg', /archive/, /unpack/],
@@ -53,10 +53,11 @@ describe('a format that is not read', () => {
     expect(refused(place('x.csv', 'a,b')).message).toContain('write csv:');
     expect(refused(place('x.tsv', 'a\tb')).message).toContain('write tsv:');
     expect(refused(dirname(place('train.csv', 'a,b'))).message).toContain('write csv:');
-    for (const source of [place('x.json', `[${object}]`), place('x.parquet', 'PAR1'), imageFolder()]) {
+    expect(refused(place('x.parquet', 'PAR1')).message).toContain('write parquet:');
+    for (const source of [place('x.json', `[${object}]`), imageFolder()]) {
       const { code, message, hint } = refused(source);
       expect(code).toBe('PT_DATA_KIND');
-      expect(message).toMatch(/it is (JSON|a Parquet file|a folder of images)/);
+      expect(message).toMatch(/it is (JSON|a folder of images)/);
       expect(message + hint).not.toContain('text:');
     }
     expect(refused('nothing/at/all').message).not.toContain('text:');
