@@ -46,11 +46,7 @@ describe('usage', () => {
     [['train', '--gpus', '2'], /unknown option '--gpus'/, /^Did you mean --devices\?/],
     [['train', '--dropout=0.2'], /unknown option '--dropout/, /^Did you mean --model-options dropout=0\.1\?/],
     [['train', '--resume', 'run'], /unknown option '--resume'/, /^Did you mean `pipetrain resume RUN`\?/],
-    [
-      ['resume', 'run', '--epochs', '4'],
-      /unknown option '--epochs'/,
-      /pipetrain train --epochs \.\.\. --init-from RUN/,
-    ],
+    [['resume', 'run', '--batch', '4'], /unknown option '--batch'/, /pipetrain train --batch \.\.\. --init-from RUN/],
     [['resume', 'run', '--learning-rate', '1'], /unknown option/, /pipetrain train --lr \.\.\. --init-from RUN/],
     [['resume', 'run', '--kep', '4'], /unknown option '--kep'/, /--keep/],
     [['train', '--batch'], /--batch <n>.*argument missing/, /./],

@@ -285,7 +285,7 @@ describe('mistakes', () => {
       'a flag that nobody reads, though it has its default',
       { flags: { ...NEEDED, optimizer: 'sgd', beta1: '0.9' } },
       'PT_CONFIG_IDLE',
-      /^beta1 .* only the optimizer adamw reads it/,
+      /^beta1 .* only the optimizers adamw and lamb read it/,
       /./,
     ],
     [
