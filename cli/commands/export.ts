@@ -21,7 +21,7 @@ export function exportCommand({ io, services, exitWith }: CommandContext): Comma
     .summary('write the trained weights for other programs')
     .description(
       'Writes the parameters of the newest checkpoint of a run as one safetensors file, under their ' +
-        'canonical names (0003.layer1.attention.wq), without optimizer states; or, with --format hf, as a folder that ' +
+        'canonical names (0003.layer1.attention.wq), without optimizer states; with --format hf, as a folder that ' +
         'transformers loads: a run that started from hf:DIR, with the names of its family, its classes and tokenizer.',
     )
     .argument('<run>', 'run folder')

@@ -1,5 +1,5 @@
-// LabelledTable: from the rows of the files of a data set to a Dataset of labelled texts: which columns are meant, which
-// classes there are, which rows validate. It does not know the format of the files.
+// LabelledTable: from the rows of the files of a data set to a Dataset of labelled texts: which columns are meant,
+// which classes there are, which rows validate. It does not know the format of the files.
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { z } from 'zod';
@@ -66,8 +66,7 @@ export const LABELLED_OPTIONS = {
   maxValidation: z.number().int().positive().optional().describe('most samples to validate on, drawn by class'),
 } as const;
 
-const labelledOptions = z.strictObject(LABELLED_OPTIONS);
-export type LabelledOptions = z.infer<typeof labelledOptions>;
+export type LabelledOptions = z.infer<z.ZodObject<typeof LABELLED_OPTIONS>>;
 
 /** Options that a model may preset. */
 export const LABELLED_PRESETS = ['tokenizer', 'vocab', 'lowercase'] as const;

@@ -97,7 +97,7 @@ function openParquet(content: Buffer): OpenParquet {
   const file = {
     byteLength: content.length,
     // Copied: what is asked for is a buffer of its own.
-    slice: (from: number, to?: number) => Uint8Array.prototype.slice.call(content, from, to).buffer as ArrayBuffer,
+    slice: (from: number, to?: number) => Uint8Array.prototype.slice.call(content, from, to).buffer,
   };
   const read = async (rows: Row[], path: string): Promise<void> => {
     let rowStart = 0;

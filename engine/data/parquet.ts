@@ -1,5 +1,5 @@
-// Data kinds `parquet` and `hfdata`: tables in Parquet files, of a file or of a folder as the Hugging Face Hub has them,
-// for text classification.
+// Data kinds `parquet` and `hfdata`: tables in Parquet files, of a file or of a folder as the Hugging Face Hub has
+// them, for text classification.
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../core/errors.js';
