@@ -40,12 +40,12 @@ export interface DataKind {
   readonly presets?: readonly ('tokenizer' | 'vocab' | 'lowercase')[];
   /** Reads all of it. Throws a DataError or, for wrong options, a UsageError. Absent where reading takes waiting. */
   open?(request: DataRequest): Dataset;
-  /** As `open`, by means that answer later; where `open` is absent. */
+  /** As `open`, by means that answer later: where `open` is absent, or would keep others waiting for long. */
   load?(request: DataRequest): Promise<Dataset>;
 }
 
 /** Options of data kinds that name files, whatever they look like. */
-export const FILE_OPTIONS: readonly string[] = ['vocab', 'legend'];
+export const FILE_OPTIONS: readonly string[] = ['vocab', 'legend', 'tokensDir'];
 
 /** The options of a request, validated and completed. Throws UsageError PT_DATA_OPTION. */
 export function dataOptions<T>(schema: z.ZodType<T>, { source, options }: DataRequest): T {

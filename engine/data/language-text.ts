@@ -61,7 +61,8 @@ export interface RunningText {
   readonly isLengthGiven: boolean;
 }
 
-function windowsOf(source: string, { length }: TokenArray, sequence: number, part: string): number {
+/** Windows of a part of so many tokens. Throws PT_DATA_SHORT where there is none. */
+export function windowsOf(source: string, length: number, sequence: number, part: string): number {
   const count = Math.floor((length - 1) / sequence);
   if (count >= 1) return count;
   throw new DataError(
@@ -83,7 +84,9 @@ export function encodeLanguage({
   isLengthGiven,
 }: RunningText): TableDataset {
   const parts = [encodeAll(tokenizer, train), encodeAll(tokenizer, validation)] as const;
-  const counts = parts.map((tokens, i) => windowsOf(source, tokens, sequence, i === 0 ? 'training' : 'validation'));
+  const counts = parts.map((tokens, i) =>
+    windowsOf(source, tokens.length, sequence, i === 0 ? 'training' : 'validation'),
+  );
   const [trainTokens, validationTokens] = parts;
   const stream = tokenArray(tokenizer.size, trainTokens.length + validationTokens.length);
   stream.set(trainTokens);

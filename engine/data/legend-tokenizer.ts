@@ -29,7 +29,7 @@ export function legendTokenizer(
 ): LegendTokenizer | null {
   const identity = legend?.tokenizer ?? null;
   if (identity === null || asksForAnother(options, identity)) return null;
-  const made = make(identity);
+  const made = tokenizerBy(identity);
   if (made === null) return null;
   if (made.identity.sha256 === identity.sha256) return knows(made, texts) ? made : null;
   throw new DataError(
@@ -65,7 +65,8 @@ function asksForAnother(options: DataRequest['options'], { kind, tokens, setting
   return kind === 'words' && typeof vocabulary === 'number' && words > vocabulary;
 }
 
-function make({ kind, tokens, settings }: TokenizerIdentity): LegendTokenizer | null {
+/** The tokenizer of an identity, or null for one that only files describe. */
+export function tokenizerBy({ kind, tokens, settings }: Omit<TokenizerIdentity, 'sha256'>): LegendTokenizer | null {
   const { lowercase, unknown } = settings;
   if (kind === 'bytes') return new ByteTokenizer(String(settings['specials'] ?? '').match(/\S+/g) ?? []);
   if (kind === TRAINED_KIND) return trained(String(settings['name']), String(settings['json']));

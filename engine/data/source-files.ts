@@ -86,6 +86,12 @@ export class SourceFiles {
     );
   }
 
+  /** As `digest`, of a file that somebody else read in pieces, and behind it those that were read here. */
+  digestBehind(name: string, hex: string): string {
+    this.#digests.unshift({ name, hex });
+    return this.digest();
+  }
+
   /**
    * SHA-256 of the one file read; of several, SHA-256 over a line `<sha256>  <name>` for each in the order of reading.
    */
@@ -122,16 +128,21 @@ function decoded(path: string, bytes: Buffer, stream: boolean): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream });
   } catch (error) {
-    const isWide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-    const [from, place] = isWide ? ['UTF-16', ''] : ['WINDOWS-1252', `:${badLine(bytes)}`];
-    throw new DataError(
-      'PT_DATA_ENCODING',
-      `${path}${place} is not UTF-8 text`,
-      `convert it, e.g. iconv -f ${from} -t UTF-8 ${path} > NEW` +
-        (isWide ? '' : ', with the encoding that it has; in a spreadsheet, save it as "CSV UTF-8"'),
-      { cause: error },
-    );
+    throw notUtf8(path, bytes, badLine(bytes), error);
   }
+}
+
+/** The error for a text with such bytes in a line. */
+export function notUtf8(path: string, bytes: Buffer, line: number, cause: unknown): DataError {
+  const isWide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  const [from, place] = isWide ? ['UTF-16', ''] : ['WINDOWS-1252', `:${line}`];
+  return new DataError(
+    'PT_DATA_ENCODING',
+    `${path}${place} is not UTF-8 text`,
+    `convert it, e.g. iconv -f ${from} -t UTF-8 ${path} > NEW` +
+      (isWide ? '' : ', with the encoding that it has; in a spreadsheet, save it as "CSV UTF-8"'),
+    { cause },
+  );
 }
 
 /** The first line, from 1, with bytes that are not UTF-8. */

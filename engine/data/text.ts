@@ -3,13 +3,16 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../core/errors.js';
-import { MOST_TOKENS } from './dataset.js';
-import type { DataKind } from './kind.js';
+import { type Dataset, MOST_TOKENS } from './dataset.js';
+import type { DataKind, DataRequest } from './kind.js';
 import { dataOptions } from './kind.js';
 import { encodeLanguage } from './language-text.js';
 import { legendTokenizer } from './legend-tokenizer.js';
 import { isFolder, SourceFiles, TEXT_LIMIT, tooLarge } from './source-files.js';
+import { loadStreamedText, openStreamedText, type StreamedText } from './streamed-text.js';
+import { usualTokenFolder } from './token-file.js';
 import { languageTokenizer, tokenizerOption } from './tokenizer-choice.js';
+import { TRAINED_NAME } from './trained-tokenizer.js';
 
 const options = z.strictObject({
   sequence: z.number().int().positive().max(MOST_TOKENS).optional().describe('tokens per sample (default 128)'),
@@ -40,6 +43,11 @@ const options = z.strictObject({
     .positive()
     .optional()
     .describe('stop reading after so many bytes; whole files of a folder, the beginning of a single file'),
+  onDisk: z
+    .boolean()
+    .optional()
+    .describe('a single file: read it in pieces and keep its tokens in a file (default: from 64 MB on)'),
+  tokensDir: z.string().min(1).optional().describe('folder for that file (default: below that of temporary files)'),
 });
 
 const DEFAULT_SEQUENCE = 128;
@@ -118,38 +126,94 @@ export const text: DataKind = {
   summary: 'FILE, or DIR whose text files are read in order; the last 10 % validate',
   presets: ['vocab'],
   open(request) {
-    const { sequence, match, maxBytes, ...choice } = dataOptions(options, request);
-    const given = sequence ?? request.defaultSequence;
-    const files = new SourceFiles();
-    const isDir = isFolder(request.path);
-    const limit = maxBytes ?? Infinity;
-    const { whole, texts } = isDir
-      ? readFolder(files, request.path, match ?? '', limit)
-      : { whole: readOne(files, request.path, limit), texts: 1 };
-    const cut = splitPoint(whole);
-    const [train, validation] = [whole.slice(0, cut), whole.slice(cut)];
-    const tokenizer = languageTokenizer(
-      { ...choice, legend: legendTokenizer(request, [whole]) },
-      isDir ? request.path : dirname(request.path),
-      whole,
-      train,
-      files,
-    );
-    return encodeLanguage({
-      source: request.source,
-      train,
-      validation,
-      tokenizer,
-      sequence: given ?? DEFAULT_SEQUENCE,
-      digest: files.digest(),
-      facts: {
-        files: [{ path: basename(request.path), samples: texts, part: 'both', heading: null }],
-        split: { how: 'last', share: VALIDATION_SHARE },
-      },
-      isLengthGiven: given !== null,
-    });
+    const streamed = streamedOf(request);
+    return streamed === null ? openHeld(request) : openStreamedText(streamed);
+  },
+  load(request) {
+    const streamed = streamedOf(request);
+    return streamed === null ? Promise.resolve().then(() => openHeld(request)) : loadStreamedText(streamed);
   },
 };
+
+/** What is read from disk, or null for a text that is held. */
+function streamedOf(request: DataRequest): StreamedText | null {
+  const { sequence, maxBytes, onDisk, tokensDir, match: _, ...choice } = dataOptions(options, request);
+  const given = sequence ?? request.defaultSequence;
+  const limit = maxBytes ?? Infinity;
+  // A tokenizer is trained on the whole text: pieces would make another one.
+  const trains = request.legend === null && TRAINED_NAME.test(choice.tokenizer ?? '');
+  if (trains && onDisk === true)
+    throw new DataError(
+      'PT_DATA_OPTION',
+      `tokenizer=${choice.tokenizer} is trained on the text in memory, and onDisk asks for pieces`,
+      'leave onDisk out, or name the tokenizer.json of one that was trained on less with vocab=FILE',
+    );
+  if (isFolder(request.path) || trains || !readsFromDisk(request.path, limit, onDisk)) return null;
+  return {
+    request,
+    choice,
+    maxBytes: limit,
+    validationShare: VALIDATION_SHARE,
+    sequence: given ?? DEFAULT_SEQUENCE,
+    isLengthGiven: given !== null,
+    folder: tokensDir ?? usualTokenFolder(),
+  };
+}
+
+function openHeld(request: DataRequest): Dataset {
+  const {
+    sequence,
+    match,
+    maxBytes,
+    onDisk: _onDisk,
+    tokensDir: _tokensDir,
+    ...choice
+  } = dataOptions(options, request);
+  const given = sequence ?? request.defaultSequence;
+  const files = new SourceFiles();
+  const isDir = isFolder(request.path);
+  const limit = maxBytes ?? Infinity;
+  const { whole, texts } = isDir
+    ? readFolder(files, request.path, match ?? '', limit)
+    : { whole: readOne(files, request.path, limit), texts: 1 };
+  const cut = splitPoint(whole);
+  const [train, validation] = [whole.slice(0, cut), whole.slice(cut)];
+  const tokenizer = languageTokenizer(
+    { ...choice, legend: legendTokenizer(request, [whole]) },
+    isDir ? request.path : dirname(request.path),
+    whole,
+    [train],
+    files,
+  );
+  return encodeLanguage({
+    source: request.source,
+    train,
+    validation,
+    tokenizer,
+    sequence: given ?? DEFAULT_SEQUENCE,
+    digest: files.digest(),
+    facts: {
+      files: [{ path: basename(request.path), samples: texts, part: 'both', heading: null }],
+      split: { how: 'last', share: VALIDATION_SHARE },
+    },
+    isLengthGiven: given !== null,
+  });
+}
+
+/** Bytes from which a text is not held. */
+const MUCH = 64e6;
+
+/** What is read from disk has as many tokens, of up to 4 bytes each. */
+const STREAM_LIMIT = { maxBytes: 64e9, remedy: TEXT_LIMIT.remedy };
+
+/** Packed, a text has no places to be read from. */
+function readsFromDisk(path: string, limit: number, wanted: boolean | undefined): boolean {
+  const stat = statSync(path);
+  if (!stat.isFile() || stat.size === 0 || path.endsWith('.gz')) return false;
+  const bytes = Math.min(stat.size, limit);
+  if (bytes > STREAM_LIMIT.maxBytes) throw tooLarge(`${path} has ${bytes} bytes`, STREAM_LIMIT);
+  return wanted ?? bytes > MUCH;
+}
 
 function readOne(files: SourceFiles, path: string, maxBytes: number): string {
   // One that is too large to be held is not held, either, where only its beginning is asked for.

@@ -72,7 +72,7 @@ function fromFile({ vocab, lowercase, tokenizer }: TokenizerOptions, folder: str
 }
 
 const words = (
-  texts: readonly string[],
+  texts: Iterable<string>,
   { vocabulary, lowercase = true }: TokenizerOptions,
   specials: readonly string[] = CLASSIFICATION_SPECIALS,
 ): WordTokenizer => new WordTokenizer(texts, { vocabulary, lowercase, specials, unknown: UNKNOWN });
@@ -164,24 +164,26 @@ function framed(framing: Framing): FilledFraming {
 }
 
 /**
- * The tokenizer for running text. `train` is the part that trains; characters are taken from the whole text, so that
- * all of it can be encoded.
+ * The tokenizer for running text. `train` are pieces of the part that trains; characters are taken from the whole text,
+ * so that all of it can be encoded; who has them already gives each once.
  */
 export function languageTokenizer(
   options: TokenizerOptions,
   folder: string,
   text: string,
-  train: string,
+  train: Iterable<string>,
   files: SourceFiles,
 ): Tokenizer {
   if (options.legend !== null) return options.legend;
-  const trained = trainedTokenizer(options, [train], false);
+  // Pieces may come once: they are gone through here or below.
+  const trains = TRAINED_NAME.test(options.tokenizer ?? '');
+  const trained = trains ? trainedTokenizer(options, [...train], false) : null;
   if (trained !== null) return trained.tokenizer;
   switch (options.tokenizer as TokenizerName | undefined) {
     case 'wordpiece':
       return running(options, folder, files);
     case 'words':
-      return words([train], options);
+      return words(train, options);
     case 'bytes':
       return new ByteTokenizer();
     case 'chars':

@@ -145,7 +145,7 @@ describe('text that is larger than what is read', () => {
     const path = huge(2e12);
     expect(errorOf(() => openDataset(`text:${path}`, {}))).toMatchObject({
       code: 'PT_FILE_TOO_LARGE',
-      message: expect.stringMatching(/has 2000000000000 bytes; at most \d+ are read$/) as string,
+      message: expect.stringMatching(/has 2000000000000 bytes; at most \d+ bytes are read$/) as string,
       hint: expect.stringContaining('maxBytes') as string,
     });
   });
