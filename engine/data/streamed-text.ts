@@ -194,14 +194,16 @@ function* makeTokens(
     dirname(request.path),
     characters,
     // Words end at line breaks.
-    stream.pieces(0, cut, 'line'),
+    stream.pieces(0, cut, {}),
     files,
   );
   const note = yield* folder.write(key, tokenizer.size, function* (add): Generator<undefined, Note> {
     const part = function* (from: number, to: number): Generator<undefined, Note['train']> {
       const counts = { characters: to - from, tokens: 0, unknown: 0 };
-      for (const piece of stream.pieces(from, to, tokenizer.cut ?? 'line')) {
-        const ids = tokenizer.encode(piece);
+      let at = from;
+      for (const piece of stream.pieces(from, to, tokenizer)) {
+        const ids = piece === '' ? [] : tokenizer.encode(piece, { start: at === from, end: at + piece.length === to });
+        at += piece.length;
         add(ids);
         counts.tokens += ids.length;
         for (const id of ids) if (id === tokenizer.unknown) counts.unknown += 1;

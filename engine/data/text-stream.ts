@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
 import { openRegularFile } from '../core/bounded-file.js';
-import type { CutPlace } from './dataset.js';
+import type { Tokenizer } from './dataset.js';
 import { notUtf8 } from './source-files.js';
 import { piecesOf } from './text-pieces.js';
 
@@ -23,6 +23,9 @@ export interface StreamFacts {
   /** The beginning. */
   readonly head: string;
 }
+
+/** Where a text may be cut. */
+type Cutting = Pick<Tokenizer, 'cut' | 'joinsSpace'>;
 
 export class TextStream {
   readonly #path: string;
@@ -61,7 +64,7 @@ export class TextStream {
    * the beginning. Throws PT_DATA_LINE where it
    * has no place for a cut for too long.
    */
-  *pieces(from: number, to: number, cut: CutPlace): Generator<string> {
+  *pieces(from: number, to: number, { cut = 'line', joinsSpace }: Cutting): Generator<string> {
     let rest = '';
     let at = 0;
     for (const block of this.#blocks()) {
@@ -72,7 +75,7 @@ export class TextStream {
       else if (at < to) {
         // The last piece may go on in the next block.
         let done = 0;
-        for (const piece of piecesOf(rest, cut)) {
+        for (const piece of piecesOf(rest, cut, joinsSpace)) {
           if (done + piece.length === rest.length) break;
           done += piece.length;
           yield piece;
@@ -80,7 +83,7 @@ export class TextStream {
         rest = rest.slice(done);
       } else break;
     }
-    yield* piecesOf(rest, cut);
+    yield* piecesOf(rest, cut, joinsSpace);
   }
 
   /** Whether unit `at` is the second half of a character. */

@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { DataError } from '../core/errors.js';
+import { DataError, UsageError } from '../core/errors.js';
 import { type Dataset, MOST_TOKENS } from './dataset.js';
 import type { DataKind, DataRequest } from './kind.js';
 import { dataOptions } from './kind.js';
@@ -140,15 +140,8 @@ function streamedOf(request: DataRequest): StreamedText | null {
   const { sequence, maxBytes, onDisk, tokensDir, match: _, ...choice } = dataOptions(options, request);
   const given = sequence ?? request.defaultSequence;
   const limit = maxBytes ?? Infinity;
-  // A tokenizer is trained on the whole text: pieces would make another one.
-  const trains = request.legend === null && TRAINED_NAME.test(choice.tokenizer ?? '');
-  if (trains && onDisk === true)
-    throw new DataError(
-      'PT_DATA_OPTION',
-      `tokenizer=${choice.tokenizer} is trained on the text in memory, and onDisk asks for pieces`,
-      'leave onDisk out, or name the tokenizer.json of one that was trained on less with vocab=FILE',
-    );
-  if (isFolder(request.path) || trains || !readsFromDisk(request.path, limit, onDisk)) return null;
+  if (isFolder(request.path) || isTrained(choice.tokenizer, onDisk)) return null;
+  if (!readsFromDisk(request.path, limit, onDisk)) return null;
   return {
     request,
     choice,
@@ -158,6 +151,17 @@ function streamedOf(request: DataRequest): StreamedText | null {
     isLengthGiven: given !== null,
     folder: tokensDir ?? usualTokenFolder(),
   };
+}
+
+/** Who trains a tokenizer looks at the whole text. Throws a UsageError (PT_DATA_OPTION) where it is not to be held. */
+function isTrained(tokenizer: string | undefined, onDisk: boolean | undefined): boolean {
+  if (tokenizer === undefined || !TRAINED_NAME.test(tokenizer)) return false;
+  if (onDisk !== true) return true;
+  throw new UsageError(
+    'PT_DATA_OPTION',
+    `the option tokenizer=${tokenizer} trains on the whole text, onDisk=true does not hold it`,
+    'leave onDisk out, or take another tokenizer: bytes, or one that is there (vocab=FILE)',
+  );
 }
 
 function openHeld(request: DataRequest): Dataset {

@@ -135,10 +135,10 @@ export function classificationTokenizer(
 }
 
 /** One that is trained, where that was asked for; null where not. */
-function trainedTokenizer(options: TokenizerOptions, texts: readonly string[], isFramed: boolean): Framing | null {
+function trainedTokenizer(options: TokenizerOptions, texts: Iterable<string>, isFramed: boolean): Framing | null {
   const { tokenizer: name, vocab, lowercase = true } = options;
   if (name === undefined || !TRAINED_NAME.test(name)) return null;
-  if (vocab === undefined) return trainTokenizer(texts, { name, lowercase, isFramed });
+  if (vocab === undefined) return trainTokenizer([...texts], { name, lowercase, isFramed });
   throw new UsageError(
     'PT_DATA_OPTION',
     `the option tokenizer=${name} trains a tokenizer, and vocab=${vocab} names one that is there`,
@@ -175,9 +175,7 @@ export function languageTokenizer(
   files: SourceFiles,
 ): Tokenizer {
   if (options.legend !== null) return options.legend;
-  // Pieces may come once: they are gone through here or below.
-  const trains = TRAINED_NAME.test(options.tokenizer ?? '');
-  const trained = trains ? trainedTokenizer(options, [...train], false) : null;
+  const trained = trainedTokenizer(options, train, false);
   if (trained !== null) return trained.tokenizer;
   switch (options.tokenizer as TokenizerName | undefined) {
     case 'wordpiece':

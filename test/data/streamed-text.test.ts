@@ -1,5 +1,5 @@
 // Running text that is read from disk: the same samples as text that is held in memory.
-import { appendFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../../engine/data/dataset.js';
@@ -36,6 +36,25 @@ describe('running text from disk', () => {
       expect(probed(data)).toEqual(probed(held));
     }
     expect(readdirSync(tokensDir)).toHaveLength(2);
+  });
+
+  it('is that of memory, of a tokenizer in a file', () => {
+    const { cases } = JSON.parse(readFileSync('test/golden/pairs.json', 'utf8')) as { cases: { tokenizer: object }[] };
+    const files = Object.fromEntries(cases.map(({ tokenizer }, i) => [`${i}.json`, JSON.stringify(tokenizer)]));
+    const folder = scratchWith({ ...files, 'a.txt': 'the dog runs in the park, a man sleeps\n'.repeat(9000) });
+    for (const file of Object.keys(files)) {
+      const options = { vocab: join(folder, file), sequence: 16 };
+      const held = open(join(folder, 'a.txt'), { ...options, onDisk: false });
+      const data = open(join(folder, 'a.txt'), { ...options, onDisk: true, tokensDir: join(scratch(), 'tokens') });
+      expect([data.digest, data.summary]).toEqual([held.digest, held.summary]);
+      expect(probed(data)).toEqual(probed(held));
+    }
+  });
+
+  it('is held where a tokenizer is trained on it', () => {
+    const path = join(scratchWith({ 'a.txt': lines(100) }), 'a.txt');
+    const error = errorOf(() => open(path, { tokenizer: 'bpe:300', onDisk: true }));
+    expect([error.code, error.hint]).toEqual(['PT_DATA_OPTION', expect.stringContaining('onDisk')]);
   });
 
   it('is made again where the text or the file of tokens has changed', () => {
