@@ -1,7 +1,7 @@
 // The outcomes of the models of the engine; see outcome-kind.ts.
 import * as nn from '../tensor/nn.js';
 import * as tf from '../tensor/tf.js';
-import type { Model, Outcome } from './block.js';
+import type { BlockContext, Model, Outcome } from './block.js';
 
 const column = (x_B: tf.Tensor): tf.Tensor => tf.expandDims(tf.cast(x_B, 'float32'), -1);
 
@@ -12,7 +12,7 @@ export const CLASS_OUTCOME: Outcome = { kind: 'class', width: 1, of: (y_BC) => c
  * Of what a language model says of every token: `tokenLoss` [B, T], the logits [B, T, V], the right tokens [B, T], and
  * 1 where one counts [B, T], all where null.
  */
-export function tokensOutcome(
+function tokensOutcome(
   tokenLoss_BT: tf.Tensor,
   y_BTV: tf.Tensor,
   targets_BT: tf.Tensor,
@@ -24,17 +24,26 @@ export function tokensOutcome(
   return tf.concat(sums, -1);
 }
 
+/** Which tokens [B, T] are right, and which count (1) or not (0); null where all do. */
+export interface RightTokens {
+  readonly ids_BT: tf.Tensor;
+  readonly counts_BT: tf.Tensor | null;
+}
+
+/** What is told of every sample of a model that names tokens. */
+export const namedTokens = (right: (context: BlockContext) => RightTokens): Outcome => ({
+  kind: 'tokens',
+  width: 3,
+  of(y_BTV, context) {
+    const { ids_BT, counts_BT } = right(context);
+    return tokensOutcome(nn.crossEntropy(y_BTV, ids_BT), y_BTV, ids_BT, counts_BT);
+  },
+});
+
 /** What a causal language model is worth: the mean loss of the tokens of a sample; right is `targets` [B, T]. */
 export const NEXT_TOKEN: Pick<Model, 'loss' | 'score' | 'metric'> & { readonly outcome: Outcome } = {
   loss: (y_BTV, context) => tf.mean(nn.crossEntropy(y_BTV, context.field('targets'), context.labelSmoothing), -1),
   score: null,
   metric: { name: 'loss', higherIsBetter: false },
-  outcome: {
-    kind: 'tokens',
-    width: 3,
-    of(y_BTV, context) {
-      const targets_BT = context.field('targets');
-      return tokensOutcome(nn.crossEntropy(y_BTV, targets_BT), y_BTV, targets_BT, null);
-    },
-  },
+  outcome: namedTokens((context) => ({ ids_BT: context.field('targets'), counts_BT: null })),
 };

@@ -6,7 +6,7 @@ import * as nn from '../tensor/nn.js';
 import * as tf from '../tensor/tf.js';
 import type { BlockContext, Model, Outcome } from './block.js';
 import { requireCount, requireField } from './data-fit.js';
-import { CLASS_OUTCOME, tokensOutcome } from './outcome.js';
+import { CLASS_OUTCOME, namedTokens, type RightTokens } from './outcome.js';
 import { spanLoss, spanOutcome } from './spans.js';
 
 export interface TextTask {
@@ -89,15 +89,8 @@ const REGRESSION: TextTask = {
   },
 };
 
-interface Counted {
-  /** 0 where a token does not count. */
-  readonly ids_BT: tf.Tensor;
-  /** 1 where it counts. */
-  readonly counts_BT: tf.Tensor;
-}
-
 /** A field [B, T] with -1 where a token does not count. */
-function counted(context: BlockContext, name: string): Counted {
+function counted(context: BlockContext, name: string): RightTokens & { readonly counts_BT: tf.Tensor } {
   const field_BT = context.field(name);
   const is_BT = tf.greaterEqual(field_BT, tf.scalar(0, 'int32'));
   return { ids_BT: tf.mul(field_BT, tf.cast(is_BT, 'int32')), counts_BT: tf.cast(is_BT, 'float32') };
@@ -130,14 +123,7 @@ const maskedTask = (V: number): TextTask => ({
     loss: (y_BTV, context) => countedLoss(y_BTV, context, 'targets'),
     score: null,
     metric: { name: 'loss', higherIsBetter: false },
-    outcome: {
-      kind: 'tokens',
-      width: 3,
-      of(y_BTV, context) {
-        const { ids_BT, counts_BT } = counted(context, 'targets');
-        return tokensOutcome(nn.crossEntropy(y_BTV, ids_BT), y_BTV, ids_BT, counts_BT);
-      },
-    },
+    outcome: namedTokens((context) => counted(context, 'targets')),
   },
 });
 

@@ -9,7 +9,8 @@ import { scratch, scratchWith } from '../scratch.js';
 import { fieldOf } from './field-of.js';
 
 const open = (path: string, options: object): Dataset => openDataset(`text:${path}`, { ...options });
-const line = (i: number): string => `${i} a line with ünïcödé and 🐈, ${'word'.repeat(i % 7)} ${(i * 7919) % 1000}.\n`;
+const line = (i: number): string =>
+  `${i} a line with many ünïcödé letters and 🐈, ${'word'.repeat(i % 7)} ${(i * 7919) % 1000}.\n`;
 const lines = (length: number): string => Array.from({ length }, (_, i) => line(i)).join('');
 /** Samples at even distances, both parts among them. */
 const probed = (data: Dataset): number[][] => {
